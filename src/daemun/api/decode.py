@@ -1,0 +1,181 @@
+"""From a parsed manifest to a typed resource, or to one clear problem about it."""
+
+import difflib
+import re
+from collections.abc import Iterator
+from typing import Any, get_args
+
+import msgspec
+
+from daemun.api.kinds import BY_NAME, Kind
+from daemun.api.meta import Resource
+from daemun.api.rules import broken_rules
+from daemun.base.names import Ref
+from daemun.ir.problem import Problem
+
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+_AT = re.compile(r"^(?P<text>.*?)(?: - at `(?:key in )?\$\.?(?P<where>.*)`)?$", re.DOTALL)
+DEFAULT_NAMESPACE = "default"
+
+
+class Decoded(msgspec.Struct, frozen=True):
+    """A manifest as Daemun understands it. Without a `value` the object cannot be used; `problems` say why."""
+
+    ref: Ref
+    value: Resource | None
+    problems: tuple[Problem, ...] = ()
+
+
+def identify(document: object) -> Ref | None:
+    """What the document calls itself, as far as that can be told."""
+    if not isinstance(document, dict):
+        return None
+    kind, metadata = document.get("kind"), document.get("metadata")
+    group, _, version = str(document.get("apiVersion") or "").rpartition("/")
+    if not isinstance(kind, str) or not kind or not version:
+        return None
+    metadata = metadata if isinstance(metadata, dict) else {}
+    name, namespace = metadata.get("name"), metadata.get("namespace")
+    known = BY_NAME.get((group, kind))
+    if known is not None and not known.namespaced:
+        namespace = ""
+    elif not isinstance(namespace, str) or not namespace:
+        namespace = DEFAULT_NAMESPACE
+    return Ref(group, kind, namespace, name if isinstance(name, str) else "")
+
+
+def decode(document: object) -> Decoded | None:
+    """The typed resource in a manifest. None when it is of a kind that Daemun does not know."""
+    ref = identify(document)
+    if ref is None or not isinstance(document, dict):
+        return Decoded(
+            Ref("", "", "", ""),
+            None,
+            (
+                _problem(
+                    Ref("", "", "", ""), "", "this is not a Kubernetes object", "Give it apiVersion, kind and metadata."
+                ),
+            ),
+        )
+    kind = BY_NAME.get((ref.group, ref.kind))
+    if kind is None:
+        return None
+    problems = tuple(_refusals(ref, kind, document))
+    if problems:
+        return Decoded(ref, None, problems[:1])
+    cleaned = _without_nulls(document)
+    cleaned["metadata"] = {**cleaned["metadata"], "namespace": ref.namespace}
+    unknown = _unknown_fields(ref, kind, cleaned)
+    if unknown is not None:
+        return Decoded(ref, None, (unknown,))
+    try:
+        value = msgspec.convert(cleaned, kind.type)
+    except msgspec.ValidationError as error:
+        return Decoded(ref, None, (_explained(ref, str(error), cleaned),))
+    broken = tuple(
+        Problem(ref, "Invalid", where, text, "This is a rule of the API; an API server refuses the object too.")
+        for where, text in broken_rules(value)
+    )
+    return Decoded(ref, None if broken else value, broken[:1])
+
+
+def _problem(ref: Ref, where: str, text: str, mend: str) -> Problem:
+    return Problem(ref, "Invalid", where, text, mend)
+
+
+def _refusals(ref: Ref, kind: Kind, document: dict[str, Any]) -> Iterator[Problem]:
+    """What is wrong with the document before its fields are looked at."""
+    version = str(document["apiVersion"]).rpartition("/")[2]
+    if version not in kind.versions:
+        yield _problem(
+            ref, "apiVersion", f"version {version!r} of {kind.kind} is not served", f"Use {' or '.join(kind.versions)}."
+        )
+    metadata = document.get("metadata")
+    if not isinstance(metadata, dict):
+        yield _problem(ref, "metadata", "is missing or not a mapping", "Give the object a metadata.name.")
+        return
+    for field, value in (("name", ref.name), ("namespace", metadata.get("namespace") or DEFAULT_NAMESPACE)):
+        if not isinstance(value, str) or not _SUBDOMAIN.fullmatch(value) or len(value) > 253:
+            yield _problem(
+                ref, f"metadata.{field}", f"{value!r} is not a name", "Use lower-case letters, digits, '-' and '.'."
+            )
+
+
+def _without_nulls(value: Any) -> Any:
+    """The value without fields that are null: to Kubernetes they are not there."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
+    if isinstance(value, list):
+        return [_without_nulls(inner) for inner in value]
+    return value
+
+
+def _explained(ref: Ref, error: str, document: dict[str, Any]) -> Problem:
+    """A problem from msgspec's words, which end in the JSON path of the field."""
+    found = _AT.match(error)
+    where = (found and found["where"]) or ""
+    text = (found and found["text"]) or error
+    value = _value_at(document, where)
+    shown = f" (it is {_shown(value)})" if isinstance(value, str | int | float | bool) and ref.kind != "Secret" else ""
+    return _problem(ref, where, text.replace("`", "'")[:1].lower() + text.replace("`", "'")[1:] + shown, "")
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _value_at(document: Any, where: str) -> Any:
+    for step in re.findall(r"[^.\[\]]+", where):
+        try:
+            document = document[int(step)] if isinstance(document, list) else document[step]
+        except (KeyError, IndexError, ValueError, TypeError):
+            return None
+    return document
+
+
+def _unknown_fields(ref: Ref, kind: Kind, document: dict[str, Any]) -> Problem | None:
+    """The first field that the API does not have."""
+    for field in document:
+        if field not in {"apiVersion", "kind", "metadata", "spec", "status"} and kind.strict:
+            return _unknown(ref, field, field, ("spec", "metadata"))
+    spec = next((field.type for field in msgspec.structs.fields(kind.type) if field.encode_name == "spec"), None)
+    if kind.strict and spec is not None:
+        return _first_unknown(ref, "spec", document.get("spec"), spec)
+    return None
+
+
+def _first_unknown(ref: Ref, where: str, value: Any, annotation: Any) -> Problem | None:
+    struct, item = _shape(annotation)
+    if isinstance(value, list) and item is not None:
+        found = (_first_unknown(ref, f"{where}[{at}]", inner, item) for at, inner in enumerate(value))
+        return next((problem for problem in found if problem), None)
+    if not isinstance(value, dict) or struct is None:
+        return None
+    fields = {field.encode_name: field.type for field in msgspec.structs.fields(struct)}
+    for key, inner in value.items():
+        if key not in fields:
+            return _unknown(ref, f"{where}.{key}", key, tuple(fields))
+        problem = _first_unknown(ref, f"{where}.{key}", inner, fields[key])
+        if problem:
+            return problem
+    return None
+
+
+def _unknown(ref: Ref, where: str, field: object, known: tuple[str, ...]) -> Problem:
+    near = difflib.get_close_matches(str(field), known, n=1)
+    mend = f"Did you mean {near[0]!r}?" if near else "Remove it, or check the API version that it belongs to."
+    return _problem(ref, where, f"{ref.kind} has no such field", mend)
+
+
+def _shape(annotation: Any) -> tuple[type[msgspec.Struct] | None, Any]:
+    """The struct in an annotation, and the item type if it is a list."""
+    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+        return annotation, None
+    args = get_args(annotation)
+    if getattr(annotation, "__origin__", None) is tuple:
+        return None, args[0]
+    if hasattr(annotation, "__metadata__"):
+        return _shape(args[0])
+    shapes = [_shape(arg) for arg in args if arg is not type(None)]
+    return shapes[0] if len(shapes) == 1 else (None, None)

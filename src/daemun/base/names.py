@@ -1,0 +1,38 @@
+"""How objects are named: `Name` within a kind, `Ref` across kinds.
+
+Both are tuples so that they hash fast, sort the way people expect and travel as dictionary keys.
+"""
+
+from typing import NamedTuple
+
+CORE = ""
+"""The API group of Service, Secret, Namespace and the other core kinds."""
+GATEWAY = "gateway.networking.k8s.io"
+"""The API group of Gateway API."""
+
+
+class Name(NamedTuple):
+    """An object within its kind. `namespace` is empty for cluster-scoped kinds."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+
+class Ref(NamedTuple):
+    """An object of any kind. `group` is empty for the core group."""
+
+    group: str
+    kind: str
+    namespace: str
+    name: str
+
+    @property
+    def key(self) -> Name:
+        """The object's name within its kind."""
+        return Name(self.namespace, self.name)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}"

@@ -1,0 +1,101 @@
+"""One rule and one match as an Envoy route: the match, where the request goes, and the features on the way."""
+
+from collections.abc import Iterator
+
+import msgspec
+from envoy.config.route.v3 import route_components_pb2 as route_v3
+from envoy.type.v3 import percent_pb2
+
+from daemun.envoy.matches import route_match
+from daemun.features import BY_KIND, Draft
+from daemun.ir.route import Backend, Match, Rule
+
+NO_BACKEND = "no-backend"
+"""A cluster that never exists: the share of a backend that cannot be used is answered with 500."""
+_ERROR = route_v3.RouteAction.INTERNAL_SERVER_ERROR
+_MILLION = 1_000_000
+
+
+def build(name: str, rule: Rule, match: Match, port: int, tls: bool) -> tuple[list[route_v3.Route], tuple[str, ...]]:
+    """The Envoy routes for one match of a rule, and the clusters that must be warm for them."""
+    if rule.broken:
+        return [answer(name, match, 500)], ()
+    backends = [backend for backend in rule.backends if backend.weight]
+    protos: list[route_v3.Route] = []
+    needs: set[str] = set()
+    for share in _shares(backends):
+        draft = Draft(route_v3.Route(name=name, match=route_match(match)), match, port, tls)
+        _forward(draft, share.backends)
+        if share.upto < _MILLION:
+            fraction = draft.proto.match.runtime_fraction.default_value
+            fraction.numerator = share.upto
+            fraction.denominator = percent_pb2.FractionalPercent.MILLION
+        uses = (*rule.uses, *(share.backends[0].uses if share.alone else ()))
+        for use in uses:
+            BY_KIND[use.kind].on_route(use.spec, use, draft)
+        protos.extend((*draft.extra, draft.proto))
+        needs |= draft.needs
+    return protos, tuple(sorted(needs))
+
+
+def answer(name: str, match: Match, status: int) -> route_v3.Route:
+    """A route that answers by itself."""
+    return route_v3.Route(
+        name=name, match=route_match(match), direct_response=route_v3.DirectResponseAction(status=status)
+    )
+
+
+class _Share(msgspec.Struct):
+    """Backends that one Envoy route can serve. `alone`: one backend, whose filters go on the route itself.
+
+    `upto` is the share of all requests, in millionths, that this route and those before it take.
+    """
+
+    backends: list[Backend]
+    alone: bool
+    upto: int = _MILLION
+
+
+def _shares(backends: list[Backend]) -> Iterator[_Share]:
+    """How many Envoy routes it takes to serve these backends.
+
+    Usually one, with weighted clusters. A filter that Envoy cannot put on a weighted cluster (a redirect, a mirror, a
+    new path) needs a route for its backend alone; the routes then share the requests by Envoy's runtime fractions,
+    which are all drawn from the same random number and so add up.
+    """
+    if len(backends) == 1:
+        yield _Share(backends, alone=True)
+        return
+    if all(_fits_weighted(backend) for backend in backends):
+        yield _Share(backends, alone=False)
+        return
+    total = sum(backend.weight for backend in backends)
+    sofar = 0
+    for backend in backends:
+        sofar += backend.weight
+        yield _Share([backend], alone=True, upto=round(sofar * _MILLION / total))
+
+
+def _fits_weighted(backend: Backend) -> bool:
+    trial = route_v3.WeightedCluster.ClusterWeight()
+    return all(BY_KIND[use.kind].on_backend(use.spec, trial) for use in backend.uses)
+
+
+def _forward(draft: Draft, backends: list[Backend]) -> None:
+    """Where the request goes: 500 where there is nowhere (Gateway API, HTTPRouteRule.backendRefs)."""
+    if all(backend.key is None for backend in backends):
+        draft.close()
+        return
+    action = draft.action
+    # Gateway API has no default timeout; Envoy's is 15 s. Zero switches it off.
+    action.timeout.SetInParent()
+    action.cluster_not_found_response_code = _ERROR
+    if len(backends) == 1 and backends[0].key is not None:
+        action.cluster = draft.cluster(backends[0].key)
+        return
+    for backend in backends:
+        name = NO_BACKEND if backend.key is None else draft.cluster(backend.key)
+        weighted = action.weighted_clusters.clusters.add(name=name)
+        weighted.weight.value = backend.weight
+        for use in backend.uses:
+            BY_KIND[use.kind].on_backend(use.spec, weighted)

@@ -1,0 +1,138 @@
+"""Envoy clusters and their endpoints: one cluster per backend, shared by every route that uses it."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from envoy.config.cluster.v3 import cluster_pb2
+from envoy.config.endpoint.v3 import endpoint_pb2
+from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2 as http_v3
+
+from daemun.api.core import SERVICE_NAME, Endpoint, EndpointSlice, Service, ServicePort
+from daemun.base.names import CORE, Name, Ref
+from daemun.envoy.listeners import ads
+from daemun.flow import Collection, Index, Reader
+from daemun.gatewayapi.resolved import ResolvedRoute
+from daemun.ir.backend import BackendKey
+from daemun.ir.origin import Origin
+from daemun.ir.resource import CLUSTER, ENDPOINT, Leaf, Part, PartKey, part
+
+_BUFFER_BYTES = 32 * 1024
+_CONNECT_SECONDS = 5
+_BREAKER = 65_536
+"""Envoy's default of 1,024 connections, pending and active requests turns a busy hour into 503s."""
+_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+
+class ProxyBackend(NamedTuple):
+    """A backend that a proxy needs."""
+
+    proxy: str
+    backend: BackendKey
+
+
+def backends_of(_: Ref, resolved: ResolvedRoute) -> Iterator[ProxyBackend]:
+    """The backends that a route needs, at each proxy it is attached to."""
+    proxies = {attachment.frontend.proxy for attachment in resolved.attachments}
+    if proxies:
+        for key in resolved.backends():
+            for proxy in proxies:
+                yield ProxyBackend(proxy, key)
+
+
+def backend_of(_: ProxyBackend, needed: ProxyBackend) -> tuple[BackendKey]:
+    """The backend alone, whoever needs it."""
+    return (needed.backend,)
+
+
+def slices_of(_: Name, one: EndpointSlice) -> Iterator[Name]:
+    """The Service that an EndpointSlice belongs to."""
+    service = one.metadata.labels.get(SERVICE_NAME)
+    if service:
+        yield Name(one.metadata.namespace, service)
+
+
+def cluster_rule(_: Reader, key: BackendKey, __: BackendKey) -> Iterator[tuple[BackendKey, Part]]:
+    """From a backend to its cluster."""
+    proto = cluster_pb2.Cluster(
+        name=key.cluster,
+        type=cluster_pb2.Cluster.EDS,
+        eds_cluster_config=cluster_pb2.Cluster.EdsClusterConfig(eds_config=ads()),
+        lb_policy=cluster_pb2.Cluster.LEAST_REQUEST,
+        ignore_health_on_host_removal=True,
+    )
+    proto.connect_timeout.seconds = _CONNECT_SECONDS
+    proto.per_connection_buffer_limit_bytes.value = _BUFFER_BYTES
+    breaker = proto.circuit_breakers.thresholds.add()
+    for limit in (breaker.max_connections, breaker.max_pending_requests, breaker.max_requests, breaker.max_retries):
+        limit.value = _BREAKER
+    options = http_v3.HttpProtocolOptions()
+    if key.protocol == "h2c":
+        options.explicit_http_config.http2_protocol_options.SetInParent()
+    else:
+        options.explicit_http_config.http_protocol_options.SetInParent()
+    proto.typed_extension_protocol_options[_OPTIONS].Pack(options)
+    yield key, part("", [Leaf(proto.SerializeToString(), _origin(key))])
+
+
+def _origin(key: BackendKey) -> Origin:
+    return Origin(Ref(CORE, "Service", key.namespace, key.name))
+
+
+def endpoint_rule(
+    services: Collection[Name, Service], slices: Index[Name, Name, EndpointSlice]
+) -> Callable[[Reader, BackendKey, BackendKey], Iterator[tuple[BackendKey, Part]]]:
+    """The rule from a backend to its endpoints."""
+
+    def endpoints(reader: Reader, key: BackendKey, _: BackendKey) -> Iterator[tuple[BackendKey, Part]]:
+        name = Name(key.namespace, key.name)
+        service = reader.get(services, name)
+        found = ready_endpoints(service, key.port, reader.find(slices, name))
+        proto = endpoint_pb2.ClusterLoadAssignment(cluster_name=key.cluster)
+        # An empty assignment is sent too: without it Envoy would go on with the endpoints that are gone.
+        locality = proto.endpoints.add()
+        for address, port in found:
+            socket = locality.lb_endpoints.add().endpoint.address.socket_address
+            socket.address = address
+            socket.port_value = port
+        yield key, part("", [Leaf(proto.SerializeToString(), _origin(key))])
+
+    return endpoints
+
+
+def ready_endpoints(service: Service | None, port: int, slices: list[EndpointSlice]) -> list[tuple[str, int]]:
+    """The addresses and ports of a Service's port that take requests, sorted."""
+    wanted = next((one for one in service.spec.ports if one.port == port), None) if service else None
+    if wanted is None:
+        return []
+    found: set[tuple[str, int]] = set()
+    for one in slices:
+        number = _port_in(one, wanted)
+        if number is None or one.address_type == "FQDN":
+            continue
+        for endpoint in one.endpoints:
+            if _ready(endpoint):
+                found.update((address, number) for address in endpoint.addresses)
+    return sorted(found)
+
+
+def _port_in(one: EndpointSlice, wanted: ServicePort) -> int | None:
+    """A slice's port belongs to the Service's port of the same name; a single port may go without one."""
+    return next((port.port for port in one.ports if port.name == wanted.name and port.protocol == "TCP"), None)
+
+
+def _ready(endpoint: Endpoint) -> bool:
+    return endpoint.conditions.ready is not False
+
+
+def at_proxy(
+    clusters: Collection[BackendKey, Part], endpoints: Collection[BackendKey, Part]
+) -> Callable[[Reader, ProxyBackend, ProxyBackend], Iterator[tuple[PartKey, Part]]]:
+    """The rule that gives each proxy the clusters and endpoints that it needs, and no others."""
+
+    def place(reader: Reader, needed: ProxyBackend, _: ProxyBackend) -> Iterator[tuple[PartKey, Part]]:
+        for type_url, of in ((CLUSTER, clusters), (ENDPOINT, endpoints)):
+            value = reader.get(of, needed.backend)
+            if value is not None:
+                yield PartKey(needed.proxy, type_url, needed.backend.cluster), value
+
+    return place

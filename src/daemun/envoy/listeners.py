@@ -1,0 +1,157 @@
+"""Envoy listeners: one per port, with the defaults of Envoy's own list for edge proxies.
+
+(Envoy documentation, "Configuring Envoy as an edge proxy". What each default is and which test proves it stands in
+docs/edge-defaults.md.)
+"""
+
+from collections.abc import Callable, Iterator
+
+from envoy.config.accesslog.v3 import accesslog_pb2
+from envoy.config.core.v3 import address_pb2, config_source_pb2
+from envoy.config.listener.v3 import listener_components_pb2 as components_v3
+from envoy.config.listener.v3 import listener_pb2
+from envoy.extensions.access_loggers.file.v3 import file_pb2
+from envoy.extensions.filters.http.router.v3 import router_pb2
+from envoy.extensions.filters.listener.tls_inspector.v3 import tls_inspector_pb2
+from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
+from envoy.extensions.transport_sockets.tls.v3 import common_pb2 as tls_common_v3
+from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
+
+from daemun.base import wire
+from daemun.features import FEATURES
+from daemun.flow import Reader
+from daemun.ir.listener import Frontend, FrontendKey, HostKey, Listener
+from daemun.ir.origin import Origin
+from daemun.ir.resource import LISTENER, Leaf, Part, PartKey, part
+
+_FILTER_CHAINS = wire.tag(3)  # Listener.filter_chains
+_BUFFER_BYTES = 32 * 1024
+_STREAMS = 100
+_STREAM_WINDOW_BYTES = 64 * 1024
+_CONNECTION_WINDOW_BYTES = 1024 * 1024
+_HEADERS_SECONDS = 10
+_IDLE_SECONDS = 300
+_CONNECTION_IDLE_SECONDS = 3600
+_LOG_FORMAT = {
+    "time": "%START_TIME%",
+    "method": "%REQUEST_HEADER(:METHOD)%",
+    "host": "%REQUEST_HEADER(:AUTHORITY)%",
+    "path": "%REQUEST_HEADER(X-ENVOY-ORIGINAL-PATH?:PATH)%",
+    "protocol": "%PROTOCOL%",
+    "status": "%RESPONSE_CODE%",
+    "flags": "%RESPONSE_FLAGS%",
+    "details": "%RESPONSE_CODE_DETAILS%",
+    "route": "%ROUTE_NAME%",
+    "cluster": "%UPSTREAM_CLUSTER_RAW%",
+    "upstream": "%UPSTREAM_HOST%",
+    "client": "%DOWNSTREAM_REMOTE_ADDRESS%",
+    "bytes_in": "%BYTES_RECEIVED%",
+    "bytes_out": "%BYTES_SENT%",
+    "ms": "%DURATION%",
+    "request_id": "%REQUEST_HEADER(X-REQUEST-ID)%",
+}
+
+
+def listener_rule(
+    shared_host: bool, access_log: str
+) -> Callable[[Reader, FrontendKey, Frontend], Iterator[tuple[PartKey, Part]]]:
+    """The rule from a port to its Envoy listener. `access_log` is the path of a file, empty for none."""
+
+    def listener(_: Reader, key: FrontendKey, frontend: Frontend) -> Iterator[tuple[PartKey, Part]]:
+        proto = listener_pb2.Listener(name=key.listener, address=_address(frontend.addresses[0], key.port))
+        for address in frontend.addresses[1:]:
+            proto.additional_addresses.add(address=_address(address, key.port))
+        proto.per_connection_buffer_limit_bytes.value = _BUFFER_BYTES
+        # On a machine with other programs a port in use must be an error. With SO_REUSEPORT, Envoy's default, two
+        # proxies would share it without a word.
+        proto.enable_reuse_port.value = not shared_host
+        if frontend.tls:
+            inspector = proto.listener_filters.add(name="envoy.filters.listener.tls_inspector")
+            inspector.typed_config.Pack(tls_inspector_pb2.TlsInspector())
+        first = frontend.listeners[0]
+        leaves = [Leaf(proto.SerializeToString(), Origin(first.origin.ref, f"{first.origin.where}.port"))]
+        for one in frontend.listeners if frontend.tls else frontend.listeners[:1]:
+            chain = _filter_chain(key, one, access_log)
+            leaves.append(Leaf(wire.delimited(_FILTER_CHAINS, chain.SerializeToString()), one.origin))
+        yield PartKey(key.proxy, LISTENER, key.listener), part("", leaves)
+
+    return listener
+
+
+def _address(address: str, port: int) -> address_pb2.Address:
+    return address_pb2.Address(socket_address=address_pb2.SocketAddress(address=address, port_value=port))
+
+
+def _filter_chain(key: FrontendKey, listener: Listener, access_log: str) -> components_v3.FilterChain:
+    tls = listener.protocol == "HTTPS"
+    chain = components_v3.FilterChain(name=listener.name)
+    manager = connection_manager(
+        HostKey(key.proxy, key.port, listener.name if tls else "", "").route_config, access_log
+    )
+    filter_ = chain.filters.add(name="envoy.filters.network.http_connection_manager")
+    filter_.typed_config.Pack(manager)
+    if tls:
+        if listener.hostname:
+            chain.filter_chain_match.server_names.append(listener.hostname)
+        chain.transport_socket.name = "envoy.transport_sockets.tls"
+        chain.transport_socket.typed_config.Pack(_downstream_tls(listener))
+    return chain
+
+
+def connection_manager(route_config: str, access_log: str) -> hcm_v3.HttpConnectionManager:
+    """The HTTP connection manager, the same for every listener but for the routes it asks for."""
+    manager = hcm_v3.HttpConnectionManager(
+        stat_prefix="http",
+        rds=hcm_v3.Rds(route_config_name=route_config, config_source=ads()),
+        normalize_path={"value": True},
+        merge_slashes=True,
+        path_with_escaped_slashes_action=hcm_v3.HttpConnectionManager.UNESCAPE_AND_REDIRECT,
+        strip_trailing_host_dot=True,
+        use_remote_address={"value": True},
+        server_header_transformation=hcm_v3.HttpConnectionManager.PASS_THROUGH,
+    )
+    manager.common_http_protocol_options.headers_with_underscores_action = 1  # REJECT_REQUEST
+    manager.common_http_protocol_options.idle_timeout.seconds = _CONNECTION_IDLE_SECONDS
+    manager.http2_protocol_options.max_concurrent_streams.value = _STREAMS
+    manager.http2_protocol_options.initial_stream_window_size.value = _STREAM_WINDOW_BYTES
+    manager.http2_protocol_options.initial_connection_window_size.value = _CONNECTION_WINDOW_BYTES
+    manager.request_headers_timeout.seconds = _HEADERS_SECONDS
+    manager.stream_idle_timeout.seconds = _IDLE_SECONDS
+    manager.upgrade_configs.add(upgrade_type="websocket")
+    for feature in FEATURES:
+        http_filter = feature.http_filter()
+        if http_filter is not None:
+            manager.http_filters.append(http_filter)
+    router = manager.http_filters.add(name="envoy.filters.http.router")
+    router.typed_config.Pack(router_pb2.Router(suppress_envoy_headers=True))
+    if access_log:
+        manager.access_log.append(_access_log(access_log))
+    return manager
+
+
+def ads() -> config_source_pb2.ConfigSource:
+    """Ask the control plane, on the one stream there is."""
+    source = config_source_pb2.ConfigSource(resource_api_version=config_source_pb2.ApiVersion.V3)
+    source.ads.SetInParent()
+    # Rather wait than go on without: a listener without its certificates or routes would answer wrongly.
+    source.initial_fetch_timeout.SetInParent()
+    return source
+
+
+def _downstream_tls(listener: Listener) -> tls_pb2.DownstreamTlsContext:
+    context = tls_pb2.DownstreamTlsContext()
+    common = context.common_tls_context
+    common.alpn_protocols.extend(("h2", "http/1.1"))
+    common.tls_params.tls_minimum_protocol_version = tls_common_v3.TlsParameters.TLSv1_2
+    for secret in listener.secrets:
+        common.tls_certificate_sds_secret_configs.add(name=secret, sds_config=ads())
+    return context
+
+
+def _access_log(path: str) -> accesslog_pb2.AccessLog:
+    config = file_pb2.FileAccessLog(path=path)
+    for field, value in _LOG_FORMAT.items():
+        config.log_format.json_format[field] = value
+    log = accesslog_pb2.AccessLog(name="envoy.access_loggers.file")
+    log.typed_config.Pack(config)
+    return log

@@ -1,0 +1,69 @@
+"""Matches: what a request must look like, in Envoy's words; and the check that Envoy will take the words."""
+
+from collections.abc import Iterable
+
+import re2
+from envoy.config.route.v3 import route_components_pb2 as route_v3
+from envoy.type.matcher.v3 import regex_pb2, string_pb2
+
+from daemun.ir.limits import RE2_MAX_PROGRAM_SIZE
+from daemun.ir.route import Match, ValueMatch
+
+_QUIET = re2.Options()
+_QUIET.log_errors = False
+
+
+def route_match(match: Match) -> route_v3.RouteMatch:
+    """Envoy's form of a match. Envoy matches a regex against the whole value, as Gateway API wants it."""
+    proto = route_v3.RouteMatch()
+    if match.path_type == "Exact":
+        proto.path = match.path
+    elif match.path_type == "Regex":
+        proto.safe_regex.regex = match.path
+    else:
+        # /foo, /foo/ and /foo/bar have the prefix /foo, but /foobar has not: whole path elements.
+        prefix = match.path.rstrip("/")
+        if prefix:
+            proto.path_separated_prefix = prefix
+        else:
+            proto.prefix = "/"
+    if match.method:
+        proto.headers.add(name=":method", string_match={"exact": match.method})
+    for header in match.headers:
+        name = ":authority" if header.name == "host" else header.name
+        proto.headers.add(name=name, string_match=_string(header))
+    for param in match.query:
+        proto.query_parameters.add(name=param.name, string_match=_string(param))
+    return proto
+
+
+def _string(value: ValueMatch) -> string_pb2.StringMatcher:
+    if value.regex:
+        return string_pb2.StringMatcher(safe_regex=regex_pb2.RegexMatcher(regex=value.value))
+    return string_pb2.StringMatcher(exact=value.value)
+
+
+def match_faults(match: Match) -> Iterable[tuple[str, str, str]]:
+    """Regular expressions that Envoy would refuse, and with them every other route of the same listener."""
+    if match.path_type == "Regex":
+        yield from _regex_faults(f"{match.where}.path.value", match.path)
+    for field, values in (("headers", match.headers), ("queryParams", match.query)):
+        for value in values:
+            if value.regex:
+                yield from _regex_faults(f"{match.where}.{field}[{value.name}].value", value.value)
+
+
+def _regex_faults(where: str, pattern: str) -> Iterable[tuple[str, str, str]]:
+    try:
+        compiled = re2.compile(pattern, _QUIET)
+    except (re2.error, UnicodeError, ValueError) as error:
+        why = str(error.args[0]) if error.args else "it does not compile"
+        yield where, f"{_short(pattern)} is not an RE2 expression: {why.removeprefix('b').strip(chr(39))}", "Mend it."
+        return
+    if compiled.programsize > RE2_MAX_PROGRAM_SIZE:
+        text = f"{_short(pattern)} is too large a program ({compiled.programsize} > {RE2_MAX_PROGRAM_SIZE})"
+        yield where, text, "Use smaller repetitions."
+
+
+def _short(pattern: str) -> str:
+    return repr(pattern if len(pattern) <= 60 else pattern[:57] + "...")

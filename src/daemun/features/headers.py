@@ -1,0 +1,104 @@
+"""RequestHeaderModifier and ResponseHeaderModifier: set, add and remove headers (Gateway API, HTTPHeaderFilter)."""
+
+import re
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from envoy.config.core.v3 import base_pb2 as core_v3
+from envoy.config.route.v3 import route_components_pb2 as route_v3
+
+from daemun.api.filters import HTTPHeaderFilter
+from daemun.features.feature import Draft, Fault, Feature
+from daemun.ir.route import Rule, Use
+
+_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_SET = core_v3.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
+_ADD = core_v3.HeaderValueOption.APPEND_IF_EXISTS_OR_ADD
+HOST = "host"
+
+
+def _options(spec: HTTPHeaderFilter) -> Iterable[core_v3.HeaderValueOption]:
+    for headers, action in ((spec.set, _SET), (spec.add, _ADD)):
+        for header in headers:
+            if header.name.lower() != HOST:
+                # Envoy reads '%' as the start of a variable; the user wrote a plain value.
+                value = core_v3.HeaderValue(key=header.name, value=header.value.replace("%", "%%"))
+                yield core_v3.HeaderValueOption(header=value, append_action=action)
+
+
+def _faults(spec: HTTPHeaderFilter, where: str, *, request: bool) -> Iterable[Fault]:
+    for verb, headers in (("set", spec.set), ("add", spec.add)):
+        for index, header in enumerate(headers):
+            if _CONTROL.search(header.value):
+                yield f"{where}.{verb}[{index}].value", "has a control character", "Remove it."
+            if request and verb == "add" and header.name.lower() == HOST:
+                yield f"{where}.add[{index}]", "a request has just one Host", "Use set, or URLRewrite.hostname."
+    for index, name in enumerate(spec.remove):
+        if not _NAME.fullmatch(name):
+            yield f"{where}.remove[{index}]", f"{name!r} is not the name of a header", ""
+        elif request and name.lower() == HOST:
+            yield f"{where}.remove[{index}]", "a request needs its Host", "Use set, or URLRewrite.hostname."
+
+
+def _new_host(spec: HTTPHeaderFilter) -> str | None:
+    """Envoy does not let a header filter touch Host, but it can be rewritten."""
+    return next((header.value for header in spec.set if header.name.lower() == HOST), None)
+
+
+class RequestHeaderModifier(Feature[HTTPHeaderFilter]):
+    """Headers on the way to the backend."""
+
+    kind: ClassVar = "RequestHeaderModifier"
+
+    def faults(self, spec: HTTPHeaderFilter, where: str, rule: Rule) -> Iterable[Fault]:
+        """Names and values that no request can carry."""
+        del rule
+        return _faults(spec, where, request=True)
+
+    def on_route(self, spec: HTTPHeaderFilter, use: Use, draft: Draft) -> None:
+        """Envoy's own header options; Host by rewriting it."""
+        del use
+        self._apply(spec, draft.proto)
+        host = _new_host(spec)
+        if host is not None and draft.proto.HasField("route"):
+            draft.action.host_rewrite_literal = host
+
+    def on_backend(self, spec: HTTPHeaderFilter, backend: route_v3.WeightedCluster.ClusterWeight) -> bool:
+        """The same, on one backend's share."""
+        self._apply(spec, backend)
+        host = _new_host(spec)
+        if host is not None:
+            backend.host_rewrite_literal = host
+        return True
+
+    @staticmethod
+    def _apply(spec: HTTPHeaderFilter, proto: Any) -> None:
+        proto.request_headers_to_add.extend(_options(spec))
+        proto.request_headers_to_remove.extend(spec.remove)
+
+
+class ResponseHeaderModifier(Feature[HTTPHeaderFilter]):
+    """Headers on the way back to the client."""
+
+    kind: ClassVar = "ResponseHeaderModifier"
+
+    def faults(self, spec: HTTPHeaderFilter, where: str, rule: Rule) -> Iterable[Fault]:
+        """Names and values that no response can carry."""
+        del rule
+        return _faults(spec, where, request=False)
+
+    def on_route(self, spec: HTTPHeaderFilter, use: Use, draft: Draft) -> None:
+        """Envoy's own header options."""
+        del use
+        self._apply(spec, draft.proto)
+
+    def on_backend(self, spec: HTTPHeaderFilter, backend: route_v3.WeightedCluster.ClusterWeight) -> bool:
+        """The same, on one backend's share."""
+        self._apply(spec, backend)
+        return True
+
+    @staticmethod
+    def _apply(spec: HTTPHeaderFilter, proto: Any) -> None:
+        proto.response_headers_to_add.extend(_options(spec))
+        proto.response_headers_to_remove.extend(spec.remove)

@@ -1,0 +1,52 @@
+"""New paths, which redirects and rewrites share (Gateway API, HTTPPathModifier)."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from daemun.api.filters import HTTPPathModifier
+from daemun.features.feature import Fault
+from daemun.ir.route import Match
+
+_CONTROL = re.compile(r"[\x00-\x20\x7f]")
+
+
+def path_faults(path: HTTPPathModifier | None, where: str) -> Iterable[Fault]:
+    """A new path that could not stand in a request line."""
+    if path is None:
+        return
+    value = path.replace_full_path if path.replace_full_path is not None else path.replace_prefix_match
+    if value and _CONTROL.search(value):
+        yield f"{where}.path", f"{value!r} has a blank or control character", "Encode it as %20 and the like."
+    elif value and "#" in value:
+        yield f"{where}.path", f"{value!r} has a fragment, which never reaches a server", "Remove it."
+
+
+def set_new_path(path: HTTPPathModifier, match: Match, action: Any, full_field: str) -> None:
+    """Say the new path to a RouteAction or a RedirectAction; they differ in the name of the field for a full path.
+
+    Envoy's `prefix_rewrite` replaces just the characters of the prefix: `/foo` by `/` would make `//bar` of
+    `/foo/bar`. Where that would happen a regex takes the slash along.
+    """
+    if path.replace_full_path is not None:
+        _full(path.replace_full_path, action, full_field)
+        return
+    prefix = match.path.rstrip("/")
+    new = (path.replace_prefix_match or "").rstrip("/")
+    if not prefix:
+        action.prefix_rewrite = f"{new}/"
+    elif new:
+        action.prefix_rewrite = new
+    else:
+        action.regex_rewrite.pattern.regex = f"^{re.escape(prefix)}/*"
+        action.regex_rewrite.substitution = "/"
+
+
+def _full(value: str, action: Any, field: str) -> None:
+    new = value if value.startswith("/") else f"/{value}"
+    if field == "path_redirect":
+        action.path_redirect = new
+    else:
+        # The query stays: the regex is matched against the path alone. A backslash would refer to a group.
+        action.regex_rewrite.pattern.regex = "^/.*$"
+        action.regex_rewrite.substitution = new.replace("\\", "\\\\")

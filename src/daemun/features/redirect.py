@@ -1,0 +1,50 @@
+"""RequestRedirect: the answer is another URL (Gateway API, HTTPRequestRedirectFilter)."""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import ClassVar
+
+from envoy.config.route.v3 import route_components_pb2 as route_v3
+
+from daemun.api.filters import HTTPRequestRedirectFilter
+from daemun.features.feature import Draft, Fault, Feature
+from daemun.features.paths import path_faults, set_new_path
+from daemun.ir.route import Rule, Use
+
+_DEFAULT_PORTS: Mapping[str, int] = MappingProxyType({"http": 80, "https": 443})
+_CODES = MappingProxyType(
+    {
+        301: route_v3.RedirectAction.MOVED_PERMANENTLY,
+        302: route_v3.RedirectAction.FOUND,
+        303: route_v3.RedirectAction.SEE_OTHER,
+        307: route_v3.RedirectAction.TEMPORARY_REDIRECT,
+        308: route_v3.RedirectAction.PERMANENT_REDIRECT,
+    }
+)
+
+
+class RequestRedirect(Feature[HTTPRequestRedirectFilter]):
+    """Replaces whatever the route would have done."""
+
+    kind: ClassVar = "RequestRedirect"
+
+    def faults(self, spec: HTTPRequestRedirectFilter, where: str, rule: Rule) -> Iterable[Fault]:
+        """Paths that no URL can have."""
+        del rule
+        return path_faults(spec.path, where)
+
+    def on_route(self, spec: HTTPRequestRedirectFilter, use: Use, draft: Draft) -> None:
+        """The port follows the rules of the `port` field: the scheme's own is never written out."""
+        del use
+        redirect = route_v3.RedirectAction(response_code=_CODES[spec.status_code])
+        if spec.scheme:
+            redirect.scheme_redirect = spec.scheme
+        if spec.hostname:
+            redirect.host_redirect = spec.hostname
+        scheme = spec.scheme or ("https" if draft.tls else "http")
+        port = spec.port or (_DEFAULT_PORTS[scheme] if spec.scheme else draft.port)
+        if port != _DEFAULT_PORTS[scheme]:
+            redirect.port_redirect = port
+        if spec.path:
+            set_new_path(spec.path, draft.match, redirect, "path_redirect")
+        draft.proto.redirect.CopyFrom(redirect)

@@ -1,0 +1,36 @@
+"""retry: requests that are tried again (Gateway API, HTTPRouteRetry; GEP-1731)."""
+
+from typing import ClassVar
+
+from daemun.api.filters import HTTPRouteRetry
+from daemun.base.durations import milliseconds
+from daemun.features.feature import Draft, Feature
+from daemun.ir.route import Use
+
+_ON = "connect-failure,refused-stream,reset"
+"""Connection errors are always tried again once a retry is asked for (GEP-1731)."""
+_LONGEST = 10
+"""The back-off grows up to this many times its base."""
+
+
+class Retry(Feature[HTTPRouteRetry]):
+    """Envoy's retry policy of a route."""
+
+    kind: ClassVar = "retry"
+
+    def on_route(self, spec: HTTPRouteRetry, use: Use, draft: Draft) -> None:
+        """The status codes exactly as listed; without a list those that a gateway makes up itself."""
+        del use
+        if not draft.proto.HasField("route"):
+            return
+        policy = draft.action.retry_policy
+        policy.num_retries.value = spec.attempts or 1
+        if spec.codes:
+            policy.retry_on = f"{_ON},retriable-status-codes"
+            policy.retriable_status_codes.extend(spec.codes)
+        else:
+            policy.retry_on = f"{_ON},gateway-error"
+        base = milliseconds(spec.backoff) if spec.backoff else 0
+        if base:
+            policy.retry_back_off.base_interval.FromMilliseconds(base)
+            policy.retry_back_off.max_interval.FromMilliseconds(base * _LONGEST)

@@ -1,0 +1,40 @@
+"""URLRewrite: another host or path on the way to the backend (Gateway API, HTTPURLRewriteFilter)."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from envoy.config.route.v3 import route_components_pb2 as route_v3
+
+from daemun.api.filters import HTTPURLRewriteFilter
+from daemun.features.feature import Draft, Fault, Feature
+from daemun.features.paths import path_faults, set_new_path
+from daemun.ir.route import Rule, Use
+
+
+class URLRewrite(Feature[HTTPURLRewriteFilter]):
+    """Envoy rewrites in the route's action."""
+
+    kind: ClassVar = "URLRewrite"
+
+    def faults(self, spec: HTTPURLRewriteFilter, where: str, rule: Rule) -> Iterable[Fault]:
+        """Paths that no request can carry."""
+        del rule
+        return path_faults(spec.path, where)
+
+    def on_route(self, spec: HTTPURLRewriteFilter, use: Use, draft: Draft) -> None:
+        """Host and path of the request that the backend gets."""
+        del use
+        if not draft.proto.HasField("route"):
+            return
+        if spec.hostname:
+            draft.action.host_rewrite_literal = spec.hostname
+        if spec.path:
+            set_new_path(spec.path, draft.match, draft.action, "regex_rewrite")
+
+    def on_backend(self, spec: HTTPURLRewriteFilter, backend: route_v3.WeightedCluster.ClusterWeight) -> bool:
+        """A share may have a host of its own, but no path."""
+        if spec.path:
+            return False
+        if spec.hostname:
+            backend.host_rewrite_literal = spec.hostname
+        return True

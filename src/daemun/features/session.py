@@ -1,0 +1,46 @@
+"""sessionPersistence: a client stays with the endpoint that it first met (GEP-1619, experimental)."""
+
+from typing import ClassVar
+
+from envoy.extensions.filters.http.stateful_session.v3 import stateful_session_pb2 as session_v3
+from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
+from envoy.extensions.http.stateful_session.cookie.v3 import cookie_pb2
+from envoy.extensions.http.stateful_session.header.v3 import header_pb2
+
+from daemun.api.filters import SessionPersistence as Spec
+from daemun.base.durations import milliseconds
+from daemun.features.feature import Draft, Feature, disabled_filter
+from daemun.ir.route import Use
+
+_NAME = "envoy.filters.http.stateful_session"
+_COOKIE = "daemun-session"
+_HEADER = "x-daemun-session"
+
+
+class SessionPersistence(Feature[Spec]):
+    """Envoy's stateful session: the endpoint's address travels in a cookie or a header. Nothing is stored here."""
+
+    kind: ClassVar = "sessionPersistence"
+
+    def http_filter(self) -> hcm_v3.HttpFilter:
+        """The filter, without a state of its own."""
+        return disabled_filter(_NAME, session_v3.StatefulSession())
+
+    def on_route(self, spec: Spec, use: Use, draft: Draft) -> None:
+        """A cookie lives as long as the browser's session, unless it is to be permanent."""
+        del use
+        config = session_v3.StatefulSessionPerRoute()
+        state = config.stateful_session.session_state
+        if spec.type == "Cookie":
+            cookie = cookie_pb2.CookieBasedSessionState()
+            cookie.cookie.name = spec.session_name or _COOKIE
+            cookie.cookie.path = draft.match.path if draft.match.path_type != "Regex" else "/"
+            permanent = spec.cookie_config is not None and spec.cookie_config.lifetime_type == "Permanent"
+            if permanent and spec.absolute_timeout:
+                cookie.cookie.ttl.FromMilliseconds(milliseconds(spec.absolute_timeout))
+            state.name = "envoy.http.stateful_session.cookie"
+            state.typed_config.Pack(cookie)
+        else:
+            state.name = "envoy.http.stateful_session.header"
+            state.typed_config.Pack(header_pb2.HeaderBasedSessionState(name=spec.session_name or _HEADER))
+        draft.per_route(_NAME, config)

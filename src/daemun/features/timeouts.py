@@ -1,0 +1,28 @@
+"""timeouts: how long a request, and each try of it, may take (Gateway API, HTTPRouteTimeouts; GEP-1742)."""
+
+from typing import ClassVar
+
+from daemun.api.filters import HTTPRouteTimeouts
+from daemun.base.durations import milliseconds
+from daemun.features.feature import Draft, Feature
+from daemun.ir.route import Use
+
+
+class Timeouts(Feature[HTTPRouteTimeouts]):
+    """Envoy's timeouts of a route. Zero means none, in both."""
+
+    kind: ClassVar = "timeouts"
+
+    def on_route(self, spec: HTTPRouteTimeouts, use: Use, draft: Draft) -> None:
+        """The whole request by the route's timeout, each try by the retry policy's, which need not retry."""
+        del use
+        if not draft.proto.HasField("route"):
+            return
+        if spec.request:
+            draft.action.timeout.FromMilliseconds(milliseconds(spec.request))
+        if spec.backend_request:
+            each = milliseconds(spec.backend_request)
+            if each:
+                draft.action.retry_policy.per_try_timeout.FromMilliseconds(each)
+                if not draft.action.retry_policy.HasField("num_retries"):
+                    draft.action.retry_policy.num_retries.value = 0

@@ -1,0 +1,175 @@
+"""Derived collections: a rule, run once per input key and again when something it read has changed."""
+
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, Generic, TypeVar
+
+from daemun.flow.collection import ALL, MISSING, Collection, Delta, Edge, I, Index, K, Missing, V
+
+IK = TypeVar("IK", bound=Hashable)
+IV = TypeVar("IV")
+RK = TypeVar("RK", bound=Hashable)
+RV = TypeVar("RV")
+D = TypeVar("D")
+
+
+class Reader:
+    """What a rule may see of other collections. Every read is recorded as a dependency of the rule's input."""
+
+    __slots__ = ("_rank", "reads")
+
+    def __init__(self, rank: int) -> None:
+        self._rank = rank
+        self.reads: dict[tuple[int, Hashable], dict[Hashable, dict[Edge, None]]] = {}
+
+    def get(self, of: Collection[RK, RV], key: RK, default: D | None = None) -> RV | D | None:
+        """One entry, or `default`."""
+        self._note(of.rank, of.readers, key)
+        return of.data.get(key, default)
+
+    def find(self, index: Index[I, RK, RV], value: I) -> list[RV]:
+        """The entries found under `value`, in the order of their keys."""
+        data = index.of.data
+        return [data[key] for key in self.find_keys(index, value)]
+
+    def find_keys(self, index: Index[I, RK, RV], value: I) -> list[RK]:
+        """The keys found under `value`, in order."""
+        self._note(index.of.rank, index.readers, value)
+        return sorted(index.keys.get(value, ()))  # type: ignore[type-var]  # keys are tuples of strings
+
+    def count(self, index: Index[I, RK, RV], value: I) -> int:
+        """How many entries are found under `value`."""
+        self._note(index.of.rank, index.readers, value)
+        return len(index.keys.get(value, ()))
+
+    def all(self, of: Collection[RK, RV]) -> dict[RK, RV]:
+        """The whole collection: a dependency on every change of it, so only for small ones."""
+        self._note(of.rank, of.readers, ALL)
+        return of.data
+
+    def _note(self, rank: int, table: dict[Hashable, dict[Edge, None]], key: Hashable) -> None:
+        if rank >= self._rank:
+            raise RuntimeError("a rule may read only collections that were made before its own")
+        self.reads[id(table), key] = table
+
+
+Rule = Callable[[Reader, IK, IV], Iterable[tuple[K, V]]]
+"""(reader, input key, input) to the entries that this input yields."""
+
+
+class Derived(Collection[K, V], Generic[IK, IV, K, V]):
+    """The entries that a rule yields for every entry of another collection."""
+
+    def __init__(self, of: Collection[IK, IV], rule: Rule[IK, IV, K, V], name: str) -> None:
+        super().__init__(of.graph, name)
+        self._of = of
+        self._rule = rule
+        self._dirty: dict[IK, None] = {}
+        self._outputs: dict[IK, tuple[K, ...]] = {}
+        self._reads: dict[IK, tuple[tuple[dict[Hashable, dict[Edge, None]], Hashable], ...]] = {}
+        self._owner: dict[K, IK] = {}
+        of.followers.append(self._follow)
+        if of.data:
+            self._follow(of.data)
+
+    def _follow(self, delta: Iterable[IK]) -> None:
+        self._dirty.update(dict.fromkeys(delta))
+        self.graph.wake(self.rank)
+
+    def mark(self, key: Any) -> None:
+        """Run the rule for this input again in this batch: something it read has changed."""
+        self._dirty[key] = None
+        self.graph.wake(self.rank)
+
+    def edges(self) -> int:
+        """How many reads are recorded; zero when every input is gone (leaks show here)."""
+        return sum(len(reads) for reads in self._reads.values())
+
+    def run(self) -> Delta[K, V]:
+        """Run the rule for every dirty input."""
+        delta: Delta[K, V] = {}
+        dirty, self._dirty = self._dirty, {}
+        moved: list[tuple[IK, dict[K, V]]] = []
+        for key in dirty:
+            new = self._call(key)
+            if new is None:
+                continue
+            # First every old output is released and only then the new ones are placed, so that an output key may
+            # move from one input to another within a batch.
+            for out in self._outputs.pop(key, ()):
+                if out not in new and self._owner.get(out) == key:
+                    del self._owner[out]
+                    self._note(delta, out, self.data.pop(out), MISSING)
+            moved.append((key, new))
+        for key, new in moved:
+            self._place(delta, key, new)
+        return {out: change for out, change in delta.items() if change[0] is not change[1]}
+
+    def _call(self, key: IK) -> dict[K, V] | None:
+        """The rule's output for one input; None if it raised, which keeps what was there before."""
+        value = self._of.data.get(key, MISSING)
+        self._forget(key)
+        if value is MISSING:
+            self.graph.failures.pop((self.name, key), None)
+            return {}
+        reader = Reader(self.rank)
+        self.graph.calls += 1
+        try:
+            new = dict(self._rule(reader, key, value))
+        except Exception as error:  # noqa: BLE001 - law 3: one bad input must not stop the others
+            self.graph.fail(self.name, key, error)
+            return None
+        finally:
+            # A rule that failed still depends on what it read, or it would never be tried again.
+            self._remember(key, reader)
+        if self.graph.failures:
+            self.graph.failures.pop((self.name, key), None)
+        return new
+
+    def _place(self, delta: Delta[K, V], key: IK, new: dict[K, V]) -> None:
+        kept = []
+        for out, value in new.items():
+            owner = self._owner.setdefault(out, key)
+            if owner != key:
+                self.graph.fail(self.name, key, ValueError(f"{out!r} is yielded by {owner!r} and by {key!r}"))
+                continue
+            kept.append(out)
+            old: V | Missing = self.data.get(out, MISSING)
+            if old is not MISSING and old == value:
+                # Removed and placed again with an equal value within this batch is no change.
+                if out in delta and delta[out][1] is MISSING:
+                    del delta[out]
+                continue
+            self.data[out] = value
+            self._note(delta, out, old, value)
+        if kept:
+            self._outputs[key] = tuple(kept)
+
+    @staticmethod
+    def _note(delta: Delta[K, V], out: K, old: V | Missing, new: V | Missing) -> None:
+        first = delta[out][0] if out in delta else old
+        delta[out] = (first, new)
+
+    def _forget(self, key: IK) -> None:
+        me = (self, key)
+        for table, at in self._reads.pop(key, ()):
+            edges = table.get(at)
+            if edges is not None:
+                edges.pop(me, None)
+                if not edges:
+                    del table[at]
+
+    def _remember(self, key: IK, reader: Reader) -> None:
+        if not reader.reads:
+            return
+        me = (self, key)
+        reads = tuple((table, at) for (_, at), table in reader.reads.items())
+        for table, at in reads:
+            table.setdefault(at, {})[me] = None
+        self._reads[key] = reads
+
+
+def derive(
+    of: Collection[IK, IV], rule: Rule[IK, IV, K, V], name: str | None = None
+) -> Derived[IK, IV, K, V]:
+    """The collection of what `rule` yields for every entry of `of`."""
+    return Derived(of, rule, name or str(getattr(rule, "__name__", "derived")))

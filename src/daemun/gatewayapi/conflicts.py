@@ -1,0 +1,73 @@
+"""HTTPRoute against GRPCRoute: on one listener the two kinds may not share hosts; the older route stays.
+
+(Gateway API, GRPCRoute.spec.hostnames: "the implementation MUST accept exactly one of these two routes".)
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from daemun.base.names import Name, Ref
+from daemun.flow import Index, Reader
+from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.hostnames import intersection, parents
+from daemun.gatewayapi.kinds import ROUTE_KINDS
+from daemun.gatewayapi.parents import Candidate
+from daemun.gatewayapi.resolved import Attachment
+
+
+class HostUse(NamedTuple):
+    """A kind of route that has hosts at or below `host` on a listener; `host` is None for any hosts at all."""
+
+    gateway: Name
+    listener: str
+    kind: str
+    host: str | None
+    below: bool = False
+
+
+UseIndex = Index[HostUse, Ref, Candidate]
+
+
+def host_uses(ref: Ref, candidate: Candidate) -> Iterator[HostUse]:
+    """Where a candidate is found: by each of its hosts, by everything above them, and by its listeners."""
+    for attachment in candidate.attachments:
+        at = (attachment.gateway, attachment.listener, ref.kind)
+        yield HostUse(*at, None)
+        for host in attachment.hosts:
+            yield HostUse(*at, host)
+            for above in parents(host)[1:]:
+                yield HostUse(*at, above, below=True)
+
+
+def rival(reader: Reader, uses: UseIndex, mine: Candidate, attachment: Attachment) -> Finding | None:
+    """The older route of another kind that has one of this route's hosts already."""
+    for kind in ROUTE_KINDS:
+        if kind.kind == mine.ref.kind:
+            continue
+        at = (attachment.gateway, attachment.listener, kind.kind)
+        if not reader.count(uses, HostUse(*at, None)):
+            continue
+        for host in attachment.hosts:
+            keys = [HostUse(*at, above) for above in parents(host)]
+            if not host or host.startswith("*."):
+                keys.append(HostUse(*at, host, below=True))
+            for key in keys:
+                for other in reader.find(uses, key):
+                    if _older(other, mine) and _shares(other, attachment, host):
+                        text = f"the older {other.ref} has host {host or '*'} on listener {attachment.listener}"
+                        mend = "An HTTPRoute and a GRPCRoute cannot share hosts on one listener."
+                        return Finding("NotAllowedByListeners", "spec.hostnames", text, mend)
+    return None
+
+
+def _older(other: Candidate, mine: Candidate) -> bool:
+    return (*other.resource.age, other.ref.kind) < (*mine.resource.age, mine.ref.kind)
+
+
+def _shares(other: Candidate, attachment: Attachment, host: str) -> bool:
+    return any(
+        intersection(theirs, host) is not None
+        for at in other.attachments
+        if (at.gateway, at.listener) == (attachment.gateway, attachment.listener)
+        for theirs in at.hosts
+    )

@@ -1,0 +1,144 @@
+"""The kinds of routes: a table. Each says how its objects read as rules; everything after that is the same for all."""
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+
+import msgspec
+
+from daemun.api.filters import HTTPRouteRetry, HTTPRouteTimeouts, RouteFilter, SessionPersistence
+from daemun.api.meta import List, Resource
+from daemun.api.routes import (
+    BackendRef,
+    GRPCMethodMatch,
+    GRPCRoute,
+    GRPCRouteRule,
+    HeaderMatch,
+    HTTPRoute,
+    HTTPRouteMatch,
+    HTTPRouteRule,
+    RouteSpec,
+)
+from daemun.ir.backend import Protocol
+from daemun.ir.route import Match, PathType, ValueMatch
+
+_PATH_TYPES: Mapping[str, PathType] = MappingProxyType(
+    {"Exact": "Exact", "PathPrefix": "Prefix", "RegularExpression": "Regex"}
+)
+
+
+class PlainRule(msgspec.Struct, frozen=True):
+    """A rule of any kind of route, its references not yet resolved."""
+
+    where: str
+    name: str
+    matches: tuple[Match, ...]
+    filters: List[RouteFilter]
+    backend_refs: List[BackendRef]
+    fields: tuple[tuple[str, msgspec.Struct], ...] = ()
+
+
+class RouteKind(msgspec.Struct, frozen=True):
+    """A kind of route. `protocol` is how its backends are spoken to when the Service does not say."""
+
+    kind: str
+    protocol: Protocol
+    spec: Callable[[Resource], RouteSpec]
+    rules: Callable[[Resource], Iterator[PlainRule]]
+
+
+def _spec(route: Resource) -> RouteSpec:
+    assert isinstance(route, HTTPRoute | GRPCRoute)  # noqa: S101 - the table below pairs kinds with their types
+    return route.spec
+
+
+def _http_rules(route: Resource) -> Iterator[PlainRule]:
+    assert isinstance(route, HTTPRoute)  # noqa: S101 - see above
+    for index, rule in enumerate(route.spec.rules):
+        where = f"spec.rules[{index}]"
+        matches = rule.matches or (HTTPRouteMatch(),)
+        yield PlainRule(
+            where=where,
+            name=rule.name or "",
+            matches=tuple(_http_match(f"{where}.matches[{at}]", match) for at, match in enumerate(matches)),
+            filters=rule.filters,
+            backend_refs=rule.backend_refs,
+            fields=tuple(_fields(rule)),
+        )
+
+
+def _fields(rule: HTTPRouteRule | GRPCRouteRule) -> Iterator[tuple[str, msgspec.Struct]]:
+    """The fields of a rule that are features in their own right, by the name that they have in the API."""
+    values: tuple[tuple[str, HTTPRouteTimeouts | HTTPRouteRetry | SessionPersistence | None], ...] = (
+        ("timeouts", rule.timeouts if isinstance(rule, HTTPRouteRule) else None),
+        ("retry", rule.retry if isinstance(rule, HTTPRouteRule) else None),
+        ("sessionPersistence", rule.session_persistence),
+    )
+    for name, value in values:
+        if value is not None:
+            yield name, value
+
+
+def _http_match(where: str, match: HTTPRouteMatch) -> Match:
+    return Match(
+        where=where,
+        path_type=_PATH_TYPES[match.path.type],
+        path=match.path.value,
+        headers=_headers(match.headers),
+        query=tuple(
+            ValueMatch(param.name, param.value, param.type == "RegularExpression") for param in match.query_params
+        ),
+        method=match.method or "",
+    )
+
+
+def _headers(headers: List[HeaderMatch]) -> tuple[ValueMatch, ...]:
+    """Header names are case-insensitive, and of two equal names only the first counts (HTTPHeaderMatch.name)."""
+    found: dict[str, ValueMatch] = {}
+    for header in headers:
+        name = header.name.lower()
+        found.setdefault(name, ValueMatch(name, header.value, header.type == "RegularExpression"))
+    return tuple(found.values())
+
+
+def _grpc_rules(route: Resource) -> Iterator[PlainRule]:
+    assert isinstance(route, GRPCRoute)  # noqa: S101 - see above
+    for index, rule in enumerate(route.spec.rules):
+        where = f"spec.rules[{index}]"
+        matches = [(f"{where}.matches[{at}]", match.method, match.headers) for at, match in enumerate(rule.matches)]
+        yield PlainRule(
+            where=where,
+            name=rule.name or "",
+            matches=tuple(_grpc_match(*match) for match in matches or [(where, None, ())]),
+            filters=rule.filters,
+            backend_refs=rule.backend_refs,
+            fields=tuple(_fields(rule)),
+        )
+
+
+def _grpc_match(where: str, method: GRPCMethodMatch | None, headers: List[HeaderMatch]) -> Match:
+    """A gRPC call as the HTTP/2 request that it is: POST to /service/method (gRPC over HTTP/2)."""
+    path_type, path = _grpc_path(method)
+    return Match(where=where, path_type=path_type, path=path, headers=_headers(headers))
+
+
+def _grpc_path(method: GRPCMethodMatch | None) -> tuple[PathType, str]:
+    if method is None or not (method.service or method.method):
+        return "Prefix", "/"
+    if method.type == "Exact" and method.service:
+        return ("Exact", f"/{method.service}/{method.method}") if method.method else ("Prefix", f"/{method.service}")
+    if method.type == "Exact":
+        return "Regex", f"/[^/]+/{method.method}"
+    service, name = (f"(?:{part})" if part else "[^/]+" for part in (method.service, method.method))
+    return "Regex", f"/{service}/{name}"
+
+
+ROUTE_KINDS = (
+    RouteKind("HTTPRoute", "http", _spec, _http_rules),
+    RouteKind("GRPCRoute", "h2c", _spec, _grpc_rules),
+)
+"""TLSRoute, TCPRoute and UDPRoute will be further lines here."""
+
+KINDS_OF_PROTOCOL: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"HTTP": ("HTTPRoute", "GRPCRoute"), "HTTPS": ("HTTPRoute", "GRPCRoute")}
+)
+"""Which kinds of routes a listener's protocol carries (Gateway API, "Route types")."""

@@ -1,0 +1,147 @@
+"""Parents of routes: which listeners a route attaches to, and with which hostnames (Gateway API, "Attaching Routes")."""
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from daemun.api.core import Namespace
+from daemun.api.gateway import Gateway
+from daemun.api.meta import ParentReference, Resource
+from daemun.api.routes import RouteSpec
+from daemun.base.names import GATEWAY, Name, Ref
+from daemun.flow import Collection, Reader
+from daemun.gatewayapi.classes import CONTROLLER
+from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.hostnames import intersection
+from daemun.gatewayapi.kinds import RouteKind
+from daemun.gatewayapi.resolved import Attachment, ParentResult, ResolvedGateway, ResolvedListener
+from daemun.gatewayapi.settings import Settings
+from daemun.ir.listener import FrontendKey
+
+NAMESPACE_NAME = "kubernetes.io/metadata.name"
+"""The label that every Namespace has (Kubernetes), also one that nobody wrote."""
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A route and its parents, before routes of other kinds on the same hosts are looked at."""
+
+    ref: Ref
+    kind: RouteKind
+    resource: Resource
+    parents: tuple[ParentResult, ...]
+    attachments: tuple[Attachment, ...]
+
+
+class Inputs(msgspec.Struct, frozen=True):
+    """The collections that attachment depends on."""
+
+    written: Collection[Name, Gateway]
+    gateways: Collection[Name, ResolvedGateway]
+    namespaces: Collection[Name, Namespace]
+    settings: Settings
+
+
+def candidate_rule(
+    kind: RouteKind, inputs: Inputs
+) -> Callable[[Reader, Name, Resource], Iterator[tuple[Ref, Candidate]]]:
+    """The rule from a route of this kind to its parents."""
+
+    def attach(reader: Reader, name: Name, route: Resource) -> Iterator[tuple[Ref, Candidate]]:
+        ref = Ref(GATEWAY, kind.kind, name.namespace, name.name)
+        spec = kind.spec(route)
+        parents: list[ParentResult] = []
+        attachments: dict[tuple[str, str], Attachment] = {}
+        for index, parent in enumerate(spec.parent_refs):
+            result, found = _attach(reader, inputs, ref, spec, index, parent)
+            if result is not None:
+                parents.append(result)
+            for attachment in found:
+                attachments.setdefault((str(attachment.gateway), attachment.listener), attachment)
+        if parents:
+            yield ref, Candidate(ref, kind, route, tuple(parents), tuple(attachments.values()))
+
+    return attach
+
+
+def _attach(
+    reader: Reader, inputs: Inputs, ref: Ref, spec: RouteSpec, index: int, parent: ParentReference
+) -> tuple[ParentResult | None, list[Attachment]]:
+    """What one parentRef comes to. None when the parent is not ours."""
+    if (parent.group, parent.kind) != (GATEWAY, "Gateway"):
+        return None, []
+    where = f"spec.parentRefs[{index}]"
+    name = Name(parent.namespace or ref.namespace, parent.name)
+    gateway = reader.get(inputs.gateways, name)
+    if gateway is None:
+        if not inputs.settings.sole or reader.get(inputs.written, name) is not None:
+            return None, []
+        missing = Finding("NoMatchingParent", where, f"Gateway {name} does not exist")
+        return ParentResult(parent, CONTROLLER, name, (), (missing,)), []
+    listeners, finding = _choose(reader, inputs, ref, where, parent, gateway)
+    attachments = []
+    for one in listeners:
+        hosts = _hosts(spec.hostnames, one.hostname)
+        if hosts:
+            chain = one.name if one.protocol == "HTTPS" else ""
+            frontend = FrontendKey(gateway.proxy, one.bound_port)
+            attachments.append(Attachment(frontend, chain, one.name, name, hosts))
+    if finding is None and not attachments:
+        theirs = ", ".join(sorted({one.hostname for one in listeners}))
+        finding = Finding(
+            "NoMatchingListenerHostname", "spec.hostnames", f"none fits the listener's hostname ({theirs})"
+        )
+    refused = (finding,) if finding else ()
+    names = tuple(attachment.listener for attachment in attachments)
+    return ParentResult(parent, gateway.controller, name, names, refused), attachments
+
+
+def _choose(
+    reader: Reader, inputs: Inputs, ref: Ref, where: str, parent: ParentReference, gateway: ResolvedGateway
+) -> tuple[list[ResolvedListener], Finding | None]:
+    """The listeners that a parentRef means and that take the route; or why there are none."""
+    meant = [
+        one for one in gateway.listeners if parent.section_name in (None, one.name) and parent.port in (None, one.port)
+    ]
+    if not meant:
+        wanted = f"named {parent.section_name}" if parent.section_name else ""
+        wanted += f" {'and ' if wanted else ''}with port {parent.port}" if parent.port else ""
+        return [], Finding("NoMatchingParent", where, f"Gateway {gateway.ref.key} has no listener {wanted}")
+    willing = [
+        one
+        for one in meant
+        if any((kind.group, kind.kind) == (ref.group, ref.kind) for kind in one.kinds)
+        and _namespace_allowed(reader, inputs, ref, gateway, one)
+    ]
+    if not willing and any(one.kinds for one in meant):
+        text = f"no listener of Gateway {gateway.ref.key} takes a {ref.kind} from namespace {ref.namespace}"
+        return [], Finding("NotAllowedByListeners", where, text, "See allowedRoutes of its listeners.")
+    ready = [one for one in willing if one.attachable]
+    if not ready:
+        text = f"the listener of Gateway {gateway.ref.key} is itself not accepted"
+        return [], Finding("NoMatchingParent", where, text, "See the status of the Gateway.")
+    return ready, None
+
+
+def _namespace_allowed(
+    reader: Reader, inputs: Inputs, ref: Ref, gateway: ResolvedGateway, listener: ResolvedListener
+) -> bool:
+    match listener.namespaces.from_:
+        case "All":
+            return True
+        case "Same":
+            return ref.namespace == gateway.ref.namespace
+        case "Selector":
+            selector = listener.namespaces.selector
+            namespace = reader.get(inputs.namespaces, Name("", ref.namespace))
+            labels = {**(namespace.metadata.labels if namespace else {}), NAMESPACE_NAME: ref.namespace}
+            return selector is not None and selector.selects(labels)
+        case _:
+            return False
+
+
+def _hosts(hostnames: tuple[str, ...], listener: str) -> tuple[str, ...]:
+    """The hosts that a route has on a listener: empty string for any host."""
+    if not hostnames:
+        return (listener,)
+    common = (intersection(listener, hostname) for hostname in hostnames)
+    return tuple(dict.fromkeys(host for host in common if host is not None))

@@ -1,0 +1,112 @@
+"""Gateways and routes as values: everything that was found out about them. Envoy and the status are both made of these."""
+
+import msgspec
+
+from daemun.api.gateway import RouteNamespaces
+from daemun.api.meta import ParentReference
+from daemun.api.status import RouteGroupKindStatus
+from daemun.base.names import Name, Ref
+from daemun.gatewayapi.findings import Finding
+from daemun.ir.backend import BackendKey
+from daemun.ir.listener import FrontendKey, HostKey, Listener
+from daemun.ir.route import Route
+
+
+class ResolvedListener(msgspec.Struct, frozen=True):
+    """A listener of a Gateway, by the condition that each finding belongs to.
+
+    Routes may attach to it when it is `attachable`; requests reach them when it `serves`. `listener` is None for a
+    protocol that is not served.
+    """
+
+    name: str
+    port: int
+    protocol: str
+    bound_port: int
+    hostname: str
+    namespaces: RouteNamespaces
+    kinds: tuple[RouteGroupKindStatus, ...]
+    listener: Listener | None
+    not_accepted: tuple[Finding, ...] = ()
+    conflicted: tuple[Finding, ...] = ()
+    not_resolved: tuple[Finding, ...] = ()
+
+    @property
+    def attachable(self) -> bool:
+        """Whether routes may attach."""
+        return not self.not_accepted and not self.conflicted
+
+    @property
+    def serves(self) -> bool:
+        """Whether Envoy listens for it: an HTTPS listener needs at least one good certificate, and a kind of route."""
+        if self.listener is None or not self.attachable or not self.kinds:
+            return False
+        return self.listener.protocol == "HTTP" or bool(self.listener.secrets)
+
+
+class ResolvedGateway(msgspec.Struct, frozen=True):
+    """A Gateway of ours. `refused` says why it as a whole is not accepted."""
+
+    ref: Ref
+    generation: int
+    controller: str
+    addresses: tuple[str, ...]
+    listeners: tuple[ResolvedListener, ...]
+    refused: tuple[Finding, ...] = ()
+
+    @property
+    def proxy(self) -> str:
+        """The name of the proxy that serves it."""
+        return str(self.ref.key)
+
+
+class ParentResult(msgspec.Struct, frozen=True):
+    """What one parentRef of a route came to: the listeners that it attached to, or why it did not."""
+
+    parent: ParentReference
+    controller: str
+    gateway: Name
+    listeners: tuple[str, ...] = ()
+    refused: tuple[Finding, ...] = ()
+
+
+class Attachment(msgspec.Struct, frozen=True):
+    """A route on a port of a proxy: the listener it attached to and the hosts it has there."""
+
+    frontend: FrontendKey
+    chain: str
+    listener: str
+    gateway: Name
+    hosts: tuple[str, ...]
+
+    def keys(self) -> list[HostKey]:
+        """The virtual hosts that the route is part of."""
+        return [HostKey(self.frontend.proxy, self.frontend.port, self.chain, host) for host in self.hosts]
+
+
+class ResolvedRoute(msgspec.Struct, frozen=True):
+    """A route of any kind with its parents, its rules, and what was found about them.
+
+    `not_resolved` are references that lead nowhere (ResolvedRefs), `dropped` are rules that cannot be served as they
+    are written (PartiallyInvalid, or Accepted when no rule is left), `notes` are warnings.
+    """
+
+    ref: Ref
+    generation: int
+    route: Route
+    parents: tuple[ParentResult, ...]
+    attachments: tuple[Attachment, ...]
+    not_resolved: tuple[Finding, ...] = ()
+    dropped: tuple[Finding, ...] = ()
+
+    def backends(self) -> set[BackendKey]:
+        """Every backend that requests of this route may be sent to."""
+        found: set[BackendKey | None] = set()
+        for rule in self.route.rules:
+            for use in rule.uses:
+                found.update(use.backends)
+            for backend in rule.backends:
+                found.add(backend.key)
+                for use in backend.uses:
+                    found.update(use.backends)
+        return {key for key in found if key is not None}

@@ -1,0 +1,159 @@
+"""Routes resolved: parents, rules, filters and backends in one path for every kind of route (laws 8 and 9)."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import msgspec
+
+from daemun.api.filters import RouteFilter
+from daemun.base.names import Ref
+from daemun.flow import Reader
+from daemun.gatewayapi import backends
+from daemun.gatewayapi.backends import resolve_backend
+from daemun.gatewayapi.conflicts import UseIndex, rival
+from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.kinds import PlainRule
+from daemun.gatewayapi.parents import Candidate
+from daemun.gatewayapi.resolved import Attachment, ParentResult, ResolvedRoute
+from daemun.ir.backend import BackendKey
+from daemun.ir.route import Backend, Match, Route, Rule, Use
+
+Fault = tuple[str, str, str]
+"""Where, what is wrong there, and how to mend it."""
+
+
+class Checks(msgspec.Struct, frozen=True):
+    """What the features know about their own specs; handed in, because features stand above this package.
+
+    `match` finds faults that make a match unusable, `rule` those that make a whole rule so.
+    """
+
+    match: Callable[[Match], Iterable[Fault]]
+    rule: Callable[[Rule], Iterable[Fault]]
+
+
+def route_rule(
+    uses: UseIndex, inputs: backends.Inputs, checks: Checks
+) -> Callable[[Reader, Ref, Candidate], Iterator[tuple[Ref, ResolvedRoute]]]:
+    """The rule from a route with parents to a route with everything."""
+
+    def resolve(reader: Reader, ref: Ref, candidate: Candidate) -> Iterator[tuple[Ref, ResolvedRoute]]:
+        parents, attachments = _without_rivals(reader, uses, candidate)
+        builder = _Rules(reader, inputs, checks, candidate)
+        rules = [rule for plain in candidate.kind.rules(candidate.resource) for rule in builder.rule(plain)]
+        hostnames = candidate.kind.spec(candidate.resource).hostnames
+        route = Route(ref, candidate.resource.age, hostnames, tuple(rules))
+        yield (
+            ref,
+            ResolvedRoute(
+                ref=ref,
+                generation=candidate.resource.metadata.generation,
+                route=route,
+                parents=parents,
+                attachments=attachments,
+                not_resolved=tuple(builder.not_resolved),
+                dropped=tuple(builder.dropped),
+            ),
+        )
+
+    return resolve
+
+
+def _without_rivals(
+    reader: Reader, uses: UseIndex, candidate: Candidate
+) -> tuple[tuple[ParentResult, ...], tuple[Attachment, ...]]:
+    kept: list[Attachment] = []
+    lost: dict[tuple[str, str], Finding] = {}
+    for attachment in candidate.attachments:
+        finding = rival(reader, uses, candidate, attachment)
+        if finding is None:
+            kept.append(attachment)
+        else:
+            lost[str(attachment.gateway), attachment.listener] = finding
+    if not lost:
+        return candidate.parents, candidate.attachments
+    parents = []
+    for parent in candidate.parents:
+        left = tuple(name for name in parent.listeners if (str(parent.gateway), name) not in lost)
+        if parent.listeners and not left:
+            why = lost[str(parent.gateway), parent.listeners[0]]
+            parents.append(msgspec.structs.replace(parent, listeners=(), refused=(why,)))
+        else:
+            parents.append(msgspec.structs.replace(parent, listeners=left))
+    return tuple(parents), tuple(kept)
+
+
+class _Rules:
+    """Resolves the rules of one route and gathers what is found on the way."""
+
+    def __init__(self, reader: Reader, inputs: backends.Inputs, checks: Checks, candidate: Candidate) -> None:
+        self._reader = reader
+        self._inputs = inputs
+        self._checks = checks
+        self._ref = candidate.ref
+        self._protocol = candidate.kind.protocol
+        self.not_resolved: list[Finding] = []
+        self.dropped: list[Finding] = []
+
+    def rule(self, plain: PlainRule) -> Iterator[Rule]:
+        """The rule as it will be served; none when no match of it can be."""
+        matches = [match for match in plain.matches if self._usable(match)]
+        if not matches:
+            return
+        filters, broken = self._filters(plain.where, plain.filters)
+        fields = [Use(kind, spec, f"{plain.where}.{kind}") for kind, spec in plain.fields]
+        resolved = []
+        for index, ref in enumerate(plain.backend_refs):
+            where = f"{plain.where}.backendRefs[{index}]"
+            key, finding = resolve_backend(self._reader, self._inputs, self._ref, where, ref, self._protocol)
+            if finding:
+                self.not_resolved.append(finding)
+            uses, unusable = self._filters(where, ref.filters)
+            resolved.append(Backend(where, None if unusable else key, ref.weight, tuple(uses)))
+        rule = Rule(
+            where=plain.where,
+            name=plain.name,
+            matches=tuple(matches),
+            uses=(*filters, *fields),
+            backends=tuple(resolved),
+            broken=broken,
+        )
+        faults = [Finding("UnsupportedValue", *fault) for fault in self._checks.rule(rule)]
+        self.dropped.extend(faults)
+        yield msgspec.structs.replace(rule, broken=str(faults[0])) if faults and not broken else rule
+
+    def _usable(self, match: Match) -> bool:
+        faults = [Finding("UnsupportedValue", *fault) for fault in self._checks.match(match)]
+        self.dropped.extend(faults)
+        return not faults
+
+    def _filters(self, where: str, filters: tuple[RouteFilter, ...]) -> tuple[list[Use], str]:
+        """The filters as features in use, and why their rule cannot be served, if so."""
+        uses, broken = [], ""
+        for index, one in enumerate(filters):
+            here = f"{where}.filters[{index}]"
+            if one.extension_ref is not None:
+                ref = one.extension_ref
+                text = f"{ref.kind} of group {ref.group!r} is not a kind of filter"
+                self.not_resolved.append(Finding("InvalidKind", f"{here}.extensionRef", text, "Remove the filter."))
+                broken = broken or text
+                continue
+            spec, field = filter_spec(one)
+            keys: list[BackendKey | None] = []
+            target = getattr(spec, "backend_ref", None)
+            if target is not None:
+                at = f"{here}.{field}.backendRef"
+                key, finding = resolve_backend(self._reader, self._inputs, self._ref, at, target, self._protocol)
+                keys.append(key)
+                if finding:
+                    self.not_resolved.append(finding)
+            uses.append(Use(one.type, spec, f"{here}.{field}", tuple(keys)))
+        return uses, broken
+
+
+def filter_spec(one: RouteFilter) -> tuple[msgspec.Struct, str]:
+    """The one field of a filter that is set, and its name in the API."""
+    for field in msgspec.structs.fields(RouteFilter):
+        value = getattr(one, field.name)
+        if isinstance(value, msgspec.Struct):
+            return value, field.encode_name
+    raise ValueError(f"a filter of type {one.type} without a spec")  # the rules of the API forbid it

@@ -1,0 +1,44 @@
+"""What the surroundings decide: where listeners are bound, and what a proxy's state is before it has said anything."""
+
+import msgspec
+
+from daemun.api.gateway import GatewaySpecAddress
+
+PRIVILEGED = 1024
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """How Gateways are placed.
+
+    `address` is where listeners are bound that ask for no address. With `port_shift` ports below 1024 are bound that
+    much higher, so that nobody needs to be root. `shared_host` says that all proxies run on one machine, where two of
+    them cannot have the same port of the same address. `sole` says that nobody else answers for a Gateway that does not
+    exist. `assume_programmed` is for looking at manifests without a
+    proxy: the status is then what it will be once the proxies have acknowledged.
+    """
+
+    address: str = "127.0.0.1"
+    port_shift: int = 8000
+    shared_host: bool = True
+    sole: bool = True
+    assume_programmed: bool = False
+
+    def bound_port(self, port: int) -> int:
+        """The port that is bound for a listener's port."""
+        return port + self.port_shift if port < PRIVILEGED else port
+
+    def bound_addresses(self, wanted: tuple[GatewaySpecAddress, ...]) -> tuple[str, ...]:
+        """The addresses that are bound for what a Gateway asks for; one without a value is ours to choose."""
+        return tuple(dict.fromkeys(address.value or self.address for address in wanted)) or (self.address,)
+
+
+ANY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not bound
+
+
+def overlap(one: tuple[str, ...], other: tuple[str, ...]) -> str | None:
+    """An address that both would bind, if there is one."""
+    if ANY_ADDRESS.intersection(one):
+        return other[0]
+    if ANY_ADDRESS.intersection(other):
+        return one[0]
+    return next((address for address in one if address in other), None)

@@ -1,0 +1,59 @@
+"""Listeners: where requests come in, and which hosts each may answer for."""
+
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from daemun.ir.origin import Origin
+
+
+class FrontendKey(NamedTuple):
+    """A port of a proxy: one Envoy listener. `port` is the one that is bound."""
+
+    proxy: str
+    port: int
+
+    @property
+    def listener(self) -> str:
+        """The name of the Envoy listener."""
+        return f"port-{self.port}"
+
+
+class Listener(msgspec.Struct, frozen=True):
+    """One listener of a Gateway, resolved. `hostname` is empty for any host.
+
+    `port` is the port that the API says, which redirects speak of; what is bound may differ.
+    """
+
+    name: str
+    origin: Origin
+    port: int
+    protocol: Literal["HTTP", "HTTPS"]
+    hostname: str = ""
+    secrets: tuple[str, ...] = ()
+
+
+class Frontend(msgspec.Struct, frozen=True):
+    """All listeners that share a port. They are all HTTP or all HTTPS, and their hostnames differ."""
+
+    addresses: tuple[str, ...]
+    listeners: tuple[Listener, ...]
+
+    @property
+    def tls(self) -> bool:
+        """Whether TLS is terminated here."""
+        return self.listeners[0].protocol == "HTTPS"
+
+
+class HostKey(NamedTuple):
+    """A virtual host: a hostname on a port. `chain` is the listener whose TLS it is behind, empty without TLS."""
+
+    proxy: str
+    port: int
+    chain: str
+    hostname: str
+
+    @property
+    def route_config(self) -> str:
+        """The name of the RouteConfiguration that the virtual host belongs to."""
+        return f"port-{self.port}/{self.chain}" if self.chain else f"port-{self.port}"

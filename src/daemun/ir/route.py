@@ -1,0 +1,86 @@
+"""Routes: what a request must look like, what is done to it, and where it goes.
+
+Every kind of route is brought into this shape by its front end; from here on a GRPCRoute is an HTTPRoute.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from daemun.base.names import Ref
+from daemun.ir.backend import BackendKey
+
+PathType = Literal["Exact", "Prefix", "Regex"]
+
+
+class ValueMatch(msgspec.Struct, frozen=True, gc=False):
+    """A named value (a header or a query parameter) that must be equal to, or match as a whole, `value`."""
+
+    name: str
+    value: str
+    regex: bool = False
+
+
+class Match(msgspec.Struct, frozen=True):
+    """A request fits when everything named here fits. `path` of type Prefix matches whole path elements."""
+
+    where: str
+    path_type: PathType = "Prefix"
+    path: str = "/"
+    headers: tuple[ValueMatch, ...] = ()
+    query: tuple[ValueMatch, ...] = ()
+    method: str = ""
+
+
+class Use(msgspec.Struct, frozen=True):
+    """A feature in use: a filter, or a field of a rule such as its timeouts.
+
+    `kind` names the feature and `spec` is what the user wrote. `backends` are the backends that the spec refers to,
+    resolved; None for one that cannot be used.
+    """
+
+    kind: str
+    spec: msgspec.Struct
+    where: str
+    backends: tuple[BackendKey | None, ...] = ()
+
+
+class Backend(msgspec.Struct, frozen=True):
+    """A share of a rule's requests. Without a `key` that share is answered with 500."""
+
+    where: str
+    key: BackendKey | None
+    weight: int = 1
+    uses: tuple[Use, ...] = ()
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """What happens to the requests that fit one of the matches. A `broken` rule answers them with 500."""
+
+    where: str
+    name: str = ""
+    matches: tuple[Match, ...] = ()
+    uses: tuple[Use, ...] = ()
+    backends: tuple[Backend, ...] = ()
+    broken: str = ""
+
+
+class Route(msgspec.Struct, frozen=True):
+    """A route of any kind. `age` sorts the oldest first; of two equal matches the older route wins."""
+
+    ref: Ref
+    age: tuple[str, str, str]
+    hostnames: tuple[str, ...]
+    rules: tuple[Rule, ...]
+
+
+Precedence = tuple[int, int, int, int, int]
+
+
+def precedence(match: Match) -> Precedence:
+    """Sorts the match that wins first (Gateway API, HTTPRouteRule.matches; where a regex stands is left to us).
+
+    Exact path, then regex, then the longest prefix; then a method; then more headers; then more query parameters.
+    """
+    kind = {"Exact": 0, "Regex": 1, "Prefix": 2}[match.path_type]
+    return (kind, -len(match.path), 0 if match.method else 1, -len(match.headers), -len(match.query))

@@ -1,0 +1,141 @@
+"""The configuration an Envoy starts with: how to reach Daemun, and the limits no xDS resource can set.
+
+Pure: the same arguments give the same bytes, so a running Envoy can be recognised by the digest of its bootstrap.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from daemun.ir.limits import RE2_MAX_PROGRAM_SIZE
+
+TOKEN_HEADER = "daemun-proxy-token"  # noqa: S105 - the header's name, not a token
+"""The gRPC metadata key under which a proxy presents its token."""
+XDS_CLUSTER = "daemun_xds"
+KEEPALIVE_SECONDS = 30
+"""How often an Envoy pings the xDS server. The server must allow this (grpcio's default bears 5 minutes only)."""
+
+_TYPE = "type.googleapis.com/envoy."
+_MONITORS = _TYPE + "extensions.resource_monitors."
+
+# What is made for every cluster though nothing here can move it: 18 of 41 statistics of an idle cluster.
+_UNUSED_STATS = [{"contains": text} for text in (".lb_subsets_", ".lb_zone_", ".circuit_breakers.high.")]
+
+Json = dict[str, object]
+
+
+def bootstrap(
+    proxy: str,
+    token: str,
+    xds_socket: str,
+    admin_socket: str,
+    heap_bytes: int,
+    connections: int,
+    overrides: Mapping[str, object] | None = None,
+) -> bytes:
+    """The bootstrap of one proxy as JSON.
+
+    `heap_bytes` and `connections` bound the process; `overrides` replaces whole top-level fields (tests serve from
+    `static_resources` this way).
+    """
+    config: Json = {
+        "node": {"id": proxy, "cluster": "daemun", "metadata": {"daemun.dev/gateway": proxy}},
+        "admin": {
+            # A file only its owner can open: the admin interface can stop the proxy and shows its secrets.
+            "address": {"pipe": {"path": admin_socket, "mode": 0o600}},
+            # It must answer when connections have run out: draining needs it.
+            "ignore_global_conn_limit": True,
+        },
+        "dynamic_resources": _dynamic(token),
+        "static_resources": {"clusters": [_xds_cluster(xds_socket)]},
+        "overload_manager": _overload(heap_bytes, connections),
+        "layered_runtime": {
+            "layers": [
+                {
+                    "name": "daemun",
+                    "static_layer": {"re2.max_program_size.error_level": RE2_MAX_PROGRAM_SIZE},
+                },
+            ]
+        },
+        # A cluster's statistics are made at its first request: most of the memory of an idle cluster is they.
+        "deferred_stat_options": {"enable_deferred_creation_stats": True},
+        "stats_config": {"stats_matcher": {"exclusion_list": {"patterns": _UNUSED_STATS}}},
+    }
+    return msgspec.json.encode(config | dict(overrides or {}), order="sorted")
+
+
+def _dynamic(token: str) -> Json:
+    from_ads: Json = {
+        "ads": {},
+        "resource_api_version": "V3",
+        # Wait for Daemun however long it takes: without its first configuration a proxy has nothing to serve, and
+        # "ready" shall mean that it serves.
+        "initial_fetch_timeout": "0s",
+    }
+    stream: Json = {
+        # The default backs off to 30 s; an Envoy whose Daemun came back should be there at once.
+        "envoy_grpc": {
+            "cluster_name": XDS_CLUSTER,
+            "retry_policy": {"retry_back_off": {"base_interval": "0.1s", "max_interval": "1s"}},
+        },
+        "initial_metadata": [{"key": TOKEN_HEADER, "value": token}],
+    }
+    return {
+        "ads_config": {
+            "api_type": "DELTA_GRPC",
+            "transport_api_version": "V3",
+            "set_node_on_first_message_only": True,
+            "grpc_services": [stream],
+        },
+        "lds_config": from_ads,
+        "cds_config": from_ads,
+    }
+
+
+def _xds_cluster(socket: str) -> Json:
+    endpoint = {"address": {"pipe": {"path": socket}}}
+    keepalive = {"interval": f"{KEEPALIVE_SECONDS}s", "timeout": "20s"}
+    return {
+        "name": XDS_CLUSTER,
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": _TYPE + "extensions.upstreams.http.v3.HttpProtocolOptions",
+                "explicit_http_config": {"http2_protocol_options": {"connection_keepalive": keepalive}},
+            }
+        },
+        "load_assignment": {
+            "cluster_name": XDS_CLUSTER,
+            "endpoints": [{"lb_endpoints": [{"endpoint": endpoint}]}],
+        },
+    }
+
+
+def _overload(heap_bytes: int, connections: int) -> Json:
+    heap = "envoy.resource_monitors.fixed_heap"
+    monitors: list[Json] = [
+        {
+            "name": heap,
+            "typed_config": {
+                "@type": _MONITORS + "fixed_heap.v3.FixedHeapConfig",
+                "max_heap_size_bytes": str(heap_bytes),
+            },
+        },
+        {
+            "name": "envoy.resource_monitors.global_downstream_max_connections",
+            "typed_config": {
+                "@type": _MONITORS + "downstream_connections.v3.DownstreamConnectionsConfig",
+                "max_active_downstream_connections": str(connections),
+            },
+        },
+    ]
+    actions = [_at(heap, "shrink_heap", 0.92), _at(heap, "stop_accepting_requests", 0.95)]
+    return {"refresh_interval": "0.25s", "resource_monitors": monitors, "actions": actions}
+
+
+def _at(monitor: str, action: str, level: float) -> Json:
+    return {
+        "name": f"envoy.overload_actions.{action}",
+        "triggers": [{"name": monitor, "threshold": {"value": level}}],
+    }

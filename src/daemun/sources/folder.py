@@ -1,0 +1,78 @@
+"""The folder source: follows manifests in files and hands over what changes."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from daemun.base.names import Ref
+from daemun.sources.batch import Batch
+from daemun.sources.files import Key
+from daemun.sources.reader import Folder, Hints
+from daemun.sources.watch import Notices, Watcher
+
+POLL = 1.0
+"""Seconds between two looks at all time stamps."""
+_POLL_SHARE = 50
+"""Looking at a large folder takes time; no more than one part in this many is spent on it."""
+
+Sink = Callable[[Batch], None]
+
+
+class FolderSource:
+    """Follows the paths and calls `sink`, on the event loop, with each batch of changes in the order they happened.
+
+    The first batch is everything there is. Reading and parsing happen in a worker thread. `state_dir` is where last
+    good objects are remembered for the next start; without it they are remembered only while this runs.
+    """
+
+    def __init__(
+        self,
+        paths: Iterable[str | os.PathLike[str]],
+        sink: Sink,
+        state_dir: str | os.PathLike[str] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        poll: float = POLL,
+    ) -> None:
+        self._sink, self._clock, self._poll = sink, clock, poll
+        self._notices: Notices | None = None
+        self._watcher: Watcher | None = None
+        self.folder = Folder(paths, Path(state_dir) if state_dir is not None else None, self._watch)
+
+    def place(self, ref: Ref, where: str = "") -> tuple[str, int]:
+        """File and line of an object, or of a field of it. ("", 0) when it is not known."""
+        return self.folder.place(ref, where)
+
+    async def run(self) -> None:
+        """Follows until cancelled."""
+        notices = Notices()
+        with Watcher(notices, self._linked) as self._watcher:
+            hints = Hints(full=True)
+            looked = cost = 0.0
+            while True:
+                started = self._clock()
+                step = await asyncio.to_thread(self.folder.step, hints, started)
+                if hints.full:
+                    looked, cost = self._clock(), self._clock() - started
+                    self._watcher.sweep()
+                if step.batch is not None:
+                    self._sink(step.batch)
+                await asyncio.to_thread(self.folder.persist)
+                due = looked + max(self._poll, _POLL_SHARE * cost)
+                wake = due if step.wake is None else min(due, step.wake)
+                told = await notices.take(wake - self._clock())
+                hints = told or Hints()
+                if self._clock() >= due:
+                    hints.full, hints.patience = True, self._poll * 0.9
+
+    def _watch(self, descriptor: int, key: Key) -> None:
+        if self._watcher is not None:
+            path = self.folder.tree.paths[key.root]
+            only = "" if key.name or Path(path).is_dir() else Path(path).name
+            self._watcher.add(descriptor, key, only)
+
+    def _linked(self, key: Key) -> bool:
+        """Whether the name is, or was, a symlink or one of several names of a file."""
+        found = self.folder.tree.look(key)
+        return key in self.folder.listing.links or (found is not None and found.linked)

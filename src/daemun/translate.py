@@ -1,0 +1,120 @@
+"""The translation engine: typed resources in, Envoy's resources and every object's status out, incrementally.
+
+This is the whole pure core wired together, and the best place to start reading: each collection is one step, named
+after what it holds, and depends only on those above it.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from daemun.api.core import EndpointSlice, Namespace, Secret, Service
+from daemun.api.gateway import Gateway, GatewayClass
+from daemun.api.grant import ReferenceGrant
+from daemun.api.kinds import KINDS
+from daemun.api.meta import Resource
+from daemun.base.names import CORE, GATEWAY, Name, Ref
+from daemun.envoy import clusters, listeners, routes, secrets
+from daemun.envoy.matches import match_faults
+from daemun.features import rule_faults
+from daemun.flow import Failure, Graph, Source, derive, distinct, union
+from daemun.gatewayapi import backends, conflicts, gateways, parents, status
+from daemun.gatewayapi import listeners as gateway_listeners
+from daemun.gatewayapi.claims import claim_rule
+from daemun.gatewayapi.kinds import ROUTE_KINDS
+from daemun.gatewayapi.proxies import ProxyState, Rejection
+from daemun.gatewayapi.references import grant_keys
+from daemun.gatewayapi.routes import Checks, route_rule
+from daemun.gatewayapi.settings import Settings
+
+
+class Translation:
+    """The graph of collections. Feed it with `apply`, read its results or subscribe to them.
+
+    Results: `resources` (Envoy's, as parts), `statuses` (by object), and on the way `gateways` and `routes` as
+    resolved, which `explain` reads.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        on_failure: Callable[[Failure], None] | None = None,
+        access_log: str = "",
+    ) -> None:
+        self.settings = settings = settings or Settings()
+        self.graph = graph = Graph(on_failure)
+        self.sources: dict[tuple[str, str], Source[Name, Any]] = {
+            (kind.group, kind.kind): Source(graph, kind.kind) for kind in KINDS
+        }
+        self.proxies: Source[str, ProxyState] = Source(graph, "proxies")
+        self.rejections: Source[tuple[str, Ref, str], Rejection] = Source(graph, "rejections")
+
+        gateway_classes: Source[Name, GatewayClass] = self.sources[GATEWAY, "GatewayClass"]
+        written: Source[Name, Gateway] = self.sources[GATEWAY, "Gateway"]
+        grants: Source[Name, ReferenceGrant] = self.sources[GATEWAY, "ReferenceGrant"]
+        namespaces: Source[Name, Namespace] = self.sources[CORE, "Namespace"]
+        services: Source[Name, Service] = self.sources[CORE, "Service"]
+        secret_objects: Source[Name, Secret] = self.sources[CORE, "Secret"]
+        slices: Source[Name, EndpointSlice] = self.sources["discovery.k8s.io", "EndpointSlice"]
+        granted = grants.index(grant_keys)
+        rejected = self.rejections.index(lambda _, one: (one.ref,))
+
+        # Gateways: who has which port, which listeners can serve, what Envoy must listen on.
+        claims = derive(written, claim_rule(gateway_classes, settings), "claims")
+        by_port = claims.index(lambda _, claim: claim.ports)
+        listener_inputs = gateway_listeners.Inputs(secret_objects, granted)
+        self.gateways = derive(
+            written, gateways.gateway_rule(gateway_classes, by_port, listener_inputs, settings), "gateways"
+        )
+        self.frontends = derive(self.gateways, gateways.frontend_rule, "frontends")
+
+        # Routes: their parents, then everything else about them, in one path for all kinds.
+        parent_inputs = parents.Inputs(written, self.gateways, namespaces, settings)
+        candidates = union(
+            *(
+                derive(self.sources[GATEWAY, kind.kind], parents.candidate_rule(kind, parent_inputs), f"{kind.kind}s")
+                for kind in ROUTE_KINDS
+            ),
+            name="candidates",
+        )
+        uses = candidates.index(conflicts.host_uses)
+        backend_inputs = backends.Inputs(services, granted)
+        self.routes = derive(candidates, route_rule(uses, backend_inputs, Checks(match_faults, rule_faults)), "routes")
+
+        # Envoy: each collection is some of the parts that its resources are joined from.
+        listener_parts = derive(self.frontends, listeners.listener_rule(settings.shared_host, access_log), "listeners")
+        route_heads = derive(self.frontends, routes.head_rule, "route configurations")
+        encoded = derive(self.routes, routes.encoded_rule(self.frontends), "encoded routes")
+        self.by_host = self.routes.index(routes.hosts_of)
+        hosts = distinct(self.by_host, self.frontends.index(routes.hosts_of_frontend), name="hosts")
+        virtual_hosts = derive(hosts, routes.host_rule(self.frontends, encoded, self.by_host), "virtual hosts")
+        needed = distinct(self.routes.index(clusters.backends_of), name="needed backends")
+        used = distinct(needed.index(clusters.backend_of), name="backends")
+        cluster_parts = derive(used, clusters.cluster_rule, "clusters")
+        endpoint_parts = derive(used, clusters.endpoint_rule(services, slices.index(clusters.slices_of)), "endpoints")
+        placed = derive(needed, clusters.at_proxy(cluster_parts, endpoint_parts), "backends by proxy")
+        needed_secrets = distinct(self.frontends.index(secrets.secrets_of), name="needed secrets")
+        secret_parts = derive(needed_secrets, secrets.secret_rule(secret_objects), "secrets")
+        self.resources = union(placed, listener_parts, route_heads, virtual_hosts, secret_parts, name="resources")
+
+        # Status: from the same values.
+        listener_uses = self.routes.index(status.uses_of)
+        self.statuses = union(
+            derive(gateway_classes, status.class_rule, "GatewayClass status"),
+            derive(
+                self.gateways, status.gateway_rule(settings, listener_uses, self.proxies, rejected), "Gateway status"
+            ),
+            derive(self.routes, status.route_rule(rejected), "route status"),
+            name="statuses",
+        )
+
+    def apply(self, objects: Iterable[tuple[Ref, Resource | None]]) -> None:
+        """Take over changed objects (None: gone), in one batch."""
+        with self.graph.batch():
+            for ref, value in objects:
+                source = self.sources.get((ref.group, ref.kind))
+                if source is None:
+                    continue
+                if value is None:
+                    source.delete(ref.key)
+                else:
+                    source.set(ref.key, value)

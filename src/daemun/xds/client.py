@@ -1,0 +1,123 @@
+"""All that a client has of one type, with the accounts that follow from it: which clusters its leaves need."""
+
+from daemun.ir.resource import CLUSTER
+from daemun.xds.copy import Copy, Entry
+from daemun.xds.stream import Stream
+from daemun.xds.wanted import Resource
+from daemun.xds.warm import BEFORE, Place
+
+
+class Client:
+    """The client's copies of one type of resource."""
+
+    def __init__(self, type_url: str, stream: Stream) -> None:
+        self._type_url = type_url
+        self._stream = stream
+        self._copies: dict[str, Copy] = {}
+        self._brought: set[str] = set()
+        self._foreign: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._copies)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._copies
+
+    def names(self) -> list[str]:
+        """The resources the client has or is being sent."""
+        return list(self._copies)
+
+    def get(self, name: str) -> Copy | None:
+        """What the client has of a resource."""
+        return self._copies.get(name)
+
+    def open(self, name: str) -> Copy:
+        """What the client has of a resource that it is to have."""
+        return self._copies.setdefault(name, Copy())
+
+    def has(self, name: str) -> bool:
+        """Whether the client has the resource, or may have it."""
+        copy = self._copies.get(name)
+        return copy is not None and copy.sent
+
+    def brought(self, name: str) -> bool:
+        """Whether the client had the resource when it connected."""
+        return name in self._brought
+
+    def has_foreign(self) -> bool:
+        """Whether the client has resources whose content is unknown here."""
+        return bool(self._foreign)
+
+    def take_over(self, name: str, version: str, resource: Resource | None, elder: Copy | None) -> Copy:
+        """The client connects with this resource. `elder` is what an earlier stream of the proxy knew of it."""
+        self._brought.add(name)
+        if elder is not None and elder.version == version:
+            wanted = resource.parts if resource else {}
+            instead = {part: sent for part, sent in elder.instead.items() if part in wanted}
+            copy = Copy.known(version, dict(elder.parts), instead)
+        elif resource is not None and resource.version == version:
+            copy = Copy.known(version, dict(resource.parts), {})
+        else:
+            copy = Copy.foreign(version)
+            self._foreign.add(name)
+        if resource is not None and not copy.opaque:
+            copy.compare(resource)
+        for part in copy.parts.values():
+            self._stream.users.add(part)
+        self._copies[name] = copy
+        self.acked(name, BEFORE if self._type_url == CLUSTER else BEFORE + 1)
+        return copy
+
+    def sent(self, name: str, entry: Entry, serial: int) -> None:
+        """The resource goes to the client: from now on it may have it, or what it had before."""
+        copy = self._copies[name]
+        copy.sent, copy.serial = True, serial
+        copy.stale.clear()
+        for piece in entry.pieces.values():
+            self._stream.users.add(piece.sent)
+
+    def record(self, name: str, entry: Entry, now: float) -> bool:
+        """The client has taken what was sent; says whether it still wants the resource at all."""
+        copy = self._copies.get(name)
+        if copy is None:
+            self._release(entry)
+            return False
+        self._foreign.discard(name)
+        for old in copy.record(entry):
+            self._stream.users.release(old)
+        for part in entry.pieces:
+            self._stream.holds.acked(Place(self._type_url, name, part), now)
+        return True
+
+    def refuse(self, name: str, entry: Entry) -> Copy | None:
+        """The client has refused what was sent. Returns what it has instead, if it still wants the resource."""
+        self._release(entry)
+        copy = self._copies.get(name)
+        if copy is not None:
+            copy.refuse(entry)
+        return copy
+
+    def acked(self, name: str, serial: int) -> None:
+        """The client has a resource that may make a cluster warm."""
+        if self._stream.warmth.acked(self._type_url, name, serial):
+            self._stream.wake(name)
+
+    def leave(self, name: str) -> None:
+        """The client is told that the resource is gone."""
+        if self._type_url == CLUSTER:
+            self._stream.warmth.removed(name)
+
+    def drop(self, name: str) -> None:
+        """The client does not have the resource any more."""
+        copy = self._copies.pop(name, None)
+        if copy is None:
+            return
+        for part in copy.parts.values():
+            self._stream.users.release(part)
+        self._brought.discard(name)
+        self._foreign.discard(name)
+        self._stream.holds.drop(self._type_url, name)
+
+    def _release(self, entry: Entry) -> None:
+        for piece in entry.pieces.values():
+            self._stream.users.release(piece.sent)

@@ -1,0 +1,85 @@
+"""What of a resource goes to the client now: leaves that wait or are withheld are replaced, the others go."""
+
+from daemun.ir.resource import Leaf, Part
+from daemun.xds.copy import Copy, Entry, Piece
+from daemun.xds.leaves import LeafKey, Verdict, choose
+from daemun.xds.quarantine import Quarantine
+from daemun.xds.stream import Stream
+from daemun.xds.wanted import HEAD, Resource
+from daemun.xds.warm import Place
+
+
+class Composed:
+    """A resource made ready. `body` is None if it cannot be sent: too much of it waits or is withheld."""
+
+    __slots__ = ("body", "entry", "waits")
+
+    def __init__(self, entry: Entry, body: bytes | None, waits: bool) -> None:
+        self.entry = entry
+        self.body = body
+        self.waits = waits
+
+
+class Composer:
+    """Composes the resources of one type for one stream."""
+
+    def __init__(self, type_url: str, stream: Stream, quarantine: Quarantine) -> None:
+        self._type_url = type_url
+        self._stream = stream
+        self._quarantine = quarantine
+
+    def compose(self, name: str, resource: Resource, copy: Copy, now: float) -> Composed:
+        """Only the parts that may be outdated are looked at; the others stay as they were sent before."""
+        pieces: dict[str, Piece] = {}
+        waits = False
+        for part in copy.outdated(resource):
+            want = resource.parts.get(part)
+            sent, part_waits = self._part(Place(self._type_url, name, part), want, copy.parts.get(part), now)
+            pieces[part] = Piece(want, sent)
+            waits = waits or part_waits
+            if sent is want:
+                copy.instead.pop(part, None)
+            else:
+                copy.instead[part] = sent
+        entry = Entry(resource.version_with(copy.instead), resource.version, pieces)
+        if copy.instead.get(HEAD, resource) is None or self._quarantine.frozen(name, resource.version):
+            return Composed(entry, None, waits)
+        if copy.opaque and waits:
+            # The client has a version that works, and nobody knows its leaves: better all of it than some of ours.
+            return Composed(entry, None, waits)
+        return Composed(entry, resource.body(copy.instead) or None, waits)
+
+    def as_wanted(self, resource: Resource, copy: Copy) -> Composed:
+        """The resource just as it is wanted, whatever is known against it."""
+        copy.instead.clear()
+        parts = resource.parts.keys() | copy.parts.keys()
+        pieces = {part: Piece(resource.parts.get(part), resource.parts.get(part)) for part in parts}
+        entry = Entry(resource.version, resource.version, pieces)
+        return Composed(entry, resource.body({}), waits=False)
+
+    def _part(self, place: Place, want: Part | None, have: Part | None, now: float) -> tuple[Part | None, bool]:
+        """The part to send, and whether a leaf of it waits for a cluster."""
+        holds, warmth = self._stream.holds, self._stream.warmth
+        if want is None:
+            holds.retain(place, set())
+            return None, False
+        withheld = self._quarantine.withheld(place.resource, place.part)
+        cold: set[LeafKey] = set()
+        waits = False
+
+        def verdict(key: LeafKey, leaf: Leaf) -> Verdict:
+            nonlocal waits
+            if withheld.get(key) == leaf.data:
+                return Verdict.REPLACE
+            clusters = [cluster for cluster in leaf.needs if not warmth.is_warm(cluster)]
+            if not clusters:
+                return Verdict.SEND
+            cold.add(key)
+            if not holds.hold(place, key, clusters, now):
+                return Verdict.SEND
+            waits = True
+            return Verdict.HOLD
+
+        sent = choose(place.part, want, have, verdict)
+        holds.retain(place, cold)
+        return sent, waits

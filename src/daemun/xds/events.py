@@ -1,0 +1,36 @@
+"""What a stream tells the rest of the program: which configuration a proxy took, refused, or took after all."""
+
+import msgspec
+
+from daemun.ir.origin import Origin
+
+
+class Acked(msgspec.Struct, frozen=True):
+    """The proxy has this resource at this version."""
+
+    type_url: str
+    resource: str
+    version: str
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """Envoy refused the piece of configuration that came from `origin`; `message` is Envoy's own text.
+
+    The proxy goes on with what it had of it, or with its fallback.
+    """
+
+    origin: Origin
+    type_url: str
+    resource: str
+    message: str
+
+
+class Restored(msgspec.Struct, frozen=True):
+    """What was rejected from this origin is no longer a problem: Envoy took it, or it is not wanted any more."""
+
+    origin: Origin
+    type_url: str
+    resource: str
+
+
+Event = Acked | Rejected | Restored

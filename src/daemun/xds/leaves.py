@@ -1,0 +1,80 @@
+"""Comparing and replacing the leaves of a part.
+
+A leaf is known by its origin within its part. An origin may well give several leaves of a part; they are told
+apart by counting.
+"""
+
+from collections.abc import Callable, Iterator
+from enum import Enum
+
+from daemun.ir.origin import Origin
+from daemun.ir.resource import Leaf, Part, part
+from daemun.xds.wanted import HEAD
+
+LeafKey = tuple[Origin, int]
+"""A leaf within its part: its origin, and which of the leaves with that origin it is."""
+
+
+class Verdict(Enum):
+    """What is to happen with a leaf that the client does not have."""
+
+    SEND = "send"
+    HOLD = "hold"
+    """Not yet: the earlier leaf stays; without one there is none."""
+    REPLACE = "replace"
+    """Not this: the earlier leaf stays; without one its fallback takes the place."""
+
+
+def keyed(value: Part) -> Iterator[tuple[LeafKey, Leaf]]:
+    """The leaves of a part with their keys, in order."""
+    seen: dict[Origin, int] = {}
+    for leaf in value.leaves:
+        count = seen.get(leaf.origin, 0)
+        seen[leaf.origin] = count + 1
+        yield (leaf.origin, count), leaf
+
+
+def by_key(value: Part | None) -> dict[LeafKey, Leaf]:
+    """The leaves of a part by key; none for no part."""
+    return dict(keyed(value)) if value else {}
+
+
+def choose(name: str, want: Part, have: Part | None, verdict: Callable[[LeafKey, Leaf], Verdict]) -> Part | None:
+    """The part to send: what is wanted, except for the leaves that must wait or are refused.
+
+    The first leaf of the head and of a part with a tag carries the name of the message it begins, so leaving that one
+    out leaves out all: None. A part in which nothing had to be replaced is returned as it is.
+    """
+    earlier = by_key(have)
+    framed = bool(want.tag) or name == HEAD
+    kept: list[Leaf] = []
+    replaced = False
+    for position, (key, leaf) in enumerate(keyed(want)):
+        before = earlier.get(key)
+        if before is not None and before.data == leaf.data:
+            kept.append(leaf)
+            continue
+        decision = verdict(key, leaf)
+        if decision is Verdict.SEND:
+            kept.append(leaf)
+            continue
+        replaced = True
+        if before is not None:
+            kept.append(before)
+        elif decision is Verdict.REPLACE and leaf.fallback:
+            kept.append(Leaf(leaf.fallback, leaf.origin))
+        elif framed and position == 0:
+            return None
+    if not replaced:
+        return want
+    return part(name, kept, want.tag) if kept else None
+
+
+def unproven(want: Part, sent: Part, have: Part | None) -> Iterator[tuple[LeafKey, Leaf]]:
+    """The leaves of `sent` that are as wanted and that the client has not acknowledged: the suspects of a NACK."""
+    earlier = by_key(have)
+    original = by_key(want)
+    for key, leaf in keyed(sent):
+        before = earlier.get(key)
+        if original.get(key) is leaf and (before is None or before.data != leaf.data):
+            yield key, leaf

@@ -1,0 +1,194 @@
+"""Finding the one leaf that Envoy rejects, and keeping it out of everybody else's way.
+
+Envoy says that a response was bad, not which piece of it. So the pieces it had not acknowledged before are
+*suspects*: they are withheld (an earlier leaf or a fallback takes their place) and tested in ever smaller groups,
+first half first. Earlier groups that were good stay in, so pieces that only clash with each other are found, too.
+What is rejected alone is a *culprit* and stays withheld as long as its data is what was rejected; it is tried again
+when it changes, and now and then, because some rejections pass (a port in use).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from daemun.ir.origin import Origin
+from daemun.xds.events import Event, Rejected, Restored
+from daemun.xds.leaves import LeafKey
+
+FIRST_RETRY = 5.0
+LAST_RETRY = 60.0
+"""Seconds until a culprit is tried again: the first delay, doubled each time up to the last."""
+
+Data = bytes | str
+"""What identifies the content of a suspect: a leaf's bytes, a resource's version."""
+
+
+class Suspect(NamedTuple):
+    """A leaf of a resource; or the resource as a whole (no part, no key), when none of its leaves can be blamed."""
+
+    resource: str
+    part: str | None
+    key: LeafKey | None
+
+
+class Culprit(msgspec.Struct):
+    """A suspect that Envoy rejected by itself."""
+
+    data: Data
+    origin: Origin
+    message: str
+    delay: float
+    retry_at: float | None
+    """None while a test of it is under way or queued."""
+
+
+class Quarantine:
+    """The suspects and culprits of one type in one stream."""
+
+    def __init__(self, type_url: str, events: list[Event]) -> None:
+        self._type_url = type_url
+        self._events = events
+        self._withheld: dict[tuple[str, str | None], dict[LeafKey | None, Data]] = {}
+        self._groups: list[list[Suspect]] = []
+        self._queued: Counter[str] = Counter()
+        self._culprits: dict[str, dict[Suspect, Culprit]] = {}
+
+    # What is withheld
+
+    def withheld(self, resource: str, part: str) -> dict[LeafKey | None, Data]:
+        """The leaves of a part that must not be sent, if they are still these."""
+        return self._withheld.get((resource, part), {})
+
+    def frozen(self, resource: str, version: str) -> bool:
+        """Whether the resource as a whole must not be sent in this version."""
+        return self._withheld.get((resource, None), {}).get(None) == version
+
+    def testing(self, resource: str | None = None) -> bool:
+        """Whether tests are still to be made, at all or of this resource."""
+        return self._queued[resource] > 0 if resource is not None else bool(self._groups)
+
+    def culprits(self) -> Iterator[Rejected]:
+        """All that is rejected."""
+        for resource, found in self._culprits.items():
+            for culprit in found.values():
+                yield Rejected(culprit.origin, self._type_url, resource, culprit.message)
+
+    # Tests
+
+    def suspect(self, suspects: dict[Suspect, Data], message: str) -> None:
+        """Envoy rejected these together: withhold them all, and test them in two groups.
+
+        Resources that Envoy's text names are tested after the others, which are probably good.
+        """
+        every = list(suspects)
+        named = {one.resource for one in every if one.resource in message}
+        left = [one for one in every if one.resource not in named]
+        if not left or len(left) == len(every):
+            left = every[: len(every) // 2]
+        chosen = set(left)
+        self._queue({one: suspects[one] for one in every if one not in chosen})
+        self._queue({one: suspects[one] for one in left})
+
+    def next_group(self, current: Callable[[Suspect], Data | None]) -> list[Suspect]:
+        """The next suspects to test, without those that are gone; they are withheld no longer."""
+        group = self._groups.pop()
+        for one in group:
+            self._queued[one.resource] -= 1
+            if not self._queued[one.resource]:
+                del self._queued[one.resource]
+            self._release(one)
+        return [one for one in group if current(one) is not None]
+
+    def retry(self, now: float, current: Callable[[Suspect], Data | None]) -> None:
+        """Queue a test of each culprit whose time has come, one by one."""
+        for resource in list(self._culprits):
+            for one, culprit in self._culprits[resource].items():
+                if culprit.retry_at is not None and culprit.retry_at <= now:
+                    self._try(one, culprit, current(one))
+
+    def deadline(self) -> float | None:
+        """When `retry` has something to do."""
+        times = (c.retry_at for found in self._culprits.values() for c in found.values())
+        return min((at for at in times if at is not None), default=None)
+
+    # Verdicts
+
+    def condemn(self, one: Suspect, data: Data, origin: Origin, message: str, now: float) -> None:
+        """Envoy rejected this by itself."""
+        before = self._culprits.get(one.resource, {}).get(one)
+        delay = min(before.delay * 2, LAST_RETRY) if before and before.data == data else FIRST_RETRY
+        self._culprits.setdefault(one.resource, {})[one] = Culprit(data, origin, message, delay, now + delay)
+        self._withhold(one, data)
+        if before is None or before.data != data or before.message != message:
+            self._events.append(Rejected(origin, self._type_url, one.resource, message))
+
+    def review(self, resource: str, current: Callable[[Suspect], Data | None]) -> None:
+        """The resource has changed: culprits that are gone are forgotten, those that were mended tested."""
+        for one, culprit in list(self._culprits.get(resource, {}).items()):
+            data, withheld = current(one), self._withheld_as(one)
+            if data is None:
+                self._acquit(one)
+            elif data != culprit.data and data != withheld:
+                self._try(one, culprit, data)
+            elif data == culprit.data and withheld is not None:
+                self._withhold(one, data)  # mended and unmended again before it was tested
+
+    def acked(self, resource: str) -> None:
+        """The client took the resource: what was in it is not withheld any more and was good."""
+        for one in list(self._culprits.get(resource, {})):
+            if self._withheld_as(one) is None:
+                self._acquit(one)
+
+    def drop(self, resource: str) -> None:
+        """The client has no use for the resource any more."""
+        for one in list(self._culprits.get(resource, {})):
+            self._acquit(one)
+
+    def adopt(self, other: "Quarantine") -> None:
+        """Take over what another stream of this proxy has found: it need not be found again."""
+        for resource, found in other._culprits.items():  # noqa: SLF001 - the same class
+            for one, culprit in found.items():
+                soon = culprit.retry_at
+                if soon is None:
+                    soon = 0.0
+                copy = Culprit(culprit.data, culprit.origin, culprit.message, culprit.delay, soon)
+                self._culprits.setdefault(resource, {})[one] = copy
+                self._withhold(one, culprit.data)
+                self._events.append(Rejected(culprit.origin, self._type_url, resource, culprit.message))
+
+    # How it is kept
+
+    def _try(self, one: Suspect, culprit: Culprit, data: Data | None) -> None:
+        culprit.retry_at = None
+        if data is not None:
+            self._queue({one: data})
+
+    def _queue(self, group: dict[Suspect, Data]) -> None:
+        for one, data in group.items():
+            self._withhold(one, data)
+            self._queued[one.resource] += 1
+        self._groups.append(list(group))
+
+    def _withhold(self, one: Suspect, data: Data) -> None:
+        self._withheld.setdefault((one.resource, one.part), {})[one.key] = data
+
+    def _withheld_as(self, one: Suspect) -> Data | None:
+        return self._withheld.get((one.resource, one.part), {}).get(one.key)
+
+    def _release(self, one: Suspect) -> None:
+        leaves = self._withheld.get((one.resource, one.part), {})
+        leaves.pop(one.key, None)
+        if not leaves:
+            self._withheld.pop((one.resource, one.part), None)
+
+    def _acquit(self, one: Suspect) -> None:
+        culprit = self._culprits[one.resource].pop(one)
+        if not self._culprits[one.resource]:
+            del self._culprits[one.resource]
+        self._release(one)
+        # Several leaves of a resource can have one origin: it is restored when the last of them is.
+        rest = self._culprits.get(one.resource, {}).values()
+        if all(other.origin != culprit.origin for other in rest):
+            self._events.append(Restored(culprit.origin, self._type_url, one.resource))

@@ -1,0 +1,122 @@
+"""The server's side of one incremental ADS stream, without any I/O.
+
+    session.receive(request, now)   what the client says
+    session.changed(changes)        what has changed in the resources it should have
+    session.poll(now)               the responses that may be sent now
+    session.deadline(now)           when to poll again though nothing happens
+    session.take_events()           what became of the configuration
+
+The laws. A name that the client asks for is always answered. At most one response per type is in flight. Additions go
+in the order of `TYPES`, a leaf only when the clusters it needs are warm or its time is over; removals go last. What
+Envoy rejects is found and withheld by itself. The same content has the same version in every stream and process.
+"""
+
+from collections.abc import Iterable
+
+from daemun.ir.resource import CLUSTER, ENDPOINT, TYPES
+from daemun.xds.events import Event, Rejected
+from daemun.xds.messages import Request, Response
+from daemun.xds.order import Removals
+from daemun.xds.stream import Stream
+from daemun.xds.subscription import Subscription
+from daemun.xds.wanted import Changes, Wanted
+from daemun.xds.warm import Place
+
+HOLD = 5.0
+"""Seconds a leaf waits for the clusters it needs."""
+
+
+class Session:
+    """One stream of a proxy. `elder` is an earlier stream of the same proxy, or one beside it, to learn from."""
+
+    def __init__(self, wanted: Wanted, *, hold: float = HOLD, elder: "Session | None" = None) -> None:
+        self._stream = Stream(wanted, hold)
+        self._elder = elder
+        self._subscriptions: dict[str, Subscription] = {}
+        self._removals = Removals(self._stream, self._subscriptions)
+        for type_url in TYPES:
+            subscription = self._subscribe(type_url)
+            if elder is not None:
+                subscription.adopt(elder.subscription(type_url))
+
+    def receive(self, request: Request, now: float) -> None:
+        """Take in what the client says: an answer to a response, names it wants or no longer wants, or all of it."""
+        subscription = self.subscription(request.type_url)
+        if request.type_url == ENDPOINT:
+            self._stream.warmth.subscriptions(request.subscribe, request.unsubscribe)
+        if not subscription.started:
+            elder = self._elder.subscription(request.type_url) if self._elder else None
+            subscription.start(request, now, elder)
+        else:
+            flight = subscription.answered(request, now)
+            if flight is not None and request.type_url == CLUSTER:
+                self._refresh_endpoints(flight.entries, flight.serial)
+            subscription.unsubscribe(request.unsubscribe)
+            subscription.subscribe(request.subscribe)
+        self._wake()
+
+    def changed(self, changes: Changes) -> None:
+        """The wanted resources have changed."""
+        for type_url, resources in changes.items():
+            subscription = self.subscription(type_url)
+            for name, parts in resources.items():
+                subscription.changed(name, parts)
+                if type_url == CLUSTER and self._stream.wanted.get(CLUSTER, name) is None:
+                    self._stream.wake(name)
+        self._wake()
+
+    def poll(self, now: float) -> list[Response]:
+        """The responses that may be sent now, in the order in which they are to be sent."""
+        self._touch(self._stream.holds.overdue(now))
+        allowed = self._removals.allowed
+        made = [one.additions(now, allowed) for one in self._subscriptions.values()]
+        made += [one.removals(now, allowed) for one in reversed(list(self._subscriptions.values()))]
+        return [response for response in made if response is not None]
+
+    def deadline(self, now: float) -> float | None:
+        """When `poll` may have something to send though nothing happens until then."""
+        times = [one.deadline(now) for one in self._subscriptions.values()]
+        times.append(self._stream.holds.deadline())
+        return min((at for at in times if at is not None), default=None)
+
+    def take_events(self) -> list[Event]:
+        """What has happened since the last call."""
+        events = self._stream.events[:]
+        self._stream.events.clear()
+        return events
+
+    def synced(self) -> bool:
+        """Whether the client has acknowledged all that is wanted; what is rejected (`rejections`) stands aside."""
+        return all(one.synced() for one in self._subscriptions.values())
+
+    def rejections(self) -> list[Rejected]:
+        """What Envoy refuses at the moment."""
+        return [found for one in self._subscriptions.values() for found in one.quarantine.culprits()]
+
+    def close(self) -> None:
+        """The stream has ended. What is known of the client stays readable for a younger session."""
+        self._elder = None
+
+    def subscription(self, type_url: str) -> Subscription:
+        """The state of one type."""
+        return self._subscriptions.get(type_url) or self._subscribe(type_url)
+
+    def _subscribe(self, type_url: str) -> Subscription:
+        subscription = self._subscriptions[type_url] = Subscription(type_url, self._stream)
+        return subscription
+
+    def _refresh_endpoints(self, clusters: Iterable[str], serial: int) -> None:
+        """A changed EDS cluster warms up with endpoints that Envoy does not ask for again, having done so before."""
+        endpoints = self.subscription(ENDPOINT)
+        for name in clusters:
+            endpoints.refresh(name, serial)
+
+    def _wake(self) -> None:
+        places, self._stream.woken = self._stream.woken, []
+        self._touch(places)
+
+    def _touch(self, places: Iterable[Place]) -> None:
+        for place in places:
+            subscription = self._subscriptions[place.type_url]
+            if place.resource in subscription.client:
+                subscription.touch(place.resource, [place.part])

@@ -1,0 +1,343 @@
+"""One type of resource in one stream: what the client asked for, and what it is sent next."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from daemun.ir.origin import Origin
+from daemun.xds.client import Client
+from daemun.xds.compose import Composed, Composer
+from daemun.xds.copy import Entry
+from daemun.xds.events import Acked
+from daemun.xds.leaves import by_key, unproven
+from daemun.xds.messages import Encoded, Request, Response
+from daemun.xds.quarantine import Data, Quarantine, Suspect
+from daemun.xds.stream import Stream
+from daemun.xds.wanted import HEAD, Resource
+
+WILDCARD = "*"
+
+MayRemove = Callable[[str, str, float], bool]
+"""Whether the client may be told now that a resource (type URL, name) is gone."""
+
+
+class Flight(NamedTuple):
+    """The response that is not acknowledged yet."""
+
+    nonce: str
+    serial: int
+    entries: dict[str, Entry]
+    removed: tuple[str, ...]
+
+
+class Subscription:
+    """The state of one type in one stream. At most one response is in flight; newer changes gather in `_dirty`."""
+
+    def __init__(self, type_url: str, stream: Stream) -> None:
+        self.type_url = type_url
+        self.quarantine = Quarantine(type_url, stream.events)
+        self.client = Client(type_url, stream)
+        self.settled_at = 0.0
+        """Until then, the removal of what the client brought with it waits for its requests of other types."""
+        self._stream = stream
+        self._composer = Composer(type_url, stream, self.quarantine)
+        self.started = False
+        self._greet = False
+        self._wildcard = False
+        self._names: set[str] = set()
+        self._dirty: dict[str, None] = {}
+        self._forced: set[str] = set()
+        self._gone: dict[str, None] = {}
+        self._flight: Flight | None = None
+        self._tested = False
+
+    # What others may ask
+
+    def quiet(self) -> bool:
+        """Whether there is nothing to add or change, nothing under way and nothing under test."""
+        busy = self._flight or self._dirty or self.quarantine.testing()
+        return not busy and not self._stream.holds.holding(self.type_url)
+
+    def synced(self) -> bool:
+        """Whether the client has acknowledged all that is wanted, except for what is in quarantine."""
+        return self.quiet() and not self._gone and len(self.client) == len(self._all())
+
+    def deadline(self, now: float) -> float | None:
+        """When there may be something to send though nothing happens."""
+        if not self.started or self._flight:
+            return None
+        times = [self.quarantine.deadline()]
+        if self._gone and now < self.settled_at:
+            times.append(self.settled_at)
+        return min((at for at in times if at is not None), default=None)
+
+    # What the client asks for
+
+    def start(self, request: Request, now: float, elder: "Subscription | None") -> None:
+        """The first request for this type: what the client asks for, and what it has from earlier streams."""
+        known = request.initial_resource_versions
+        self.started = True
+        self._wildcard = not request.subscribe or WILDCARD in request.subscribe
+        self._greet = self._wildcard and not known
+        self.settled_at = now + self._stream.hold if known else now
+        self._names.update(name for name in request.subscribe if name in known)
+        self.subscribe(name for name in request.subscribe if name not in known)
+        for name, version in known.items():
+            if self._interested(name):
+                self._take_over(name, version, elder)
+        if self._wildcard:
+            for name in self._all():
+                if name not in self.client:
+                    self.touch(name)
+
+    def subscribe(self, names: Iterable[str]) -> None:
+        """Whoever asks for a name gets an answer, even if it should have the resource already."""
+        for name in names:
+            if name == WILDCARD:
+                self._wildcard = True
+                self._dirty.update(dict.fromkeys(self._all()))
+            else:
+                self._names.add(name)
+                self._force(name)
+
+    def unsubscribe(self, names: Iterable[str]) -> None:
+        """The client has no use for these any more."""
+        for name in names:
+            if name == WILDCARD:
+                self._wildcard = False
+                lost = [other for other in self.client.names() if other not in self._names]
+            else:
+                self._names.discard(name)
+                lost = [] if self._wildcard else [name]
+            for other in lost:
+                self._drop(other)
+                self._dirty.pop(other, None)
+                self._gone.pop(other, None)
+                self._forced.discard(other)
+
+    def adopt(self, other: "Subscription") -> None:
+        """Begin with what another stream of the proxy has found to be rejected."""
+        self.quarantine.adopt(other.quarantine)
+        for rejected in list(self.quarantine.culprits()):
+            self.quarantine.review(rejected.resource, self._current)
+
+    # What there is to send
+
+    def changed(self, name: str, parts: Iterable[str]) -> None:
+        """These parts of a wanted resource have changed."""
+        self.quarantine.review(name, self._current)
+        if self.started and self._interested(name):
+            self.touch(name, parts)
+
+    def touch(self, name: str, parts: Iterable[str] = ()) -> None:
+        """See again whether the client needs these parts of the resource."""
+        copy = self.client.get(name)
+        if copy is not None:
+            copy.stale.update(parts)
+        self._dirty[name] = None
+
+    def refresh(self, name: str, serial: int) -> None:
+        """Send the resource again if the client subscribes to it and got it before this response."""
+        copy = self.client.get(name)
+        if name in self._names and copy is not None and copy.serial < serial:
+            self._force(name)
+
+    def additions(self, now: float, may_remove: MayRemove) -> Response | None:
+        """The next response, if there is something to add or change and none is in flight."""
+        if not self.started or self._flight:
+            return None
+        self.quarantine.retry(now, self._current)
+        while self._dirty or self.quarantine.testing():
+            draft = _Draft()
+            for name in self._next_names():
+                self._fill(draft, name, now)
+            if draft.entries:
+                draft.removed += self._removable(now, may_remove)
+            if draft.entries or draft.removed:
+                return self._send(draft)
+        return self._send(_Draft()) if self._greet else None
+
+    def removals(self, now: float, may_remove: MayRemove) -> Response | None:
+        """A response with nothing but removals, if there are any to be made now and none is in flight."""
+        if not self._gone or self._flight:
+            return None
+        draft = _Draft()
+        draft.removed = self._removable(now, may_remove)
+        return self._send(draft) if draft.removed else None
+
+    def _next_names(self) -> list[str]:
+        """What to look at next: what has changed, or a group of suspects; by turns, so that neither starves.
+
+        Fresh changes and suspects do not travel together: what is healthy is not held up by what may not be.
+        """
+        self._tested = self.quarantine.testing() and (not self._dirty or not self._tested)
+        if not self._tested:
+            names = list(self._dirty)
+            self._dirty.clear()
+            return names
+        group = self.quarantine.next_group(self._current)
+        for one in group:
+            copy = self.client.get(one.resource)
+            if copy is not None and one.part is not None:
+                copy.stale.add(one.part)
+        return [name for name in dict.fromkeys(one.resource for one in group) if name in self.client]
+
+    def _fill(self, draft: "_Draft", name: str, now: float) -> None:
+        """Add to the draft what the client needs to know of one resource."""
+        resource = self._stream.wanted.get(self.type_url, name)
+        forced = name in self._forced
+        if resource is None:
+            self._missing(draft, name)
+            return
+        self._gone.pop(name, None)
+        copy = self.client.open(name)
+        composed = self._composer.compose(name, resource, copy, now)
+        if composed.body is None and forced and not composed.waits and not self.quarantine.testing(name):
+            if not copy.sent:
+                self._forced.discard(name)
+                draft.removed.append(name)
+                return
+            composed = self._composer.as_wanted(resource, copy)
+        if composed.body is None:
+            return
+        if composed.entry.version == copy.version and not forced:
+            self._already_there(name, composed, now)
+            return
+        self._forced.discard(name)
+        draft.add(name, composed.entry, composed.body)
+
+    def _missing(self, draft: "_Draft", name: str) -> None:
+        """A resource that is not wanted: say so to those who ask, and later to those who have it."""
+        if name in self._forced:
+            self._forced.discard(name)
+            self._gone.pop(name, None)
+            draft.removed.append(name)
+        elif self.client.has(name):
+            self._gone[name] = None
+        else:
+            self._drop(name)
+
+    def _removable(self, now: float, may_remove: MayRemove) -> list[str]:
+        names = [name for name in self._gone if may_remove(self.type_url, name, now)]
+        for name in names:
+            del self._gone[name]
+        return names
+
+    def _already_there(self, name: str, composed: Composed, now: float) -> None:
+        """The client has this content already: nothing is sent."""
+        copy = self.client.open(name)
+        self.client.sent(name, composed.entry, copy.serial)
+        self.client.record(name, composed.entry, now)
+        self.quarantine.acked(name)
+
+    def _send(self, draft: "_Draft") -> Response:
+        serial = self._stream.next_serial()
+        self._greet = False
+        for name, entry in draft.entries.items():
+            self.client.sent(name, entry, serial)
+        for name in draft.removed:
+            self.client.leave(name)
+        self._flight = Flight(str(serial), serial, draft.entries, tuple(draft.removed))
+        return Response(self.type_url, str(serial), tuple(draft.resources), tuple(draft.removed))
+
+    # What the client answers
+
+    def answered(self, request: Request, now: float) -> Flight | None:
+        """An ACK or NACK. Returns what was acknowledged, if this answers the response in flight positively."""
+        flight = self._flight
+        if flight is None or request.response_nonce != flight.nonce:
+            return None
+        self._flight = None
+        for name in flight.removed:
+            self._drop(name)
+        if request.error_detail is not None:
+            self._refused(flight, request.error_detail, now)
+            return None
+        for name, entry in flight.entries.items():
+            if self.client.record(name, entry, now):
+                self._stream.events.append(Acked(self.type_url, name, entry.version))
+                self.quarantine.acked(name)
+                self.client.acked(name, flight.serial)
+        return flight
+
+    def _refused(self, flight: Flight, message: str, now: float) -> None:
+        """Find out what in this response may be at fault."""
+        suspects: dict[Suspect, Data] = {}
+        for name, entry in flight.entries.items():
+            copy = self.client.refuse(name, entry)
+            if copy is None:
+                continue
+            found: dict[Suspect, Data] = {}
+            for part, piece in entry.pieces.items():
+                if piece.want is not None and piece.sent is not None:
+                    for key, leaf in unproven(piece.want, piece.sent, copy.parts.get(part)):
+                        found[Suspect(name, part, key)] = leaf.data
+            suspects.update(found or {Suspect(name, None, None): entry.wanted_version})
+        if len(suspects) == 1:
+            one, data = suspects.popitem()
+            self._condemn(one, data, message, now)
+        elif suspects:
+            self.quarantine.suspect(suspects, message)
+
+    def _condemn(self, one: Suspect, data: Data, message: str, now: float) -> None:
+        origin = one.key[0] if one.key else self._origin(one.resource)
+        if origin is not None:
+            self.quarantine.condemn(one, data, origin, message, now)
+        # What takes its place travels with the tests that are still to come, if there are any.
+        if not self.quarantine.testing(one.resource):
+            self._dirty[one.resource] = None
+
+    # Helpers
+
+    def _take_over(self, name: str, version: str, elder: "Subscription | None") -> None:
+        resource = self._all().get(name)
+        copy = self.client.take_over(name, version, resource, elder.client.get(name) if elder else None)
+        if resource is None or copy.opaque or copy.stale:
+            self._dirty[name] = None
+        else:
+            self._stream.events.append(Acked(self.type_url, name, version))
+
+    def _force(self, name: str) -> None:
+        self._forced.add(name)
+        self._dirty[name] = None
+
+    def _drop(self, name: str) -> None:
+        self.client.drop(name)
+        self.quarantine.drop(name)
+
+    def _all(self) -> Mapping[str, Resource]:
+        return self._stream.wanted.of_type(self.type_url)
+
+    def _interested(self, name: str) -> bool:
+        return self._wildcard or name in self._names
+
+    def _current(self, one: Suspect) -> Data | None:
+        """The content of a suspect as it is wanted now; None if it is gone."""
+        resource = self._stream.wanted.get(self.type_url, one.resource)
+        if resource is None:
+            return None
+        if one.part is None or one.key is None:
+            return resource.version
+        leaf = by_key(resource.parts.get(one.part)).get(one.key)
+        return leaf.data if leaf else None
+
+    def _origin(self, name: str) -> Origin | None:
+        """Where a resource as a whole comes from: the object behind its first leaf."""
+        resource = self._stream.wanted.get(self.type_url, name)
+        if resource is None:
+            return None
+        parts = [resource.parts[HEAD]] if HEAD in resource.parts else list(resource.parts.values())
+        return next((leaf.origin for part in parts for leaf in part.leaves), None)
+
+
+class _Draft:
+    """A response in the making."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, Entry] = {}
+        self.resources: list[Encoded] = []
+        self.removed: list[str] = []
+
+    def add(self, name: str, entry: Entry, body: bytes) -> None:
+        """Send this resource."""
+        self.entries[name] = entry
+        self.resources.append(Encoded(name, entry.version, body))

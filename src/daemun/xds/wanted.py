@@ -1,0 +1,91 @@
+"""The resources that one proxy should have, kept up to date part by part."""
+
+from collections.abc import Iterable, Mapping
+
+from daemun.base.digest import MODULUS, version
+from daemun.ir.resource import Part, PartKey, encode
+
+HEAD = ""
+"""The name of the part that goes first when a resource's parts are joined."""
+
+Changes = dict[str, dict[str, set[str]]]
+"""What an update touched: type URL → resource → parts."""
+
+
+class Resource:
+    """One wanted resource: its parts, their encoded bytes, and the running sum of their digests."""
+
+    __slots__ = ("_encoded", "digest", "parts")
+
+    def __init__(self) -> None:
+        self.parts: dict[str, Part] = {}
+        self.digest = 0
+        # The head has its place from the start, so that it is joined first whenever it arrives.
+        self._encoded: dict[str, bytes] = {HEAD: b""}
+
+    @property
+    def version(self) -> str:
+        """The content of the resource as an xDS version."""
+        return version(self.digest)
+
+    def version_with(self, instead: Mapping[str, Part | None]) -> str:
+        """The version of what `body(instead)` returns: other content is another version."""
+        value = self.digest
+        for name, part in instead.items():
+            value += (part.digest if part else 0) - self.parts[name].digest
+        return version(value % MODULUS)
+
+    def body(self, instead: Mapping[str, Part | None]) -> bytes:
+        """The bytes of the resource, with some of its parts replaced (or left out, where there is None)."""
+        if not instead:
+            return b"".join(self._encoded.values())
+        replaced = {name: encode(part) if part else b"" for name, part in instead.items()}
+        return b"".join({**self._encoded, **replaced}.values())
+
+    def replace(self, name: str, part: Part | None) -> bool:
+        """Set or remove one part; says whether that changed anything."""
+        old = self.parts.get(name)
+        if old == part:
+            return False
+        self.digest = (self.digest - (old.digest if old else 0) + (part.digest if part else 0)) % MODULUS
+        if part:
+            self.parts[name] = part
+            self._encoded[name] = encode(part)
+            return True
+        del self.parts[name]
+        if name == HEAD:
+            self._encoded[HEAD] = b""
+        else:
+            del self._encoded[name]
+        return True
+
+
+class Wanted:
+    """All resources that one proxy should have. An update costs what it touches."""
+
+    def __init__(self) -> None:
+        self._types: dict[str, dict[str, Resource]] = {}
+
+    def apply(self, changes: Iterable[tuple[PartKey, Part | None]]) -> Changes:
+        """Set parts, or remove them (None). A resource without parts does not exist."""
+        touched: Changes = {}
+        for key, part in changes:
+            resources = self._types.setdefault(key.type_url, {})
+            resource = resources.get(key.resource)
+            if resource is None:
+                if part is None:
+                    continue
+                resource = resources[key.resource] = Resource()
+            if resource.replace(key.part, part):
+                touched.setdefault(key.type_url, {}).setdefault(key.resource, set()).add(key.part)
+                if not resource.parts:
+                    del resources[key.resource]
+        return touched
+
+    def get(self, type_url: str, name: str) -> Resource | None:
+        """The resource, if it is wanted."""
+        return self.of_type(type_url).get(name)
+
+    def of_type(self, type_url: str) -> Mapping[str, Resource]:
+        """The wanted resources of a type, by name."""
+        return self._types.get(type_url, {})

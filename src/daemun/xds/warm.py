@@ -1,0 +1,137 @@
+"""Warm clusters, and the leaves that wait for them.
+
+A route that reaches Envoy before its cluster is warm answers 503, and ordering alone does not prevent that: Envoy
+acknowledges an EDS cluster before it has its endpoints. So a leaf waits for the clusters it needs, for a limited
+time, and nothing else waits with it.
+"""
+
+import heapq
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from daemun.ir.resource import CLUSTER, ENDPOINT
+from daemun.xds.leaves import LeafKey
+from daemun.xds.wanted import Wanted
+
+BEFORE = 0
+"""The serial of the response that brought a cluster the client had already when it connected."""
+
+
+class Place(NamedTuple):
+    """A part of a resource that the stream serves."""
+
+    type_url: str
+    resource: str
+    part: str
+
+
+class Warmth:
+    """Which clusters are warm in this client.
+
+    A cluster is warm when the response with it was acknowledged and, if it takes its endpoints from EDS, a later
+    response with those was too. It stays warm when it changes, because the old one serves until the new one is warm.
+    Serials are the positions of responses in the stream.
+    """
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+        self._clusters: dict[str, int] = {}
+        self._endpoints: dict[str, int] = {}
+        self._subscribed: set[str] = set()
+        self._warm: set[str] = set()
+
+    def is_warm(self, cluster: str) -> bool:
+        """Whether traffic may be sent to the cluster; there is nothing to wait for if it is not wanted at all."""
+        return cluster in self._warm or self._wanted.get(CLUSTER, cluster) is None
+
+    def subscriptions(self, added: Iterable[str], removed: Iterable[str]) -> None:
+        """The client asks for the endpoints of clusters: they are EDS clusters. Or it no longer does."""
+        for name in removed:
+            self._subscribed.discard(name)
+            self._endpoints.pop(name, None)
+        self._subscribed.update(added)
+
+    def acked(self, type_url: str, name: str, serial: int) -> bool:
+        """The client took a resource; says whether a cluster has become warm by it."""
+        if type_url == CLUSTER:
+            self._clusters[name] = serial
+        elif type_url == ENDPOINT:
+            self._endpoints[name] = serial
+        else:
+            return False
+        if name in self._warm or name not in self._clusters:
+            return False
+        by_eds = name in self._subscribed or self._wanted.get(ENDPOINT, name) is not None
+        if by_eds and self._endpoints.get(name, BEFORE) <= self._clusters[name]:
+            return False
+        self._warm.add(name)
+        return True
+
+    def removed(self, cluster: str) -> None:
+        """The client is told to forget the cluster."""
+        self._warm.discard(cluster)
+        self._clusters.pop(cluster, None)
+
+
+class Holds:
+    """The leaves that wait for clusters, since when, and who is to be woken by what."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._since: dict[tuple[str, str], dict[str, dict[LeafKey, float]]] = {}
+        self._waiting: dict[str, set[Place]] = {}
+        self._due: list[tuple[float, Place]] = []
+
+    def hold(self, place: Place, key: LeafKey, clusters: list[str], now: float) -> bool:
+        """Whether this leaf still has to wait for these clusters. The clock starts when it is first asked."""
+        leaves = self._since.setdefault(place[:2], {}).setdefault(place.part, {})
+        if key not in leaves:
+            leaves[key] = now
+            heapq.heappush(self._due, (now + self._seconds, place))
+        if now >= leaves[key] + self._seconds:
+            return False
+        for cluster in clusters:
+            self._waiting.setdefault(cluster, set()).add(place)
+        return True
+
+    def retain(self, place: Place, keys: set[LeafKey]) -> None:
+        """Forget the clocks of all other leaves of this part: they wait no longer."""
+        parts = self._since.get(place[:2])
+        leaves = parts.get(place.part) if parts else None
+        if parts is None or leaves is None:
+            return
+        for key in leaves.keys() - keys:
+            del leaves[key]
+        if not leaves:
+            del parts[place.part]
+        if not parts:
+            del self._since[place[:2]]
+
+    def acked(self, place: Place, now: float) -> None:
+        """The client took this part: leaves whose time was over have been sent, and a later change waits anew."""
+        leaves = self._since.get(place[:2], {}).get(place.part)
+        if leaves:
+            self.retain(place, {key for key, since in leaves.items() if now < since + self._seconds})
+
+    def drop(self, type_url: str, resource: str) -> None:
+        """Forget a resource that the client no longer has."""
+        self._since.pop((type_url, resource), None)
+
+    def holding(self, type_url: str) -> bool:
+        """Whether anything of this type waits."""
+        return any(kind == type_url for kind, _ in self._since)
+
+    def woken(self, cluster: str) -> set[Place]:
+        """The parts that waited for this cluster."""
+        return self._waiting.pop(cluster, set())
+
+    def overdue(self, now: float) -> list[Place]:
+        """The parts in which a leaf has waited long enough."""
+        places = []
+        while self._due and self._due[0][0] <= now:
+            places.append(heapq.heappop(self._due)[1])
+        return places
+
+    def deadline(self) -> float | None:
+        """When the next leaf has waited long enough."""
+        return self._due[0][0] if self._due else None

@@ -1,0 +1,348 @@
+"""After any history a client converges to what is wanted, and nothing it is sent on the way breaks it.
+
+The model client behaves like Envoy: it asks for the endpoints of EDS clusters and the routes of listeners, refuses what
+contains poison, and keeps what it had.
+"""
+
+import re
+from collections import deque
+from itertools import count
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from daemun.base.names import Ref
+from daemun.ir.origin import Origin
+from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, ROUTE, Leaf, Part, PartKey, part
+from daemun.xds.messages import Request, Response
+from daemun.xds.session import Session
+from daemun.xds.wanted import Wanted
+
+HOLD = 5.0
+CLUSTERS = ("c0", "c1", "c2")
+ROUTES = ("r0", "r1")
+TOKEN = re.compile(rb"<([^|>]*)\|([^|>]*)\|([^>]*)>")
+serial = count()
+
+
+class Token:
+    """One leaf as the client sees it: `<key|number|arguments>`."""
+
+    def __init__(self, found: tuple[bytes, bytes, bytes]) -> None:
+        self.key, self.number, arguments = (item.decode() for item in found)
+        self.arguments = tuple(arguments.split(",")) if arguments else ()
+        self.text = b"<" + b"|".join(found) + b">"
+
+
+def tokens(body: bytes) -> list[Token]:
+    return [Token(found) for found in TOKEN.findall(body)]
+
+
+def leaf(key: str, arguments: tuple[str, ...] = (), *, needs: bool = False, fallback: bool = False) -> Leaf:
+    data = f"<{key}|{next(serial)}|{','.join(arguments)}>".encode()
+    origin = Origin(Ref("", "Test", "", key))
+    return Leaf(data, origin, arguments if needs else (), f"<{key}|fallback|>".encode() if fallback else b"")
+
+
+class Client:
+    """A model of Envoy."""
+
+    def __init__(self) -> None:
+        self.have: dict[str, dict[str, tuple[str, bytes]]] = {t: {} for t in (CLUSTER, ENDPOINT, LISTENER, ROUTE)}
+        self.asked: dict[str, set[str]] = {ENDPOINT: set(), ROUTE: set()}
+        self.warm: set[str] = set()
+        self.awaiting: set[tuple[str, str]] = set()
+        self.poison: set[bytes] = set()
+        self.accepted: set[bytes] = set()
+        self.outbox: deque[Request] = deque()
+
+    def connect(self) -> None:
+        self.outbox.clear()
+        self.awaiting.clear()
+        for type_url in (CLUSTER, ENDPOINT, LISTENER, ROUTE):
+            versions = {name: version for name, (version, _) in self.have[type_url].items()}
+            names = sorted(self.asked.get(type_url, ()))
+            if type_url in self.asked and not names:
+                continue
+            self.awaiting |= {(type_url, name) for name in names if name not in versions}
+            self.outbox.append(Request(type_url, subscribe=tuple(names), initial_resource_versions=versions))
+
+    def ask(self, type_url: str, names: set[str]) -> None:
+        """Set the subscription of a type."""
+        added, removed = names - self.asked[type_url], self.asked[type_url] - names
+        if not added and not removed:
+            return
+        self.asked[type_url] = names
+        for name in removed:
+            self.have[type_url].pop(name, None)
+            self.awaiting.discard((type_url, name))
+        self.awaiting |= {(type_url, name) for name in added}
+        self.outbox.append(Request(type_url, subscribe=tuple(sorted(added)), unsubscribe=tuple(sorted(removed))))
+
+    def receive(self, response: Response) -> None:
+        have = self.have[response.type_url]
+        for name in response.removed:
+            if response.type_url == CLUSTER:
+                self.check_unused(name)
+                self.warm.discard(name)
+            have.pop(name, None)
+            self.awaiting.discard((response.type_url, name))
+        bad = []
+        for resource in response.resources:
+            self.awaiting.discard((response.type_url, resource.name))
+            if resource.name not in self.asked.get(response.type_url, {resource.name}):
+                continue  # unsubscribed meanwhile
+            found = tokens(resource.body)
+            assert found, "a resource is never empty"
+            if any(token.text in self.poison for token in found):
+                bad.append(resource.name)
+                continue
+            if response.type_url == CLUSTER and found[0].arguments == () or response.type_url == ENDPOINT:
+                self.warm.add(resource.name)
+            have[resource.name] = (resource.version, resource.body)
+            self.accepted |= {token.text for token in found}
+        if response.type_url == CLUSTER:
+            self.ask(ENDPOINT, {name for name, (_, body) in have.items() if tokens(body)[0].arguments})
+        if response.type_url == LISTENER:
+            self.ask(ROUTE, {token.arguments[0] for _, body in have.values() for token in tokens(body)})
+        detail = f"Error adding/updating: {', '.join(bad)}: poison" if bad else None
+        self.outbox.append(Request(response.type_url, response.nonce, error_detail=detail))
+
+    def check_unused(self, cluster: str) -> None:
+        for _, body in self.have[ROUTE].values():
+            assert all(cluster not in token.arguments for token in tokens(body)), "a cluster in use is removed"
+
+
+class XdsLaws(RuleBasedStateMachine):
+    """A server, a client, and all that can happen to them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 100.0
+        self.state: dict[PartKey, Part] = {}
+        self.wanted = Wanted()
+        self.client = Client()
+        self.inbox: deque[Response] = deque()
+        self.in_flight: set[str] = set()
+        self.in_step: dict[str, float] = {}
+        self.session = Session(self.wanted, hold=HOLD)
+        self.client.connect()
+
+    # What is wanted
+
+    def apply(self, changes: list[tuple[PartKey, Part | None]]) -> None:
+        for key, value in changes:
+            if value is None:
+                self.state.pop(key, None)
+            else:
+                self.state[key] = value
+        self.session.changed(self.wanted.apply(changes))
+
+    @initialize()
+    def begin(self) -> None:
+        for name in CLUSTERS[:2]:
+            self.put_cluster(name, eds=True)
+        for name in ROUTES:
+            self.put_route(name, "v0", (CLUSTERS[0],), 2)
+        self.put_listener("l0", "r0")
+
+    @rule(name=st.sampled_from(CLUSTERS), eds=st.booleans())
+    def put_cluster(self, name: str, eds: bool) -> None:
+        changes: list[tuple[PartKey, Part | None]] = [
+            (PartKey("p", CLUSTER, name), part("", [leaf(name, ("eds",) if eds else ())])),
+            (PartKey("p", ENDPOINT, name), part("", [leaf(f"e-{name}")]) if eds else None),
+        ]
+        self.apply(changes)
+
+    @rule(name=st.sampled_from(CLUSTERS))
+    def put_endpoints(self, name: str) -> None:
+        if PartKey("p", ENDPOINT, name) in self.state:
+            self.apply([(PartKey("p", ENDPOINT, name), part("", [leaf(f"e-{name}")]))])
+
+    @rule(name=st.sampled_from(CLUSTERS))
+    def remove_cluster(self, name: str) -> None:
+        self.apply([(PartKey("p", CLUSTER, name), None), (PartKey("p", ENDPOINT, name), None)])
+
+    @rule(name=st.sampled_from(("l0", "l1")), route=st.sampled_from(ROUTES))
+    def put_listener(self, name: str, route: str) -> None:
+        self.apply([(PartKey("p", LISTENER, name), part("", [leaf(name, (route,))]))])
+
+    @rule(name=st.sampled_from(("l0", "l1")))
+    def remove_listener(self, name: str) -> None:
+        self.apply([(PartKey("p", LISTENER, name), None)])
+
+    @rule(
+        name=st.sampled_from(ROUTES),
+        host=st.sampled_from(("v0", "v1")),
+        needs=st.lists(st.sampled_from(CLUSTERS), max_size=2, unique=True).map(tuple),
+        size=st.integers(0, 3),
+    )
+    def put_route(self, name: str, host: str, needs: tuple[str, ...], size: int) -> None:
+        changes: list[tuple[PartKey, Part | None]] = []
+        head = PartKey("p", ROUTE, name)
+        if head not in self.state:
+            changes.append((head, part("", [leaf(f"{name}-head")])))
+        leaves = [leaf(f"{name}-{host}")]
+        leaves += [leaf(f"{name}-{host}-{n}", needs, needs=True, fallback=n != 2) for n in range(size)]
+        changes.append((PartKey("p", ROUTE, name, host), part(host, leaves, b"\x12")))
+        self.apply(changes)
+
+    @rule(name=st.sampled_from(ROUTES), host=st.sampled_from(("v0", "v1")))
+    def remove_host(self, name: str, host: str) -> None:
+        self.apply([(PartKey("p", ROUTE, name, host), None)])
+
+    @rule(name=st.sampled_from(ROUTES))
+    def remove_route(self, name: str) -> None:
+        self.apply([(PartKey("p", ROUTE, name, host), None) for host in ("", "v0", "v1")])
+
+    # What the client thinks of it
+
+    @rule(data=st.data())
+    @precondition(lambda self: self.state)
+    def poison(self, data: st.DataObject) -> None:
+        """Envoy does not like this leaf; it does not change its mind about what it has accepted."""
+        every = {item.data for value in self.state.values() for item in value.leaves} - self.client.accepted
+        if every:
+            self.client.poison.add(data.draw(st.sampled_from(sorted(every))))
+
+    @rule()
+    def cure(self) -> None:
+        self.client.poison.clear()
+
+    @rule(route=st.booleans())
+    def ask_again(self, route: bool) -> None:
+        type_url = ROUTE if route else ENDPOINT
+        names = self.client.asked[type_url]
+        if names:
+            self.client.awaiting |= {(type_url, name) for name in names}
+            self.client.outbox.append(Request(type_url, subscribe=tuple(sorted(names))))
+
+    # How it travels
+
+    @rule()
+    def poll(self) -> None:
+        for response in self.session.poll(self.now):
+            assert response.type_url not in self.in_flight, "one response in flight per type"
+            self.in_flight.add(response.type_url)
+            self.check_warm(response)
+            self.inbox.append(response)
+
+    @rule()
+    @precondition(lambda self: self.inbox)
+    def client_reads(self) -> None:
+        self.client.receive(self.inbox.popleft())
+
+    @rule()
+    @precondition(lambda self: self.client.outbox)
+    def server_reads(self) -> None:
+        request = self.client.outbox.popleft()
+        if request.response_nonce:
+            self.in_flight.discard(request.type_url)
+        self.session.receive(request, self.now)
+
+    @rule(seconds=st.sampled_from((0.5, 2.0, 6.0)))
+    def wait(self, seconds: float) -> None:
+        self.remember_steps()
+        self.now += seconds
+
+    @rule()
+    def talk(self) -> None:
+        """Everything that is under way arrives."""
+        for _ in range(200):
+            self.poll()
+            if not self.inbox and not self.client.outbox:
+                return
+            while self.inbox:
+                self.client_reads()
+            while self.client.outbox:
+                self.server_reads()
+        raise AssertionError("the conversation does not end")
+
+    @rule(restart=st.booleans())
+    def reconnect(self, restart: bool) -> None:
+        self.session.close()
+        if restart:
+            self.wanted = Wanted()
+            self.wanted.apply(self.state.items())
+        self.session = Session(self.wanted, hold=HOLD, elder=None if restart else self.session)
+        self.inbox.clear()
+        self.in_flight.clear()
+        self.in_step = dict.fromkeys(self.in_step, self.now)
+        self.client.connect()
+
+    # Laws
+
+    def remember_steps(self) -> None:
+        """Note for each leaf when the client last had it as it is wanted."""
+        for key, value in self.state.items():
+            _, body = self.client.have.get(key.type_url, {}).get(key.resource, ("", b""))
+            for item in value.leaves:
+                name = tokens(item.data)[0].key
+                if item.data in body or name not in self.in_step:
+                    self.in_step[name] = self.now
+
+    def check_warm(self, response: Response) -> None:
+        """No route goes to a cluster that is not warm, unless it has waited for its time."""
+        if response.type_url != ROUTE:
+            return
+        self.remember_steps()
+        for resource in response.resources:
+            _, before = self.client.have[ROUTE].get(resource.name, ("", b""))
+            for token in tokens(resource.body):
+                cold = [
+                    cluster
+                    for cluster in token.arguments
+                    if cluster not in self.client.warm and PartKey("p", CLUSTER, cluster) in self.state
+                ]
+                if cold and token.text not in before:
+                    assert self.now >= self.in_step[token.key] + HOLD, f"{token.text!r} before {cold}"
+
+    def teardown(self) -> None:
+        self.talk()
+        end = self.now + 200
+        while (at := self.session.deadline(self.now)) is not None and at < end:
+            self.remember_steps()
+            self.now = max(at, self.now + 0.001)
+            self.talk()
+        self.check_converged()
+
+    def check_converged(self) -> None:
+        assert not self.client.awaiting, "whoever asks gets an answer"
+        needed = set()
+        for type_url in (CLUSTER, LISTENER, ENDPOINT, ROUTE):
+            asked = self.client.asked.get(type_url)
+            wanted = {key.resource for key in self.state if key.type_url == type_url}
+            for name in wanted if asked is None else wanted & asked:
+                self.check_resource(type_url, name)
+            if type_url == LISTENER:
+                assert self.client.have[type_url].keys() <= wanted
+        needed = {c for _, body in self.client.have[ROUTE].values() for t in tokens(body) for c in t.arguments}
+        wanted = {key.resource for key in self.state if key.type_url == CLUSTER}
+        if not self.client.poison:
+            assert self.client.have[CLUSTER].keys() <= wanted | needed
+            assert not self.session.rejections()
+
+    def check_resource(self, type_url: str, name: str) -> None:
+        parts = {key.part: value for key, value in self.state.items() if key[1:3] == (type_url, name)}
+        _, body = self.client.have[type_url].get(name, ("", b""))
+        bad = self.client.poison
+        present = {token.key: token for token in tokens(body)}
+        if parts.get("") and parts[""].leaves[0].data in bad:
+            return  # the resource is left as it was
+        expected = set()
+        for value in parts.values():
+            if value.leaves[0].data in bad and tokens(value.leaves[0].data)[0].key not in present:
+                continue  # the part is left out
+            for item in value.leaves:
+                key = tokens(item.data)[0].key
+                expected.add(key)
+                if item.data not in bad:
+                    assert item.data in body, f"{item.data!r} is missing in {body!r}"
+        assert present.keys() <= expected
+
+
+XdsLaws.TestCase.settings = settings(
+    max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestXdsLaws = XdsLaws.TestCase
