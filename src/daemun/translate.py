@@ -17,7 +17,7 @@ from daemun.envoy import clusters, listeners, routes, secrets
 from daemun.envoy.matches import match_faults
 from daemun.features import rule_faults
 from daemun.flow import Failure, Graph, Source, derive, distinct, union
-from daemun.gatewayapi import backends, conflicts, gateways, parents, status
+from daemun.gatewayapi import backends, conflicts, gateways, parents, problems, status
 from daemun.gatewayapi import listeners as gateway_listeners
 from daemun.gatewayapi.claims import claim_rule
 from daemun.gatewayapi.kinds import ROUTE_KINDS
@@ -30,7 +30,7 @@ from daemun.gatewayapi.settings import Settings
 class Translation:
     """The graph of collections. Feed it with `apply`, read its results or subscribe to them.
 
-    Results: `resources` (Envoy's, as parts), `statuses` (by object), and on the way `gateways` and `routes` as
+    Results: `resources` (Envoy's, as parts), `statuses` and `problems` (by object), and on the way `gateways` and `routes` as
     resolved, which `explain` reads.
     """
 
@@ -105,6 +105,16 @@ class Translation:
             ),
             derive(self.routes, status.route_rule(rejected), "route status"),
             name="statuses",
+        )
+        self.problems = union(
+            derive(self.gateways, problems.gateway_problems(rejected), "Gateway problems"),
+            derive(self.routes, problems.route_problems(rejected), "route problems"),
+            derive(written, problems.unclaimed_gateways(gateway_classes), "unclaimed Gateways"),
+            *(
+                derive(self.sources[GATEWAY, kind.kind], problems.orphaned_routes(kind), f"orphaned {kind.kind}s")
+                for kind in ROUTE_KINDS
+            ),
+            name="problems",
         )
 
     def apply(self, objects: Iterable[tuple[Ref, Resource | None]]) -> None:

@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from daemun.base.names import Ref
 from daemun.ir.origin import Origin
 from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, ROUTE, Leaf, Part, PartKey, part
+from daemun.xds.events import Rejected, Restored
 from daemun.xds.messages import Request, Response
 from daemun.xds.session import Session
 from daemun.xds.wanted import Wanted
@@ -98,7 +99,7 @@ class Client:
             if any(token.text in self.poison for token in found):
                 bad.append(resource.name)
                 continue
-            if response.type_url == CLUSTER and found[0].arguments == () or response.type_url == ENDPOINT:
+            if (response.type_url == CLUSTER and found[0].arguments == ()) or response.type_url == ENDPOINT:
                 self.warm.add(resource.name)
             have[resource.name] = (resource.version, resource.body)
             self.accepted |= {token.text for token in found}
@@ -126,6 +127,7 @@ class XdsLaws(RuleBasedStateMachine):
         self.inbox: deque[Response] = deque()
         self.in_flight: set[str] = set()
         self.in_step: dict[str, float] = {}
+        self.rejected: set[tuple[Origin, str, str]] = set()
         self.session = Session(self.wanted, hold=HOLD)
         self.client.connect()
 
@@ -243,6 +245,9 @@ class XdsLaws(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from((0.5, 2.0, 6.0)))
     def wait(self, seconds: float) -> None:
+        """Time passes; what the client has said arrives meanwhile."""
+        while self.client.outbox:
+            self.server_reads()
         self.remember_steps()
         self.now += seconds
 
@@ -252,6 +257,7 @@ class XdsLaws(RuleBasedStateMachine):
         for _ in range(200):
             self.poll()
             if not self.inbox and not self.client.outbox:
+                self.read_events()
                 return
             while self.inbox:
                 self.client_reads()
@@ -267,11 +273,22 @@ class XdsLaws(RuleBasedStateMachine):
             self.wanted.apply(self.state.items())
         self.session = Session(self.wanted, hold=HOLD, elder=None if restart else self.session)
         self.inbox.clear()
+        self.rejected.clear()
         self.in_flight.clear()
         self.in_step = dict.fromkeys(self.in_step, self.now)
         self.client.connect()
 
     # Laws
+
+    def read_events(self) -> None:
+        """Rejected and Restored pair up: together they tell what is in quarantine."""
+        for event in self.session.take_events():
+            if isinstance(event, Rejected):
+                self.rejected.add((event.origin, event.type_url, event.resource))
+            elif isinstance(event, Restored):
+                self.rejected.remove((event.origin, event.type_url, event.resource))
+        now = {(one.origin, one.type_url, one.resource) for one in self.session.rejections()}
+        assert self.rejected == now
 
     def remember_steps(self) -> None:
         """Note for each leaf when the client last had it as it is wanted."""
@@ -309,19 +326,23 @@ class XdsLaws(RuleBasedStateMachine):
 
     def check_converged(self) -> None:
         assert not self.client.awaiting, "whoever asks gets an answer"
-        needed = set()
         for type_url in (CLUSTER, LISTENER, ENDPOINT, ROUTE):
             asked = self.client.asked.get(type_url)
-            wanted = {key.resource for key in self.state if key.type_url == type_url}
+            wanted = self.names(type_url)
             for name in wanted if asked is None else wanted & asked:
                 self.check_resource(type_url, name)
             if type_url == LISTENER:
                 assert self.client.have[type_url].keys() <= wanted
         needed = {c for _, body in self.client.have[ROUTE].values() for t in tokens(body) for c in t.arguments}
-        wanted = {key.resource for key in self.state if key.type_url == CLUSTER}
+        wanted = self.names(CLUSTER)
         if not self.client.poison:
             assert self.client.have[CLUSTER].keys() <= wanted | needed
             assert not self.session.rejections()
+            served = all(self.names(t) <= names for t, names in self.client.asked.items())
+            assert self.session.synced() == served
+
+    def names(self, type_url: str) -> set[str]:
+        return {key.resource for key in self.state if key.type_url == type_url}
 
     def check_resource(self, type_url: str, name: str) -> None:
         parts = {key.part: value for key, value in self.state.items() if key[1:3] == (type_url, name)}

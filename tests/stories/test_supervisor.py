@@ -380,7 +380,7 @@ async def test_the_log_is_at_hand(stage: Stage) -> None:
     assert proxies.log(GATEWAY).stat().st_mode & 0o777 == 0o600
 
 
-class EmptyConfiguration(grpc.GenericRpcHandler):  # type: ignore[type-arg] - only its stub is generic
+class EmptyConfiguration(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # its stub only
     """An xDS server that has nothing for anyone, and notes who asked."""
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from daemun.sources import beneath, files
+from daemun.sources import files
 from daemun.sources.beneath import Unusable
 from daemun.sources.files import Key, Listing, Tree
 
@@ -125,7 +125,7 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytes
             file.write("y")
         return real(descriptor, size, offset)
 
-    monkeypatch.setattr(beneath.os, "pread", growing)
+    monkeypatch.setattr(os, "pread", growing)
     with pytest.raises(Unusable) as caught:
         Tree((str(tmp_path),)).read(Key(0, "a.yaml"))
     assert caught.value.busy

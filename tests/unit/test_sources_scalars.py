@@ -28,6 +28,8 @@ def test_infinity_is_known_so_that_it_can_be_refused() -> None:
     assert math.isnan(scalars.plain(".nan"))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("value", "key"), [("a", "a"), (True, "true"), (5, "5"), (1.5, "1.5"), (None, None), ([], None)])
+@pytest.mark.parametrize(
+    ("value", "key"), [("a", "a"), (True, "true"), (5, "5"), (1.5, "1.5"), (None, None), ([], None)]
+)
 def test_keys_are_text(value: object, key: str | None) -> None:
     assert scalars.key(value) == key

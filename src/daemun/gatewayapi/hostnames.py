@@ -1,4 +1,4 @@
-"""Hostnames: exact (`a.example.com`), wildcard (`*.example.com`, any number of labels, not the apex), or any (empty)."""
+"""Hostnames: exact (`a.example.com`), wildcard (`*.example.com`: any number of labels, not the apex), any (empty)."""
 
 
 def covers(outer: str, inner: str) -> bool:

@@ -3,16 +3,18 @@
 import msgspec
 
 from daemun.base.names import Ref
+from daemun.gatewayapi.resolved import ResolvedGateway
 
 
 class ProxyState(msgspec.Struct, frozen=True):
     """A proxy, as its xDS stream tells of it.
 
-    `programmed` is true once everything it should have was acknowledged at least once since the Gateway last changed.
+    `acknowledged` is the Gateway as it was when the proxy last had acknowledged everything. It is compared with the
+    Gateway as it is: Programmed never speaks of a generation that the proxy has not seen, and a changed route does not
+    make it flicker.
     """
 
-    connected: bool = False
-    programmed: bool = False
+    acknowledged: ResolvedGateway | None = None
 
 
 class Rejection(msgspec.Struct, frozen=True, order=True):

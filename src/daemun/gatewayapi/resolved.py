@@ -1,4 +1,7 @@
-"""Gateways and routes as values: everything that was found out about them. Envoy and the status are both made of these."""
+"""Gateways and routes as values: everything that was found out about them.
+
+Envoy's configuration and the status are both made of these.
+"""
 
 import msgspec
 

@@ -31,8 +31,7 @@ ListenerUse = tuple[Name, str]
 
 def uses_of(_: Ref, route: ResolvedRoute) -> Iterator[ListenerUse]:
     """The listeners that a route is attached to: what attachedRoutes counts."""
-    for gateway, listener in {(one.gateway, one.listener) for one in route.attachments}:
-        yield gateway, listener
+    yield from {(one.gateway, one.listener) for one in route.attachments}
 
 
 def condition(kind: str, generation: int, positive: str, findings: Findings, *, inverted: bool = False) -> Condition:
@@ -80,7 +79,8 @@ def gateway_rule(
     """The rule from a Gateway to its status."""
 
     def status(reader: Reader, name: Name, gateway: ResolvedGateway) -> Iterator[tuple[Ref, Status]]:
-        state = reader.get(proxies, gateway.proxy) or ProxyState(programmed=settings.assume_programmed)
+        state = reader.get(proxies, gateway.proxy)
+        acknowledged = settings.assume_programmed or (state is not None and state.acknowledged == gateway)
         rejected = [one for one in reader.find(rejections, gateway.ref) if one.proxy == gateway.proxy]
         pending = Finding("Pending", "", "the proxy has not acknowledged its configuration yet")
         listeners = []
@@ -92,11 +92,11 @@ def gateway_rule(
                 if r.where.split(".", 2)[:2] == where.split(".")
             )
             attached = reader.count(uses, (name, one.name))
-            listeners.append(_listener(gateway, one, theirs, attached, () if state.programmed else (pending,)))
+            listeners.append(_listener(gateway, one, theirs, attached, () if acknowledged else (pending,)))
         valid = [one for one in gateway.listeners if one.serves]
         generation = gateway.generation
         accepted = _gateway_accepted(gateway, valid, generation)
-        programmed = _gateway_programmed(gateway, valid, listeners, state, pending)
+        programmed = _gateway_programmed(gateway, valid, listeners) or (() if acknowledged else (pending,))
         unresolved = any(one.not_resolved for one in gateway.listeners)
         refs: Findings = (Finding("ListenersNotResolved", "", "see the status of the listeners"),) if unresolved else ()
         yield (
@@ -121,7 +121,7 @@ def _gateway_accepted(gateway: ResolvedGateway, valid: list[ResolvedListener], g
     bad = [one.name for one in gateway.listeners if not one.serves]
     if not bad:
         return condition("Accepted", generation, "Accepted", ())
-    # A Gateway with at least one good listener is accepted, but says that others are not (GatewayReasonListenersNotValid).
+    # With at least one good listener a Gateway is accepted, but says that others are not.
     text = f"not valid: {', '.join(bad)}; see the status of the listeners"
     return Condition("Accepted", _truth(bool(valid)), "ListenersNotValid", text, generation)
 
@@ -130,8 +130,6 @@ def _gateway_programmed(
     gateway: ResolvedGateway,
     valid: list[ResolvedListener],
     listeners: list[ListenerStatus],
-    state: ProxyState,
-    pending: Finding,
 ) -> Findings:
     if gateway.refused:
         return (Finding("Invalid", "", "the Gateway is not accepted"),)
@@ -146,13 +144,13 @@ def _gateway_programmed(
     if unusable:
         return (Finding("AddressNotUsable", "", unusable[0]),)
     if all(
-        one.status == "False" and one.reason not in ("Pending",)
+        one.status == "False" and one.reason != "Pending"
         for status in listeners
         for one in status.conditions
         if one.type == "Programmed"
     ):
         return (Finding("Invalid", "", "no listener is programmed; see their status"),)
-    return () if state.programmed else (pending,)
+    return ()
 
 
 def _listener(

@@ -31,6 +31,12 @@ def locate(paths: Iterable[Path], environ: Mapping[str, str] = os.environ) -> Pa
     return Path(tempfile.gettempdir()) / f"daemun-{os.geteuid()}" / name
 
 
+def remembered(paths: Iterable[Path], environ: Mapping[str, str] = os.environ) -> Path:
+    """Where what must outlive a reboot is kept for these folders: the last good manifests. Makes nothing."""
+    home = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME") or tempfile.gettempdir()) / ".local" / "state")
+    return Path(home) / "daemun" / locate(paths, environ).name
+
+
 def prepare(directory: Path) -> Path:
     """Make a state directory, and its parent, readable by this user only; refuse one that someone else made."""
     for path in (directory.parent, directory):

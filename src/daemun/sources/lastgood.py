@@ -78,14 +78,15 @@ class LastGood:
             del index[path]
 
     def flush(self) -> None:
-        """Writes what `update` was told."""
-        pending, self._pending = self._pending, {}
+        """Writes what `update` was told. What cannot be written is tried again the next time."""
         try:
-            for shard, changes in pending.items():
+            while self._pending:
+                shard, changes = next(iter(self._pending.items()))
                 self._rewrite(shard, changes)
+                del self._pending[shard]
             self.failure = ""
         except OSError as error:
-            self.failure = f"last good objects cannot be kept in {self.folder}: {error.strerror}"
+            self.failure = f"last good objects cannot be kept: {error.strerror}"
 
     def _change(self, path: str, ref: Ref, raw: bytes | None) -> None:
         self._pending.setdefault(_shard(ref), {})[path, ref] = raw

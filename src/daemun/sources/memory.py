@@ -101,8 +101,7 @@ class Memory:
                 if claim.item is not None and claim.item.document is not None:
                     wanted[ref], claim.item.document = claim.item.document, None
             self._store.update(self._path(key), {ref: wanted[ref] for ref in wanted if ref.kind != "Secret"})
-        if touched:
-            self._store.flush()
+        self._store.flush()
 
     def _moved(self, stamp: Stamp | None) -> _Fading | None:
         if stamp is None:

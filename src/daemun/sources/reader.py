@@ -83,14 +83,15 @@ class Folder:
         if self._last is None or hints.full or any(self._tangled(key) for key in hints.told):
             self._walk(hints, now)
         else:
-            for key in hints.told:
-                self._examine(key, self.tree.look(key), now, hints)
-            for key in [key for key, wait in self._waiting.items() if wait.until <= now and key not in hints.told]:
-                self._examine(key, self.tree.look(key), now, hints)
+            rested = {key for key, wait in self._waiting.items() if wait.until <= now}
+            seen = {key: self.tree.look(key) for key in sorted(hints.told | rested)}
+            # What is gone comes first: it may be known again by another name.
+            for key in sorted(seen, key=lambda key: seen[key] is not None):
+                self._examine(key, seen[key], now, hints)
         for key in self._catalog.overdue(now) & self.files.keys():
             before = self.files[key]
             self._examine(key, self.tree.look(key), now, Hints(told={key}))
-            if self.files.get(key, before).spots != before.spots:
+            if self.files.get(key, before)[:2] != before[:2]:
                 self._catalog.postpone(key, now)
         objects = self._catalog.commit(now)
         batch = Batch(objects, self._problems(), not self.listing.holes)

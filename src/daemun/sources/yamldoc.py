@@ -18,7 +18,7 @@ from daemun.sources import scalars
 
 MAX_DEPTH = 64
 MAX_NODES = 1_000_000
-MAX_ALIASES = 10_000
+MAX_ALIASES = 5_000
 ALIAS_BYTES = 4 << 20
 """What the aliases of one document may expand to."""
 _NODE_BYTES = 16
@@ -78,6 +78,7 @@ class _Builder:
         self.stack: list[_Frame] = []
         self.anchors: dict[str, tuple[object, int]] = {}
         self.value: Any = None
+        self.line = 0
         self.weight = self.aliased = self.aliases = self.nodes = 0
 
     def scalar(self, event: Any) -> None:
@@ -104,6 +105,8 @@ class _Builder:
             raise _foreign_tag(event)
         if len(self.stack) >= MAX_DEPTH:
             raise Refused(event.start_mark.line, f"is nested more than {MAX_DEPTH} deep", "Flatten it.")
+        if not self.stack:
+            self.line = event.start_mark.line
         if event.anchor is not None:
             self.anchors.pop(event.anchor, None)
         self.weight += _NODE_BYTES
@@ -214,8 +217,7 @@ def trees(text: bytes, budget: int = ALIAS_BYTES, lines: dict[str, int] | None =
     found: list[Tree] = []
     try:
         parser = CParser(text)
-        builder, start = _Builder(budget, lines), 0
-        event: Any
+        builder = _Builder(budget, lines)
         while (event := parser.get_event()) is not None:
             kind = type(event)
             if kind is events.ScalarEvent:
@@ -229,14 +231,14 @@ def trees(text: bytes, budget: int = ALIAS_BYTES, lines: dict[str, int] | None =
             elif kind is events.AliasEvent:
                 builder.alias(event)
             elif kind is events.DocumentStartEvent:
-                builder, start = _Builder(budget, lines), event.start_mark.line
+                builder = _Builder(budget, lines)
                 if lines is not None:
                     lines.clear()
             elif kind is events.DocumentEndEvent:
-                found.append(Tree(builder.value, start, builder.aliased))
+                found.append(Tree(builder.value, builder.line, builder.aliased))
                 budget -= builder.aliased
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        mark: Any = error.problem_mark or error.context_mark
         tabs = "Indent with spaces, not tabs." if "cannot start any token" in str(error.problem) else ""
         line = mark.line if mark is not None else 0
         raise Refused(line, f"is not YAML: {error.problem or error.context}", tabs) from None

@@ -58,8 +58,8 @@ class Subscription:
         return not busy and not self._stream.holds.holding(self.type_url)
 
     def synced(self) -> bool:
-        """Whether the client has acknowledged all that is wanted, except for what is in quarantine."""
-        return self.quiet() and not self._gone and len(self.client) == len(self._all())
+        """Whether the client has acknowledged all that is wanted; quarantine and late removals stand aside."""
+        return self.quiet() and len(self.client) - len(self._gone) == len(self._all())
 
     def deadline(self, now: float) -> float | None:
         """When there may be something to send though nothing happens."""
@@ -152,7 +152,7 @@ class Subscription:
                 self._fill(draft, name, now)
             if draft.entries:
                 draft.removed += self._removable(now, may_remove)
-            if draft.entries or draft.removed:
+            if draft.entries or draft.removed or draft.absent:
                 return self._send(draft)
         return self._send(_Draft()) if self._greet else None
 
@@ -194,7 +194,7 @@ class Subscription:
         if composed.body is None and forced and not composed.waits and not self.quarantine.testing(name):
             if not copy.sent:
                 self._forced.discard(name)
-                draft.removed.append(name)
+                draft.absent.append(name)
                 return
             composed = self._composer.as_wanted(resource, copy)
         if composed.body is None:
@@ -227,6 +227,7 @@ class Subscription:
         copy = self.client.open(name)
         self.client.sent(name, composed.entry, copy.serial)
         self.client.record(name, composed.entry, now)
+        self._stream.events.append(Acked(self.type_url, name, copy.version))
         self.quarantine.acked(name)
 
     def _send(self, draft: "_Draft") -> Response:
@@ -237,7 +238,7 @@ class Subscription:
         for name in draft.removed:
             self.client.leave(name)
         self._flight = Flight(str(serial), serial, draft.entries, tuple(draft.removed))
-        return Response(self.type_url, str(serial), tuple(draft.resources), tuple(draft.removed))
+        return Response(self.type_url, str(serial), tuple(draft.resources), (*draft.removed, *draft.absent))
 
     # What the client answers
 
@@ -336,6 +337,8 @@ class _Draft:
         self.entries: dict[str, Entry] = {}
         self.resources: list[Encoded] = []
         self.removed: list[str] = []
+        self.absent: list[str] = []
+        """What is wanted but in quarantine: who asks for it learns that there is none."""
 
     def add(self, name: str, entry: Entry, body: bytes) -> None:
         """Send this resource."""

@@ -66,6 +66,9 @@ class Wanted:
     def __init__(self) -> None:
         self._types: dict[str, dict[str, Resource]] = {}
 
+    def __bool__(self) -> bool:
+        return any(self._types.values())
+
     def apply(self, changes: Iterable[tuple[PartKey, Part | None]]) -> Changes:
         """Set parts, or remove them (None). A resource without parts does not exist."""
         touched: Changes = {}

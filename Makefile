@@ -1,0 +1,54 @@
+# The few commands that everything is done with. `make demo` and `make test` work on a fresh machine.
+.PHONY: help install demo test check golden bench wheel lock clean
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+help: ## what there is
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+.venv/installed: requirements/run.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Daemun needs Python 3.11 or newer; set PYTHON=") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/developed: .venv/installed requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+install: .venv/installed ## Daemun into .venv
+
+demo: .venv/installed ## serve the lab's manifests and send a request; ARGS=--once to stop after it
+	$(BIN)/daemun demo $(ARGS)
+
+test: .venv/developed ## all tests, through real Envoy
+	$(BIN)/pytest $(ARGS)
+
+check: .venv/developed ## lint, types, import contracts, sizes
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tests/support/sizes.py
+
+golden: .venv/developed ## write the expected files of the goldens anew; read the diff
+	DAEMUN_GOLDEN=write $(BIN)/pytest tests/golden $(ARGS)
+
+bench: .venv/developed ## measure; results go to bench/results
+	$(BIN)/python -m bench $(ARGS)
+
+wheel: .venv/developed ## the package, into dist/
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation -w dist .
+
+lock: ## pin the dependencies anew, with hashes (needs uv)
+	uv pip compile --quiet --no-header --no-annotate --universal --python-version 3.11 --generate-hashes --no-emit-index-url pyproject.toml -o requirements/run.txt
+	uv pip compile --quiet --no-header --no-annotate --universal --python-version 3.11 --generate-hashes --no-emit-index-url --extra dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt
+	printf 'hatchling>=1.27\neditables>=0.5\n' | uv pip compile --quiet --no-header --no-annotate --universal --python-version 3.11 --generate-hashes --no-emit-index-url - -o requirements/build.txt
+
+clean: ## remove what was installed and built
+	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

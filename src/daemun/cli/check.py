@@ -1,0 +1,103 @@
+"""`daemun check`: the status that every object would get, without serving anything."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from daemun.cli.options import Address, Paths, RealPorts, TextOrData
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from daemun.cli.loading import Loaded
+
+
+def check(
+    paths: Paths,
+    output: Annotated[TextOrData, typer.Option("--output", "-o", help="How to answer.")] = TextOrData.text,
+    address: Address = "127.0.0.1",
+    real_ports: RealPorts = False,
+) -> None:
+    """Show each object with the status that the control plane would write.
+
+    Ends with 1 if something is not accepted or not resolved, so that it can stand in CI.
+
+    Examples:
+
+      daemun check manifests/
+
+      daemun check manifests/ -o yaml | less
+    """
+    from daemun.cli.loading import load
+    from daemun.cli.output import console, dump_json, dump_yaml
+
+    loaded = load(paths, address, real_ports)
+    if output is TextOrData.text:
+        _print(loaded, console())
+    elif output is TextOrData.yaml:
+        typer.echo(dump_yaml(_documents(loaded)), nl=False)
+    else:
+        typer.echo(dump_json({"objects": _documents(loaded), "problems": loaded.problems}))
+    if output is TextOrData.yaml and loaded.problems:
+        from daemun.cli.output import print_problems
+
+        print_problems(loaded.problems, console(stderr=True))
+    if not _fine(loaded):
+        raise typer.Exit(1)
+
+
+def _fine(loaded: "Loaded") -> bool:
+    from daemun.report.summary import state
+
+    return all(problem.warning for problem in loaded.problems) and all(
+        state(status) == "ready" for status in loaded.translation.statuses.values()
+    )
+
+
+def _documents(loaded: "Loaded") -> list[dict[str, Any]]:
+    """Each object with its status, as it would be read back from an API server."""
+    from datetime import UTC, datetime
+
+    from daemun.api.kinds import BY_NAME
+    from daemun.report.stamp import Stamps
+
+    stamps, now = Stamps(), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    documents = []
+    for ref in sorted(loaded.translation.statuses):
+        version = f"{ref.group}/{BY_NAME[ref.group, ref.kind].versions[0]}"
+        metadata = {"name": ref.name} | ({"namespace": ref.namespace} if ref.namespace else {})
+        status = stamps.document(ref, loaded.translation.statuses[ref], now)
+        documents.append({"apiVersion": version, "kind": ref.kind, "metadata": metadata, "status": status})
+    return documents
+
+
+def _print(loaded: "Loaded", to: "Console") -> None:
+    from rich.table import Table
+
+    from daemun.api.status import GatewayStatus, RouteStatus
+    from daemun.cli.output import print_problems
+    from daemun.report.summary import gateway_line, route_line, state
+
+    translation = loaded.translation
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    for name in ("OBJECT", "STATE", "WHERE"):
+        table.add_column(name, no_wrap=True)
+    for ref in sorted(translation.statuses):
+        status = translation.statuses[ref]
+        where = ""
+        if isinstance(status, GatewayStatus):
+            where = "  ".join(gateway_line(translation.gateways[ref.key], status).urls)
+        elif isinstance(status, RouteStatus):
+            line = route_line(translation.routes[ref], status)
+            where = f"{', '.join(line.hostnames)} via {', '.join(line.gateways)}" if line.gateways else ""
+        word = state(status)
+        table.add_row(str(ref), f"[{'green' if word == 'ready' else 'red'}]{word}[/]", where)
+    if table.row_count:
+        to.print(table, soft_wrap=False, crop=False, overflow="ignore")
+    if loaded.problems:
+        if table.row_count:
+            to.print()
+        print_problems(loaded.problems, to)
+    errors = sum(not problem.warning for problem in loaded.problems)
+    warnings = len(loaded.problems) - errors
+    to.print(f"{len(translation.statuses)} objects with a status, {errors} errors, {warnings} warnings")

@@ -1,0 +1,5 @@
+"""`daemun explain`."""
+
+
+def explain() -> None:
+    """To be written."""

@@ -1,0 +1,81 @@
+"""What `daemun up` prints while it serves."""
+
+import sys
+from typing import TYPE_CHECKING
+
+from daemun.cli.output import console, print_problems
+from daemun.report.journal import GoneLine, Line, ProblemLine, ProxyLine, SolvedLine
+from daemun.report.summary import GatewayLine, RouteLine
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+_MANY = 20
+"""More routes than this in one change are counted, not listed."""
+
+
+def tell_json(lines: list[Line]) -> None:
+    """Each line as a JSON object, at once."""
+    import msgspec
+
+    for line in lines:
+        sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+class TextTeller:
+    """Each line for a person. What is only on its way is left out."""
+
+    def __init__(self) -> None:
+        self._console = console()
+
+    def __call__(self, lines: list[Line]) -> None:
+        """Print what changed."""
+        routes = [line for line in lines if isinstance(line, RouteLine) and line.state != "pending"]
+        for line in lines:
+            match line:
+                case GatewayLine() if line.state != "pending":
+                    self._gateway(line)
+                case GoneLine():
+                    self._console.print(_words(("- ", "yellow"), (line.object, "cyan"), (" is gone", "")))
+                case ProxyLine():
+                    self._console.print(
+                        _words(
+                            ("! ", "yellow"), (f"proxy of {line.proxy} " if line.proxy else "", "cyan"), (line.text, "")
+                        )
+                    )
+                case SolvedLine():
+                    self._solved(line)
+                case _:
+                    pass
+        self._routes(routes)
+        print_problems([line for line in lines if isinstance(line, ProblemLine)], self._console)
+
+    def _gateway(self, line: GatewayLine) -> None:
+        name = f"Gateway {line.namespace}/{line.name}"
+        self._console.print(_words(_state(line.state), (f"{name}  ", "bold cyan"), ("  ".join(line.urls), "underline")))
+
+    def _routes(self, routes: list[RouteLine]) -> None:
+        if len(routes) > _MANY:
+            ready = sum(line.state == "ready" for line in routes)
+            self._console.print(_words(("+ ", "green"), (f"{len(routes):,} routes, {ready:,} of them ready", "")))
+            return
+        for line in routes:
+            name = f"{line.kind} {line.namespace}/{line.name}"
+            where = f"{', '.join(line.hostnames)} via {', '.join(line.gateways)}" if line.gateways else ""
+            self._console.print(_words(_state(line.state), (f"{name}  ", "cyan"), (where, "")))
+
+    def _solved(self, line: SolvedLine) -> None:
+        problem = line.problem
+        what = " ".join(part for part in (problem.object or problem.file, problem.field) if part)
+        self._console.print(_words(("solved: ", "green"), (what, "cyan"), (f": {problem.text}", "dim")))
+
+
+def _state(state: str) -> tuple[str, str]:
+    return ("+ ", "green") if state == "ready" else (f"! {state} ", "bold red")
+
+
+def _words(*words: tuple[str, str]) -> "Text":
+    from rich.text import Text
+
+    return Text.assemble(*words)

@@ -1,0 +1,70 @@
+"""Manifests for the commands that look and do not serve."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from daemun.cli.output import console, fail
+
+if TYPE_CHECKING:
+    from daemun.report.journal import ProblemLine
+    from daemun.translate import Translation
+
+
+class Loaded(msgspec.Struct):
+    """Manifests, translated; and every problem in them, sorted by place."""
+
+    translation: "Translation"
+    problems: list["ProblemLine"]
+
+
+def load(paths: list[Path], address: str = "127.0.0.1", real_ports: bool = False) -> Loaded:
+    """Read and translate what is below the paths, as `daemun up` would, without a proxy."""
+    from daemun.gatewayapi.settings import Settings
+    from daemun.report.journal import Journal
+    from daemun.sources.folder import Folder
+    from daemun.translate import Translation
+
+    check_paths(paths)
+    settings = Settings(address=address, port_shift=0 if real_ports else 8000, assume_programmed=True)
+    with progress("reading"):
+        folder = Folder(paths, None)
+        batch = folder.load()
+        translation = Translation(settings)
+        translation.apply(batch.objects.items())
+    journal = Journal(translation, folder.place)
+    journal.outside(batch.problems)
+    journal.lines()
+    return Loaded(translation, journal.problems())
+
+
+def check_paths(paths: list[Path]) -> None:
+    """A PATH that does not exist is most likely a typing mistake."""
+    for path in paths:
+        if not path.exists():
+            fail(f"{path} does not exist", "Name a file or folder with manifests.")
+
+
+def progress(what: str) -> "Progress":
+    """A spinner on stderr for what takes longer than a moment; nothing when nobody watches."""
+    return Progress(what)
+
+
+class Progress:
+    """Shows a spinner if the block takes longer than a second."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __enter__(self) -> None:
+        import threading
+
+        self._status = console(stderr=True).status(f"{self._what} ...")
+        self._timer = threading.Timer(1.0, self._status.start)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        self._status.stop()

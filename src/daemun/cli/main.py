@@ -1,0 +1,49 @@
+"""`daemun`: the commands and what they share. Heavy modules load inside the commands, so that --help answers at once."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from daemun import __version__
+from daemun.cli import check, demo, explain, translate, up
+
+app = typer.Typer(
+    name="daemun",
+    help="An API gateway: Gateway API manifests, served by real Envoy proxies.",
+    epilog="Start with: daemun demo",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain help answers in half the time
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(demo.demo)
+app.command()(up.up)
+app.command()(check.check)
+app.command()(translate.translate)
+app.command()(explain.explain)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"daemun {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """An API gateway: Gateway API manifests, served by real Envoy proxies."""
+    del version
+
+
+def run() -> None:
+    """The console script. A reader that went away (`daemun check | head`) is no error."""
+    try:
+        app()
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)

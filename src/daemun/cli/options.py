@@ -1,0 +1,31 @@
+"""Arguments that several commands take, so that they read and behave the same everywhere."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Paths = Annotated[
+    list[Path],
+    typer.Argument(metavar="PATH...", help="Files or folders with manifests (YAML or JSON), read recursively."),
+]
+Address = Annotated[str, typer.Option("--address", help="Where Gateways listen that ask for no address.", metavar="IP")]
+RealPorts = Annotated[
+    bool, typer.Option("--real-ports", help="Bind ports below 1024 as they are, instead of 8000 higher.")
+]
+
+
+class TextOrData(StrEnum):
+    """How a command answers."""
+
+    text = "text"
+    yaml = "yaml"
+    json = "json"
+
+
+class Data(StrEnum):
+    """How a command answers that has no text form."""
+
+    yaml = "yaml"
+    json = "json"

@@ -1,0 +1,55 @@
+"""Output: colour only on a terminal, data on stdout, everything about it on stderr."""
+
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from daemun.report.journal import ProblemLine
+
+
+def console(*, stderr: bool = False) -> "Console":
+    """Rich output that is plain text when it goes to a file or a pipe, and then never wrapped or cut."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+
+
+def fail(message: str, mend: str = "", code: int = 2) -> NoReturn:
+    """End with one clear error."""
+    console(stderr=True).print("[bold red]error:[/] ", end="")
+    print(message, file=sys.stderr)
+    if mend:
+        print(f"  {mend}", file=sys.stderr)
+    sys.exit(code)
+
+
+def dump_yaml(documents: Iterable[Any]) -> str:
+    """YAML, one document each, in the order given."""
+    import msgspec
+    import yaml
+
+    plain = msgspec.json.decode(msgspec.json.encode(list(documents)))
+    return yaml.dump_all(plain, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+def dump_json(value: Any) -> str:
+    """Indented JSON."""
+    import msgspec
+
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+
+
+def print_problems(problems: Iterable["ProblemLine"], to: "Console") -> None:
+    """Each problem with its place, what is wrong, and how to mend it."""
+    from rich.text import Text
+
+    for problem in problems:
+        kind = Text("warning: " if problem.warning else "error: ", "yellow" if problem.warning else "bold red")
+        place = f"{problem.file}:{problem.line}: " if problem.line else f"{problem.file}: " if problem.file else ""
+        what = " ".join(part for part in (problem.object, problem.field) if part)
+        to.print(Text(place, "bold") + kind + Text(f"{what}: " if what else "", "cyan") + Text(problem.text))
+        if problem.mend:
+            to.print(Text(f"    {problem.mend}", "dim"))

@@ -1,0 +1,88 @@
+"""Problems: every finding about every object, for people. The status says the same in conditions."""
+
+from collections.abc import Callable, Iterator
+
+from daemun.api.gateway import Gateway, GatewayClass
+from daemun.api.meta import Resource
+from daemun.base.names import GATEWAY, Name, Ref
+from daemun.flow import Collection, Index, Reader
+from daemun.gatewayapi.classes import BUILT_IN
+from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.kinds import RouteKind
+from daemun.gatewayapi.proxies import Rejection, reason_for
+from daemun.gatewayapi.resolved import ResolvedGateway, ResolvedRoute
+from daemun.ir.problem import Problem
+
+Problems = tuple[Problem, ...]
+Rejections = Index[Ref, tuple[str, Ref, str], Rejection]
+
+
+def _from_findings(ref: Ref, findings: list[Finding]) -> Problems:
+    found = (Problem(ref, one.reason, one.where, one.text, one.mend) for one in findings)
+    return tuple(dict.fromkeys(found))
+
+
+def _rejected(reader: Reader, rejections: Rejections, ref: Ref) -> Iterator[Finding]:
+    for one in reader.find(rejections, ref):
+        text = f"the proxy of {one.proxy} rejected it: {one.message}"
+        yield Finding(reason_for(one.message), one.where, text, "It is tried again when it changes, and now and then.")
+
+
+def gateway_problems(
+    rejections: Rejections,
+) -> Callable[[Reader, Name, ResolvedGateway], Iterator[tuple[Ref, Problems]]]:
+    """The rule from a Gateway to what is wrong with it."""
+
+    def problems(reader: Reader, name: Name, gateway: ResolvedGateway) -> Iterator[tuple[Ref, Problems]]:
+        del name
+        findings = list(gateway.refused)
+        for index, one in enumerate(gateway.listeners):
+            where = f"spec.listeners[{index}]"
+            for finding in (*one.not_accepted, *one.conflicted, *one.not_resolved):
+                findings.append(Finding(finding.reason, finding.where or where, finding.text, finding.mend))
+        findings.extend(_rejected(reader, rejections, gateway.ref))
+        if findings:
+            yield gateway.ref, _from_findings(gateway.ref, findings)
+
+    return problems
+
+
+def route_problems(rejections: Rejections) -> Callable[[Reader, Ref, ResolvedRoute], Iterator[tuple[Ref, Problems]]]:
+    """The rule from a route to what is wrong with it."""
+
+    def problems(reader: Reader, ref: Ref, route: ResolvedRoute) -> Iterator[tuple[Ref, Problems]]:
+        findings = [finding for parent in route.parents for finding in parent.refused]
+        findings += [*route.not_resolved, *route.dropped, *_rejected(reader, rejections, ref)]
+        if findings:
+            yield ref, _from_findings(ref, findings)
+
+    return problems
+
+
+def unclaimed_gateways(
+    classes: Collection[Name, GatewayClass],
+) -> Callable[[Reader, Name, Gateway], Iterator[tuple[Ref, Problems]]]:
+    """The rule from a Gateway to the note that no class of that name exists: nobody will ever serve it."""
+
+    def unclaimed(reader: Reader, name: Name, gateway: Gateway) -> Iterator[tuple[Ref, Problems]]:
+        wanted = gateway.spec.gateway_class_name
+        if wanted in BUILT_IN or reader.get(classes, Name("", wanted)) is not None:
+            return
+        ref = Ref(GATEWAY, "Gateway", name.namespace, name.name)
+        text = f"GatewayClass {wanted} does not exist, so nothing serves this Gateway"
+        mend = f"Use {' or '.join(BUILT_IN)}, or write the class."
+        yield ref, (Problem(ref, "Pending", "spec.gatewayClassName", text, mend),)
+
+    return unclaimed
+
+
+def orphaned_routes(kind: RouteKind) -> Callable[[Reader, Name, Resource], Iterator[tuple[Ref, Problems]]]:
+    """The rule from a route to the note that it has no parents."""
+
+    def orphaned(_: Reader, name: Name, route: Resource) -> Iterator[tuple[Ref, Problems]]:
+        if not kind.spec(route).parent_refs:
+            ref = Ref(GATEWAY, kind.kind, name.namespace, name.name)
+            text, mend = "it has no parents, so nothing serves it", "Name a Gateway."
+            yield ref, (Problem(ref, "NoParents", "spec.parentRefs", text, mend, warning=True),)
+
+    return orphaned

@@ -1,0 +1,127 @@
+"""The journal: what changed for a person who watches. Gateways, routes and problems, each told once per change."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from daemun.api.status import GatewayStatus, RouteStatus
+from daemun.base.names import Ref
+from daemun.ir.problem import Problem
+from daemun.report.summary import GatewayLine, RouteLine, gateway_line, route_line
+from daemun.translate import Translation
+
+Place = Callable[[Ref, str], tuple[str, int]]
+"""From an object and a field of it to a file and a line; ("", 0) when that is not known."""
+
+
+class ProblemLine(msgspec.Struct, frozen=True, order=True, tag_field="event", tag="problem", rename="camel"):
+    """One problem, where it is and how it is mended."""
+
+    file: str
+    line: int
+    object: str
+    field: str
+    code: str
+    text: str
+    mend: str
+    warning: bool = False
+
+    def __str__(self) -> str:
+        at = f"{self.file}:{self.line}: " if self.file else ""
+        what = " ".join(part for part in (self.object, self.field) if part)
+        return f"{at}{what}{': ' if what else ''}{self.text}"
+
+
+class SolvedLine(msgspec.Struct, frozen=True, tag_field="event", tag="solved", rename="camel"):
+    """A problem that is no more."""
+
+    problem: ProblemLine
+
+
+class GoneLine(msgspec.Struct, frozen=True, tag_field="event", tag="gone", rename="camel"):
+    """A Gateway or route that is no more."""
+
+    object: str
+
+
+class ProxyLine(msgspec.Struct, frozen=True, tag_field="event", tag="proxy", rename="camel"):
+    """What happened to a proxy."""
+
+    proxy: str
+    what: str
+    text: str
+
+
+Line = GatewayLine | RouteLine | ProblemLine | SolvedLine | GoneLine | ProxyLine
+
+
+def problem_line(problem: Problem, place: Place) -> ProblemLine:
+    """A problem found by the translation, with the place of the field."""
+    file, line = place(problem.ref, problem.where)
+    return ProblemLine(
+        file, line, str(problem.ref), problem.where, problem.code, problem.text, problem.mend, problem.warning
+    )
+
+
+class Journal:
+    """Follows a translation and tells what has changed since it was last asked."""
+
+    def __init__(self, translation: Translation, place: Place) -> None:
+        self._translation = translation
+        self._place = place
+        self._touched: dict[Ref, None] = {}
+        self._told: dict[Ref, GatewayLine | RouteLine] = {}
+        self._outside: tuple[ProblemLine, ...] = ()
+        self._problems: dict[Ref, tuple[ProblemLine, ...]] = {}
+        self._known: dict[ProblemLine, int] = {}
+        for collection in (translation.statuses, translation.problems):
+            collection.subscribe(self._touch)  # type: ignore[attr-defined]  # both are keyed by Ref
+
+    def _touch(self, delta: dict[Ref, Any]) -> None:
+        self._touched.update(dict.fromkeys(delta))
+
+    def outside(self, problems: Iterable[ProblemLine]) -> None:
+        """The problems that the source found, all of them."""
+        self._outside = tuple(problems)
+
+    def problems(self) -> list[ProblemLine]:
+        """Every problem there is, sorted by place."""
+        return sorted(self._known)
+
+    def lines(self) -> list[Line]:
+        """What is new, problems last."""
+        touched, self._touched = self._touched, {}
+        lines: list[Line] = []
+        for ref in touched:
+            lines.extend(self._object(ref))
+            found = self._translation.problems.get(ref, ())
+            self._problems[ref] = tuple(problem_line(problem, self._place) for problem in found)
+            if not found:
+                del self._problems[ref]
+        lines.sort(key=lambda line: not isinstance(line, GatewayLine))
+        return lines + self._problem_changes()
+
+    def _object(self, ref: Ref) -> Iterable[Line]:
+        status = self._translation.statuses.get(ref)
+        new: GatewayLine | RouteLine | None = None
+        if isinstance(status, GatewayStatus):
+            new = gateway_line(self._translation.gateways[ref.key], status)
+        elif isinstance(status, RouteStatus):
+            new = route_line(self._translation.routes[ref], status)
+        old = self._told.get(ref)
+        if new == old:
+            return
+        if new is None:
+            del self._told[ref]
+            yield GoneLine(str(ref))
+        else:
+            self._told[ref] = new
+            yield new
+
+    def _problem_changes(self) -> list[Line]:
+        now = dict.fromkeys([*self._outside, *(one for found in self._problems.values() for one in found)], 1)
+        solved = [SolvedLine(one) for one in self._known if one not in now]
+        fresh = sorted(one for one in now if one not in self._known)
+        self._known = now
+        return [*solved, *fresh]

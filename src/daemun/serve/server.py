@@ -1,0 +1,203 @@
+"""The xDS server: incremental ADS over gRPC.
+
+Each stream has one reader and one writer. The writer asks the session what may be sent and waits for the client to
+take it, so a slow client delays nobody else, and what changes in the meantime is gathered into its next response.
+Nothing is sent before the sources are complete (`ready`): a proxy never sees an empty or half a configuration because
+the control plane has just started.
+"""
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from pathlib import Path
+
+import grpc
+import grpc.aio
+from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest
+
+from daemun.ir.resource import Part, PartKey
+from daemun.serve.proxy import OnEvent, Proxy
+from daemun.xds.events import Rejected
+from daemun.xds.messages import Request
+from daemun.xds.session import HOLD, Session
+
+SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
+METHOD = "DeltaAggregatedResources"
+UNIX = "unix:"
+
+_OPTIONS = [
+    # A proxy that has gone without a word is noticed within half a minute.
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    # Envoy's own keepalive must not be taken for an attack.
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+    # On reconnecting, a proxy lists every resource it has.
+    ("grpc.max_receive_message_length", 64 << 20),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.so_reuseport", 0),
+]
+
+Authenticate = Callable[[Mapping[str, str]], str | None]
+"""Which proxy a stream with this metadata is; None if it is none. What a client says of itself does not count."""
+
+_Stream = grpc.aio.ServicerContext[DeltaDiscoveryRequest, bytes]
+
+
+class XdsServer:
+    """Serves each proxy what it should have."""
+
+    def __init__(
+        self,
+        authenticate: Authenticate,
+        on_event: OnEvent,
+        clock: Callable[[], float] = time.monotonic,
+        hold: float = HOLD,
+    ) -> None:
+        self._authenticate = authenticate
+        self._on_event = on_event
+        self._clock = clock
+        self._hold = hold
+        self._proxies: dict[str, Proxy] = {}
+        self._ready = asyncio.Event()
+        self._server: grpc.aio.Server | None = None
+        self._socket: Path | None = None
+
+    # What is to be served
+
+    def apply(self, changes: Iterable[tuple[PartKey, Part | None]]) -> None:
+        """Update what the proxies should have, from the event loop's thread.
+
+        The first call says that the sources are complete.
+        """
+        by_proxy: dict[str, list[tuple[PartKey, Part | None]]] = {}
+        for change in changes:
+            by_proxy.setdefault(change[0].proxy, []).append(change)
+        for name, own in by_proxy.items():
+            proxy = self._proxy(name)
+            touched = proxy.wanted.apply(own)
+            if touched:
+                proxy.changed(touched)
+            self._forget_idle(proxy)
+        self.ready()
+
+    def ready(self) -> None:
+        """The sources are complete, even if there is nothing in them: begin to answer."""
+        self._ready.set()
+
+    def connected(self, proxy: str) -> bool:
+        """Whether an Envoy of this proxy is connected."""
+        return proxy in self._proxies and self._proxies[proxy].connected()
+
+    def synced(self, proxy: str) -> bool:
+        """Whether Envoys of this proxy are connected and all have acknowledged all that is wanted."""
+        return proxy in self._proxies and self._proxies[proxy].synced()
+
+    def rejections(self, proxy: str) -> list[Rejected]:
+        """What the Envoys of this proxy refuse at the moment."""
+        return self._proxies[proxy].rejections() if proxy in self._proxies else []
+
+    # The server
+
+    async def start(self, address: str) -> str:
+        """Listen on `unix:/path` or `host:port`. Returns the address with the port that was given."""
+        server = grpc.aio.server(options=_OPTIONS)
+        handler = grpc.stream_stream_rpc_method_handler(
+            self._serve, request_deserializer=DeltaDiscoveryRequest.FromString
+        )
+        server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(SERVICE, {METHOD: handler})])
+        if address.startswith(UNIX):
+            self._socket = Path(address.removeprefix(UNIX))
+            _bind_private(server, address, self._socket)
+        else:
+            port = server.add_insecure_port(address)
+            address = f"{address.rpartition(':')[0]}:{port}"
+        await server.start()
+        self._server = server
+        return address
+
+    async def stop(self, grace: float | None = None) -> None:
+        """End all streams and stop listening. Proxies go on with what they have."""
+        if self._server is not None:
+            await self._server.stop(grace)
+            self._server = None
+        if self._socket is not None:
+            self._socket.unlink(missing_ok=True)
+            self._socket = None
+
+    def _proxy(self, name: str) -> Proxy:
+        if name not in self._proxies:
+            self._proxies[name] = Proxy(name, self._on_event)
+        return self._proxies[name]
+
+    async def _serve(self, requests: AsyncIterator[DeltaDiscoveryRequest], context: _Stream) -> None:
+        """One stream, from its authentication to its end."""
+        metadata = {str(key): str(value) for key, value in context.invocation_metadata() or ()}
+        name = self._authenticate(metadata)
+        if name is None:
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, "this proxy is not known here")
+        await self._ready.wait()
+        proxy = self._proxy(name)
+        wake = asyncio.Event()
+        session = proxy.open(wake.set, self._hold)
+        reader = asyncio.create_task(self._read(requests, proxy, session, wake))
+        reader.add_done_callback(lambda _: wake.set())
+        try:
+            while not reader.done():
+                await self._write(context, proxy, session, wake)
+        finally:
+            reader.cancel()
+            await asyncio.gather(reader, return_exceptions=True)
+            proxy.close(session)
+            self._forget_idle(proxy)
+
+    async def _read(
+        self, requests: AsyncIterator[DeltaDiscoveryRequest], proxy: Proxy, session: Session, wake: asyncio.Event
+    ) -> None:
+        """Hand what the client says to the session, as long as it speaks."""
+        async for message in requests:
+            session.receive(_request(message), self._clock())
+            proxy.report(session)
+            wake.set()
+
+    async def _write(self, context: _Stream, proxy: Proxy, session: Session, wake: asyncio.Event) -> None:
+        """Send what may be sent now, then wait until there may be more."""
+        wake.clear()
+        for response in session.poll(self._clock()):
+            await context.write(response.encode())
+        proxy.report(session)
+        now = self._clock()
+        deadline = session.deadline(now)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(None if deadline is None else max(0.0, deadline - now)):
+                await wake.wait()
+
+    def _forget_idle(self, proxy: Proxy) -> None:
+        """A proxy that should have nothing and is not connected does not exist."""
+        if proxy.idle():
+            self._proxies.pop(proxy.name, None)
+
+
+def _request(message: DeltaDiscoveryRequest) -> Request:
+    """The generated message as the session knows it."""
+    return Request(
+        type_url=message.type_url,
+        response_nonce=message.response_nonce,
+        subscribe=tuple(message.resource_names_subscribe),
+        unsubscribe=tuple(message.resource_names_unsubscribe),
+        initial_resource_versions=dict(message.initial_resource_versions),
+        error_detail=message.error_detail.message if message.HasField("error_detail") else None,
+    )
+
+
+def _bind_private(server: grpc.aio.Server, address: str, path: Path) -> None:
+    """Bind a Unix socket that only this user can connect to, from its first moment."""
+    path.unlink(missing_ok=True)
+    before = os.umask(0o177)
+    try:
+        server.add_insecure_port(address)
+    finally:
+        os.umask(before)
