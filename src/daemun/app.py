@@ -20,11 +20,11 @@ from daemun.gatewayapi.settings import Settings
 from daemun.ir.resource import Part, PartKey
 from daemun.provision import state
 from daemun.provision.local import Event, LocalProxies
-from daemun.report.journal import Journal, Line, ProblemLine, ProxyLine
+from daemun.report.journal import Journal, Line, ProxyLine
 from daemun.serve.proxy import Connected, Disconnected
 from daemun.serve.proxy import Event as StreamEvent
 from daemun.serve.server import XdsServer
-from daemun.sources.batch import Batch, FileProblem
+from daemun.sources.batch import Batch
 from daemun.sources.folder import FolderSource
 from daemun.translate import Translation
 from daemun.xds.events import Acked, Rejected, Restored
@@ -100,7 +100,7 @@ class App:
     def _changed(self, batch: Batch) -> None:
         """The source has a batch of changes."""
         self.translation.apply(batch.objects.items())
-        self.journal.outside([_file_problem(problem) for problem in batch.problems])
+        self.journal.outside(batch.problems)
         self._settled()
         self._xds.ready()
 
@@ -205,19 +205,6 @@ def _words(event: Event) -> str:
             return "the keeper of the proxies was killed; it and they start again"
         case _:
             return ""
-
-
-def _file_problem(problem: FileProblem) -> ProblemLine:
-    return ProblemLine(
-        problem.file,
-        problem.line,
-        str(problem.ref) if problem.ref else "",
-        problem.where,
-        "Invalid",
-        problem.text,
-        problem.mend,
-        problem.warning,
-    )
 
 
 def _defect(failure: Failure) -> None:

@@ -11,7 +11,6 @@ from daemun.api.core import EndpointSlice, Namespace, Secret, Service
 from daemun.api.gateway import Gateway, GatewayClass
 from daemun.api.grant import ReferenceGrant
 from daemun.api.kinds import KINDS
-from daemun.api.meta import Resource
 from daemun.base.names import CORE, GATEWAY, Name, Ref
 from daemun.envoy import clusters, listeners, routes, secrets
 from daemun.envoy.matches import match_faults
@@ -30,8 +29,8 @@ from daemun.gatewayapi.settings import Settings
 class Translation:
     """The graph of collections. Feed it with `apply`, read its results or subscribe to them.
 
-    Results: `resources` (Envoy's, as parts), `statuses` and `problems` (by object), and on the way `gateways` and `routes` as
-    resolved, which `explain` reads.
+    Results: `resources` (Envoy's, as parts), `statuses` and `problems` (by object), and on the way `gateways` and
+    `routes` as resolved, which `explain` reads.
     """
 
     def __init__(
@@ -117,7 +116,7 @@ class Translation:
             name="problems",
         )
 
-    def apply(self, objects: Iterable[tuple[Ref, Resource | None]]) -> None:
+    def apply(self, objects: Iterable[tuple[Ref, object | None]]) -> None:
         """Take over changed objects (None: gone), in one batch."""
         with self.graph.batch():
             for ref, value in objects:

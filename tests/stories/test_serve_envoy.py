@@ -101,6 +101,7 @@ def ads() -> ConfigSource:
 
 def listener(port: int) -> Change:
     manager = http.HttpConnectionManager(stat_prefix="web")
+    manager.delayed_close_timeout.FromSeconds(0)
     manager.rds.route_config_name = "routes"
     manager.rds.config_source.CopyFrom(ads())
     router = manager.http_filters.add(name="router")

@@ -5,6 +5,7 @@ from typing import Literal
 from msgspec import field
 
 from daemun.api.meta import Api, List, Resource
+from daemun.api.scalars import Port
 
 
 class Namespace(Resource, frozen=True):
@@ -14,7 +15,7 @@ class Namespace(Resource, frozen=True):
 class ServicePort(Api, frozen=True):
     """One port of a Service."""
 
-    port: int
+    port: Port
     name: str = ""
     protocol: str = "TCP"
     app_protocol: str | None = None
@@ -54,7 +55,7 @@ class Endpoint(Api, frozen=True):
 class EndpointPort(Api, frozen=True):
     """A port of the endpoints; matched to the Service's port by name."""
 
-    port: int | None = None
+    port: Port | None = None
     name: str = ""
     protocol: str = "TCP"
     app_protocol: str | None = None

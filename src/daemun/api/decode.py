@@ -1,6 +1,7 @@
 """From a parsed manifest to a typed resource, or to one clear problem about it."""
 
 import difflib
+import functools
 import re
 from collections.abc import Iterator
 from typing import Any, get_args
@@ -139,10 +140,15 @@ def _unknown_fields(ref: Ref, kind: Kind, document: dict[str, Any]) -> Problem |
     for field in document:
         if field not in {"apiVersion", "kind", "metadata", "spec", "status"} and kind.strict:
             return _unknown(ref, field, field, ("spec", "metadata"))
-    spec = next((field.type for field in msgspec.structs.fields(kind.type) if field.encode_name == "spec"), None)
-    if kind.strict and spec is not None:
-        return _first_unknown(ref, "spec", document.get("spec"), spec)
+    if kind.strict:
+        return _first_unknown(ref, "spec", document.get("spec"), _fields(kind.type)["spec"])
     return None
+
+
+@functools.cache
+def _fields(struct: type[msgspec.Struct]) -> dict[str, Any]:
+    """The fields of a type by their name in the API."""
+    return {field.encode_name: field.type for field in msgspec.structs.fields(struct)}
 
 
 def _first_unknown(ref: Ref, where: str, value: Any, annotation: Any) -> Problem | None:
@@ -152,7 +158,7 @@ def _first_unknown(ref: Ref, where: str, value: Any, annotation: Any) -> Problem
         return next((problem for problem in found if problem), None)
     if not isinstance(value, dict) or struct is None:
         return None
-    fields = {field.encode_name: field.type for field in msgspec.structs.fields(struct)}
+    fields = _fields(struct)
     for key, inner in value.items():
         if key not in fields:
             return _unknown(ref, f"{where}.{key}", key, tuple(fields))
@@ -168,6 +174,7 @@ def _unknown(ref: Ref, where: str, field: object, known: tuple[str, ...]) -> Pro
     return _problem(ref, where, f"{ref.kind} has no such field", mend)
 
 
+@functools.cache
 def _shape(annotation: Any) -> tuple[type[msgspec.Struct] | None, Any]:
     """The struct in an annotation, and the item type if it is a list."""
     if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):

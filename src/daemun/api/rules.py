@@ -8,7 +8,8 @@ import ipaddress
 import re
 from collections.abc import Iterable, Iterator
 
-from daemun.api.filters import HTTPPathModifier, RouteFilter
+from daemun.api.core import EndpointSlice
+from daemun.api.filters import HTTPPathModifier, RouteFilter, SessionPersistence
 from daemun.api.gateway import Gateway, GatewaySpec, Listener
 from daemun.api.meta import BackendObjectReference, ParentReference, Resource
 from daemun.api.routes import (
@@ -54,8 +55,7 @@ def broken_rules(value: Resource) -> Iterator[Broken]:
             yield from _parents(value.spec)
             for at, rule in enumerate(value.spec.rules):
                 yield from _http_rule(f"spec.rules[{at}]", rule)
-            if sum(len(rule.matches) for rule in value.spec.rules) > _MAX_MATCHES:
-                yield "spec.rules", f"more than {_MAX_MATCHES} matches in all"
+            yield from _few_matches(len(rule.matches) for rule in value.spec.rules)
             yield from _unique_names(rule.name for rule in value.spec.rules)
         case GRPCRoute():
             yield from _parents(value.spec)
@@ -64,9 +64,13 @@ def broken_rules(value: Resource) -> Iterator[Broken]:
                 for index, match in enumerate(grpc.matches):
                     if match.method is not None:
                         yield from _grpc_method(f"{where}.matches[{index}].method", match.method)
+                yield from _session(where, grpc.session_persistence)
                 yield from _filters(where, grpc.filters, _GRPC_FILTERS)
                 yield from _backends(where, grpc.backend_refs, _GRPC_FILTERS)
+            yield from _few_matches(len(grpc.matches) for grpc in value.spec.rules)
             yield from _unique_names(grpc.name for grpc in value.spec.rules)
+        case EndpointSlice():
+            yield from _addresses(value)
         case _:
             pass
 
@@ -95,6 +99,10 @@ def _gateway(spec: GatewaySpec) -> Iterator[Broken]:
     given = [(address.type, address.value) for address in spec.addresses if address.value]
     if len(given) != len(set(given)):
         yield "spec.addresses", "the same address twice"
+    frontend = spec.tls.frontend if spec.tls else None
+    ports = [entry.port for entry in frontend.per_port] if frontend else []
+    if len(ports) != len(set(ports)):
+        yield "spec.tls.frontend.perPort", "the same port twice"
 
 
 def _listener(where: str, listener: Listener) -> Iterator[Broken]:
@@ -136,6 +144,30 @@ def _parents(spec: RouteSpec) -> Iterator[Broken]:
             )
 
 
+def _addresses(value: EndpointSlice) -> Iterator[Broken]:
+    if value.address_type == "FQDN":
+        return
+    for at, endpoint in enumerate(value.endpoints):
+        for index, address in enumerate(endpoint.addresses):
+            if not _is_ip(address):
+                yield f"endpoints[{at}].addresses[{index}]", f"{address!r} is not an IP address"
+
+
+def _few_matches(counts: Iterable[int]) -> Iterator[Broken]:
+    if sum(counts) > _MAX_MATCHES:
+        yield "spec.rules", f"more than {_MAX_MATCHES} matches in all"
+
+
+def _session(where: str, session: SessionPersistence | None) -> Iterator[Broken]:
+    if session is None or session.cookie_config is None:
+        return
+    here = f"{where}.sessionPersistence"
+    if session.type != "Cookie":
+        yield f"{here}.cookieConfig", f"must not be set for type {session.type}"
+    if session.cookie_config.lifetime_type == "Permanent" and session.absolute_timeout is None:
+        yield f"{here}.absoluteTimeout", "must be given when the cookie's lifetimeType is Permanent"
+
+
 def _unique_names(names: Iterable[str | None]) -> Iterator[Broken]:
     given = [name for name in names if name is not None]
     if len(given) != len(set(given)):
@@ -153,6 +185,7 @@ def _http_rule(where: str, rule: HTTPRouteRule) -> Iterator[Broken]:
     every = [*rule.filters, *(use for backend in rule.backend_refs for use in backend.filters)]
     if any(_replaces_prefix(use) for use in every) and not _one_prefix(rule.matches):
         yield where, "ReplacePrefixMatch needs exactly one match, of type PathPrefix"
+    yield from _session(where, rule.session_persistence)
     timeouts = rule.timeouts
     if timeouts and timeouts.request and timeouts.backend_request:
         whole, each = milliseconds(timeouts.request), milliseconds(timeouts.backend_request)
@@ -200,10 +233,8 @@ def _filters(where: str, filters: tuple[RouteFilter, ...], allowed: set[str]) ->
             yield f"{here}.type", f"{use.type} is not a filter of this kind of route"
         for kind, field in _FIELD_OF.items():
             if (getattr(use, field) is not None) != (kind == use.type):
-                yield (
-                    here,
-                    f"type is {use.type}: {'its own field must be set' if kind == use.type else f'{kind} must not be set'}",
-                )
+                what = "its own field must be set" if kind == use.type else f"{kind} must not be set"
+                yield here, f"type is {use.type}: {what}"
         if use.type in seen and use.type not in _REPEATABLE:
             yield here, f"a second {use.type} filter"
         seen.add(use.type)

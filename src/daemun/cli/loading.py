@@ -23,7 +23,7 @@ def load(paths: list[Path], address: str = "127.0.0.1", real_ports: bool = False
     """Read and translate what is below the paths, as `daemun up` would, without a proxy."""
     from daemun.gatewayapi.settings import Settings
     from daemun.report.journal import Journal
-    from daemun.sources.folder import Folder
+    from daemun.sources.reader import Folder
     from daemun.translate import Translation
 
     check_paths(paths)

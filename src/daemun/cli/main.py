@@ -1,4 +1,4 @@
-"""`daemun`: the commands and what they share. Heavy modules load inside the commands, so that --help answers at once."""
+"""`daemun`: the commands. Heavy modules load inside them, so that --help answers at once."""
 
 import sys
 from typing import Annotated

@@ -75,7 +75,7 @@ def serve(paths: list[Path], tell: "Tell", address: str, real_ports: bool, acces
 
 
 async def run_until_signal(app: "App") -> None:
-    """Serve until SIGINT or SIGTERM, which drain and stop the proxies; a second signal does not wait for the draining."""
+    """Serve until SIGINT or SIGTERM, which drain and stop the proxies; a second one cuts the draining short."""
     import asyncio
     import contextlib
     import signal

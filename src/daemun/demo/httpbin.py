@@ -18,7 +18,7 @@ class Httpbin(BaseHTTPRequestHandler):
     server_version = "httpbin"
     sys_version = ""
 
-    def do_GET(self) -> None:  # noqa: N802 - the name that http.server looks for
+    def do_GET(self) -> None:  # the name that http.server looks for
         """Answer any method."""
         body = self.rfile.read(min(int(self.headers.get("content-length") or 0), _MAX_BODY))
         url = urlsplit(self.path)
@@ -39,7 +39,7 @@ class Httpbin(BaseHTTPRequestHandler):
         else:
             self._answer(HTTPStatus.NOT_FOUND, {"error": f"httpbin has no {url.path}"})
 
-    do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_GET  # noqa: N815 - see above
+    do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_GET
 
     def _request(self, query: str, body: bytes) -> dict[str, object]:
         return {

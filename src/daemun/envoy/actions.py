@@ -11,21 +11,21 @@ from daemun.features import BY_KIND, Draft
 from daemun.ir.route import Backend, Match, Rule
 
 NO_BACKEND = "no-backend"
-"""A cluster that never exists: the share of a backend that cannot be used is answered with 500."""
-_ERROR = route_v3.RouteAction.INTERNAL_SERVER_ERROR
+"""A cluster that never exists: the share of a backend that cannot be used is answered with an error."""
+_ERRORS = {500: route_v3.RouteAction.INTERNAL_SERVER_ERROR, 503: route_v3.RouteAction.SERVICE_UNAVAILABLE}
 _MILLION = 1_000_000
 
 
 def build(name: str, rule: Rule, match: Match, port: int, tls: bool) -> tuple[list[route_v3.Route], tuple[str, ...]]:
     """The Envoy routes for one match of a rule, and the clusters that must be warm for them."""
     if rule.broken:
-        return [answer(name, match, 500)], ()
+        return [answer(name, match, rule.error)], ()
     backends = [backend for backend in rule.backends if backend.weight]
     protos: list[route_v3.Route] = []
     needs: set[str] = set()
     for share in _shares(backends):
         draft = Draft(route_v3.Route(name=name, match=route_match(match)), match, port, tls)
-        _forward(draft, share.backends)
+        _forward(draft, share.backends, rule.error)
         if share.upto < _MILLION:
             fraction = draft.proto.match.runtime_fraction.default_value
             fraction.numerator = share.upto
@@ -33,6 +33,9 @@ def build(name: str, rule: Rule, match: Match, port: int, tls: bool) -> tuple[li
         uses = (*rule.uses, *(share.backends[0].uses if share.alone else ()))
         for use in uses:
             BY_KIND[use.kind].on_route(use.spec, use, draft)
+        if draft.closed:
+            # Last, so that nothing, a redirect for instance, opens it again.
+            draft.proto.direct_response.status = 500
         protos.extend((*draft.extra, draft.proto))
         needs |= draft.needs
     return protos, tuple(sorted(needs))
@@ -81,15 +84,15 @@ def _fits_weighted(backend: Backend) -> bool:
     return all(BY_KIND[use.kind].on_backend(use.spec, trial) for use in backend.uses)
 
 
-def _forward(draft: Draft, backends: list[Backend]) -> None:
-    """Where the request goes: 500 where there is nowhere (Gateway API, HTTPRouteRule.backendRefs)."""
+def _forward(draft: Draft, backends: list[Backend], error: int) -> None:
+    """Where the request goes: an error where there is nowhere (Gateway API, backendRefs of a rule)."""
     if all(backend.key is None for backend in backends):
-        draft.close()
+        draft.proto.direct_response.status = error
         return
     action = draft.action
     # Gateway API has no default timeout; Envoy's is 15 s. Zero switches it off.
     action.timeout.SetInParent()
-    action.cluster_not_found_response_code = _ERROR
+    action.cluster_not_found_response_code = _ERRORS[error]
     if len(backends) == 1 and backends[0].key is not None:
         action.cluster = draft.cluster(backends[0].key)
         return

@@ -101,7 +101,8 @@ def endpoint_rule(
 
 def ready_endpoints(service: Service | None, port: int, slices: list[EndpointSlice]) -> list[tuple[str, int]]:
     """The addresses and ports of a Service's port that take requests, sorted."""
-    wanted = next((one for one in service.spec.ports if one.port == port), None) if service else None
+    ports = service.spec.ports if service else ()
+    wanted = next((one for one in ports if one.port == port and one.protocol == "TCP"), None)
     if wanted is None:
         return []
     found: set[tuple[str, int]] = set()

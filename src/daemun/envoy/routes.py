@@ -119,6 +119,10 @@ def host_rule(
                     ranked.extend(found.leaves if found else ())
             ranked.sort(key=_rank)
             leaves = [leaf for _, leaf in ranked]
+            if not leaves and key.hostname not in names:
+                # Its routes are those of a less specific listener. An empty virtual host would hide what the listener
+                # that does own the host has for it by a wildcard.
+                return
         domain = key.hostname or "*"
         head = route_v3.VirtualHost(name=domain, domains=[domain]).SerializeToString()
         yield (

@@ -1,5 +1,6 @@
 """ExternalAuth: another service is asked whether a request may pass (GEP-1494, experimental)."""
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from envoy.config.core.v3 import http_uri_pb2
@@ -7,8 +8,8 @@ from envoy.extensions.filters.http.ext_authz.v3 import ext_authz_pb2 as authz_v3
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 
 from daemun.api.filters import HTTPExternalAuthFilter as Spec
-from daemun.features.feature import Draft, Feature, disabled_filter
-from daemun.ir.route import Use
+from daemun.features.feature import Draft, Fault, Feature, disabled_filter
+from daemun.ir.route import Rule, Use
 
 _NAME = "envoy.filters.http.ext_authz"
 _NOBODY = "external-auth-not-configured"
@@ -27,6 +28,12 @@ class ExternalAuth(Feature[Spec]):
         config.http_service.server_uri.CopyFrom(_uri(_NOBODY))
         return disabled_filter(_NAME, config)
 
+    def faults(self, spec: Spec, where: str, rule: Rule) -> Iterable[Fault]:
+        """Envoy can choose headers for a gRPC service per filter, not per route: rather closed than shown too much."""
+        del rule
+        if spec.grpc and spec.grpc.allowed_headers:
+            yield f"{where}.grpc.allowedHeaders", "cannot be limited for a gRPC service", "Remove it, or use HTTP."
+
     def on_route(self, spec: Spec, use: Use, draft: Draft) -> None:
         """The service, what it sees of the request, and what it may add to it."""
         backend = use.backends[0]
@@ -42,7 +49,7 @@ class ExternalAuth(Feature[Spec]):
             service = settings.http_service
             service.server_uri.CopyFrom(_uri(cluster))
             if spec.http and spec.http.path:
-                service.path_prefix = spec.http.path
+                service.path_prefix = f"/{spec.http.path.lstrip('/')}"
             names = spec.http.allowed_headers if spec.http else ()
             for name in (*_ALWAYS_SENT, *names):
                 service.authorization_request.allowed_headers.patterns.add(exact=name.lower(), ignore_case=True)

@@ -30,6 +30,7 @@ class Draft:
         self.tls = tls
         self.extra: list[route_v3.Route] = []
         self.needs: set[str] = set()
+        self.closed = False
 
     @property
     def action(self) -> route_v3.RouteAction:
@@ -43,7 +44,7 @@ class Draft:
 
     def close(self) -> None:
         """Answer with 500 instead: what was asked for cannot be done, and doing less could let someone in."""
-        self.proto.direct_response.status = 500
+        self.closed = True
 
     def per_route(self, name: str, config: Message) -> None:
         """Switch on an HTTP filter for this route, with this configuration."""

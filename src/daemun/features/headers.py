@@ -101,4 +101,5 @@ class ResponseHeaderModifier(Feature[HTTPHeaderFilter]):
     @staticmethod
     def _apply(spec: HTTPHeaderFilter, proto: Any) -> None:
         proto.response_headers_to_add.extend(_options(spec))
-        proto.response_headers_to_remove.extend(spec.remove)
+        # Envoy refuses to remove Host anywhere, and no response has one.
+        proto.response_headers_to_remove.extend(name for name in spec.remove if name.lower() != HOST)

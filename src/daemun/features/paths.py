@@ -33,6 +33,8 @@ def set_new_path(path: HTTPPathModifier, match: Match, action: Any, full_field: 
         return
     prefix = match.path.rstrip("/")
     new = (path.replace_prefix_match or "").rstrip("/")
+    if new and not new.startswith("/"):
+        new = f"/{new}"
     if not prefix:
         action.prefix_rewrite = f"{new}/"
     elif new:

@@ -9,6 +9,7 @@ from daemun.ir.route import Use
 
 _ON = "connect-failure,refused-stream,reset"
 """Connection errors are always tried again once a retry is asked for (GEP-1731)."""
+_MOST = 2**32 - 1
 _LONGEST = 10
 """The back-off grows up to this many times its base."""
 
@@ -24,7 +25,7 @@ class Retry(Feature[HTTPRouteRetry]):
         if not draft.proto.HasField("route"):
             return
         policy = draft.action.retry_policy
-        policy.num_retries.value = spec.attempts or 1
+        policy.num_retries.value = min(spec.attempts or 1, _MOST)
         if spec.codes:
             policy.retry_on = f"{_ON},retriable-status-codes"
             policy.retriable_status_codes.extend(spec.codes)

@@ -1,5 +1,7 @@
 """sessionPersistence: a client stays with the endpoint that it first met (GEP-1619, experimental)."""
 
+import re
+from collections.abc import Iterable
 from typing import ClassVar
 
 from envoy.extensions.filters.http.stateful_session.v3 import stateful_session_pb2 as session_v3
@@ -9,12 +11,13 @@ from envoy.extensions.http.stateful_session.header.v3 import header_pb2
 
 from daemun.api.filters import SessionPersistence as Spec
 from daemun.base.durations import milliseconds
-from daemun.features.feature import Draft, Feature, disabled_filter
-from daemun.ir.route import Use
+from daemun.features.feature import Draft, Fault, Feature, disabled_filter
+from daemun.ir.route import Rule, Use
 
 _NAME = "envoy.filters.http.stateful_session"
 _COOKIE = "daemun-session"
 _HEADER = "x-daemun-session"
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
 
 
 class SessionPersistence(Feature[Spec]):
@@ -25,6 +28,12 @@ class SessionPersistence(Feature[Spec]):
     def http_filter(self) -> hcm_v3.HttpFilter:
         """The filter, without a state of its own."""
         return disabled_filter(_NAME, session_v3.StatefulSession())
+
+    def faults(self, spec: Spec, where: str, rule: Rule) -> Iterable[Fault]:
+        """A name that no cookie and no header can have."""
+        del rule
+        if spec.session_name and not _TOKEN.fullmatch(spec.session_name):
+            yield f"{where}.sessionName", f"{spec.session_name!r} is not a name", "Use letters, digits and '-'."
 
     def on_route(self, spec: Spec, use: Use, draft: Draft) -> None:
         """A cookie lives as long as the browser's session, unless it is to be permanent."""

@@ -135,9 +135,12 @@ class Derived(Collection[K, V], Generic[IK, IV, K, V]):
             kept.append(out)
             old: V | Missing = self.data.get(out, MISSING)
             if old is not MISSING and old == value:
-                # Removed and placed again with an equal value within this batch is no change.
-                if out in delta and delta[out][1] is MISSING:
-                    del delta[out]
+                continue
+            first = delta[out][0] if out in delta else MISSING
+            if first is not MISSING and first == value:
+                # It moved here from another input and is what it was: no change.
+                self.data[out] = first
+                del delta[out]
                 continue
             self.data[out] = value
             self._note(delta, out, old, value)

@@ -7,7 +7,7 @@ import msgspec
 from daemun.api.gateway import Gateway, GatewayClass
 from daemun.base.names import GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader
-from daemun.gatewayapi.claims import Claim, winner
+from daemun.gatewayapi.claims import Claim, refusals, winner
 from daemun.gatewayapi.classes import controller_of
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.listeners import Inputs, resolve_listener, with_conflicts
@@ -44,7 +44,7 @@ def gateway_rule(
                 controller=controller,
                 addresses=addresses,
                 listeners=tuple(listeners),
-                refused=tuple(_refusals(gateway)),
+                refused=tuple(refusals(gateway)),
             ),
         )
 
@@ -76,22 +76,6 @@ def _guarded(gateway: Gateway, one: ResolvedListener) -> ResolvedListener:
         return one
     finding = Finding("UnsupportedValue", "spec.tls.frontend", "client certificates cannot be checked yet")
     return msgspec.structs.replace(one, not_accepted=(*one.not_accepted, finding))
-
-
-def _refusals(gateway: Gateway) -> Iterator[Finding]:
-    for index, address in enumerate(gateway.spec.addresses):
-        if address.type != "IPAddress":
-            where = f"spec.addresses[{index}].type"
-            yield Finding("UnsupportedAddress", where, f"{address.type} is not served", "Use IPAddress.")
-    infrastructure = gateway.spec.infrastructure
-    if infrastructure and infrastructure.parameters_ref:
-        ref = infrastructure.parameters_ref
-        yield Finding(
-            "InvalidParameters",
-            "spec.infrastructure.parametersRef",
-            f"{ref.kind} of group {ref.group!r} is not a kind of parameters",
-            "Remove it.",
-        )
 
 
 def frontend_rule(reader: Reader, name: Name, gateway: ResolvedGateway) -> Iterator[tuple[FrontendKey, Frontend]]:

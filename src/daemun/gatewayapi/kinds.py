@@ -38,10 +38,14 @@ class PlainRule(msgspec.Struct, frozen=True):
 
 
 class RouteKind(msgspec.Struct, frozen=True):
-    """A kind of route. `protocol` is how its backends are spoken to when the Service does not say."""
+    """A kind of route. `protocol` is how its backends are spoken to when the Service does not say.
+
+    `error` is the status of a request that has nowhere to go.
+    """
 
     kind: str
     protocol: Protocol
+    error: int
     spec: Callable[[Resource], RouteSpec]
     rules: Callable[[Resource], Iterator[PlainRule]]
 
@@ -118,7 +122,8 @@ def _grpc_rules(route: Resource) -> Iterator[PlainRule]:
 def _grpc_match(where: str, method: GRPCMethodMatch | None, headers: List[HeaderMatch]) -> Match:
     """A gRPC call as the HTTP/2 request that it is: POST to /service/method (gRPC over HTTP/2)."""
     path_type, path = _grpc_path(method)
-    return Match(where=where, path_type=path_type, path=path, headers=_headers(headers))
+    chars = (len(method.service or ""), len(method.method or "")) if method else (0, 0)
+    return Match(where=where, path_type=path_type, path=path, headers=_headers(headers), chars=chars)
 
 
 def _grpc_path(method: GRPCMethodMatch | None) -> tuple[PathType, str]:
@@ -133,8 +138,8 @@ def _grpc_path(method: GRPCMethodMatch | None) -> tuple[PathType, str]:
 
 
 ROUTE_KINDS = (
-    RouteKind("HTTPRoute", "http", _spec, _http_rules),
-    RouteKind("GRPCRoute", "h2c", _spec, _grpc_rules),
+    RouteKind("HTTPRoute", "http", 500, _spec, _http_rules),
+    RouteKind("GRPCRoute", "h2c", 503, _spec, _grpc_rules),
 )
 """TLSRoute, TCPRoute and UDPRoute will be further lines here."""
 

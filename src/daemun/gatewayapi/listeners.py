@@ -125,10 +125,16 @@ def _certificate_fault(reader: Reader, inputs: Inputs, gateway: Ref, where: str,
 def with_conflicts(listeners: list[ResolvedListener]) -> Iterator[ResolvedListener]:
     """The listeners with what they find in each other's way (Gateway API, "Distinct Listeners").
 
-    Listeners of one Gateway that conflict all lose: none of them can claim to be the one that was meant.
+    Listeners of one Gateway that conflict all lose: none of them can claim to be the one that was meant. One whose
+    protocol is not served is in nobody's way ("if an implementation does not support TCP Protocol Listeners …").
     """
     for one in listeners:
-        same_port = [other for other in listeners if other is not one and other.bound_port == one.bound_port]
+        if one.listener is None:
+            yield one
+            continue
+        same_port = [
+            other for other in listeners if other is not one and other.listener and other.bound_port == one.bound_port
+        ]
         finding = _conflict(one, same_port)
         if finding is None:
             yield one

@@ -1,4 +1,4 @@
-"""Parents of routes: which listeners a route attaches to, and with which hostnames (Gateway API, "Attaching Routes")."""
+"""Parents of routes: which listeners a route attaches to, with which hostnames (Gateway API, "Attaching Routes")."""
 
 from collections.abc import Callable, Iterator
 
@@ -112,7 +112,7 @@ def _choose(
         if any((kind.group, kind.kind) == (ref.group, ref.kind) for kind in one.kinds)
         and _namespace_allowed(reader, inputs, ref, gateway, one)
     ]
-    if not willing and any(one.kinds for one in meant):
+    if not willing and any(one.kinds or one.attachable for one in meant):
         text = f"no listener of Gateway {gateway.ref.key} takes a {ref.kind} from namespace {ref.namespace}"
         return [], Finding("NotAllowedByListeners", where, text, "See allowedRoutes of its listeners.")
     ready = [one for one in willing if one.attachable]

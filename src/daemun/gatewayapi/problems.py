@@ -38,8 +38,10 @@ def gateway_problems(
         findings = list(gateway.refused)
         for index, one in enumerate(gateway.listeners):
             where = f"spec.listeners[{index}]"
-            for finding in (*one.not_accepted, *one.conflicted, *one.not_resolved):
-                findings.append(Finding(finding.reason, finding.where or where, finding.text, finding.mend))
+            findings.extend(
+                Finding(finding.reason, finding.where or where, finding.text, finding.mend)
+                for finding in (*one.not_accepted, *one.conflicted, *one.not_resolved)
+            )
         findings.extend(_rejected(reader, rejections, gateway.ref))
         if findings:
             yield gateway.ref, _from_findings(gateway.ref, findings)

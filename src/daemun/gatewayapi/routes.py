@@ -90,7 +90,7 @@ class _Rules:
         self._inputs = inputs
         self._checks = checks
         self._ref = candidate.ref
-        self._protocol = candidate.kind.protocol
+        self._kind = candidate.kind
         self.not_resolved: list[Finding] = []
         self.dropped: list[Finding] = []
 
@@ -104,7 +104,7 @@ class _Rules:
         resolved = []
         for index, ref in enumerate(plain.backend_refs):
             where = f"{plain.where}.backendRefs[{index}]"
-            key, finding = resolve_backend(self._reader, self._inputs, self._ref, where, ref, self._protocol)
+            key, finding = resolve_backend(self._reader, self._inputs, self._ref, where, ref, self._kind.protocol)
             if finding:
                 self.not_resolved.append(finding)
             uses, unusable = self._filters(where, ref.filters)
@@ -116,6 +116,7 @@ class _Rules:
             uses=(*filters, *fields),
             backends=tuple(resolved),
             broken=broken,
+            error=self._kind.error,
         )
         faults = [Finding("UnsupportedValue", *fault) for fault in self._checks.rule(rule)]
         self.dropped.extend(faults)
@@ -142,7 +143,9 @@ class _Rules:
             target = getattr(spec, "backend_ref", None)
             if target is not None:
                 at = f"{here}.{field}.backendRef"
-                key, finding = resolve_backend(self._reader, self._inputs, self._ref, at, target, self._protocol)
+                # An authorization service says itself what it speaks.
+                protocol = "h2c" if getattr(spec, "protocol", "") == "GRPC" else self._kind.protocol
+                key, finding = resolve_backend(self._reader, self._inputs, self._ref, at, target, protocol)
                 keys.append(key)
                 if finding:
                     self.not_resolved.append(finding)

@@ -98,11 +98,12 @@ def gateway_rule(
         accepted = _gateway_accepted(gateway, valid, generation)
         programmed = _gateway_programmed(gateway, valid, listeners) or (() if acknowledged else (pending,))
         unresolved = any(one.not_resolved for one in gateway.listeners)
+        addresses = gateway.addresses if valid and not gateway.refused else ()
         refs: Findings = (Finding("ListenersNotResolved", "", "see the status of the listeners"),) if unresolved else ()
         yield (
             gateway.ref,
             GatewayStatus(
-                tuple(GatewayStatusAddress("IPAddress", address) for address in gateway.addresses) if valid else (),
+                tuple(GatewayStatusAddress("IPAddress", address) for address in addresses),
                 (
                     accepted,
                     condition("Programmed", generation, "Programmed", programmed),

@@ -30,6 +30,8 @@ class Match(msgspec.Struct, frozen=True):
     headers: tuple[ValueMatch, ...] = ()
     query: tuple[ValueMatch, ...] = ()
     method: str = ""
+    chars: tuple[int, int] | None = None
+    """Of a gRPC call: how much of the service and of the method is given, which decides instead of the path."""
 
 
 class Use(msgspec.Struct, frozen=True):
@@ -55,7 +57,7 @@ class Backend(msgspec.Struct, frozen=True):
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """What happens to the requests that fit one of the matches. A `broken` rule answers them with 500."""
+    """What happens to the requests that fit one of the matches. A `broken` rule answers them with `error`."""
 
     where: str
     name: str = ""
@@ -63,6 +65,8 @@ class Rule(msgspec.Struct, frozen=True):
     uses: tuple[Use, ...] = ()
     backends: tuple[Backend, ...] = ()
     broken: str = ""
+    error: int = 500
+    """The status where there is no backend to send to; Envoy makes UNAVAILABLE of 503 when it answers a gRPC call."""
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -81,6 +85,10 @@ def precedence(match: Match) -> Precedence:
     """Sorts the match that wins first (Gateway API, HTTPRouteRule.matches; where a regex stands is left to us).
 
     Exact path, then regex, then the longest prefix; then a method; then more headers; then more query parameters.
+    For gRPC calls the service, then the method (GRPCRoute.spec.rules); both kinds never share a virtual host.
     """
+    if match.chars is not None:
+        service, method = match.chars
+        return (-service, -method, 0, -len(match.headers), 0)
     kind = {"Exact": 0, "Regex": 1, "Prefix": 2}[match.path_type]
     return (kind, -len(match.path), 0 if match.method else 1, -len(match.headers), -len(match.query))

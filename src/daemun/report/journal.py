@@ -1,7 +1,7 @@
 """The journal: what changed for a person who watches. Gateways, routes and problems, each told once per change."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -10,6 +10,26 @@ from daemun.base.names import Ref
 from daemun.ir.problem import Problem
 from daemun.report.summary import GatewayLine, RouteLine, gateway_line, route_line
 from daemun.translate import Translation
+
+
+class FoundInFile(Protocol):
+    """A problem that a source found in a file."""
+
+    @property
+    def file(self) -> str: ...
+    @property
+    def line(self) -> int: ...
+    @property
+    def ref(self) -> Ref | None: ...
+    @property
+    def where(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def mend(self) -> str: ...
+    @property
+    def warning(self) -> bool: ...
+
 
 Place = Callable[[Ref, str], tuple[str, int]]
 """From an object and a field of it to a file and a line; ("", 0) when that is not known."""
@@ -76,14 +96,17 @@ class Journal:
         self._problems: dict[Ref, tuple[ProblemLine, ...]] = {}
         self._known: dict[ProblemLine, int] = {}
         for collection in (translation.statuses, translation.problems):
-            collection.subscribe(self._touch)  # type: ignore[attr-defined]  # both are keyed by Ref
+            collection.subscribe(self._touch)
 
     def _touch(self, delta: dict[Ref, Any]) -> None:
         self._touched.update(dict.fromkeys(delta))
 
-    def outside(self, problems: Iterable[ProblemLine]) -> None:
+    def outside(self, problems: Iterable[FoundInFile]) -> None:
         """The problems that the source found, all of them."""
-        self._outside = tuple(problems)
+        self._outside = tuple(
+            ProblemLine(one.file, one.line, str(one.ref or ""), one.where, "Invalid", one.text, one.mend, one.warning)
+            for one in problems
+        )
 
     def problems(self) -> list[ProblemLine]:
         """Every problem there is, sorted by place."""

@@ -89,12 +89,12 @@ class Client:
             self._stream.holds.acked(Place(self._type_url, name, part), now)
         return True
 
-    def refuse(self, name: str, entry: Entry) -> Copy | None:
+    def refuse(self, name: str, entry: Entry, *, alone: bool) -> Copy | None:
         """The client has refused what was sent. Returns what it has instead, if it still wants the resource."""
         self._release(entry)
         copy = self._copies.get(name)
         if copy is not None:
-            copy.refuse(entry)
+            copy.refuse(entry, alone=alone)
         return copy
 
     def acked(self, name: str, serial: int) -> None:

@@ -62,8 +62,10 @@ class Copy:
         return copy
 
     def outdated(self, resource: Resource) -> Iterable[str]:
-        """The parts that may differ between the client and what is wanted."""
-        return list(resource.parts) if self.whole else list(self.stale)
+        """The parts that may differ between the client and what is wanted, the head first."""
+        if self.whole:
+            return [*resource.parts, *(self.stale - resource.parts.keys())]
+        return sorted(self.stale)
 
     def compare(self, resource: Resource) -> None:
         """Find the stale parts anew; for a copy taken over from an earlier stream."""
@@ -85,8 +87,8 @@ class Copy:
         self.sent = True
         return replaced
 
-    def refuse(self, entry: Entry) -> None:
-        """The client refused this entry; what it has of it now is uncertain if there were others with it."""
+    def refuse(self, entry: Entry, *, alone: bool) -> None:
+        """The client refused this entry. Unless it came alone, what the client has of it now is uncertain."""
         self.stale |= entry.pieces.keys()
-        if not self.opaque:
+        if not alone and not self.opaque:
             self.version = UNKNOWN

@@ -264,7 +264,7 @@ class Subscription:
         """Find out what in this response may be at fault."""
         suspects: dict[Suspect, Data] = {}
         for name, entry in flight.entries.items():
-            copy = self.client.refuse(name, entry)
+            copy = self.client.refuse(name, entry, alone=len(flight.entries) == 1)
             if copy is None:
                 continue
             found: dict[Suspect, Data] = {}
