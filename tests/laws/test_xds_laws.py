@@ -120,6 +120,8 @@ class XdsLaws(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        global serial  # noqa: PLW0603 - the same numbers each time, for reproducible failures
+        serial = count(1000)
         self.now = 100.0
         self.state: dict[PartKey, Part] = {}
         self.wanted = Wanted()

@@ -167,7 +167,7 @@ def host(*routes: Leaf) -> Change:
 
 async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - a proxy signals nothing
             await asyncio.sleep(0.005)
 
 
@@ -195,7 +195,7 @@ async def get(port: int, path: str) -> tuple[int, str]:
 
 async def until_answer(port: int, path: str, status: int, seconds: float = 20) -> None:
     async with asyncio.timeout(seconds):
-        while (await get(port, path))[0] != status:
+        while (await get(port, path))[0] != status:  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.005)
 
 
@@ -292,9 +292,9 @@ async def test_a_route_moves_to_a_new_cluster_without_an_error(world: World) -> 
                 statuses[status] += 1
                 bodies.add(body)
 
-        asking = asyncio.create_task(ask())
+        asking = asyncio.gather(*(ask() for _ in range(4)))
         current, ports = "old", {"old": old, "new": new}
-        for turn in range(20):
+        for turn in range(50):
             following = f"cluster-{turn}"
             port = ports["new" if turn % 2 == 0 else "old"]
             gone: list[Change] = [
@@ -307,7 +307,7 @@ async def test_a_route_moves_to_a_new_cluster_without_an_error(world: World) -> 
         done.set()
         await asking
         assert statuses.keys() == {200}
-        assert statuses[200] > 20
+        assert statuses[200] > 50, statuses
         assert bodies == {"old", "new"}
 
 
@@ -412,16 +412,3 @@ async def test_nobody_notices_a_restart_of_the_server(world: World) -> None:
         await until_answer(world.port, "/2", 200)
         await until(lambda: world.server.synced(PROXY))
         assert (await get(world.port, "/3"))[0] == 404
-
-
-async def test_a_stranger_gets_nothing(world: World) -> None:
-    world.server.apply([head()])
-    import grpc.aio
-    from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest
-
-    async with grpc.aio.insecure_channel(f"unix:{world.folder / 'xds.sock'}") as channel:
-        call = channel.stream_stream(
-            "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources",
-            request_serializer=DeltaDiscoveryRequest.SerializeToString,
-        )(metadata=[("token", "wrong")])
-        assert await call.code() is grpc.StatusCode.UNAUTHENTICATED

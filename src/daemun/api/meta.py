@@ -13,8 +13,11 @@ List = tuple[T, ...]
 """Lists are tuples: a resource never changes once it was read."""
 
 
-class Api(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """The base of every type that mirrors an API: camelCase on the outside, snake_case inside."""
+class Api(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, gc=False):
+    """The base of every type that mirrors an API: camelCase on the outside, snake_case inside.
+
+    Resources are trees, so the garbage collector need not look for cycles in them.
+    """
 
 
 class ObjectMeta(Api, frozen=True):

@@ -16,10 +16,10 @@ from daemun.envoy.actions import answer, build
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.hostnames import owner
 from daemun.gatewayapi.resolved import ResolvedRoute
-from daemun.ir.listener import Frontend, FrontendKey, HostKey
+from daemun.ir.listener import Frontend, FrontendKey, HostKey, frontend_key
 from daemun.ir.origin import Origin
 from daemun.ir.resource import ROUTE, Leaf, Part, PartKey, part
-from daemun.ir.route import Match, Precedence, precedence
+from daemun.ir.route import Match, Precedence, Route, precedence
 
 _VIRTUAL_HOSTS = wire.tag(2)  # RouteConfiguration.virtual_hosts
 _ROUTES = wire.tag(3)  # VirtualHost.routes
@@ -31,7 +31,7 @@ Rank = tuple[Precedence, tuple[str, str, str], Ref, int, int]
 """Where a match stands among all matches of its virtual host: precedence, age, name, place in the route."""
 
 
-class EncodedRoute(msgspec.Struct, frozen=True):
+class EncodedRoute(msgspec.Struct, frozen=True, gc=False):
     """All matches of a route on one port, encoded and ranked."""
 
     leaves: tuple[tuple[Rank, Leaf], ...]
@@ -64,8 +64,13 @@ def _leaves(resolved: ResolvedRoute, port: int, tls: bool) -> Iterator[tuple[Ran
             # rejects cannot be kept.
             body = wire.delimited(_MATCH, protos[-1].match.SerializeToString()) + _ERROR
             fallback = b"" if match.path_type == "Regex" else wire.delimited(_ROUTES, body)
-            rank = (precedence(match), route.age, route.ref, at, index)
-            yield rank, Leaf(data, Origin(route.ref, match.where), needs, fallback)
+            leaf = Leaf(data, Origin(route.ref, match.where), needs, fallback)
+            yield rank(route, match, at, index), leaf
+
+
+def rank(route: Route, match: Match, at: int, index: int) -> Rank:
+    """Where the `index`th match of the `at`th rule stands."""
+    return (precedence(match), route.age, route.ref, at, index)
 
 
 def route_name(ref: Ref, match: Match) -> str:
@@ -92,6 +97,11 @@ def hosts_of_frontend(key: FrontendKey, frontend: Frontend) -> Iterator[HostKey]
             yield HostKey(key.proxy, key.port, chain, listener.hostname)
 
 
+def serves(resolved: ResolvedRoute, listener: str, at: FrontendKey) -> bool:
+    """Whether the route is attached to the listener: requests of a host reach only the routes of its listener."""
+    return any(listener == one.listener and one.frontend == at for one in resolved.attachments)
+
+
 def host_rule(
     frontends: Collection[FrontendKey, Frontend],
     encoded: Collection[tuple[Ref, FrontendKey], EncodedRoute],
@@ -100,7 +110,7 @@ def host_rule(
     """The rule from a host to its virtual host."""
 
     def virtual_host(reader: Reader, key: HostKey, _: HostKey) -> Iterator[tuple[PartKey, Part]]:
-        at = FrontendKey(key.proxy, key.port)
+        at = frontend_key(key.proxy, key.port)
         frontend = reader.get(frontends, at)
         if frontend is None:
             return
@@ -114,7 +124,7 @@ def host_rule(
             leaves = [_misdirected(key, mine.origin)]
         else:
             for resolved in reader.find(by_host, key):
-                if any(mine.name == one.listener and one.frontend == at for one in resolved.attachments):
+                if serves(resolved, mine.name, at):
                     found = reader.get(encoded, (resolved.ref, at))
                     ranked.extend(found.leaves if found else ())
             ranked.sort(key=_rank)

@@ -1,6 +1,7 @@
 """CORS: cross-origin requests that browsers may make (Gateway API, HTTPCORSFilter; GEP-1767)."""
 
 import re
+from collections.abc import Iterator
 from typing import ClassVar
 
 from envoy.config.route.v3 import route_components_pb2 as route_v3
@@ -13,10 +14,11 @@ from daemun.features.feature import Draft, Feature, disabled_filter
 from daemun.ir.route import Use
 
 _NAME = "envoy.filters.http.cors"
+_FORBIDDEN = 403
 
 
 class Cors(Feature[HTTPCORSFilter]):
-    """Envoy's CORS filter answers preflight requests itself, also those of an origin that is not allowed."""
+    """Envoy's CORS filter answers preflight requests itself. It does nothing where there is no backend to go to."""
 
     kind: ClassVar = "CORS"
 
@@ -25,22 +27,22 @@ class Cors(Feature[HTTPCORSFilter]):
         return disabled_filter(_NAME, cors_pb2.Cors())
 
     def on_route(self, spec: HTTPCORSFilter, use: Use, draft: Draft) -> None:
-        """The policy, and a route for the preflight of requests that are matched by their method."""
+        """The policy, and routes for the preflight requests that need another answer."""
         del use
         draft.per_route(_NAME, _policy(spec))
-        if draft.match.method not in ("", "OPTIONS"):
-            draft.extra.append(_preflight(draft))
+        draft.extra.extend(_preflights(spec, draft))
 
 
 def _policy(spec: HTTPCORSFilter) -> cors_pb2.CorsPolicy:
+    # With credentials a `*` is the name of a header, so it must not be said (HTTPCORSFilter.exposeHeaders).
+    exposed = [name for name in spec.expose_headers if name != "*" or not spec.allow_credentials]
     policy = cors_pb2.CorsPolicy(
         allow_methods=", ".join(spec.allow_methods),
         allow_headers=", ".join(spec.allow_headers),
-        expose_headers=", ".join(spec.expose_headers),
+        expose_headers=", ".join(exposed),
         max_age=str(spec.max_age),
         allow_origin_string_match=[_origin(origin) for origin in spec.allow_origins],
     )
-    # What is not allowed is answered here, without the headers that would allow it, and never reaches the backend.
     policy.forward_not_matching_preflights.value = False
     policy.allow_credentials.value = spec.allow_credentials
     return policy
@@ -55,12 +57,37 @@ def _origin(origin: str) -> string_pb2.StringMatcher:
     return string_pb2.StringMatcher(safe_regex={"regex": re.escape(origin).replace(r"\*", ".+")})
 
 
+def _preflights(spec: HTTPCORSFilter, draft: Draft) -> Iterator[route_v3.Route]:
+    if "*" not in spec.allow_origins:
+        # Envoy would leave out the origin only, and tell the methods and headers that others may use.
+        refused = _preflight(draft)
+        for origin in spec.allow_origins:
+            refused.match.headers.add(name="origin", string_match=_origin(origin), invert_match=True)
+        refused.ClearField("typed_per_filter_config")
+        refused.direct_response.status = _FORBIDDEN
+        yield refused
+    if "*" in spec.allow_headers and spec.allow_credentials:
+        # Envoy says what was asked for in place of `*`, and an empty value when that was nothing.
+        silent = _preflight(draft)
+        silent.match.headers.add(name="access-control-request-headers", present_match=True, invert_match=True)
+        policy = _policy(spec)
+        policy.ClearField("allow_headers")
+        silent.typed_per_filter_config[_NAME].Pack(policy)
+        yield silent
+    if draft.match.method not in ("", "OPTIONS"):
+        yield _preflight(draft)
+
+
 def _preflight(draft: Draft) -> route_v3.Route:
-    """A browser asks with OPTIONS, and without the headers of the request to come, whether it may send it."""
+    """A browser asks with OPTIONS whether it may send a request, without the headers that this would have."""
     route = route_v3.Route()
     route.CopyFrom(draft.proto)
-    del route.match.headers[:]
-    route.match.headers.add(name=":method", string_match={"exact": "OPTIONS"})
-    route.match.headers.add(name="access-control-request-method", string_match={"exact": draft.match.method})
-    route.match.headers.add(name="origin", present_match=True)
+    asked = route.match.headers
+    if draft.match.method not in ("", "OPTIONS"):
+        del asked[:]
+        asked.add(name="access-control-request-method", string_match={"exact": draft.match.method})
+    else:
+        asked.add(name="access-control-request-method", present_match=True)
+    asked.add(name=":method", string_match={"exact": "OPTIONS"})
+    asked.add(name="origin", present_match=True)
     return route

@@ -34,7 +34,7 @@ class RequestRedirect(Feature[HTTPRequestRedirectFilter]):
         return path_faults(spec.path, where)
 
     def on_route(self, spec: HTTPRequestRedirectFilter, use: Use, draft: Draft) -> None:
-        """The port follows the rules of the `port` field: the scheme's own is never written out."""
+        """The port follows the rules of the `port` field: the scheme's own is not written out unless it must be."""
         del use
         redirect = route_v3.RedirectAction(response_code=_CODES[spec.status_code])
         if spec.scheme:
@@ -48,3 +48,14 @@ class RequestRedirect(Feature[HTTPRequestRedirectFilter]):
         if spec.path:
             set_new_path(spec.path, draft.match, redirect, "path_redirect")
         draft.proto.redirect.CopyFrom(redirect)
+        if (spec.scheme or spec.port) and not (spec.hostname or redirect.port_redirect):
+            draft.extra.append(_with_port(draft.proto, port))
+
+
+def _with_port(proto: route_v3.Route, port: int) -> route_v3.Route:
+    """For a Host that names a port: Envoy keeps it unless another is given, and here it would be a wrong one."""
+    route = route_v3.Route()
+    route.CopyFrom(proto)
+    route.match.headers.add(name=":authority", string_match={"safe_regex": {"regex": ".*:[0-9]+"}})
+    route.redirect.port_redirect = port
+    return route

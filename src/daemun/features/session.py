@@ -43,7 +43,7 @@ class SessionPersistence(Feature[Spec]):
         if spec.type == "Cookie":
             cookie = cookie_pb2.CookieBasedSessionState()
             cookie.cookie.name = spec.session_name or _COOKIE
-            cookie.cookie.path = draft.match.path if draft.match.path_type != "Regex" else "/"
+            cookie.cookie.path = "/" if draft.match.path_type == "Regex" else draft.match.path.rstrip("/") or "/"
             permanent = spec.cookie_config is not None and spec.cookie_config.lifetime_type == "Permanent"
             if permanent and spec.absolute_timeout:
                 cookie.cookie.ttl.FromMilliseconds(milliseconds(spec.absolute_timeout))

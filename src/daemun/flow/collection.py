@@ -4,6 +4,8 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
+from daemun.flow.bags import Bags, items, put, take
+
 if TYPE_CHECKING:
     from daemun.flow.derived import Derived
     from daemun.flow.graph import Graph
@@ -42,7 +44,7 @@ class Collection(Mapping[K, V]):
         self.data: dict[K, V] = {}
         self.followers: list[Callable[[Delta[K, V]], None]] = []
         self.indexes: list[Index[Any, K, V]] = []
-        self.readers: dict[Hashable, dict[Edge, None]] = {}
+        self.readers: Bags[Hashable] = {}
 
     # A Mapping compares by content; a collection is itself, and is used as a dictionary key.
     __eq__ = object.__eq__
@@ -69,9 +71,9 @@ class Collection(Mapping[K, V]):
         for follow in self.followers:
             follow(delta)
         if self.readers:
-            mark(self.readers.get(ALL))
+            mark(self.readers, ALL)
             for key in delta:
-                mark(self.readers.get(key))
+                mark(self.readers, key)
         for index in self.indexes:
             index.update(delta)
 
@@ -92,13 +94,13 @@ class Index(Generic[I, K, V]):
     def __init__(self, of: Collection[K, V], by: Callable[[K, V], Iterable[I]]) -> None:
         self.of = of
         self.by = by
-        self.keys: dict[I, dict[K, None]] = {}
-        self.readers: dict[Hashable, dict[Edge, None]] = {}
+        self.keys: Bags[I] = {}
+        self.readers: Bags[Hashable] = {}
         self.followers: list[Callable[[Iterable[I]], None]] = []
         of.indexes.append(self)
         for key, value in of.data.items():
             for at in by(key, value):
-                self.keys.setdefault(at, {})[key] = None
+                put(self.keys, at, key)
 
     def update(self, delta: Delta[K, V]) -> None:
         """Follow a change of the collection and mark the readers of the values it touches."""
@@ -107,27 +109,21 @@ class Index(Generic[I, K, V]):
             if old is not MISSING:
                 for at in self.by(key, old):
                     touched[at] = None
-                    self._drop(at, key)
+                    take(self.keys, at, key)
             if new is not MISSING:
                 for at in self.by(key, new):
                     touched[at] = None
-                    self.keys.setdefault(at, {})[key] = None
+                    put(self.keys, at, key)
         for follow in self.followers:
             follow(touched)
         if self.readers:
             for at in touched:
-                mark(self.readers.get(at))
-
-    def _drop(self, at: I, key: K) -> None:
-        bucket = self.keys.get(at)
-        if bucket is not None:
-            bucket.pop(key, None)
-            if not bucket:
-                del self.keys[at]
+                mark(self.readers, at)
 
 
-def mark(edges: dict[Edge, None] | None) -> None:
-    """Queue every reader in `edges` to run again."""
-    if edges:
-        for node, key in tuple(edges):
-            node.mark(key)
+def mark(readers: Bags[Hashable], at: Hashable) -> None:
+    """Queue every reader of `at` to run again."""
+    edge: Edge
+    for edge in tuple(items(readers, at)):
+        node, key = edge
+        node.mark(key)

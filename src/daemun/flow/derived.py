@@ -3,7 +3,8 @@
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, Generic, TypeVar
 
-from daemun.flow.collection import ALL, MISSING, Collection, Delta, Edge, I, Index, K, Missing, V
+from daemun.flow.bags import Bags, count, items, put, take
+from daemun.flow.collection import ALL, MISSING, Collection, Delta, I, Index, K, Missing, V
 
 IK = TypeVar("IK", bound=Hashable)
 IV = TypeVar("IV")
@@ -19,7 +20,7 @@ class Reader:
 
     def __init__(self, rank: int) -> None:
         self._rank = rank
-        self.reads: dict[tuple[int, Hashable], dict[Hashable, dict[Edge, None]]] = {}
+        self.reads: dict[tuple[int, Hashable], Bags[Hashable]] = {}
 
     def get(self, of: Collection[RK, RV], key: RK, default: D | None = None) -> RV | D | None:
         """One entry, or `default`."""
@@ -34,19 +35,19 @@ class Reader:
     def find_keys(self, index: Index[I, RK, RV], value: I) -> list[RK]:
         """The keys found under `value`, in order."""
         self._note(index.of.rank, index.readers, value)
-        return sorted(index.keys.get(value, ()))  # type: ignore[type-var]  # keys are tuples of strings
+        return sorted(items(index.keys, value))
 
     def count(self, index: Index[I, RK, RV], value: I) -> int:
         """How many entries are found under `value`."""
         self._note(index.of.rank, index.readers, value)
-        return len(index.keys.get(value, ()))
+        return count(index.keys, value)
 
     def all(self, of: Collection[RK, RV]) -> dict[RK, RV]:
         """The whole collection: a dependency on every change of it, so only for small ones."""
         self._note(of.rank, of.readers, ALL)
         return of.data
 
-    def _note(self, rank: int, table: dict[Hashable, dict[Edge, None]], key: Hashable) -> None:
+    def _note(self, rank: int, table: Bags[Hashable], key: Hashable) -> None:
         if rank >= self._rank:
             raise RuntimeError("a rule may read only collections that were made before its own")
         self.reads[id(table), key] = table
@@ -64,9 +65,9 @@ class Derived(Collection[K, V], Generic[IK, IV, K, V]):
         self._of = of
         self._rule = rule
         self._dirty: dict[IK, None] = {}
-        self._outputs: dict[IK, tuple[K, ...]] = {}
-        self._reads: dict[IK, tuple[tuple[dict[Hashable, dict[Edge, None]], Hashable], ...]] = {}
-        self._owner: dict[K, IK] = {}
+        self._outputs: dict[IK, tuple[K, ...]] = {}  # but not where it is just one, of the same key
+        self._reads: dict[IK, tuple[Any, ...]] = {}  # table, key, table, key ...
+        self._owners: dict[K, IK] = {}  # only where the keys differ
         of.followers.append(self._follow)
         if of.data:
             self._follow(of.data)
@@ -82,7 +83,7 @@ class Derived(Collection[K, V], Generic[IK, IV, K, V]):
 
     def edges(self) -> int:
         """How many reads are recorded; zero when every input is gone (leaks show here)."""
-        return sum(len(reads) for reads in self._reads.values())
+        return sum(len(reads) // 2 for reads in self._reads.values())
 
     def run(self) -> Delta[K, V]:
         """Run the rule for every dirty input."""
@@ -95,9 +96,9 @@ class Derived(Collection[K, V], Generic[IK, IV, K, V]):
                 continue
             # First every old output is released and only then the new ones are placed, so that an output key may
             # move from one input to another within a batch.
-            for out in self._outputs.pop(key, ()):
-                if out not in new and self._owner.get(out) == key:
-                    del self._owner[out]
+            for out in self._placed(key):
+                if out not in new and self._owner(out) == key:
+                    self._owners.pop(out, None)
                     self._note(delta, out, self.data.pop(out), MISSING)
             moved.append((key, new))
         for key, new in moved:
@@ -128,11 +129,13 @@ class Derived(Collection[K, V], Generic[IK, IV, K, V]):
     def _place(self, delta: Delta[K, V], key: IK, new: dict[K, V]) -> None:
         kept = []
         for out, value in new.items():
-            owner = self._owner.setdefault(out, key)
-            if owner != key:
+            owner = self._owner(out)
+            if owner is not MISSING and owner != key:
                 self.graph.fail(self.name, key, ValueError(f"{out!r} is yielded by {owner!r} and by {key!r}"))
                 continue
             kept.append(out)
+            if out != key:
+                self._owners[out] = key
             old: V | Missing = self.data.get(out, MISSING)
             if old is not MISSING and old == value:
                 continue
@@ -144,8 +147,20 @@ class Derived(Collection[K, V], Generic[IK, IV, K, V]):
                 continue
             self.data[out] = value
             self._note(delta, out, old, value)
-        if kept:
+        if kept and kept != [key]:
             self._outputs[key] = tuple(kept)
+
+    def _placed(self, key: IK) -> tuple[Any, ...]:
+        """The outputs of an input, which are no longer remembered then."""
+        outputs = self._outputs.pop(key, None)
+        if outputs is not None:
+            return outputs
+        return (key,) if self._owner(key) == key else ()
+
+    def _owner(self, out: Any) -> Any:
+        """The input that an output comes from."""
+        owner = self._owners.get(out, MISSING)
+        return out if owner is MISSING and out in self.data else owner
 
     @staticmethod
     def _note(delta: Delta[K, V], out: K, old: V | Missing, new: V | Missing) -> None:
@@ -154,21 +169,19 @@ class Derived(Collection[K, V], Generic[IK, IV, K, V]):
 
     def _forget(self, key: IK) -> None:
         me = (self, key)
-        for table, at in self._reads.pop(key, ()):
-            edges = table.get(at)
-            if edges is not None:
-                edges.pop(me, None)
-                if not edges:
-                    del table[at]
+        reads = self._reads.pop(key, ())
+        for place in range(0, len(reads), 2):
+            take(reads[place], reads[place + 1], me)
 
     def _remember(self, key: IK, reader: Reader) -> None:
         if not reader.reads:
             return
         me = (self, key)
-        reads = tuple((table, at) for (_, at), table in reader.reads.items())
-        for table, at in reads:
-            table.setdefault(at, {})[me] = None
-        self._reads[key] = reads
+        reads: list[Any] = []
+        for (_, at), table in reader.reads.items():
+            put(table, at, me)
+            reads += (table, at)
+        self._reads[key] = tuple(reads)
 
 
 def derive(

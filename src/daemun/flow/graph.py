@@ -75,10 +75,11 @@ class Graph:
                 node = self.nodes[rank]
                 delta = node.run()
                 if delta:
-                    changed[rank] = delta
+                    if rank in self._sinks:  # deltas that nobody waits for need not live until the end
+                        changed[rank] = delta
                     node.spread(delta)
             for rank, delta in changed.items():
-                for call in self._sinks.get(rank, ()):
+                for call in self._sinks[rank]:
                     call(delta)
         finally:
             self._settling = False

@@ -13,7 +13,7 @@ from daemun.gatewayapi.kinds import KINDS_OF_PROTOCOL
 from daemun.gatewayapi.settings import Settings, overlap
 
 
-class Claim(msgspec.Struct, frozen=True):
+class Claim(msgspec.Struct, frozen=True, gc=False):
     """What a Gateway asks for. It asks for no port on which nothing would listen."""
 
     name: Name

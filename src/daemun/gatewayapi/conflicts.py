@@ -3,6 +3,7 @@
 (Gateway API, GRPCRoute.spec.hostnames: "the implementation MUST accept exactly one of these two routes".)
 """
 
+import functools
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -25,6 +26,12 @@ class HostUse(NamedTuple):
     below: bool = False
 
 
+@functools.lru_cache(maxsize=4096)
+def _any_host(gateway: Name, listener: str, kind: str) -> HostUse:
+    """Shared by all the routes that ask for it."""
+    return HostUse(gateway, listener, kind, None)
+
+
 UseIndex = Index[HostUse, Ref, Candidate]
 
 
@@ -32,7 +39,7 @@ def host_uses(ref: Ref, candidate: Candidate) -> Iterator[HostUse]:
     """Where a candidate is found: by each of its hosts, by everything above them, and by its listeners."""
     for attachment in candidate.attachments:
         at = (attachment.gateway, attachment.listener, ref.kind)
-        yield HostUse(*at, None)
+        yield _any_host(*at)
         for host in attachment.hosts:
             yield HostUse(*at, host)
             for above in parents(host)[1:]:
@@ -45,7 +52,7 @@ def rival(reader: Reader, uses: UseIndex, mine: Candidate, attachment: Attachmen
         if kind.kind == mine.ref.kind:
             continue
         at = (attachment.gateway, attachment.listener, kind.kind)
-        if not reader.count(uses, HostUse(*at, None)):
+        if not reader.count(uses, _any_host(*at)):
             continue
         for host in attachment.hosts:
             keys = [HostUse(*at, above) for above in parents(host)]
@@ -54,7 +61,7 @@ def rival(reader: Reader, uses: UseIndex, mine: Candidate, attachment: Attachmen
             for key in keys:
                 for other in reader.find(uses, key):
                     if _older(other, mine) and _shares(other, attachment, host):
-                        text = f"the older {other.ref} has host {host or '*'} on listener {attachment.listener}"
+                        text = f"the older {other.ref} shares host {host or '*'} on listener {attachment.listener}"
                         mend = "An HTTPRoute and a GRPCRoute cannot share hosts on one listener."
                         return Finding("NotAllowedByListeners", "spec.hostnames", text, mend)
     return None

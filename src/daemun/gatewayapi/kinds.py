@@ -1,5 +1,6 @@
 """The kinds of routes: a table. Each says how its objects read as rules; everything after that is the same for all."""
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
@@ -26,7 +27,7 @@ _PATH_TYPES: Mapping[str, PathType] = MappingProxyType(
 )
 
 
-class PlainRule(msgspec.Struct, frozen=True):
+class PlainRule(msgspec.Struct, frozen=True, gc=False):
     """A rule of any kind of route, its references not yet resolved."""
 
     where: str
@@ -37,7 +38,7 @@ class PlainRule(msgspec.Struct, frozen=True):
     fields: tuple[tuple[str, msgspec.Struct], ...] = ()
 
 
-class RouteKind(msgspec.Struct, frozen=True):
+class RouteKind(msgspec.Struct, frozen=True, gc=False):
     """A kind of route. `protocol` is how its backends are spoken to when the Service does not say.
 
     `error` is the status of a request that has nowhere to go.
@@ -50,6 +51,12 @@ class RouteKind(msgspec.Struct, frozen=True):
     rules: Callable[[Resource], Iterator[PlainRule]]
 
 
+@functools.lru_cache(maxsize=4096)
+def place(field: str, index: int) -> str:
+    """The path of an item in a list, `spec.rules[0]`. Every route has the same few, so each is kept once."""
+    return f"{field}[{index}]"
+
+
 def _spec(route: Resource) -> RouteSpec:
     assert isinstance(route, HTTPRoute | GRPCRoute)  # noqa: S101 - the table below pairs kinds with their types
     return route.spec
@@ -58,12 +65,12 @@ def _spec(route: Resource) -> RouteSpec:
 def _http_rules(route: Resource) -> Iterator[PlainRule]:
     assert isinstance(route, HTTPRoute)  # noqa: S101 - see above
     for index, rule in enumerate(route.spec.rules):
-        where = f"spec.rules[{index}]"
+        where = place("spec.rules", index)
         matches = rule.matches or (HTTPRouteMatch(),)
         yield PlainRule(
             where=where,
             name=rule.name or "",
-            matches=tuple(_http_match(f"{where}.matches[{at}]", match) for at, match in enumerate(matches)),
+            matches=tuple(_http_match(place(f"{where}.matches", at), match) for at, match in enumerate(matches)),
             filters=rule.filters,
             backend_refs=rule.backend_refs,
             fields=tuple(_fields(rule)),
@@ -107,8 +114,8 @@ def _headers(headers: List[HeaderMatch]) -> tuple[ValueMatch, ...]:
 def _grpc_rules(route: Resource) -> Iterator[PlainRule]:
     assert isinstance(route, GRPCRoute)  # noqa: S101 - see above
     for index, rule in enumerate(route.spec.rules):
-        where = f"spec.rules[{index}]"
-        matches = [(f"{where}.matches[{at}]", match.method, match.headers) for at, match in enumerate(rule.matches)]
+        where = place("spec.rules", index)
+        matches = [(place(f"{where}.matches", at), match.method, match.headers) for at, match in enumerate(rule.matches)]
         yield PlainRule(
             where=where,
             name=rule.name or "",

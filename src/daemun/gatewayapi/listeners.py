@@ -80,7 +80,7 @@ def _kinds(
                 Finding(
                     "InvalidRouteKinds",
                     f"{where}.allowedRoutes.kinds[{index}]",
-                    f"a {spec.protocol} listener takes no {kind.kind} of group {kind.group!r}",
+                    f"a listener with protocol {spec.protocol} takes no {kind.kind} of group {kind.group!r}",
                     f"It takes {' and '.join(offered)}.",
                 )
             )

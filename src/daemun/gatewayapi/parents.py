@@ -16,13 +16,13 @@ from daemun.gatewayapi.hostnames import intersection
 from daemun.gatewayapi.kinds import RouteKind
 from daemun.gatewayapi.resolved import Attachment, ParentResult, ResolvedGateway, ResolvedListener
 from daemun.gatewayapi.settings import Settings
-from daemun.ir.listener import FrontendKey
+from daemun.ir.listener import frontend_key
 
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 """The label that every Namespace has (Kubernetes), also one that nobody wrote."""
 
 
-class Candidate(msgspec.Struct, frozen=True):
+class Candidate(msgspec.Struct, frozen=True, gc=False):
     """A route and its parents, before routes of other kinds on the same hosts are looked at."""
 
     ref: Ref
@@ -83,7 +83,7 @@ def _attach(
         hosts = _hosts(spec.hostnames, one.hostname)
         if hosts:
             chain = one.name if one.protocol == "HTTPS" else ""
-            frontend = FrontendKey(gateway.proxy, one.bound_port)
+            frontend = frontend_key(gateway.proxy, one.bound_port)
             attachments.append(Attachment(frontend, chain, one.name, name, hosts))
     if finding is None and not attachments:
         theirs = ", ".join(sorted({one.hostname for one in listeners}))
@@ -103,8 +103,8 @@ def _choose(
         one for one in gateway.listeners if parent.section_name in (None, one.name) and parent.port in (None, one.port)
     ]
     if not meant:
-        wanted = f"named {parent.section_name}" if parent.section_name else ""
-        wanted += f" {'and ' if wanted else ''}with port {parent.port}" if parent.port else ""
+        named = [f"named {parent.section_name}"] if parent.section_name else []
+        wanted = " and ".join([*named, *([f"with port {parent.port}"] if parent.port else [])])
         return [], Finding("NoMatchingParent", where, f"Gateway {gateway.ref.key} has no listener {wanted}")
     willing = [
         one
@@ -113,7 +113,7 @@ def _choose(
         and _namespace_allowed(reader, inputs, ref, gateway, one)
     ]
     if not willing and any(one.kinds or one.attachable for one in meant):
-        text = f"no listener of Gateway {gateway.ref.key} takes a {ref.kind} from namespace {ref.namespace}"
+        text = f"no listener of Gateway {gateway.ref.key} takes {ref.kind}s from namespace {ref.namespace}"
         return [], Finding("NotAllowedByListeners", where, text, "See allowedRoutes of its listeners.")
     ready = [one for one in willing if one.attachable]
     if not ready:

@@ -6,7 +6,7 @@ from daemun.base.names import Ref
 from daemun.gatewayapi.resolved import ResolvedGateway
 
 
-class ProxyState(msgspec.Struct, frozen=True):
+class ProxyState(msgspec.Struct, frozen=True, gc=False):
     """A proxy, as its xDS stream tells of it.
 
     `acknowledged` is the Gateway as it was when the proxy last had acknowledged everything. It is compared with the
@@ -17,7 +17,7 @@ class ProxyState(msgspec.Struct, frozen=True):
     acknowledged: ResolvedGateway | None = None
 
 
-class Rejection(msgspec.Struct, frozen=True, order=True):
+class Rejection(msgspec.Struct, frozen=True, order=True, gc=False):
     """A piece of configuration that Envoy rejected, by the field it came from. `message` is Envoy's."""
 
     proxy: str

@@ -15,7 +15,7 @@ from daemun.ir.listener import FrontendKey, HostKey, Listener
 from daemun.ir.route import Route
 
 
-class ResolvedListener(msgspec.Struct, frozen=True):
+class ResolvedListener(msgspec.Struct, frozen=True, gc=False):
     """A listener of a Gateway, by the condition that each finding belongs to.
 
     Routes may attach to it when it is `attachable`; requests reach them when it `serves`. `listener` is None for a
@@ -47,7 +47,7 @@ class ResolvedListener(msgspec.Struct, frozen=True):
         return self.listener.protocol == "HTTP" or bool(self.listener.secrets)
 
 
-class ResolvedGateway(msgspec.Struct, frozen=True):
+class ResolvedGateway(msgspec.Struct, frozen=True, gc=False):
     """A Gateway of ours. `refused` says why it as a whole is not accepted."""
 
     ref: Ref
@@ -63,7 +63,7 @@ class ResolvedGateway(msgspec.Struct, frozen=True):
         return str(self.ref.key)
 
 
-class ParentResult(msgspec.Struct, frozen=True):
+class ParentResult(msgspec.Struct, frozen=True, gc=False):
     """What one parentRef of a route came to: the listeners that it attached to, or why it did not."""
 
     parent: ParentReference
@@ -73,7 +73,7 @@ class ParentResult(msgspec.Struct, frozen=True):
     refused: tuple[Finding, ...] = ()
 
 
-class Attachment(msgspec.Struct, frozen=True):
+class Attachment(msgspec.Struct, frozen=True, gc=False):
     """A route on a port of a proxy: the listener it attached to and the hosts it has there."""
 
     frontend: FrontendKey
@@ -87,7 +87,7 @@ class Attachment(msgspec.Struct, frozen=True):
         return [HostKey(self.frontend.proxy, self.frontend.port, self.chain, host) for host in self.hosts]
 
 
-class ResolvedRoute(msgspec.Struct, frozen=True):
+class ResolvedRoute(msgspec.Struct, frozen=True, gc=False):
     """A route of any kind with its parents, its rules, and what was found about them.
 
     `not_resolved` are references that lead nowhere (ResolvedRefs), `dropped` are rules that cannot be served as they

@@ -11,7 +11,7 @@ from daemun.gatewayapi import backends
 from daemun.gatewayapi.backends import resolve_backend
 from daemun.gatewayapi.conflicts import UseIndex, rival
 from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.kinds import PlainRule
+from daemun.gatewayapi.kinds import PlainRule, place
 from daemun.gatewayapi.parents import Candidate
 from daemun.gatewayapi.resolved import Attachment, ParentResult, ResolvedRoute
 from daemun.ir.backend import BackendKey
@@ -103,7 +103,7 @@ class _Rules:
         fields = [Use(kind, spec, f"{plain.where}.{kind}") for kind, spec in plain.fields]
         resolved = []
         for index, ref in enumerate(plain.backend_refs):
-            where = f"{plain.where}.backendRefs[{index}]"
+            where = place(f"{plain.where}.backendRefs", index)
             key, finding = resolve_backend(self._reader, self._inputs, self._ref, where, ref, self._kind.protocol)
             if finding:
                 self.not_resolved.append(finding)

@@ -7,7 +7,7 @@ from daemun.api.gateway import GatewaySpecAddress
 PRIVILEGED = 1024
 
 
-class Settings(msgspec.Struct, frozen=True):
+class Settings(msgspec.Struct, frozen=True, gc=False):
     """How Gateways are placed.
 
     `address` is where listeners are bound that ask for no address. With `port_shift` ports below 1024 are bound that

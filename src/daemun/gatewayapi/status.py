@@ -1,5 +1,6 @@
 """Status: what became of every object, derived from the same values that Envoy's configuration is made of (law 4)."""
 
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
 
@@ -34,10 +35,11 @@ def uses_of(_: Ref, route: ResolvedRoute) -> Iterator[ListenerUse]:
     yield from {(one.gateway, one.listener) for one in route.attachments}
 
 
+@functools.lru_cache(maxsize=4096)
 def condition(kind: str, generation: int, positive: str, findings: Findings, *, inverted: bool = False) -> Condition:
     """A condition that is as it should be without findings, and otherwise says what was found.
 
-    An `inverted` one (Conflicted) is True when something was found.
+    An `inverted` one (Conflicted) is True when something was found. Most objects are fine and share their conditions.
     """
     if findings:
         return Condition(kind, _truth(inverted), findings[0].reason, joined(findings), generation)

@@ -1,5 +1,6 @@
 """Listeners: where requests come in, and which hosts each may answer for."""
 
+import functools
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -19,7 +20,13 @@ class FrontendKey(NamedTuple):
         return f"port-{self.port}"
 
 
-class Listener(msgspec.Struct, frozen=True):
+@functools.lru_cache(maxsize=4096)
+def frontend_key(proxy: str, port: int) -> FrontendKey:
+    """The key of a port. There are few ports and many routes, so one key is shared by all of them."""
+    return FrontendKey(proxy, port)
+
+
+class Listener(msgspec.Struct, frozen=True, gc=False):
     """One listener of a Gateway, resolved. `hostname` is empty for any host.
 
     `port` is the port that the API says, which redirects speak of; what is bound may differ.
@@ -33,7 +40,7 @@ class Listener(msgspec.Struct, frozen=True):
     secrets: tuple[str, ...] = ()
 
 
-class Frontend(msgspec.Struct, frozen=True):
+class Frontend(msgspec.Struct, frozen=True, gc=False):
     """All listeners that share a port. They are all HTTP or all HTTPS, and their hostnames differ."""
 
     addresses: tuple[str, ...]

@@ -46,7 +46,7 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
     fallback: bytes = b""
 
 
-class Part(msgspec.Struct, frozen=True):
+class Part(msgspec.Struct, frozen=True, gc=False):
     """A run of leaves. With a `tag` they are the body of one length-delimited field, without it they stand as they are.
 
     Two parts are equal when their digests are: nobody compares protobufs.

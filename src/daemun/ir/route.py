@@ -21,7 +21,7 @@ class ValueMatch(msgspec.Struct, frozen=True, gc=False):
     regex: bool = False
 
 
-class Match(msgspec.Struct, frozen=True):
+class Match(msgspec.Struct, frozen=True, gc=False):
     """A request fits when everything named here fits. `path` of type Prefix matches whole path elements."""
 
     where: str
@@ -34,7 +34,7 @@ class Match(msgspec.Struct, frozen=True):
     """Of a gRPC call: how much of the service and of the method is given, which decides instead of the path."""
 
 
-class Use(msgspec.Struct, frozen=True):
+class Use(msgspec.Struct, frozen=True, gc=False):
     """A feature in use: a filter, or a field of a rule such as its timeouts.
 
     `kind` names the feature and `spec` is what the user wrote. `backends` are the backends that the spec refers to,
@@ -47,7 +47,7 @@ class Use(msgspec.Struct, frozen=True):
     backends: tuple[BackendKey | None, ...] = ()
 
 
-class Backend(msgspec.Struct, frozen=True):
+class Backend(msgspec.Struct, frozen=True, gc=False):
     """A share of a rule's requests. Without a `key` that share is answered with 500."""
 
     where: str
@@ -56,7 +56,7 @@ class Backend(msgspec.Struct, frozen=True):
     uses: tuple[Use, ...] = ()
 
 
-class Rule(msgspec.Struct, frozen=True):
+class Rule(msgspec.Struct, frozen=True, gc=False):
     """What happens to the requests that fit one of the matches. A `broken` rule answers them with `error`."""
 
     where: str
@@ -69,7 +69,7 @@ class Rule(msgspec.Struct, frozen=True):
     """The status where there is no backend to send to; Envoy makes UNAVAILABLE of 503 when it answers a gRPC call."""
 
 
-class Route(msgspec.Struct, frozen=True):
+class Route(msgspec.Struct, frozen=True, gc=False):
     """A route of any kind. `age` sorts the oldest first; of two equal matches the older route wins."""
 
     ref: Ref

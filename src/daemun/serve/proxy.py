@@ -23,7 +23,11 @@ class Disconnected(msgspec.Struct, frozen=True):
     streams: int
 
 
-Event = SessionEvent | Connected | Disconnected
+class Synced(msgspec.Struct, frozen=True):
+    """All streams of the proxy have acknowledged all that is wanted; said each time this becomes true."""
+
+
+Event = SessionEvent | Connected | Disconnected | Synced
 OnEvent = Callable[[str, Event], None]
 """Called with the name of the proxy and what happened."""
 
@@ -44,6 +48,7 @@ class Proxy:
         self._sessions: dict[Session, Callable[[], None]] = {}
         self._last: Session | None = None
         self._rejections: dict[_Rejection, dict[Session, str]] = {}
+        self._synced = False
 
     def open(self, wake: Callable[[], None], hold: float) -> Session:
         """Begin a stream. `wake` is called when it may have something to send."""
@@ -65,12 +70,14 @@ class Proxy:
             self._forget(session)
             self._last = next(reversed(self._sessions))
         self._on_event(self.name, Disconnected(len(self._sessions)))
+        self._note_sync()
 
     def changed(self, changes: Changes) -> None:
         """The wanted resources have changed."""
         for session, wake in self._sessions.items():
             session.changed(changes)
             wake()
+        self._synced = self.synced()
 
     def connected(self) -> bool:
         """Whether a stream is open."""
@@ -97,6 +104,12 @@ class Proxy:
                 self._restored(session, (event.origin, event.type_url, event.resource))
             else:
                 self._on_event(self.name, event)
+        self._note_sync()
+
+    def _note_sync(self) -> None:
+        before, self._synced = self._synced, self.synced()
+        if self._synced and not before:
+            self._on_event(self.name, Synced())
 
     def _rejected(self, session: Session, event: Rejected) -> None:
         by = self._rejections.setdefault((event.origin, event.type_url, event.resource), {})

@@ -8,6 +8,7 @@ the control plane has just started.
 
 import asyncio
 import contextlib
+import logging
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -27,6 +28,7 @@ SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 METHOD = "DeltaAggregatedResources"
 UNIX = "unix:"
 
+_log = logging.getLogger(__name__)
 _OPTIONS = [
     # A proxy that has gone without a word is noticed within half a minute.
     ("grpc.keepalive_time_ms", 20_000),
@@ -143,32 +145,34 @@ class XdsServer:
         proxy = self._proxy(name)
         wake = asyncio.Event()
         session = proxy.open(wake.set, self._hold)
-        reader = asyncio.create_task(self._read(requests, proxy, session, wake))
+        reader = asyncio.create_task(self._read(requests, session, wake))
         reader.add_done_callback(lambda _: wake.set())
         try:
             while not reader.done():
                 await self._write(context, proxy, session, wake)
         finally:
             reader.cancel()
-            await asyncio.gather(reader, return_exceptions=True)
+            (ended,) = await asyncio.gather(reader, return_exceptions=True)
+            if isinstance(ended, Exception):
+                _log.error("The stream of %s has failed.", name, exc_info=ended)
             proxy.close(session)
             self._forget_idle(proxy)
 
     async def _read(
-        self, requests: AsyncIterator[DeltaDiscoveryRequest], proxy: Proxy, session: Session, wake: asyncio.Event
+        self, requests: AsyncIterator[DeltaDiscoveryRequest], session: Session, wake: asyncio.Event
     ) -> None:
         """Hand what the client says to the session, as long as it speaks."""
         async for message in requests:
             session.receive(_request(message), self._clock())
-            proxy.report(session)
             wake.set()
 
     async def _write(self, context: _Stream, proxy: Proxy, session: Session, wake: asyncio.Event) -> None:
         """Send what may be sent now, then wait until there may be more."""
         wake.clear()
-        for response in session.poll(self._clock()):
-            await context.write(response.encode())
+        responses = session.poll(self._clock())
         proxy.report(session)
+        for response in responses:
+            await context.write(response.encode())
         now = self._clock()
         deadline = session.deadline(now)
         with contextlib.suppress(TimeoutError):

@@ -37,7 +37,7 @@ class Finding(msgspec.Struct, frozen=True):
 class Item(msgspec.Struct):
     """One object in a document, `within` which field (of a List). No `ref`: it could not be told what it is.
 
-    `document` is kept until the object has been remembered on disk, then dropped.
+    `document`, as JSON, is kept until the object has been remembered on disk, then dropped.
     """
 
     line: int
@@ -45,7 +45,7 @@ class Item(msgspec.Struct):
     ref: Ref | None
     value: object | None
     unknown: str = ""
-    document: object | None = None
+    document: bytes | None = None
 
 
 class Chunk(msgspec.Struct):
@@ -186,7 +186,7 @@ class _Reader:
             self.find(line, within, ref, problem.where, problem.text, problem.mend, problem.warning)
         named = ref if ref.name else None
         self.broken = self.broken or (named is None and not usable)
-        document = value if self.keep and usable and ref.kind != "Secret" else None
+        document = msgspec.json.encode(value) if self.keep and usable and ref.kind != "Secret" else None
         self.items.append(Item(line, within, decoded.ref if usable else named, decoded.value, "", document))
 
     def stranger(self, value: object, line: int, within: str) -> None:

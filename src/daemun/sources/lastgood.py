@@ -56,17 +56,16 @@ class LastGood:
                     found[entry.ref] = msgspec.json.decode(entry.document)
         return found
 
-    def update(self, path: str, documents: dict[Ref, object | None]) -> None:
-        """Says what is good in a file now; a document that is None has not changed. `flush` writes it."""
+    def update(self, path: str, documents: dict[Ref, bytes | None]) -> None:
+        """Says what is good in a file now, as JSON; a document that is None has not changed. `flush` writes it."""
         index = self._index()
         stored = index.setdefault(path, {})
-        for ref, document in documents.items():
-            if document is None:
+        for ref, raw in documents.items():
+            if raw is None:
                 if ref not in stored:  # the file was renamed: its objects are known by its former name
                     self._change(path, ref, b"")
                     stored[ref] = b""
                 continue
-            raw = msgspec.json.encode(document)
             digest = _digest(raw)
             if stored.get(ref) != digest:
                 stored[ref] = digest

@@ -95,7 +95,7 @@ class Memory:
             return
         for key in touched:
             view, fading = views.get(key), self._fading.get(key)
-            wanted: dict[Ref, object | None] = dict.fromkeys(fading.view.claims) if fading else {}
+            wanted: dict[Ref, bytes | None] = dict.fromkeys(fading.view.claims) if fading else {}
             for ref, claim in view.claims.items() if view else ():
                 wanted[ref] = None
                 if claim.item is not None and claim.item.document is not None:

@@ -7,6 +7,7 @@ after a few kilobytes). Aliases share one value, so that even the permitted expa
 """
 
 import math
+import sys
 from typing import Any, NamedTuple
 
 import msgspec
@@ -92,6 +93,8 @@ class _Builder:
                 self.name(top, _MERGE, event)
                 return
             value = scalars.plain(text)
+            if type(value) is str:
+                value = sys.intern(value)  # thousands of objects name the same few namespaces, kinds and parents
             if not _writable(value):
                 raise Refused(event.start_mark.line, f"{text} cannot be written as JSON", "Use a number or quote it.")
         else:

@@ -51,7 +51,7 @@ class Client:
     def take_over(self, name: str, version: str, resource: Resource | None, elder: Copy | None) -> Copy:
         """The client connects with this resource. `elder` is what an earlier stream of the proxy knew of it."""
         self._brought.add(name)
-        if elder is not None and elder.version == version:
+        if elder is not None and elder.version == version and not elder.whole:
             wanted = resource.parts if resource else {}
             instead = {part: sent for part, sent in elder.instead.items() if part in wanted}
             copy = Copy.known(version, dict(elder.parts), instead)

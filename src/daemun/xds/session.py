@@ -24,6 +24,8 @@ from daemun.xds.warm import Place
 
 HOLD = 5.0
 """Seconds a leaf waits for the clusters it needs."""
+ELDER = 60.0
+"""Seconds after which the client has long said what it brought with it, so that the elder can be forgotten."""
 
 
 class Session:
@@ -32,6 +34,7 @@ class Session:
     def __init__(self, wanted: Wanted, *, hold: float = HOLD, elder: "Session | None" = None) -> None:
         self._stream = Stream(wanted, hold)
         self._elder = elder
+        self._met_at: float | None = None
         self._subscriptions: dict[str, Subscription] = {}
         self._removals = Removals(self._stream, self._subscriptions)
         for type_url in TYPES:
@@ -41,6 +44,7 @@ class Session:
 
     def receive(self, request: Request, now: float) -> None:
         """Take in what the client says: an answer to a response, names it wants or no longer wants, or all of it."""
+        self._met_at = now if self._met_at is None else self._met_at
         subscription = self.subscription(request.type_url)
         if request.type_url == ENDPOINT:
             self._stream.warmth.subscriptions(request.subscribe, request.unsubscribe)
@@ -67,6 +71,8 @@ class Session:
 
     def poll(self, now: float) -> list[Response]:
         """The responses that may be sent now, in the order in which they are to be sent."""
+        if self._met_at is not None and now > self._met_at + ELDER:
+            self._elder = None
         self._touch(self._stream.holds.overdue(now))
         allowed = self._removals.allowed
         made = [one.additions(now, allowed) for one in self._subscriptions.values()]

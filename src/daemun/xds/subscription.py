@@ -48,7 +48,7 @@ class Subscription:
         self._forced: set[str] = set()
         self._gone: dict[str, None] = {}
         self._flight: Flight | None = None
-        self._tested = False
+        self._tests_next = False
 
     # What others may ask
 
@@ -169,8 +169,10 @@ class Subscription:
 
         Fresh changes and suspects do not travel together: what is healthy is not held up by what may not be.
         """
-        self._tested = self.quarantine.testing() and (not self._dirty or not self._tested)
-        if not self._tested:
+        testing = self.quarantine.testing()
+        test = testing and (not self._dirty or self._tests_next)
+        self._tests_next = testing and not test
+        if not test:
             names = list(self._dirty)
             self._dirty.clear()
             return names
@@ -192,7 +194,7 @@ class Subscription:
         copy = self.client.open(name)
         composed = self._composer.compose(name, resource, copy, now)
         if composed.body is None and forced and not composed.waits and not self.quarantine.testing(name):
-            if not copy.sent:
+            if copy.whole and not copy.opaque:
                 self._forced.discard(name)
                 draft.absent.append(name)
                 return

@@ -6,6 +6,7 @@ time, and nothing else waits with it.
 """
 
 import heapq
+from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -49,7 +50,11 @@ class Warmth:
         for name in removed:
             self._subscribed.discard(name)
             self._endpoints.pop(name, None)
-        self._subscribed.update(added)
+        for name in added:
+            self._subscribed.add(name)
+            if self._clusters.get(name) == BEFORE and name not in self._endpoints:
+                # The client has connected with this cluster, but has no endpoints for it yet.
+                self._warm.discard(name)
 
     def acked(self, type_url: str, name: str, serial: int) -> bool:
         """The client took a resource; says whether a cluster has become warm by it."""
@@ -79,12 +84,16 @@ class Holds:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._since: dict[tuple[str, str], dict[str, dict[LeafKey, float]]] = {}
+        self._resources: Counter[str] = Counter()
         self._waiting: dict[str, set[Place]] = {}
         self._due: list[tuple[float, Place]] = []
 
     def hold(self, place: Place, key: LeafKey, clusters: list[str], now: float) -> bool:
         """Whether this leaf still has to wait for these clusters. The clock starts when it is first asked."""
-        leaves = self._since.setdefault(place[:2], {}).setdefault(place.part, {})
+        if place[:2] not in self._since:
+            self._since[place[:2]] = {}
+            self._resources[place.type_url] += 1
+        leaves = self._since[place[:2]].setdefault(place.part, {})
         if key not in leaves:
             leaves[key] = now
             heapq.heappush(self._due, (now + self._seconds, place))
@@ -105,7 +114,7 @@ class Holds:
         if not leaves:
             del parts[place.part]
         if not parts:
-            del self._since[place[:2]]
+            self.drop(place.type_url, place.resource)
 
     def acked(self, place: Place, now: float) -> None:
         """The client took this part: leaves whose time was over have been sent, and a later change waits anew."""
@@ -115,11 +124,12 @@ class Holds:
 
     def drop(self, type_url: str, resource: str) -> None:
         """Forget a resource that the client no longer has."""
-        self._since.pop((type_url, resource), None)
+        if self._since.pop((type_url, resource), None) is not None:
+            self._resources[type_url] -= 1
 
     def holding(self, type_url: str) -> bool:
         """Whether anything of this type waits."""
-        return any(kind == type_url for kind, _ in self._since)
+        return self._resources[type_url] > 0
 
     def woken(self, cluster: str) -> set[Place]:
         """The parts that waited for this cluster."""

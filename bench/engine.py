@@ -1,0 +1,82 @@
+"""The engine alone: what one changed route costs, by the number of routes. No files, no network."""
+
+import gc
+import time
+from typing import Any
+
+from bench.worlds import gateway, route, service, summary
+from daemun.api.decode import decode
+from daemun.base.names import Ref
+from daemun.translate import Translation
+
+SIZES = (100, 1_000, 10_000, 50_000)
+_CHANGES = 300
+_SERVICES = 500
+
+
+def measure() -> dict[str, Any]:
+    """Time to build, and per change of one route, endpoint list and nothing, at each size."""
+    results: dict[str, Any] = {}
+    for size in SIZES:
+        results[str(size)] = found = _at(size)
+        print(
+            f"{size:>6} routes: build {found['build_s']:.2f} s, route change p50 {found['route_us']['p50']:.0f} µs "
+            f"({found['rules_per_route_change']:.1f} rules), endpoint change {found['endpoint_us']['p50']:.0f} µs, "
+            f"no change {found['same_us']['p50']:.0f} µs",
+            flush=True,
+        )
+    smallest, largest = str(SIZES[0]), str(SIZES[-1])
+    ratio = results[largest]["route_us"]["p50"] / results[smallest]["route_us"]["p50"]
+    results["ratio_largest_to_smallest"] = round(ratio, 2)
+    print(f"a route change at {largest} routes costs {ratio:.2f} times what it costs at {smallest}")
+    return results
+
+
+def _typed(document: dict[str, Any]) -> tuple[Ref, object]:
+    decoded = decode(document)
+    assert decoded is not None
+    assert decoded.value is not None, decoded.problems
+    return decoded.ref, decoded.value
+
+
+def _at(size: int) -> dict[str, Any]:
+    objects = [
+        _typed(one)
+        for one in (
+            gateway(8080),
+            *(one for i in range(_SERVICES) for one in service(i, 9000)),
+            *(route(i, services=_SERVICES) for i in range(size)),
+        )
+    ]
+    gc.collect()
+    gc.freeze()
+    translation = Translation()
+    started = time.perf_counter()
+    translation.apply(objects)
+    build = time.perf_counter() - started
+    gc.collect()
+    gc.freeze()
+    target = size // 2
+    calls = translation.graph.calls
+    routes = _timed(translation, [_typed(route(target, f"/{i}", _SERVICES)) for i in range(_CHANGES)])
+    calls = translation.graph.calls - calls
+    same = _timed(translation, [_typed(route(target, f"/{_CHANGES - 1}", _SERVICES)) for _ in range(_CHANGES)])
+    endpoints = _timed(translation, [_typed(service(target % _SERVICES, 9001 + i)[1]) for i in range(_CHANGES)])
+    assert not translation.graph.failures
+    gc.unfreeze()
+    return {
+        "build_s": round(build, 3),
+        "route_us": summary(routes),
+        "same_us": summary(same),
+        "endpoint_us": summary(endpoints),
+        "rules_per_route_change": calls / _CHANGES,
+    }
+
+
+def _timed(translation: Translation, changes: list[tuple[Ref, object]]) -> list[float]:
+    times = []
+    for change in changes:
+        started = time.perf_counter()
+        translation.apply([change])
+        times.append((time.perf_counter() - started) * 1e6)
+    return times

@@ -1,0 +1,62 @@
+"""A client that asks again and again until the answer is the one awaited, and a backend that always says 200."""
+
+import asyncio
+import socket
+import time
+
+_PAUSE_SECONDS = 0.001
+_PATIENCE_SECONDS = 60.0
+
+
+class Backend:
+    """Answers every request with 200 and nothing else."""
+
+    async def start(self) -> int:
+        """Listen on a port of 127.0.0.1, which is returned."""
+        self._server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        self._server.close()
+
+    @staticmethod
+    async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while await reader.readuntil(b"\r\n\r\n"):
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+
+async def status(port: int, host: str, path: str) -> int:
+    """One request on a connection of its own; 0 when nobody listens."""
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return 0
+    try:
+        writer.write(f"GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n".encode())
+        line = await reader.readline()
+        return int(line.split()[1]) if line else 0
+    except (ConnectionError, IndexError, ValueError):
+        return 0
+    finally:
+        writer.close()
+
+
+async def until_200(port: int, host: str, path: str) -> float:
+    """Ask each millisecond; the time of the first 200, by time.perf_counter."""
+    deadline = time.perf_counter() + _PATIENCE_SECONDS
+    while await status(port, host, path) != 200:
+        if time.perf_counter() > deadline:
+            raise TimeoutError(f"no 200 for {host}{path} at port {port}")
+        await asyncio.sleep(_PAUSE_SECONDS)
+    return time.perf_counter()
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,79 @@
+"""The program as a whole: until --help, until serving, and the memory it takes."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bench.poller import Backend, free_port, until_200
+from bench.worlds import summary, world
+
+_DAEMUN = [sys.executable, "-m", "daemun"]
+
+
+def measure() -> dict[str, Any]:
+    """--help, start to serving with 1,000 routes, memory with 10,000."""
+    helps = [_help() for _ in range(7)]
+    starts = [_serve(1_000) for _ in range(3)]
+    large = _serve(10_000)
+    found = {
+        "help_s": summary(helps),
+        "start_1000_s": summary([one["start_s"] for one in starts]),
+        "rss_1000_mb": starts[-1]["rss_mb"],
+        "start_10000_s": large["start_s"],
+        "rss_10000_mb": large["rss_mb"],
+    }
+    print(json.dumps(found, indent=2))
+    return found
+
+
+def _help() -> float:
+    started = time.perf_counter()
+    subprocess.run([*_DAEMUN, "--help"], check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - started
+
+
+def _serve(routes: int) -> dict[str, float]:
+    return asyncio.run(_served(routes))
+
+
+async def _served(routes: int) -> dict[str, float]:
+    backend = Backend()
+    behind = await backend.start()
+    with tempfile.TemporaryDirectory(prefix="db-") as temporary:
+        base = Path(temporary)
+        folder = base / "manifests"
+        folder.mkdir()
+        port = free_port()
+        world(folder, routes, port, behind, services=min(routes, 500))
+        started = time.perf_counter()
+        with _daemun(base, folder) as process:
+            first = await until_200(port, f"h{routes - 1}.example.com", "/")
+            await asyncio.sleep(1)  # the rest of the start-up, such as remembering the last good manifests
+            rss = _rss_mb(process.pid)
+    await backend.stop()
+    return {"start_s": round(first - started, 3), "rss_mb": rss}
+
+
+@contextmanager
+def _daemun(base: Path, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    environment = {**os.environ, "XDG_RUNTIME_DIR": str(base), "XDG_STATE_HOME": str(base / "state")}
+    process = subprocess.Popen([*_DAEMUN, "up", str(folder), "-o", "json"], stdout=subprocess.DEVNULL, env=environment)
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+
+
+def _rss_mb(pid: int) -> float:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return round(pages * os.sysconf("SC_PAGESIZE") / 2**20, 1)

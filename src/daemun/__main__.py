@@ -1,0 +1,6 @@
+"""`python -m daemun` is `daemun`."""
+
+from daemun.cli.main import run
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,165 @@
+"""What a rule does with a request: read from the Envoy routes that are made of it, so that it cannot say otherwise."""
+
+from collections.abc import Iterator
+
+import msgspec
+from envoy.config.endpoint.v3 import endpoint_pb2
+from envoy.config.route.v3 import route_components_pb2 as route_v3
+
+from daemun.base.names import CORE, Ref
+from daemun.envoy.actions import NO_BACKEND
+from daemun.explain.effects import Scene, effects
+from daemun.explain.further import MILLION, fitting, share_upto
+from daemun.explain.normalise import Seen
+from daemun.explain.order import Entry
+from daemun.explain.place import Place
+from daemun.explain.result import Outcome, Share
+from daemun.explain.rewriting import forwarded, redirected
+from daemun.ir.resource import ENDPOINT, PartKey, encode
+from daemun.ir.route import Backend
+from daemun.translate import Translation
+
+
+class _Parted(msgspec.Struct, frozen=True):
+    """An Envoy route and the backends behind it, with its share of the requests."""
+
+    proto: route_v3.Route
+    backends: tuple[Backend, ...]
+    part: float
+
+
+def outcome(translation: Translation, place: Place, entry: Entry, seen: Seen, scheme: str) -> Outcome:
+    """What becomes of a request that the entry takes."""
+    scene = Scene(seen, entry.match)
+    shares = [
+        share
+        for parted in _parted(place, entry, seen)
+        for share in _shares(translation, place, entry, parted, scene, scheme)
+    ]
+    shares.extend(_unused(entry, scene))
+    return _whole(shares)
+
+
+def _parted(place: Place, entry: Entry, seen: Seen) -> Iterator[_Parted]:
+    """The Envoy routes of the match that take the request, each with its share and the backends behind it."""
+    port, tls = place.frontend.listeners[0].port, place.frontend.tls
+    backends = tuple(backend for backend in entry.rule.backends if backend.weight)
+    found = fitting(entry.envoy_route, entry.rule, entry.match, port, tls, seen)
+    if len(found) == 1:
+        yield _Parted(found[0][0], backends, 1.0)
+        return
+    # Each backend has a route of its own, as `envoy.actions` says.
+    total, sofar = sum(backend.weight for backend in backends), 0
+    by_upto: dict[int, Backend] = {}
+    for backend in backends:
+        sofar += backend.weight
+        by_upto.setdefault(round(sofar * MILLION / total), backend)
+    for proto, part in found:
+        yield _Parted(proto, (by_upto[share_upto(proto)],), part / MILLION)
+
+
+def _shares(
+    translation: Translation, place: Place, entry: Entry, parted: _Parted, scene: Scene, scheme: str
+) -> Iterator[Share]:
+    proto, percent = parted.proto, round(parted.part * 100, 4)
+    only = parted.backends[0] if len(parted.backends) == 1 else None
+    where = only.where if only else ""
+    uses = effects(entry.resolved.ref, only.uses if only else (), scene)
+    if proto.HasField("redirect"):
+        status, location = redirected(proto, scene.seen, scheme)
+        why = f"redirected with {status} to {location}"
+        yield Share(percent, why, where, status=status, location=location, effects=uses)
+    elif proto.HasField("direct_response"):
+        for backend in parted.backends or (None,):
+            share = percent * backend.weight / sum(one.weight for one in parted.backends) if backend else percent
+            status = proto.direct_response.status
+            why = f"answered with {status}: {_reason(entry, backend)}"
+            yield Share(
+                round(share, 4), why, backend.where if backend else "", backend.weight if backend else 1, status
+            )
+    else:
+        yield from _forwards(translation, place, entry, parted, scene)
+
+
+def _forwards(translation: Translation, place: Place, entry: Entry, parted: _Parted, scene: Scene) -> Iterator[Share]:
+    clusters = parted.proto.route.weighted_clusters.clusters
+    total = sum(backend.weight for backend in parted.backends)
+    for at, backend in enumerate(parted.backends):
+        percent = round(parted.part * 100 * backend.weight / total, 4)
+        cluster = clusters[at].name if clusters else parted.proto.route.cluster
+        path, host = forwarded(parted.proto, scene.seen, clusters[at].host_rewrite_literal if clusters else "")
+        uses = effects(entry.resolved.ref, backend.uses, scene)
+        if backend.key is None or cluster == NO_BACKEND:
+            why = f"answered with 500: {_reason(entry, backend)}"
+            yield Share(percent, why, backend.where, backend.weight, 500, effects=uses)
+            continue
+        ready = _endpoints(translation, place.key.proxy, cluster)
+        count = f"{len(ready)} endpoint{'' if len(ready) == 1 else 's'} ready"
+        ref = Ref(CORE, "Service", backend.key.namespace, backend.key.name)
+        target = f"{ref} port {backend.key.port}"
+        none = f"answered with 503: {target} has no endpoint that is ready"
+        yield Share(
+            percent=percent,
+            why=f"forwarded to {target} ({count}) as {path}" if ready else none,
+            where=backend.where,
+            weight=backend.weight,
+            status=0 if ready else 503,
+            cluster=cluster,
+            backend=ref,
+            port=backend.key.port,
+            protocol=backend.key.protocol,
+            endpoints=ready,
+            path=path,
+            host=host,
+            effects=uses,
+        )
+
+
+def _unused(entry: Entry, scene: Scene) -> Iterator[Share]:
+    """Backends that get nothing."""
+    for backend in entry.rule.backends:
+        if not backend.weight and not entry.rule.broken:
+            uses = effects(entry.resolved.ref, backend.uses, scene)
+            yield Share(0.0, "gets no requests: its weight is 0", backend.where, 0, effects=uses)
+
+
+def _reason(entry: Entry, backend: Backend | None) -> str:
+    """Why nothing can be done for this share."""
+    if entry.rule.broken:
+        return entry.rule.broken
+    within = backend.where if backend else entry.rule.where
+    findings = (*entry.resolved.not_resolved, *entry.resolved.dropped)
+    told = next((str(one) for one in findings if one.where == within or one.where.startswith(f"{within}.")), None)
+    if told is None:
+        # The finding of a filter of the rule, such as the service that ExternalAuth would ask.
+        told = next((str(one) for one in findings if one.where.startswith(f"{entry.rule.where}.")), None)
+    if told is not None:
+        return told
+    return f"{entry.rule.where} has no backend with a weight" if entry.rule.backends else "the rule has no backends"
+
+
+def _endpoints(translation: Translation, proxy: str, cluster: str) -> tuple[str, ...]:
+    """The endpoints that Envoy has for the cluster."""
+    part = translation.resources.get(PartKey(proxy, ENDPOINT, cluster))
+    if part is None:
+        return ()
+    assignment = endpoint_pb2.ClusterLoadAssignment.FromString(encode(part))
+    sockets = [one.endpoint.address.socket_address for group in assignment.endpoints for one in group.lb_endpoints]
+    return tuple(f"{_bracketed(socket.address)}:{socket.port_value}" for socket in sockets)
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def _whole(shares: list[Share]) -> Outcome:
+    """The outcome of all shares: that of the largest."""
+    first = max(shares, key=lambda share: share.percent)
+    why = first.why
+    if first.percent < 100:
+        why = f"{first.percent:g} % of the requests are {why}" if first.percent else why
+    if first.location:
+        return Outcome("redirected", why, first.status, first.location, tuple(shares))
+    if first.cluster:
+        return Outcome("forwarded", why, first.status, "", tuple(shares))
+    return Outcome("answered", why, first.status, "", tuple(shares))

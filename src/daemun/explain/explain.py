@@ -1,0 +1,112 @@
+"""The explanation itself: the way of one request through the configuration, step by step."""
+
+import msgspec
+
+from daemun.base.names import Name
+from daemun.explain.actions import outcome
+from daemun.explain.effects import Scene, effects, preflight_answer
+from daemun.explain.near import near_misses
+from daemun.explain.normalise import Seen, normalise, upgrade_refusal
+from daemun.explain.order import Entry, Ranked, asks_preflight, candidate, choose, entries
+from daemun.explain.place import Place, covering, find_place, responsible
+from daemun.explain.request import Request
+from daemun.explain.result import Explanation, Host, Outcome
+from daemun.ir.listener import Frontend, HostKey, Listener
+from daemun.ir.resource import ROUTE, PartKey
+from daemun.translate import Translation
+
+
+def explain(translation: Translation, request: Request, gateway: Name | None = None) -> Explanation:
+    """What becomes of the request, and why. `gateway` names the one that it is sent to, if the URL leaves it open."""
+    place = find_place(translation, request, gateway)
+    if isinstance(place, Outcome):
+        return Explanation(request, place)
+    seen, changes, answer = normalise(request)
+    entry = place.entry
+    if answer is not None:
+        return Explanation(request, answer, entry, changes)
+    mine = responsible(place.frontend, seen.hostname)
+    if mine is not None:
+        entry = msgspec.structs.replace(entry, listener=mine.name, hostname=mine.hostname, api_port=mine.port)
+    host = _virtual_host(translation, place, seen.hostname)
+    if host is None or mine is None:
+        names = ", ".join(sorted(listener.hostname for listener in place.frontend.listeners))
+        why = f"answered with 404: no listener on port {place.key.port} is for {_shown(seen)} (they are for {names})"
+        near = near_misses(translation, place, None, None, seen, None)
+        return Explanation(
+            request, upgrade_refusal(request) or Outcome("answered", why, 404), entry, changes, near=near
+        )
+    told = Host(host.hostname or "*", host.route_config, _why_host(place.frontend, host, mine, seen))
+    if place.chain and mine.name != place.chain:
+        why = (
+            f"answered with 421: the TLS handshake was for listener {place.chain}, "
+            f"but host {_shown(seen)} belongs to listener {mine.name}"
+        )
+        misdirected = upgrade_refusal(request) or Outcome("answered", why, 421)
+        return Explanation(request, misdirected, entry, changes, told)
+    ranked = choose(entries(translation, host, mine.name), place.frontend, seen)
+    explanation = Explanation(
+        request=request,
+        outcome=Outcome("answered", f"answered with 404: no route matches on host {host.hostname or '*'}", 404),
+        entry=entry,
+        changes=changes,
+        host=told,
+        before=ranked.before,
+        omitted=ranked.omitted,
+        after=ranked.after,
+        near=near_misses(translation, place, host, mine, seen, ranked.winner.resolved.ref if ranked.winner else None),
+    )
+    if ranked.winner is None:
+        refusal = upgrade_refusal(request)
+        return msgspec.structs.replace(explanation, outcome=refusal) if refusal else explanation
+    return _won(translation, place, explanation, ranked, ranked.winner, seen)
+
+
+def _won(
+    translation: Translation, place: Place, explanation: Explanation, ranked: Ranked, winner: Entry, seen: Seen
+) -> Explanation:
+    """The explanation, now that a route takes the request."""
+    request, rule = explanation.request, winner.rule
+    uses = () if rule.broken else rule.uses
+    scene = Scene(seen, winner.match)
+    cors = next((use for use in uses if use.kind == "CORS"), None)
+    result = upgrade_refusal(request)
+    if result is None and cors is not None and asks_preflight(seen):
+        result = Outcome("answered", preflight_answer(cors, seen), 200)
+    if result is None:
+        result = outcome(translation, place, winner, seen, request.scheme)
+    why = "the first that fits, in Envoy's order"
+    if ranked.further:
+        why = (
+            "it takes the CORS preflights of its requests too" if asks_preflight(seen) else "it takes such requests too"
+        )
+    return msgspec.structs.replace(
+        explanation,
+        winner=candidate(winner, why),
+        outcome=result,
+        effects=effects(winner.resolved.ref, uses, scene),
+        problems=translation.problems.get(winner.resolved.ref, ()),
+    )
+
+
+def _virtual_host(translation: Translation, place: Place, hostname: str) -> HostKey | None:
+    """The most specific virtual host that Envoy has for the host."""
+    for one in covering(hostname):
+        key = HostKey(place.key.proxy, place.key.port, place.chain, one)
+        if PartKey(key.proxy, ROUTE, key.route_config, one or "*") in translation.resources:
+            return key
+    return None
+
+
+def _why_host(frontend: Frontend, host: HostKey, mine: Listener, seen: Seen) -> str:
+    """Why this virtual host, and whose it is."""
+    domain = host.hostname or "*"
+    others = [one.hostname or "*" for one in frontend.listeners if one.name != mine.name]
+    whose = f"listener {mine.name} ({mine.hostname or 'any host'})"
+    among = f", the most specific of {len(others) + 1} on this port" if others else ""
+    how = "is" if domain == seen.hostname else f"is covered by {domain}, which is"
+    return f"host {_shown(seen)} {how} the most specific virtual host there is; it belongs to {whose}{among}"
+
+
+def _shown(seen: Seen) -> str:
+    return seen.hostname or "(empty)"

@@ -1,0 +1,143 @@
+"""All matches of a virtual host in Envoy's order, the one that takes the request, and why the others do not."""
+
+import sys
+from collections.abc import Iterator
+
+import msgspec
+
+from daemun.envoy.routes import Rank, rank, route_name, serves
+from daemun.explain.further import fitting
+from daemun.explain.matching import misses, path_fits, reads
+from daemun.explain.normalise import Seen
+from daemun.explain.result import Candidate, Miss
+from daemun.flow import Reader
+from daemun.gatewayapi.resolved import ResolvedRoute
+from daemun.ir.listener import Frontend, FrontendKey, HostKey
+from daemun.ir.route import Match, Rule
+from daemun.translate import Translation
+
+_SHOWN = 40
+_PRECEDENCE = (
+    "an exact path wins over a regular expression, and that over a prefix",
+    "the longer path wins",
+    "the match that names a method wins",
+    "the match with more headers wins",
+    "the match with more query parameters wins",
+)
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One match of a rule of a route, and where it stands."""
+
+    rank: Rank
+    resolved: ResolvedRoute
+    rule: Rule
+    match: Match
+
+    @property
+    def envoy_route(self) -> str:
+        """The name of its Envoy route."""
+        return route_name(self.resolved.ref, self.match)
+
+
+class Ranked(msgspec.Struct, frozen=True):
+    """The candidates around the winner. `further`: the request does not fit the winner's match but a further route that
+    a feature made of it, such as that of the CORS preflight.
+    """
+
+    before: tuple[Candidate, ...]
+    omitted: int
+    winner: Entry | None
+    further: bool
+    after: tuple[Candidate, ...]
+
+
+def entries(translation: Translation, key: HostKey, listener: str) -> list[Entry]:
+    """The matches that the virtual host is made of, in order."""
+    at = FrontendKey(key.proxy, key.port)
+    found: list[Entry] = []
+    for resolved in Reader(sys.maxsize).find(translation.by_host, key):
+        if serves(resolved, listener, at):
+            found.extend(_entries(resolved))
+    found.sort(key=lambda entry: entry.rank)
+    return found
+
+
+def _entries(resolved: ResolvedRoute) -> Iterator[Entry]:
+    for at, rule in enumerate(resolved.route.rules):
+        for index, match in enumerate(rule.matches):
+            yield Entry(rank(resolved.route, match, at, index), resolved, rule, match)
+
+
+def choose(found: list[Entry], frontend: Frontend, seen: Seen) -> Ranked:
+    """The first that fits takes the request."""
+    before: list[Candidate] = []
+    after: list[Candidate] = []
+    winner: Entry | None = None
+    further = False
+    for entry in found:
+        missing = tuple(misses(entry.match, seen))
+        fits = not missing
+        if winner is not None:
+            if fits:
+                after.append(candidate(entry, _lost(winner, entry)))
+        elif fits or _further_fits(entry, frontend, seen):
+            winner, further = entry, not fits
+        else:
+            before.append(candidate(entry, "; ".join(miss.why for miss in missing), missing))
+    kept = _nearest(before)
+    return Ranked(tuple(kept), len(before) - len(kept), winner, further, tuple(after[:_SHOWN]))
+
+
+def candidate(entry: Entry, why: str, missing: tuple[Miss, ...] = ()) -> Candidate:
+    """An entry as it is told."""
+    return Candidate(
+        route=entry.resolved.ref,
+        rule=entry.rule.where,
+        name=entry.rule.name,
+        match=entry.match.where,
+        reads=reads(entry.match),
+        envoy_route=entry.envoy_route,
+        why=why,
+        misses=missing,
+    )
+
+
+def asks_preflight(seen: Seen) -> bool:
+    """Whether a browser asks if it may send a request of another origin (Fetch standard, "CORS-preflight request")."""
+    wanted = [any(seen.values(name)) for name in ("origin", "access-control-request-method")]
+    return seen.method == "OPTIONS" and all(wanted)
+
+
+def _further_fits(entry: Entry, frontend: Frontend, seen: Seen) -> bool:
+    """Whether the request takes a further route of the match, such as that of the CORS preflight."""
+    if not entry.rule.uses or not path_fits(entry.match, seen.path):
+        return False
+    port, tls = frontend.listeners[0].port, frontend.tls
+    return bool(fitting(entry.envoy_route, entry.rule, entry.match, port, tls, seen))
+
+
+def _nearest(before: list[Candidate]) -> list[Candidate]:
+    """Those that miss the least, still in order."""
+    if len(before) <= _SHOWN:
+        return before
+    nearest = sorted(range(len(before)), key=lambda at: (_missing_path(before[at]), len(before[at].misses), at))
+    return [before[at] for at in sorted(nearest[:_SHOWN])]
+
+
+def _missing_path(one: Candidate) -> bool:
+    return any(miss.part == "path" for miss in one.misses)
+
+
+def _lost(winner: Entry, loser: Entry) -> str:
+    """The criterion that put the loser after the winner (Gateway API, HTTPRouteRule.matches)."""
+    pairs = zip(winner.rank[0], loser.rank[0], _PRECEDENCE, strict=True)
+    decided = next((told for one, other, told in pairs if one != other), None)
+    if decided is not None:
+        return f"lower precedence: {decided}"
+    if winner.resolved.ref == loser.resolved.ref:
+        return "lower precedence: it stands further down in the same route"
+    mine, theirs = winner.rank[1][0], loser.rank[1][0]
+    if mine != theirs:
+        return f"lower precedence: the older route wins ({mine or 'no date'} before {theirs or 'no date'})"
+    return "lower precedence: of equally old routes the first by namespace and name wins"

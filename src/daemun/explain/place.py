@@ -1,0 +1,145 @@
+"""Where a request comes in: which Gateway, which port, which listener; and with TLS, whose certificate."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from daemun.base.names import Name, Ref
+from daemun.explain.request import Request, is_ip
+from daemun.explain.result import Alternative, Entry, Outcome
+from daemun.gatewayapi.hostnames import specificity
+from daemun.gatewayapi.resolved import ResolvedGateway
+from daemun.gatewayapi.settings import ANY_ADDRESS
+from daemun.ir.listener import Frontend, FrontendKey, Listener
+from daemun.translate import Translation
+
+
+class Place(msgspec.Struct, frozen=True):
+    """The port of a proxy that takes the connection. `chain` is the listener that answers the TLS handshake."""
+
+    key: FrontendKey
+    frontend: Frontend
+    chain: str
+    entry: Entry
+
+
+def find_place(translation: Translation, request: Request, gateway: Name | None) -> Place | Outcome:
+    """The place where the request comes in, or why it comes in nowhere."""
+    found = [
+        (key, frontend)
+        for key, frontend in sorted(translation.frontends.items())
+        if gateway in (None, _name(key)) and _has_port(key, frontend, request.port)
+    ]
+    if not found:
+        return Outcome("refused", _nobody(translation, request, gateway))
+    here = [one for one in found if _bound(one[1], request.address)]
+    found = here or found
+    found.sort(key=lambda one: _fit(one[1], request), reverse=True)
+    (key, frontend), *others = found
+    entry = Entry(
+        gateway=_name(key),
+        addresses=frontend.addresses,
+        port=key.port,
+        envoy_listener=key.listener,
+        api_port=frontend.listeners[0].port,
+        why=_why(key, frontend, request, bool(here)),
+        alternatives=tuple(_alternative(*one) for one in others),
+    )
+    return _handshake(Place(key, frontend, "", entry), request)
+
+
+def covering(hostname: str) -> Iterator[str]:
+    """The hostnames that cover a host, the most specific first, as Envoy looks for them; the last is any host."""
+    yield hostname
+    for at, char in enumerate(hostname):
+        if char == "." and at:
+            yield f"*{hostname[at:]}"
+    yield ""
+
+
+def responsible(frontend: Frontend, hostname: str) -> Listener | None:
+    """The listener with the most specific hostname that covers the host."""
+    by_name = {listener.hostname: listener for listener in frontend.listeners}
+    return next((by_name[one] for one in covering(hostname) if one in by_name), None)
+
+
+def _handshake(place: Place, request: Request) -> Place | Outcome:
+    """The place, once the TLS handshake is done where there is one."""
+    frontend, port = place.frontend, place.key.port
+    if frontend.tls != (request.scheme == "https"):
+        if frontend.tls:
+            return Outcome("closed", f"port {port} speaks TLS, and a plain request is not: Envoy closes the connection")
+        return Outcome("closed", f"port {port} speaks plain HTTP: the TLS handshake fails")
+    if not frontend.tls:
+        return place
+    chain = responsible(frontend, request.sni.lower())
+    asked = f"server name {request.sni}" if request.sni else "no server name"
+    if chain is None:
+        names = ", ".join(listener.hostname for listener in frontend.listeners)
+        why = f"no listener on port {port} is for {asked} (they are for {names}): Envoy closes the connection"
+        return Outcome("closed", why)
+    hostname = chain.hostname or "any host"
+    told = f"{asked}: listener {chain.name} ({hostname}) answers the handshake with {', '.join(chain.secrets)}"
+    entry = msgspec.structs.replace(place.entry, tls=told)
+    return msgspec.structs.replace(place, chain=chain.name, entry=entry)
+
+
+def _name(key: FrontendKey) -> Name:
+    return Name(*key.proxy.split("/", 1))
+
+
+def _has_port(key: FrontendKey, frontend: Frontend, port: int) -> bool:
+    return port == key.port or any(listener.port == port for listener in frontend.listeners)
+
+
+def _bound(frontend: Frontend, address: str) -> bool:
+    """Whether a connection to this address arrives there. A name other than localhost says nothing."""
+    if address.lower() == "localhost":
+        return bool({"127.0.0.1", "::1", *ANY_ADDRESS}.intersection(frontend.addresses))
+    return is_ip(address) and bool({address, *ANY_ADDRESS}.intersection(frontend.addresses))
+
+
+def _fit(frontend: Frontend, request: Request) -> tuple[bool, bool, tuple[int, int]]:
+    """Larger for the likelier: the right scheme, then a listener for the host, then the more specific one."""
+    hostname = (request.sni or request.host).partition(":")[0].removesuffix(".").lower()
+    mine = responsible(frontend, hostname)
+    known = specificity(mine.hostname) if mine else (0, 0)
+    return frontend.tls == (request.scheme == "https"), mine is not None, known
+
+
+def _why(key: FrontendKey, frontend: Frontend, request: Request, by_address: bool) -> str:
+    port = frontend.listeners[0].port
+    bound = "" if port == key.port else f", bound as {key.port} here"
+    at = f" of {request.address}" if by_address else ""
+    return f"Gateway {key.proxy} has port {port}{at}{bound}"
+
+
+def _alternative(key: FrontendKey, frontend: Frontend) -> Alternative:
+    addresses = ", ".join(frontend.addresses)
+    why = f"Gateway {key.proxy} has port {key.port} too, of {addresses}"
+    return Alternative(_name(key), frontend.addresses, key.port, why)
+
+
+def _nobody(translation: Translation, request: Request, gateway: Name | None) -> str:
+    """Why no port takes the connection: a listener that does not serve, or none at all."""
+    if gateway is not None and gateway not in translation.gateways:
+        return f"Gateway {gateway} is not one that Daemun serves"
+    gateways = [one for name, one in sorted(translation.gateways.items()) if gateway in (None, name)]
+    for one in gateways:
+        told = _not_serving(one, request.port)
+        if told:
+            return f"nothing listens on port {request.port}: {told}"
+    ports = sorted({listener.port for one in gateways for listener in one.listeners})
+    if not ports:
+        return f"nothing listens on port {request.port}: there is no Gateway that Daemun serves"
+    listed = ", ".join(str(port) for port in ports)
+    return f"nothing listens on port {request.port}: the listeners have {listed}"
+
+
+def _not_serving(gateway: ResolvedGateway, port: int) -> str:
+    ref: Ref = gateway.ref
+    for listener in gateway.listeners:
+        if port in (listener.port, listener.bound_port):
+            findings = (*gateway.refused, *listener.not_accepted, *listener.conflicted, *listener.not_resolved)
+            return f"listener {listener.name} of {ref} does not serve. {findings[0] if findings else ''}".strip()
+    return ""

@@ -1,0 +1,55 @@
+"""The path, host and Location that come out of an Envoy route, read from the very message that Envoy gets."""
+
+from typing import Any
+
+import re2
+from envoy.config.route.v3 import route_components_pb2 as route_v3
+
+from daemun.explain.normalise import Seen
+
+_REDIRECT_CODES = {0: 301, 1: 302, 2: 303, 3: 307, 4: 308}
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+
+
+def forwarded(route: route_v3.Route, seen: Seen, host_rewrite: str = "") -> tuple[str, str]:
+    """The target and the host that the backend sees. `host_rewrite` is that of a weighted cluster."""
+    action = route.route
+    path = _rewritten(action, route.match, seen.path)
+    target = path if seen.query is None else f"{path}?{seen.query}"
+    return target, host_rewrite or action.host_rewrite_literal or seen.host
+
+
+def redirected(route: route_v3.Route, seen: Seen, scheme: str) -> tuple[int, str]:
+    """The status and the Location of a redirect."""
+    action = route.redirect
+    new_scheme = action.scheme_redirect or scheme
+    port = f":{action.port_redirect}" if action.port_redirect else ""
+    host = action.host_redirect or _without_port(seen.host, scheme, new_scheme, port)
+    if action.path_redirect:
+        target = action.path_redirect
+        if "?" not in target and seen.query is not None:
+            target = f"{target}?{seen.query}"
+    else:
+        path = _rewritten(action, route.match, seen.path)
+        target = path if seen.query is None else f"{path}?{seen.query}"
+    return _REDIRECT_CODES[action.response_code], f"{new_scheme}://{host}{port}{target}"
+
+
+def _without_port(host: str, scheme: str, new_scheme: str, port: str) -> str:
+    """Envoy keeps the port that the client wrote, unless there is a new one, or it was that of the old scheme."""
+    colon = host.rfind(":")
+    if colon <= host.rfind("]"):
+        return host
+    drop = bool(port) or (new_scheme != scheme and host[colon:] == _DEFAULT_PORTS[scheme])
+    return host[:colon] if drop else host
+
+
+def _rewritten(action: Any, match: route_v3.RouteMatch, path: str) -> str:
+    """The path after `prefix_rewrite` or `regex_rewrite`, which redirects and forwards have in common."""
+    if action.prefix_rewrite:
+        matched = match.path_separated_prefix or match.prefix or match.path
+        return str(action.prefix_rewrite) + path[len(matched) :]
+    if action.HasField("regex_rewrite"):
+        new = action.regex_rewrite.substitution.replace("\\\\", "\\")
+        return str(re2.sub(action.regex_rewrite.pattern.regex, lambda _: new, path))
+    return path

@@ -1,0 +1,96 @@
+"""What `explain` says is what Envoy does: the same request, explained and sent."""
+
+import os
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given, note, settings
+from hypothesis import strategies as st
+
+from daemun.explain import Explanation, Request, explain
+from daemun.gatewayapi.settings import Settings
+from daemun.translate import Translation
+from support.explained import Doc, Shot, decoded, every_backend, requests, services, worlds
+from support.swapped import Got, SwappedEnvoy, free_ports
+
+WORLDS = int(os.environ.get("DAEMUN_EXPLAIN_WORLDS", "80"))
+REQUESTS = 12
+
+
+class Bench(NamedTuple):
+    """An Envoy with two ports: one that the API calls 80, and one by its own number."""
+
+    envoy: SwappedEnvoy
+    settings: Settings
+    ports: tuple[int, int]
+    bound: tuple[int, int]
+    echo: int
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    first, second, echo = free_ports(3)
+    settings = Settings(port_shift=first - 80)
+    ports = (80, second)
+    envoy = SwappedEnvoy(decoded([*every_backend(ports), *services(echo)], settings), echo)
+    try:
+        yield Bench(envoy, settings, ports, (first, second), echo)
+    finally:
+        envoy.stop()
+
+
+@given(data=st.data())
+@settings(max_examples=WORLDS)
+def test_explain_says_what_envoy_does(bench: Bench, data: st.DataObject) -> None:
+    documents = data.draw(worlds(bench.ports), label="world")
+    made = decoded([*documents, *services(bench.echo)], bench.settings)
+    bench.envoy.show(made)
+    for _ in range(REQUESTS):
+        shot = data.draw(requests(documents), label="request")
+        shot.port = data.draw(st.sampled_from(bench.bound[: 2 if _has_second(documents, bench) else 1]))
+        compare(made, bench, shot)
+
+
+def _has_second(documents: list[Doc], bench: Bench) -> bool:
+    gateways = [one for one in documents if one["kind"] == "Gateway"]
+    return any(one["port"] == bench.ports[1] for found in gateways for one in found["spec"]["listeners"])
+
+
+def compare(made: Translation, bench: Bench, shot: Shot) -> None:
+    """Explain the request and send it."""
+    request = Request(
+        method=shot.method,
+        scheme="http",
+        address="127.0.0.1",
+        port=shot.port,
+        host=shot.host,
+        path=shot.path,
+        query="&".join(shot.query) if shot.query else None,
+        headers=tuple(shot.headers),
+    )
+    told = explain(made, request)
+    got = bench.envoy.ask(shot.port, shot.method, shot.target, shot.host, shot.headers)
+    note(f"{shot}\n  Envoy: {got}\n  explained: {told.outcome}\n  winner: {told.winner}")
+    assert agrees(told, got), f"{shot}\n{got}\n{told.outcome}\n{told.winner}"
+
+
+def agrees(told: Explanation, got: Got) -> bool:
+    """Whether the answer is one of those that the explanation allows for."""
+    outcome = told.outcome
+    route = told.winner.envoy_route if told.winner else ""
+    if not outcome.shares:
+        allowed = "is allowed" in outcome.why
+        return (outcome.status, outcome.location) == (got.status, got.location) and allowed == bool(got.origin)
+    if got.route != route:
+        return False
+    for share in outcome.shares:
+        if not share.percent or share.location != got.location:
+            continue
+        if share.status:
+            fits = got.status == share.status
+        else:
+            fits = (got.status, got.path, got.host) == (200, share.path, share.host)
+        if fits and (share.cluster == got.cluster or share.status == 500):
+            return True
+    return False

@@ -1,0 +1,210 @@
+"""The translation as a whole: incremental equals rebuilt, order does not matter, nothing raises, a change costs little."""
+
+import random
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.cases import documents
+from support.worlds import change, world
+
+from daemun.api.decode import decode
+from daemun.api.meta import Resource
+from daemun.base.names import Ref
+from daemun.gatewayapi.settings import Settings
+from daemun.translate import Translation
+
+Items = list[tuple[Ref, Resource | None]]
+histories = st.lists(st.lists(st.tuples(world, st.integers(0, 5)), min_size=1, max_size=6), min_size=1, max_size=6)
+kinds_of_place = st.sampled_from([Settings(), Settings(port_shift=0, shared_host=False, sole=False)])
+
+
+def content(made: Translation) -> dict[str, Any]:
+    """Everything derived, down to the digests and bytes of what Envoy gets."""
+    found = {node.name: dict(node.data) for node in made.graph.nodes}
+    found["edges"] = {node.name: node.edges() for node in made.graph.nodes if hasattr(node, "edges")}
+    found["bytes"] = {key: part.leaves for key, part in made.resources.items()}
+    return found
+
+
+def objects(made: Translation) -> Items:
+    return [
+        (Ref(group, kind, *name), value)
+        for (group, kind), source in made.sources.items()
+        for name, value in source.items()
+    ]
+
+
+@given(histories, kinds_of_place)
+def test_incremental_equals_rebuilt(history: list[Any], place: Settings) -> None:
+    made = Translation(place)
+    for batch in history:
+        made.apply(change(document, chance == 0) for document, chance in batch)
+        assert not made.graph.failures
+    built = Translation(place)
+    built.apply(objects(made))
+    assert content(built) == content(made)
+    made.apply([(ref, None) for ref, _ in objects(made)])
+    assert not any(content(made)["edges"].values())
+    assert not made.resources
+    assert not made.statuses
+
+
+@given(st.lists(world, max_size=12), st.randoms(use_true_random=False))
+def test_the_order_in_which_objects_come_does_not_matter(documents: list[Any], shuffled: random.Random) -> None:
+    items = dict(change(document, False) for document in documents)
+    order = list(items.items())
+    at_once = Translation()
+    at_once.apply(order)
+    shuffled.shuffle(order)
+    one_by_one = Translation()
+    for item in order:
+        one_by_one.apply([item])
+    assert content(one_by_one) == content(at_once)
+
+
+odd_texts = st.one_of(
+    st.text(max_size=5),
+    st.sampled_from(["\ud800", "\x00", "a\nb", "", " ", "*", "%", "/../", "0", "1e999", "=", "2026-01-01", "é", "x" * 300]),
+)
+odd_values = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**70), 2**70),
+    st.sampled_from([0, 1, -1, 65536, 2**31, 2**32, 2**63]),
+    st.floats(),
+    odd_texts,
+    st.just([]),
+    st.just({}),
+    st.lists(odd_texts, max_size=2),
+    st.dictionaries(st.one_of(odd_texts, st.integers()), odd_texts, max_size=2),
+)
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> Any:
+    """A manifest in which something at a random place is something else, gone, or too much."""
+    document = deepcopy(draw(world))
+    for _ in range(draw(st.integers(1, 3))):
+        at: Any = document
+        while True:
+            inner = list(at) if isinstance(at, dict) else list(range(len(at)))
+            if not inner:
+                break
+            key = draw(st.sampled_from(inner))
+            if isinstance(at[key], dict | list) and at[key] and draw(st.integers(0, 3)):
+                at = at[key]
+                continue
+            how = draw(st.sampled_from(["replace", "replace", "drop", "add"]))
+            if how == "replace":
+                at[key] = draw(odd_values)
+            elif how == "drop":
+                del at[key]
+            elif isinstance(at, dict):
+                at[draw(st.sampled_from(["extra", "name", "type", "port", "namespace", 7]))] = draw(odd_values)
+            else:
+                at.append(draw(odd_values))
+            break
+    return document
+
+
+@settings(max_examples=400)
+@given(st.one_of(mutated(), odd_values))
+def test_whatever_a_document_holds_it_is_a_value_or_a_problem(document: Any) -> None:
+    decoded = decode(document)
+    if decoded is None:
+        return
+    assert (decoded.value is None) == bool(decoded.problems)
+    for problem in decoded.problems:
+        assert problem.text
+        str(problem).encode()  # it can be printed
+    made = Translation(Settings(assume_programmed=True))
+    made.apply([(decoded.ref, decoded.value)])
+    assert not made.graph.failures
+
+
+@settings(max_examples=200)
+@given(st.lists(world, max_size=6), mutated())
+def test_no_rule_raises_for_anything_that_can_be_decoded(documents: list[Any], odd: Any) -> None:
+    made = Translation(Settings(assume_programmed=True))
+    made.apply(change(document, False) for document in documents)
+    decoded = decode(odd)
+    if decoded is not None:
+        made.apply([(decoded.ref, decoded.value)])
+    assert not made.graph.failures
+
+
+MANY = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: g}
+spec: {gatewayClassName: daemun, listeners: [{name: http, port: 8080, protocol: HTTP}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: r}
+spec: {parentRefs: [{name: g}], hostnames: [HOST], rules: [{backendRefs: [{name: s, port: 80}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: s}
+spec: {ports: [{port: 80}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: s, labels: {kubernetes.io/service-name: s}}
+endpoints: [{addresses: [10.0.0.1]}]
+ports: [{port: 8000}]
+"""
+
+
+def costs(routes: int) -> dict[str, int]:
+    """How many rules run for one change among so many routes, each with a host, a Service and endpoints of its own."""
+    gateway, route, service, slices = documents(MANY)
+
+    def named(document: Any, number: int, **more: Any) -> Any:
+        metadata = {"name": f"n{number}"}
+        if document is slices:
+            metadata["labels"] = {"kubernetes.io/service-name": f"n{number}"}
+        return change({**document, "metadata": metadata, **more}, False)
+
+    def spec(number: int, path: str) -> Any:
+        backends = [{"name": f"n{number}", "port": 80}]
+        rules = [{"matches": [{"path": {"value": path}}], "backendRefs": backends}]
+        return {"parentRefs": [{"name": "g"}], "hostnames": [f"h{number}.test"], "rules": rules}
+
+    made = Translation()
+    made.apply([change(gateway, False)])
+    for number in range(routes):
+        items = [named(service, number), named(slices, number), named(route, number, spec=spec(number, "/"))]
+        made.apply(items)
+
+    def cost(*items: Any) -> int:
+        before = made.graph.calls
+        made.apply(items)
+        return made.graph.calls - before
+
+    some = routes // 2
+    ref, _ = named(route, some)
+    return {
+        "a changed rule": cost(named(route, some, spec=spec(some, "/new"))),
+        "new endpoints": cost(named(slices, some, endpoints=[{"addresses": ["10.0.0.2"]}])),
+        "a Service gone": cost((named(service, some)[0], None)),
+        "a route gone": cost((ref, None)),
+        "a new route": cost(named(route, some, spec=spec(some, "/"))),
+        "nothing": cost(named(route, some, spec=spec(some, "/"))),
+    }
+
+
+def test_a_change_costs_what_it_touches_not_what_exists() -> None:
+    few, many = costs(100), costs(2000)
+    assert few == many
+    assert many["nothing"] == 0
+    assert max(many.values()) < 20
+
+
+@pytest.mark.parametrize("change", ["a changed rule", "new endpoints"])
+def test_a_change_is_seen_at_all(change: str) -> None:
+    assert costs(3)[change] > 0

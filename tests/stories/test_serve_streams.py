@@ -1,0 +1,174 @@
+"""The xDS server and clients of all kinds: strangers, early ones, slow ones, those that share a proxy."""
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import grpc.aio
+import pytest
+from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, DeltaDiscoveryResponse
+
+from daemun.base.names import Ref
+from daemun.ir.origin import Origin
+from daemun.ir.resource import CLUSTER, Leaf, Part, PartKey, part
+from daemun.serve.proxy import Connected, Disconnected, Synced
+from daemun.serve.server import XdsServer
+from daemun.xds.events import Rejected, Restored
+
+PATH = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
+
+
+def cluster(proxy: str, name: str, data: bytes) -> tuple[PartKey, Part]:
+    return PartKey(proxy, CLUSTER, name), part("", [Leaf(data, Origin(Ref("", "Test", "", name)))])
+
+
+class Served:
+    """A server on a private socket, and streams to it. The token of a client is the name of its proxy."""
+
+    def __init__(self, folder: Path) -> None:
+        self.address = f"unix:{folder / 'xds.sock'}"
+        self.events: list[tuple[str, object]] = []
+        self.heard = asyncio.Event()
+        self.server = XdsServer(self.authenticate, self.on_event)
+
+    def authenticate(self, metadata: Mapping[str, str]) -> str | None:
+        return metadata.get("token")
+
+    def on_event(self, proxy: str, event: object) -> None:
+        self.events.append((proxy, event))
+        self.heard.set()
+
+    def of(self, kind: type[object]) -> list[str]:
+        return [proxy for proxy, event in self.events if isinstance(event, kind)]
+
+    async def until(self, kind: type[object], times: int = 1) -> None:
+        async with asyncio.timeout(10):
+            while len(self.of(kind)) < times:
+                self.heard.clear()
+                await self.heard.wait()
+
+    @contextlib.asynccontextmanager
+    async def client(self, name: str, header: str = "token") -> AsyncIterator[Any]:
+        async with grpc.aio.insecure_channel(self.address) as channel:
+            call = channel.stream_stream(
+                PATH,
+                request_serializer=DeltaDiscoveryRequest.SerializeToString,
+                response_deserializer=DeltaDiscoveryResponse.FromString,
+            )(metadata=((header, name),))
+            yield call
+            call.cancel()
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Served]:
+    with tempfile.TemporaryDirectory(prefix="daemun-") as name:
+        made = Served(Path(name))
+        await made.server.start(made.address)
+        yield made
+        await made.server.stop()
+
+
+async def test_a_stranger_gets_nothing(served: Served) -> None:
+    served.server.apply([cluster("a", "c", b"c")])
+    async with served.client("a", header="node") as call:
+        assert await call.code() is grpc.StatusCode.UNAUTHENTICATED
+    assert served.events == []
+
+
+async def test_nothing_is_sent_before_the_sources_are_complete(served: Served) -> None:
+    async with served.client("a") as call:
+        await call.write(DeltaDiscoveryRequest(type_url=CLUSTER))
+        reading = asyncio.ensure_future(call.read())
+        done, _ = await asyncio.wait([reading], timeout=0.2)
+        assert not done
+        assert not served.server.connected("a")
+        served.server.apply([cluster("a", "c", b"c"), cluster("b", "d", b"d")])
+        response = await reading
+        assert [resource.name for resource in response.resources] == ["c"]
+        assert served.server.connected("a")
+        assert not served.server.synced("a")
+        assert not served.server.connected("b")
+
+
+async def test_sources_may_be_complete_and_empty(served: Served) -> None:
+    async with served.client("a") as call:
+        await call.write(DeltaDiscoveryRequest(type_url=CLUSTER))
+        served.server.ready()
+        response = await call.read()
+        assert not response.resources
+        await call.write(DeltaDiscoveryRequest(type_url=CLUSTER, response_nonce=response.nonce))
+        await served.until(Connected)
+    await served.until(Disconnected)
+
+
+async def test_a_slow_reader_delays_nobody(served: Served) -> None:
+    huge = b"\x0a" + b"x" * (8 << 20)
+    served.server.apply([cluster("slow", "c", huge), cluster("quick", "c", b"0")])
+    async with served.client("slow") as slow, served.client("quick") as quick:
+        await slow.write(DeltaDiscoveryRequest(type_url=CLUSTER))
+        await quick.write(DeltaDiscoveryRequest(type_url=CLUSTER))
+        response = await quick.read()
+        for turn in range(100):
+            await quick.write(DeltaDiscoveryRequest(type_url=CLUSTER, response_nonce=response.nonce))
+            served.server.apply([cluster("slow", "c", huge + b"%d" % turn), cluster("quick", "c", b"%d" % (turn + 1))])
+            async with asyncio.timeout(5):
+                response = await quick.read()
+        assert response.resources[0].resource.value == b"100"
+
+
+async def test_what_two_streams_of_a_proxy_reject_is_reported_once(served: Served) -> None:
+    served.server.apply([cluster("a", "c", b"bad")])
+
+    async def refuse(call: Any) -> None:
+        await call.write(DeltaDiscoveryRequest(type_url=CLUSTER))
+        response = await call.read()
+        answer = DeltaDiscoveryRequest(type_url=CLUSTER, response_nonce=response.nonce)
+        answer.error_detail.message = "no"
+        await call.write(answer)
+
+    async with contextlib.AsyncExitStack() as streams:
+        one = await streams.enter_async_context(served.client("a"))
+        await refuse(one)
+        await served.until(Rejected)
+        other = await streams.enter_async_context(served.client("a"))
+        await other.write(DeltaDiscoveryRequest(type_url=CLUSTER))
+        assert not (await other.read()).resources  # known to be bad: not even tried
+        assert len(served.server.rejections("a")) == 1
+        # The bad one is mended: restored when both have it.
+        served.server.apply([cluster("a", "c", b"good")])
+        response = await one.read()
+        await one.write(DeltaDiscoveryRequest(type_url=CLUSTER, response_nonce=response.nonce))
+        assert served.of(Restored) == []
+        await other.write(DeltaDiscoveryRequest(type_url=CLUSTER, response_nonce="2"))
+        response = await other.read()
+        await other.write(DeltaDiscoveryRequest(type_url=CLUSTER, response_nonce=response.nonce))
+        await served.until(Restored)
+        assert served.of(Rejected) == ["a"]
+        assert served.server.synced("a")
+        assert served.of(Synced)
+
+
+async def test_a_rejection_outlives_its_stream_until_the_next_has_taken_the_leaf(served: Served) -> None:
+    served.server.apply([cluster("a", "c", b"bad")])
+    async with served.client("a") as call:
+        await call.write(DeltaDiscoveryRequest(type_url=CLUSTER))
+        answer = DeltaDiscoveryRequest(type_url=CLUSTER, response_nonce=(await call.read()).nonce)
+        answer.error_detail.message = "no"
+        await call.write(answer)
+        await served.until(Rejected)
+    await served.until(Disconnected)
+    served.server.apply([cluster("a", "c", b"good")])
+    assert len(served.server.rejections("a")) == 1
+    async with served.client("a") as call:
+        await call.write(DeltaDiscoveryRequest(type_url=CLUSTER))
+        response = await call.read()
+        while not response.resources:
+            await call.write(DeltaDiscoveryRequest(type_url=CLUSTER, response_nonce=response.nonce))
+            response = await call.read()
+        await call.write(DeltaDiscoveryRequest(type_url=CLUSTER, response_nonce=response.nonce))
+        await served.until(Restored)
+    assert served.server.rejections("a") == []
+    assert served.of(Rejected) == ["a"]

@@ -1,0 +1,1 @@
+"""Helpers of the tests: small, and without tests of their own."""

@@ -1,0 +1,147 @@
+"""Manifests as short Python: what a story is not about has a default."""
+
+from collections.abc import Sequence
+from typing import Any
+
+Doc = dict[str, Any]
+_GROUP = "gateway.networking.k8s.io"
+
+
+def _meta(name: str, **labels: str) -> Doc:
+    namespace, _, plain = name.rpartition("/")
+    meta: Doc = {"name": plain, "namespace": namespace or "default"}
+    return meta | ({"labels": labels} if labels else {})
+
+
+def gateway(name: str, *listeners: Doc, addresses: Sequence[str] = (), created: str = "") -> Doc:
+    """A Gateway; `name` may be `namespace/name`."""
+    spec: Doc = {"gatewayClassName": "daemun", "listeners": list(listeners)}
+    if addresses:
+        spec["addresses"] = [{"type": "IPAddress", "value": address} for address in addresses]
+    meta = _meta(name) | ({"creationTimestamp": created} if created else {})
+    return {"apiVersion": f"{_GROUP}/v1", "kind": "Gateway", "metadata": meta, "spec": spec}
+
+
+def listener(
+    port: int, name: str = "http", *, hostname: str = "", certs: Sequence[str] = (), namespaces: str = "Same"
+) -> Doc:
+    """A listener; HTTPS when it has certificates."""
+    one: Doc = {"name": name, "port": port, "protocol": "HTTPS" if certs else "HTTP"}
+    if hostname:
+        one["hostname"] = hostname
+    if certs:
+        one["tls"] = {"certificateRefs": [reference(cert) for cert in certs]}
+    return one | {"allowedRoutes": {"namespaces": {"from": namespaces}}}
+
+
+def reference(name: str, **fields: Any) -> Doc:
+    """A reference to `name` or `namespace/name`."""
+    namespace, _, plain = name.rpartition("/")
+    return {"name": plain} | ({"namespace": namespace} if namespace else {}) | fields
+
+
+def route(
+    name: str, *rules: Doc, parents: Sequence[str | Doc] = ("gw",), hosts: Sequence[str] = (), kind: str = "HTTPRoute",
+    version: str = "v1", created: str = "",
+) -> Doc:
+    """A route."""
+    refs = [reference(parent) if isinstance(parent, str) else parent for parent in parents]
+    spec: Doc = {"parentRefs": refs, "rules": list(rules)}
+    if hosts:
+        spec["hostnames"] = list(hosts)
+    meta = _meta(name) | ({"creationTimestamp": created} if created else {})
+    return {"apiVersion": f"{_GROUP}/{version}", "kind": kind, "metadata": meta, "spec": spec}
+
+
+def rule(*matches: Doc, to: str | Sequence[str | Doc] = (), filters: Sequence[Doc] = (), **fields: Any) -> Doc:
+    """A rule that sends what matches to the Services named in `to` (port 80)."""
+    names = [to] if isinstance(to, str) else to
+    found: Doc = {"backendRefs": [backend(one) if isinstance(one, str) else one for one in names]} if names else {}
+    if matches:
+        found["matches"] = list(matches)
+    if filters:
+        found["filters"] = list(filters)
+    return found | fields
+
+
+def backend(name: str, weight: int | None = None, *filters: Doc, port: int = 80) -> Doc:
+    """A backendRef."""
+    found = reference(name, port=port)
+    if weight is not None:
+        found["weight"] = weight
+    return found | ({"filters": list(filters)} if filters else {})
+
+
+def prefix(path: str, **fields: Any) -> Doc:
+    """A match for whole path elements."""
+    return {"path": {"type": "PathPrefix", "value": path}} | fields
+
+
+def exact(path: str, **fields: Any) -> Doc:
+    """A match for just this path."""
+    return {"path": {"type": "Exact", "value": path}} | fields
+
+
+def regex(path: str, **fields: Any) -> Doc:
+    """A match for paths by an RE2 expression."""
+    return {"path": {"type": "RegularExpression", "value": path}} | fields
+
+
+def values(kind: str = "Exact", **wanted: str) -> list[Doc]:
+    """Headers or query parameters to match; `_` in a name stands for `-`."""
+    return [{"name": name.replace("_", "-"), "value": value, "type": kind} for name, value in wanted.items()]
+
+
+def use(kind: str, **spec: Any) -> Doc:
+    """A filter of this type."""
+    field = {"URLRewrite": "urlRewrite", "CORS": "cors"}.get(kind, kind[0].lower() + kind[1:])
+    return {"type": kind, field: spec}
+
+
+def service(name: str, *ports: int, app_protocol: str = "", number: int = 80) -> list[Doc]:
+    """A Service with one port, and the EndpointSlice that says where it really is: these ports of 127.0.0.1.
+
+    Several ports become several slices, as one slice has the same port at all its addresses.
+    """
+    port: Doc = {"name": "main", "port": number} | ({"appProtocol": app_protocol} if app_protocol else {})
+    found: list[Doc] = [
+        {"apiVersion": "v1", "kind": "Service", "metadata": _meta(name), "spec": {"ports": [port]}},
+    ]
+    plain = name.rpartition("/")[2]
+    for index, at in enumerate(ports):
+        found.append(
+            {
+                "apiVersion": "discovery.k8s.io/v1",
+                "kind": "EndpointSlice",
+                "metadata": _meta(f"{name}-{index}", **{"kubernetes.io/service-name": plain}),
+                "addressType": "IPv4",
+                "ports": [{"name": "main", "port": at}],
+                "endpoints": [{"addresses": ["127.0.0.1"]}],
+            }
+        )
+    return found
+
+
+def grant(name: str, from_kind: str, from_namespace: str, to_kind: str = "Service") -> Doc:
+    """A ReferenceGrant in the namespace of its name."""
+    return {
+        "apiVersion": f"{_GROUP}/v1beta1",
+        "kind": "ReferenceGrant",
+        "metadata": _meta(name),
+        "spec": {
+            "from": [{"group": _GROUP, "kind": from_kind, "namespace": from_namespace}],
+            "to": [{"group": "", "kind": to_kind}],
+        },
+    }
+
+
+def secret(name: str, certificate: bytes, key: bytes) -> Doc:
+    """A Secret with a key pair."""
+    data = {"tls.crt": certificate.decode(), "tls.key": key.decode()}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": _meta(name),
+        "type": "kubernetes.io/tls",
+        "stringData": data,
+    }

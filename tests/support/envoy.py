@@ -1,0 +1,94 @@
+"""Would the real Envoy take it? Resources as a static configuration, loaded with `--mode validate`.
+
+What arrives by ADS is put where it is used: routes into the connection manager, endpoints into their cluster.
+"""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from envoy.config.core.v3 import config_source_pb2
+from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
+from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
+from google.protobuf import json_format
+from google.protobuf.message import Message
+
+from daemun.ir.limits import RE2_MAX_PROGRAM_SIZE
+from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET
+from daemun.provision.binary import find
+from daemun.translate import Translation
+from support.render import messages
+
+
+def faults(made: Iterable[Translation], folder: Path) -> str:
+    """What Envoy says against these translations, which it loads together; empty when it takes them."""
+    config = folder / "envoy.json"
+    config.write_text(json.dumps(bootstrap(made)))
+    command = [find(), "--mode", "validate", "-c", config, "--log-level", "error", "--disable-hot-restart"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False, env={"PATH": os.environ.get("PATH", "")}
+    )
+    return "" if done.returncode == 0 else done.stderr + done.stdout
+
+
+def bootstrap(made: Iterable[Translation]) -> dict[str, Any]:
+    """One static configuration of several translations. Listeners get ports of their own."""
+    listeners: list[Any] = []
+    clusters: dict[str, Any] = {}
+    secrets: dict[str, Any] = {}
+    for number, one in enumerate(made):
+        found = messages(one)
+        routes = {(proxy, name): value for (proxy, kind, name), value in found.items() if kind == ROUTE}
+        for (proxy, kind, name), message in found.items():
+            unique = f"{number}/{proxy}/{name}"
+            if kind == LISTENER:
+                _inline(message, proxy, routes, f"{number}/")
+                message.name = unique
+                message.ClearField("additional_addresses")
+                message.address.socket_address.port_value = 1024 + len(listeners)
+                listeners.append(message)
+            elif kind == SECRET:
+                message.name = f"{number}/{name}"
+                secrets[message.name] = message
+            elif kind == CLUSTER:
+                message.ClearField("eds_cluster_config")
+                message.type = message.STATIC
+                clusters[name] = message
+        for (_, kind, name), message in found.items():
+            if kind == ENDPOINT:
+                clusters[name].load_assignment.MergeFrom(message)
+    return {
+        "layered_runtime": {
+            "layers": [{"name": "test", "static_layer": {"re2.max_program_size.error_level": RE2_MAX_PROGRAM_SIZE}}]
+        },
+        "static_resources": {
+            "listeners": [_plain(one) for one in listeners],
+            "clusters": [_plain(one) for one in clusters.values()],
+            "secrets": [_plain(one) for one in secrets.values()],
+        },
+    }
+
+
+def _plain(message: Message) -> Any:
+    return json_format.MessageToDict(message, preserving_proto_field_name=True)
+
+
+def _inline(listener: Any, proxy: str, routes: dict[tuple[str, str], Any], prefix: str) -> None:
+    for chain in listener.filter_chains:
+        manager = hcm_v3.HttpConnectionManager()
+        chain.filters[0].typed_config.Unpack(manager)
+        config = routes[proxy, manager.rds.route_config_name]
+        config.validate_clusters.value = False  # as for routes that come by RDS
+        manager.route_config.CopyFrom(config)
+        chain.filters[0].typed_config.Pack(manager)
+        if chain.HasField("transport_socket"):
+            tls = tls_pb2.DownstreamTlsContext()
+            chain.transport_socket.typed_config.Unpack(tls)
+            for reference in tls.common_tls_context.tls_certificate_sds_secret_configs:
+                assert reference.sds_config != config_source_pb2.ConfigSource()
+                reference.ClearField("sds_config")
+                reference.name = f"{prefix}{reference.name}"
+            chain.transport_socket.typed_config.Pack(tls)

@@ -1,0 +1,108 @@
+"""A translation's results as plain values that read well in an expected file.
+
+Nothing is reworded: Envoy's resources are protobuf's own JSON. Two things are cut, and said to be: what keys and
+certificates hold, and in listeners the connection manager, which is the same everywhere (section `manager` has it).
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from envoy.config.cluster.v3 import cluster_pb2
+from envoy.config.endpoint.v3 import endpoint_pb2
+from envoy.config.listener.v3 import listener_pb2
+from envoy.config.route.v3 import route_pb2
+from envoy.extensions.transport_sockets.tls.v3 import secret_pb2
+from google.protobuf import json_format
+from google.protobuf.message import Message
+
+from daemun.api.status import Condition, GatewayClassStatus, GatewayStatus, RouteStatus, Status
+from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET, encode
+from daemun.translate import Translation
+
+SECTIONS = {"listeners": LISTENER, "manager": LISTENER, "routes": ROUTE, "clusters": CLUSTER, "endpoints": ENDPOINT}
+SECTIONS["secrets"] = SECRET
+MESSAGES: dict[str, type[Message]] = {
+    CLUSTER: cluster_pb2.Cluster,
+    ENDPOINT: endpoint_pb2.ClusterLoadAssignment,
+    LISTENER: listener_pb2.Listener,
+    ROUTE: route_pb2.RouteConfiguration,
+    SECRET: secret_pb2.Secret,
+}
+
+
+def messages(made: Translation) -> dict[tuple[str, str, str], Any]:
+    """(proxy, type, name) to Envoy's message, its parts joined: the head, then the others by name."""
+    bodies: dict[tuple[str, str, str], bytes] = {}
+    for key in sorted(made.resources):
+        at = (key.proxy, key.type_url, key.resource)
+        bodies[at] = bodies.get(at, b"") + encode(made.resources[key])
+    return {at: MESSAGES[at[1]].FromString(body) for at, body in bodies.items()}
+
+
+def envoy(made: Translation, sections: list[str]) -> dict[str, Any]:
+    """The sections asked for, by proxy and name."""
+    out: dict[str, Any] = {}
+    for section in sections:
+        for (proxy, type_url, name), message in messages(made).items():
+            if type_url == SECTIONS[section]:
+                out.setdefault(proxy, {}).setdefault(section, {})[name] = _resource(section, message)
+    return out
+
+
+def _resource(section: str, message: Message) -> Any:
+    value = json_format.MessageToDict(message)
+    value.pop("name", None)
+    value.pop("clusterName", None)
+    if section == "listeners":
+        for chain in value["filterChains"]:
+            (manager,) = chain.pop("filters")
+            chain["routes"] = manager["typedConfig"]["rds"]["routeConfigName"]
+    if section == "manager":
+        value = value["filterChains"][0]["filters"][0]["typedConfig"]
+    return _short(value)
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: f"({len(inner)} characters)" if key == "inlineBytes" else _short(inner)
+            for key, inner in value.items()
+        }
+    return [_short(inner) for inner in value] if isinstance(value, list) else value
+
+
+def statuses(made: Translation) -> Iterator[tuple[str, Any]]:
+    """Every object's status, conditions as `type: status reason: message`."""
+    for ref in sorted(made.statuses):
+        yield str(ref), status(made.statuses[ref])
+
+
+def status(value: Status) -> Any:
+    match value:
+        case GatewayClassStatus():
+            return _conditions(value.conditions)
+        case GatewayStatus():
+            return {
+                "addresses": [f"{address.type} {address.value}" for address in value.addresses],
+                "conditions": _conditions(value.conditions),
+                "listeners": {
+                    one.name: {
+                        "kinds": [kind.kind for kind in one.supported_kinds],
+                        "attached": one.attached_routes,
+                        **_conditions(one.conditions),
+                    }
+                    for one in value.listeners
+                },
+            }
+        case RouteStatus():
+            return [
+                {"parent": msgspec.to_builtins(parent.parent_ref), **_conditions(parent.conditions)}
+                for parent in value.parents
+            ]
+
+
+def _conditions(conditions: tuple[Condition, ...]) -> dict[str, str]:
+    return {
+        one.type: f"{one.status} {one.reason}" + (f": {one.message}" if one.message else "") for one in conditions
+    }

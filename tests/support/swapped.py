@@ -1,0 +1,236 @@
+"""One Envoy for many worlds: its listeners stay, and its routes are swapped by files in a few milliseconds.
+
+Everything else is as Daemun makes it; what would come by ADS comes from files or is static. All clusters lead to one
+more listener of the same Envoy, which tells in headers what it got.
+"""
+
+import http.client
+import json
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from envoy.config.core.v3 import config_source_pb2
+from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
+from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
+from envoy.service.discovery.v3 import discovery_pb2
+from google.protobuf import json_format
+
+from daemun.ir.limits import RE2_MAX_PROGRAM_SIZE
+from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET
+from daemun.provision.binary import find
+from daemun.translate import Translation
+from support.render import messages
+
+CANARY = "version.canary"
+_TYPES = "type.googleapis.com/envoy.extensions.filters"
+_SECONDS = 20
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that the system has to give, all different."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+class Got(NamedTuple):
+    """What came back: from Envoy (`route` is its name, empty for none) and, by headers, from the backend."""
+
+    status: int
+    route: str = ""
+    location: str = ""
+    cluster: str = ""
+    path: str = ""
+    host: str = ""
+    origin: str = ""
+
+
+class SwappedEnvoy:
+    """Started with the listeners, clusters and secrets of a translation; `show` swaps in the routes of another."""
+
+    def __init__(self, first: Translation, echo: int) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="dmn-"))
+        self._version = 0
+        self._port = echo
+        config = self.folder / "envoy.json"
+        config.write_text(json.dumps(self._bootstrap(first, echo)))
+        self._log = (self.folder / "log").open("w")
+        command = [find(), "-c", config, "--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"]
+        self._process = subprocess.Popen(
+            command, stdout=self._log, stderr=self._log, env={"PATH": os.environ.get("PATH", "")}
+        )
+        try:
+            self.show(first)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End Envoy and remove its files."""
+        self._process.kill()
+        self._process.wait()
+        self._log.close()
+        shutil.rmtree(self.folder)
+
+    def show(self, made: Translation, tls: bool = False) -> None:
+        """Swap in the routes, and return when they are served."""
+        self._version += 1
+        ports: set[int] = set()
+        for (_, kind, name), message in messages(made).items():
+            if kind != ROUTE:
+                continue
+            for key, value in (("x-route", "%ROUTE_NAME%"), ("x-cluster", "%UPSTREAM_CLUSTER_RAW%")):
+                message.response_headers_to_add.add().header.MergeFrom(_header(key, value))
+            canary = message.virtual_hosts.add(name=CANARY, domains=[CANARY]).routes.add(match={"prefix": "/"})
+            canary.direct_response.status = 200
+            canary.direct_response.body.inline_string = str(self._version)
+            self._write(name, message)
+            ports.add(int(name.partition("/")[0].removeprefix("port-")))
+        if not tls:
+            for port in ports:
+                _until(lambda port=port: self._canary(port) == str(self._version), self._explain)  # type: ignore[misc]
+
+    def ask(
+        self,
+        port: int,
+        method: str,
+        target: str,
+        host: str,
+        headers: Iterable[tuple[str, str]] = (),
+        context: ssl.SSLContext | None = None,
+        sni: str | None = None,
+    ) -> Got:
+        """One request, as it is, on a connection of its own."""
+        with socket.create_connection(("127.0.0.1", port), timeout=_SECONDS) as plain:
+            secured = context.wrap_socket(plain, server_hostname=sni) if context else plain
+            lines = [f"{method} {target} HTTP/1.1", f"Host: {host}", *(f"{name}: {value}" for name, value in headers)]
+            if not any(name.lower() == "connection" for name, _ in headers):
+                lines.append("Connection: close")
+            secured.sendall("\r\n".join([*lines, "", ""]).encode())
+            response = http.client.HTTPResponse(secured, method=method)
+            response.begin()
+            given = {name.lower(): value for name, value in response.getheaders()}
+            response.close()
+        names = ("x-route", "location", "x-cluster", "x-seen-path", "x-seen-host", "access-control-allow-origin")
+        route, location, cluster, *seen = (given.get(name, "") for name in names)
+        return Got(response.status, "" if route == "-" else route, location, cluster, *seen)
+
+    def _canary(self, port: int) -> str:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_SECONDS)
+        try:
+            connection.request("GET", "/", headers={"Host": CANARY})
+            return connection.getresponse().read().decode()
+        except OSError:
+            return ""
+        finally:
+            connection.close()
+
+    def _explain(self) -> str:
+        return (self.folder / "log").read_text()[-3000:]
+
+    def _file(self, name: str) -> Path:
+        return self.folder / f"{name.replace('/', '_')}.pb"
+
+    def _write(self, name: str, message: Any) -> None:
+        response = discovery_pb2.DiscoveryResponse(version_info=str(self._version), type_url=ROUTE)
+        response.resources.add().Pack(message)
+        draft = self.folder / "draft"
+        draft.write_bytes(response.SerializeToString())
+        draft.replace(self._file(name))
+
+    def _bootstrap(self, first: Translation, echo: int) -> dict[str, Any]:
+        found = messages(first)
+        listeners, clusters, secrets = [], {}, []
+        for (_, kind, name), message in found.items():
+            if kind == LISTENER:
+                for chain in message.filter_chains:
+                    self._local(chain)
+                listeners.append(message)
+            elif kind == SECRET:
+                secrets.append(message)
+            elif kind == CLUSTER:
+                message.ClearField("eds_cluster_config")
+                message.type = message.STATIC
+                clusters[name] = message
+            elif kind == ROUTE:
+                self._write(name, message)
+        for (_, kind, name), message in found.items():
+            if kind == ENDPOINT:
+                clusters[name].load_assignment.MergeFrom(message)
+        limits = {"re2.max_program_size.error_level": RE2_MAX_PROGRAM_SIZE}
+        plain = [json_format.MessageToDict(one, preserving_proto_field_name=True) for one in listeners]
+        return {
+            "node": {"id": "test", "cluster": "test"},
+            "admin": {"address": {"pipe": {"path": str(self.folder / "admin"), "mode": 0o600}}},
+            "layered_runtime": {"layers": [{"name": "test", "static_layer": limits}]},
+            "static_resources": {
+                "listeners": [*plain, _echo(echo)],
+                "clusters": [json_format.MessageToDict(one) for one in clusters.values()],
+                "secrets": [json_format.MessageToDict(one) for one in secrets],
+            },
+        }
+
+    def _local(self, chain: Any) -> None:
+        """Routes from a file, certificates from the bootstrap."""
+        manager = hcm_v3.HttpConnectionManager()
+        chain.filters[0].typed_config.Unpack(manager)
+        path = str(self._file(manager.rds.route_config_name))
+        source = config_source_pb2.ConfigSource(resource_api_version=config_source_pb2.ApiVersion.V3)
+        source.path_config_source.path = path
+        manager.rds.config_source.CopyFrom(source)
+        chain.filters[0].typed_config.Pack(manager)
+        if chain.HasField("transport_socket"):
+            tls = tls_pb2.DownstreamTlsContext()
+            chain.transport_socket.typed_config.Unpack(tls)
+            for reference in tls.common_tls_context.tls_certificate_sds_secret_configs:
+                reference.ClearField("sds_config")
+            chain.transport_socket.typed_config.Pack(tls)
+
+
+def _until(condition: Callable[[], bool], explain: Callable[[], str]) -> None:
+    deadline = time.monotonic() + _SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, explain()
+        time.sleep(0.001)
+
+
+def _header(key: str, value: str) -> Any:
+    from envoy.config.core.v3 import base_pb2
+
+    return base_pb2.HeaderValue(key=key, value=value)
+
+
+def _echo(port: int) -> dict[str, Any]:
+    seen = {"x-seen-path": "%REQUEST_HEADER(:PATH)%", "x-seen-host": "%REQUEST_HEADER(:AUTHORITY)%"}
+    route = {
+        "match": {"prefix": "/"},
+        "direct_response": {"status": 200},
+        "response_headers_to_add": [{"header": {"key": key, "value": value}} for key, value in seen.items()],
+    }
+    manager = {
+        "@type": f"{_TYPES}.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "echo",
+        "upgrade_configs": [{"upgrade_type": "websocket"}],
+        "route_config": {"virtual_hosts": [{"name": "echo", "domains": ["*"], "routes": [route]}]},
+        "http_filters": [
+            {"name": "router", "typed_config": {"@type": f"{_TYPES}.http.router.v3.Router"}},
+        ],
+    }
+    return {
+        "name": "echo",
+        "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
+        "filter_chains": [{"filters": [{"name": "manager", "typed_config": manager}]}],
+    }

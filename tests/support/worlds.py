@@ -1,0 +1,185 @@
+"""Small worlds of manifests for Hypothesis: few names, so that objects often mean each other; good ones and broken."""
+
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+
+from daemun.api.decode import decode
+from support.cases import documents
+
+Doc = dict[str, Any]
+GATEWAY = "gateway.networking.k8s.io"
+NAMESPACES = ("default", "far")
+HOSTS = ("", "a.test", "b.a.test", "*.a.test", "*.test", "c.other")
+PEM = {
+    doc["metadata"]["name"]: doc["stringData"]
+    for doc in documents((Path(__file__).parents[1] / "golden" / "base.yaml").read_text())
+    if doc["kind"] == "Secret"
+}
+
+
+def one(*values: Any) -> st.SearchStrategy[Any]:
+    return st.sampled_from(values)
+
+
+def maybe(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Doc]:
+    """A mapping with some of the fields."""
+    return st.fixed_dictionaries({}, optional=fields)
+
+
+def some(values: st.SearchStrategy[Any], most: int = 2, least: int = 0) -> st.SearchStrategy[list[Any]]:
+    return st.lists(values, min_size=least, max_size=most)
+
+
+def manifest(version: str, kind: str, names: tuple[str, ...], **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Doc]:
+    metadata = st.fixed_dictionaries(
+        {"name": one(*names), "namespace": one(*NAMESPACES)},
+        optional={
+            "creationTimestamp": one("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", None),
+            "generation": st.integers(1, 3),
+        },
+    )
+    return st.fixed_dictionaries({"apiVersion": st.just(version), "kind": st.just(kind), "metadata": metadata, **fields})
+
+
+namespace = maybe(namespace=one(*NAMESPACES))
+listener = st.fixed_dictionaries(
+    {"name": one("one", "two", "three"), "port": one(80, 443, 8080, 8443), "protocol": one("HTTP", "HTTP", "HTTPS", "TCP")},
+    optional={
+        "hostname": one(*HOSTS),
+        "tls": st.fixed_dictionaries(
+            {"certificateRefs": some(st.fixed_dictionaries({"name": one("s", "t")}, optional={"namespace": one("far")}), 2, 1)}
+        ),
+        "allowedRoutes": maybe(
+            namespaces=one({"from": "All"}, {"from": "None"}, {"from": "Selector", "selector": {"matchLabels": {"x": "1"}}}),
+            kinds=some(one({"kind": "HTTPRoute"}, {"kind": "GRPCRoute"}, {"kind": "UDPRoute"}), 2, 1),
+        ),
+    },
+)
+gateways = manifest(
+    f"{GATEWAY}/v1",
+    "Gateway",
+    ("g", "h"),
+    spec=st.fixed_dictionaries(
+        {
+            "gatewayClassName": one("daemun", "daemun", "ours", "other"),
+            "listeners": st.lists(listener, min_size=1, max_size=3, unique_by=lambda item: item["name"]),
+        },
+        optional={
+            "addresses": some(one({"value": "127.0.0.2"}, {"type": "Hostname", "value": "x.test"}, {"value": "0.0.0.0"}), 1),
+            "infrastructure": one({"parametersRef": {"group": "", "kind": "ConfigMap", "name": "x"}}, {}),
+        },
+    ),
+)
+classes = st.fixed_dictionaries(
+    {
+        "apiVersion": st.just(f"{GATEWAY}/v1"),
+        "kind": st.just("GatewayClass"),
+        "metadata": st.just({"name": "ours"}),
+        "spec": one({"controllerName": "daemun.dev/gateway-controller"}, {"controllerName": "example.com/other"}),
+    }
+)
+backend = st.fixed_dictionaries({"name": one("a", "b"), "port": one(80, 81)}, optional={"namespace": one("far")})
+filters = one(
+    {"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": [{"name": "host", "value": "x%"}], "remove": ["y"]}},
+    {"type": "ResponseHeaderModifier", "responseHeaderModifier": {"add": [{"name": "x", "value": "\x01"}]}},
+    {"type": "RequestMirror", "requestMirror": {"backendRef": {"name": "b", "port": 80}, "percent": 5}},
+    {"type": "ExtensionRef", "extensionRef": {"group": "x.test", "kind": "Y", "name": "z"}},
+)
+http_filters = st.one_of(
+    filters,
+    one(
+        {"type": "URLRewrite", "urlRewrite": {"hostname": "z.test"}},
+        {"type": "URLRewrite", "urlRewrite": {"path": {"type": "ReplaceFullPath", "replaceFullPath": "new path"}}},
+        {"type": "RequestRedirect", "requestRedirect": {"scheme": "https", "port": 8443}},
+        {"type": "CORS", "cors": {"allowOrigins": ["https://*.test"], "allowMethods": ["GET"]}},
+        {"type": "ExternalAuth", "externalAuth": {"protocol": "GRPC", "backendRef": {"name": "a", "port": 80}, "grpc": {}}},
+    ),
+)
+match = maybe(
+    path=one({"value": "/x"}, {"type": "Exact", "value": "/x"}, {"type": "RegularExpression", "value": "("}),
+    method=one("GET", "POST"),
+    headers=some(one({"name": "H", "value": "1"}, {"name": "k", "type": "RegularExpression", "value": "[0-9]+"}), 1),
+)
+
+
+def routes(kind: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Doc]:
+    uses = filters if kind == "GRPCRoute" else http_filters
+    rule = maybe(
+        backendRefs=some(st.builds(lambda ref, more: {**ref, **more}, backend, maybe(weight=one(0, 3), filters=some(uses, 1)))),
+        filters=some(uses),
+        **fields,
+    )
+    parent = st.fixed_dictionaries(
+        {"name": one("g", "h")}, optional={"namespace": one(*NAMESPACES), "sectionName": one("one", "two"), "port": one(80)}
+    )
+    return manifest(
+        f"{GATEWAY}/v1",
+        kind,
+        ("p", "q"),
+        spec=st.fixed_dictionaries(
+            {"parentRefs": some(parent, 2, 1), "rules": some(rule, 2, 1)},
+            optional={"hostnames": some(one(*HOSTS[1:]), 2)},
+        ),
+    )
+
+
+world = st.one_of(
+    gateways,
+    gateways,
+    routes(
+        "HTTPRoute",
+        matches=some(match),
+        timeouts=one({"request": "1s"}),
+        retry=one({"attempts": 2}),
+        sessionPersistence=one({}, {"type": "Header", "sessionName": "no name"}),
+    ),
+    routes("GRPCRoute", matches=some(one({"method": {"service": "s"}}, {"method": {"method": "M"}}, {}))),
+    classes,
+    manifest(
+        "v1",
+        "Service",
+        ("a", "b"),
+        spec=st.fixed_dictionaries(
+            {"ports": some(one({"port": 80}, {"port": 81, "name": "h", "appProtocol": "kubernetes.io/h2c"}, {"port": 80, "protocol": "UDP"}), 2)},
+            optional={"type": one("ExternalName")},
+        ),
+    ),
+    st.builds(
+        lambda doc, service: {**doc, "metadata": {**doc["metadata"], "labels": {"kubernetes.io/service-name": service}}},
+        manifest(
+            "discovery.k8s.io/v1",
+            "EndpointSlice",
+            ("x", "y"),
+            ports=some(one({"port": 8000}, {"port": 8001, "name": "h"})),
+            endpoints=some(one({"addresses": ["10.0.0.1"]}, {"addresses": ["10.0.0.2"], "conditions": {"ready": False}})),
+        ),
+        one("a", "b"),
+    ),
+    manifest(
+        f"{GATEWAY}/v1beta1",
+        "ReferenceGrant",
+        ("x", "y"),
+        spec=st.fixed_dictionaries(
+            {
+                "from": some(one(*({"group": GATEWAY, "kind": kind, "namespace": "default"} for kind in ("Gateway", "HTTPRoute"))), 2, 1),
+                "to": some(one({"group": "", "kind": "Secret"}, {"group": "", "kind": "Service", "name": "a"}), 2, 1),
+            }
+        ),
+    ),
+    manifest("v1", "Secret", ("s", "t"), stringData=one(*PEM.values(), {}, {"tls.crt": "x", "tls.key": "y"})),
+    st.builds(
+        lambda name, labels: {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}},
+        one(*NAMESPACES),
+        one({}, {"x": "1"}),
+    ),
+)
+"""Any manifest of the world."""
+
+
+def change(document: Doc, gone: bool) -> Any:
+    """What the document comes to when it is written: its object, or nothing when it is no longer or not a good one."""
+    decoded = decode(document)
+    assert decoded is not None
+    return decoded.ref, None if gone else decoded.value

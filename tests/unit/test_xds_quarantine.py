@@ -1,0 +1,213 @@
+"""Envoy rejects something: it is found, withheld, reported, tried again; and everybody else goes on."""
+
+import pytest
+from xds_talk import CLUSTER, LISTENER, ROUTE, Talk, bodies, cluster, key, leaf, origin, whole
+
+from daemun.ir.resource import Part, PartKey, part
+from daemun.xds.events import Rejected, Restored
+from daemun.xds.messages import Response
+
+HEAD = (key(ROUTE, "r"), part("", [leaf("r", "head")]))
+
+
+def host(name: str, *leaves: tuple[str, str], fallback: str = "500") -> tuple[PartKey, Part]:
+    made = [leaf(f"{name}-frame", f"{name}-frame"), *(leaf(o, d, (), f"<{o}-{fallback}>") for o, d in leaves)]
+    return key(ROUTE, "r", name), part(name, made, b"\x12")
+
+
+def words(heard: Response | Talk, name: str = "r") -> list[str]:
+    """The leaves of a resource, in a response or as the client has it in the end."""
+    text = (heard.have if isinstance(heard, Talk) else bodies(heard))[name].decode(errors="replace")
+    return [word.partition(">")[0] for word in text.split("<")[1:]]
+
+
+@pytest.fixture
+def talk() -> Talk:
+    talk = Talk()
+    talk.apply(HEAD, host("v", *((f"o{n}", f"o{n}.1") for n in range(20))))
+    talk.ask(ROUTE, "r")
+    talk.settle()
+    talk.session.take_events()
+    return talk
+
+
+def test_one_culprit_among_many_is_found_by_halving(talk: Talk) -> None:
+    talk.apply(host("v", *((f"o{n}", f"o{n}.2") for n in range(20))))
+    heard = talk.settle("o7.2")
+    assert len(heard) <= 10
+    (rejected,) = talk.events(Rejected)
+    assert rejected == Rejected(origin("o7"), ROUTE, "r", "bad")
+    expected = [f"o{n}.{1 if n == 7 else 2}" for n in range(20)]
+    assert words(talk)[2:] == expected
+    assert talk.session.synced()
+    assert talk.session.rejections() == [rejected]
+
+
+def test_a_single_suspect_needs_no_halving_and_nothing_is_sent_again(talk: Talk) -> None:
+    talk.apply(host("v", *((f"o{n}", "bad" if n == 3 else f"o{n}.1") for n in range(20))))
+    assert len(talk.settle("bad")) == 1
+    assert len(talk.events(Rejected)) == 1
+
+
+def test_independent_culprits_are_all_found(talk: Talk) -> None:
+    talk.apply(host("v", *((f"o{n}", f"o{n}.2") for n in range(20))))
+    talk.settle("o2.2", "o3.2", "o19.2")
+    assert {event.origin.ref.name for event in talk.events(Rejected)} == {"o2", "o3", "o19"}  # type: ignore[union-attr]
+
+
+def test_of_two_that_clash_one_is_found(talk: Talk) -> None:
+    talk.apply(host("v", *((f"o{n}", f"o{n}.2") for n in range(20))))
+    talk.settle("o2.2+o13.2")
+    assert [event.origin.ref.name for event in talk.events(Rejected)] == ["o13"]  # type: ignore[union-attr]
+
+
+def test_without_an_earlier_version_the_fallback_takes_its_place() -> None:
+    talk = Talk()
+    talk.apply(HEAD, host("v", ("a", "a"), ("b", "b")), host("w", ("c", "c")))
+    talk.ask(ROUTE, "r")
+    talk.settle("b", "w-frame")
+    # Without its frame a part is nothing, and is left out.
+    assert words(talk) == ["head", "v-frame", "a", "b-500"]
+
+
+def test_a_rejection_that_does_not_repeat_leaves_no_trace(talk: Talk) -> None:
+    talk.apply(host("v", *((f"o{n}", f"o{n}.2") for n in range(20))))
+    talk.nack(talk.one())
+    talk.settle()
+    assert words(talk)[2:] == [f"o{n}.2" for n in range(20)]
+    assert talk.events(Rejected) == []
+    assert talk.session.synced()
+
+
+def test_healthy_changes_go_on_during_the_search(talk: Talk) -> None:
+    talk.apply(host("v", *((f"o{n}", f"o{n}.2") for n in range(20))))
+    talk.nack(talk.one())
+    test = talk.one()
+    talk.apply(host("x", ("fresh", "fresh")))
+    talk.nack(test)
+    following = words(talk.one())
+    assert "fresh" in following
+    assert not any(word.endswith(".2") for word in following)
+
+
+def test_healthy_changes_go_on_beside_a_quarantined_leaf(talk: Talk) -> None:
+    talk.apply(host("v", ("o0", "bad"), ("o1", "o1.1")))
+    talk.settle("bad")
+    talk.apply(host("v", ("o0", "bad"), ("o1", "o1.2")))
+    (response,) = talk.settle("bad")
+    assert words(response)[2:] == ["o0.1", "o1.2"]
+    assert len(talk.session.rejections()) == 1
+
+
+def test_a_mended_leaf_is_tried_at_once_and_restored(talk: Talk) -> None:
+    talk.apply(host("v", ("o0", "bad"), ("o1", "o1.1")))
+    talk.settle("bad")
+    talk.apply(host("v", ("o0", "worse"), ("o1", "o1.2")))
+    talk.settle("bad", "worse")
+    assert [event.message for event in talk.events(Rejected)] == ["bad", "bad"]  # type: ignore[union-attr]
+    talk.apply(host("v", ("o0", "good"), ("o1", "o1.2")))
+    talk.settle("bad", "worse")
+    assert words(talk)[2:] == ["good", "o1.2"]
+    assert talk.events(Restored) == [Restored(origin("o0"), ROUTE, "r")]
+
+
+@pytest.mark.parametrize("gone", [host("v", ("o1", "o1.1")), host("v", ("o0", "o0.1"), ("o1", "o1.1"))])
+def test_a_leaf_that_is_gone_or_as_it_was_is_restored(talk: Talk, gone: tuple[PartKey, Part]) -> None:
+    talk.apply(host("v", ("o0", "bad"), ("o1", "o1.1")))
+    talk.settle("bad")
+    talk.apply(gone)
+    talk.settle("bad")
+    assert talk.events(Restored) == [Restored(origin("o0"), ROUTE, "r")]
+    assert talk.session.rejections() == []
+
+
+def test_a_rejection_is_tried_again_ever_more_seldom(talk: Talk) -> None:
+    talk.apply(host("v", ("o0", "bad"), ("o1", "o1.1")))
+    talk.settle("bad")
+    waits = []
+    for _ in range(6):
+        at = talk.session.deadline(talk.now)
+        assert at is not None
+        waits.append(at - talk.now)
+        talk.now = at
+        talk.settle("bad")
+    assert waits == [5, 10, 20, 40, 60, 60]
+    assert len(talk.events(Rejected)) == 1
+    at = talk.session.deadline(talk.now)
+    assert at is not None
+    talk.now = at
+    talk.settle()
+    assert len(talk.events(Restored)) == 1
+    assert talk.session.deadline(talk.now) is None
+
+
+def test_a_resource_removed_during_the_search_ends_it(talk: Talk) -> None:
+    talk.apply(host("v", *((f"o{n}", f"o{n}.2") for n in range(20))))
+    talk.nack(talk.one())
+    test = talk.one()
+    talk.apply((HEAD[0], None), (key(ROUTE, "r", "v"), None))
+    talk.nack(test)
+    assert [response.removed for response in talk.settle()] == [("r",)]
+    assert talk.session.rejections() == []
+    assert talk.session.synced()
+
+
+def test_a_bad_cluster_among_many_is_found_and_the_others_are_there() -> None:
+    talk = Talk()
+    talk.apply(*(cluster(f"c{n}", f"c{n}.1") for n in range(50)))
+    talk.ask(CLUSTER)
+    heard = talk.settle("c9.1")
+    assert talk.session.synced()
+    assert [one.resource for one in talk.session.rejections()] == ["c9"]
+    assert {name for response in heard for name in bodies(response)} == {f"c{n}" for n in range(50)}
+    talk.apply(cluster("c9", "c9.2"))
+    talk.settle("c9.1")
+    assert talk.session.rejections() == []
+
+
+def test_what_envoy_names_is_tested_last() -> None:
+    talk = Talk()
+    talk.apply(*(whole(LISTENER, f"l{n}x", f"{n}") for n in range(8)))
+    talk.ask(LISTENER)
+    talk.nack(talk.one(), "Error adding/updating listener(s) l5x: cannot bind '0.0.0.0:80': Address already in use")
+    others = talk.one()
+    assert len(others.resources) == 7
+    talk.ack(others)
+    named = talk.one()
+    assert bodies(named) == {"l5x": b"<5>"}
+    talk.nack(named, "Error adding/updating listener(s) l5x: in use")
+    assert talk.poll() == []
+    assert [one.message for one in talk.session.rejections()] == ["Error adding/updating listener(s) l5x: in use"]
+
+
+def test_whoever_asks_for_a_quarantined_resource_learns_that_there_is_none() -> None:
+    talk = Talk()
+    talk.apply(whole(ROUTE, "r", "bad"))
+    talk.ask(ROUTE, "r")
+    talk.settle("bad")
+    talk.ask(ROUTE, "r")
+    assert [response.removed for response in talk.settle("bad")] == [("r",)]
+    assert len(talk.session.rejections()) == 1
+
+
+def test_a_resource_rejected_for_no_leaf_of_its_own_is_frozen(talk: Talk) -> None:
+    talk.apply(host("v", *((f"o{n}", f"o{n}.1") for n in range(10))))  # ten leaves fewer, none of them new
+    talk.nack(talk.one(), "too few")
+    assert talk.poll() == []
+    assert talk.session.rejections() == [Rejected(origin("r"), ROUTE, "r", "too few")]
+    talk.apply(host("v", *((f"o{n}", f"o{n}.1") for n in range(11))))
+    talk.settle()
+    assert talk.session.rejections() == []
+
+
+def test_a_young_session_starts_with_the_known_culprits(talk: Talk) -> None:
+    talk.apply(host("v", ("o0", "bad"), ("o1", "o1.2")))
+    version = talk.settle("bad")[-1].resources[0].version
+    talk.session.close()
+    young = Talk(talk.wanted, talk.session)
+    young.ask(ROUTE, "r", have={"r": version})
+    assert young.poll() == []
+    assert len(young.session.rejections()) == 1
+    fresh = Talk(talk.wanted, young.session)
+    fresh.ask(ROUTE, "r")
+    assert words(fresh.one())[2:] == ["o0-500", "o1.2"]

@@ -1,0 +1,180 @@
+"""Subscriptions, answers, order: the protocol without anything going wrong."""
+
+from xds_talk import CLUSTER, ENDPOINT, LISTENER, ROUTE, Talk, bodies, cluster, endpoints, key, leaf, whole
+
+from daemun.ir.resource import SECRET, part
+from daemun.xds.events import Acked
+from daemun.xds.session import Session
+
+
+def versions(talk: Talk, type_url: str) -> dict[str, str]:
+    return {name: resource.version for name, resource in talk.wanted.of_type(type_url).items()}
+
+
+def test_a_wildcard_client_gets_all_and_then_what_changes() -> None:
+    talk = Talk()
+    talk.apply(cluster("a"), cluster("b"))
+    talk.ask(CLUSTER)
+    first = talk.one()
+    assert bodies(first) == {"a": b"<a>", "b": b"<b>"}
+    assert not talk.session.synced()
+    talk.ack(first)
+    assert talk.session.synced()
+    assert [event.resource for event in talk.events(Acked)] == ["a", "b"]  # type: ignore[union-attr]
+    talk.apply(cluster("a", "a2"), (key(CLUSTER, "b"), None))
+    second = talk.one()
+    assert (bodies(second), second.removed) == ({"a": b"<a2>"}, ("b",))
+
+
+def test_a_wildcard_client_learns_that_there_is_nothing() -> None:
+    talk = Talk()
+    talk.ask(LISTENER)
+    assert (talk.one().resources, talk.poll()) == ((), [])
+
+
+def test_a_star_is_a_wildcard_too() -> None:
+    talk = Talk()
+    talk.apply(cluster("a"))
+    talk.ask(CLUSTER, "*", "named")
+    response = talk.one()
+    assert (bodies(response), response.removed) == ({"a": b"<a>"}, ("named",))
+
+
+def test_a_client_by_name_gets_what_it_asks_for() -> None:
+    talk = Talk()
+    talk.apply(endpoints("a"), endpoints("b"))
+    talk.ask(ENDPOINT, "a", "none")
+    response = talk.one()
+    assert (bodies(response), response.removed) == ({"a": b"<e-a>"}, ("none",))
+    talk.ack(response)
+    talk.apply(endpoints("b", "b2"), endpoints("none"))
+    assert bodies(talk.settle()[0]) == {"none": b"<e-none>"}
+    talk.leave(ENDPOINT, "a")
+    talk.apply(endpoints("a", "a2"))
+    assert talk.poll() == []
+
+
+def test_whoever_asks_again_is_answered_again() -> None:
+    talk = Talk()
+    talk.apply(whole(SECRET, "cert", "1"))
+    talk.ask(SECRET, "cert")
+    talk.settle()
+    talk.ask(SECRET, "cert", "none")
+    response = talk.one()
+    assert (bodies(response), response.removed) == ({"cert": b"<1>"}, ("none",))
+
+
+def test_one_response_is_in_flight_and_the_rest_coalesces() -> None:
+    talk = Talk()
+    talk.apply(*(cluster(f"c{n}") for n in range(3)))
+    talk.ask(CLUSTER)
+    first = talk.one()
+    for turn in range(5):
+        talk.apply(*(cluster(f"c{n}", f"{n}.{turn}") for n in range(200)))
+        assert talk.poll() == []
+    talk.ack(first)
+    second = talk.one()
+    assert len(second.resources) == 200
+    assert bodies(second)["c7"] == b"<7.4>"
+
+
+def test_an_answer_to_another_response_counts_for_nothing() -> None:
+    talk = Talk()
+    talk.apply(cluster("a"))
+    talk.ask(CLUSTER)
+    response = talk.one()
+    talk.apply(cluster("b"))
+    talk.ack(type(response)(CLUSTER, "other", (), ()))
+    assert talk.poll() == []
+    talk.ack(response)
+    assert bodies(talk.one()) == {"b": b"<b>"}
+
+
+def test_additions_go_in_order_and_removals_in_reverse() -> None:
+    talk = Talk()
+    everything = [cluster("c"), endpoints("c"), whole(LISTENER, "l", "l"), whole(ROUTE, "r", "r", ("c",))]
+    talk.apply(*everything)
+    for type_url, names in ((ROUTE, ["r"]), (LISTENER, []), (ENDPOINT, ["c"]), (CLUSTER, [])):
+        talk.ask(type_url, *names)
+    order = [response.type_url for response in talk.settle()]
+    assert order == [CLUSTER, ENDPOINT, LISTENER, ROUTE]
+    talk.apply(*((where, None) for where, _ in everything))
+    gone = [response.type_url for response in talk.settle() if response.removed]
+    assert gone.index(ROUTE) < gone.index(CLUSTER) < gone.index(ENDPOINT)
+
+
+def test_a_cluster_goes_only_when_the_client_has_the_route_without_it() -> None:
+    talk = Talk()
+    talk.apply(cluster("c"), whole(ROUTE, "r", "old", ("c",)))
+    talk.ask(CLUSTER)
+    talk.ask(ROUTE, "r")
+    talk.settle()
+    talk.apply((key(CLUSTER, "c"), None), whole(ROUTE, "r", "new"))
+    route = talk.one()
+    assert route.type_url == ROUTE
+    assert talk.poll() == []
+    talk.ack(route)
+    assert talk.one().removed == ("c",)
+
+
+def test_a_restart_without_a_change_sends_nothing() -> None:
+    talk = Talk()
+    talk.apply(cluster("c"), endpoints("c"), whole(LISTENER, "l", "l"))
+    again = Talk(talk.wanted)
+    again.ask(CLUSTER, have=versions(talk, CLUSTER))
+    again.ask(ENDPOINT, "c", have=versions(talk, ENDPOINT))
+    again.ask(LISTENER, have=versions(talk, LISTENER))
+    assert again.poll() == []
+    assert again.session.synced()
+    assert len(again.events(Acked)) == 3
+    again.ask(ENDPOINT, "c")
+    assert bodies(again.one()) == {"c": b"<e-c>"}
+
+
+def test_after_a_restart_the_client_gets_what_it_lacks_and_loses_what_is_gone() -> None:
+    talk = Talk()
+    talk.apply(cluster("same"), cluster("new"), cluster("changed", "2"))
+    have = {**versions(talk, CLUSTER), "changed": "1", "gone": "1"}
+    del have["new"]
+    talk.ask(CLUSTER, have=have)
+    response = talk.one()
+    assert (bodies(response), response.removed) == ({"changed": b"<2>", "new": b"<new>"}, ())
+    talk.ack(response)
+    # The client's other requests have to come first: something it still has may use the cluster.
+    assert talk.session.deadline(talk.now) == talk.now + 5
+    talk.now += 5
+    assert talk.one().removed == ("gone",)
+
+
+def test_a_young_session_knows_what_the_old_one_learned() -> None:
+    talk = Talk()
+    head, host = (key(ROUTE, "r"), part("", [leaf("r", "head")])), key(ROUTE, "r", "v")
+    talk.apply(head, (host, part("v", [leaf("v", "1"), leaf("w", "1")])))
+    talk.ask(ROUTE, "r")
+    (response,) = talk.settle()
+    talk.session.close()
+    young = Talk(talk.wanted, talk.session)
+    young.wanted.apply([(host, part("v", [leaf("v", "2"), leaf("w", "bad")]))])
+    young.ask(ROUTE, "r", have={"r": response.resources[0].version})
+    young.settle("bad")
+    assert young.session.subscription(ROUTE).client.get("r").parts["v"].leaves[1].data == b"<1>"  # type: ignore[union-attr]
+
+
+def test_an_unknown_type_is_answered() -> None:
+    talk = Talk()
+    talk.ask("type.googleapis.com/envoy.service.runtime.v3.Runtime", "x")
+    assert talk.one().removed == ("x",)
+
+
+def test_the_end_of_the_wildcard_leaves_the_names() -> None:
+    talk = Talk()
+    talk.apply(cluster("a"), cluster("b"))
+    talk.ask(CLUSTER, "*", "b")
+    talk.settle()
+    talk.leave(CLUSTER, "*")
+    talk.apply(cluster("a", "2"), cluster("b", "2"))
+    assert bodies(talk.one()) == {"b": b"<2>"}
+
+
+def test_a_session_needs_no_elder() -> None:
+    assert Session(Talk().wanted).poll(0.0) == []

@@ -1,0 +1,111 @@
+"""A leaf waits for its clusters, for a time, and nothing else waits with it."""
+
+import pytest
+from xds_talk import CLUSTER, ENDPOINT, ROUTE, Talk, bodies, cluster, endpoints, key, leaf, whole
+
+from daemun.ir.resource import Part, PartKey, part
+
+
+def host(*leaves: tuple[str, str, tuple[str, ...]]) -> tuple[PartKey, Part]:
+    made = [leaf("frame", "frame"), *(leaf(*one) for one in leaves)]
+    return key(ROUTE, "r", "v"), part("v", made)
+
+
+@pytest.fixture
+def talk() -> Talk:
+    talk = Talk()
+    talk.apply(cluster("old"), endpoints("old"), (key(ROUTE, "r"), part("", [leaf("r", "head")])))
+    talk.apply(host(("a", "a1", ("old",)), ("b", "b1", ())))
+    talk.ask(CLUSTER)
+    talk.ask(ENDPOINT, "old")
+    talk.ask(ROUTE, "r")
+    talk.settle()
+    return talk
+
+
+def test_a_leaf_waits_for_its_eds_cluster_and_the_others_go(talk: Talk) -> None:
+    talk.apply(cluster("new"), endpoints("new"), host(("a", "a2", ("new",)), ("b", "b2", ())))
+    clusters, routes = talk.poll()
+    assert bodies(clusters) == {"new": b"<new>"}
+    assert bodies(routes) == {"r": b"<head><frame><a1><b2>"}
+    talk.ack(routes)
+    talk.ask(ENDPOINT, "new")
+    talk.ack(clusters)
+    assignment = talk.one()
+    assert bodies(assignment) == {"new": b"<e-new>"}
+    talk.ack(assignment)
+    assert bodies(talk.one()) == {"r": b"<head><frame><a2><b2>"}
+
+
+def test_a_cluster_without_endpoints_of_its_own_is_warm_when_acknowledged(talk: Talk) -> None:
+    talk.apply(cluster("static"), host(("a", "a2", ("static",)), ("b", "b1", ())))
+    clusters = talk.one()
+    talk.ack(clusters)
+    assert b"<a2>" in bodies(talk.one())["r"]
+
+
+def test_the_wait_has_an_end(talk: Talk) -> None:
+    talk.apply(cluster("new"), endpoints("new"), host(("a", "a2", ("new",)), ("b", "b1", ())))
+    talk.ack(talk.one())
+    talk.now += 4.9
+    assert talk.session.deadline(talk.now) == 105.0
+    assert talk.poll() == []
+    talk.now = 105.0
+    assert b"<a2>" in bodies(talk.one())["r"]
+
+
+def test_a_new_leaf_without_a_predecessor_is_left_out(talk: Talk) -> None:
+    talk.apply(cluster("new"), endpoints("new"), host(("a", "a1", ("old",)), ("b", "b2", ()), ("c", "c1", ("new",))))
+    _, routes = talk.poll()
+    assert bodies(routes) == {"r": b"<head><frame><a1><b2>"}
+    assert not talk.session.synced()
+
+
+def test_a_cluster_that_is_not_wanted_is_not_waited_for(talk: Talk) -> None:
+    talk.apply(cluster("new"), endpoints("new"), host(("a", "a2", ("new", "missing")), ("b", "b1", ())))
+    talk.one()
+    talk.apply((key(CLUSTER, "new"), None))
+    assert b"<a2>" in bodies(talk.one())["r"]
+
+
+def test_a_changed_cluster_stays_warm_and_gets_its_endpoints_again(talk: Talk) -> None:
+    talk.apply(cluster("old", "changed"), host(("a", "a2", ("old",)), ("b", "b1", ())))
+    clusters, routes = talk.poll()
+    assert b"<a2>" in bodies(routes)["r"]
+    talk.ack(routes)
+    talk.ack(clusters)
+    # Envoy warms the changed cluster up with endpoints for which it does not ask again.
+    assert bodies(talk.one()) == {"old": b"<e-old>"}
+
+
+def test_after_a_reconnect_nothing_waits_for_what_the_client_has(talk: Talk) -> None:
+    again = Talk(talk.wanted)
+    again.wanted.apply([host(("a", "a2", ("old",)), ("b", "b1", ()))])
+    again.ask(CLUSTER, have={"old": "whatever"})
+    again.ask(ENDPOINT, "old", have={"old": "whatever"})
+    again.ask(ROUTE, "r", have={"r": "unknown"})
+    assert {r.type_url for r in again.poll()} == {CLUSTER, ENDPOINT, ROUTE}
+
+
+def test_after_a_reconnect_an_unknown_version_is_not_replaced_by_a_part_of_ours(talk: Talk) -> None:
+    again = Talk(talk.wanted)
+    again.wanted.apply([cluster("new"), endpoints("new"), host(("a", "a2", ("new",)), ("b", "b1", ()))])
+    again.ask(CLUSTER, have={"old": again.wanted.of_type(CLUSTER)["old"].version})
+    again.ask(ENDPOINT, "old", have={"old": again.wanted.of_type(ENDPOINT)["old"].version})
+    again.ask(ROUTE, "r", have={"r": "unknown"})
+    clusters = again.one()
+    assert clusters.type_url == CLUSTER
+    again.ask(ENDPOINT, "new")
+    heard = [clusters, *again.poll()]
+    for response in heard:
+        again.ack(response)
+    assert bodies(again.one()) == {"r": b"<head><frame><a2><b1>"}
+
+
+def test_the_whole_resource_waits_if_its_head_does() -> None:
+    talk = Talk()
+    talk.apply(cluster("c"), endpoints("c"), whole(ROUTE, "r", "all", ("c",)))
+    talk.ask(ROUTE, "r")
+    assert talk.poll() == []
+    talk.now += 5
+    assert bodies(talk.one()) == {"r": b"<all>"}
