@@ -2,13 +2,15 @@
 
 import random
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from support.cases import documents
-from support.worlds import change, world
+from support import envoy
+from support.cases import documents, translation
+from support.worlds import CORE, change, world
 
 from daemun.api.decode import decode
 from daemun.api.meta import Resource
@@ -40,6 +42,7 @@ def objects(made: Translation) -> Items:
 @given(histories, kinds_of_place)
 def test_incremental_equals_rebuilt(history: list[Any], place: Settings) -> None:
     made = Translation(place)
+    made.apply(change(document, False) for document in CORE)
     for batch in history:
         made.apply(change(document, chance == 0) for document, chance in batch)
         assert not made.graph.failures
@@ -54,7 +57,7 @@ def test_incremental_equals_rebuilt(history: list[Any], place: Settings) -> None
 
 @given(st.lists(world, max_size=12), st.randoms(use_true_random=False))
 def test_the_order_in_which_objects_come_does_not_matter(documents: list[Any], shuffled: random.Random) -> None:
-    items = dict(change(document, False) for document in documents)
+    items = dict(change(document, False) for document in CORE + documents)
     order = list(items.items())
     at_once = Translation()
     at_once.apply(order)
@@ -120,16 +123,13 @@ def test_whatever_a_document_holds_it_is_a_value_or_a_problem(document: Any) -> 
     for problem in decoded.problems:
         assert problem.text
         str(problem).encode()  # it can be printed
-    made = Translation(Settings(assume_programmed=True))
-    made.apply([(decoded.ref, decoded.value)])
-    assert not made.graph.failures
 
 
-@settings(max_examples=200)
+@settings(max_examples=300)
 @given(st.lists(world, max_size=6), mutated())
 def test_no_rule_raises_for_anything_that_can_be_decoded(documents: list[Any], odd: Any) -> None:
     made = Translation(Settings(assume_programmed=True))
-    made.apply(change(document, False) for document in documents)
+    made.apply(change(document, False) for document in CORE + documents)
     decoded = decode(odd)
     if decoded is not None:
         made.apply([(decoded.ref, decoded.value)])
@@ -208,3 +208,19 @@ def test_a_change_costs_what_it_touches_not_what_exists() -> None:
 @pytest.mark.parametrize("change", ["a changed rule", "new endpoints"])
 def test_a_change_is_seen_at_all(change: str) -> None:
     assert costs(3)[change] > 0
+
+
+def test_envoy_takes_whatever_is_made(tmp_path: Path) -> None:
+    made: list[tuple[Any, Translation]] = []
+
+    @settings(max_examples=150, phases=[Phase.generate])
+    @given(st.lists(st.one_of(world, world, mutated()), min_size=3, max_size=12))
+    def gather(documents: list[Any]) -> None:
+        decoded = [one for one in map(decode, CORE + documents) if one]
+        made.append((documents, translation({one.ref: one.value for one in decoded if one.value})))
+
+    gather()
+    if envoy.faults((one for _, one in made), tmp_path):
+        refused = [(documents, fault) for documents, one in made if (fault := envoy.faults([one], tmp_path))]
+        pytest.fail(str(refused[:1]) or "only all together are refused")
+    assert sum(bool(one.resources) for _, one in made) > len(made) / 2, "hardly anything that Envoy could refuse"

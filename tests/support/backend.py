@@ -19,7 +19,7 @@ class Echo:
 
     `/status/N` answers N; `/retry/KEY/N/CODE` answers CODE to the first N requests with this key; `/reset/KEY/N` closes
     the first N connections without an answer; `?delay=S` waits; the request header `x-echo-set` (`name: value`) sets a
-    header of the response; `/ws` echoes WebSocket frames.
+    header of the response and `x-echo-status` its status; `/ws` echoes WebSocket frames.
     """
 
     def __init__(self, name: str) -> None:
@@ -104,7 +104,7 @@ class Echo:
             case ["retry", key, count, code] if self._try(key, count):
                 status = int(code)
             case _:
-                status = 200
+                status = int(by_name.get("x-echo-status", "200"))
         document = json.dumps(request).encode()
         answer = [f"HTTP/1.1 {status} X", "content-type: application/json", f"x-backend: {self.name}"]
         answer += [value for name, value in headers if name == "x-echo-set"]

@@ -10,7 +10,7 @@ from support.cases import documents
 
 Doc = dict[str, Any]
 GATEWAY = "gateway.networking.k8s.io"
-NAMESPACES = ("default", "far")
+NAMESPACES = ("default", "default", "default", "far")
 HOSTS = ("", "a.test", "b.a.test", "*.a.test", "*.test", "c.other")
 PEM = {
     doc["metadata"]["name"]: doc["stringData"]
@@ -63,12 +63,12 @@ gateways = manifest(
     ("g", "h"),
     spec=st.fixed_dictionaries(
         {
-            "gatewayClassName": one("daemun", "daemun", "ours", "other"),
+            "gatewayClassName": one("daemun", "daemun", "daemun", "ours", "other"),
             "listeners": st.lists(listener, min_size=1, max_size=3, unique_by=lambda item: item["name"]),
         },
         optional={
-            "addresses": some(one({"value": "127.0.0.2"}, {"type": "Hostname", "value": "x.test"}, {"value": "0.0.0.0"}), 1),
-            "infrastructure": one({"parametersRef": {"group": "", "kind": "ConfigMap", "name": "x"}}, {}),
+            "addresses": one([], [{"value": "127.0.0.2"}], [{"value": "0.0.0.0"}], [{"type": "Hostname", "value": "x.test"}]),
+            "infrastructure": one({}, {}, {"parametersRef": {"group": "", "kind": "ConfigMap", "name": "x"}}),
         },
     ),
 )
@@ -176,6 +176,31 @@ world = st.one_of(
     ),
 )
 """Any manifest of the world."""
+
+
+CORE = [
+    {
+        "apiVersion": f"{GATEWAY}/v1",
+        "kind": "Gateway",
+        "metadata": {"name": "g"},
+        "spec": {
+            "gatewayClassName": "daemun",
+            "listeners": [
+                {"name": "one", "port": 80, "protocol": "HTTP"},
+                {"name": "two", "port": 443, "protocol": "HTTPS", "tls": {"certificateRefs": [{"name": "s"}]}},
+            ],
+        },
+    },
+    {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {"ports": [{"port": 80}]}},
+    {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": PEM["one"]},
+    {
+        "apiVersion": f"{GATEWAY}/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": "p"},
+        "spec": {"parentRefs": [{"name": "g"}], "rules": [{"backendRefs": [{"name": "a", "port": 80}]}]},
+    },
+]
+"""What every world starts with, so that most of what comes finds something to refer to; it may be replaced."""
 
 
 def change(document: Doc, gone: bool) -> Any:

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import msgspec
 
+from daemun.api.core import Secret
 from daemun.api.kinds import BY_NAME, Kind
 from daemun.api.meta import Resource
 from daemun.api.rules import broken_rules
@@ -61,10 +62,17 @@ def decode(document: object) -> Decoded | None:
     kind = BY_NAME.get((ref.group, ref.kind))
     if kind is None:
         return None
-    problems = tuple(_refusals(ref, kind, document))
+    try:
+        cleaned = _cleaned(document)
+    except (UnicodeEncodeError, RecursionError) as error:
+        what = "is nested too deep" if isinstance(error, RecursionError) else "holds half a character (a lone surrogate)"
+        printable = Ref(*(part.encode(errors="replace").decode() for part in ref))
+        return Decoded(printable, None, (_problem(printable, "", what, "Write it in plain UTF-8, and flatter."),))
+    problems = tuple(_refusals(ref, kind, cleaned))
     if problems:
         return Decoded(ref, None, problems[:1])
-    cleaned = _without_nulls(document)
+    if kind.type is Secret:
+        cleaned["data"] = _one_line(cleaned.get("data", {}))
     cleaned["metadata"] = {**cleaned["metadata"], "namespace": ref.namespace}
     unknown = _unknown_fields(ref, kind, cleaned)
     if unknown is not None:
@@ -102,13 +110,23 @@ def _refusals(ref: Ref, kind: Kind, document: dict[str, Any]) -> Iterator[Proble
             )
 
 
-def _without_nulls(value: Any) -> Any:
-    """The value without fields that are null: to Kubernetes they are not there."""
+def _cleaned(value: Any) -> Any:
+    """The value without fields that are null, which to Kubernetes are not there; its text can be written as UTF-8."""
     if isinstance(value, dict):
-        return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
+        return {_cleaned(key): _cleaned(inner) for key, inner in value.items() if inner is not None}
     if isinstance(value, list):
-        return [_without_nulls(inner) for inner in value]
+        return [_cleaned(inner) for inner in value]
+    if isinstance(value, str) and not value.isascii():
+        value.encode()
     return value
+
+
+def _one_line(data: Any) -> Any:
+    """Base64 is often written over several lines, and Kubernetes reads it so."""
+    if not isinstance(data, dict):
+        return data
+    lines = str.maketrans("", "", "\r\n")
+    return {key: value.translate(lines) if isinstance(value, str) else value for key, value in data.items()}
 
 
 def _explained(ref: Ref, error: str, document: dict[str, Any]) -> Problem:

@@ -8,15 +8,16 @@ import msgspec
 from daemun.cli.output import console, fail
 
 if TYPE_CHECKING:
-    from daemun.report.journal import ProblemLine
+    from daemun.report.journal import Place, ProblemLine
     from daemun.translate import Translation
 
 
 class Loaded(msgspec.Struct):
-    """Manifests, translated; and every problem in them, sorted by place."""
+    """Manifests, translated; every problem in them, sorted by place; and where each object and field stands."""
 
     translation: "Translation"
     problems: list["ProblemLine"]
+    place: "Place"
 
 
 def load(paths: list[Path], address: str = "127.0.0.1", real_ports: bool = False) -> Loaded:
@@ -36,7 +37,7 @@ def load(paths: list[Path], address: str = "127.0.0.1", real_ports: bool = False
     journal = Journal(translation, folder.place)
     journal.outside(batch.problems)
     journal.lines()
-    return Loaded(translation, journal.problems())
+    return Loaded(translation, journal.problems(), folder.place)
 
 
 def check_paths(paths: list[Path]) -> None:

@@ -5,19 +5,22 @@ from collections.abc import Iterator
 import msgspec
 from envoy.config.endpoint.v3 import endpoint_pb2
 from envoy.config.route.v3 import route_components_pb2 as route_v3
+from envoy.extensions.filters.http.cors.v3 import cors_pb2
 
 from daemun.base.names import CORE, Ref
 from daemun.envoy.actions import NO_BACKEND
-from daemun.explain.effects import Scene, effects
+from daemun.explain.effects import Scene, effects, preflight_answer
 from daemun.explain.further import MILLION, fitting, share_upto
 from daemun.explain.normalise import Seen
-from daemun.explain.order import Entry
+from daemun.explain.order import Entry, asks_preflight
 from daemun.explain.place import Place
 from daemun.explain.result import Outcome, Share
 from daemun.explain.rewriting import forwarded, redirected
 from daemun.ir.resource import ENDPOINT, PartKey, encode
 from daemun.ir.route import Backend
 from daemun.translate import Translation
+
+CORS = "envoy.filters.http.cors"
 
 
 class _Parted(msgspec.Struct, frozen=True):
@@ -62,9 +65,10 @@ def _shares(
     translation: Translation, place: Place, entry: Entry, parted: _Parted, scene: Scene, scheme: str
 ) -> Iterator[Share]:
     proto, percent = parted.proto, round(parted.part * 100, 4)
+    forwards = proto.HasField("route")
     only = parted.backends[0] if len(parted.backends) == 1 else None
     where = only.where if only else ""
-    uses = effects(entry.resolved.ref, only.uses if only else (), scene)
+    uses = effects(entry.resolved.ref, only.uses if only else (), msgspec.structs.replace(scene, forwarded=forwards))
     if proto.HasField("redirect"):
         status, location = redirected(proto, scene.seen, scheme)
         why = f"redirected with {status} to {location}"
@@ -77,6 +81,10 @@ def _shares(
             yield Share(
                 round(share, 4), why, backend.where if backend else "", backend.weight if backend else 1, status
             )
+    elif CORS in proto.typed_per_filter_config and asks_preflight(scene.seen):
+        policy = cors_pb2.CorsPolicy()
+        proto.typed_per_filter_config[CORS].Unpack(policy)
+        yield Share(percent, preflight_answer(policy, scene.seen), where, status=200, effects=uses)
     else:
         yield from _forwards(translation, place, entry, parted, scene)
 

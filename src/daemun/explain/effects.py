@@ -24,16 +24,16 @@ from daemun.base.names import Ref
 from daemun.explain.matching import full_match
 from daemun.explain.normalise import Seen
 from daemun.explain.result import Effect
-from daemun.features import FEATURES, Draft
-from daemun.features.cors import Cors
+from daemun.features import BY_KIND, FEATURES, Draft
 from daemun.ir.route import Match, Use
 
 
 class Scene(msgspec.Struct, frozen=True):
-    """The request, and the match that takes it."""
+    """The request, the match that takes it, and whether it is forwarded (by CORS: whether it would be)."""
 
     seen: Seen
     match: Match
+    forwarded: bool = True
 
 
 _ORDER = {feature.kind: at for at, feature in enumerate(FEATURES)}
@@ -45,11 +45,11 @@ def effects(route: Ref, uses: Iterable[Use], scene: Scene) -> tuple[Effect, ...]
     return tuple(Effect(use.kind, route, use.where, _does(use, scene)) for use in ordered)
 
 
-def preflight_answer(use: Use, seen: Seen) -> str:
-    """What the gateway answers to a preflight of a route with this use of CORS."""
+def preflight_answer(policy: cors_pb2.CorsPolicy, seen: Seen) -> str:
+    """What the gateway answers to a preflight."""
     origin = seen.values("origin")[0]
-    verdict = "is allowed" if _allowed(use, origin) else "is not allowed, so without the headers that would allow it"
-    return f"the gateway answers the CORS preflight itself with 200: origin {origin} {verdict}"
+    verdict = "is allowed" if _allows(policy, origin) else "is not allowed, so without the headers that would allow it"
+    return f"answered with 200 by the gateway itself, since it is a CORS preflight; origin {origin} {verdict}"
 
 
 def _does(use: Use, scene: Scene) -> str:
@@ -57,25 +57,31 @@ def _does(use: Use, scene: Scene) -> str:
     return f"applies {use.kind}" if say is None else say(use.spec, use, scene)
 
 
-def _allowed(use: Use, origin: str) -> bool:
-    """Whether Envoy's policy, as the feature makes it, lets the origin in."""
-    draft = Draft(route_v3.Route(), Match(where=""), 0, tls=False)
-    Cors().on_route(use.spec, use, draft)  # type: ignore[arg-type]  # a use of kind CORS has its spec
-    policy = cors_pb2.CorsPolicy()
-    for config in draft.proto.typed_per_filter_config.values():
-        config.Unpack(policy)
+def _allows(policy: cors_pb2.CorsPolicy, origin: str) -> bool:
     return any(
         full_match(one.safe_regex.regex, origin) if one.HasField("safe_regex") else one.exact == origin
         for one in policy.allow_origin_string_match
     )
 
 
+def _policy(use: Use) -> cors_pb2.CorsPolicy:
+    """Envoy's policy, as the feature makes it."""
+    draft = Draft(route_v3.Route(), Match(where=""), 0, tls=False)
+    BY_KIND[use.kind].on_route(use.spec, use, draft)
+    policy = cors_pb2.CorsPolicy()
+    for config in draft.proto.typed_per_filter_config.values():
+        config.Unpack(policy)
+    return policy
+
+
 def _cors(spec: HTTPCORSFilter, use: Use, scene: Scene) -> str:
     del spec
     origins = scene.seen.values("origin")
+    if not scene.forwarded:
+        return "does nothing: Envoy heeds CORS only where it forwards"
     if not origins or not origins[0]:
         return "answers the CORS preflights of browsers; this request has no Origin header and is left as it is"
-    if _allowed(use, origins[0]):
+    if _allows(_policy(use), origins[0]):
         return f"lets pages of origin {origins[0]} read the answer, by access-control-allow-origin"
     return f"does not let pages of origin {origins[0]} read the answer; the request itself passes"
 

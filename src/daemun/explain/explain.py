@@ -4,7 +4,7 @@ import msgspec
 
 from daemun.base.names import Name
 from daemun.explain.actions import outcome
-from daemun.explain.effects import Scene, effects, preflight_answer
+from daemun.explain.effects import Scene, effects
 from daemun.explain.near import near_misses
 from daemun.explain.normalise import Seen, normalise, upgrade_refusal
 from daemun.explain.order import Entry, Ranked, asks_preflight, candidate, choose, entries
@@ -33,9 +33,7 @@ def explain(translation: Translation, request: Request, gateway: Name | None = N
         names = ", ".join(sorted(listener.hostname for listener in place.frontend.listeners))
         why = f"answered with 404: no listener on port {place.key.port} is for {_shown(seen)} (they are for {names})"
         near = near_misses(translation, place, None, None, seen, None)
-        return Explanation(
-            request, upgrade_refusal(request) or Outcome("answered", why, 404), entry, changes, near=near
-        )
+        return Explanation(request, Outcome("answered", why, 404), entry, changes, near=near)
     told = Host(host.hostname or "*", host.route_config, _why_host(place.frontend, host, mine, seen))
     if place.chain and mine.name != place.chain:
         why = (
@@ -57,8 +55,7 @@ def explain(translation: Translation, request: Request, gateway: Name | None = N
         near=near_misses(translation, place, host, mine, seen, ranked.winner.resolved.ref if ranked.winner else None),
     )
     if ranked.winner is None:
-        refusal = upgrade_refusal(request)
-        return msgspec.structs.replace(explanation, outcome=refusal) if refusal else explanation
+        return explanation
     return _won(translation, place, explanation, ranked, ranked.winner, seen)
 
 
@@ -68,13 +65,9 @@ def _won(
     """The explanation, now that a route takes the request."""
     request, rule = explanation.request, winner.rule
     uses = () if rule.broken else rule.uses
-    scene = Scene(seen, winner.match)
-    cors = next((use for use in uses if use.kind == "CORS"), None)
-    result = upgrade_refusal(request)
-    if result is None and cors is not None and asks_preflight(seen):
-        result = Outcome("answered", preflight_answer(cors, seen), 200)
-    if result is None:
-        result = outcome(translation, place, winner, seen, request.scheme)
+    result = upgrade_refusal(request) or outcome(translation, place, winner, seen, request.scheme)
+    gateway_answers = bool(result.location) or (result.status == 500 and result.kind == "answered")
+    scene = Scene(seen, winner.match, forwarded=not gateway_answers)
     why = "the first that fits, in Envoy's order"
     if ranked.further:
         why = (

@@ -94,7 +94,7 @@ def normalise(request: Request) -> tuple[Seen, tuple[Change, ...], Outcome | Non
 
 
 def upgrade_refusal(request: Request) -> Outcome | None:
-    """The answer to a request for a protocol other than WebSocket; Envoy looks at it when it has a route, or none."""
+    """The answer to a request for a protocol other than WebSocket, whatever route it takes."""
     asked = _upgrade(request)
     if asked in {"", "websocket"}:
         return None
