@@ -66,7 +66,7 @@ class App:
         self._wanted = asyncio.Event()
         self._placed: set[str] = set()
         self._task: asyncio.Task[Any] | None = None
-        self._superseded: asyncio.Future[None] | None = None
+        self._left: asyncio.Future[None] | None = None
         self.synced = asyncio.Event()
         """Set once the manifests were read and every proxy has acknowledged what it should have."""
 
@@ -75,10 +75,15 @@ class App:
         if self._task is not None:
             self._task.cancel()
 
+    def leave(self) -> None:
+        """End `run`, but leave the proxies serving for a successor, which has the linger time to come."""
+        if self._left is not None and not self._left.done():
+            self._left.set_result(None)
+
     async def run(self) -> None:
-        """Serve until cancelled; then drain and stop the proxies, unless a successor has taken them over."""
+        """Serve until cancelled; then drain and stop the proxies, unless they are left to a successor."""
         self._task = asyncio.current_task()
-        self._superseded = asyncio.get_running_loop().create_future()
+        self._left = asyncio.get_running_loop().create_future()
         await self.proxies.start()
         drain = True
         try:
@@ -86,7 +91,7 @@ class App:
             async with asyncio.TaskGroup() as tasks:
                 work = [tasks.create_task(self._source.run()), tasks.create_task(self._place())]
                 try:
-                    await self._superseded
+                    await self._left
                     drain = False
                 finally:
                     for task in work:
@@ -182,8 +187,7 @@ class App:
     def _happened(self, event: Event) -> None:
         """The keeper has news of a proxy."""
         if event.kind == "superseded":
-            if self._superseded is not None and not self._superseded.done():
-                self._superseded.set_result(None)
+            self.leave()
             return
         text = _words(event)
         if text:

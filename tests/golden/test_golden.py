@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 import yaml
-from support import envoy, render
-from support.cases import objects, translation
 
 from daemun.translate import Translation
+from support import envoy, render
+from support.cases import objects, translation
 
 HERE = Path(__file__).parent
 CASES = sorted(path.parent for path in HERE.rglob("in.yaml"))

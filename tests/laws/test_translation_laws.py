@@ -1,4 +1,4 @@
-"""The translation as a whole: incremental equals rebuilt, order does not matter, nothing raises, a change costs little."""
+"""The translation as a whole: incremental equals rebuilt, order does not matter, nothing raises, changes cost little."""
 
 import random
 from copy import deepcopy
@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from support import envoy
-from support.cases import documents, translation
-from support.worlds import CORE, change, world
 
 from daemun.api.decode import decode
 from daemun.api.meta import Resource
 from daemun.base.names import Ref
 from daemun.gatewayapi.settings import Settings
 from daemun.translate import Translation
+from support import envoy
+from support.cases import documents, translation
+from support.worlds import CORE, change, world
 
 Items = list[tuple[Ref, Resource | None]]
 histories = st.lists(st.lists(st.tuples(world, st.integers(0, 5)), min_size=1, max_size=6), min_size=1, max_size=6)
@@ -70,7 +70,9 @@ def test_the_order_in_which_objects_come_does_not_matter(documents: list[Any], s
 
 odd_texts = st.one_of(
     st.text(max_size=5),
-    st.sampled_from(["\ud800", "\x00", "a\nb", "", " ", "*", "%", "/../", "0", "1e999", "=", "2026-01-01", "é", "x" * 300]),
+    st.sampled_from(
+        ["\ud800", "\x00", "a\nb", "", " ", "*", "%", "/../", "0", "1e999", "=", "2026-01-01", "é", "x" * 300]
+    ),
 )
 odd_values = st.one_of(
     st.none(),

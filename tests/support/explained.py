@@ -80,7 +80,7 @@ def every_backend(ports: Iterable[int]) -> list[Doc]:
     # A GRPCRoute speaks HTTP/2 to Services that do not say what they speak.
     return [
         gateway("a", [listener(f"l{port}", port, None) for port in ports]),
-        doc("HTTPRoute", "h", {"parentRefs": [{"name": "a"}], "rules": [{"backendRefs": refs}]}),
+        doc("HTTPRoute", "h", {"parentRefs": [{"name": "a"}], "hostnames": ["h"], "rules": [{"backendRefs": refs}]}),
         doc("GRPCRoute", "g", {"parentRefs": [{"name": "a"}], "hostnames": ["g"], "rules": [{"backendRefs": refs}]}),
     ]
 

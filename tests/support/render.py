@@ -66,8 +66,7 @@ def _resource(section: str, message: Message) -> Any:
 def _short(value: Any) -> Any:
     if isinstance(value, dict):
         return {
-            key: f"({len(inner)} characters)" if key == "inlineBytes" else _short(inner)
-            for key, inner in value.items()
+            key: f"({len(inner)} characters)" if key == "inlineBytes" else _short(inner) for key, inner in value.items()
         }
     return [_short(inner) for inner in value] if isinstance(value, list) else value
 
@@ -103,6 +102,4 @@ def status(value: Status) -> Any:
 
 
 def _conditions(conditions: tuple[Condition, ...]) -> dict[str, str]:
-    return {
-        one.type: f"{one.status} {one.reason}" + (f": {one.message}" if one.message else "") for one in conditions
-    }
+    return {one.type: f"{one.status} {one.reason}" + (f": {one.message}" if one.message else "") for one in conditions}

@@ -155,9 +155,9 @@ class World:
         except AssertionError as error:
             raise AssertionError(f"no {status} for {path} {request}; at last {last}; {self.problems()}") from error
 
-    async def answered_by(self, backend: str, path: str = "/", **request: Any) -> Answer:
+    async def answered_by(self, backend: str, path: str = "/", *, seconds: float = 10.0, **request: Any) -> Answer:
         """Ask until this backend answers."""
-        return await until(lambda: self._if_by(backend, path, **request))
+        return await until(lambda: self._if_by(backend, path, **request), seconds)
 
     async def _if_by(self, backend: str, path: str, **request: Any) -> Answer:
         got = await self.ask(path, **request)

@@ -32,27 +32,45 @@ def some(values: st.SearchStrategy[Any], most: int = 2, least: int = 0) -> st.Se
     return st.lists(values, min_size=least, max_size=most)
 
 
-def manifest(version: str, kind: str, names: tuple[str, ...], **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Doc]:
+def manifest(
+    version: str,
+    kind: str,
+    names: tuple[str, ...],
+    namespaces: tuple[str, ...] = NAMESPACES,
+    **fields: st.SearchStrategy[Any],
+) -> st.SearchStrategy[Doc]:
     metadata = st.fixed_dictionaries(
-        {"name": one(*names), "namespace": one(*NAMESPACES)},
+        {"name": one(*names), "namespace": one(*namespaces)},
         optional={
             "creationTimestamp": one("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", None),
             "generation": st.integers(1, 3),
         },
     )
-    return st.fixed_dictionaries({"apiVersion": st.just(version), "kind": st.just(kind), "metadata": metadata, **fields})
+    return st.fixed_dictionaries(
+        {"apiVersion": st.just(version), "kind": st.just(kind), "metadata": metadata, **fields}
+    )
 
 
 namespace = maybe(namespace=one(*NAMESPACES))
 listener = st.fixed_dictionaries(
-    {"name": one("one", "two", "three"), "port": one(80, 443, 8080, 8443), "protocol": one("HTTP", "HTTP", "HTTPS", "TCP")},
+    {
+        "name": one("one", "two", "three"),
+        "port": one(80, 443, 8080, 8443),
+        "protocol": one("HTTP", "HTTP", "HTTPS", "TCP"),
+    },
     optional={
         "hostname": one(*HOSTS),
         "tls": st.fixed_dictionaries(
-            {"certificateRefs": some(st.fixed_dictionaries({"name": one("s", "t")}, optional={"namespace": one("far")}), 2, 1)}
+            {
+                "certificateRefs": some(
+                    st.fixed_dictionaries({"name": one("s", "t")}, optional={"namespace": one("far")}), 2, 1
+                )
+            }
         ),
         "allowedRoutes": maybe(
-            namespaces=one({"from": "All"}, {"from": "None"}, {"from": "Selector", "selector": {"matchLabels": {"x": "1"}}}),
+            namespaces=one(
+                {"from": "All"}, {"from": "None"}, {"from": "Selector", "selector": {"matchLabels": {"x": "1"}}}
+            ),
             kinds=some(one({"kind": "HTTPRoute"}, {"kind": "GRPCRoute"}, {"kind": "UDPRoute"}), 2, 1),
         ),
     },
@@ -67,7 +85,9 @@ gateways = manifest(
             "listeners": st.lists(listener, min_size=1, max_size=3, unique_by=lambda item: item["name"]),
         },
         optional={
-            "addresses": one([], [{"value": "127.0.0.2"}], [{"value": "0.0.0.0"}], [{"type": "Hostname", "value": "x.test"}]),
+            "addresses": one(
+                [], [{"value": "127.0.0.2"}], [{"value": "0.0.0.0"}], [{"type": "Hostname", "value": "x.test"}]
+            ),
             "infrastructure": one({}, {}, {"parametersRef": {"group": "", "kind": "ConfigMap", "name": "x"}}),
         },
     ),
@@ -82,7 +102,10 @@ classes = st.fixed_dictionaries(
 )
 backend = st.fixed_dictionaries({"name": one("a", "b"), "port": one(80, 81)}, optional={"namespace": one("far")})
 filters = one(
-    {"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": [{"name": "host", "value": "x%"}], "remove": ["y"]}},
+    {
+        "type": "RequestHeaderModifier",
+        "requestHeaderModifier": {"set": [{"name": "host", "value": "x%"}], "remove": ["y"]},
+    },
     {"type": "ResponseHeaderModifier", "responseHeaderModifier": {"add": [{"name": "x", "value": "\x01"}]}},
     {"type": "RequestMirror", "requestMirror": {"backendRef": {"name": "b", "port": 80}, "percent": 5}},
     {"type": "ExtensionRef", "extensionRef": {"group": "x.test", "kind": "Y", "name": "z"}},
@@ -94,7 +117,10 @@ http_filters = st.one_of(
         {"type": "URLRewrite", "urlRewrite": {"path": {"type": "ReplaceFullPath", "replaceFullPath": "new path"}}},
         {"type": "RequestRedirect", "requestRedirect": {"scheme": "https", "port": 8443}},
         {"type": "CORS", "cors": {"allowOrigins": ["https://*.test"], "allowMethods": ["GET"]}},
-        {"type": "ExternalAuth", "externalAuth": {"protocol": "GRPC", "backendRef": {"name": "a", "port": 80}, "grpc": {}}},
+        {
+            "type": "ExternalAuth",
+            "externalAuth": {"protocol": "GRPC", "backendRef": {"name": "a", "port": 80}, "grpc": {}},
+        },
     ),
 )
 match = maybe(
@@ -107,12 +133,15 @@ match = maybe(
 def routes(kind: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Doc]:
     uses = filters if kind == "GRPCRoute" else http_filters
     rule = maybe(
-        backendRefs=some(st.builds(lambda ref, more: {**ref, **more}, backend, maybe(weight=one(0, 3), filters=some(uses, 1)))),
+        backendRefs=some(
+            st.builds(lambda ref, more: {**ref, **more}, backend, maybe(weight=one(0, 3), filters=some(uses, 1)))
+        ),
         filters=some(uses),
         **fields,
     )
     parent = st.fixed_dictionaries(
-        {"name": one("g", "h")}, optional={"namespace": one(*NAMESPACES), "sectionName": one("one", "two"), "port": one(80)}
+        {"name": one("g", "h")},
+        optional={"namespace": one(*NAMESPACES), "sectionName": one("one", "two"), "port": one(80)},
     )
     return manifest(
         f"{GATEWAY}/v1",
@@ -142,18 +171,32 @@ world = st.one_of(
         "Service",
         ("a", "b"),
         spec=st.fixed_dictionaries(
-            {"ports": some(one({"port": 80}, {"port": 81, "name": "h", "appProtocol": "kubernetes.io/h2c"}, {"port": 80, "protocol": "UDP"}), 2)},
+            {
+                "ports": some(
+                    one(
+                        {"port": 80},
+                        {"port": 81, "name": "h", "appProtocol": "kubernetes.io/h2c"},
+                        {"port": 80, "protocol": "UDP"},
+                    ),
+                    2,
+                )
+            },
             optional={"type": one("ExternalName")},
         ),
     ),
     st.builds(
-        lambda doc, service: {**doc, "metadata": {**doc["metadata"], "labels": {"kubernetes.io/service-name": service}}},
+        lambda doc, service: {
+            **doc,
+            "metadata": {**doc["metadata"], "labels": {"kubernetes.io/service-name": service}},
+        },
         manifest(
             "discovery.k8s.io/v1",
             "EndpointSlice",
             ("x", "y"),
             ports=some(one({"port": 8000}, {"port": 8001, "name": "h"})),
-            endpoints=some(one({"addresses": ["10.0.0.1"]}, {"addresses": ["10.0.0.2"], "conditions": {"ready": False}})),
+            endpoints=some(
+                one({"addresses": ["10.0.0.1"]}, {"addresses": ["10.0.0.2"], "conditions": {"ready": False}})
+            ),
         ),
         one("a", "b"),
     ),
@@ -161,9 +204,16 @@ world = st.one_of(
         f"{GATEWAY}/v1beta1",
         "ReferenceGrant",
         ("x", "y"),
+        ("far", "far", "default"),
         spec=st.fixed_dictionaries(
             {
-                "from": some(one(*({"group": GATEWAY, "kind": kind, "namespace": "default"} for kind in ("Gateway", "HTTPRoute"))), 2, 1),
+                "from": some(
+                    one(
+                        *({"group": GATEWAY, "kind": kind, "namespace": "default"} for kind in ("Gateway", "HTTPRoute"))
+                    ),
+                    2,
+                    1,
+                ),
                 "to": some(one({"group": "", "kind": "Secret"}, {"group": "", "kind": "Service", "name": "a"}), 2, 1),
             }
         ),
@@ -187,17 +237,39 @@ CORE = [
             "gatewayClassName": "daemun",
             "listeners": [
                 {"name": "one", "port": 80, "protocol": "HTTP"},
-                {"name": "two", "port": 443, "protocol": "HTTPS", "tls": {"certificateRefs": [{"name": "s"}]}},
+                {
+                    "name": "two",
+                    "port": 443,
+                    "protocol": "HTTPS",
+                    "tls": {"certificateRefs": [{"name": "s"}, {"name": "s", "namespace": "far"}]},
+                },
             ],
         },
     },
     {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {"ports": [{"port": 80}]}},
+    {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "a", "namespace": "far"},
+        "spec": {"ports": [{"port": 80}]},
+    },
+    {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": "x", "labels": {"kubernetes.io/service-name": "a"}},
+        "endpoints": [{"addresses": ["10.0.0.1"]}],
+        "ports": [{"port": 8000}],
+    },
     {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": PEM["one"]},
+    {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "far"}, "stringData": PEM["two"]},
     {
         "apiVersion": f"{GATEWAY}/v1",
         "kind": "HTTPRoute",
         "metadata": {"name": "p"},
-        "spec": {"parentRefs": [{"name": "g"}], "rules": [{"backendRefs": [{"name": "a", "port": 80}]}]},
+        "spec": {
+            "parentRefs": [{"name": "g"}],
+            "rules": [{"backendRefs": [{"name": "a", "port": 80}, {"name": "a", "port": 80, "namespace": "far"}]}],
+        },
     },
 ]
 """What every world starts with, so that most of what comes finds something to refer to; it may be replaced."""

@@ -75,7 +75,10 @@ def serve(paths: list[Path], tell: "Tell", address: str, real_ports: bool, acces
 
 
 async def run_until_signal(app: "App") -> None:
-    """Serve until SIGINT or SIGTERM, which drain and stop the proxies; a second one cuts the draining short."""
+    """Serve until SIGINT or SIGTERM, which drain and stop the proxies; a second one cuts the draining short.
+
+    SIGHUP is for restarts: it ends Daemun and leaves the proxies to its successor.
+    """
     import asyncio
     import contextlib
     import signal
@@ -92,5 +95,6 @@ async def run_until_signal(app: "App") -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
+    loop.add_signal_handler(signal.SIGHUP, app.leave)
     with contextlib.suppress(asyncio.CancelledError):
         await task

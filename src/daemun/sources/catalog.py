@@ -119,10 +119,11 @@ class Catalog:
                 unknown.setdefault(kind, []).append((key, count, line))
         for ref in self._twice:
             first, *others = self._files[ref]
-            at = self.views[first].claims[ref].line
+            kept = self.views[first].claims[ref]
             for key in others:
-                line = self.views[key].claims[ref].line
-                found.append(duplicate(shown(key), line, ref, shown(first), at))
+                other = self.views[key].claims[ref]
+                if other.value != kept.value:  # said twice in the same words is no contradiction
+                    found.append(duplicate(shown(key), other.line, ref, shown(first), kept.line))
         for kind, places in unknown.items():
             first, _, line = places[0]
             count = sum(each for _, each, _ in places)

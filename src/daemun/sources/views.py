@@ -66,7 +66,7 @@ def view(file: str, spots: tuple[Spot, ...], before: View | None) -> View:
         first = claims.get(item.ref)
         if first is None:
             claims[item.ref] = Claim(item.value, line, at, item.within, item=item)
-        else:
+        elif first.value != item.value:  # said twice in the same words is no contradiction
             problems.append(duplicate(file, line, item.ref, file, first.line))
     for at, spot, item in _items(spots):
         if item.ref is not None and item.value is None and item.ref not in claims and item.ref in old:
