@@ -15,13 +15,13 @@ from typing import Any
 
 from daemun.base.names import Name
 from daemun.flow import MISSING, Failure
-from daemun.gatewayapi.proxies import ProxyState, Rejection
+from daemun.gatewayapi.proxies import ProxyState, Rejection, RejectionKey
 from daemun.gatewayapi.settings import Settings
 from daemun.ir.resource import Part, PartKey
 from daemun.provision import state
 from daemun.provision.local import Event, LocalProxies
 from daemun.report.journal import Journal, Line, ProxyLine
-from daemun.serve.proxy import Connected, Disconnected
+from daemun.serve.proxy import Connected, Disconnected, Synced
 from daemun.serve.proxy import Event as StreamEvent
 from daemun.serve.server import XdsServer
 from daemun.sources.batch import Batch
@@ -108,6 +108,7 @@ class App:
         self.journal.outside(batch.problems)
         self._settled()
         self._xds.ready()
+        self._settled_status()
 
     def _collect(self, delta: Mapping[PartKey, tuple[Any, Any]]) -> None:
         for key, (_, new) in delta.items():
@@ -122,7 +123,6 @@ class App:
         for name in self._gateways:
             self._acknowledge(str(name))
         self._gateways.clear()
-        self._report()
 
     def _report(self) -> None:
         lines = self.journal.lines()
@@ -141,11 +141,12 @@ class App:
     def _take_in(self, proxy: str, event: StreamEvent) -> None:
         rejections = self.translation.rejections
         match event:
-            case Rejected(origin=origin, message=message):
-                rejections.set((proxy, origin.ref, origin.where), Rejection(proxy, origin.ref, origin.where, message))
-            case Restored(origin=origin):
-                rejections.delete((proxy, origin.ref, origin.where))
-            case Acked() | Connected():
+            case Rejected(origin=origin, type_url=type_url, resource=resource, message=message):
+                key = RejectionKey(proxy, origin.ref, origin.where, type_url, resource)
+                rejections.set(key, Rejection(proxy, origin.ref, origin.where, message))
+            case Restored(origin=origin, type_url=type_url, resource=resource):
+                rejections.delete(RejectionKey(proxy, origin.ref, origin.where, type_url, resource))
+            case Acked() | Connected() | Synced():
                 self._acknowledge(proxy)
             case Disconnected():
                 pass

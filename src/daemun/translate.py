@@ -20,7 +20,7 @@ from daemun.gatewayapi import backends, conflicts, gateways, parents, problems, 
 from daemun.gatewayapi import listeners as gateway_listeners
 from daemun.gatewayapi.claims import claim_rule
 from daemun.gatewayapi.kinds import ROUTE_KINDS
-from daemun.gatewayapi.proxies import ProxyState, Rejection
+from daemun.gatewayapi.proxies import ProxyState, Rejection, RejectionKey
 from daemun.gatewayapi.references import grant_keys
 from daemun.gatewayapi.routes import Checks, route_rule
 from daemun.gatewayapi.settings import Settings
@@ -45,7 +45,7 @@ class Translation:
             (kind.group, kind.kind): Source(graph, kind.kind) for kind in KINDS
         }
         self.proxies: Source[str, ProxyState] = Source(graph, "proxies")
-        self.rejections: Source[tuple[str, Ref, str], Rejection] = Source(graph, "rejections")
+        self.rejections: Source[RejectionKey, Rejection] = Source(graph, "rejections")
 
         gateway_classes: Source[Name, GatewayClass] = self.sources[GATEWAY, "GatewayClass"]
         written: Source[Name, Gateway] = self.sources[GATEWAY, "Gateway"]

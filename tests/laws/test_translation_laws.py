@@ -1,4 +1,4 @@
-"""The translation as a whole: incremental equals rebuilt, order does not matter, nothing raises, changes cost little."""
+"""The translation as a whole: rebuilt equals incremental, order is no matter, nothing raises, changes are cheap."""
 
 import random
 from copy import deepcopy

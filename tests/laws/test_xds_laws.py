@@ -307,6 +307,8 @@ class XdsLaws(RuleBasedStateMachine):
             return
         self.remember_steps()
         for resource in response.resources:
+            if resource.name not in self.client.asked[ROUTE]:
+                continue  # the client has unsubscribed, the server has not heard of it yet
             _, before = self.client.have[ROUTE].get(resource.name, ("", b""))
             for token in tokens(resource.body):
                 cold = [

@@ -99,7 +99,7 @@ async def test_a_hundred_flips_to_backends_that_are_new_each_time(world: World) 
     port = world.backends["a"].port
     async with load(world.ask, pause=0) as steady:
         for turn in range(100):
-            world.write("route.yaml", service(f"s{turn}", port), route("r", rule(exact(f"/{turn}"), to="a"), rule(to=f"s{turn}")))
+            world.write("route.yaml", service(f"s{turn}", port), route("r", rule(to=f"s{turn}"), rule(exact(f"/{turn}"), to="a")))
             await world.answers(200, f"/{turn}")
     assert steady.failed() == []
 

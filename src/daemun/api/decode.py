@@ -65,7 +65,9 @@ def decode(document: object) -> Decoded | None:
     try:
         cleaned = _cleaned(document)
     except (UnicodeEncodeError, RecursionError) as error:
-        what = "is nested too deep" if isinstance(error, RecursionError) else "holds half a character (a lone surrogate)"
+        what = (
+            "is nested too deep" if isinstance(error, RecursionError) else "holds half a character (a lone surrogate)"
+        )
         printable = Ref(*(part.encode(errors="replace").decode() for part in ref))
         return Decoded(printable, None, (_problem(printable, "", what, "Write it in plain UTF-8, and flatter."),))
     problems = tuple(_refusals(ref, kind, cleaned))

@@ -68,11 +68,11 @@ def listener_rule(
         if frontend.tls:
             inspector = proto.listener_filters.add(name="envoy.filters.listener.tls_inspector")
             inspector.typed_config.Pack(tls_inspector_pb2.TlsInspector())
-        first = frontend.listeners[0]
-        leaves = [Leaf(proto.SerializeToString(), Origin(first.origin.ref, f"{first.origin.where}.port"))]
-        for one in frontend.listeners if frontend.tls else frontend.listeners[:1]:
-            chain = _filter_chain(key, one, access_log)
-            leaves.append(Leaf(wire.delimited(_FILTER_CHAINS, chain.SerializeToString()), one.origin))
+        first, *others = frontend.listeners if frontend.tls else frontend.listeners[:1]
+        # A listener cannot be without a filter chain: to test its address alone would always fail.
+        head = proto.SerializeToString() + _filter_chain(key, first, access_log)
+        leaves = [Leaf(head, Origin(first.origin.ref, f"{first.origin.where}.port"))]
+        leaves += [Leaf(_filter_chain(key, one, access_log), one.origin) for one in others]
         yield PartKey(key.proxy, LISTENER, key.listener), part("", leaves)
 
     return listener
@@ -82,7 +82,8 @@ def _address(address: str, port: int) -> address_pb2.Address:
     return address_pb2.Address(socket_address=address_pb2.SocketAddress(address=address, port_value=port))
 
 
-def _filter_chain(key: FrontendKey, listener: Listener, access_log: str) -> components_v3.FilterChain:
+def _filter_chain(key: FrontendKey, listener: Listener, access_log: str) -> bytes:
+    """The filter chain of a listener, as a field of Envoy's."""
     tls = listener.protocol == "HTTPS"
     chain = components_v3.FilterChain(name=listener.name)
     manager = connection_manager(
@@ -95,7 +96,7 @@ def _filter_chain(key: FrontendKey, listener: Listener, access_log: str) -> comp
             chain.filter_chain_match.server_names.append(listener.hostname)
         chain.transport_socket.name = "envoy.transport_sockets.tls"
         chain.transport_socket.typed_config.Pack(_downstream_tls(listener))
-    return chain
+    return wire.delimited(_FILTER_CHAINS, chain.SerializeToString())
 
 
 def connection_manager(route_config: str, access_log: str) -> hcm_v3.HttpConnectionManager:

@@ -184,8 +184,6 @@ class Derived(Collection[K, V], Generic[IK, IV, K, V]):
         self._reads[key] = tuple(reads)
 
 
-def derive(
-    of: Collection[IK, IV], rule: Rule[IK, IV, K, V], name: str | None = None
-) -> Derived[IK, IV, K, V]:
+def derive(of: Collection[IK, IV], rule: Rule[IK, IV, K, V], name: str | None = None) -> Derived[IK, IV, K, V]:
     """The collection of what `rule` yields for every entry of `of`."""
     return Derived(of, rule, name or str(getattr(rule, "__name__", "derived")))

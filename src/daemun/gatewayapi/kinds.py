@@ -115,7 +115,9 @@ def _grpc_rules(route: Resource) -> Iterator[PlainRule]:
     assert isinstance(route, GRPCRoute)  # noqa: S101 - see above
     for index, rule in enumerate(route.spec.rules):
         where = place("spec.rules", index)
-        matches = [(place(f"{where}.matches", at), match.method, match.headers) for at, match in enumerate(rule.matches)]
+        matches = [
+            (place(f"{where}.matches", at), match.method, match.headers) for at, match in enumerate(rule.matches)
+        ]
         yield PlainRule(
             where=where,
             name=rule.name or "",

@@ -9,12 +9,12 @@ from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.classes import BUILT_IN
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.kinds import RouteKind
-from daemun.gatewayapi.proxies import Rejection, reason_for
+from daemun.gatewayapi.proxies import Rejection, RejectionKey, reason_for
 from daemun.gatewayapi.resolved import ResolvedGateway, ResolvedRoute
 from daemun.ir.problem import Problem
 
 Problems = tuple[Problem, ...]
-Rejections = Index[Ref, tuple[str, Ref, str], Rejection]
+Rejections = Index[Ref, RejectionKey, Rejection]
 
 
 def _from_findings(ref: Ref, findings: list[Finding]) -> Problems:

@@ -1,5 +1,7 @@
 """What the proxies say back: which listeners they have taken, and what they rejected, in their own words."""
 
+from typing import NamedTuple
+
 import msgspec
 
 from daemun.base.names import Ref
@@ -15,6 +17,16 @@ class ProxyState(msgspec.Struct, frozen=True, gc=False):
     """
 
     acknowledged: ResolvedGateway | None = None
+
+
+class RejectionKey(NamedTuple):
+    """What was rejected, and in which resource: one field may go into several, which are mended one by one."""
+
+    proxy: str
+    ref: Ref
+    where: str
+    type_url: str
+    resource: str
 
 
 class Rejection(msgspec.Struct, frozen=True, order=True, gc=False):

@@ -20,7 +20,7 @@ from daemun.base.names import GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.classes import CONTROLLERS
 from daemun.gatewayapi.findings import Finding, joined
-from daemun.gatewayapi.proxies import ProxyState, Rejection, reason_for
+from daemun.gatewayapi.proxies import ProxyState, Rejection, RejectionKey, reason_for
 from daemun.gatewayapi.resolved import ParentResult, ResolvedGateway, ResolvedListener, ResolvedRoute
 from daemun.gatewayapi.settings import Settings
 from daemun.gatewayapi.supported import FEATURES
@@ -76,7 +76,7 @@ def gateway_rule(
     settings: Settings,
     uses: Index[ListenerUse, Ref, ResolvedRoute],
     proxies: Collection[str, ProxyState],
-    rejections: Index[Ref, tuple[str, Ref, str], Rejection],
+    rejections: Index[Ref, RejectionKey, Rejection],
 ) -> Callable[[Reader, Name, ResolvedGateway], Iterator[tuple[Ref, Status]]]:
     """The rule from a Gateway to its status."""
 
@@ -87,11 +87,10 @@ def gateway_rule(
         pending = Finding("Pending", "", "the proxy has not acknowledged its configuration yet")
         listeners = []
         for index, one in enumerate(gateway.listeners):
-            where = f"spec.listeners[{index}]"
             theirs = tuple(
                 Finding(reason_for(r.message), r.where, f"Envoy: {r.message}")
                 for r in rejected
-                if r.where.split(".", 2)[:2] == where.split(".")
+                if _concerns(r.where, index, gateway)
             )
             attached = reader.count(uses, (name, one.name))
             listeners.append(_listener(gateway, one, theirs, attached, () if acknowledged else (pending,)))
@@ -116,6 +115,15 @@ def gateway_rule(
         )
 
     return status
+
+
+def _concerns(where: str, index: int, gateway: ResolvedGateway) -> bool:
+    """Whether what is wrong at a field is so for this listener. Listeners of one port share what is wrong with it."""
+    named = next((at for at in range(len(gateway.listeners)) if f"{where}.".startswith(f"spec.listeners[{at}].")), None)
+    if named is None:
+        return False
+    ports = {gateway.listeners[at].bound_port for at in (index, named)}
+    return named == index or (where.endswith(".port") and len(ports) == 1)
 
 
 def _gateway_accepted(gateway: ResolvedGateway, valid: list[ResolvedListener], generation: int) -> Condition:
@@ -180,7 +188,7 @@ def _listener(
 
 
 def route_rule(
-    rejections: Index[Ref, tuple[str, Ref, str], Rejection],
+    rejections: Index[Ref, RejectionKey, Rejection],
 ) -> Callable[[Reader, Ref, ResolvedRoute], Iterator[tuple[Ref, Status]]]:
     """The rule from a route to its status."""
 

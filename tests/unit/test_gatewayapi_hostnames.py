@@ -1,0 +1,74 @@
+"""Hostnames against what they stand for: sets of hosts."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemun.gatewayapi.hostnames import covers, intersection, owner, parents, specificity
+
+LABELS = ("a", "b", "ab")
+HOSTS = [f"{x}{y}{z}c" for x in ("", "a.", "b.") for y in ("", "a.", "ab.") for z in ("", "a.", "b.")]
+hostnames = st.one_of(
+    st.just(""),
+    st.builds(
+        lambda wild, labels: f"{wild}{'.'.join([*labels, 'c'])}",
+        st.sampled_from(["", "*."]),
+        st.lists(st.sampled_from(LABELS), max_size=3),
+    ),
+)
+
+
+def stands_for(hostname: str, host: str) -> bool:
+    """Gateway API's words: a wildcard is any labels to the left, at least one; no hostname is every host."""
+    if hostname.startswith("*."):
+        return host.endswith(hostname[1:]) and host != hostname[2:]
+    return not hostname or host == hostname
+
+
+def hosts(hostname: str) -> set[str]:
+    every = {*HOSTS, *(f"{x}.{host}" for x in LABELS for host in HOSTS), *(f"deep.er.{host}" for host in HOSTS)}
+    return {host for host in every if stands_for(hostname, host)}
+
+
+@given(hostnames, hostnames)
+def test_covers_is_inclusion(one: str, other: str) -> None:
+    assert covers(one, other) == (hosts(other) <= hosts(one) and not (one and not other))
+
+
+@given(hostnames, hostnames)
+def test_intersection_is_intersection(one: str, other: str) -> None:
+    common = intersection(one, other)
+    assert (set() if common is None else hosts(common)) == hosts(one) & hosts(other)
+    assert common == intersection(other, one)
+
+
+@given(hostnames, st.lists(hostnames, max_size=4, unique=True))
+def test_the_owner_is_the_narrowest_that_covers(hostname: str, candidates: list[str]) -> None:
+    found = owner(hostname, tuple(candidates))
+    fitting = [one for one in candidates if covers(one, hostname)]
+    assert (found is None) == (not fitting)
+    assert all(covers(one, found) for one in fitting if found is not None)
+
+
+@given(hostnames, hostnames)
+def test_parents_are_what_covers(hostname: str, other: str) -> None:
+    assert (other in parents(hostname)) == covers(other, hostname)
+
+
+@pytest.mark.parametrize(
+    ("hostname", "expected"),
+    [
+        ("", [""]),
+        ("c", ["c", ""]),
+        ("a.b.c", ["a.b.c", "*.b.c", "*.c", ""]),
+        ("*.b.c", ["*.b.c", "*.c", ""]),
+        ("*.c", ["*.c", ""]),
+    ],
+)
+def test_parents(hostname: str, expected: list[str]) -> None:
+    assert parents(hostname) == expected
+
+
+def test_specificity() -> None:
+    ordered = ["", "*.c", "*.b.c", "c", "a.b.c"]
+    assert sorted(reversed(ordered), key=specificity) == ordered
