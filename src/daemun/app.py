@@ -143,7 +143,7 @@ class App:
         match event:
             case Rejected(origin=origin, type_url=type_url, resource=resource, message=message):
                 key = RejectionKey(proxy, origin.ref, origin.where, type_url, resource)
-                rejections.set(key, Rejection(proxy, origin.ref, origin.where, message))
+                rejections.set(key, Rejection(proxy, origin.ref, origin.where, " ".join(message.split())))
             case Restored(origin=origin, type_url=type_url, resource=resource):
                 rejections.delete(RejectionKey(proxy, origin.ref, origin.where, type_url, resource))
             case Acked() | Connected() | Synced():
@@ -191,6 +191,8 @@ class App:
             self.leave()
             return
         text = _words(event)
+        if event.kind == "exited" and text:
+            text += f"; its log is {self.proxies.log(event.proxy)}"
         if text:
             self._tell([ProxyLine(event.proxy, event.kind, text)])
 

@@ -2,6 +2,7 @@
 
 import pytest
 import pytest_asyncio
+
 from support.backend import call
 from support.client import websocket
 from support.documents import backend, gateway, grant, listener, prefix, route, rule, service
@@ -108,8 +109,13 @@ async def test_a_grant_given_and_taken_away(shared: World) -> None:
     assert problem.code == "RefNotPermitted"
     assert "Write a ReferenceGrant in namespace other" in problem.mend
     # Neither a grant for other referrers nor one of another namespace helps.
-    shared.write("wrong.yaml", grant("other/g", "GRPCRoute", "default"), grant("third/g", "HTTPRoute", "default"),
-                 grant("other/h", "HTTPRoute", "third"), grant("default/i", "HTTPRoute", "other"))
+    shared.write(
+        "wrong.yaml",
+        grant("other/g", "GRPCRoute", "default"),
+        grant("third/g", "HTTPRoute", "default"),
+        grant("other/h", "HTTPRoute", "third"),
+        grant("default/i", "HTTPRoute", "other"),
+    )
     shared.write("marker.yaml", route("marker", rule(prefix("/marker"), to="a")))
     await shared.answered_by("a", "/marker")
     assert (await shared.ask("/far")).status == 500

@@ -1,14 +1,12 @@
 """Files change while they are served: traffic follows, and nobody is harmed on the way."""
 
-import os
-
 import pytest
-from support.client import Answer
-from support.documents import backend, exact, gateway, listener, prefix, route, rule, service, use
-from support.world import World, free_port, load, until
 
 from daemun.report.journal import GoneLine
 from daemun.report.summary import GatewayLine, RouteLine
+from support.client import Answer
+from support.documents import backend, exact, gateway, listener, prefix, route, rule, service, use
+from support.world import World, free_port, load, until
 
 
 async def _served(world: World, **settings: object) -> None:
@@ -29,7 +27,7 @@ async def test_files_come_change_move_and_go(world: World) -> None:
     await world.answered_by("a", "/new")
 
     async with load(world.ask) as steady:
-        os.rename(world.folder / "route.yaml", world.folder / "renamed.yml")
+        (world.folder / "route.yaml").rename(world.folder / "renamed.yml")
         world.write("below/deep/more.yaml", route("more", rule(prefix("/more"), to="a")))
         await world.answered_by("a", "/more")
     assert steady.failed() == []
@@ -62,7 +60,11 @@ async def test_an_editor_that_empties_the_file_first(world: World) -> None:
             with path.open("w") as file:
                 file.flush()
                 await steady.more(3)
-                file.write(text.replace("name: a\n", "name: b\n") if backend_ == "b" else text.replace("name: b\n", "name: a\n"))
+                file.write(
+                    text.replace("name: a\n", "name: b\n")
+                    if backend_ == "b"
+                    else text.replace("name: b\n", "name: a\n")
+                )
             await world.answered_by(backend_)
     assert steady.failed() == []
 
@@ -99,7 +101,11 @@ async def test_a_hundred_flips_to_backends_that_are_new_each_time(world: World) 
     port = world.backends["a"].port
     async with load(world.ask, pause=0) as steady:
         for turn in range(100):
-            world.write("route.yaml", service(f"s{turn}", port), route("r", rule(to=f"s{turn}"), rule(exact(f"/{turn}"), to="a")))
+            world.write(
+                "route.yaml",
+                service(f"s{turn}", port),
+                route("r", rule(to=f"s{turn}"), rule(exact(f"/{turn}"), to="a")),
+            )
             await world.answers(200, f"/{turn}")
     assert steady.failed() == []
 

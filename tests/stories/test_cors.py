@@ -2,6 +2,7 @@
 
 import pytest
 import pytest_asyncio
+
 from support.client import Answer
 from support.documents import exact, gateway, listener, prefix, route, rule, use
 from support.world import World

@@ -2,15 +2,16 @@
 
 import asyncio
 import time
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from support.client import answer, connection, exchange
-from support.documents import gateway, listener, prefix, route, rule
-from support.http2 import Reset, http2
-from support.world import World, until
 
 from daemun.envoy import listeners
+from support.client import answer, connection, exchange
+from support.documents import gateway, listener, prefix, route, rule
+from support.http2 import ResetError, http2
+from support.world import World, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -51,7 +52,9 @@ async def test_paths_are_normal_before_anything_looks_at_them(shared: World, pat
     assert (await shared.ask(path)).seen["path"] == seen
 
 
-@pytest.mark.parametrize("path", ["/x/../admin", "//admin", "/./admin", "/x/%2e%2e/admin", "/x/..//admin/y", "/%61dmin"])
+@pytest.mark.parametrize(
+    "path", ["/x/../admin", "//admin", "/./admin", "/x/%2e%2e/admin", "/x/..//admin/y", "/%61dmin"]
+)
 async def test_no_spelling_of_a_path_gets_around_its_route(shared: World, path: str) -> None:
     assert (await shared.ask(path)).backend == "secret"
 
@@ -183,7 +186,7 @@ async def test_rapid_resets_cost_the_connection(shared: World) -> None:
     """CVE-2023-44487: a client that opens and cancels streams for ever is cut off; others are served."""
     async with http2(shared.port) as two:
         assert await two.get("test.example", scheme="http") == 200
-        with pytest.raises((Reset, OSError, asyncio.IncompleteReadError)):
+        with pytest.raises((ResetError, OSError, asyncio.IncompleteReadError)):
             await two.cancel_many("test.example", 20_000)
     assert (await shared.ask()).status == 200
 
@@ -205,8 +208,6 @@ async def test_a_backend_can_be_kept_waiting_but_connections_live_on(shared: Wor
 
 def _listening(pid: int) -> set[int]:
     """The TCP ports that a process listens on."""
-    from pathlib import Path
-
     owned = set()
     for link in Path(f"/proc/{pid}/fd").iterdir():
         target = str(link.readlink())

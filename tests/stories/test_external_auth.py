@@ -7,6 +7,7 @@ import grpc.aio
 import pytest
 import pytest_asyncio
 from envoy.service.auth.v3 import external_auth_pb2
+
 from support.documents import backend, gateway, grant, listener, prefix, reference, route, rule, service, use
 from support.world import World, free_port
 
@@ -25,7 +26,8 @@ class Authorization(grpc.GenericRpcHandler):
             friend = request.attributes.request.http.headers.get("x-user") == "friend"
             answer.status.code = 0 if friend else grpc.StatusCode.PERMISSION_DENIED.value[0]
             if friend:
-                answer.ok_response.headers.add(header={"key": "x-checked", "value": "yes"})
+                seen = sorted(name for name in request.attributes.request.http.headers if name[0] != ":")
+                answer.ok_response.headers.add(header={"key": "x-checked", "value": " ".join(seen)})
             return answer
 
         return grpc.unary_unary_rpc_method_handler(
@@ -47,6 +49,16 @@ def _auth(to: str, **http: object) -> dict:
     return use("ExternalAuth", protocol="HTTP", backendRef=reference(to, port=80), http=http)
 
 
+def _grpc(**grpc_: object) -> dict:
+    return use("ExternalAuth", protocol="GRPC", backendRef=reference("grpc", port=80), grpc=grpc_)
+
+
+def _body(size: int) -> dict:
+    found = _auth("auth")
+    found["externalAuth"]["forwardBody"] = {"maxSize": size}
+    return found
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
 async def scene(shared: World, authorization: int) -> None:
     await shared.echo("a", "b", "auth", "other/auth")
@@ -62,12 +74,9 @@ async def scene(shared: World, authorization: int) -> None:
             rule(prefix("/prefixed"), to="a", filters=[_auth("auth", path="/check/", **headers)]),
             rule(prefix("/down"), to="a", filters=[_auth("down")]),
             rule(prefix("/empty"), to="a", filters=[_auth("empty")]),
-            rule(prefix("/body"), to="a", filters=[_auth("auth") | {}], name="body"),
-            rule(
-                prefix("/grpc"),
-                to="a",
-                filters=[use("ExternalAuth", protocol="GRPC", backendRef=reference("grpc", port=80), grpc={})],
-            ),
+            rule(prefix("/body"), to="a", filters=[_body(8)]),
+            rule(prefix("/grpc"), to="a", filters=[_grpc()]),
+            rule(prefix("/few"), to="a", filters=[_grpc(allowedHeaders=["X-User"])]),
             rule(prefix("/redirect"), filters=[redirect, _auth("auth", **headers)]),
             rule(prefix("/each"), to=[backend("a", 1, _auth("auth", **headers)), backend("b", 1)]),
             rule(prefix("/open"), to="a"),
@@ -79,7 +88,9 @@ async def scene(shared: World, authorization: int) -> None:
     bad = use("ExternalAuth", protocol="HTTP", backendRef=reference("nowhere", port=80), http={})
     shared.write(
         "bad.yaml",
-        route("bad", rule(prefix("/bad"), to="a", filters=[bad]), rule(prefix("/bad-redirect"), filters=[bad, redirect])),
+        route(
+            "bad", rule(prefix("/bad"), to="a", filters=[bad]), rule(prefix("/bad-redirect"), filters=[bad, redirect])
+        ),
     )
     await shared.start(clean=False)
     await shared.answers(200, "/open")
@@ -131,8 +142,24 @@ async def test_a_service_that_does_not_exist_closes_the_rule(shared: World, path
 
 async def test_by_grpc(shared: World) -> None:
     assert (await shared.ask("/grpc")).status == 403
-    got = await shared.ask("/grpc", headers={"x-user": "friend"})
-    assert (got.backend, got.sent("x-checked")) == ("a", ["yes"])
+    got = await shared.ask("/grpc", headers={"x-user": "friend", "x-other": "1"})
+    assert got.backend == "a"
+    assert {"x-user", "x-other"} <= set(got.sent("x-checked")[0].split())
+
+
+async def test_by_grpc_with_few_headers(shared: World) -> None:
+    got = await shared.ask("/few", headers={"x-user": "friend", "x-other": "1"})
+    assert got.backend == "a"
+    assert "x-other" not in got.sent("x-checked")[0].split()
+
+
+async def test_the_body_is_shown_up_to_its_limit(shared: World) -> None:
+    got = await shared.ask("/body", "POST", body=b"8 bytes.")
+    assert (got.backend, got.seen["body"]) == ("a", "8 bytes.")
+    assert [one["body"] for one in _asked(shared, "/body")] == ["8 bytes."]
+    reached = len(shared.backends["a"].requests)
+    assert (await shared.ask("/body", "POST", body=b"9 bytes..")).status == 413
+    assert len(shared.backends["a"].requests) == reached
 
 
 async def test_a_redirect_is_behind_it_too(shared: World) -> None:

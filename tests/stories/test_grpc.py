@@ -4,6 +4,7 @@ import grpc
 import grpc.aio
 import pytest
 import pytest_asyncio
+
 from support.backend import call
 from support.documents import gateway, listener, route, rule, use, values
 from support.world import World
@@ -55,7 +56,13 @@ async def test_calls(shared: World, method: str, metadata: tuple[tuple[str, str]
     assert (got["name"], got["method"]) == (backend, method)
 
 
-UNMATCHED = ["/shop.basket/Add", "/shop.BasketCase/Add", "/shop.vX.Orders/GetAll", "/shop.v2.Orders/ListAll", "/x.Y/Pingo"]
+UNMATCHED = [
+    "/shop.basket/Add",
+    "/shop.BasketCase/Add",
+    "/shop.vX.Orders/GetAll",
+    "/shop.v2.Orders/ListAll",
+    "/x.Y/Pingo",
+]
 
 
 @pytest.mark.parametrize("method", UNMATCHED)

@@ -2,6 +2,7 @@
 
 import pytest
 import pytest_asyncio
+
 from support.client import Answer
 from support.documents import backend, gateway, listener, prefix, route, rule, use
 from support.world import World
@@ -36,9 +37,7 @@ async def scene(shared: World) -> None:
             rule(prefix("/request"), to="a", filters=[request]),
             rule(prefix("/response"), to="a", filters=[response]),
             rule(prefix("/both"), to="a", filters=[request, response]),
-            rule(
-                prefix("/host"), to="a", filters=[use("RequestHeaderModifier", set=_named(Host="new.example"))]
-            ),
+            rule(prefix("/host"), to="a", filters=[use("RequestHeaderModifier", set=_named(Host="new.example"))]),
             rule(
                 prefix("/redirected"),
                 filters=[use("RequestRedirect", scheme="https"), response],

@@ -2,6 +2,7 @@
 
 import pytest
 import pytest_asyncio
+
 from support.documents import gateway, listener, prefix, reference, route, rule
 from support.world import World, free_port
 

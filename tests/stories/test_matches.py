@@ -2,6 +2,7 @@
 
 import pytest
 import pytest_asyncio
+
 from support.documents import exact, gateway, listener, prefix, regex, route, rule, values
 from support.world import World
 

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import pytest_asyncio
+
 from support.documents import backend, gateway, listener, prefix, reference, route, rule, use
 from support.world import World, until
 

@@ -5,11 +5,11 @@ import socket
 from pathlib import Path
 
 import pytest
-from support.documents import exact, gateway, listener, prefix, regex, route, rule
-from support.world import World, free_port, until
 
 from daemun.envoy import routes
 from daemun.report.journal import ProblemLine
+from support.documents import exact, gateway, listener, prefix, regex, route, rule
+from support.world import World, free_port, until
 
 GOOD = route("r", rule(exact("/"), to="a"))
 
@@ -41,14 +41,23 @@ BROKEN = {
     "half": (_HEAD + "  parentRefs:\n  - na", None, "", ""),
     "unknown field": (_HEAD + _PARENT + "  rulez: []\n", 6, "spec.rulez", "rulez"),
     "unknown field below": (
-        _HEAD + _PARENT + "  rules:\n  - backendRefs: [{name: a, port: 80}]\n    timeout: 5s\n", 8, "spec.rules[0].timeout", "no such field",
+        _HEAD + _PARENT + "  rules:\n  - backendRefs: [{name: a, port: 80}]\n    timeout: 5s\n",
+        8,
+        "spec.rules[0].timeout",
+        "no such field",
     ),
     "wrong type": (_HEAD + _PARENT + "  hostnames: api.example.com\n", 6, "spec.hostnames", "array"),
     "wrong value": (
-        _HEAD + _PARENT + "  rules:\n  - matches:\n    - path: {type: Exactly, value: /}\n", 8, "spec.rules[0].matches[0].path.type", "Exactly",
+        _HEAD + _PARENT + "  rules:\n  - matches:\n    - path: {type: Exactly, value: /}\n",
+        8,
+        "spec.rules[0].matches[0].path.type",
+        "Exactly",
     ),
     "no path": (
-        _HEAD + _PARENT + "  rules:\n  - matches:\n    - path: {value: get}\n", 8, "spec.rules[0].matches[0].path.value", "must start with '/'",
+        _HEAD + _PARENT + "  rules:\n  - matches:\n    - path: {value: get}\n",
+        8,
+        "spec.rules[0].matches[0].path.value",
+        "must start with '/'",
     ),
     "duplicate key": (_HEAD + _PARENT + _PARENT, 6, "", "parentRefs"),
     "python tag": (_HEAD + "  rules: !!python/object/apply:os.system [id]\n", 5, "", ""),
@@ -122,7 +131,8 @@ async def test_the_same_object_in_two_files(world: World) -> None:
     await _served(world)
     world.write("twice.yaml", route("r", rule(exact("/"), to="b")))
     problem = await world.problem("HTTPRoute default/r")
-    assert "route.yaml" in str(problem) and "twice.yaml" in str(problem)
+    assert "route.yaml" in str(problem)
+    assert "twice.yaml" in str(problem)
     assert (await world.ask()).backend == "a"
     (world.folder / "twice.yaml").unlink()
     await world.solved(problem)
@@ -194,7 +204,8 @@ async def test_what_only_envoy_rejects_puts_out_just_that_rule(world: World, mon
     monkeypatch.setattr("daemun.translate.match_faults", lambda match: ())
     await _served(world)
     world.write(
-        "bad.yaml", route("bad", rule(regex("/[a-"), to="a"), rule(exact("/good"), to="b"), rule(prefix("/also"), to="b"))
+        "bad.yaml",
+        route("bad", rule(regex("/[a-"), to="a"), rule(exact("/good"), to="b"), rule(prefix("/also"), to="b")),
     )
     await world.answered_by("b", "/good")
     problem = await world.problem("rejected it", "HTTPRoute default/bad")

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+
 from support.client import Answer
 from support.documents import gateway, listener, route, rule
 from support.world import World, load, until
@@ -115,7 +116,7 @@ async def test_its_lines(stage: Stage) -> None:
         "attachedRoutes": 1,
     }
     await command.told(event="route", kind="HTTPRoute", name="r", state="ready")
-    stage.write("bad.yaml", "kind: [")
+    stage.write("bad.yaml", "kind: ]\n")
     problem = await command.told(event="problem")
     assert problem["file"].endswith("bad.yaml")
     assert problem["line"] == 1

@@ -4,6 +4,7 @@ import re
 
 import pytest
 import pytest_asyncio
+
 from support.certificates import authority
 from support.documents import exact, gateway, listener, prefix, regex, route, rule, secret, use
 from support.world import World, free_port
@@ -39,9 +40,7 @@ def _to(kind: str, **spec: object) -> dict:
 @pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
 async def scene(shared: World) -> None:
     shared.write("cert.yaml", secret("cert", *CA.issue("test.example")))
-    shared.write(
-        "gateway.yaml", gateway("gw", listener(shared.port), listener(TLS_PORT, "https", certs=["cert"]))
-    )
+    shared.write("gateway.yaml", gateway("gw", listener(shared.port), listener(TLS_PORT, "https", certs=["cert"])))
     shared.write(
         "parts.yaml",
         route("codes", *(_to(f"code-{code}", hostname="new.example", statusCode=code) for code in CODES)),
@@ -57,9 +56,18 @@ async def scene(shared: World) -> None:
             _to("port-8083", port=8083),
             _to("nothing", statusCode=301),
             _to("path", path={"type": "ReplaceFullPath", "replaceFullPath": "/new/place"}),
-            _to("everything", scheme="https", hostname="new.example", port=9443, statusCode=308,
-                path={"type": "ReplacePrefixMatch", "replacePrefixMatch": "/all"}),
-            rule(exact("/exactly"), filters=[use("RequestRedirect", path={"type": "ReplaceFullPath", "replaceFullPath": "/x"})]),
+            _to(
+                "everything",
+                scheme="https",
+                hostname="new.example",
+                port=9443,
+                statusCode=308,
+                path={"type": "ReplacePrefixMatch", "replacePrefixMatch": "/all"},
+            ),
+            rule(
+                exact("/exactly"),
+                filters=[use("RequestRedirect", path={"type": "ReplaceFullPath", "replaceFullPath": "/x"})],
+            ),
             rule(regex("/like/[a-z]+"), filters=[use("RequestRedirect", hostname="new.example")]),
         ),
     )
@@ -67,7 +75,11 @@ async def scene(shared: World) -> None:
         new = {"type": "ReplacePrefixMatch", "replacePrefixMatch": replacement}
         shared.write(
             f"prefix-{at}.yaml",
-            route(f"prefix-{at}", rule(prefix(match), filters=[use("RequestRedirect", path=new)]), hosts=[f"p{at}.example"]),
+            route(
+                f"prefix-{at}",
+                rule(prefix(match), filters=[use("RequestRedirect", path=new)]),
+                hosts=[f"p{at}.example"],
+            ),
         )
     await shared.start()
 

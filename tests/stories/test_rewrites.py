@@ -2,6 +2,7 @@
 
 import pytest
 import pytest_asyncio
+
 from support.documents import backend, exact, gateway, listener, prefix, regex, route, rule, use
 from support.world import World
 

@@ -2,6 +2,7 @@
 
 import pytest
 import pytest_asyncio
+
 from support.client import Answer
 from support.documents import exact, gateway, listener, prefix, route, rule, service
 from support.world import World
@@ -82,4 +83,6 @@ async def test_when_its_endpoint_is_gone_the_client_moves(shared: World) -> None
     cookie, _ = _cookie(first)
     left = [shared.backends[name].port for name in "abc" if name != first.backend]
     shared.write("all.yaml", service("all", *left))
-    await shared.answered_by(next(name for name in "abc" if name != first.backend), "/cookie", headers={"cookie": cookie})
+    await shared.answered_by(
+        next(name for name in "abc" if name != first.backend), "/cookie", headers={"cookie": cookie}
+    )

@@ -4,8 +4,9 @@ import ssl
 
 import pytest
 import pytest_asyncio
+
 from support.certificates import authority
-from support.client import connection, exchange
+from support.client import Answer, connection, exchange
 from support.documents import gateway, grant, listener, prefix, reference, route, rule, secret
 from support.http2 import http2
 from support.world import World, free_port, load, until
@@ -135,7 +136,7 @@ async def test_old_tls_is_refused(shared: World) -> None:
     older.check_hostname, older.verify_mode = False, ssl.CERT_NONE
     older.set_ciphers("ALL:@SECLEVEL=0")
     # Deprecated means what is tested here: nobody should speak it.
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="TLSv1_1 is deprecated"):
         older.minimum_version = older.maximum_version = ssl.TLSVersion.TLSv1_1
     with pytest.raises((ssl.SSLError, OSError)):
         await certificate(PORT, "one.example", older)
@@ -148,7 +149,7 @@ async def test_a_certificate_is_replaced_while_serving(shared: World) -> None:
         async with connection(PORT, tls=client, sni="two.example") as (_, writer):
             return str(writer.get_extra_info("peercert")["serialNumber"])
 
-    async def send():  # noqa: ANN202
+    async def send() -> Answer:
         return await shared.ask("/", port=PORT, host="two.example", tls=client, sni="two.example")
 
     async with connection(PORT, tls=client, sni="two.example") as (reader, writer), load(send) as steady:

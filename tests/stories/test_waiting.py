@@ -5,6 +5,7 @@ import time
 
 import pytest
 import pytest_asyncio
+
 from support.documents import gateway, listener, prefix, route, rule, service
 from support.world import World, free_port
 
@@ -40,7 +41,12 @@ async def scene(shared: World) -> None:
             rule(prefix("/"), to="a", filters=[]),
             _retry("/half", to="half", codes=[500], attempts=8),
             rule(prefix("/slow"), to="a", timeouts={"backendRequest": "300ms"}, retry={"attempts": 1, "codes": [504]}),
-            rule(prefix("/whole"), to="a", timeouts={"request": "400ms"}, retry={"attempts": 9, "codes": [500], "backoff": "100ms"}),
+            rule(
+                prefix("/whole"),
+                to="a",
+                timeouts={"request": "400ms"},
+                retry={"attempts": 9, "codes": [500], "backoff": "100ms"},
+            ),
         ),
     )
     await shared.start()

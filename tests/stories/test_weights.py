@@ -2,6 +2,7 @@
 
 import pytest
 import pytest_asyncio
+
 from support.documents import backend, gateway, listener, prefix, reference, route, rule, use
 from support.world import World, tally
 
@@ -22,7 +23,9 @@ async def scene(shared: World) -> None:
             "good",
             rule(prefix("/70-30"), to=[backend("a", 70), backend("b", 30), backend("c", 0)]),
             rule(prefix("/default"), to=["a", "b"]),
-            rule(prefix("/split"), to=[backend("a", 2, use("URLRewrite", path=path)), backend("b", 1), backend("c", 1)]),
+            rule(
+                prefix("/split"), to=[backend("a", 2, use("URLRewrite", path=path)), backend("b", 1), backend("c", 1)]
+            ),
             rule(prefix("/only"), to=[backend("a", 0), backend("b", 5)]),
             rule(prefix("/all-zero"), to=[backend("a", 0)]),
         ),

@@ -78,7 +78,9 @@ async def ask(
 ) -> Answer:
     """One request on a connection of its own."""
     async with asyncio.timeout(seconds), connection(port, address, tls, sni) as (reader, writer):
-        return await exchange(reader, writer, path, method, host=host, headers=[*_pairs(headers), ("connection", "close")], body=body)
+        return await exchange(
+            reader, writer, path, method, host=host, headers=[*_pairs(headers), ("connection", "close")], body=body
+        )
 
 
 async def exchange(

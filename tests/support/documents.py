@@ -41,8 +41,13 @@ def reference(name: str, **fields: Any) -> Doc:
 
 
 def route(
-    name: str, *rules: Doc, parents: Sequence[str | Doc] = ("gw",), hosts: Sequence[str] = (), kind: str = "HTTPRoute",
-    version: str = "v1", created: str = "",
+    name: str,
+    *rules: Doc,
+    parents: Sequence[str | Doc] = ("gw",),
+    hosts: Sequence[str] = (),
+    kind: str = "HTTPRoute",
+    version: str = "v1",
+    created: str = "",
 ) -> Doc:
     """A route."""
     refs = [reference(parent) if isinstance(parent, str) else parent for parent in parents]

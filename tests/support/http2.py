@@ -13,13 +13,11 @@ _DATA, _HEADERS, _RESET, _SETTINGS, _GOAWAY = 0, 1, 3, 4, 7
 _END_STREAM, _ACK, _END_HEADERS = 1, 1, 4
 # Fields of the static table (RFC 7541, appendix A) that stand for a whole status.
 _STATUSES = dict(enumerate((200, 204, 206, 304, 400, 404, 500), 8))
-_DIGITS = {f"{digit:05b}": str(digit) for digit in range(3)} | {
-    f"{0b011001 + at:06b}": str(3 + at) for at in range(7)
-}
+_DIGITS = {f"{digit:05b}": str(digit) for digit in range(3)} | {f"{0b011001 + at:06b}": str(3 + at) for at in range(7)}
 """The Huffman code of digits (RFC 7541, appendix B)."""
 
 
-class Reset(Exception):
+class ResetError(Exception):
     """The server ended the stream or the connection."""
 
 
@@ -45,7 +43,7 @@ class Http2:
             if kind == _SETTINGS and not flags & _ACK:
                 self._writer.write(_frame(_SETTINGS, _ACK, 0, b""))
             elif kind == _GOAWAY or (kind == _RESET and stream == self._stream):
-                raise Reset
+                raise ResetError
             elif kind == _HEADERS and stream == self._stream:
                 status = status or _status(payload)
             if stream == self._stream and kind in (_HEADERS, _DATA) and flags & _END_STREAM:
@@ -65,7 +63,7 @@ class Http2:
         while True:
             kind, _, _, _ = await self._read()
             if kind == _GOAWAY:
-                raise Reset
+                raise ResetError
 
     async def _read(self) -> tuple[int, int, int, bytes]:
         head = await self._reader.readexactly(9)

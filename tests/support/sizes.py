@@ -14,7 +14,11 @@ def main() -> int:
     root = Path(__file__).parents[2]
     sizes = {path: len(path.read_text().splitlines()) for path in sorted((root / "src").rglob("*.py"))}
     sizes = {path: lines for path, lines in sizes.items() if lines}
-    found = [f"{path.relative_to(root)}: {lines} lines (at most {_LARGEST})" for path, lines in sizes.items() if lines > _LARGEST]
+    found = [
+        f"{path.relative_to(root)}: {lines} lines (at most {_LARGEST})"
+        for path, lines in sizes.items()
+        if lines > _LARGEST
+    ]
     for path in sorted((root / "tests" / "golden").rglob("*.yaml")):
         lines = len(path.read_text().splitlines())
         if lines > _GOLDEN:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import random
 import shutil
 import socket
@@ -30,7 +29,7 @@ _given: set[int] = set()
 def free_port(address: str = "127.0.0.1") -> int:
     """A port that nothing listens on."""
     while True:
-        port = random.choice(_PORTS)
+        port = random.choice(_PORTS)  # noqa: S311
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind((address, port))
             if port not in _given:
@@ -78,7 +77,7 @@ class World:
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = self.base / "draft"
         draft.write_text(manifest(*documents))
-        os.replace(draft, path)
+        draft.replace(path)
         return path
 
     async def echo(self, *names: str, app_protocol: str = "") -> None:
@@ -210,11 +209,8 @@ async def _hurry(app: App, task: asyncio.Task[None]) -> None:
 
 def manifest(*documents: Doc | list[Doc] | str) -> str:
     """YAML of documents; text is taken as it is."""
-    texts: list[str] = []
-    for one in documents:
-        for document in one if isinstance(one, list) else [one]:
-            texts.append(document if isinstance(document, str) else yaml.safe_dump(document, sort_keys=False))
-    return "---\n".join(texts)
+    every = [document for one in documents for document in (one if isinstance(one, list) else [one])]
+    return "---\n".join(one if isinstance(one, str) else yaml.safe_dump(one, sort_keys=False) for one in every)
 
 
 class Load:

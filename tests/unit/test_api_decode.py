@@ -1,13 +1,13 @@
 """Every problem with a manifest names the object, the field, what is wrong there and, where there is one, the mend."""
 
 import pytest
-from support.cases import objects, problem
 
 from daemun.api.core import Secret
 from daemun.api.decode import decode, identify
 from daemun.api.gateway import Gateway
 from daemun.api.routes import HTTPRoute
 from daemun.base.names import Ref
+from support.cases import objects, problem
 
 ROUTE = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: r}\nspec: {rules: [RULE]}\n"
 
@@ -18,8 +18,10 @@ ROUTE = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {n
         ("{bakendRefs: []}", "spec.rules[0].bakendRefs: HTTPRoute has no such field Did you mean 'backendRefs'?"),
         (
             "{matches: [{zzz: 1}]}",
-            "spec.rules[0].matches[0].zzz: HTTPRoute has no such field "
-            "Remove it, or check the API version that it belongs to.",
+            (
+                "spec.rules[0].matches[0].zzz: HTTPRoute has no such field "
+                "Remove it, or check the API version that it belongs to."
+            ),
         ),
         (
             "{backendRefs: [{name: a, port: '80'}]}",
@@ -33,8 +35,10 @@ ROUTE = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {n
         ("{filters: [{type: Magic}]}", "spec.rules[0].filters[0].type: invalid enum value 'Magic' (it is 'Magic')"),
         (
             "{matches: [{path: {value: x}}]}",
-            "spec.rules[0].matches[0].path.value: 'x' must start with '/' "
-            "This is a rule of the API; an API server refuses the object too.",
+            (
+                "spec.rules[0].matches[0].path.value: 'x' must start with '/' "
+                "This is a rule of the API; an API server refuses the object too."
+            ),
         ),
         ("5", "spec.rules[0]: expected 'object', got 'int' (it is 5)"),
     ],
@@ -135,7 +139,8 @@ def test_older_versions_are_read() -> None:
 
 def test_secrets_decode_base64_also_over_several_lines_and_never_show_it() -> None:
     (secret,) = objects(
-        "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata:\n  a: |\n    aHVu\n    dGVy\n  b: YQ==\nstringData: {b: wins}"
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n"
+        "data:\n  a: |\n    aHVu\n    dGVy\n  b: YQ==\nstringData: {b: wins}"
     ).values()
     assert isinstance(secret, Secret)
     assert (secret.get("a"), secret.get("b"), secret.get("c")) == (b"hunter", b"wins", None)

@@ -33,6 +33,14 @@ def http(rule: str) -> Any:
     return {"rules": [yaml.safe_load(rule)]}
 
 
+def mirror(spec: str) -> Any:
+    return http(f"filters: [{{type: RequestMirror, requestMirror: {spec}}}]")
+
+
+def auth(spec: str) -> Any:
+    return http(f"filters: [{{type: ExternalAuth, externalAuth: {spec}}}]")
+
+
 def path(value: str) -> Any:
     return {"rules": [{"matches": [{"path": {"value": value}}]}]}
 
@@ -96,25 +104,17 @@ HTTP_CASES = [
         "spec.rules[0].filters[0].urlRewrite.path: type is ReplaceFullPath: set just the field of that name",
     ),
     (
-        http(
-            "filters: [{type: RequestMirror, requestMirror: {backendRef: {name: a, port: 1}, percent: 1, fraction: {numerator: 1}}}]"
-        ),
-        http(
-            "filters: [{type: RequestMirror, requestMirror: {backendRef: {name: a, port: 1}, fraction: {numerator: 1}}}]"
-        ),
+        mirror("{backendRef: {name: a, port: 1}, percent: 1, fraction: {numerator: 1}}"),
+        mirror("{backendRef: {name: a, port: 1}, fraction: {numerator: 1}}"),
         "give percent or fraction, not both",
     ),
     (
-        http(
-            "filters: [{type: RequestMirror, requestMirror: {backendRef: {name: a, port: 1}, fraction: {numerator: 101}}}]"
-        ),
-        http(
-            "filters: [{type: RequestMirror, requestMirror: {backendRef: {name: a, port: 1}, fraction: {numerator: 100}}}]"
-        ),
+        mirror("{backendRef: {name: a, port: 1}, fraction: {numerator: 101}}"),
+        mirror("{backendRef: {name: a, port: 1}, fraction: {numerator: 100}}"),
         "the numerator is above the denominator",
     ),
     (
-        http("filters: [{type: RequestMirror, requestMirror: {backendRef: {name: a}}}]"),
+        mirror("{backendRef: {name: a}}"),
         {"rules": [{"filters": [MIRROR]}]},
         "spec.rules[0].filters[0].requestMirror.backendRef.port: must be given for a Service",
     ),
@@ -135,12 +135,8 @@ HTTP_CASES = [
     ),
     (cors("allowHeaders", "*", "a"), cors("allowHeaders", "a", "b"), "cors.allowHeaders: '*' cannot stand with others"),
     (
-        http(
-            "filters: [{type: ExternalAuth, externalAuth: {protocol: HTTP, backendRef: {name: a, port: 1}, grpc: {}}}]"
-        ),
-        http(
-            "filters: [{type: ExternalAuth, externalAuth: {protocol: HTTP, backendRef: {name: a, port: 1}, http: {}}}]"
-        ),
+        auth("{protocol: HTTP, backendRef: {name: a, port: 1}, grpc: {}}"),
+        auth("{protocol: HTTP, backendRef: {name: a, port: 1}, http: {}}"),
         "protocol is HTTP: set just the field http",
     ),
     (

@@ -52,7 +52,8 @@ def test_the_order_of_http_matches() -> None:
         Match("", "Prefix", "/a"),
         Match("", "Prefix", "/"),
     ]
-    assert sorted(reversed(ordered), key=precedence) == ordered
+    ranks = [precedence(match) for match in ordered]
+    assert ranks == sorted(set(ranks))
 
 
 def test_the_order_of_grpc_matches() -> None:
@@ -66,7 +67,8 @@ def test_the_order_of_grpc_matches() -> None:
         Match("", "Prefix", "/", chars=(0, 0), headers=header),
         Match("", "Prefix", "/", chars=(0, 0)),
     ]
-    assert sorted(reversed(ordered), key=precedence) == ordered
+    ranks = [precedence(match) for match in ordered]
+    assert ranks == sorted(set(ranks))
 
 
 def test_problems_and_origins_read_as_sentences() -> None:

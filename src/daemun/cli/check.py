@@ -1,5 +1,6 @@
 """`daemun check`: the status that every object would get, without serving anything."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -72,16 +73,25 @@ def _documents(loaded: "Loaded") -> list[dict[str, Any]]:
 
 
 def _print(loaded: "Loaded", to: "Console") -> None:
-    from rich.table import Table
+    from daemun.cli.output import print_problems, print_table
 
+    rows = list(_rows(loaded))
+    if rows:
+        print_table(("OBJECT", "STATE", "WHERE"), rows, to)
+    if rows and loaded.problems:
+        to.print()
+    print_problems(loaded.problems, to)
+    errors = sum(not problem.warning for problem in loaded.problems)
+    warnings = len(loaded.problems) - errors
+    to.print(f"{len(rows)} objects with a status, {errors} errors, {warnings} warnings")
+
+
+def _rows(loaded: "Loaded") -> Iterator[tuple[str, str, str]]:
+    """Each object, its state in a word, and where it answers."""
     from daemun.api.status import GatewayStatus, RouteStatus
-    from daemun.cli.output import print_problems
     from daemun.report.summary import gateway_line, route_line, state
 
     translation = loaded.translation
-    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    for name in ("OBJECT", "STATE", "WHERE"):
-        table.add_column(name, no_wrap=True)
     for ref in sorted(translation.statuses):
         status = translation.statuses[ref]
         where = ""
@@ -90,14 +100,4 @@ def _print(loaded: "Loaded", to: "Console") -> None:
         elif isinstance(status, RouteStatus):
             line = route_line(translation.routes[ref], status)
             where = f"{', '.join(line.hostnames)} via {', '.join(line.gateways)}" if line.gateways else ""
-        word = state(status)
-        table.add_row(str(ref), f"[{'green' if word == 'ready' else 'red'}]{word}[/]", where)
-    if table.row_count:
-        to.print(table, soft_wrap=False, crop=False, overflow="ignore")
-    if loaded.problems:
-        if table.row_count:
-            to.print()
-        print_problems(loaded.problems, to)
-    errors = sum(not problem.warning for problem in loaded.problems)
-    warnings = len(loaded.problems) - errors
-    to.print(f"{len(translation.statuses)} objects with a status, {errors} errors, {warnings} warnings")
+        yield str(ref), state(status), where

@@ -10,7 +10,21 @@ Paths = Annotated[
     list[Path],
     typer.Argument(metavar="PATH...", help="Files or folders with manifests (YAML or JSON), read recursively."),
 ]
-Address = Annotated[str, typer.Option("--address", help="Where Gateways listen that ask for no address.", metavar="IP")]
+
+
+def _ip(text: str) -> str:
+    import ipaddress
+
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not an IP address.") from None
+
+
+Address = Annotated[
+    str,
+    typer.Option("--address", help="Where Gateways listen that ask for no address.", metavar="IP", callback=_ip),
+]
 RealPorts = Annotated[
     bool, typer.Option("--real-ports", help="Bind ports below 1024 as they are, instead of 8000 higher.")
 ]

@@ -53,3 +53,16 @@ def print_problems(problems: Iterable["ProblemLine"], to: "Console") -> None:
         to.print(Text(place, "bold") + kind + Text(f"{what}: " if what else "", "cyan") + Text(problem.text))
         if problem.mend:
             to.print(Text(f"    {problem.mend}", "dim"))
+
+
+def print_table(header: tuple[str, ...], rows: list[tuple[str, str, str]], to: "Console") -> None:
+    """Columns as wide as they need to be. A line that does not fit is wrapped by the terminal, never cut."""
+    from rich.text import Text
+
+    widths = [max(len(row[at]) for row in (header, *rows)) for at in range(len(header))]
+    to.print(Text("  ".join(name.ljust(width) for name, width in zip(header, widths, strict=True)).rstrip(), "bold"))
+    for name, state, where in rows:
+        style = "green" if state == "ready" else "red"
+        line = Text.assemble(name.ljust(widths[0]), "  ", (state.ljust(widths[1]), style), "  ", where)
+        line.rstrip()
+        to.print(line)

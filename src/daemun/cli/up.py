@@ -43,6 +43,10 @@ def up(
     if output not in ("text", "json"):
         fail(f"-o {output} is not a form of output", "Use text or json.")
     check_paths(paths)
+    if output == "text":
+        from daemun.cli.output import console
+
+        console().print(f"Serving {', '.join(map(str, paths))}; Ctrl-C stops.", style="dim", markup=False)
     serve(paths, teller(output), address, real_ports, access_log, linger)
 
 

@@ -11,6 +11,8 @@ from daemun.ir.route import Match, ValueMatch
 
 _QUIET = re2.Options()
 _QUIET.log_errors = False
+_LONGEST = 60
+"""Characters of a pattern that a message shows."""
 
 
 def route_match(match: Match) -> route_v3.RouteMatch:
@@ -58,7 +60,8 @@ def _regex_faults(where: str, pattern: str) -> Iterable[tuple[str, str, str]]:
         compiled = re2.compile(pattern, _QUIET)
     except (re2.error, UnicodeError, ValueError) as error:
         why = str(error.args[0]) if error.args else "it does not compile"
-        yield where, f"{_short(pattern)} is not an RE2 expression: {why.removeprefix('b').strip(chr(39))}", "Mend it."
+        what = why.removeprefix("b").strip("'")[:_LONGEST]
+        yield where, f"{_short(pattern)} is not an RE2 expression: {what}", "Mend it."
         return
     if compiled.programsize > RE2_MAX_PROGRAM_SIZE:
         text = f"{_short(pattern)} is too large a program ({compiled.programsize} > {RE2_MAX_PROGRAM_SIZE})"
@@ -66,4 +69,4 @@ def _regex_faults(where: str, pattern: str) -> Iterable[tuple[str, str, str]]:
 
 
 def _short(pattern: str) -> str:
-    return repr(pattern if len(pattern) <= 60 else pattern[:57] + "...")
+    return repr(pattern if len(pattern) <= _LONGEST else pattern[: _LONGEST - 3] + "...")

@@ -93,7 +93,9 @@ class Session:
 
     def synced(self) -> bool:
         """Whether the client has acknowledged all that is wanted; what is rejected (`rejections`) stands aside."""
-        return all(one.synced() for one in self._subscriptions.values())
+        # Nobody asks for the routes of a listener that was rejected.
+        partly = any(True for one in self._subscriptions.values() for _ in one.quarantine.culprits())
+        return all(one.synced(partly=partly) for one in self._subscriptions.values())
 
     def rejections(self) -> list[Rejected]:
         """What Envoy refuses at the moment."""

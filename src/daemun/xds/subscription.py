@@ -57,9 +57,14 @@ class Subscription:
         busy = self._flight or self._dirty or self.quarantine.testing()
         return not busy and not self._stream.holds.holding(self.type_url)
 
-    def synced(self) -> bool:
-        """Whether the client has acknowledged all that is wanted; quarantine and late removals stand aside."""
-        return self.quiet() and len(self.client) - len(self._gone) == len(self._all())
+    def synced(self, *, partly: bool = False) -> bool:
+        """Whether the client has acknowledged all that is wanted; quarantine and late removals stand aside.
+
+        `partly`: of what it has to ask for, only what it did ask for.
+        """
+        if not self.quiet():
+            return False
+        return (partly and not self._wildcard) or len(self.client) - len(self._gone) == len(self._all())
 
     def deadline(self, now: float) -> float | None:
         """When there may be something to send though nothing happens."""

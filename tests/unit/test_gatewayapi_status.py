@@ -1,0 +1,127 @@
+"""Conditions that depend on what the proxies say; those that depend on the objects alone are in the goldens."""
+
+from typing import Any
+
+from daemun.api.status import GatewayClassStatus, GatewayStatus, RouteStatus
+from daemun.base.names import GATEWAY, Ref
+from daemun.gatewayapi.findings import Finding, joined
+from daemun.gatewayapi.proxies import ProxyState, Rejection, reason_for
+from daemun.gatewayapi.settings import Settings
+from daemun.gatewayapi.supported import FEATURES
+from daemun.translate import Translation
+from support.cases import objects
+from support.render import status
+
+WORLD = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: c, generation: 5}
+spec: {controllerName: daemun.dev/gateway-controller}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: g, generation: 3}
+spec:
+  gatewayClassName: c
+  listeners: [{name: one, port: 80, protocol: HTTP}, {name: two, port: 81, protocol: HTTP}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: r, generation: 7}
+spec: {parentRefs: [{name: g}]}
+"""
+CLASS = Ref(GATEWAY, "GatewayClass", "", "c")
+GATE = Ref(GATEWAY, "Gateway", "default", "g")
+ROUTE = Ref(GATEWAY, "HTTPRoute", "default", "r")
+
+
+def made() -> Translation:
+    translation = Translation(Settings())
+    translation.apply(objects(WORLD).items())
+    return translation
+
+
+def acknowledge(translation: Translation) -> None:
+    translation.proxies.set("default/g", ProxyState(translation.gateways[GATE.key]))
+
+
+def reject(translation: Translation, ref: Ref, where: str, message: str) -> None:
+    translation.rejections.set(("default/g", ref, where), Rejection("default/g", ref, where, message))
+
+
+def seen(translation: Translation) -> Any:
+    return status(translation.statuses[GATE])
+
+
+def test_programmed_waits_for_the_proxy() -> None:
+    translation = made()
+    pending = "False Pending: the proxy has not acknowledged its configuration yet."
+    assert seen(translation)["conditions"]["Programmed"] == pending
+    assert seen(translation)["listeners"]["one"]["Programmed"] == pending
+    acknowledge(translation)
+    assert seen(translation)["conditions"]["Programmed"] == "True Programmed"
+    assert seen(translation)["listeners"]["one"]["Programmed"] == "True Programmed"
+
+
+def test_programmed_never_speaks_of_a_generation_that_the_proxy_has_not_seen() -> None:
+    translation = made()
+    acknowledge(translation)
+    translation.apply(objects(WORLD.replace("generation: 3", "generation: 4")).items())
+    assert seen(translation)["conditions"]["Programmed"].startswith("False Pending")
+    acknowledge(translation)
+    assert seen(translation)["conditions"]["Programmed"] == "True Programmed"
+    translation.apply([(ROUTE, None)])
+    assert seen(translation)["conditions"]["Programmed"] == "True Programmed", "routes make it not flicker"
+
+
+def test_a_rejected_listener() -> None:
+    translation = made()
+    acknowledge(translation)
+    reject(translation, GATE, "spec.listeners[1].port", "cannot bind: Address already in use")
+    found = seen(translation)
+    assert found["listeners"]["one"]["Programmed"] == "True Programmed"
+    assert found["listeners"]["two"]["Programmed"].startswith(
+        "False PortUnavailable: spec.listeners[1].port: Envoy: cannot"
+    )
+    assert found["conditions"]["Programmed"] == "True Programmed"
+    reject(translation, GATE, "spec.listeners[0].port", "cannot bind: Cannot assign requested address")
+    assert seen(translation)["conditions"]["Programmed"].startswith("False AddressNotUsable")
+
+
+def test_a_rejected_route() -> None:
+    translation = made()
+    reject(translation, ROUTE, "spec.rules[0].matches[0]", "no such thing")
+    ((parent),) = status(translation.statuses[ROUTE])
+    assert parent["Accepted"] == "True Accepted"
+    assert parent["Programmed"] == "False Invalid: spec.rules[0].matches[0]: Envoy: no such thing."
+    assert parent["PartiallyInvalid"].startswith("True UnsupportedValue: Dropped Rule(s): spec.rules[0]")
+    translation.rejections.replace({})
+    assert "Programmed" not in status(translation.statuses[ROUTE])[0]
+
+
+def test_every_condition_has_the_generation_of_its_object() -> None:
+    found = made().statuses
+    gateway, route, clazz = found[GATE], found[ROUTE], found[CLASS]
+    assert isinstance(gateway, GatewayStatus)
+    assert isinstance(route, RouteStatus)
+    assert isinstance(clazz, GatewayClassStatus)
+    of_listeners = [one for listener in gateway.listeners for one in listener.conditions]
+    assert {one.observed_generation for one in (*gateway.conditions, *of_listeners)} == {3}
+    assert {one.observed_generation for one in route.parents[0].conditions} == {7}
+    assert {one.observed_generation for one in clazz.conditions} == {5}
+
+
+def test_features_are_sorted_as_the_api_wants_and_said_once() -> None:
+    assert list(FEATURES) == sorted(set(FEATURES))
+
+
+def test_reasons_for_what_envoy_says() -> None:
+    assert reason_for("... Address already in use") == "PortUnavailable"
+    assert reason_for("Cannot assign requested address") == "AddressNotUsable"
+    assert reason_for("anything else") == "Invalid"
+
+
+def test_a_message_tells_the_first_few_findings_and_fits_into_a_condition() -> None:
+    findings = [Finding("R", f"f{number}", "is wrong", "Mend it.") for number in range(5)]
+    assert joined(findings) == " ".join(f"f{number}: is wrong. Mend it." for number in range(3)) + " And 2 more."
+    assert len(joined([Finding("R", "", "x" * 40_000)])) <= 32_768
