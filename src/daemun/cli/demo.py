@@ -31,7 +31,7 @@ def demo(
     out = console()
     with lab() as scene:
         out.print(f"[bold]The lab[/]: a Gateway, an HTTPRoute and httpbin, in {scene.folder}")
-        app = App([scene.folder], TextTeller())
+        app = App([scene.folder], TextTeller(), run_dir=scene.base / "run", state_dir=scene.base / "state")
         try:
             proved = asyncio.run(_serve(app, scene, out, once))
         except ProvisionError as error:

@@ -18,8 +18,9 @@ _HTTPBIN_PORT = 8000
 
 
 class Lab(msgspec.Struct, frozen=True):
-    """A folder of manifests, and the port at which its Gateway will answer."""
+    """A folder of manifests, and the port at which its Gateway will answer. `base` is for everything else."""
 
+    base: Path
     folder: Path
     port: int
 
@@ -40,15 +41,17 @@ def lab() -> Iterator[Lab]:
     server = httpbin.start(_HTTPBIN_PORT)
     port = _free_port(_GATEWAY_PORT)
     try:
-        with tempfile.TemporaryDirectory(prefix="daemun-demo-") as folder:
+        with tempfile.TemporaryDirectory(prefix="daemun-demo-") as temporary:
+            folder = Path(temporary) / "manifests"
+            folder.mkdir()
             for source in resources.files("daemun.demo").joinpath("manifests").iterdir():
                 text = source.read_text()
                 text = text.replace(f"    port: {_GATEWAY_PORT}\n", f"    port: {port}\n")
                 if source.name == "httpbin.yaml":
                     head, mark, tail = text.partition("kind: EndpointSlice")
                     text = head + mark + tail.replace(f"port: {_HTTPBIN_PORT}", f"port: {server.server_address[1]}")
-                (Path(folder) / source.name).write_text(text)
-            yield Lab(Path(folder), port)
+                (folder / source.name).write_text(text)
+            yield Lab(folder.parent, folder, port)
     finally:
         server.shutdown()
         server.server_close()
