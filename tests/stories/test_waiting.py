@@ -39,7 +39,7 @@ async def scene(shared: World) -> None:
             _retry("/default"),
             _retry("/attempts", attempts=2),
             rule(prefix("/"), to="a", filters=[]),
-            _retry("/half", to="half", codes=[500], attempts=8),
+            _retry("/half", to="half", codes=[500], attempts=4),
             rule(prefix("/slow"), to="a", timeouts={"backendRequest": "300ms"}, retry={"attempts": 1, "codes": [504]}),
             rule(
                 prefix("/whole"),

@@ -133,6 +133,14 @@ def test_the_number_of_retries_fits_into_envoys(attempts: int | None, expected: 
     assert done.action.retry_policy.num_retries.value == expected
 
 
+@pytest.mark.parametrize(
+    ("backoff", "expected"), [("100ms", 1), ("10h", 86_400), ("48h", 172_800), ("99999h" * 4, 4 * 99_999 * 3600)]
+)
+def test_the_longest_back_off_is_one_that_envoy_can_read(backoff: str, expected: int) -> None:
+    done = apply("retry", api.HTTPRouteRetry(backoff=backoff), draft())
+    assert done.action.retry_policy.retry_back_off.max_interval.seconds == expected
+
+
 @pytest.mark.parametrize("name", ["a b", "a;b", "a\nb", "ü"])
 def test_a_session_name_must_be_one(name: str) -> None:
     feature = BY_KIND["sessionPersistence"]

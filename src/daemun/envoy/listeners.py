@@ -20,6 +20,7 @@ from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
 from daemun.base import wire
 from daemun.features import FEATURES
 from daemun.flow import Reader
+from daemun.ir.limits import IDLE_SECONDS
 from daemun.ir.listener import Frontend, FrontendKey, HostKey, Listener
 from daemun.ir.origin import Origin
 from daemun.ir.resource import LISTENER, Leaf, Part, PartKey, part
@@ -30,7 +31,6 @@ _STREAMS = 100
 _STREAM_WINDOW_BYTES = 64 * 1024
 _CONNECTION_WINDOW_BYTES = 1024 * 1024
 _HEADERS_SECONDS = 10
-_IDLE_SECONDS = 300
 _CONNECTION_IDLE_SECONDS = 3600
 _LOG_FORMAT = {
     "time": "%START_TIME%",
@@ -117,7 +117,7 @@ def connection_manager(route_config: str, access_log: str) -> hcm_v3.HttpConnect
     manager.http2_protocol_options.initial_stream_window_size.value = _STREAM_WINDOW_BYTES
     manager.http2_protocol_options.initial_connection_window_size.value = _CONNECTION_WINDOW_BYTES
     manager.request_headers_timeout.seconds = _HEADERS_SECONDS
-    manager.stream_idle_timeout.seconds = _IDLE_SECONDS
+    manager.stream_idle_timeout.seconds = IDLE_SECONDS
     manager.upgrade_configs.add(upgrade_type="websocket")
     for feature in FEATURES:
         http_filter = feature.http_filter()

@@ -74,8 +74,13 @@ def _preflights(spec: HTTPCORSFilter, draft: Draft) -> Iterator[route_v3.Route]:
         policy.ClearField("allow_headers")
         silent.typed_per_filter_config[_NAME].Pack(policy)
         yield silent
-    if draft.match.method not in ("", "OPTIONS"):
+    if _asks_more(draft):
         yield _preflight(draft)
+
+
+def _asks_more(draft: Draft) -> bool:
+    """Whether the match asks for what a preflight cannot have: the method or the headers of the request to come."""
+    return draft.match.method not in ("", "OPTIONS") or bool(draft.match.headers)
 
 
 def _preflight(draft: Draft) -> route_v3.Route:
@@ -83,8 +88,9 @@ def _preflight(draft: Draft) -> route_v3.Route:
     route = route_v3.Route()
     route.CopyFrom(draft.proto)
     asked = route.match.headers
-    if draft.match.method not in ("", "OPTIONS"):
+    if _asks_more(draft):
         del asked[:]
+    if draft.match.method not in ("", "OPTIONS"):
         asked.add(name="access-control-request-method", string_match={"exact": draft.match.method})
     else:
         asked.add(name="access-control-request-method", present_match=True)

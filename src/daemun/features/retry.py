@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from envoy.extensions.retry.host.previous_hosts.v3 import previous_hosts_pb2
+
 from daemun.api.filters import HTTPRouteRetry
 from daemun.base.durations import milliseconds
 from daemun.features.feature import Draft, Feature
@@ -10,8 +12,12 @@ from daemun.ir.route import Use
 _ON = "connect-failure,refused-stream,reset"
 """Connection errors are always tried again once a retry is asked for (GEP-1731)."""
 _MOST = 2**32 - 1
+_ELSEWHERE = 5
+"""How often another endpoint is looked for before one is tried again: one that refuses has the fewest requests."""
 _LONGEST = 10
 """The back-off grows up to this many times its base."""
+_DAY = 86_400_000
+"""Or a day: ten times the longest duration that can be written is more than Envoy can read."""
 
 
 class Retry(Feature[HTTPRouteRetry]):
@@ -26,6 +32,9 @@ class Retry(Feature[HTTPRouteRetry]):
             return
         policy = draft.action.retry_policy
         policy.num_retries.value = min(spec.attempts or 1, _MOST)
+        elsewhere = policy.retry_host_predicate.add(name="envoy.retry_host_predicates.previous_hosts")
+        elsewhere.typed_config.Pack(previous_hosts_pb2.PreviousHostsPredicate())
+        policy.host_selection_retry_max_attempts = _ELSEWHERE
         if spec.codes:
             policy.retry_on = f"{_ON},retriable-status-codes"
             policy.retriable_status_codes.extend(spec.codes)
@@ -34,4 +43,4 @@ class Retry(Feature[HTTPRouteRetry]):
         base = milliseconds(spec.backoff) if spec.backoff else 0
         if base:
             policy.retry_back_off.base_interval.FromMilliseconds(base)
-            policy.retry_back_off.max_interval.FromMilliseconds(base * _LONGEST)
+            policy.retry_back_off.max_interval.FromMilliseconds(max(base, min(base * _LONGEST, _DAY)))

@@ -5,6 +5,7 @@ from typing import ClassVar
 from daemun.api.filters import HTTPRouteTimeouts
 from daemun.base.durations import milliseconds
 from daemun.features.feature import Draft, Feature
+from daemun.ir.limits import IDLE_SECONDS
 from daemun.ir.route import Use
 
 
@@ -19,7 +20,11 @@ class Timeouts(Feature[HTTPRouteTimeouts]):
         if not draft.proto.HasField("route"):
             return
         if spec.request:
-            draft.action.timeout.FromMilliseconds(milliseconds(spec.request))
+            whole = milliseconds(spec.request)
+            draft.action.timeout.FromMilliseconds(whole)
+            if not 0 < whole <= IDLE_SECONDS * 1000:
+                # The listener's own limit on silence would come first.
+                draft.action.idle_timeout.FromMilliseconds(whole)
         if spec.backend_request:
             each = milliseconds(spec.backend_request)
             if each:
