@@ -8,6 +8,7 @@ translation, what came of it goes to the xDS server and to the journal, and what
 """
 
 import asyncio
+import gc
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -30,6 +31,9 @@ from daemun.translate import Translation
 from daemun.xds.events import Acked, Rejected, Restored
 
 XDS_SOCKET = "xds.sock"
+_GC_THRESHOLDS = (50_000, 20, 100)
+"""What lives long here are trees, without cycles to be found; looking for them again and again while 10,000 routes are
+built would double the time."""
 _log = logging.getLogger(__name__)
 
 Tell = Callable[[list[Line]], None]
@@ -82,6 +86,7 @@ class App:
 
     async def run(self) -> None:
         """Serve until cancelled; then drain and stop the proxies, unless they are left to a successor."""
+        gc.set_threshold(*_GC_THRESHOLDS)
         self._task = asyncio.current_task()
         self._left = asyncio.get_running_loop().create_future()
         await self.proxies.start()

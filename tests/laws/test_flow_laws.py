@@ -94,7 +94,9 @@ class World:
         """How many entries the tables of readers and of indexes have in all."""
         nodes = self.graph.nodes
         indexes = [index for node in nodes for index in node.indexes]
-        return sum(len(node.readers) for node in nodes) + sum(len(one.readers) + len(one.keys) for one in indexes)
+        tables = [*nodes, *indexes]
+        read = sum(len(bags) for table in tables for bags in table.readers.values())
+        return read + sum(len(one.keys) for one in indexes)
 
     def expected(self) -> None:
         """The same said without any graph."""

@@ -77,10 +77,9 @@ def _shares(
         for backend in parted.backends or (None,):
             share = percent * backend.weight / sum(one.weight for one in parted.backends) if backend else percent
             status = proto.direct_response.status
-            why = f"answered with {status}: {_reason(entry, backend)}"
-            yield Share(
-                round(share, 4), why, backend.where if backend else "", backend.weight if backend else 1, status
-            )
+            why = f"answered with {status}: {_reason(entry, backend, status, scene.seen)}"
+            at, weight = (backend.where, backend.weight) if backend else ("", 1)
+            yield Share(round(share, 4), why, at, weight, status)
     elif CORS in proto.typed_per_filter_config and asks_preflight(scene.seen):
         policy = cors_pb2.CorsPolicy()
         proto.typed_per_filter_config[CORS].Unpack(policy)
@@ -98,8 +97,9 @@ def _forwards(translation: Translation, place: Place, entry: Entry, parted: _Par
         path, host = forwarded(parted.proto, scene.seen, clusters[at].host_rewrite_literal if clusters else "")
         uses = effects(entry.resolved.ref, backend.uses, scene)
         if backend.key is None or cluster == NO_BACKEND:
-            why = f"answered with 500: {_reason(entry, backend)}"
-            yield Share(percent, why, backend.where, backend.weight, 500, effects=uses)
+            error = entry.rule.error
+            why = f"answered with {error}: {_reason(entry, backend, error, scene.seen)}"
+            yield Share(percent, why, backend.where, backend.weight, error, effects=uses)
             continue
         ready = _endpoints(translation, place.key.proxy, cluster)
         count = f"{len(ready)} endpoint{'' if len(ready) == 1 else 's'} ready"
@@ -131,10 +131,12 @@ def _unused(entry: Entry, scene: Scene) -> Iterator[Share]:
             yield Share(0.0, "gets no requests: its weight is 0", backend.where, 0, effects=uses)
 
 
-def _reason(entry: Entry, backend: Backend | None) -> str:
+def _reason(entry: Entry, backend: Backend | None, status: int, seen: Seen) -> str:
     """Why nothing can be done for this share."""
     if entry.rule.broken:
         return entry.rule.broken
+    if status == 403 and asks_preflight(seen):
+        return f"it is a CORS preflight, and origin {seen.values('origin')[0]} is not allowed"
     within = backend.where if backend else entry.rule.where
     findings = (*entry.resolved.not_resolved, *entry.resolved.dropped)
     told = next((str(one) for one in findings if one.where == within or one.where.startswith(f"{within}.")), None)

@@ -29,7 +29,7 @@ from daemun.ir.route import Match, Use
 
 
 class Scene(msgspec.Struct, frozen=True):
-    """The request, the match that takes it, and whether it is forwarded (by CORS: whether it would be)."""
+    """The request, the match that takes it, and whether it is forwarded."""
 
     seen: Seen
     match: Match
@@ -77,10 +77,10 @@ def _policy(use: Use) -> cors_pb2.CorsPolicy:
 def _cors(spec: HTTPCORSFilter, use: Use, scene: Scene) -> str:
     del spec
     origins = scene.seen.values("origin")
-    if not scene.forwarded:
-        return "does nothing: Envoy heeds CORS only where it forwards"
     if not origins or not origins[0]:
         return "answers the CORS preflights of browsers; this request has no Origin header and is left as it is"
+    if not scene.forwarded:
+        return "answers the CORS preflights of browsers; other requests have its headers only where they are forwarded"
     if _allows(_policy(use), origins[0]):
         return f"lets pages of origin {origins[0]} read the answer, by access-control-allow-origin"
     return f"does not let pages of origin {origins[0]} read the answer; the request itself passes"

@@ -66,8 +66,7 @@ def _won(
     request, rule = explanation.request, winner.rule
     uses = () if rule.broken else rule.uses
     result = upgrade_refusal(request) or outcome(translation, place, winner, seen, request.scheme)
-    gateway_answers = bool(result.location) or (result.status == 500 and result.kind == "answered")
-    scene = Scene(seen, winner.match, forwarded=not gateway_answers)
+    scene = Scene(seen, winner.match, forwarded=result.kind == "forwarded")
     why = "the first that fits, in Envoy's order"
     if ranked.further:
         why = (

@@ -41,13 +41,8 @@ def fits(match: route_v3.RouteMatch, seen: Seen) -> bool:
     """Whether a request fits Envoy's form of a match."""
     if not _path_fits(match, seen.path):
         return False
-    for header in match.headers:
-        values = _values(header.name, seen)
-        if header.HasField("present_match"):
-            if bool(values) != header.present_match:
-                return False
-        elif not any(_string_fits(header.string_match, value) for value in values):
-            return False
+    if not all(_header_fits(header, seen) for header in match.headers):
+        return False
     params = first_params(seen.query)
     return all(
         param.name in params and _string_fits(param.string_match, params[param.name])
@@ -64,6 +59,16 @@ def _path_fits(match: route_v3.RouteMatch, path: str) -> bool:
         prefix = match.path_separated_prefix
         return path == str(prefix) or path.startswith(f"{prefix}/")
     return path.startswith(match.prefix)
+
+
+def _header_fits(header: route_v3.HeaderMatcher, seen: Seen) -> bool:
+    """Whether a header fits. One that is not there fits only where its absence is asked for."""
+    values = _values(header.name, seen)
+    if header.HasField("present_match"):
+        return bool(values) == (header.present_match != header.invert_match)
+    if not values:
+        return False
+    return any(_string_fits(header.string_match, value) for value in values) != header.invert_match
 
 
 def _values(name: str, seen: Seen) -> tuple[str, ...]:

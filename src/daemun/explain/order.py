@@ -26,6 +26,13 @@ _PRECEDENCE = (
 )
 
 
+_GRPC_PRECEDENCE = (
+    "more of the gRPC service's name is given",
+    "more of the gRPC method's name is given",
+    *_PRECEDENCE[2:],
+)
+
+
 class Entry(msgspec.Struct, frozen=True):
     """One match of a rule of a route, and where it stands."""
 
@@ -131,7 +138,9 @@ def _missing_path(one: Candidate) -> bool:
 
 def _lost(winner: Entry, loser: Entry) -> str:
     """The criterion that put the loser after the winner (Gateway API, HTTPRouteRule.matches)."""
-    pairs = zip(winner.rank[0], loser.rank[0], _PRECEDENCE, strict=True)
+    grpc = winner.match.chars is not None and loser.match.chars is not None
+    told_by = _GRPC_PRECEDENCE if grpc else _PRECEDENCE
+    pairs = zip(winner.rank[0], loser.rank[0], told_by, strict=True)
     decided = next((told for one, other, told in pairs if one != other), None)
     if decided is not None:
         return f"lower precedence: {decided}"

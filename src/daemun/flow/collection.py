@@ -30,8 +30,8 @@ ALL: Final = object()
 
 Delta: TypeAlias = dict[K, tuple[V | Missing, V | Missing]]
 """What changed in a batch: key to (old, new)."""
-Edge: TypeAlias = "tuple[Derived[Any, Any, Any, Any], Hashable]"
-"""A reader: a derived collection and the input key whose rule did the reading."""
+Readers: TypeAlias = "dict[Derived[Any, Any, Any, Any], Bags[Hashable]]"
+"""Who reads what: by derived collection, the key that was read to the input keys whose rules read it."""
 
 
 class Collection(Mapping[K, V]):
@@ -44,7 +44,7 @@ class Collection(Mapping[K, V]):
         self.data: dict[K, V] = {}
         self.followers: list[Callable[[Delta[K, V]], None]] = []
         self.indexes: list[Index[Any, K, V]] = []
-        self.readers: Bags[Hashable] = {}
+        self.readers: Readers = {}
 
     # A Mapping compares by content; a collection is itself, and is used as a dictionary key.
     __eq__ = object.__eq__
@@ -70,10 +70,8 @@ class Collection(Mapping[K, V]):
         """Mark everything that depends on what changed."""
         for follow in self.followers:
             follow(delta)
-        if self.readers:
-            mark(self.readers, ALL)
-            for key in delta:
-                mark(self.readers, key)
+        for node, bags in self.readers.items():
+            mark(node, bags, (ALL, *delta))
         for index in self.indexes:
             index.update(delta)
 
@@ -95,7 +93,7 @@ class Index(Generic[I, K, V]):
         self.of = of
         self.by = by
         self.keys: Bags[I] = {}
-        self.readers: Bags[Hashable] = {}
+        self.readers: Readers = {}
         self.followers: list[Callable[[Iterable[I]], None]] = []
         of.indexes.append(self)
         for key, value in of.data.items():
@@ -116,14 +114,13 @@ class Index(Generic[I, K, V]):
                     put(self.keys, at, key)
         for follow in self.followers:
             follow(touched)
-        if self.readers:
-            for at in touched:
-                mark(self.readers, at)
+        for node, bags in self.readers.items():
+            mark(node, bags, touched)
 
 
-def mark(readers: Bags[Hashable], at: Hashable) -> None:
-    """Queue every reader of `at` to run again."""
-    edge: Edge
-    for edge in tuple(items(readers, at)):
-        node, key = edge
-        node.mark(key)
+def mark(node: "Derived[Any, Any, Any, Any]", bags: Bags[Hashable], keys: Iterable[Hashable]) -> None:
+    """Queue the rules of `node` that read any of the keys to run again."""
+    if bags:
+        for key in keys:
+            for reader in items(bags, key):
+                node.mark(reader)

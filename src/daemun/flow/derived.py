@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Any, Generic, TypeVar
 
 from daemun.flow.bags import Bags, count, items, put, take
-from daemun.flow.collection import ALL, MISSING, Collection, Delta, I, Index, K, Missing, V
+from daemun.flow.collection import ALL, MISSING, Collection, Delta, I, Index, K, Missing, Readers, V
 
 IK = TypeVar("IK", bound=Hashable)
 IV = TypeVar("IV")
@@ -16,10 +16,10 @@ D = TypeVar("D")
 class Reader:
     """What a rule may see of other collections. Every read is recorded as a dependency of the rule's input."""
 
-    __slots__ = ("_rank", "reads")
+    __slots__ = ("_node", "reads")
 
-    def __init__(self, rank: int) -> None:
-        self._rank = rank
+    def __init__(self, node: "Derived[Any, Any, Any, Any]") -> None:
+        self._node = node
         self.reads: dict[tuple[int, Hashable], Bags[Hashable]] = {}
 
     def get(self, of: Collection[RK, RV], key: RK, default: D | None = None) -> RV | D | None:
@@ -47,10 +47,13 @@ class Reader:
         self._note(of.rank, of.readers, ALL)
         return of.data
 
-    def _note(self, rank: int, table: Bags[Hashable], key: Hashable) -> None:
-        if rank >= self._rank:
+    def _note(self, rank: int, readers: Readers, key: Hashable) -> None:
+        if rank >= self._node.rank:
             raise RuntimeError("a rule may read only collections that were made before its own")
-        self.reads[id(table), key] = table
+        bags = readers.get(self._node)
+        if bags is None:
+            bags = readers[self._node] = {}
+        self.reads[id(bags), key] = bags
 
 
 Rule = Callable[[Reader, IK, IV], Iterable[tuple[K, V]]]
@@ -66,7 +69,7 @@ class Derived(Collection[K, V], Generic[IK, IV, K, V]):
         self._rule = rule
         self._dirty: dict[IK, None] = {}
         self._outputs: dict[IK, tuple[K, ...]] = {}  # but not where it is just one, of the same key
-        self._reads: dict[IK, tuple[Any, ...]] = {}  # table, key, table, key ...
+        self._reads: dict[IK, tuple[Any, ...]] = {}  # bags, key, bags, key ...
         self._owners: dict[K, IK] = {}  # only where the keys differ
         of.followers.append(self._follow)
         if of.data:
@@ -112,7 +115,7 @@ class Derived(Collection[K, V], Generic[IK, IV, K, V]):
         if value is MISSING:
             self.graph.failures.pop((self.name, key), None)
             return {}
-        reader = Reader(self.rank)
+        reader = Reader(self)
         self.graph.calls += 1
         try:
             new = dict(self._rule(reader, key, value))
@@ -168,19 +171,17 @@ class Derived(Collection[K, V], Generic[IK, IV, K, V]):
         delta[out] = (first, new)
 
     def _forget(self, key: IK) -> None:
-        me = (self, key)
         reads = self._reads.pop(key, ())
         for place in range(0, len(reads), 2):
-            take(reads[place], reads[place + 1], me)
+            take(reads[place], reads[place + 1], key)
 
     def _remember(self, key: IK, reader: Reader) -> None:
         if not reader.reads:
             return
-        me = (self, key)
         reads: list[Any] = []
-        for (_, at), table in reader.reads.items():
-            put(table, at, me)
-            reads += (table, at)
+        for (_, at), bags in reader.reads.items():
+            put(bags, at, key)
+            reads += (bags, at)
         self._reads[key] = tuple(reads)
 
 
