@@ -24,7 +24,7 @@ _HEADERS = ("x-a", "X-B", "accept", "host", "x-forwarded-proto", "x-envoy-retry-
 _METHODS = ("GET", "POST", "OPTIONS")
 _MUTATIONS = (
     "none", "suffix", "element", "case", "slash", "double", "dots", "percent", "escaped", "backslash", "method",
-    "options", "preflight", "header", "no headers", "twice", "query", "no query", "query twice", "encoded query",
+    "options", "preflight", "preflight", "preflight", "header", "no headers", "twice", "query", "no query", "query twice", "encoded query",
     "upper host", "host port", "host dot", "underscore", "upgrade", "websocket", "other path", "other host",
 )  # fmt: skip
 
@@ -93,7 +93,7 @@ def _values(regex_field: str = "value") -> st.SearchStrategy[Doc]:
 
 @st.composite
 def _named(draw: st.DrawFn, names: tuple[str, ...]) -> list[Doc]:
-    chosen = draw(st.lists(st.sampled_from(names), max_size=2, unique=True))
+    chosen = draw(st.lists(st.sampled_from(names), max_size=draw(st.sampled_from((0, 1, 2))), unique=True))
     return [{"name": name, **draw(_values())} for name in chosen]
 
 
@@ -154,7 +154,7 @@ def _filters(draw: st.DrawFn, prefix: bool) -> list[Doc]:
         ),
         st.one_of(_redirects(prefix), _rewrites(prefix)),
     ]
-    return [draw(one) for one in options if draw(st.integers(0, 2)) == 0]
+    return [draw(one) for one, among in zip(options, (2, 1, 2), strict=True) if draw(st.integers(0, among)) == 0]
 
 
 @st.composite
@@ -194,6 +194,8 @@ def _grpc_rules(draw: st.DrawFn) -> Doc:
 def worlds(draw: st.DrawFn, ports: tuple[int, int]) -> list[Doc]:
     """Gateways and routes. The first port has a listener in every world."""
     first = draw(st.lists(st.sampled_from(_LISTENER_HOSTS), min_size=1, max_size=4, unique=True))
+    if None not in first and draw(st.integers(0, 3)):
+        first.append(None)
     second = draw(st.lists(st.sampled_from(_LISTENER_HOSTS), max_size=2, unique=True))
     mine = [listener(f"l{at}", ports[0], host) for at, host in enumerate(first)]
     theirs = [listener(f"m{at}", ports[1], host) for at, host in enumerate(second)]
@@ -227,6 +229,7 @@ class Shot:
         self.query: list[str] = []
         self.host = "a.test"
         self.headers: list[tuple[str, str]] = []
+        self.gateway = "a"
         self.port = 0
         self.done: list[str] = []
 
@@ -246,7 +249,8 @@ def requests(draw: st.DrawFn, documents: list[Doc]) -> Shot:
     routes = [one for one in documents if one["kind"].endswith("Route")]
     route = draw(st.sampled_from(routes))
     match = draw(st.sampled_from(draw(st.sampled_from(route["spec"]["rules"]))["matches"]))
-    hostnames = route["spec"]["hostnames"] or [*_REQUEST_HOSTS]
+    hostnames = route["spec"]["hostnames"] or draw(st.sampled_from((["a.test"], ["b.a.test"], [*_REQUEST_HOSTS])))
+    shot.gateway = route["spec"]["parentRefs"][0]["name"]
     shot.host = draw(st.sampled_from(hostnames)).replace("*", draw(st.sampled_from(("w", "v.w"))))
     if "method" in match and isinstance(match["method"], dict):
         shot.path = f"/{match['method'].get('service', 's.S')}/{match['method'].get('method', 'M')}"
@@ -263,7 +267,7 @@ def requests(draw: st.DrawFn, documents: list[Doc]) -> Shot:
     for param in match.get("queryParams", ()):
         value = draw(st.sampled_from(_VALUES)) if "type" in param else param["value"]
         shot.query.append(f"{param['name']}={value.replace(' ', '+')}")
-    for mutation in draw(st.lists(st.sampled_from(_MUTATIONS), max_size=3)):
+    for mutation in draw(st.lists(st.sampled_from(_MUTATIONS), max_size=draw(st.sampled_from((0, 1, 1, 3))))):
         shot.done.append(mutation)
         _mutate(draw, shot, mutation)
     return shot

@@ -65,10 +65,10 @@ def _header_fits(header: route_v3.HeaderMatcher, seen: Seen) -> bool:
     """Whether a header fits. One that is not there fits only where its absence is asked for."""
     values = _values(header.name, seen)
     if header.HasField("present_match"):
-        return bool(values) == (header.present_match != header.invert_match)
+        return bool(values) == bool(header.present_match != header.invert_match)
     if not values:
         return False
-    return any(_string_fits(header.string_match, value) for value in values) != header.invert_match
+    return any(_string_fits(header.string_match, value) for value in values) != bool(header.invert_match)
 
 
 def _values(name: str, seen: Seen) -> tuple[str, ...]:

@@ -1,16 +1,14 @@
 """All matches of a virtual host in Envoy's order, the one that takes the request, and why the others do not."""
 
-import sys
 from collections.abc import Iterator
 
 import msgspec
 
-from daemun.envoy.routes import Rank, rank, route_name, serves
+from daemun.envoy.routes import Rank, hosts_of, rank, route_name, serves
 from daemun.explain.further import fitting
 from daemun.explain.matching import misses, path_fits, reads
 from daemun.explain.normalise import Seen
 from daemun.explain.result import Candidate, Miss
-from daemun.flow import Reader
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.ir.listener import Frontend, FrontendKey, HostKey
 from daemun.ir.route import Match, Rule
@@ -63,8 +61,8 @@ def entries(translation: Translation, key: HostKey, listener: str) -> list[Entry
     """The matches that the virtual host is made of, in order."""
     at = FrontendKey(key.proxy, key.port)
     found: list[Entry] = []
-    for resolved in Reader(sys.maxsize).find(translation.by_host, key):
-        if serves(resolved, listener, at):
+    for ref, resolved in translation.routes.items():
+        if serves(resolved, listener, at) and key in hosts_of(ref, resolved):
             found.extend(_entries(resolved))
     found.sort(key=lambda entry: entry.rank)
     return found

@@ -91,7 +91,7 @@ class Journal:
         self._translation = translation
         self._place = place
         self._touched: dict[Ref, None] = {}
-        self._told: dict[Ref, GatewayLine | RouteLine] = {}
+        self._told: dict[Ref, int] = {}  # the hash of the line: it only has to be known when it is another
         self._outside: tuple[ProblemLine, ...] = ()
         self._problems: dict[Ref, tuple[ProblemLine, ...]] = {}
         self._known: dict[ProblemLine, int] = {}
@@ -132,14 +132,11 @@ class Journal:
             new = gateway_line(self._translation.gateways[ref.key], status)
         elif isinstance(status, RouteStatus):
             new = route_line(self._translation.routes[ref], status)
-        old = self._told.get(ref)
-        if new == old:
-            return
         if new is None:
-            del self._told[ref]
-            yield GoneLine(str(ref))
-        else:
-            self._told[ref] = new
+            if self._told.pop(ref, None) is not None:
+                yield GoneLine(str(ref))
+        elif self._told.get(ref) != hash(new):
+            self._told[ref] = hash(new)
             yield new
 
     def _problem_changes(self) -> list[Line]:
