@@ -1,5 +1,6 @@
 """What `explain` says is what Envoy does: the same request, explained and sent."""
 
+import http.client
 import os
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -8,11 +9,23 @@ import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
-from daemun.explain import Explanation, Request, Share, explain
+from daemun.explain import Explanation, Request, Share, explain, request_from
 from daemun.gatewayapi.settings import Settings
 from daemun.translate import Translation
-from support.explained import Doc, Shot, decoded, every_backend, requests, services, worlds
-from support.swapped import Got, SwappedEnvoy, free_ports
+from support.explained import (
+    Doc,
+    Shot,
+    decoded,
+    doc,
+    every_backend,
+    gateway,
+    listener,
+    requests,
+    services,
+    tls_secret,
+    worlds,
+)
+from support.swapped import INSECURE, Got, SwappedEnvoy, free_ports
 
 WORLDS = int(os.environ.get("DAEMUN_EXPLAIN_WORLDS", "80"))
 REQUESTS = 12
@@ -95,3 +108,100 @@ def _is(share: Share, got: Got, route: str, done: list[str]) -> bool:
         return True
     answer = (200, route, share.cluster, share.path, share.host)
     return answer == (got.status, got.route, got.cluster, got.path, got.host)
+
+
+# TLS: which listener answers the handshake, and which may answer the request.
+
+HTTPS_HOSTS = {"exact": "a.test", "wild": "*.wild.test", "fourth": "fourth.wild.test"}
+
+
+def _tls_world(port: int, plain: int) -> list[Doc]:
+    tls = {"certificateRefs": [{"name": "cert"}]}
+    listeners = [
+        {"name": name, "port": port, "protocol": "HTTPS", "hostname": hostname, "tls": tls}
+        for name, hostname in HTTPS_HOSTS.items()
+    ]
+    rules = [{"backendRefs": [{"name": "s1", "port": 80}]}]
+    redirect = {
+        "type": "RequestRedirect",
+        "requestRedirect": {"path": {"type": "ReplaceFullPath", "replaceFullPath": "/"}},
+    }
+    matches = [{"path": {"type": "Exact", "value": "/away"}}]
+    return [
+        tls_secret("cert", ["a.test", "*.wild.test"]),
+        gateway("a", [*listeners, listener("plain", plain, None)]),
+        doc("HTTPRoute", "all", {"parentRefs": [{"name": "a"}], "rules": rules}),
+        doc(
+            "HTTPRoute", "away", {"parentRefs": [{"name": "a"}], "rules": [{"matches": matches, "filters": [redirect]}]}
+        ),
+        doc("HTTPRoute", "deep", {"parentRefs": [{"name": "a"}], "hostnames": ["x.wild.test"], "rules": rules}),
+    ]
+
+
+@pytest.fixture(scope="module")
+def secure() -> Iterator[tuple[SwappedEnvoy, Translation, int, int]]:
+    port, plain, echo = free_ports(3)
+    made = decoded([*_tls_world(port, plain), *services(echo)], Settings())
+    names = {name: hostname.replace("*", "w") for name, hostname in HTTPS_HOSTS.items()}
+    envoy = SwappedEnvoy(made, echo, names)
+    try:
+        yield envoy, made, port, plain
+    finally:
+        envoy.stop()
+
+
+@pytest.mark.parametrize(
+    ("sni", "host", "path", "status"),
+    [
+        ("a.test", "a.test", "/", 200),
+        ("A.Test", "a.test:8443", "/", 200),
+        ("a.test", "A.TEST.", "/", 200),
+        ("a.test", "v.wild.test", "/", 421),
+        ("a.test", "unknown.org", "/", 404),
+        ("v.wild.test", "w.wild.test", "/", 200),
+        ("v.wild.test", "x.wild.test", "/", 200),
+        ("v.wild.test", "fourth.wild.test", "/", 421),
+        ("fourth.wild.test", "fourth.wild.test", "/", 200),
+        ("fourth.wild.test", "w.wild.test", "/", 421),
+        ("a.test", "a.test", "/away?q=1", 302),
+        ("a.test", "a.test:443", "/away", 302),
+    ],
+)
+def test_the_server_name_and_the_host(
+    secure: tuple[SwappedEnvoy, Translation, int, int], sni: str, host: str, path: str, status: int
+) -> None:
+    envoy, made, port, _ = secure
+    told = explain(made, request_from("GET", f"https://{sni}:{port}{path}", [("Host", host)]))
+    got = envoy.ask(port, "GET", path, host, context=INSECURE, sni=sni)
+    assert got.status == status
+    shot = Shot()
+    assert agrees(told, got, shot), f"{got}\n{told.outcome}"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "sni", "plain"),
+    [
+        ("https", "wild.test", False),
+        ("https", "unknown.org", False),
+        ("https", "", False),
+        ("http", "a.test", False),
+        ("https", "a.test", True),
+    ],
+)
+def test_a_connection_that_comes_to_nothing(
+    secure: tuple[SwappedEnvoy, Translation, int, int], scheme: str, sni: str, plain: bool
+) -> None:
+    envoy, made, port, plain_port = secure
+    to = plain_port if plain else port
+    told = explain(made, request_from("GET", f"{scheme}://{sni or '127.0.0.1'}:{to}/"))
+    assert told.outcome.kind == "closed"
+    with pytest.raises((OSError, http.client.HTTPException)):
+        envoy.ask(to, "GET", "/", sni, context=INSECURE if scheme == "https" else None, sni=sni or None)
+
+
+def test_nothing_listens(secure: tuple[SwappedEnvoy, Translation, int, int]) -> None:
+    (nobody,) = free_ports(1)
+    told = explain(secure[1], request_from("GET", f"http://a.test:{nobody}/"))
+    assert told.outcome.kind == "refused"
+    with pytest.raises(ConnectionRefusedError):
+        secure[0].ask(nobody, "GET", "/", "a.test")

@@ -1,8 +1,14 @@
 """Small worlds of Gateways and routes for Hypothesis, and requests that aim at them and just miss."""
 
+import base64
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from hypothesis import strategies as st
 
 from daemun.api.decode import decode
@@ -24,7 +30,7 @@ _HEADERS = ("x-a", "X-B", "accept", "host", "x-forwarded-proto", "x-envoy-retry-
 _METHODS = ("GET", "POST", "OPTIONS")
 _MUTATIONS = (
     "none", "suffix", "element", "case", "slash", "double", "dots", "percent", "escaped", "backslash", "method",
-    "options", "preflight", "preflight", "preflight", "header", "no headers", "twice", "query", "no query", "query twice", "encoded query",
+    "options", *["preflight"] * 3, "header", "no headers", "twice", "query", "no query", "query twice", "encoded query",
     "upper host", "host port", "host dot", "underscore", "upgrade", "websocket", "other path", "other host",
 )  # fmt: skip
 
@@ -72,6 +78,27 @@ def gateway(name: str, listeners: list[Doc]) -> Doc:
 def listener(name: str, port: int, hostname: str | None) -> Doc:
     """An HTTP listener."""
     return {"name": name, "port": port, "protocol": "HTTP", **({"hostname": hostname} if hostname else {})}
+
+
+def tls_secret(name: str, hosts: list[str]) -> Doc:
+    """A Secret with a certificate that signed itself, made on the spot."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    start = datetime(2020, 1, 1, tzinfo=UTC)
+    certificate = (
+        x509.CertificateBuilder(
+            who, who, key.public_key(), x509.random_serial_number(), start, start + timedelta(36500)
+        )
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    found = doc("Secret", name, {}, group="v1")
+    del found["spec"]
+    values = {"tls.crt": certificate.public_bytes(pem), "tls.key": private}
+    data = {key: base64.b64encode(value).decode() for key, value in values.items()}
+    return {**found, "type": "kubernetes.io/tls", "data": data}
 
 
 def every_backend(ports: Iterable[int]) -> list[Doc]:
@@ -159,7 +186,8 @@ def _filters(draw: st.DrawFn, prefix: bool) -> list[Doc]:
 
 @st.composite
 def _backends(draw: st.DrawFn, prefix: bool, grpc: bool) -> list[Doc]:
-    names = draw(st.lists(st.sampled_from((*BACKENDS, "missing")), max_size=3))
+    count = draw(st.sampled_from((0, 1, 1, 1, 2, 3)))
+    names = draw(st.lists(st.sampled_from((*BACKENDS, "s1", "s2", "missing")), min_size=count, max_size=count))
     found = []
     for name in names:
         ref: Doc = {"name": name, "port": 80, "weight": draw(st.sampled_from((1, 1, 0, 3)))}

@@ -4,6 +4,7 @@ Everything else is as Daemun makes it; what would come by ADS comes from files o
 more listener of the same Envoy, which tells in headers what it got.
 """
 
+import contextlib
 import http.client
 import json
 import os
@@ -13,7 +14,7 @@ import ssl
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +31,9 @@ from daemun.translate import Translation
 from support.render import messages
 
 CANARY = "version.canary"
+INSECURE = ssl.create_default_context()
+INSECURE.check_hostname = False
+INSECURE.verify_mode = ssl.CERT_NONE
 _TYPES = "type.googleapis.com/envoy.extensions.filters"
 _SECONDS = 20
 
@@ -59,12 +63,15 @@ class Got(NamedTuple):
 
 
 class SwappedEnvoy:
-    """Started with the listeners, clusters and secrets of a translation; `show` swaps in the routes of another."""
+    """Started with the listeners, clusters and secrets of a translation; `show` swaps in the routes of another.
 
-    def __init__(self, first: Translation, echo: int) -> None:
+    `names` has a server name for each listener that terminates TLS.
+    """
+
+    def __init__(self, first: Translation, echo: int, names: Mapping[str, str] | None = None) -> None:
+        self._names = names or {}
         self.folder = Path(tempfile.mkdtemp(prefix="dmn-"))
         self._version = 0
-        self._port = echo
         config = self.folder / "envoy.json"
         config.write_text(json.dumps(self._bootstrap(first, echo)))
         self._log = (self.folder / "log").open("w")
@@ -85,10 +92,10 @@ class SwappedEnvoy:
         self._log.close()
         shutil.rmtree(self.folder)
 
-    def show(self, made: Translation, tls: bool = False) -> None:
+    def show(self, made: Translation) -> None:
         """Swap in the routes, and return when they are served."""
         self._version += 1
-        ports: set[int] = set()
+        names: list[str] = []
         for (_, kind, name), message in messages(made).items():
             if kind != ROUTE:
                 continue
@@ -98,10 +105,9 @@ class SwappedEnvoy:
             canary.direct_response.status = 200
             canary.direct_response.body.inline_string = str(self._version)
             self._write(name, message)
-            ports.add(int(name.partition("/")[0].removeprefix("port-")))
-        if not tls:
-            for port in ports:
-                _until(lambda port=port: self._canary(port) == str(self._version), self._explain)  # type: ignore[misc]
+            names.append(name)
+        for name in names:
+            _until(lambda name=name: self._canary(name) == str(self._version), self._explain)  # type: ignore[misc]
 
     def ask(
         self,
@@ -114,13 +120,12 @@ class SwappedEnvoy:
         sni: str | None = None,
     ) -> Got:
         """One request, as it is, on a connection of its own."""
-        with socket.create_connection(("127.0.0.1", port), timeout=_SECONDS) as plain:
-            secured = context.wrap_socket(plain, server_hostname=sni) if context else plain
+        with _connected(port, context, sni) as connection:
             lines = [f"{method} {target} HTTP/1.1", f"Host: {host}", *(f"{name}: {value}" for name, value in headers)]
             if not any(name.lower() == "connection" for name, _ in headers):
                 lines.append("Connection: close")
-            secured.sendall("\r\n".join([*lines, "", ""]).encode())
-            response = http.client.HTTPResponse(secured, method=method)
+            connection.sendall("\r\n".join([*lines, "", ""]).encode())
+            response = http.client.HTTPResponse(connection, method=method)
             response.begin()
             given = {name.lower(): value for name, value in response.getheaders()}
             response.close()
@@ -128,15 +133,17 @@ class SwappedEnvoy:
         route, location, cluster, *seen = (given.get(name, "") for name in names)
         return Got(response.status, "" if route == "-" else route, location, cluster, *seen)
 
-    def _canary(self, port: int) -> str:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_SECONDS)
+    def _canary(self, name: str) -> str:
+        port, _, chain = name.removeprefix("port-").partition("/")
         try:
-            connection.request("GET", "/", headers={"Host": CANARY})
-            return connection.getresponse().read().decode()
-        except OSError:
+            with _connected(int(port), INSECURE if chain else None, self._names.get(chain)) as connection:
+                connection.sendall(f"GET / HTTP/1.1\r\nHost: {CANARY}\r\nConnection: close\r\n\r\n".encode())
+                response = http.client.HTTPResponse(connection)
+                response.begin()
+                with response:
+                    return response.read().decode()
+        except (OSError, http.client.HTTPException):
             return ""
-        finally:
-            connection.close()
 
     def _explain(self) -> str:
         return (self.folder / "log").read_text()[-3000:]
@@ -198,6 +205,16 @@ class SwappedEnvoy:
             for reference in tls.common_tls_context.tls_certificate_sds_secret_configs:
                 reference.ClearField("sds_config")
             chain.transport_socket.typed_config.Pack(tls)
+
+
+@contextlib.contextmanager
+def _connected(port: int, context: ssl.SSLContext | None, sni: str | None) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", port), timeout=_SECONDS) as plain:
+        if context is None:
+            yield plain
+            return
+        with context.wrap_socket(plain, server_hostname=sni) as secured:
+            yield secured
 
 
 def _until(condition: Callable[[], bool], explain: Callable[[], str]) -> None:

@@ -1,9 +1,10 @@
 """A leaf waits for its clusters, for a time, and nothing else waits with it."""
 
+import msgspec
 import pytest
 from xds_talk import CLUSTER, ENDPOINT, ROUTE, Talk, bodies, cluster, endpoints, key, leaf, whole
 
-from daemun.ir.resource import Part, PartKey, part
+from daemun.ir.resource import Leaf, Part, PartKey, part
 
 
 def host(*leaves: tuple[str, str, tuple[str, ...]]) -> tuple[PartKey, Part]:
@@ -35,6 +36,21 @@ def test_a_leaf_waits_for_its_eds_cluster_and_the_others_go(talk: Talk) -> None:
     assert bodies(assignment) == {"new": b"<e-new>"}
     talk.ack(assignment)
     assert bodies(talk.one()) == {"r": b"<head><frame><a2><b2>"}
+
+
+def test_a_leaf_keeps_its_predecessor_when_another_is_inserted_before_it(talk: Talk) -> None:
+    """A leaf with an identity is known by it, wherever it stands and whichever object it comes from."""
+
+    def known(origin: str, body: str, identity: bytes, needs: tuple[str, ...] = ()) -> Leaf:
+        return msgspec.structs.replace(leaf(origin, body, needs), identity=identity)
+
+    frame = leaf("frame", "frame")
+    talk.apply((key(ROUTE, "r", "v"), part("v", [frame, known("rule 0", "slash-old", b"/", ("old",))])))
+    talk.settle()
+    inserted = [frame, known("rule 0", "x-old", b"/x", ("old",)), known("rule 1", "slash-new", b"/", ("new",))]
+    talk.apply(cluster("new"), endpoints("new"), (key(ROUTE, "r", "v"), part("v", inserted)))
+    _, routes = talk.poll()
+    assert bodies(routes) == {"r": b"<head><frame><x-old><slash-old>"}
 
 
 def test_a_cluster_without_endpoints_of_its_own_is_warm_when_acknowledged(talk: Talk) -> None:

@@ -5,6 +5,7 @@ leaf of it, so one changed route touches one part; the bytes of the others are s
 """
 
 from collections.abc import Callable, Iterator
+from hashlib import blake2b
 
 import msgspec
 from envoy.config.route.v3 import route_components_pb2 as route_v3
@@ -62,9 +63,11 @@ def _leaves(resolved: ResolvedRoute, port: int, tls: bool) -> Iterator[tuple[Ran
             data = b"".join(wire.delimited(_ROUTES, proto.SerializeToString()) for proto in protos)
             # If Envoy rejects the route, its requests are answered with 500; a match that may itself be what Envoy
             # rejects cannot be kept.
-            body = wire.delimited(_MATCH, protos[-1].match.SerializeToString()) + _ERROR
-            fallback = b"" if match.path_type == "Regex" else wire.delimited(_ROUTES, body)
-            leaf = Leaf(data, Origin(route.ref, match.where), needs, fallback)
+            matched = protos[-1].match.SerializeToString()
+            body = wire.delimited(_MATCH, matched) + _ERROR
+            fallback = b"" if match.has_regex else wire.delimited(_ROUTES, body)
+            identity = blake2b(matched, digest_size=8).digest()
+            leaf = Leaf(data, Origin(route.ref, match.where), needs, fallback, identity)
             yield rank(route, match, at, index), leaf
 
 

@@ -37,13 +37,16 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
     """Encoded protobuf fields that come from one place in one object.
 
     `needs` are the clusters that must be warm before Envoy may see this leaf. `fallback` stands in for the leaf when
-    Envoy rejects it and no earlier version is known: a route that answers 500, or nothing.
+    Envoy rejects it and no earlier version is known: a route that answers 500, or nothing. `identity` says what the
+    leaf is for, where that outlives its place in its object: a route is known by its match, so that it keeps its
+    earlier version when a rule is inserted before it or another object takes it over. Otherwise the origin says it.
     """
 
     data: bytes
     origin: Origin
     needs: tuple[str, ...] = ()
     fallback: bytes = b""
+    identity: bytes = b""
 
 
 class Part(msgspec.Struct, frozen=True, gc=False):

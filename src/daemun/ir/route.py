@@ -33,6 +33,11 @@ class Match(msgspec.Struct, frozen=True, gc=False):
     chars: tuple[int, int] | None = None
     """Of a gRPC call: how much of the service and of the method is given, which decides instead of the path."""
 
+    @property
+    def has_regex(self) -> bool:
+        """Whether Envoy has to compile something for it."""
+        return self.path_type == "Regex" or any(one.regex for one in (*self.headers, *self.query))
+
 
 class Use(msgspec.Struct, frozen=True, gc=False):
     """A feature in use: a filter, or a field of a rule such as its timeouts.

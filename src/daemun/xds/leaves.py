@@ -1,7 +1,7 @@
 """Comparing and replacing the leaves of a part.
 
-A leaf is known by its origin within its part. An origin may well give several leaves of a part; they are told
-apart by counting.
+A leaf is known within its part by its identity or, if it has none, by its origin. Either may well be that of several
+leaves of a part; they are told apart by counting.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,8 +11,8 @@ from daemun.ir.origin import Origin
 from daemun.ir.resource import Leaf, Part, part
 from daemun.xds.wanted import HEAD
 
-LeafKey = tuple[Origin, int]
-"""A leaf within its part: its origin, and which of the leaves with that origin it is."""
+LeafKey = tuple[Origin | bytes, int]
+"""A leaf within its part: its identity or origin, and which of the leaves with that one it is."""
 
 
 class Verdict(Enum):
@@ -27,11 +27,12 @@ class Verdict(Enum):
 
 def keyed(value: Part) -> Iterator[tuple[LeafKey, Leaf]]:
     """The leaves of a part with their keys, in order."""
-    seen: dict[Origin, int] = {}
+    seen: dict[Origin | bytes, int] = {}
     for leaf in value.leaves:
-        count = seen.get(leaf.origin, 0)
-        seen[leaf.origin] = count + 1
-        yield (leaf.origin, count), leaf
+        known = leaf.identity or leaf.origin
+        count = seen.get(known, 0)
+        seen[known] = count + 1
+        yield (known, count), leaf
 
 
 def by_key(value: Part | None) -> dict[LeafKey, Leaf]:
@@ -62,7 +63,7 @@ def choose(name: str, want: Part, have: Part | None, verdict: Callable[[LeafKey,
         if before is not None:
             kept.append(before)
         elif decision is Verdict.REPLACE and leaf.fallback:
-            kept.append(Leaf(leaf.fallback, leaf.origin))
+            kept.append(Leaf(leaf.fallback, leaf.origin, identity=leaf.identity))
         elif framed and position == 0:
             return None
     if not replaced:

@@ -287,7 +287,7 @@ class Subscription:
             self.quarantine.suspect(suspects, message)
 
     def _condemn(self, one: Suspect, data: Data, message: str, now: float) -> None:
-        origin = one.key[0] if one.key else self._origin(one.resource)
+        origin = self._origin(one)
         if origin is not None:
             self.quarantine.condemn(one, data, origin, message, now)
         # What takes its place travels with the tests that are still to come, if there are any.
@@ -328,11 +328,15 @@ class Subscription:
         leaf = by_key(resource.parts.get(one.part)).get(one.key)
         return leaf.data if leaf else None
 
-    def _origin(self, name: str) -> Origin | None:
-        """Where a resource as a whole comes from: the object behind its first leaf."""
-        resource = self._stream.wanted.get(self.type_url, name)
+    def _origin(self, one: Suspect) -> Origin | None:
+        """Where a suspect comes from; of a resource as a whole, the object behind its first leaf."""
+        resource = self._stream.wanted.get(self.type_url, one.resource)
         if resource is None:
             return None
+        if one.part is not None and one.key is not None:
+            leaf = by_key(resource.parts.get(one.part)).get(one.key)
+            if leaf is not None:
+                return leaf.origin
         parts = [resource.parts[HEAD]] if HEAD in resource.parts else list(resource.parts.values())
         return next((leaf.origin for part in parts for leaf in part.leaves), None)
 
