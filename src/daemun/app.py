@@ -201,6 +201,8 @@ class App:
         text = _words(event)
         if event.kind == "exited" and text:
             text += f"; its log is {self.proxies.log(event.proxy)}"
+            self.translation.proxies.delete(event.proxy)  # not programmed until it is back
+            self._report()
         if text:
             self._tell([ProxyLine(event.proxy, event.kind, text)])
 

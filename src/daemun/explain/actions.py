@@ -12,7 +12,7 @@ from daemun.envoy.actions import NO_BACKEND
 from daemun.explain.effects import Scene, effects, preflight_answer
 from daemun.explain.further import MILLION, fitting, share_upto
 from daemun.explain.normalise import Seen
-from daemun.explain.order import Entry, asks_preflight
+from daemun.explain.order import Placed, asks_preflight
 from daemun.explain.place import Place
 from daemun.explain.result import Outcome, Share
 from daemun.explain.rewriting import forwarded, redirected
@@ -31,7 +31,7 @@ class _Parted(msgspec.Struct, frozen=True):
     part: float
 
 
-def outcome(translation: Translation, place: Place, entry: Entry, seen: Seen, scheme: str) -> Outcome:
+def outcome(translation: Translation, place: Place, entry: Placed, seen: Seen, scheme: str) -> Outcome:
     """What becomes of a request that the entry takes."""
     scene = Scene(seen, entry.match)
     shares = [
@@ -43,7 +43,7 @@ def outcome(translation: Translation, place: Place, entry: Entry, seen: Seen, sc
     return _whole(shares)
 
 
-def _parted(place: Place, entry: Entry, seen: Seen) -> Iterator[_Parted]:
+def _parted(place: Place, entry: Placed, seen: Seen) -> Iterator[_Parted]:
     """The Envoy routes of the match that take the request, each with its share and the backends behind it."""
     port, tls = place.frontend.listeners[0].port, place.frontend.tls
     backends = tuple(backend for backend in entry.rule.backends if backend.weight)
@@ -62,7 +62,7 @@ def _parted(place: Place, entry: Entry, seen: Seen) -> Iterator[_Parted]:
 
 
 def _shares(
-    translation: Translation, place: Place, entry: Entry, parted: _Parted, scene: Scene, scheme: str
+    translation: Translation, place: Place, entry: Placed, parted: _Parted, scene: Scene, scheme: str
 ) -> Iterator[Share]:
     proto, percent = parted.proto, round(parted.part * 100, 4)
     forwards = proto.HasField("route")
@@ -88,7 +88,7 @@ def _shares(
         yield from _forwards(translation, place, entry, parted, scene)
 
 
-def _forwards(translation: Translation, place: Place, entry: Entry, parted: _Parted, scene: Scene) -> Iterator[Share]:
+def _forwards(translation: Translation, place: Place, entry: Placed, parted: _Parted, scene: Scene) -> Iterator[Share]:
     clusters = parted.proto.route.weighted_clusters.clusters
     total = sum(backend.weight for backend in parted.backends)
     for at, backend in enumerate(parted.backends):
@@ -123,7 +123,7 @@ def _forwards(translation: Translation, place: Place, entry: Entry, parted: _Par
         )
 
 
-def _unused(entry: Entry, scene: Scene) -> Iterator[Share]:
+def _unused(entry: Placed, scene: Scene) -> Iterator[Share]:
     """Backends that get nothing."""
     for backend in entry.rule.backends:
         if not backend.weight and not entry.rule.broken:
@@ -131,7 +131,7 @@ def _unused(entry: Entry, scene: Scene) -> Iterator[Share]:
             yield Share(0.0, "gets no requests: its weight is 0", backend.where, 0, effects=uses)
 
 
-def _reason(entry: Entry, backend: Backend | None, status: int, seen: Seen) -> str:
+def _reason(entry: Placed, backend: Backend | None, status: int, seen: Seen) -> str:
     """Why nothing can be done for this share."""
     if entry.rule.broken:
         return entry.rule.broken

@@ -7,7 +7,7 @@ from daemun.explain.actions import outcome
 from daemun.explain.effects import Scene, effects
 from daemun.explain.near import near_misses
 from daemun.explain.normalise import Seen, normalise, upgrade_refusal
-from daemun.explain.order import Entry, Ranked, asks_preflight, candidate, choose, entries
+from daemun.explain.order import Choice, Placed, asks_preflight, candidate, choose, entries
 from daemun.explain.place import Place, covering, find_place, responsible
 from daemun.explain.request import Request
 from daemun.explain.result import Explanation, Host, Outcome
@@ -42,25 +42,25 @@ def explain(translation: Translation, request: Request, gateway: Name | None = N
         )
         misdirected = upgrade_refusal(request) or Outcome("answered", why, 421)
         return Explanation(request, misdirected, entry, changes, told)
-    ranked = choose(entries(translation, host, mine.name), place.frontend, seen)
+    choice = choose(entries(translation, host, mine.name), place.frontend, seen)
     explanation = Explanation(
         request=request,
         outcome=Outcome("answered", f"answered with 404: no route matches on host {host.hostname or '*'}", 404),
         entry=entry,
         changes=changes,
         host=told,
-        before=ranked.before,
-        omitted=ranked.omitted,
-        after=ranked.after,
-        near=near_misses(translation, place, host, mine, seen, ranked.winner.resolved.ref if ranked.winner else None),
+        before=choice.before,
+        omitted=choice.omitted,
+        after=choice.after,
+        near=near_misses(translation, place, host, mine, seen, choice.winner.resolved.ref if choice.winner else None),
     )
-    if ranked.winner is None:
+    if choice.winner is None:
         return explanation
-    return _won(translation, place, explanation, ranked, ranked.winner, seen)
+    return _won(translation, place, explanation, choice, choice.winner, seen)
 
 
 def _won(
-    translation: Translation, place: Place, explanation: Explanation, ranked: Ranked, winner: Entry, seen: Seen
+    translation: Translation, place: Place, explanation: Explanation, choice: Choice, winner: Placed, seen: Seen
 ) -> Explanation:
     """The explanation, now that a route takes the request."""
     request, rule = explanation.request, winner.rule
@@ -68,7 +68,7 @@ def _won(
     result = upgrade_refusal(request) or outcome(translation, place, winner, seen, request.scheme)
     scene = Scene(seen, winner.match, forwarded=result.kind == "forwarded")
     why = "the first that fits, in Envoy's order"
-    if ranked.further:
+    if choice.further:
         why = (
             "it takes the CORS preflights of its requests too" if asks_preflight(seen) else "it takes such requests too"
         )

@@ -31,7 +31,7 @@ _GRPC_PRECEDENCE = (
 )
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Placed(msgspec.Struct, frozen=True):
     """One match of a rule of a route, and where it stands."""
 
     rank: Rank
@@ -45,22 +45,22 @@ class Entry(msgspec.Struct, frozen=True):
         return route_name(self.resolved.ref, self.match)
 
 
-class Ranked(msgspec.Struct, frozen=True):
+class Choice(msgspec.Struct, frozen=True):
     """The candidates around the winner. `further`: the request does not fit the winner's match but a further route that
     a feature made of it, such as that of the CORS preflight.
     """
 
     before: tuple[Candidate, ...]
     omitted: int
-    winner: Entry | None
+    winner: Placed | None
     further: bool
     after: tuple[Candidate, ...]
 
 
-def entries(translation: Translation, key: HostKey, listener: str) -> list[Entry]:
+def entries(translation: Translation, key: HostKey, listener: str) -> list[Placed]:
     """The matches that the virtual host is made of, in order."""
     at = FrontendKey(key.proxy, key.port)
-    found: list[Entry] = []
+    found: list[Placed] = []
     for ref, resolved in translation.routes.items():
         if serves(resolved, listener, at) and key in hosts_of(ref, resolved):
             found.extend(_entries(resolved))
@@ -68,17 +68,17 @@ def entries(translation: Translation, key: HostKey, listener: str) -> list[Entry
     return found
 
 
-def _entries(resolved: ResolvedRoute) -> Iterator[Entry]:
+def _entries(resolved: ResolvedRoute) -> Iterator[Placed]:
     for at, rule in enumerate(resolved.route.rules):
         for index, match in enumerate(rule.matches):
-            yield Entry(rank(resolved.route, match, at, index), resolved, rule, match)
+            yield Placed(rank(resolved.route, match, at, index), resolved, rule, match)
 
 
-def choose(found: list[Entry], frontend: Frontend, seen: Seen) -> Ranked:
+def choose(found: list[Placed], frontend: Frontend, seen: Seen) -> Choice:
     """The first that fits takes the request."""
     before: list[Candidate] = []
     after: list[Candidate] = []
-    winner: Entry | None = None
+    winner: Placed | None = None
     further = False
     for entry in found:
         missing = tuple(misses(entry.match, seen))
@@ -91,10 +91,10 @@ def choose(found: list[Entry], frontend: Frontend, seen: Seen) -> Ranked:
         else:
             before.append(candidate(entry, "; ".join(miss.why for miss in missing), missing))
     kept = _nearest(before)
-    return Ranked(tuple(kept), len(before) - len(kept), winner, further, tuple(after[:_SHOWN]))
+    return Choice(tuple(kept), len(before) - len(kept), winner, further, tuple(after[:_SHOWN]))
 
 
-def candidate(entry: Entry, why: str, missing: tuple[Miss, ...] = ()) -> Candidate:
+def candidate(entry: Placed, why: str, missing: tuple[Miss, ...] = ()) -> Candidate:
     """An entry as it is told."""
     return Candidate(
         route=entry.resolved.ref,
@@ -114,7 +114,7 @@ def asks_preflight(seen: Seen) -> bool:
     return seen.method == "OPTIONS" and all(wanted)
 
 
-def _further_fits(entry: Entry, frontend: Frontend, seen: Seen) -> bool:
+def _further_fits(entry: Placed, frontend: Frontend, seen: Seen) -> bool:
     """Whether the request takes a further route of the match, such as that of the CORS preflight."""
     if not entry.rule.uses or not path_fits(entry.match, seen.path):
         return False
@@ -134,7 +134,7 @@ def _missing_path(one: Candidate) -> bool:
     return any(miss.part == "path" for miss in one.misses)
 
 
-def _lost(winner: Entry, loser: Entry) -> str:
+def _lost(winner: Placed, loser: Placed) -> str:
     """The criterion that put the loser after the winner (Gateway API, HTTPRouteRule.matches)."""
     grpc = winner.match.chars is not None and loser.match.chars is not None
     told_by = _GRPC_PRECEDENCE if grpc else _PRECEDENCE
