@@ -123,18 +123,21 @@ def host_rule(
         if mine is None:
             return
         ranked: list[tuple[Rank, Leaf]] = []
+        claimed = key.hostname in names
         if key.chain and mine.name != key.chain:
             leaves = [_misdirected(key, mine.origin)]
         else:
             for resolved in reader.find(by_host, key):
                 if serves(resolved, mine.name, at):
+                    claimed = True
                     found = reader.get(encoded, (resolved.ref, at))
                     ranked.extend(found.leaves if found else ())
             ranked.sort(key=_rank)
             leaves = [leaf for _, leaf in ranked]
-            if not leaves and key.hostname not in names:
+            if not claimed:
                 # Its routes are those of a less specific listener. An empty virtual host would hide what the listener
-                # that does own the host has for it by a wildcard.
+                # that does own the host has for it by a wildcard. Where a route of its own listener lost all its rules
+                # the host stays closed: its requests were not meant for a wildcard.
                 return
         domain = key.hostname or "*"
         head = route_v3.VirtualHost(name=domain, domains=[domain]).SerializeToString()
@@ -161,6 +164,11 @@ def head_rule(_: Reader, key: FrontendKey, frontend: Frontend) -> Iterator[tuple
     """From a port to the heads of its RouteConfigurations."""
     for listener in frontend.listeners if frontend.tls else frontend.listeners[:1]:
         name = HostKey(key.proxy, key.port, listener.name if frontend.tls else "", "").route_config
-        proto = route_pb2.RouteConfiguration(name=name, ignore_port_in_host_matching=True)
+        proto = route_pb2.RouteConfiguration(
+            name=name,
+            ignore_port_in_host_matching=True,
+            # What a backend sets stands above what its rule sets, with one backend and with several.
+            most_specific_header_mutations_wins=True,
+        )
         head = Leaf(proto.SerializeToString(), listener.origin)
         yield PartKey(key.proxy, ROUTE, name), part("", [head])

@@ -9,7 +9,7 @@ from typing import Any
 
 from daemun.features.cors import Cors
 from daemun.features.external_auth import ExternalAuth
-from daemun.features.feature import Draft, Fault, Feature
+from daemun.features.feature import Draft, Fault, Feature, Scene
 from daemun.features.headers import RequestHeaderModifier, ResponseHeaderModifier
 from daemun.features.mirror import RequestMirror
 from daemun.features.redirect import RequestRedirect
@@ -43,4 +43,4 @@ def rule_faults(rule: Rule) -> Iterable[Fault]:
             yield from BY_KIND[use.kind].faults(use.spec, use.where, rule)
 
 
-__all__ = ["BY_KIND", "FEATURES", "Draft", "Fault", "Feature", "rule_faults"]
+__all__ = ["BY_KIND", "FEATURES", "Draft", "Fault", "Feature", "Scene", "rule_faults"]

@@ -4,13 +4,14 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar
 
+import re2
 from envoy.config.route.v3 import route_components_pb2 as route_v3
 from envoy.extensions.filters.http.cors.v3 import cors_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 from envoy.type.matcher.v3 import string_pb2
 
 from daemun.api.filters import HTTPCORSFilter
-from daemun.features.feature import Draft, Feature, disabled_filter
+from daemun.features.feature import Draft, Feature, Scene, disabled_filter
 from daemun.ir.route import Use
 
 _NAME = "envoy.filters.http.cors"
@@ -26,11 +27,30 @@ class Cors(Feature[HTTPCORSFilter]):
         """The filter, which has nothing to set but per route."""
         return disabled_filter(_NAME, cors_pb2.Cors())
 
+    def does(self, spec: HTTPCORSFilter, use: Use, scene: Scene) -> str:
+        """Whether pages of this origin may read the answer."""
+        del use
+        if not scene.origin:
+            return "answers the CORS preflights of browsers; this request has no Origin header and is left as it is"
+        if not scene.forwarded:
+            return "answers the CORS preflights of browsers; others have its headers only where they are forwarded"
+        if allows(_policy(spec), scene.origin):
+            return f"lets pages of origin {scene.origin} read the answer, by access-control-allow-origin"
+        return f"does not let pages of origin {scene.origin} read the answer; the request itself passes"
+
     def on_route(self, spec: HTTPCORSFilter, use: Use, draft: Draft) -> None:
         """The policy, and routes for the preflight requests that need another answer."""
         del use
         draft.per_route(_NAME, _policy(spec))
         draft.extra.extend(_preflights(spec, draft))
+
+
+def allows(policy: cors_pb2.CorsPolicy, origin: str) -> bool:
+    """Whether Envoy takes the origin for one that is allowed."""
+    return any(
+        re2.fullmatch(one.safe_regex.regex, origin) if one.HasField("safe_regex") else one.exact == origin
+        for one in policy.allow_origin_string_match
+    )
 
 
 def _policy(spec: HTTPCORSFilter) -> cors_pb2.CorsPolicy:

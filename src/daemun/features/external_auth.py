@@ -9,7 +9,7 @@ from envoy.extensions.filters.http.ext_authz.v3 import ext_authz_pb2 as authz_v3
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 
 from daemun.api.filters import HTTPExternalAuthFilter as Spec
-from daemun.features.feature import Draft, Feature, disabled_filter
+from daemun.features.feature import Draft, Feature, Scene, disabled_filter
 from daemun.ir.route import Use
 
 _NAME = "envoy.filters.http.ext_authz"
@@ -33,6 +33,14 @@ class ExternalAuth(Feature[Spec]):
         frame.extension_config.typed_config.Pack(composite_v3.Composite())
         frame.xds_matcher.SetInParent()
         return disabled_filter(_NAME, frame)
+
+    def does(self, spec: Spec, use: Use, scene: Scene) -> str:
+        """Who is asked."""
+        del scene
+        backend = use.backends[0]
+        if backend is None:
+            return "closes the route: the service to ask cannot be used"
+        return f"asks {backend.cluster} ({spec.protocol}) whether the request may pass; whatever goes wrong, it may not"
 
     def on_route(self, spec: Spec, use: Use, draft: Draft) -> None:
         """The service, what it sees of the request, and what it may add to it."""

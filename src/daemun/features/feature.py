@@ -51,6 +51,17 @@ class Draft:
         self.proto.typed_per_filter_config[name].Pack(config)
 
 
+class Scene(msgspec.Struct, frozen=True):
+    """What a feature may want to know of a request that it is explained for.
+
+    `origin` is its Origin header, empty without one; `forwarded` says that it goes to a backend.
+    """
+
+    match: Match
+    origin: str = ""
+    forwarded: bool = True
+
+
 class Feature(Generic[S]):
     """One thing that can be done to a request. `kind` is the filter's type, or the field's name, in the API."""
 
@@ -67,6 +78,10 @@ class Feature(Generic[S]):
 
     def on_route(self, spec: S, use: Use, draft: Draft) -> None:
         """Put the feature into an Envoy route."""
+        raise NotImplementedError
+
+    def does(self, spec: S, use: Use, scene: Scene) -> str:
+        """What the feature does to a request, in a sentence without its subject, for `explain`."""
         raise NotImplementedError
 
     def on_backend(self, spec: S, backend: route_v3.WeightedCluster.ClusterWeight) -> bool:

@@ -8,7 +8,7 @@ from envoy.config.core.v3 import base_pb2 as core_v3
 from envoy.config.route.v3 import route_components_pb2 as route_v3
 
 from daemun.api.filters import HTTPHeaderFilter
-from daemun.features.feature import Draft, Fault, Feature
+from daemun.features.feature import Draft, Fault, Feature, Scene
 from daemun.ir.route import Rule, Use
 
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
@@ -46,6 +46,13 @@ def _new_host(spec: HTTPHeaderFilter) -> str | None:
     return next((header.value for header in spec.set if header.name.lower() == HOST), None)
 
 
+def _does(spec: HTTPHeaderFilter, of: str) -> str:
+    told = [f"sets {of}header {one.name.lower()}: {one.value}" for one in spec.set]
+    told.extend(f"adds {of}header {one.name.lower()}: {one.value}" for one in spec.add)
+    told.extend(f"removes {of}header {name.lower()}" for name in spec.remove)
+    return ", ".join(told) or "changes no headers"
+
+
 class RequestHeaderModifier(Feature[HTTPHeaderFilter]):
     """Headers on the way to the backend."""
 
@@ -55,6 +62,11 @@ class RequestHeaderModifier(Feature[HTTPHeaderFilter]):
         """Names and values that no request can carry."""
         del rule
         return _faults(spec, where, request=True)
+
+    def does(self, spec: HTTPHeaderFilter, use: Use, scene: Scene) -> str:
+        """Which headers change."""
+        del use, scene
+        return _does(spec, "")
 
     def on_route(self, spec: HTTPHeaderFilter, use: Use, draft: Draft) -> None:
         """Envoy's own header options; Host by rewriting it."""
@@ -87,6 +99,11 @@ class ResponseHeaderModifier(Feature[HTTPHeaderFilter]):
         """Names and values that no response can carry."""
         del rule
         return _faults(spec, where, request=False)
+
+    def does(self, spec: HTTPHeaderFilter, use: Use, scene: Scene) -> str:
+        """Which headers change."""
+        del use, scene
+        return _does(spec, "response ")
 
     def on_route(self, spec: HTTPHeaderFilter, use: Use, draft: Draft) -> None:
         """Envoy's own header options."""

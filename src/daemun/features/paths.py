@@ -52,3 +52,10 @@ def _full(value: str, action: Any, field: str) -> None:
         # The query stays: the regex is matched against the path alone. A backslash would refer to a group.
         action.regex_rewrite.pattern.regex = "^/.*$"
         action.regex_rewrite.substitution = new.replace("\\", "\\\\")
+
+
+def path_does(path: HTTPPathModifier, match: Match) -> str:
+    """What is replaced, for `explain`."""
+    if path.replace_full_path is not None:
+        return f"the whole path by {path.replace_full_path}"
+    return f"the prefix {match.path} of the path by {path.replace_prefix_match or '/'}"

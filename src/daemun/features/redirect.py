@@ -7,8 +7,8 @@ from typing import ClassVar
 from envoy.config.route.v3 import route_components_pb2 as route_v3
 
 from daemun.api.filters import HTTPRequestRedirectFilter
-from daemun.features.feature import Draft, Fault, Feature
-from daemun.features.paths import path_faults, set_new_path
+from daemun.features.feature import Draft, Fault, Feature, Scene
+from daemun.features.paths import path_does, path_faults, set_new_path
 from daemun.ir.route import Rule, Use
 
 _DEFAULT_PORTS: Mapping[str, int] = MappingProxyType({"http": 80, "https": 443})
@@ -32,6 +32,15 @@ class RequestRedirect(Feature[HTTPRequestRedirectFilter]):
         """Paths that no URL can have."""
         del rule
         return path_faults(spec.path, where)
+
+    def does(self, spec: HTTPRequestRedirectFilter, use: Use, scene: Scene) -> str:
+        """What the new URL is made of."""
+        del use
+        told = [f"scheme {spec.scheme}"] if spec.scheme else []
+        told.extend([f"host {spec.hostname}"] if spec.hostname else [])
+        told.extend([f"port {spec.port}"] if spec.port else [])
+        told.extend([f"a path with {path_does(spec.path, scene.match)}"] if spec.path else [])
+        return f"redirects with {spec.status_code} to {', '.join(told) or 'the same URL'}"
 
     def on_route(self, spec: HTTPRequestRedirectFilter, use: Use, draft: Draft) -> None:
         """The port follows the rules of the `port` field: the scheme's own is not written out unless it must be."""

@@ -6,7 +6,7 @@ from envoy.extensions.retry.host.previous_hosts.v3 import previous_hosts_pb2
 
 from daemun.api.filters import HTTPRouteRetry
 from daemun.base.durations import milliseconds
-from daemun.features.feature import Draft, Feature
+from daemun.features.feature import Draft, Feature, Scene
 from daemun.ir.route import Use
 
 _ON = "connect-failure,refused-stream,reset"
@@ -24,6 +24,13 @@ class Retry(Feature[HTTPRouteRetry]):
     """Envoy's retry policy of a route."""
 
     kind: ClassVar = "retry"
+
+    def does(self, spec: HTTPRouteRetry, use: Use, scene: Scene) -> str:
+        """How often, and on what."""
+        del use, scene
+        codes = ", ".join(str(code) for code in spec.codes) or "502, 503, 504"
+        times = spec.attempts or 1
+        return f"tries again up to {times} time{'' if times == 1 else 's'}, on connection errors and on {codes}"
 
     def on_route(self, spec: HTTPRouteRetry, use: Use, draft: Draft) -> None:
         """The status codes exactly as listed; without a list those that a gateway makes up itself."""

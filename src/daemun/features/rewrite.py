@@ -6,8 +6,8 @@ from typing import ClassVar
 from envoy.config.route.v3 import route_components_pb2 as route_v3
 
 from daemun.api.filters import HTTPURLRewriteFilter
-from daemun.features.feature import Draft, Fault, Feature
-from daemun.features.paths import path_faults, set_new_path
+from daemun.features.feature import Draft, Fault, Feature, Scene
+from daemun.features.paths import path_does, path_faults, set_new_path
 from daemun.ir.route import Rule, Use
 
 
@@ -20,6 +20,13 @@ class URLRewrite(Feature[HTTPURLRewriteFilter]):
         """Paths that no request can carry."""
         del rule
         return path_faults(spec.path, where)
+
+    def does(self, spec: HTTPURLRewriteFilter, use: Use, scene: Scene) -> str:
+        """What is replaced."""
+        del use
+        told = [f"the host by {spec.hostname}"] if spec.hostname else []
+        told.extend([path_does(spec.path, scene.match)] if spec.path else [])
+        return f"replaces {' and '.join(told)}" if told else "replaces nothing"
 
     def on_route(self, spec: HTTPURLRewriteFilter, use: Use, draft: Draft) -> None:
         """Host and path of the request that the backend gets."""

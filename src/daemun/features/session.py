@@ -11,7 +11,7 @@ from envoy.extensions.http.stateful_session.header.v3 import header_pb2
 
 from daemun.api.filters import SessionPersistence as Spec
 from daemun.base.durations import milliseconds
-from daemun.features.feature import Draft, Fault, Feature, disabled_filter
+from daemun.features.feature import Draft, Fault, Feature, Scene, disabled_filter
 from daemun.ir.route import Rule, Use
 
 _NAME = "envoy.filters.http.stateful_session"
@@ -34,6 +34,12 @@ class SessionPersistence(Feature[Spec]):
         del rule
         if spec.session_name and not _TOKEN.fullmatch(spec.session_name):
             yield f"{where}.sessionName", f"{spec.session_name!r} is not a name", "Use letters, digits and '-'."
+
+    def does(self, spec: Spec, use: Use, scene: Scene) -> str:
+        """What remembers the endpoint."""
+        del use, scene
+        named = f" {spec.session_name}" if spec.session_name else ""
+        return f"keeps the client with the endpoint that it first met, by a {spec.type.lower()}{named}"
 
     def on_route(self, spec: Spec, use: Use, draft: Draft) -> None:
         """A cookie lives as long as the browser's session, unless it is to be permanent."""

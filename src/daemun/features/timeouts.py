@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from daemun.api.filters import HTTPRouteTimeouts
 from daemun.base.durations import milliseconds
-from daemun.features.feature import Draft, Feature
+from daemun.features.feature import Draft, Feature, Scene
 from daemun.ir.limits import IDLE_SECONDS
 from daemun.ir.route import Use
 
@@ -13,6 +13,13 @@ class Timeouts(Feature[HTTPRouteTimeouts]):
     """Envoy's timeouts of a route. Zero means none, in both."""
 
     kind: ClassVar = "timeouts"
+
+    def does(self, spec: HTTPRouteTimeouts, use: Use, scene: Scene) -> str:
+        """How long is waited."""
+        del use, scene
+        told = [f"{spec.request} for the whole request"] if spec.request else []
+        told.extend([f"{spec.backend_request} for each try"] if spec.backend_request else [])
+        return f"waits at most {' and '.join(told)}, then answers 504 (0s: no limit)" if told else "sets no timeout"
 
     def on_route(self, spec: HTTPRouteTimeouts, use: Use, draft: Draft) -> None:
         """The whole request by the route's timeout, each try by the retry policy's, which need not retry."""
