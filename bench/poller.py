@@ -25,7 +25,7 @@ class Backend:
         try:
             while await reader.readuntil(b"\r\n\r\n"):
                 writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
             writer.close()
 
 
@@ -45,13 +45,13 @@ async def status(port: int, host: str, path: str) -> int:
         writer.close()
 
 
-async def until_200(port: int, host: str, path: str) -> float:
-    """Ask each millisecond; the time of the first 200, by time.perf_counter."""
+async def until_200(port: int, host: str, path: str, pause: float = _PAUSE_SECONDS) -> float:
+    """Ask each millisecond, or as often as said; the time of the first 200, by time.perf_counter."""
     deadline = time.perf_counter() + _PATIENCE_SECONDS
     while await status(port, host, path) != 200:
         if time.perf_counter() > deadline:
             raise TimeoutError(f"no 200 for {host}{path} at port {port}")
-        await asyncio.sleep(_PAUSE_SECONDS)
+        await asyncio.sleep(pause)
     return time.perf_counter()
 
 

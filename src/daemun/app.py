@@ -91,20 +91,21 @@ class App:
         gc.set_threshold(*_GC_THRESHOLDS)
         self._task = asyncio.current_task()
         self._left = asyncio.get_running_loop().create_future()
-        await self.proxies.start()
-        drain = True
+        work = [asyncio.create_task(self._source.run())]  # reading begins while the keeper starts
+        try:
+            await self.proxies.start()
+        except BaseException:
+            await _end(work)
+            raise
         try:
             await self._xds.start(f"unix:{self._xds_socket}")
-            async with asyncio.TaskGroup() as tasks:
-                work = [tasks.create_task(self._source.run()), tasks.create_task(self._place())]
-                try:
-                    await self._left
-                    drain = False
-                finally:
-                    for task in work:
-                        task.cancel()
+            work.append(asyncio.create_task(self._place()))
+            done, _ = await asyncio.wait({*work, self._left}, return_when=asyncio.FIRST_COMPLETED)
+            for ended in done:
+                ended.result()  # work ends only by failing
         finally:
-            await (self.proxies.stop() if drain else self.proxies.release())
+            await _end(work)
+            await (self.proxies.release() if self._left.done() else self.proxies.stop())
             await self._xds.stop()
 
     # What the manifests say
@@ -222,6 +223,12 @@ def _words(event: Event) -> str:
             return "the keeper of the proxies was killed; it and they start again"
         case _:
             return ""
+
+
+async def _end(work: list[asyncio.Task[None]]) -> None:
+    for task in work:
+        task.cancel()
+    await asyncio.gather(*work, return_exceptions=True)
 
 
 def _give_back() -> None:

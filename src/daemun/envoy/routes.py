@@ -4,6 +4,7 @@ This module alone knows the layout. A virtual host is a part of its RouteConfigu
 leaf of it, so one changed route touches one part; the bytes of the others are sent again as they are.
 """
 
+import functools
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
 
@@ -73,7 +74,13 @@ def _leaves(resolved: ResolvedRoute, port: int, tls: bool) -> Iterator[tuple[Ran
 
 def rank(route: Route, match: Match, at: int, index: int) -> Rank:
     """Where the `index`th match of the `at`th rule stands."""
-    return (precedence(match), route.age, route.ref, at, index)
+    return (_one_of(precedence(match)), route.age, route.ref, at, index)
+
+
+@functools.lru_cache(maxsize=4096)
+def _one_of(value: Precedence) -> Precedence:
+    """The same object for equal values: there are few of them among thousands of routes."""
+    return value
 
 
 def route_name(ref: Ref, match: Match) -> str:
@@ -143,12 +150,16 @@ def host_rule(
         head = route_v3.VirtualHost(name=domain, domains=[domain]).SerializeToString()
         yield (
             PartKey(key.proxy, ROUTE, key.route_config, domain),
-            part(
-                domain, [Leaf(head, Origin(mine.origin.ref, f"{mine.origin.where}.hostname")), *leaves], _VIRTUAL_HOSTS
-            ),
+            part(domain, [Leaf(head, _hostname_of(mine.origin)), *leaves], _VIRTUAL_HOSTS),
         )
 
     return virtual_host
+
+
+@functools.lru_cache(maxsize=4096)
+def _hostname_of(listener: Origin) -> Origin:
+    """The field that a listener's virtual hosts come from, one for all of them."""
+    return Origin(listener.ref, f"{listener.where}.hostname")
 
 
 def _rank(entry: tuple[Rank, Leaf]) -> Rank:

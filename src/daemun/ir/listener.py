@@ -63,4 +63,9 @@ class HostKey(NamedTuple):
     @property
     def route_config(self) -> str:
         """The name of the RouteConfiguration that the virtual host belongs to."""
-        return f"port-{self.port}/{self.chain}" if self.chain else f"port-{self.port}"
+        return _route_config(self.port, self.chain)
+
+
+@functools.lru_cache(maxsize=4096)
+def _route_config(port: int, chain: str) -> str:
+    return f"port-{port}/{chain}" if chain else f"port-{port}"
