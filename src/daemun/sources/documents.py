@@ -34,7 +34,7 @@ class Finding(msgspec.Struct, frozen=True):
     warning: bool = False
 
 
-class Item(msgspec.Struct):
+class Item(msgspec.Struct, gc=False):
     """One object in a document, `within` which field (of a List). No `ref`: it could not be told what it is.
 
     `document`, as JSON, is kept until the object has been remembered on disk, then dropped.
@@ -48,7 +48,7 @@ class Item(msgspec.Struct):
     document: bytes | None = None
 
 
-class Chunk(msgspec.Struct):
+class Chunk(msgspec.Struct, gc=False):
     """A piece of a file between two document markers, parsed."""
 
     digest: bytes
@@ -60,7 +60,7 @@ class Chunk(msgspec.Struct):
     """What its aliases expand to, in bytes."""
 
 
-class Spot(msgspec.Struct):
+class Spot(msgspec.Struct, gc=False):
     """Where in the file a chunk is."""
 
     offset: int

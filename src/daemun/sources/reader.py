@@ -201,6 +201,8 @@ class Folder:
         except yamldoc.Refused as why:
             self._store(key, File(stamp, known, Unusable(why.text, why.mend)), now)
         else:
+            if stamp == found.stamp:
+                stamp = found.stamp  # one of two equal ones, for each of thousands of files
             raced = abs(time.time_ns() - stamp.mtime) < _RACE_NS
             self._store(key, File(stamp, spots, None, raced), now)
 

@@ -17,7 +17,7 @@ KEPT = "what it said before stays in force"
 _NONE_KNOWN = -1
 
 
-class Claim(msgspec.Struct):
+class Claim(msgspec.Struct, gc=False):
     """An object as a file has it. `held` when it is the last good version of something that is broken now.
 
     `chunk` is its place among the documents, `line` counts from 1, `item` has a document while it is not on disk yet.
@@ -31,7 +31,7 @@ class Claim(msgspec.Struct):
     item: Item | None = None
 
 
-class View(msgspec.Struct):
+class View(msgspec.Struct, gc=False):
     """A file's objects, its problems, and the kinds in it that Daemun does not know (how many, and first line)."""
 
     claims: dict[Ref, Claim]
