@@ -1,6 +1,6 @@
 """A keyed collection, its indexes, and the deltas that travel between them."""
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, MutableMapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
@@ -41,7 +41,7 @@ class Collection(Mapping[K, V]):
         self.graph = graph
         self.name = name
         self.rank = graph.add(self)
-        self.data: dict[K, V] = {}
+        self.data: MutableMapping[K, V] = {}
         self.followers: list[Callable[[Delta[K, V]], None]] = []
         self.indexes: list[Index[Any, K, V]] = []
         self.readers: Readers = {}

@@ -1,6 +1,6 @@
 """Derived collections: a rule, run once per input key and again when something it read has changed."""
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 from daemun.flow.bags import Bags, count, items, put, take
@@ -42,7 +42,7 @@ class Reader:
         self._note(index.of.rank, index.readers, value)
         return count(index.keys, value)
 
-    def all(self, of: Collection[RK, RV]) -> dict[RK, RV]:
+    def all(self, of: Collection[RK, RV]) -> Mapping[RK, RV]:
         """The whole collection: a dependency on every change of it, so only for small ones."""
         self._note(of.rank, of.readers, ALL)
         return of.data

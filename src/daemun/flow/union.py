@@ -1,46 +1,38 @@
 """Several collections seen as one."""
 
-from collections.abc import Iterable
+from collections import ChainMap
 
 from daemun.flow.collection import MISSING, Collection, Delta, K, Missing, V
 
 
 class Union(Collection[K, V]):
-    """All entries of several collections, whose keys must be disjoint."""
+    """All entries of several collections, whose keys must be disjoint. It keeps no copy of them."""
 
     def __init__(self, parts: tuple[Collection[K, V], ...], name: str) -> None:
         super().__init__(parts[0].graph, name)
-        self._parts = parts
-        self._dirty: dict[K, None] = {}
+        self.data = ChainMap(*(part.data for part in parts))
+        self._before: dict[K, V | Missing] = {}
         for part in parts:
             part.followers.append(self._follow)
             if part.data:
-                self._follow(part.data)
+                self._follow({key: (MISSING, value) for key, value in part.data.items()})
 
-    def _follow(self, delta: Iterable[K]) -> None:
-        self._dirty.update(dict.fromkeys(delta))
+    def _follow(self, delta: Delta[K, V]) -> None:
+        for key, (old, _) in delta.items():
+            # A key may move from one part to another in a batch: then only one of them had it before.
+            if self._before.get(key, MISSING) is MISSING:
+                self._before[key] = old
         self.graph.wake(self.rank)
 
     def run(self) -> Delta[K, V]:
-        """Take over what changed, as it is in the parts now: a key may have moved from one to another."""
+        """Tell what changed, as it is in the parts now."""
         delta: Delta[K, V] = {}
-        dirty, self._dirty = self._dirty, {}
-        for key in dirty:
-            old: V | Missing = self.data.get(key, MISSING)
-            new = self._find(key)
-            if new is MISSING:
-                self.data.pop(key, None)
-            else:
-                self.data[key] = new
+        before, self._before = self._before, {}
+        for key, old in before.items():
+            new: V | Missing = self.data.get(key, MISSING)
             if old is not new:
                 delta[key] = (old, new)
         return delta
-
-    def _find(self, key: K) -> V | Missing:
-        for part in self._parts:
-            if key in part.data:
-                return part.data[key]
-        return MISSING
 
 
 def union(*parts: Collection[K, V], name: str = "union") -> Union[K, V]:
