@@ -39,8 +39,9 @@ check: .venv/developed ## lint, types, import contracts, sizes
 golden: .venv/developed ## write the expected files of the goldens anew; read the diff
 	DAEMUN_GOLDEN=write $(BIN)/pytest tests/golden $(ARGS)
 
-bench: .venv/developed ## measure; results go to bench/results
+bench: .venv/developed ## measure; results go to bench/results, and with no ARGS into docs/performance.md
 	$(BIN)/python -m bench $(ARGS)
+	$(if $(ARGS),,$(BIN)/python -m bench.page)
 
 wheel: .venv/developed ## the package, into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation -w dist .
