@@ -43,7 +43,7 @@ def explain(
     """
     from daemun.base.names import Name
     from daemun.cli.loading import load
-    from daemun.cli.output import console, dump_json, dump_yaml, fail
+    from daemun.cli.output import console, dump_json, dump_yaml, fail, plain
     from daemun.explain import explain as explanation_of
 
     if len(words) < 3:
@@ -59,9 +59,9 @@ def explain(
             fail(f"there is no Gateway {gateway}", code=1)
     found = explanation_of(loaded.translation, request, through)
     if output is TextOrData.json:
-        typer.echo(dump_json(found))
+        typer.echo(dump_json(plain(found)))
     elif output is TextOrData.yaml:
-        typer.echo(dump_yaml([found]), nl=False)
+        typer.echo(dump_yaml([plain(found)]), nl=False)
     else:
         _Printer(console(), loaded.place).explanation(found)
 

@@ -26,6 +26,21 @@ def fail(message: str, mend: str = "", code: int = 2) -> NoReturn:
     sys.exit(code)
 
 
+def plain(value: Any) -> Any:
+    """A value in JSON's terms, with objects as people write them: `HTTPRoute default/web`, not a list of four words."""
+    import msgspec
+
+    from daemun.base.names import Name, Ref
+
+    if isinstance(value, Ref | Name):
+        return str(value)
+    if isinstance(value, msgspec.Struct):
+        return {field.encode_name: plain(getattr(value, field.name)) for field in msgspec.structs.fields(value)}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    return value
+
+
 def dump_yaml(documents: Iterable[Any]) -> str:
     """YAML, one document each, in the order given."""
     import msgspec
