@@ -14,6 +14,11 @@ def _named(**headers: str) -> list[dict]:
     return [{"name": name.replace("_", "-"), "value": value} for name, value in headers.items()]
 
 
+def _levels(value: str) -> list[dict]:
+    kinds = ("RequestHeaderModifier", "ResponseHeaderModifier")
+    return [use(kind, set=_named(x_level=value), add=_named(x_levels=value)) for kind in kinds]
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
 async def scene(shared: World) -> None:
     await shared.echo("a", "b")
@@ -49,6 +54,12 @@ async def scene(shared: World) -> None:
                     backend("b", 1, use("ResponseHeaderModifier", add=_named(x_from="b"))),
                 ],
                 filters=[use("RequestHeaderModifier", set=_named(x_rule="1"))],
+            ),
+            rule(prefix("/levels/one"), to=[backend("a", 1, *_levels("backend"))], filters=_levels("rule")),
+            rule(
+                prefix("/levels/two"),
+                to=[backend("a", 1, *_levels("backend")), backend("b", 1, *_levels("backend"))],
+                filters=_levels("rule"),
             ),
         ),
     )
@@ -115,3 +126,10 @@ async def test_each_backend_has_its_own_headers(shared: World) -> None:
     assert set(seen) == {"a", "b"}
     assert (seen["a"].sent("x-for"), seen["a"].seen["host"], _all(seen["a"], "x-from")) == (["a"], "a.example", [])
     assert (seen["b"].sent("x-for"), seen["b"].seen["host"], _all(seen["b"], "x-from")) == ([], "test.example", ["b"])
+
+
+@pytest.mark.parametrize("path", ["/levels/one", "/levels/two"])
+async def test_what_a_backend_sets_stands_above_what_its_rule_sets(shared: World, path: str) -> None:
+    got = await shared.ask(path)
+    assert (got.sent("x-level"), _all(got, "x-level")) == (["backend"], ["backend"])
+    assert (got.sent("x-levels"), _all(got, "x-levels")) == (["rule", "backend"], ["rule", "backend"])

@@ -8,7 +8,7 @@ from envoy.type.v3 import percent_pb2
 
 from daemun.envoy.matches import route_match
 from daemun.features import BY_KIND, FEATURES, Draft
-from daemun.ir.route import Backend, Match, Rule
+from daemun.ir.route import Backend, Match, Rule, Use
 
 NO_BACKEND = "no-backend"
 """A cluster that never exists: the share of a backend that cannot be used is answered with an error."""
@@ -26,12 +26,12 @@ def build(name: str, rule: Rule, match: Match, port: int, tls: bool) -> tuple[li
     needs: set[str] = set()
     for share in _shares(backends):
         draft = Draft(route_v3.Route(name=name, match=route_match(match)), match, port, tls)
-        _forward(draft, share.backends, rule.error)
+        uses, shared = _levels(rule.uses, share)
+        _forward(draft, share.backends, shared, rule.error)
         if share.upto < _MILLION:
             fraction = draft.proto.match.runtime_fraction.default_value
             fraction.numerator = share.upto
             fraction.denominator = percent_pb2.FractionalPercent.MILLION
-        uses = (*rule.uses, *(share.backends[0].uses if share.alone else ()))
         # Redirects are last: their further routes are copies, and get what the others have done.
         for use in sorted(uses, key=lambda use: _PLACES[use.kind]):
             BY_KIND[use.kind].on_route(use.spec, use, draft)
@@ -71,7 +71,7 @@ def _shares(backends: list[Backend]) -> Iterator[_Share]:
     if len(backends) == 1:
         yield _Share(backends, alone=True)
         return
-    if all(_fits_weighted(backend) for backend in backends):
+    if all(_fits_cluster(use) for backend in backends for use in backend.uses):
         yield _Share(backends, alone=False)
         return
     total = sum(backend.weight for backend in backends)
@@ -81,12 +81,25 @@ def _shares(backends: list[Backend]) -> Iterator[_Share]:
         yield _Share([backend], alone=True, upto=round(sofar * _MILLION / total))
 
 
-def _fits_weighted(backend: Backend) -> bool:
-    trial = route_v3.WeightedCluster.ClusterWeight()
-    return all(BY_KIND[use.kind].on_backend(use.spec, trial) for use in backend.uses)
+def _fits_cluster(use: Use) -> bool:
+    """Whether Envoy can do this for just one of several weighted clusters."""
+    return BY_KIND[use.kind].on_backend(use.spec, route_v3.WeightedCluster.ClusterWeight())
 
 
-def _forward(draft: Draft, backends: list[Backend], error: int) -> None:
+def _levels(of_rule: tuple[Use, ...], share: _Share) -> tuple[tuple[Use, ...], tuple[Use, ...]]:
+    """What goes on the Envoy route, and what of the rule goes on each of its weighted clusters instead.
+
+    Envoy lets a route have the last word over its weighted clusters. Here the backend has it, as the more specific: so
+    a feature that a backend uses as well is put on the clusters, the rule's first.
+    """
+    if share.alone:
+        return (*of_rule, *share.backends[0].uses), ()
+    kinds = {use.kind for backend in share.backends for use in backend.uses}
+    shared = tuple(use for use in of_rule if use.kind in kinds and _fits_cluster(use))
+    return tuple(use for use in of_rule if use not in shared), shared
+
+
+def _forward(draft: Draft, backends: list[Backend], shared: tuple[Use, ...], error: int) -> None:
     """Where the request goes: an error where there is nowhere (Gateway API, backendRefs of a rule)."""
     if all(backend.key is None for backend in backends):
         draft.proto.direct_response.status = error
@@ -102,5 +115,5 @@ def _forward(draft: Draft, backends: list[Backend], error: int) -> None:
         name = NO_BACKEND if backend.key is None else draft.cluster(backend.key)
         weighted = action.weighted_clusters.clusters.add(name=name)
         weighted.weight.value = backend.weight
-        for use in backend.uses:
+        for use in (*shared, *backend.uses):
             BY_KIND[use.kind].on_backend(use.spec, weighted)

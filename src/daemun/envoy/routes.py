@@ -175,11 +175,6 @@ def head_rule(_: Reader, key: FrontendKey, frontend: Frontend) -> Iterator[tuple
     """From a port to the heads of its RouteConfigurations."""
     for listener in frontend.listeners if frontend.tls else frontend.listeners[:1]:
         name = HostKey(key.proxy, key.port, listener.name if frontend.tls else "", "").route_config
-        proto = route_pb2.RouteConfiguration(
-            name=name,
-            ignore_port_in_host_matching=True,
-            # What a backend sets stands above what its rule sets, with one backend and with several.
-            most_specific_header_mutations_wins=True,
-        )
+        proto = route_pb2.RouteConfiguration(name=name, ignore_port_in_host_matching=True)
         head = Leaf(proto.SerializeToString(), listener.origin)
         yield PartKey(key.proxy, ROUTE, name), part("", [head])
