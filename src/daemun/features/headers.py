@@ -42,7 +42,6 @@ def _faults(spec: HTTPHeaderFilter, where: str, *, request: bool) -> Iterable[Fa
 
 
 def _new_host(spec: HTTPHeaderFilter) -> str | None:
-    """Envoy does not let a header filter touch Host, but it can be rewritten."""
     return next((header.value for header in spec.set if header.name.lower() == HOST), None)
 
 
@@ -53,8 +52,33 @@ def _does(spec: HTTPHeaderFilter, of: str) -> str:
     return ", ".join(told) or "changes no headers"
 
 
-class RequestHeaderModifier(Feature[HTTPHeaderFilter]):
-    """Headers on the way to the backend."""
+class _HeaderModifier(Feature[HTTPHeaderFilter]):
+    """Envoy's own header options, which routes and weighted clusters have alike."""
+
+    of: ClassVar[str] = ""
+
+    def does(self, spec: HTTPHeaderFilter, use: Use, scene: Scene) -> str:
+        """Which headers change."""
+        del use, scene
+        return _does(spec, self.of)
+
+    def on_route(self, spec: HTTPHeaderFilter, use: Use, draft: Draft) -> None:
+        """On all of a route's requests."""
+        del use
+        self.apply(spec, draft.proto)
+
+    def on_backend(self, spec: HTTPHeaderFilter, backend: route_v3.WeightedCluster.ClusterWeight) -> bool:
+        """On one backend's share."""
+        self.apply(spec, backend)
+        return True
+
+    def apply(self, spec: HTTPHeaderFilter, proto: Any) -> None:
+        """Put the headers into a message that has Envoy's fields for them."""
+        raise NotImplementedError
+
+
+class RequestHeaderModifier(_HeaderModifier):
+    """Headers on the way to the backend. Host is not one for Envoy, but it can be rewritten."""
 
     kind: ClassVar = "RequestHeaderModifier"
 
@@ -63,60 +87,39 @@ class RequestHeaderModifier(Feature[HTTPHeaderFilter]):
         del rule
         return _faults(spec, where, request=True)
 
-    def does(self, spec: HTTPHeaderFilter, use: Use, scene: Scene) -> str:
-        """Which headers change."""
-        del use, scene
-        return _does(spec, "")
-
     def on_route(self, spec: HTTPHeaderFilter, use: Use, draft: Draft) -> None:
-        """Envoy's own header options; Host by rewriting it."""
-        del use
-        self._apply(spec, draft.proto)
+        """On all of a route's requests."""
+        super().on_route(spec, use, draft)
         host = _new_host(spec)
         if host is not None and draft.proto.HasField("route"):
             draft.action.host_rewrite_literal = host
 
     def on_backend(self, spec: HTTPHeaderFilter, backend: route_v3.WeightedCluster.ClusterWeight) -> bool:
-        """The same, on one backend's share."""
-        self._apply(spec, backend)
+        """On one backend's share."""
         host = _new_host(spec)
         if host is not None:
             backend.host_rewrite_literal = host
-        return True
+        return super().on_backend(spec, backend)
 
-    @staticmethod
-    def _apply(spec: HTTPHeaderFilter, proto: Any) -> None:
+    def apply(self, spec: HTTPHeaderFilter, proto: Any) -> None:
+        """Put the headers into a message that has Envoy's fields for them."""
         proto.request_headers_to_add.extend(_options(spec))
         proto.request_headers_to_remove.extend(spec.remove)
 
 
-class ResponseHeaderModifier(Feature[HTTPHeaderFilter]):
+class ResponseHeaderModifier(_HeaderModifier):
     """Headers on the way back to the client."""
 
     kind: ClassVar = "ResponseHeaderModifier"
+    of: ClassVar = "response "
 
     def faults(self, spec: HTTPHeaderFilter, where: str, rule: Rule) -> Iterable[Fault]:
         """Names and values that no response can carry."""
         del rule
         return _faults(spec, where, request=False)
 
-    def does(self, spec: HTTPHeaderFilter, use: Use, scene: Scene) -> str:
-        """Which headers change."""
-        del use, scene
-        return _does(spec, "response ")
-
-    def on_route(self, spec: HTTPHeaderFilter, use: Use, draft: Draft) -> None:
-        """Envoy's own header options."""
-        del use
-        self._apply(spec, draft.proto)
-
-    def on_backend(self, spec: HTTPHeaderFilter, backend: route_v3.WeightedCluster.ClusterWeight) -> bool:
-        """The same, on one backend's share."""
-        self._apply(spec, backend)
-        return True
-
-    @staticmethod
-    def _apply(spec: HTTPHeaderFilter, proto: Any) -> None:
+    def apply(self, spec: HTTPHeaderFilter, proto: Any) -> None:
+        """Put the headers into a message that has Envoy's fields for them."""
         proto.response_headers_to_add.extend(_options(spec))
         # Envoy refuses to remove Host anywhere, and no response has one.
         proto.response_headers_to_remove.extend(name for name in spec.remove if name.lower() != HOST)
