@@ -67,7 +67,8 @@ class Translation:
         self.frontends = derive(self.gateways, gateways.frontend_rule, "frontends")
 
         # Routes: their parents, then everything else about them, in one path for all kinds.
-        parent_inputs = parents.Inputs(written, self.gateways, namespaces, settings)
+        defaults = self.gateways.index(gateways.default_of)
+        parent_inputs = parents.Inputs(written, self.gateways, defaults, namespaces, settings)
         candidates = union(
             *(
                 derive(self.sources[GATEWAY, kind.kind], parents.candidate_rule(kind, parent_inputs), f"{kind.kind}s")
@@ -110,7 +111,9 @@ class Translation:
             derive(self.routes, problems.route_problems(rejected), "route problems"),
             derive(written, problems.unclaimed_gateways(gateway_classes), "unclaimed Gateways"),
             *(
-                derive(self.sources[GATEWAY, kind.kind], problems.orphaned_routes(kind), f"orphaned {kind.kind}s")
+                derive(
+                    self.sources[GATEWAY, kind.kind], problems.orphaned_routes(kind, defaults), f"orphaned {kind.kind}s"
+                )
                 for kind in ROUTE_KINDS
             ),
             name="problems",

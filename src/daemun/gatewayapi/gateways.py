@@ -45,6 +45,8 @@ def gateway_rule(
                 addresses=addresses,
                 listeners=tuple(listeners),
                 refused=tuple(refusals(gateway)),
+                notes=tuple(_notes(gateway)),
+                default=gateway.spec.default_scope == "All",
             ),
         )
 
@@ -76,6 +78,23 @@ def _guarded(gateway: Gateway, one: ResolvedListener) -> ResolvedListener:
         return one
     finding = Finding("UnsupportedValue", "spec.tls.frontend", "client certificates cannot be checked yet")
     return msgspec.structs.replace(one, not_accepted=(*one.not_accepted, finding))
+
+
+def _notes(gateway: Gateway) -> Iterator[Finding]:
+    """What is asked for and not served yet, without harm: it must not be passed over in silence."""
+    if gateway.spec.tls and gateway.spec.tls.backend:
+        yield Finding("UnsupportedValue", "spec.tls.backend", "TLS to backends is not served yet")
+    if gateway.spec.allowed_listeners and gateway.spec.allowed_listeners.namespaces.from_ != "None":
+        yield Finding("UnsupportedValue", "spec.allowedListeners", "ListenerSets are not served yet")
+    for index, listener in enumerate(gateway.spec.listeners):
+        for option in listener.tls.options if listener.tls else ():
+            where = f"spec.listeners[{index}].tls.options"
+            yield Finding("UnsupportedValue", where, f"option {option} is not known", "Remove it.")
+
+
+def default_of(_: Name, gateway: ResolvedGateway) -> tuple[bool]:
+    """Whether a Gateway is a default one; for an index."""
+    return (gateway.default,)
 
 
 def frontend_rule(reader: Reader, name: Name, gateway: ResolvedGateway) -> Iterator[tuple[FrontendKey, Frontend]]:

@@ -9,17 +9,20 @@ from daemun.api.gateway import Gateway
 from daemun.api.meta import ParentReference, Resource
 from daemun.api.routes import RouteSpec
 from daemun.base.names import GATEWAY, Name, Ref
-from daemun.flow import Collection, Reader
+from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.classes import CONTROLLER
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.hostnames import intersection
-from daemun.gatewayapi.kinds import RouteKind
+from daemun.gatewayapi.kinds import RouteKind, place
 from daemun.gatewayapi.resolved import Attachment, ParentResult, ResolvedGateway, ResolvedListener
 from daemun.gatewayapi.settings import Settings
 from daemun.ir.listener import frontend_key
 
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 """The label that every Namespace has (Kubernetes), also one that nobody wrote."""
+
+
+_BY_DEFAULT = "spec.useDefaultGateways"
 
 
 class Candidate(msgspec.Struct, frozen=True, gc=False):
@@ -37,6 +40,7 @@ class Inputs(msgspec.Struct, frozen=True):
 
     written: Collection[Name, Gateway]
     gateways: Collection[Name, ResolvedGateway]
+    defaults: Index[bool, Name, ResolvedGateway]
     namespaces: Collection[Name, Namespace]
     settings: Settings
 
@@ -50,26 +54,40 @@ def candidate_rule(
         ref = Ref(GATEWAY, kind.kind, name.namespace, name.name)
         spec = kind.spec(route)
         parents: list[ParentResult] = []
+        unwilling: list[ParentResult] = []
         attachments: dict[tuple[str, str], Attachment] = {}
-        for index, parent in enumerate(spec.parent_refs):
-            result, found = _attach(reader, inputs, ref, spec, index, parent)
+        for where, parent in _parents(reader, inputs, ref, spec):
+            result, found = _attach(reader, inputs, ref, spec, where, parent)
             if result is not None:
-                parents.append(result)
+                unasked = result.refused and where == _BY_DEFAULT
+                (unwilling if unasked else parents).append(result)
             for attachment in found:
                 attachments.setdefault((str(attachment.gateway), attachment.listener), attachment)
+        # A default Gateway that does not take the route is no mistake of the route's, unless none takes it.
+        parents = parents or unwilling
         if parents:
             yield ref, Candidate(ref, kind, route, tuple(parents), tuple(attachments.values()))
 
     return attach
 
 
+def _parents(reader: Reader, inputs: Inputs, ref: Ref, spec: RouteSpec) -> Iterator[tuple[str, ParentReference]]:
+    """The parents that a route names, and the default Gateways if it asks for them, with the field that says so."""
+    for index, parent in enumerate(spec.parent_refs):
+        yield place("spec.parentRefs", index), parent
+    if spec.use_default_gateways == "All":
+        named = {Name(parent.namespace or ref.namespace, parent.name) for parent in spec.parent_refs}
+        for name in reader.find_keys(inputs.defaults, True):
+            if name not in named:
+                yield _BY_DEFAULT, ParentReference(name=name.name, namespace=name.namespace)
+
+
 def _attach(
-    reader: Reader, inputs: Inputs, ref: Ref, spec: RouteSpec, index: int, parent: ParentReference
+    reader: Reader, inputs: Inputs, ref: Ref, spec: RouteSpec, where: str, parent: ParentReference
 ) -> tuple[ParentResult | None, list[Attachment]]:
     """What one parentRef comes to. None when the parent is not ours."""
     if (parent.group, parent.kind) != (GATEWAY, "Gateway"):
         return None, []
-    where = f"spec.parentRefs[{index}]"
     name = Name(parent.namespace or ref.namespace, parent.name)
     gateway = reader.get(inputs.gateways, name)
     if gateway is None:

@@ -43,8 +43,12 @@ def gateway_problems(
                 for finding in (*one.not_accepted, *one.conflicted, *one.not_resolved)
             )
         findings.extend(_rejected(reader, rejections, gateway.ref))
-        if findings:
-            yield gateway.ref, _from_findings(gateway.ref, findings)
+        found = _from_findings(gateway.ref, findings)
+        found += tuple(
+            Problem(gateway.ref, one.reason, one.where, one.text, one.mend, warning=True) for one in gateway.notes
+        )
+        if found:
+            yield gateway.ref, found
 
     return problems
 
@@ -78,13 +82,21 @@ def unclaimed_gateways(
     return unclaimed
 
 
-def orphaned_routes(kind: RouteKind) -> Callable[[Reader, Name, Resource], Iterator[tuple[Ref, Problems]]]:
+def orphaned_routes(
+    kind: RouteKind, defaults: Index[bool, Name, ResolvedGateway]
+) -> Callable[[Reader, Name, Resource], Iterator[tuple[Ref, Problems]]]:
     """The rule from a route to the note that it has no parents."""
 
-    def orphaned(_: Reader, name: Name, route: Resource) -> Iterator[tuple[Ref, Problems]]:
-        if not kind.spec(route).parent_refs:
-            ref = Ref(GATEWAY, kind.kind, name.namespace, name.name)
-            text, mend = "it has no parents, so nothing serves it", "Name a Gateway."
-            yield ref, (Problem(ref, "NoParents", "spec.parentRefs", text, mend, warning=True),)
+    def orphaned(reader: Reader, name: Name, route: Resource) -> Iterator[tuple[Ref, Problems]]:
+        spec = kind.spec(route)
+        if spec.parent_refs:
+            return
+        ref = Ref(GATEWAY, kind.kind, name.namespace, name.name)
+        where, text = "spec.parentRefs", "it has no parents, so nothing serves it"
+        if spec.use_default_gateways == "All":
+            if reader.count(defaults, True):
+                return
+            where, text = "spec.useDefaultGateways", "there is no default Gateway, so nothing serves it"
+        yield ref, (Problem(ref, "NoParents", where, text, "Name a Gateway.", warning=True),)
 
     return orphaned

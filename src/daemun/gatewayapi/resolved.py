@@ -48,7 +48,11 @@ class ResolvedListener(msgspec.Struct, frozen=True, gc=False):
 
 
 class ResolvedGateway(msgspec.Struct, frozen=True, gc=False):
-    """A Gateway of ours. `refused` says why it as a whole is not accepted."""
+    """A Gateway of ours.
+
+    `refused` says why it as a whole is not accepted, `notes` what it asks for that is left alone. A `default` Gateway
+    takes the routes that ask for default Gateways (GEP-3793).
+    """
 
     ref: Ref
     generation: int
@@ -56,6 +60,8 @@ class ResolvedGateway(msgspec.Struct, frozen=True, gc=False):
     addresses: tuple[str, ...]
     listeners: tuple[ResolvedListener, ...]
     refused: tuple[Finding, ...] = ()
+    notes: tuple[Finding, ...] = ()
+    default: bool = False
 
     @property
     def proxy(self) -> str:
