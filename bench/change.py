@@ -12,7 +12,7 @@ from envoy.config.route.v3 import route_pb2
 
 from bench.floor import BareServer
 from bench.poller import Backend, free_port, until_200
-from bench.worlds import route, summary, world, write
+from bench.worlds import put, route, summary, text, world
 from daemun.app import App
 from daemun.gatewayapi.settings import Settings
 from daemun.ir.resource import LISTENER, ROUTE, Leaf, Part, PartKey, encode
@@ -23,11 +23,11 @@ _ROUNDS = 60
 
 
 def measure() -> dict[str, Any]:
-    """Both, in turn, with their own Envoys, in one run."""
-    return asyncio.run(_measure())
+    """Both, in turn, with their own Envoys, in one run; once with a file for each route, once with one for all."""
+    return {name: asyncio.run(_measure(name)) for name in ("many_files", "one_file")}
 
 
-async def _measure() -> dict[str, Any]:
+async def _measure(layout: str) -> dict[str, Any]:
     backend = Backend()
     behind = await backend.start()
     with tempfile.TemporaryDirectory(prefix="db-") as temporary:
@@ -35,7 +35,8 @@ async def _measure() -> dict[str, Any]:
         folder = base / "manifests"
         folder.mkdir()
         port, floor_port = free_port(), free_port()
-        world(folder, ROUTES, port, behind)
+        world(folder, 0 if layout == "one_file" else ROUTES, port, behind)
+        file = _OneFile(folder) if layout == "one_file" else _ManyFiles(folder)
         app = App([folder], lambda _: None, Settings(), run_dir=base / "a" / "r", state_dir=base / "s")
         serving = asyncio.create_task(app.run())
         await app.synced.wait()
@@ -44,7 +45,7 @@ async def _measure() -> dict[str, Any]:
         ours, bare = [], []
         for number in range(_ROUNDS):
             target = number % ROUTES
-            ours.append(await _by_file(folder, port, target, number))
+            ours.append(await _by_file(file, port, target, number))
             bare.append(await floor.by_push(target, number))
         await floor.stop()
         serving.cancel()
@@ -54,16 +55,42 @@ async def _measure() -> dict[str, Any]:
     ratio = found["file_ms"]["p50"] / found["bare_push_ms"]["p50"]  # type: ignore[index]
     found["ratio_p50"] = round(ratio, 2)
     print(
-        f"{ROUTES} routes: file change to first 200 p50 {summary(ours)['p50']:.1f} ms, bare push "
+        f"{ROUTES} routes, {layout.replace('_', ' ')}: file change to first 200 p50 {summary(ours)['p50']:.1f} ms, bare push "
         f"{summary(bare)['p50']:.1f} ms, ratio {ratio:.2f}"
     )
     return found
 
 
-async def _by_file(folder: Path, port: int, target: int, number: int) -> float:
+class _ManyFiles:
+    """A file for each route."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def prepared(self, target: int, path: str) -> tuple[Path, str]:
+        """The file to be written when the route gets this path, and its content."""
+        return self._folder / f"route-{target}.yaml", text(route(target, path))
+
+
+class _OneFile:
+    """One file for all routes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "routes.yaml"
+        self._texts = [text(route(number)) for number in range(ROUTES)]
+        put(self._path, "".join(self._texts))
+
+    def prepared(self, target: int, path: str) -> tuple[Path, str]:
+        """The file to be written when the route gets this path, and its content."""
+        self._texts[target] = text(route(target, path))
+        return self._path, "".join(self._texts)
+
+
+async def _by_file(file: _ManyFiles | _OneFile, port: int, target: int, number: int) -> float:
     path = f"/round-{number}"
+    where, content = file.prepared(target, path)
     started = time.perf_counter()
-    write(folder / f"route-{target}.yaml", route(target, path))
+    put(where, content)
     return (await until_200(port, f"h{target}.example.com", path) - started) * 1e3
 
 

@@ -62,10 +62,20 @@ def service(number: int, port: int) -> list[Document]:
     ]
 
 
+def text(*documents: Document) -> str:
+    """The documents as YAML."""
+    return yaml.dump_all(documents, Dumper=yaml.CSafeDumper, explicit_start=True)
+
+
 def write(path: Path, *documents: Document) -> None:
-    """Write manifests the way an editor does: beside the file, then over it."""
+    """Write manifests into a file."""
+    put(path, text(*documents))
+
+
+def put(path: Path, content: str) -> None:
+    """Write a file the way an editor does: beside it, then over it."""
     beside = path.with_suffix(".tmp")
-    beside.write_text(yaml.dump_all(documents, Dumper=yaml.CSafeDumper))
+    beside.write_text(content)
     beside.rename(path)
 
 

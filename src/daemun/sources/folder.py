@@ -17,6 +17,11 @@ POLL = 1.0
 _POLL_SHARE = 50
 """Looking at a large folder takes time; no more than one part in this many is spent on it."""
 
+_QUIET = 0.2
+"""Seconds without a change after which the good objects are remembered on disk."""
+_UNREST = 5.0
+"""Seconds after which they are remembered although there is no quiet."""
+
 Sink = Callable[[Batch], None]
 
 
@@ -36,7 +41,7 @@ class FolderSource:
         poll: float = POLL,
     ) -> None:
         self._sink, self._clock, self._poll = sink, clock, poll
-        self._notices: Notices | None = None
+        self._remembered = clock()
         self._watcher: Watcher | None = None
         self.folder = Folder(paths, Path(state_dir) if state_dir is not None else None, self._watch)
 
@@ -58,13 +63,24 @@ class FolderSource:
                     self._watcher.sweep()
                 if step.batch is not None:
                     self._sink(step.batch)
-                await asyncio.to_thread(self.folder.persist)
                 due = looked + max(self._poll, _POLL_SHARE * cost)
                 wake = due if step.wake is None else min(due, step.wake)
-                told = await notices.take(wake - self._clock())
-                hints = told or Hints()
+                hints = await self._news(notices, wake) or Hints()
                 if self._clock() >= due:
                     hints.full, hints.patience = True, self._poll * 0.9
+
+    async def _news(self, notices: Notices, wake: float) -> Hints | None:
+        """What happens until `wake`. In a quiet moment, when what changed is being served, it is also remembered."""
+        try:
+            told = await notices.take(min(wake - self._clock(), _QUIET))
+        except asyncio.CancelledError:
+            self.folder.persist()
+            raise
+        if told is not None and self._clock() - self._remembered < _UNREST:
+            return told
+        await asyncio.to_thread(self.folder.persist)
+        self._remembered = self._clock()
+        return told or await notices.take(wake - self._clock())
 
     def _watch(self, descriptor: int, key: Key) -> None:
         if self._watcher is not None:
