@@ -19,7 +19,8 @@ from daemun.sources.yamldoc import Refused
 MAX_DOCUMENTS = 50_000
 ALIAS_BYTES = 16 << 20
 """What the aliases of all documents of a file may expand to."""
-_MARKER = re.compile(rb"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
+_MARKER = b"---"
+_AFTER_MARKER = frozenset((b" ", b"\t", b"\r", b"\n", b""))
 _DIRECTIVES = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:[ \t\r]*(?:#[^\n]*)?\n|%[^\n]*\n)*\Z")
 
 
@@ -103,9 +104,23 @@ def read(name: str, data: bytes, before: Iterable[Spot] = (), keep: bool = False
     return tuple(spots)
 
 
+def _markers(data: bytes) -> Iterator[int]:
+    """Where documents begin with a marker: `---` at the start of a line, and nothing that continues it."""
+    at = 0 if data.startswith(_MARKER) else _next_marker(data, 0)
+    while at is not None:
+        if data[at + 3 : at + 4] in _AFTER_MARKER:
+            yield at
+        at = _next_marker(data, at)
+
+
+def _next_marker(data: bytes, start: int) -> int | None:
+    found = data.find(b"\n" + _MARKER, start)
+    return None if found < 0 else found + 1
+
+
 def _pieces(data: bytes) -> Iterator[tuple[int, int]]:
     """Start and end of the text of each document, its marker and its directives (`%YAML 1.1`) included."""
-    cuts = [found.start() for found in _MARKER.finditer(data)]
+    cuts = list(_markers(data))
     if not cuts or cuts[0] != 0:
         head = data[: cuts[0]] if cuts else b""
         if cuts and b"%" in head and _DIRECTIVES.match(head):

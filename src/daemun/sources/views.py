@@ -59,8 +59,10 @@ def view(file: str, spots: tuple[Spot, ...], before: View | None) -> View:
     old = before.claims if before else {}
     claims: dict[Ref, Claim] = {}
     problems: list[FileProblem] = []
+    broken: list[tuple[int, Spot, Item]] = []
     for at, spot, item in _items(spots):
         if item.ref is None or item.value is None:
+            broken.append((at, spot, item))
             continue
         line = spot.line + item.line + 1
         first = claims.get(item.ref)
@@ -68,8 +70,8 @@ def view(file: str, spots: tuple[Spot, ...], before: View | None) -> View:
             claims[item.ref] = Claim(item.value, line, at, item.within, item=item)
         elif first.value != item.value:  # said twice in the same words is no contradiction
             problems.append(duplicate(file, line, item.ref, file, first.line))
-    for at, spot, item in _items(spots):
-        if item.ref is not None and item.value is None and item.ref not in claims and item.ref in old:
+    for at, spot, item in broken:
+        if item.ref is not None and item.ref not in claims and item.ref in old:
             claims[item.ref] = Claim(
                 old[item.ref].value, spot.line + item.line + 1, at, item.within, True, old[item.ref].item
             )
