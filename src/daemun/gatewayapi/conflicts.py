@@ -55,26 +55,30 @@ def rival(reader: Reader, uses: UseIndex, mine: Candidate, attachment: Attachmen
         if not reader.count(uses, _any_host(*at)):
             continue
         for host in attachment.hosts:
-            keys = [HostUse(*at, above) for above in parents(host)]
-            if not host or host.startswith("*."):
-                keys.append(HostUse(*at, host, below=True))
-            for key in keys:
-                for other in reader.find(uses, key):
-                    if _older(other, mine) and _shares(other, attachment, host):
-                        text = f"the older {other.ref} shares host {host or '*'} on listener {attachment.listener}"
-                        mend = "An HTTPRoute and a GRPCRoute cannot share hosts on one listener."
-                        return Finding("NotAllowedByListeners", "spec.hostnames", text, mend)
+            for other in _at_host(reader, uses, at, host):
+                if _older(other, mine) and _stays(reader, uses, other, attachment, host):
+                    text = f"the older {other.ref} shares host {host or '*'} on listener {attachment.listener}"
+                    mend = "An HTTPRoute and a GRPCRoute cannot share hosts on one listener."
+                    return Finding("NotAllowedByListeners", "spec.hostnames", text, mend)
     return None
+
+
+def _at_host(reader: Reader, uses: UseIndex, at: tuple[Name, str, str], host: str) -> Iterator[Candidate]:
+    """The routes of a kind on a listener whose hosts may be those of `host`."""
+    for above in parents(host):
+        yield from reader.find(uses, HostUse(*at, above))
+    if not host or host.startswith("*."):
+        yield from reader.find(uses, HostUse(*at, host, below=True))
 
 
 def _older(other: Candidate, mine: Candidate) -> bool:
     return (*other.resource.age, other.ref.kind) < (*mine.resource.age, mine.ref.kind)
 
 
-def _shares(other: Candidate, attachment: Attachment, host: str) -> bool:
-    return any(
-        intersection(theirs, host) is not None
-        for at in other.attachments
-        if (at.gateway, at.listener) == (attachment.gateway, attachment.listener)
-        for theirs in at.hosts
-    )
+def _stays(reader: Reader, uses: UseIndex, other: Candidate, attachment: Attachment, host: str) -> bool:
+    """Whether the other route shares the host on this listener, and did not itself lose to one that is older still."""
+    for at in other.attachments:
+        if (at.gateway, at.listener) == (attachment.gateway, attachment.listener):
+            shared = any(intersection(theirs, host) is not None for theirs in at.hosts)
+            return shared and rival(reader, uses, other, at) is None
+    return False
