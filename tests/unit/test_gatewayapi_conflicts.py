@@ -47,3 +47,11 @@ def test_who_lost_is_in_nobodys_way() -> None:
     youngest = route("HTTPRoute", "youngest", 2023, "b.test")
     assert accepted(oldest, loser, youngest) == {"oldest", "youngest"}
     assert accepted(loser, youngest) == {"loser"}
+
+
+def test_a_long_chain_of_overlaps_is_decided_oldest_first() -> None:
+    """Each route overlaps the two before it: recursion would be too deep, and deciding it again and again endless."""
+    kinds = ("HTTPRoute", "GRPCRoute")
+    names = range(400)
+    chain = [route(kinds[at % 2], f"r{at}", 1000 + at, f"h{at}.test", f"h{at + 1}.test") for at in names]
+    assert accepted(*chain) == {f"r{at}" for at in names if at % 2 == 0}

@@ -47,20 +47,43 @@ def host_uses(ref: Ref, candidate: Candidate) -> Iterator[HostUse]:
 
 
 def rival(reader: Reader, uses: UseIndex, mine: Candidate, attachment: Attachment) -> Finding | None:
-    """The older route of another kind that has one of this route's hosts already."""
+    """The older route of another kind that has one of this route's hosts already, and did not itself lose to one.
+
+    Routes are decided oldest first, without recursion: a chain of routes that overlap can be as long as a tenant likes.
+    """
+    at = (attachment.gateway, attachment.listener)
+    older: dict[Ref, list[Candidate]] = {}
+    todo = [mine]
+    known = {mine.ref: mine}
+    while todo:
+        one = todo.pop()
+        older[one.ref] = list(_older_rivals(reader, uses, one, at))
+        new = {other.ref: other for other in older[one.ref] if other.ref not in known}
+        known.update(new)
+        todo.extend(new.values())
+    stays: dict[Ref, bool] = {}
+    for one in sorted(known.values(), key=_age):
+        stays[one.ref] = not any(stays[other.ref] for other in older[one.ref])
+    winner = next((other for other in older[mine.ref] if stays[other.ref]), None)
+    if winner is None:
+        return None
+    theirs = _hosts(winner, at)
+    host = next(host for host in attachment.hosts if any(intersection(one, host) is not None for one in theirs))
+    text = f"the older {winner.ref} shares host {host or '*'} on listener {attachment.listener}"
+    mend = "An HTTPRoute and a GRPCRoute cannot share hosts on one listener."
+    return Finding("NotAllowedByListeners", "spec.hostnames", text, mend)
+
+
+def _older_rivals(reader: Reader, uses: UseIndex, mine: Candidate, at: tuple[Name, str]) -> Iterator[Candidate]:
+    """The older routes of other kinds that share a host with this one on a listener."""
+    hosts = _hosts(mine, at)
     for kind in ROUTE_KINDS:
-        if kind.kind == mine.ref.kind:
+        if kind.kind == mine.ref.kind or not reader.count(uses, _any_host(*at, kind.kind)):
             continue
-        at = (attachment.gateway, attachment.listener, kind.kind)
-        if not reader.count(uses, _any_host(*at)):
-            continue
-        for host in attachment.hosts:
-            for other in _at_host(reader, uses, at, host):
-                if _older(other, mine) and _stays(reader, uses, other, attachment, host):
-                    text = f"the older {other.ref} shares host {host or '*'} on listener {attachment.listener}"
-                    mend = "An HTTPRoute and a GRPCRoute cannot share hosts on one listener."
-                    return Finding("NotAllowedByListeners", "spec.hostnames", text, mend)
-    return None
+        for host in hosts:
+            for other in _at_host(reader, uses, (*at, kind.kind), host):
+                if _age(other) < _age(mine) and any(intersection(one, host) is not None for one in _hosts(other, at)):
+                    yield other
 
 
 def _at_host(reader: Reader, uses: UseIndex, at: tuple[Name, str, str], host: str) -> Iterator[Candidate]:
@@ -71,14 +94,9 @@ def _at_host(reader: Reader, uses: UseIndex, at: tuple[Name, str, str], host: st
         yield from reader.find(uses, HostUse(*at, host, below=True))
 
 
-def _older(other: Candidate, mine: Candidate) -> bool:
-    return (*other.resource.age, other.ref.kind) < (*mine.resource.age, mine.ref.kind)
+def _age(one: Candidate) -> tuple[str, ...]:
+    return (*one.resource.age, one.ref.kind)
 
 
-def _stays(reader: Reader, uses: UseIndex, other: Candidate, attachment: Attachment, host: str) -> bool:
-    """Whether the other route shares the host on this listener, and did not itself lose to one that is older still."""
-    for at in other.attachments:
-        if (at.gateway, at.listener) == (attachment.gateway, attachment.listener):
-            shared = any(intersection(theirs, host) is not None for theirs in at.hosts)
-            return shared and rival(reader, uses, other, at) is None
-    return False
+def _hosts(one: Candidate, at: tuple[Name, str]) -> tuple[str, ...]:
+    return next((found.hosts for found in one.attachments if (found.gateway, found.listener) == at), ())
