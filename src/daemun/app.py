@@ -22,6 +22,7 @@ from daemun.gatewayapi.proxies import ProxyState, Rejection, RejectionKey
 from daemun.gatewayapi.settings import Settings
 from daemun.ir.resource import Part, PartKey
 from daemun.provision import state
+from daemun.provision.bootstrap import TOKEN_HEADER
 from daemun.provision.local import Event, LocalProxies
 from daemun.report.journal import Journal, Line, ProxyLine
 from daemun.serve.proxy import Connected, Disconnected, Synced
@@ -140,7 +141,7 @@ class App:
     # What the proxies say
 
     def _identify(self, metadata: Mapping[str, str]) -> str | None:
-        return self.proxies.tokens().get(metadata.get("daemun-proxy-token", ""))
+        return self.proxies.tokens().get(metadata.get(TOKEN_HEADER, ""))
 
     def _heard(self, proxy: str, event: StreamEvent) -> None:
         """The xDS server has news of a proxy. It is taken in after the call that brought it is over."""
@@ -162,14 +163,12 @@ class App:
 
     def _acknowledge(self, proxy: str) -> None:
         """Note what the proxy has, if it has all that it should."""
-        namespace, _, name = proxy.partition("/")
-        gateway = self.translation.gateways.get(Name(namespace, name))
+        gateway = self.translation.gateways.get(Name.of(proxy))
         if gateway is not None and self._xds.synced(proxy):
             self.translation.proxies.set(proxy, ProxyState(gateway))
 
     def _settled_status(self) -> None:
-        wanted = self._wanted_proxies()
-        if not self.synced.is_set() and all(self._xds.synced(proxy) for proxy in wanted):
+        if not self.synced.is_set() and all(self._xds.synced(proxy) for proxy in self._wanted_proxies()):
             self.synced.set()
             _give_back()
         self._report()

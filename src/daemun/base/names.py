@@ -17,6 +17,12 @@ class Name(NamedTuple):
     namespace: str
     name: str
 
+    @classmethod
+    def of(cls, text: str) -> "Name":
+        """The name that was written as `namespace/name`."""
+        namespace, _, name = text.partition("/")
+        return cls(namespace, name)
+
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemun.cli.options import Address, RealPorts, TextOrData
+from daemun.cli.options import Address, Gateway, RealPorts, TextOrData
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,9 +24,7 @@ def explain(
     header: Annotated[
         list[str] | None, typer.Option("--header", "-H", help="A header of the request.", metavar="'NAME: VALUE'")
     ] = None,
-    gateway: Annotated[
-        str | None, typer.Option("--gateway", help="Through this Gateway.", metavar="NAMESPACE/NAME")
-    ] = None,
+    gateway: Gateway = None,
     output: Annotated[TextOrData, typer.Option("--output", "-o", help="How to answer.")] = TextOrData.text,
     address: Address = "127.0.0.1",
     real_ports: RealPorts = False,
@@ -41,7 +39,6 @@ def explain(
 
       daemun explain manifests/ POST http://127.0.0.1:8080/orders -H 'Host: shop.example.com' -H 'x-canary: yes'
     """
-    from daemun.base.names import Name
     from daemun.cli.loading import load
     from daemun.cli.output import console, dump_json, dump_yaml, fail, plain
     from daemun.explain import explain as explanation_of
@@ -51,13 +48,7 @@ def explain(
     *paths, method, url = words
     request = _request(method, url, header or [])
     loaded = load([Path(path) for path in paths], address, real_ports)
-    through = None
-    if gateway is not None:
-        namespace, _, name = gateway.partition("/")
-        through = Name(namespace, name)
-        if through not in loaded.translation.gateways:
-            fail(f"there is no Gateway {gateway}", code=1)
-    found = explanation_of(loaded.translation, request, through)
+    found = explanation_of(loaded.translation, request, loaded.gateway(gateway))
     if output is TextOrData.json:
         typer.echo(dump_json(plain(found)))
     elif output is TextOrData.yaml:

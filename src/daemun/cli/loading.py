@@ -8,6 +8,7 @@ import msgspec
 from daemun.cli.output import console, fail
 
 if TYPE_CHECKING:
+    from daemun.base.names import Name
     from daemun.report.journal import Place, ProblemLine
     from daemun.translate import Translation
 
@@ -18,6 +19,18 @@ class Loaded(msgspec.Struct):
     translation: "Translation"
     problems: list["ProblemLine"]
     place: "Place"
+
+    def gateway(self, written: str | None) -> "Name | None":
+        """The Gateway that --gateway names, if it is given; an error if there is no such Gateway."""
+        from daemun.base.names import Name
+
+        if written is None:
+            return None
+        known = self.translation.gateways
+        if Name.of(written) not in known:
+            there = f"There are: {', '.join(map(str, sorted(known)))}." if known else "There is none."
+            fail(f"there is no Gateway {written}", there, code=1)
+        return Name.of(written)
 
 
 def load(paths: list[Path], address: str = "127.0.0.1", real_ports: bool = False) -> Loaded:

@@ -4,14 +4,12 @@ from typing import Annotated, Any
 
 import typer
 
-from daemun.cli.options import Address, Data, Paths, RealPorts
+from daemun.cli.options import Address, Data, Gateway, Paths, RealPorts
 
 
 def translate(
     paths: Paths,
-    gateway: Annotated[
-        str | None, typer.Option("--gateway", help="Only for this Gateway.", metavar="NAMESPACE/NAME")
-    ] = None,
+    gateway: Gateway = None,
     output: Annotated[Data, typer.Option("--output", "-o", help="How to answer.")] = Data.yaml,
     address: Address = "127.0.0.1",
     real_ports: RealPorts = False,
@@ -27,13 +25,10 @@ def translate(
       daemun translate manifests/ --gateway gloo-system/http -o json
     """
     from daemun.cli.loading import load
-    from daemun.cli.output import console, dump_json, dump_yaml, fail, print_problems
+    from daemun.cli.output import console, dump_json, dump_yaml, print_problems
 
     loaded = load(paths, address, real_ports)
-    known = {str(name) for name in loaded.translation.gateways}
-    if gateway is not None and gateway not in known:
-        there = f"There are: {', '.join(sorted(known))}." if known else "There is none."
-        fail(f"there is no Gateway {gateway}", there, code=1)
+    loaded.gateway(gateway)
     documents = _documents(loaded.translation.resources, gateway)
     if output is Data.yaml:
         typer.echo(dump_yaml(documents), nl=False)

@@ -1,7 +1,6 @@
 """Envoy listeners: one per port, with the defaults of Envoy's own list for edge proxies.
 
-(Envoy documentation, "Configuring Envoy as an edge proxy". What each default is and which test proves it stands in
-docs/edge-defaults.md.)
+(Envoy documentation, "Configuring Envoy as an edge proxy". docs/edge-defaults.md says what each default is and why.)
 """
 
 from collections.abc import Callable, Iterator

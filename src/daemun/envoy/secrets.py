@@ -34,7 +34,7 @@ def secret_rule(
     """The rule from a needed Secret to Envoy's."""
 
     def certificate(reader: Reader, needed: ProxySecret, _: ProxySecret) -> Iterator[tuple[PartKey, Part]]:
-        name = Name(*needed.secret.split("/", 1))
+        name = Name.of(needed.secret)
         secret = reader.get(secrets, name)
         if secret is None or fault(secret):
             return

@@ -24,7 +24,7 @@ def near_misses(
 
     Routes of other hosts are told of only when nobody takes the request: they are many, and it is not theirs.
     """
-    gateway = Name(*place.key.proxy.split("/", 1))
+    gateway = Name.of(place.key.proxy)
     found: list[tuple[int, Ref, Near]] = []
     for ref, resolved in translation.routes.items():
         told = None if ref == won else _told(resolved, gateway, place, host, mine, seen)

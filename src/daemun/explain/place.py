@@ -85,7 +85,7 @@ def _handshake(place: Place, request: Request) -> Place | Outcome:
 
 
 def _name(key: FrontendKey) -> Name:
-    return Name(*key.proxy.split("/", 1))
+    return Name.of(key.proxy)
 
 
 def _has_port(key: FrontendKey, frontend: Frontend, port: int) -> bool:

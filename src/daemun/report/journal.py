@@ -94,7 +94,8 @@ class Journal:
         self._told: dict[Ref, int] = {}  # the hash of the line: it only has to be known when it is another
         self._outside: tuple[ProblemLine, ...] = ()
         self._problems: dict[Ref, tuple[ProblemLine, ...]] = {}
-        self._known: dict[ProblemLine, int] = {}
+        self._known: dict[ProblemLine, None] = {}
+        self._stale = False
         for collection in (translation.statuses, translation.problems):
             collection.subscribe(self._touch)
 
@@ -107,6 +108,7 @@ class Journal:
             ProblemLine(one.file, one.line, str(one.ref or ""), one.where, "Invalid", one.text, one.mend, one.warning)
             for one in problems
         )
+        self._stale = True
 
     def problems(self) -> list[ProblemLine]:
         """Every problem there is, sorted by place."""
@@ -119,9 +121,11 @@ class Journal:
         for ref in touched:
             lines.extend(self._object(ref))
             found = self._translation.problems.get(ref, ())
-            self._problems[ref] = tuple(problem_line(problem, self._place) for problem in found)
+            if found or ref in self._problems:
+                self._stale = True
+                self._problems[ref] = tuple(problem_line(problem, self._place) for problem in found)
             if not found:
-                del self._problems[ref]
+                self._problems.pop(ref, None)
         lines.sort(key=lambda line: not isinstance(line, GatewayLine))
         return lines + self._problem_changes()
 
@@ -140,7 +144,10 @@ class Journal:
             yield new
 
     def _problem_changes(self) -> list[Line]:
-        now = dict.fromkeys([*self._outside, *(one for found in self._problems.values() for one in found)], 1)
+        if not self._stale:  # most news are acknowledgements, which change no problem
+            return []
+        self._stale = False
+        now = dict.fromkeys([*self._outside, *(one for found in self._problems.values() for one in found)])
         solved = [SolvedLine(one) for one in self._known if one not in now]
         fresh = sorted(one for one in now if one not in self._known)
         self._known = now
