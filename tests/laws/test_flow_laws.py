@@ -23,6 +23,8 @@ class World:
         self.graph = graph = Graph()
         self.left: Source[str, Value] = Source(graph, "left")
         self.right: Source[str, int] = Source(graph, "right")
+        self.wanted: set[str] = set()
+        self.right.on_read(self._want)
         by_number = self.left.index(lambda _, value: (value[0],))
         by_name = self.left.index(lambda _, value: value[1])
         by_rest = self.right.index(lambda _, number: (number % 3,))
@@ -67,6 +69,12 @@ class World:
         self.last = derive(self.names, last, "last")
         self.mirrors = {node.name: self._mirror(node) for node in graph.nodes}
 
+    def _want(self, added: set[str], removed: set[str]) -> None:
+        assert added or removed, "a sink is told of changes only"
+        assert not added & self.wanted
+        assert removed <= self.wanted
+        self.wanted = (self.wanted | added) - removed
+
     def _mirror(self, node: Collection[Any, Any]) -> dict[Any, Any]:
         mirror: dict[Any, Any] = {}
 
@@ -103,6 +111,7 @@ class World:
         numbers = {key: number for key, (number, _) in sorted(self.left.items(), reverse=True)}
         names = {name for _, named in self.left.values() for name in named}
         assert set(self.names) == names | set(self.right)
+        assert self.wanted == names, "just what is read by its key, whether it is there or not"
         assert self.split.data == {key: number // 2 for key, number in numbers.items()}
         assert {key for _, key in self.first} == {str(number) for number in numbers.values()}
         assert {key: value for (kind, key), value in self.read.items() if kind == "read"} == {

@@ -149,3 +149,13 @@ def test_get_has_a_default() -> None:
     source.set("x", 7)
     assert got.data == {"a": 7}
     assert got.edges() == 1
+
+
+def test_interest_in_a_source_is_told_from_the_first_read_on() -> None:
+    graph = Graph()
+    source: Source[str, int] = Source(graph, "source")
+    names: Source[str, str] = Source(graph, "names")
+    derive(names, lambda reader, key, name: [(key, reader.get(source, name))], "read")
+    names.set("a", "x")
+    with pytest.raises(RuntimeError, match="source is being read already"):
+        source.on_read(lambda added, removed: None)

@@ -1,5 +1,6 @@
 """A keyed collection, its indexes, and the deltas that travel between them."""
 
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, MutableMapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
@@ -30,7 +31,7 @@ ALL: Final = object()
 
 Delta: TypeAlias = dict[K, tuple[V | Missing, V | Missing]]
 """What changed in a batch: key to (old, new)."""
-Readers: TypeAlias = "dict[Derived[Any, Any, Any, Any], Bags[Hashable]]"
+Readers: TypeAlias = "defaultdict[Derived[Any, Any, Any, Any], Bags[Hashable]]"
 """Who reads what: by derived collection, the key that was read to the input keys whose rules read it."""
 
 
@@ -44,7 +45,7 @@ class Collection(Mapping[K, V]):
         self.data: MutableMapping[K, V] = {}
         self.followers: list[Callable[[Delta[K, V]], None]] = []
         self.indexes: list[Index[Any, K, V]] = []
-        self.readers: Readers = {}
+        self.readers: Readers = defaultdict(dict)
 
     # A Mapping compares by content; a collection is itself, and is used as a dictionary key.
     __eq__ = object.__eq__
@@ -93,7 +94,7 @@ class Index(Generic[I, K, V]):
         self.of = of
         self.by = by
         self.keys: Bags[I] = {}
-        self.readers: Readers = {}
+        self.readers: Readers = defaultdict(dict)
         self.followers: list[Callable[[Iterable[I]], None]] = []
         of.indexes.append(self)
         for key, value in of.data.items():

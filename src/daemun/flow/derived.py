@@ -50,9 +50,7 @@ class Reader:
     def _note(self, rank: int, readers: Readers, key: Hashable) -> None:
         if rank >= self._node.rank:
             raise RuntimeError("a rule may read only collections that were made before its own")
-        bags = readers.get(self._node)
-        if bags is None:
-            bags = readers[self._node] = {}
+        bags = readers[self._node]
         self.reads[id(bags), key] = bags
 
 

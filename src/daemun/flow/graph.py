@@ -34,6 +34,7 @@ class Graph:
         self._depth = 0
         self._settling = False
         self._sinks: dict[int, list[Callable[[Any], None]]] = {}
+        self._after: list[Callable[[], None]] = []
         self._on_failure = on_failure
 
     def add(self, node: "Collection[Any, Any]") -> int:
@@ -50,6 +51,10 @@ class Graph:
     def sink(self, rank: int, call: Callable[[Any], None]) -> None:
         """Call `call` with each delta of the collection, after the batch has settled."""
         self._sinks.setdefault(rank, []).append(call)
+
+    def after(self, call: Callable[[], None]) -> None:
+        """Call `call` whenever a batch has settled, after the sinks."""
+        self._after.append(call)
 
     @contextmanager
     def batch(self) -> Iterator[None]:
@@ -81,6 +86,8 @@ class Graph:
             for rank, delta in changed.items():
                 for call in self._sinks[rank]:
                     call(delta)
+            for after in self._after:
+                after()
         finally:
             self._settling = False
 

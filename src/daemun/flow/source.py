@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from daemun.flow.collection import MISSING, Collection, Delta, K, Missing, V
 from daemun.flow.graph import Graph
+from daemun.flow.interest import Interest, Sink
 
 
 class Source(Collection[K, V]):
@@ -12,6 +13,18 @@ class Source(Collection[K, V]):
     def __init__(self, graph: Graph, name: str) -> None:
         super().__init__(graph, name)
         self._pending: dict[K, V | Missing] = {}
+
+    def on_read(self, sink: Sink[K]) -> None:
+        """Tell `sink`, after each batch, which keys the rules have begun to read, and which nobody reads any more.
+
+        So an edge can fetch just those entries: a rule reads a key that is not there all the same, and runs again when
+        it comes. Called before anything has read the source, with one sink at most; the sink may not change a source.
+        """
+        if self.readers:
+            raise RuntimeError(f"{self.name} is being read already")
+        interest = Interest(sink)
+        self.readers = interest.readers
+        self.graph.after(interest.settled)
 
     def set(self, key: K, value: V) -> None:
         """Add or replace one entry."""
