@@ -1,0 +1,3 @@
+module daemun.dev/tests/cluster/coredns
+
+go 1.26.8
