@@ -98,7 +98,7 @@ class _Floor:
 
     def __init__(self, app: App, base: Path, own_port: int) -> None:
         self._port = own_port
-        self._parts = {key: _moved(key, part, own_port) for key, part in app.translation.resources.items()}
+        self._parts = {key: _moved(key, part, own_port) for key, part in app.plane.translation.resources.items()}
         self._server = BareServer(self._parts)
         self._socket = base / "b" / "r" / "x.sock"
         self._proxies = LocalProxies(base / "b" / "r", self._socket)

@@ -188,9 +188,9 @@ class World:
     def condition(self, kind: str, name: str, condition: str, listener: str = "") -> tuple[str, str, str]:
         """Status, reason and message of a condition of an object (of its first parent, or of a listener)."""
         assert self.app is not None
-        for ref in self.app.translation.statuses:
+        for ref in self.app.plane.translation.statuses:
             if (ref.kind, ref.name) == (kind, name):
-                status: Any = self.app.translation.statuses[ref]
+                status: Any = self.app.plane.translation.statuses[ref]
                 holders = [one for one in getattr(status, "listeners", ()) if one.name == listener]
                 holder = holders[0] if listener else getattr(status, "parents", (status,))[0]
                 for one in holder.conditions:

@@ -1,0 +1,123 @@
+"""The middle of every control plane: translation and xDS server, whatever feeds them and whoever runs the proxies.
+
+The parts meet in plain function calls on one event loop: a batch of changed objects settles in the translation, what
+came of it goes to the xDS server, and what the proxies answer goes back in.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import gc
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from daemun.base.names import Name, Ref
+from daemun.flow import MISSING, Failure
+from daemun.gatewayapi.proxies import ProxyState, Rejection, RejectionKey
+from daemun.gatewayapi.settings import Settings
+from daemun.ir.resource import Part, PartKey
+from daemun.serve.proxy import Connected, Disconnected, Synced
+from daemun.serve.proxy import Event as StreamEvent
+from daemun.serve.server import Authenticate, XdsServer
+from daemun.translate import Translation
+from daemun.xds.events import Acked, Rejected, Restored
+
+_GC_THRESHOLDS = (50_000, 20, 100)
+"""What lives long here are trees, without cycles to be found; looking for them again and again while 10,000 routes are
+built would double the time."""
+_log = logging.getLogger(__name__)
+
+
+class ControlPlane:
+    """Objects in, Envoy's configuration and statuses out, and what the proxies made of it back in.
+
+    `told` is called after every step that may have changed a status.
+    """
+
+    def __init__(
+        self, settings: Settings | None, authenticate: Authenticate, told: Callable[[], None], access_log: str = ""
+    ) -> None:
+        self.translation = Translation(settings, _defect, access_log)
+        self.xds = XdsServer(authenticate, self._heard)
+        self.placed = asyncio.Event()
+        """Set whenever the proxies' configuration has changed, so that another proxy may be wanted."""
+        self.synced = asyncio.Event()
+        """Set once the sources were read and every proxy has acknowledged what it should have."""
+        self._told = told
+        self._parts: dict[PartKey, Part | None] = {}
+        self._gateways: set[Name] = set()
+        self.translation.resources.subscribe(self._collect)
+        self.translation.gateways.subscribe(self._gateways.update)
+        gc.set_threshold(*_GC_THRESHOLDS)
+
+    def take(self, objects: Iterable[tuple[Ref, object | None]]) -> None:
+        """The sources have a batch of changes; the first one is complete."""
+        self.translation.apply(objects)
+        self._settled()
+        self.xds.ready()
+        self._tell()
+
+    def wanted(self) -> set[str]:
+        """The proxies that have something to listen on."""
+        return {key.proxy for key in self.translation.frontends}
+
+    def forget(self, proxy: str) -> None:
+        """A proxy is gone, or has to prove itself anew: its Gateway is not programmed until it is back."""
+        self.translation.proxies.delete(proxy)
+        self._tell()
+
+    def _collect(self, delta: Mapping[PartKey, tuple[Any, Any]]) -> None:
+        for key, (_, new) in delta.items():
+            self._parts[key] = None if new is MISSING else new
+
+    def _settled(self) -> None:
+        """The graph has settled: hand on what came of it."""
+        if self._parts:
+            parts, self._parts = self._parts, {}
+            self.xds.apply(parts.items())
+            self.placed.set()
+        for name in self._gateways:
+            self._acknowledge(str(name))
+        self._gateways.clear()
+
+    def _heard(self, proxy: str, event: StreamEvent) -> None:
+        """The xDS server has news of a proxy. It is taken in after the call that brought it is over."""
+        asyncio.get_running_loop().call_soon(self._take_in, proxy, event)
+
+    def _take_in(self, proxy: str, event: StreamEvent) -> None:
+        rejections = self.translation.rejections
+        match event:
+            case Rejected(origin=origin, type_url=type_url, resource=resource, message=message):
+                key = RejectionKey(proxy, origin.ref, origin.where, type_url, resource)
+                rejections.set(key, Rejection(proxy, origin.ref, origin.where, " ".join(message.split())))
+            case Restored(origin=origin, type_url=type_url, resource=resource):
+                rejections.delete(RejectionKey(proxy, origin.ref, origin.where, type_url, resource))
+            case Acked() | Connected() | Synced():
+                self._acknowledge(proxy)
+            case Disconnected():
+                pass
+        self._tell()
+
+    def _acknowledge(self, proxy: str) -> None:
+        """Note what the proxy has, if it has all that it should."""
+        gateway = self.translation.gateways.get(Name.of(proxy))
+        if gateway is not None and self.xds.synced(proxy):
+            self.translation.proxies.set(proxy, ProxyState(gateway))
+
+    def _tell(self) -> None:
+        if not self.synced.is_set() and all(self.xds.synced(proxy) for proxy in self.wanted()):
+            self.synced.set()
+            _give_back()
+        self._told()
+
+
+def _give_back() -> None:
+    """Return what the first build needed for a moment to the system (glibc keeps it otherwise)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _defect(failure: Failure) -> None:
+    """A rule raised: a defect of Daemun, which one object met. It is logged; everything else goes on."""
+    _log.error("defect in %s for %s", failure.collection, failure.key, exc_info=failure.error)
