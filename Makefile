@@ -26,7 +26,8 @@ install: .venv/installed ## Daemun into .venv
 demo: .venv/installed ## serve the lab's manifests and send a request; ARGS=--once to stop after it
 	$(BIN)/daemun demo $(ARGS)
 
-test: .venv/developed ## all tests, through real Envoy
+test: .venv/developed ## all tests, through real Envoy and, where Go is, a real API server (built once, 10 min)
+	@$(BIN)/python -m tests.cluster build api || echo 'so the tests that need an API server are skipped'
 	$(BIN)/pytest $(ARGS)
 
 check: .venv/developed ## lint, types, import contracts, sizes

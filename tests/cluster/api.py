@@ -1,0 +1,99 @@
+"""An API server alone, on loopback: real, ready in seconds, for tests of what reads from it or writes to it.
+
+There is no node, so pods stay pending. Needs no root and no network namespace.
+"""
+
+import contextlib
+import shutil
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from .client import Client
+from .controlplane import APISERVER, CONTROLLERS, ETCD, Address, ControlPlane
+from .processes import Processes
+
+
+class ApiServer:
+    """etcd and kube-apiserver in a folder. It can be hurt: killed, paused, started again, with its data kept."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.processes = Processes(folder)
+        self._plane = ControlPlane(folder, Address("127.0.0.1", *_free_ports(3)), self.processes)
+        self.kubeconfig = self._plane.kubeconfig
+        self.url = self._plane.url
+
+    def up(self) -> None:
+        """From nothing to ready."""
+        self._authority = self._plane.prepare()
+        self.client: Client = self._plane.client()
+        self._plane.start_etcd()
+        self.start()
+
+    def start(self) -> None:
+        """Start the API server and wait until it is ready; after `kill` or `stop` it comes back on the same port."""
+        # There is no controller that makes service accounts, and no `kubernetes` endpoint worth having on loopback.
+        self._plane.start_apiserver(
+            bind_address="127.0.0.1",
+            endpoint_reconciler_type="none",
+            disable_admission_plugins="ServiceAccount",
+        )
+
+    def user(self, name: str, *groups: str) -> Path:
+        """A kubeconfig of somebody with fewer rights than the administrator, to test RBAC with."""
+        return self._plane.user(self._authority, name.replace(":", "-"), name, *groups)
+
+    def start_controllers(self, *only: str) -> None:
+        """Garbage collection and the end of namespaces, or only the controllers named."""
+        names = only or ("garbage-collector-controller", "namespace-controller")
+        self._plane.start_controllers(controllers=",".join(names), secure_port=_free_ports(1)[0])
+
+    def kill(self) -> None:
+        """End the API server without a word: connections break."""
+        self.processes.stop(APISERVER, signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End it as an upgrade does: it closes its watches and says goodbye."""
+        self.processes.stop(APISERVER)
+
+    def restart(self) -> None:
+        """Kill it and start it again."""
+        self.kill()
+        self.start()
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """For the time of the block it answers nobody, though connections stay open."""
+        self.processes.send(APISERVER, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.processes.send(APISERVER, signal.SIGCONT)
+
+    def down(self) -> None:
+        """End everything and forget the data."""
+        for name in (CONTROLLERS, APISERVER, ETCD):
+            self.processes.stop(name, signal.SIGKILL)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def running(folder: Path) -> Iterator[ApiServer]:
+    """An API server for the time of the block."""
+    server = ApiServer(folder)
+    try:
+        server.up()
+        yield server
+    finally:
+        server.down()
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on; all at once, so that they differ."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]

@@ -1,0 +1,41 @@
+"""Fixtures for tests that need a real API server. A missing program is a skip that says so, or with
+DAEMUN_CLUSTER=required (as in `.ci/run`) a failure."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from . import api, crds, tools
+from .processes import ClusterError
+
+
+@pytest.fixture(scope="session")
+def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[api.ApiServer]:
+    """One API server for all tests, with Gateway API's experimental CRDs of the release that conformance is of.
+
+    Use a namespace of your own in it. Who hurts it heals it; who installs other CRDs takes `own_api_server`.
+    """
+    _need(*tools.API)
+    with api.running(tmp_path_factory.mktemp("api")) as server:
+        crds.install(server.client)
+        yield server
+
+
+@pytest.fixture
+def own_api_server(tmp_path: Path) -> Iterator[api.ApiServer]:
+    """An API server for one test, without any CRDs."""
+    _need(*tools.API)
+    with api.running(tmp_path / "api") as server:
+        yield server
+
+
+def _need(*names: str) -> None:
+    try:
+        for name in names:
+            tools.path(name)
+    except ClusterError as error:
+        if os.environ.get("DAEMUN_CLUSTER") == "required":
+            raise
+        pytest.skip(str(error))
