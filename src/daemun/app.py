@@ -1,7 +1,7 @@
 """The composition root of `daemun up`: the only place that knows every part of it.
 
-    FolderSource -> ControlPlane (Translation, XdsServer) -> Envoy proxies (LocalProxies)
-                            \\-> Journal -> whoever watches
+FolderSource -> ControlPlane (Translation, XdsServer) -> Envoy proxies (LocalProxies)
+                        \\-> Journal -> whoever watches
 """
 
 import asyncio

@@ -90,6 +90,19 @@ def decode(document: object) -> Decoded | None:
     return Decoded(ref, None if broken else value, broken[:1])
 
 
+def served(ref: Ref, kind: Kind, text: bytes) -> Decoded:
+    """The typed resource in JSON from an API server, which has validated it: a field that is not known here is newer
+    than Daemun, and no mistake."""
+    try:
+        cleaned = _cleaned(msgspec.json.decode(text))
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
+        return Decoded(ref, None, (_problem(ref, "", "cannot be read", "Write it in plain UTF-8, and flatter."),))
+    try:
+        return Decoded(ref, msgspec.convert(cleaned, kind.type))
+    except msgspec.ValidationError as error:
+        return Decoded(ref, None, (_explained(ref, str(error), cleaned),))
+
+
 def _problem(ref: Ref, where: str, text: str, mend: str) -> Problem:
     return Problem(ref, "Invalid", where, text, mend)
 

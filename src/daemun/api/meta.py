@@ -25,6 +25,7 @@ class ObjectMeta(Api, frozen=True):
 
     name: str
     namespace: str = ""
+    uid: str = ""
     generation: int = 1
     creation_timestamp: str = ""
     labels: dict[str, str] = field(default_factory=dict)

@@ -14,6 +14,10 @@ class UnreachableError(KubeError):
     """The API server did not answer, or broke off. Trying again later may help."""
 
 
+class UnreadableError(KubeError):
+    """The API server answered something that is not what was asked for."""
+
+
 class ApiError(KubeError):
     """The API server refused a request. `status` is HTTP's, `reason` is Kubernetes' (metav1.Status.reason).
 

@@ -6,7 +6,10 @@ from daemun.base.names import Ref
 
 
 class FileProblem(msgspec.Struct, frozen=True):
-    """One finding, with the place a person has to look at. `line` counts from 1; 0 is the file as a whole."""
+    """One finding, with the place a person has to look at. `line` counts from 1; 0 is the file as a whole.
+
+    What a cluster holds is in no file: then `file` is empty.
+    """
 
     file: str
     line: int
@@ -25,7 +28,7 @@ class FileProblem(msgspec.Struct, frozen=True):
         at = f"{self.file}:{self.line}" if self.line else self.file
         about = " ".join(str(part) for part in (self.ref, self.where) if part)
         mend = f" {self.mend}" if self.mend else ""
-        return f"{at}: {about}: {self.text}{mend}" if about else f"{at}: {self.text}{mend}"
+        return ": ".join(part for part in (at, about, self.text + mend) if part)
 
 
 class Batch(msgspec.Struct, frozen=True):

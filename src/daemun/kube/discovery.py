@@ -1,0 +1,82 @@
+"""Which kinds an API server has, and in which version and under which plural they are read."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from daemun.api.kinds import Kind
+from daemun.base.names import Ref
+from daemun.kube import paths
+from daemun.kube.client import KubeClient
+from daemun.kube.errors import ApiError, UnreadableError
+
+
+class Served(NamedTuple):
+    """A kind as the API server has it: the first of `kind.versions` that is there."""
+
+    kind: Kind
+    version: str
+    plural: str
+
+    def path(self, namespace: str = "") -> str:
+        """The path of all its objects, or of those in a namespace."""
+        if namespace:
+            return paths.within(self.kind.group, self.version, self.plural, namespace)
+        return paths.resource(self.kind.group, self.version, self.plural)
+
+    def object(self, ref: Ref) -> str:
+        """The path of one object."""
+        return paths.resource(self.kind.group, self.version, self.plural, ref.key)
+
+
+class _Resource(msgspec.Struct):
+    """metav1.APIResource, as far as it is read. Subresources have a name with a slash."""
+
+    name: str
+    kind: str
+    verbs: tuple[str, ...] = ()
+
+
+class _Resources(msgspec.Struct):
+    """metav1.APIResourceList."""
+
+    resources: tuple[_Resource, ...] = ()
+
+
+_DECODER = msgspec.json.Decoder(_Resources)
+_VERBS = {"list", "watch"}
+
+
+async def discover(client: KubeClient, kinds: Iterable[Kind]) -> Mapping[tuple[str, str], Served]:
+    """The kinds that can be watched, by group and kind; those that are not installed are absent.
+
+    Raises KubeError when that cannot be told, which is not the same.
+    """
+    kinds = tuple(kinds)
+    versions = list(dict.fromkeys((kind.group, version) for kind in kinds for version in kind.versions))
+    plurals = dict(zip(versions, await asyncio.gather(*(_plurals(client, *one) for one in versions)), strict=True))
+    found: dict[tuple[str, str], Served] = {}
+    for kind in kinds:
+        for version in kind.versions:
+            plural = plurals[kind.group, version].get(kind.kind)
+            if plural is not None:
+                found[kind.group, kind.kind] = Served(kind, version, plural)
+                break
+    return found
+
+
+async def _plurals(client: KubeClient, group: str, version: str) -> dict[str, str]:
+    """The plural of each kind in a version of a group."""
+    try:
+        answer = await client.get(paths.root(group, version))
+    except ApiError as error:
+        if error.missing:
+            return {}
+        raise
+    try:
+        resources = _DECODER.decode(answer).resources
+    except msgspec.MsgspecError as error:
+        raise UnreadableError(f"what kinds {group}/{version} has cannot be read: {error}") from None
+    return {one.kind: one.name for one in resources if "/" not in one.name and _VERBS.issubset(one.verbs)}

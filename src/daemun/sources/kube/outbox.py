@@ -1,0 +1,70 @@
+"""What has changed, until it is handed over: changes that come together are one batch."""
+
+import asyncio
+from collections.abc import Callable
+
+from daemun.base.names import Ref
+from daemun.ir.problem import Problem
+from daemun.sources.batch import Batch, FileProblem
+from daemun.sources.kube.backoff import Pace
+from daemun.sources.views import KEPT
+
+
+class Outbox:
+    """Collects changes and hands them to `changed` when `ready` says so: the first batch even if it is empty."""
+
+    def __init__(self, changed: Callable[[Batch], None], ready: Callable[[], bool], pace: Pace) -> None:
+        self._changed, self._ready, self._pace = changed, ready, pace
+        self._objects: dict[Ref, object | None] = {}
+        self._problems: dict[Ref, FileProblem] = {}
+        self._owed = True
+        self._news = asyncio.Event()
+        self.opened = False
+        """Whether the first batch was handed over."""
+
+    def put(self, ref: Ref, value: object | None) -> None:
+        """An object changed; None: it is gone."""
+        self._objects[ref] = value
+        self._news.set()
+
+    def note(self, ref: Ref, problem: Problem | None, *, kept: bool = False) -> None:
+        """What is wrong with an object, of which a good version may be kept; None: nothing."""
+        if problem is not None:
+            text = f"{problem.text}; {KEPT}" if kept else problem.text
+            self._problems[ref] = FileProblem("", 0, ref, problem.where, text, problem.mend)
+        elif self._problems.pop(ref, None) is None:
+            return
+        self._owe()
+
+    def poke(self) -> None:
+        """It may be ready now."""
+        self._news.set()
+
+    def _owe(self) -> None:
+        self._owed = True
+        self._news.set()
+
+    async def stirred(self) -> None:
+        """Until something has happened since the last `flush`."""
+        await self._news.wait()
+
+    async def run(self) -> None:
+        """Hand over until cancelled."""
+        while True:
+            await self.stirred()
+            await asyncio.sleep(self._pace.soon)
+            if self.flush():
+                await asyncio.sleep(self._pace.rest)
+
+    def flush(self) -> bool:
+        """Hand over what there is, if it is time; whether a batch was handed over."""
+        self._news.clear()
+        if not (self._objects or self._owed) or not self._ready():
+            return False
+        objects, self._objects = self._objects, {}
+        self._owed, self.opened = False, True
+        problems = sorted(self._problems.values(), key=lambda one: str(one.ref))
+        self._changed(Batch(objects, tuple(problems), complete=True))
+        if not self._ready():  # what it asked for is on its way, and it is told when that is here, whatever it is
+            self._owe()
+        return True
