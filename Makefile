@@ -1,5 +1,5 @@
 # The few commands that everything is done with. `make demo` and `make test` work on a fresh machine.
-.PHONY: help install demo test check golden bench wheel lock clean
+.PHONY: help install demo test check cluster cluster-down cluster-test conformance golden bench wheel lock clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -7,7 +7,7 @@ BIN := .venv/bin
 ARGS ?=
 
 help: ## what there is
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .venv/installed: requirements/run.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Daemun needs Python 3.11 or newer; set PYTHON=") if sys.version_info < (3, 11) else None'
@@ -36,6 +36,15 @@ check: .venv/developed ## lint, types, import contracts, sizes
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tests/support/sizes.py
+
+cluster: .venv/developed ## a real Kubernetes on this machine (Linux, root, Go); see docs/cluster.md
+	$(BIN)/python -m tests.cluster up
+
+cluster-down: .venv/developed ## end it and leave nothing
+	$(BIN)/python -m tests.cluster down
+
+cluster-test: .venv/developed ## the tests that need a whole cluster, in a cluster of their own
+	$(BIN)/python -m tests.cluster test $(ARGS)
 
 golden: .venv/developed ## write the expected files of the goldens anew; read the diff
 	DAEMUN_GOLDEN=write $(BIN)/pytest tests/golden $(ARGS)

@@ -1,26 +1,123 @@
-"""`python -m tests.cluster COMMAND`: see docs/cluster.md."""
+"""`python -m tests.cluster COMMAND`: a real Kubernetes on this machine. See docs/cluster.md."""
 
 import argparse
+import os
+import subprocess
 import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
-from . import tools
+from . import node, tools
+from .cluster import PROGRAMS, Cluster
 from .processes import ClusterError
+
+_USE = """
+The cluster {name} is up. Programs that talk to it run inside its network:
+  python -m tests.cluster kubectl get pods -A        python -m tests.cluster helm list -A
+  python -m tests.cluster exec -- COMMAND            python -m tests.cluster load-image FILE.tar
+`make cluster-down` ends it and leaves nothing."""
 
 
 def main(arguments: list[str]) -> int:
     """Run a command; what fails says why in one message."""
-    parser = argparse.ArgumentParser(prog="python -m tests.cluster", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    build = commands.add_parser("build", help="build the programs, once, into the user's cache")
-    build.add_argument("what", nargs="?", choices=("api", "all"), default="all")
-    chosen = parser.parse_args(arguments)
+    chosen = _parser().parse_args(arguments)
     try:
-        if chosen.command == "build":
-            tools.build(*(tools.API if chosen.what == "api" else tools.PROGRAMS))
+        run: Callable[[argparse.Namespace], int] = chosen.run
+        return run(chosen)
     except ClusterError as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def _build(chosen: argparse.Namespace) -> int:
+    sets = {"api": tools.API, "cluster": PROGRAMS, "all": tuple(tools.PROGRAMS)}
+    tools.build(*sets[chosen.what])
     return 0
+
+
+def _up(chosen: argparse.Namespace) -> int:
+    tools.build(*PROGRAMS)
+    Cluster(chosen.name).up()
+    print(_USE.format(name=chosen.name))
+    return 0
+
+
+def _down(chosen: argparse.Namespace) -> int:
+    Cluster(chosen.name).down()
+    return 0
+
+
+def _status(chosen: argparse.Namespace) -> int:
+    cluster = Cluster(chosen.name)
+    running = {name: cluster.processes.pid(name) for name in cluster.processes.names()}
+    for name, pid in running.items():
+        print(f"{name:25} {f'pid {pid}' if pid else 'dead'}  {cluster.processes.log(name)}")
+    return 0 if running and all(running.values()) else 1
+
+
+def _exec(chosen: argparse.Namespace) -> int:
+    command = [*chosen.program, *chosen.arguments]
+    if command[0] == "--":
+        command = command[1:]
+    environment = Cluster(chosen.name).enter()
+    try:
+        os.execvpe(command[0], command, environment)  # noqa: S606 - the user's own command
+    except OSError as error:
+        raise ClusterError(f"{command[0]}: {error.strerror}") from None
+
+
+def _test(chosen: argparse.Namespace) -> int:
+    """All tests below tests/cluster: those that stay outside, then the others in a cluster of their own."""
+    pytest = [sys.executable, "-m", "pytest", *(chosen.arguments or ["tests/cluster"])]
+    own = [sys.executable, "-m", "tests.cluster", "--name", f"{chosen.name}_test"]
+    try:
+        codes = [
+            _call(pytest, {"DAEMUN_CLUSTER": "required"}),
+            _call([*own, "up"]) or _call([*own, "exec", "--", *pytest], {"DAEMUN_CLUSTER": "required"}),
+        ]
+    finally:
+        _call([*own, "down"])
+    return max(codes)
+
+
+def _call(command: list[str], environment: Mapping[str, str] | None = None) -> int:
+    return subprocess.run(command, env={**os.environ, **(environment or {})}, check=False).returncode
+
+
+def _load_image(chosen: argparse.Namespace) -> int:
+    Cluster(chosen.name).enter()
+    for tar in chosen.files:
+        node.load_image(tar)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.cluster", description=__doc__)
+    parser.add_argument("--name", default=os.environ.get("DAEMUN_CLUSTER_NAME", "daemun"), help="which cluster")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=text)
+        made.set_defaults(run=run)
+        return made
+
+    what = command("build", _build, "build the programs, once, into the user's cache")
+    what.add_argument("what", nargs="?", choices=("api", "cluster", "all"), default="all")
+    command("up", _up, "start a cluster")
+    command("down", _down, "end it and leave nothing")
+    command("status", _status, "its processes and their logs")
+    for name in ("kubectl", "helm"):
+        tool = command(name, _exec, f"{name} for the cluster")
+        tool.set_defaults(program=[name])
+        tool.add_argument("arguments", nargs=argparse.REMAINDER)
+    any_program = command("exec", _exec, "run a program inside the cluster's network")
+    any_program.set_defaults(program=[])
+    any_program.add_argument("arguments", nargs=argparse.REMAINDER)
+    test = command("test", _test, "run the tests that need a whole cluster, in one of their own")
+    test.add_argument("arguments", nargs=argparse.REMAINDER)
+    load = command("load-image", _load_image, "give images (docker-archives) to the node")
+    load.add_argument("files", nargs="+", type=Path)
+    return parser
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
-"""Fixtures for tests that need a real API server. A missing program is a skip that says so, or with
-DAEMUN_CLUSTER=required (as in `.ci/run`) a failure."""
+"""Fixtures for tests that need a real API server, or a whole cluster.
+
+A missing program is a skip that says so, or with DAEMUN_CLUSTER=required (as in `.ci/run`) a failure.
+"""
 
 import os
 from collections.abc import Iterator
@@ -8,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from . import api, crds, tools
+from .cluster import INSIDE, Cluster
 from .processes import ClusterError
 
 
@@ -29,6 +32,15 @@ def own_api_server(tmp_path: Path) -> Iterator[api.ApiServer]:
     _need(*tools.API)
     with api.running(tmp_path / "api") as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Cluster:
+    """The cluster this test runs in: `make cluster-test` starts one and runs such tests inside its network."""
+    name = os.environ.get(INSIDE)
+    if name is None:
+        pytest.skip("not inside a cluster: `make cluster-test` runs this")
+    return Cluster(name)
 
 
 def _need(*names: str) -> None:

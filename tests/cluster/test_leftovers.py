@@ -1,0 +1,63 @@
+"""A cluster that is gone left nothing: no process, mount, control group, network device, setting or folder."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from . import tools
+from .cluster import INSIDE, PROGRAMS, Cluster
+from .processes import ClusterError
+
+_NAME = "leftovers"
+_SETTINGS = ("kernel/panic", "kernel/panic_on_oops", "vm/overcommit_memory")
+
+
+@pytest.mark.timeout(300)
+def test_down_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    _possible()
+    monkeypatch.setenv("DAEMUN_CLUSTER_DIR", str(tmp_path / "clusters"))
+    before = _machine()
+    try:
+        _run("up")
+        assert _machine() != before
+    finally:
+        _run("down")
+    assert _machine() == before
+    assert not (tmp_path / "clusters").exists()
+    named = [path for path in Path("/proc").glob("[0-9]*") if _NAME.encode() in _content(path / "cgroup")]
+    assert named == []
+
+
+def _possible() -> None:
+    if INSIDE in os.environ or os.environ.get("DAEMUN_CLUSTER") != "required":
+        pytest.skip("starts a cluster of its own: `make cluster-test` runs this")
+    try:
+        for name in PROGRAMS:
+            tools.path(name)
+    except ClusterError as error:
+        pytest.fail(str(error))
+
+
+def _machine() -> dict[str, object]:
+    """What could be left behind and is not a file."""
+    interfaces = {one.name for one in Path("/sys/class/net").iterdir()}
+    groups = [str(path) for root in Cluster(_NAME).place.cgroup.roots if root.is_dir() for path in root.rglob("*")]
+    own = {path: Path(path).exists() for path in ("/run/containerd", "/var/lib/cni", "/var/lib/kubelet")}
+    settings = {one: (Path("/proc/sys") / one).read_text() for one in _SETTINGS}
+    mounts = Path("/proc/self/mounts").read_text().splitlines()
+    return {"interfaces": interfaces, "groups": groups, "own": own, "settings": settings, "mounts": mounts}
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
+
+
+def _run(command: str) -> None:
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-m", "tests.cluster", "--name", _NAME, command], check=True, cwd=root)
