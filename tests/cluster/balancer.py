@@ -12,17 +12,18 @@ from pathlib import Path
 
 from .client import Client, Document, RefusedError
 
-POOL = ipaddress.ip_network("10.250.1.0/24")
-ON_REQUEST = ipaddress.ip_address("10.250.1.200")
+POOL = [str(one) for one in ipaddress.IPv4Network("10.250.1.0/24").hosts()]
+ON_REQUEST = POOL[199:]
 
 
 def run(client: Client) -> None:
     """Follow all Services until the process is ended."""
     while True:
         try:
-            for one, address in wanted(client.get("/api/v1/services")["items"]):
+            services = client.get("/api/v1/services")
+            for one, address in wanted(services["items"]):
                 _write(client, one, address)
-            for _ in client.watch("/api/v1/services", seconds=300):
+            for _ in client.watch("/api/v1/services", services["metadata"]["resourceVersion"], seconds=300):
                 break  # something changed: look at all of them again
         except (OSError, RefusedError, ValueError) as error:
             print(f"trying again: {error}", file=sys.stderr, flush=True)
@@ -65,9 +66,8 @@ def _fits(service: Document, address: str) -> bool:
 def _choose(service: Document, taken: set[str]) -> str | None:
     asked = service["spec"].get("loadBalancerIP")
     if asked:
-        return asked if asked not in taken and ipaddress.ip_address(asked) in POOL else None
-    free = (str(one) for one in POOL.hosts() if one < ON_REQUEST and str(one) not in taken)
-    return next(free, None)
+        return asked if asked in POOL and asked not in taken else None
+    return next((one for one in POOL if one not in ON_REQUEST and one not in taken), None)
 
 
 def _write(client: Client, service: Document, address: str | None) -> None:

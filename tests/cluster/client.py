@@ -81,11 +81,11 @@ class Client:
                 return f"{base}{within}/{resource['name']}/{document['metadata']['name']}"
         raise RefusedError(http.client.NOT_FOUND, f"the API server has no {document['kind']} in {version}")
 
-    def watch(self, path: str, seconds: int) -> Iterator[Document]:
-        """Events of a collection, until the API server ends the watch."""
+    def watch(self, path: str, since: str, seconds: int) -> Iterator[Document]:
+        """Events of a collection after a resource version, until the API server ends the watch."""
         connection = self._connection(seconds + 30)
         try:
-            connection.request("GET", f"{path}?watch=true&timeoutSeconds={seconds}")
+            connection.request("GET", f"{path}?watch=true&resourceVersion={since}&timeoutSeconds={seconds}")
             for line in connection.getresponse():
                 yield json.loads(line)
         finally:

@@ -106,7 +106,7 @@ class Cluster:
 
     def _start_balancer(self) -> None:
         root = Path(__file__).parents[2]
-        command = [sys.executable, "-m", f"{__package__}.balancer", self.kubeconfig]
+        command = [sys.executable, "-m", f"{__package__}.balancer", str(self.kubeconfig)]
         self.processes.start("balancer", command, {"PYTHONPATH": f"{root}{os.pathsep}{root / 'tests'}"})
 
     def _settle(self, begun: float) -> None:

@@ -26,7 +26,8 @@ def image_from_tree(tree: Path, config: Config, tags: Sequence[str], target: Pat
 
 def image_from_trees(trees: Sequence[Path], config: Config, tags: Sequence[str], target: Path) -> Path:
     """The same with a layer for each folder: what seldom changes first."""
-    names, digests = [], []
+    names: list[str] = []
+    digests: list[str] = []
     with tarfile.open(target, "w") as archive:
         for tree in trees:
             layer = target.with_suffix(f".layer{len(names)}")

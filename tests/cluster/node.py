@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -105,7 +106,7 @@ class Node:
         }
         self._processes.start("kube-proxy", [tools.path("kube-proxy"), f"--config={self._write('kube-proxy', config)}"])
 
-    def _write(self, name: str, document: dict[str, object]) -> Path:
+    def _write(self, name: str, document: Mapping[str, object]) -> Path:
         file = self._folder / f"{name}.yaml"
         file.write_text(yaml.safe_dump(document))
         return file
