@@ -1,0 +1,100 @@
+"""Daemun's image for the test cluster: the published Containerfile over a Debian made here.
+
+    python -m tests.cluster.daemun_image     builds it and gives it to the running cluster
+
+The base takes half a minute, the dependencies too; both are kept. A change of Daemun's own code costs seconds.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from . import layers
+from .cluster import Cluster
+from .containerfile import build as build_image
+from .layers import Layer
+from .node import load_image
+from .oci import Image, write_archive
+
+NAME = "docker.io/library/daemun:0.1.0"
+"""What the chart asks for if nothing else is said."""
+_REPOSITORY = Path(__file__).resolve().parents[2]
+_RELEASE = "bookworm"
+_PYTHON = "3.11"  # what that release of Debian has
+_PACKAGES = "python3-minimal,python3-venv,ca-certificates"
+_UNNEEDED = ("dev/*", "var/cache/*/*", "var/lib/apt/lists/*", "var/log/*", "usr/share/doc/*", "usr/share/info/*",
+             "usr/share/locale/*", "usr/share/man/*")  # fmt: skip
+
+
+def build() -> Image:
+    """The image of the code as it is in this checkout."""
+    requirements = _REPOSITORY / "requirements" / "run.txt"
+    with tempfile.TemporaryDirectory(prefix="daemun-image-") as scratch:
+        context = Path(scratch)
+        (context / "requirements").mkdir()
+        shutil.copy(requirements, context / "requirements")
+        _wheel(context / "dist")
+        settings = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/mnt"}
+        recipe = _REPOSITORY / "deploy" / "Containerfile"
+        made = build_image(recipe, context, _base(), _dependencies(requirements), settings)
+    layers.forget(days=3)
+    return made
+
+
+def load(image: Image) -> None:
+    """Give the image to the node; runs inside the cluster. Layers that are there already are not read again."""
+    listed = subprocess.run(
+        ["ctr", "--namespace", "k8s.io", "content", "ls", "--quiet"], capture_output=True, text=True, check=True
+    )
+    with tempfile.TemporaryDirectory(prefix="daemun-image-") as scratch:
+        archive = Path(scratch, "image.tar")
+        write_archive(archive, {NAME: image}, listed.stdout.split())
+        load_image(archive)
+
+
+def _base() -> Layer:
+    """Debian with Python and nothing else."""
+
+    def make(tree: Path) -> None:
+        command = ["debootstrap", "--variant=minbase", f"--include={_PACKAGES}", _RELEASE, str(tree)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        for pattern in _UNNEEDED:
+            for path in tree.glob(pattern):
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+    return layers.cached(layers.key("debootstrap", _RELEASE, _PACKAGES, *_UNNEEDED), make)
+
+
+def _dependencies(requirements: Path) -> Path:
+    """A folder with the locked wheels for the image's Python, so that the build needs no network."""
+    folder = layers.CACHE.with_name("wheels") / layers.key(_PYTHON, requirements.read_bytes())
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".making-", dir=folder.parent) as scratch:
+            download = ["download", "--require-hashes", "--only-binary", ":all:", "--python-version", _PYTHON]
+            _pip(*download, "--dest", f"{scratch}/wheels", "--requirement", str(requirements))
+            Path(scratch, "wheels").rename(folder)
+    return folder
+
+
+def _wheel(folder: Path) -> None:
+    _pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(_REPOSITORY))
+
+
+def _pip(*arguments: str) -> None:
+    # With a fixed date a wheel of the same code is the same file, and so the same layer.
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": "1577836800"}
+    subprocess.run([sys.executable, "-m", "pip", "--quiet", *arguments], check=True, env=environment)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m tests.cluster.daemun_image", description=__doc__)
+    parser.add_argument("--name", default=os.environ.get("DAEMUN_CLUSTER_NAME", "daemun"), help="which cluster")
+    chosen = parser.parse_args()
+    made = build()
+    Cluster(chosen.name).place.enter()
+    load(made)
