@@ -52,7 +52,7 @@ def load(image: Image) -> None:
     )
     with tempfile.TemporaryDirectory(prefix="daemun-image-") as scratch:
         archive = Path(scratch, "image.tar")
-        write_archive(archive, {NAME: image}, listed.stdout.split())
+        write_archive(archive, NAME, image, listed.stdout.split())
         load_image(archive)
 
 

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "daemun" / "layers"
 
+_ALONE = ("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "sh", "-c")
 _SCRIPT = """
 set -e
 mount -t overlay overlay -o "lowerdir=$LOWER,upperdir=$UPPER,workdir=$WORK" "$ROOT"
@@ -57,7 +58,7 @@ def cached(name: str, make: Callable[[Path], None]) -> Layer:
             make(tree)
             digest = _pack(tree, tree.with_name("layer.tar"))
             tree.with_name("digest").write_text(digest)
-            with suppress(FileExistsError, OSError):  # another build may have been faster
+            with suppress(OSError):  # another build may have been faster
                 tree.parent.rename(home)
         finally:
             shutil.rmtree(scratch)
@@ -83,10 +84,9 @@ def run(
             "SETTINGS": " ".join(f"{name}={value}" for name, value in (settings or {}).items()),
             "COMMAND": command,
         }
-        unshare = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "sh", "-c", _SCRIPT]
-        done = subprocess.run(unshare, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        done = subprocess.run([*_ALONE, _SCRIPT], env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"{command!r} ended with {done.returncode}:\n{done.stdout[-4000:]}")
+        raise RuntimeError(f"{command!r} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
 
 
 def forget(days: float) -> None:

@@ -1,6 +1,7 @@
 """A small local httpbin: enough of its paths to see what a gateway does to a request. Standard library only."""
 
 import json
+import sys
 import threading
 import time
 from http import HTTPStatus
@@ -73,3 +74,7 @@ def start(port: int) -> ThreadingHTTPServer:
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, name="httpbin", daemon=True).start()
     return server
+
+
+if __name__ == "__main__":  # the lab's pod: python3 -m daemun.demo.httpbin ADDRESS PORT
+    ThreadingHTTPServer((sys.argv[1], int(sys.argv[2])), Httpbin).serve_forever()
