@@ -98,8 +98,6 @@ class KubeSource:
     async def run(self) -> None:
         """Follow until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for contents in self._contents.values():
-                group.create_task(contents.run())
             group.create_task(self._outbox.run())
             await self._follow(group)
 
@@ -156,7 +154,10 @@ class KubeSource:
                 if self._missed[key] >= _LOOKS:
                     del self._missed[key]
                     watch.end()
-        self._known = True
+        if not self._known:  # only now is it known where anything is to be read
+            self._known = True
+            for contents in self._contents.values():
+                group.create_task(contents.run())
         self._outbox.poke()
 
     @property
