@@ -7,7 +7,7 @@ import contextlib
 import shutil
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from .client import Client
@@ -61,6 +61,26 @@ class ApiServer:
     def restart(self) -> None:
         """Kill it and start it again."""
         self.kill()
+        self.start()
+
+    def save(self) -> None:
+        """Keep a copy of all data, which `restore` brings back."""
+        self._with_data_at_rest(lambda: shutil.copytree(self.folder / "etcd", self.folder / "backup"))
+
+    def restore(self) -> None:
+        """Everything is as it was when it was saved; the versions of objects go back, too."""
+
+        def replace() -> None:
+            shutil.rmtree(self.folder / "etcd")
+            (self.folder / "backup").rename(self.folder / "etcd")
+
+        self._with_data_at_rest(replace)
+
+    def _with_data_at_rest(self, work: Callable[[], object]) -> None:
+        self.kill()
+        self.processes.stop(ETCD)
+        work()
+        self._plane.start_etcd()
         self.start()
 
     @contextlib.contextmanager
