@@ -11,14 +11,25 @@ from daemun.api.core import EndpointSlice, Namespace, Secret, Service
 from daemun.api.gateway import Gateway, GatewayClass
 from daemun.api.grant import ReferenceGrant
 from daemun.api.kinds import KINDS
+from daemun.api.listenerset import ListenerSet
 from daemun.base.names import CORE, GATEWAY, Name, Ref
 from daemun.envoy import clusters, listeners, routes, secrets
 from daemun.envoy.matches import match_faults
 from daemun.features import rule_faults
 from daemun.flow import Failure, Graph, Source, derive, distinct, union
-from daemun.gatewayapi import backends, conflicts, gateways, parents, problems, status
+from daemun.gatewayapi import (
+    backends,
+    conflicts,
+    gateways,
+    listener_status,
+    listenersets,
+    parents,
+    problems,
+    set_status,
+    status,
+)
 from daemun.gatewayapi import listeners as gateway_listeners
-from daemun.gatewayapi.claims import claim_rule
+from daemun.gatewayapi.claims import claim_rule, set_claim_rule
 from daemun.gatewayapi.kinds import ROUTE_KINDS
 from daemun.gatewayapi.proxies import ProxyState, Rejection, RejectionKey
 from daemun.gatewayapi.references import grant_keys
@@ -29,8 +40,8 @@ from daemun.gatewayapi.settings import Settings
 class Translation:
     """The graph of collections. Feed it with `apply`, read its results or subscribe to them.
 
-    Results: `resources` (Envoy's, as parts), `statuses` and `problems` (by object), and on the way `gateways` and
-    `routes` as resolved, which `explain` reads.
+    Results: `resources` (Envoy's, as parts), `statuses` and `problems` (by object), and on the way `gateways`,
+    `parents` (they and their ListenerSets, each by itself) and `routes` as resolved, which `explain` reads.
     """
 
     def __init__(
@@ -49,6 +60,7 @@ class Translation:
 
         gateway_classes: Source[Name, GatewayClass] = self.sources[GATEWAY, "GatewayClass"]
         written: Source[Name, Gateway] = self.sources[GATEWAY, "Gateway"]
+        written_sets: Source[Name, ListenerSet] = self.sources[GATEWAY, "ListenerSet"]
         grants: Source[Name, ReferenceGrant] = self.sources[GATEWAY, "ReferenceGrant"]
         namespaces: Source[Name, Namespace] = self.sources[CORE, "Namespace"]
         services: Source[Name, Service] = self.sources[CORE, "Service"]
@@ -57,18 +69,31 @@ class Translation:
         granted = grants.index(grant_keys)
         rejected = self.rejections.index(lambda _, one: (one.ref,))
 
-        # Gateways: who has which port, which listeners can serve, what Envoy must listen on.
-        claims = derive(written, claim_rule(gateway_classes, settings), "claims")
-        by_port = claims.index(lambda _, claim: claim.ports)
+        # Gateways, with their ListenerSets: who has which port, which listeners can serve, what Envoy must listen on.
         listener_inputs = gateway_listeners.Inputs(secret_objects, granted)
+        set_inputs = listenersets.Inputs(gateway_classes, written, namespaces, listener_inputs, settings)
+        brought = derive(written_sets, listenersets.set_rule(set_inputs), "brought listeners")
+        claims = union(
+            derive(written, claim_rule(gateway_classes, settings), "claims"),
+            derive(brought, set_claim_rule(written, settings), "ListenerSet claims"),
+            name="all claims",
+        )
+        by_port = claims.index(lambda _, claim: claim.ports)
+        by_gateway = brought.index(listenersets.allowed_by)
         self.gateways = derive(
-            written, gateways.gateway_rule(gateway_classes, by_port, listener_inputs, settings), "gateways"
+            written, gateways.gateway_rule(gateway_classes, by_gateway, by_port, listener_inputs, settings), "gateways"
         )
         self.frontends = derive(self.gateways, gateways.frontend_rule, "frontends")
+        self.parents = union(
+            derive(self.gateways, gateways.parent_rule, "accepted parents"),
+            derive(brought, listenersets.refused_rule, "refused ListenerSets"),
+            name="parents",
+        )
 
         # Routes: their parents, then everything else about them, in one path for all kinds.
         defaults = self.gateways.index(gateways.default_of)
-        parent_inputs = parents.Inputs(written, self.gateways, defaults, namespaces, settings)
+        kinds_of_parents = {kind: self.sources[GATEWAY, kind] for kind in ("Gateway", "ListenerSet")}
+        parent_inputs = parents.Inputs(kinds_of_parents, self.parents, defaults, namespaces, settings)
         candidates = union(
             *(
                 derive(self.sources[GATEWAY, kind.kind], parents.candidate_rule(kind, parent_inputs), f"{kind.kind}s")
@@ -97,19 +122,25 @@ class Translation:
         self.resources = union(placed, listener_parts, route_heads, virtual_hosts, secret_parts, name="resources")
 
         # Status: from the same values.
-        listener_uses = self.routes.index(status.uses_of)
+        heard = listener_status.Inputs(
+            uses=self.routes.index(listener_status.uses_of),
+            acknowledged=derive(self.proxies, listener_status.acknowledged_of, "acknowledged"),
+            rejections=rejected,
+            ports=self.rejections.index(listener_status.port_of),
+            settings=settings,
+        )
         self.statuses = union(
             derive(gateway_classes, status.class_rule, "GatewayClass status"),
-            derive(
-                self.gateways, status.gateway_rule(settings, listener_uses, self.proxies, rejected), "Gateway status"
-            ),
+            derive(self.gateways, status.gateway_rule(heard), "Gateway status"),
+            derive(self.parents, set_status.set_rule(heard), "ListenerSet status"),
             derive(self.routes, status.route_rule(rejected), "route status"),
             name="statuses",
         )
         self.problems = union(
-            derive(self.gateways, problems.gateway_problems(rejected), "Gateway problems"),
+            derive(self.parents, problems.parent_problems(rejected), "parents' problems"),
             derive(self.routes, problems.route_problems(rejected), "route problems"),
             derive(written, problems.unclaimed_gateways(gateway_classes), "unclaimed Gateways"),
+            derive(written_sets, problems.orphaned_sets, "orphaned ListenerSets"),
             *(
                 derive(
                     self.sources[GATEWAY, kind.kind], problems.orphaned_routes(kind, defaults), f"orphaned {kind.kind}s"

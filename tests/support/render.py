@@ -15,8 +15,17 @@ from envoy.config.route.v3 import route_pb2
 from envoy.extensions.transport_sockets.tls.v3 import secret_pb2
 from google.protobuf import json_format
 from google.protobuf.message import Message
+from msgspec import UNSET
 
-from daemun.api.status import Condition, GatewayClassStatus, GatewayStatus, RouteStatus, Status
+from daemun.api.status import (
+    Condition,
+    GatewayClassStatus,
+    GatewayStatus,
+    ListenerSetStatus,
+    ListenerStatus,
+    RouteStatus,
+    Status,
+)
 from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET, encode
 from daemun.translate import Translation
 
@@ -85,20 +94,27 @@ def status(value: Status) -> Any:
             return {
                 "addresses": [f"{address.type} {address.value}" for address in value.addresses],
                 "conditions": _conditions(value.conditions),
-                "listeners": {
-                    one.name: {
-                        "kinds": [kind.kind for kind in one.supported_kinds],
-                        "attached": one.attached_routes,
-                        **_conditions(one.conditions),
-                    }
-                    for one in value.listeners
-                },
+                "listeners": _listeners(value.listeners),
+                **({} if value.attached_listener_sets is UNSET else {"sets": value.attached_listener_sets}),
             }
+        case ListenerSetStatus():
+            return {"conditions": _conditions(value.conditions), "listeners": _listeners(value.listeners)}
         case RouteStatus():
             return [
                 {"parent": msgspec.to_builtins(parent.parent_ref), **_conditions(parent.conditions)}
                 for parent in value.parents
             ]
+
+
+def _listeners(listeners: tuple[ListenerStatus, ...]) -> Any:
+    return {
+        one.name: {
+            "kinds": [kind.kind for kind in one.supported_kinds],
+            "attached": one.attached_routes,
+            **_conditions(one.conditions),
+        }
+        for one in listeners
+    }
 
 
 def _conditions(conditions: tuple[Condition, ...]) -> dict[str, str]:

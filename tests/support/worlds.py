@@ -88,8 +88,27 @@ gateways = manifest(
             "addresses": one(
                 [], [{"value": "127.0.0.2"}], [{"value": "0.0.0.0"}], [{"type": "Hostname", "value": "x.test"}]
             ),
+            "allowedListeners": maybe(
+                namespaces=one(
+                    {"from": "Same"},
+                    {"from": "All"},
+                    {"from": "All"},
+                    {"from": "Selector", "selector": {"matchLabels": {"x": "1"}}},
+                )
+            ),
             "infrastructure": one({}, {}, {"parametersRef": {"group": "", "kind": "ConfigMap", "name": "x"}}),
         },
+    ),
+)
+listener_sets = manifest(
+    f"{GATEWAY}/v1",
+    "ListenerSet",
+    ("g", "k"),
+    spec=st.fixed_dictionaries(
+        {
+            "parentRef": st.fixed_dictionaries({"name": one("g", "g", "h")}, optional={"namespace": one(*NAMESPACES)}),
+            "listeners": st.lists(listener, min_size=1, max_size=3, unique_by=lambda item: item["name"]),
+        }
     ),
 )
 classes = st.fixed_dictionaries(
@@ -141,7 +160,12 @@ def routes(kind: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Doc
     )
     parent = st.fixed_dictionaries(
         {"name": one("g", "h")},
-        optional={"namespace": one(*NAMESPACES), "sectionName": one("one", "two"), "port": one(80)},
+        optional={
+            "kind": one("ListenerSet"),
+            "namespace": one(*NAMESPACES),
+            "sectionName": one("one", "two"),
+            "port": one(80),
+        },
     )
     return manifest(
         f"{GATEWAY}/v1",
@@ -157,6 +181,7 @@ def routes(kind: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Doc
 world = st.one_of(
     gateways,
     gateways,
+    listener_sets,
     routes(
         "HTTPRoute",
         matches=some(match),
@@ -209,7 +234,10 @@ world = st.one_of(
             {
                 "from": some(
                     one(
-                        *({"group": GATEWAY, "kind": kind, "namespace": "default"} for kind in ("Gateway", "HTTPRoute"))
+                        *(
+                            {"group": GATEWAY, "kind": kind, "namespace": "default"}
+                            for kind in ("Gateway", "HTTPRoute", "ListenerSet")
+                        )
                     ),
                     2,
                     1,
@@ -235,6 +263,7 @@ CORE = [
         "metadata": {"name": "g"},
         "spec": {
             "gatewayClassName": "daemun",
+            "allowedListeners": {"namespaces": {"from": "All"}},
             "listeners": [
                 {"name": "one", "port": 80, "protocol": "HTTP"},
                 {

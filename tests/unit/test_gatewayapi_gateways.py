@@ -27,13 +27,12 @@ def test_what_is_left_alone_without_harm_is_a_warning() -> None:
 spec:
   gatewayClassName: daemun
   tls: {backend: {clientCertificateRef: {name: mine}}}
-  allowedListeners: {namespaces: {from: Same}}
   listeners:
   - {name: tls, port: 443, protocol: HTTPS, tls: {options: {example.com/ciphers: strong}}}
 """
     )
     warnings = {problem.where for problem in found if problem.warning}
-    assert warnings == {"spec.tls.backend", "spec.allowedListeners", "spec.listeners[0].tls.options"}
+    assert warnings == {"spec.tls.backend", "spec.listeners[0].tls.options"}
 
 
 def test_client_certificates_that_cannot_be_checked_close_the_listener() -> None:

@@ -5,9 +5,10 @@ from typing import Any
 from daemun.api.status import GatewayClassStatus, GatewayStatus, RouteStatus
 from daemun.base.names import GATEWAY, Ref
 from daemun.gatewayapi.findings import Finding, joined
-from daemun.gatewayapi.proxies import ProxyState, Rejection, reason_for
+from daemun.gatewayapi.proxies import ProxyState, Rejection, RejectionKey, reason_for
 from daemun.gatewayapi.settings import Settings
 from daemun.gatewayapi.supported import FEATURES
+from daemun.ir.resource import LISTENER
 from daemun.translate import Translation
 from support.cases import objects
 from support.render import status
@@ -46,7 +47,8 @@ def acknowledge(translation: Translation) -> None:
 
 
 def reject(translation: Translation, ref: Ref, where: str, message: str) -> None:
-    translation.rejections.set(("default/g", ref, where), Rejection("default/g", ref, where, message))
+    key = RejectionKey("default/g", ref, where, LISTENER, f"port-808{where[-7]}" if where.endswith(".port") else "")
+    translation.rejections.set(key, Rejection("default/g", ref, where, message))
 
 
 def seen(translation: Translation) -> Any:

@@ -87,10 +87,17 @@ class GatewayInfrastructure(Api, frozen=True):
     parameters_ref: LocalObjectReference | None = None
 
 
+class ListenerNamespaces(Api, frozen=True):
+    """The namespaces whose ListenerSets a Gateway accepts: none unless it says so."""
+
+    from_: Literal["All", "Selector", "Same", "None"] = field(default="None", name="from")
+    selector: LabelSelector | None = None
+
+
 class AllowedListeners(Api, frozen=True):
     """From where ListenerSets may attach."""
 
-    namespaces: RouteNamespaces = RouteNamespaces(from_="None")
+    namespaces: ListenerNamespaces = ListenerNamespaces()
 
 
 class GatewayBackendTLS(Api, frozen=True):

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from daemun.api import core, gateway, grant, routes
+from daemun.api import core, gateway, grant, listenerset, routes
 from daemun.api.meta import Resource
 from daemun.base.names import CORE, GATEWAY
 
@@ -28,6 +28,7 @@ class Kind(msgspec.Struct, frozen=True):
 KINDS = (
     Kind(GATEWAY, "GatewayClass", ("v1", "v1beta1"), gateway.GatewayClass, namespaced=False, strict=True),
     Kind(GATEWAY, "Gateway", ("v1", "v1beta1"), gateway.Gateway, strict=True),
+    Kind(GATEWAY, "ListenerSet", ("v1",), listenerset.ListenerSet, strict=True),
     Kind(GATEWAY, "HTTPRoute", ("v1", "v1beta1"), routes.HTTPRoute, strict=True),
     Kind(GATEWAY, "GRPCRoute", ("v1", "v1alpha2"), routes.GRPCRoute, strict=True),
     Kind(GATEWAY, "ReferenceGrant", ("v1", "v1beta1", "v1alpha2"), grant.ReferenceGrant, strict=True),

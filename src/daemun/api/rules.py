@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from daemun.api.core import EndpointSlice
 from daemun.api.filters import HTTPPathModifier, RouteFilter, SessionPersistence
 from daemun.api.gateway import Gateway, GatewaySpec, Listener
+from daemun.api.listenerset import ListenerSet
 from daemun.api.meta import BackendObjectReference, ParentReference, Resource
 from daemun.api.routes import (
     BackendRef,
@@ -51,6 +52,8 @@ def broken_rules(value: Resource) -> Iterator[Broken]:
     match value:
         case Gateway():
             yield from _gateway(value.spec)
+        case ListenerSet():
+            yield from _listeners(value.spec.listeners)
         case HTTPRoute():
             yield from _parents(value.spec)
             for at, rule in enumerate(value.spec.rules):
@@ -76,18 +79,7 @@ def broken_rules(value: Resource) -> Iterator[Broken]:
 
 
 def _gateway(spec: GatewaySpec) -> Iterator[Broken]:
-    names: set[str] = set()
-    triples: set[tuple[int, str, str | None]] = set()
-    for at, listener in enumerate(spec.listeners):
-        where = f"spec.listeners[{at}]"
-        yield from _listener(where, listener)
-        if listener.name in names:
-            yield f"{where}.name", f"a second listener named {listener.name!r}"
-        names.add(listener.name)
-        triple = (listener.port, listener.protocol, listener.hostname)
-        if triple in triples:
-            yield where, "a second listener with the same port, protocol and hostname"
-        triples.add(triple)
+    yield from _listeners(spec.listeners)
     for at, address in enumerate(spec.addresses):
         where = f"spec.addresses[{at}].value"
         if not address.value:
@@ -103,6 +95,21 @@ def _gateway(spec: GatewaySpec) -> Iterator[Broken]:
     ports = [entry.port for entry in frontend.per_port] if frontend else []
     if len(ports) != len(set(ports)):
         yield "spec.tls.frontend.perPort", "the same port twice"
+
+
+def _listeners(listeners: tuple[Listener, ...]) -> Iterator[Broken]:
+    names: set[str] = set()
+    triples: set[tuple[int, str, str | None]] = set()
+    for at, listener in enumerate(listeners):
+        where = f"spec.listeners[{at}]"
+        yield from _listener(where, listener)
+        if listener.name in names:
+            yield f"{where}.name", f"a second listener named {listener.name!r}"
+        names.add(listener.name)
+        triple = (listener.port, listener.protocol, listener.hostname)
+        if triple in triples:
+            yield where, "a second listener with the same port, protocol and hostname"
+        triples.add(triple)
 
 
 def _listener(where: str, listener: Listener) -> Iterator[Broken]:

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from msgspec import UNSET, UnsetType
+
 from daemun.api.meta import Api, List, ParentReference
 
 
@@ -23,7 +25,7 @@ class RouteGroupKindStatus(Api, frozen=True, omit_defaults=False):
 
 
 class ListenerStatus(Api, frozen=True, omit_defaults=False):
-    """What became of one listener of a Gateway."""
+    """What became of one listener of a Gateway or ListenerSet."""
 
     name: str
     supported_kinds: List[RouteGroupKindStatus]
@@ -39,9 +41,17 @@ class GatewayStatusAddress(Api, frozen=True, omit_defaults=False):
 
 
 class GatewayStatus(Api, frozen=True, omit_defaults=False):
-    """What became of a Gateway."""
+    """What became of a Gateway. How many ListenerSets it has is said by those that may have some."""
 
     addresses: List[GatewayStatusAddress]
+    conditions: List[Condition]
+    listeners: List[ListenerStatus]
+    attached_listener_sets: int | UnsetType = UNSET
+
+
+class ListenerSetStatus(Api, frozen=True, omit_defaults=False):
+    """What became of a ListenerSet."""
+
     conditions: List[Condition]
     listeners: List[ListenerStatus]
 
@@ -73,4 +83,4 @@ class GatewayClassStatus(Api, frozen=True, omit_defaults=False):
     supported_features: List[SupportedFeature]
 
 
-Status = GatewayStatus | RouteStatus | GatewayClassStatus
+Status = GatewayStatus | ListenerSetStatus | RouteStatus | GatewayClassStatus

@@ -88,16 +88,8 @@ def _print(loaded: "Loaded", to: "Console") -> None:
 
 def _rows(loaded: "Loaded") -> Iterator[tuple[str, str, str]]:
     """Each object, its state in a word, and where it answers."""
-    from daemun.api.status import GatewayStatus, RouteStatus
-    from daemun.report.summary import gateway_line, route_line, state
+    from daemun.report.summary import line, state, where
 
-    translation = loaded.translation
-    for ref in sorted(translation.statuses):
-        status = translation.statuses[ref]
-        where = ""
-        if isinstance(status, GatewayStatus):
-            where = "  ".join(gateway_line(translation.gateways[ref.key], status).urls)
-        elif isinstance(status, RouteStatus):
-            line = route_line(translation.routes[ref], status)
-            where = f"{', '.join(line.hostnames)} via {', '.join(line.gateways)}" if line.gateways else ""
-        yield str(ref), state(status), where
+    for ref, status in sorted(loaded.translation.statuses.items(), key=lambda entry: entry[0]):
+        told = line(loaded.translation, ref)
+        yield str(ref), state(status), where(told) if told else ""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from daemun.cli.output import console, print_problems
 from daemun.report.journal import GoneLine, Line, ProblemLine, ProxyLine, SolvedLine
-from daemun.report.summary import GatewayLine, RouteLine
+from daemun.report.summary import GatewayLine, ListenerSetLine, RouteLine, where
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -34,8 +34,8 @@ class TextTeller:
         routes = [line for line in lines if isinstance(line, RouteLine) and line.state != "pending"]
         for line in lines:
             match line:
-                case GatewayLine() if line.state != "pending":
-                    self._gateway(line)
+                case GatewayLine() | ListenerSetLine() if line.state != "pending":
+                    self._listening(line)
                 case GoneLine():
                     self._console.print(_words(("- ", "yellow"), (line.object, "cyan"), (" is gone", "")))
                 case ProxyLine():
@@ -51,9 +51,10 @@ class TextTeller:
         self._routes(routes)
         print_problems([line for line in lines if isinstance(line, ProblemLine)], self._console)
 
-    def _gateway(self, line: GatewayLine) -> None:
-        name = f"Gateway {line.namespace}/{line.name}"
-        self._console.print(_words(_state(line.state), (f"{name}  ", "bold cyan"), ("  ".join(line.urls), "underline")))
+    def _listening(self, line: GatewayLine | ListenerSetLine) -> None:
+        kind = "Gateway" if isinstance(line, GatewayLine) else "ListenerSet"
+        name = f"{kind} {line.namespace}/{line.name}"
+        self._console.print(_words(_state(line.state), (f"{name}  ", "bold cyan"), (where(line), "underline")))
 
     def _routes(self, routes: list[RouteLine]) -> None:
         if len(routes) > _MANY:
@@ -62,8 +63,7 @@ class TextTeller:
             return
         for line in routes:
             name = f"{line.kind} {line.namespace}/{line.name}"
-            where = f"{', '.join(line.hostnames)} via {', '.join(line.gateways)}" if line.gateways else ""
-            self._console.print(_words(_state(line.state), (f"{name}  ", "cyan"), (where, "")))
+            self._console.print(_words(_state(line.state), (f"{name}  ", "cyan"), (where(line), "")))
 
     def _solved(self, line: SolvedLine) -> None:
         problem = line.problem

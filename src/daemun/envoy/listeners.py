@@ -84,9 +84,9 @@ def _address(address: str, port: int) -> address_pb2.Address:
 def _filter_chain(key: FrontendKey, listener: Listener, access_log: str) -> bytes:
     """The filter chain of a listener, as a field of Envoy's."""
     tls = listener.protocol == "HTTPS"
-    chain = components_v3.FilterChain(name=listener.name)
+    chain = components_v3.FilterChain(name=listener.chain)
     manager = connection_manager(
-        HostKey(key.proxy, key.port, listener.name if tls else "", "").route_config, access_log
+        HostKey(key.proxy, key.port, listener.chain if tls else "", "").route_config, access_log
     )
     filter_ = chain.filters.add(name="envoy.filters.network.http_connection_manager")
     filter_.typed_config.Pack(manager)

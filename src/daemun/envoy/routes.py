@@ -18,7 +18,7 @@ from daemun.envoy.actions import answer, build
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.hostnames import owner
 from daemun.gatewayapi.resolved import ResolvedRoute
-from daemun.ir.listener import Frontend, FrontendKey, HostKey, frontend_key
+from daemun.ir.listener import Frontend, FrontendKey, HostKey, Listener, frontend_key
 from daemun.ir.origin import Origin
 from daemun.ir.resource import ROUTE, Leaf, Part, PartKey, part
 from daemun.ir.route import Match, Precedence, Route, precedence
@@ -101,15 +101,15 @@ def hosts_of_frontend(key: FrontendKey, frontend: Frontend) -> Iterator[HostKey]
     Without TLS all listeners of a port share one RouteConfiguration. With TLS each has its own, and every host of the
     others is there too, to be answered with 421 (Gateway API, GatewayHTTPSListenerDetectMisdirectedRequests).
     """
-    chains = [listener.name for listener in frontend.listeners] if frontend.tls else [""]
+    chains = [listener.chain for listener in frontend.listeners] if frontend.tls else [""]
     for chain in chains:
         for listener in frontend.listeners:
             yield HostKey(key.proxy, key.port, chain, listener.hostname)
 
 
-def serves(resolved: ResolvedRoute, listener: str, at: FrontendKey) -> bool:
+def serves(resolved: ResolvedRoute, listener: Listener, at: FrontendKey) -> bool:
     """Whether the route is attached to the listener: requests of a host reach only the routes of its listener."""
-    return any(listener == one.listener and one.frontend == at for one in resolved.attachments)
+    return any(one.frontend == at and one.is_to(listener) for one in resolved.attachments)
 
 
 def host_rule(
@@ -131,11 +131,11 @@ def host_rule(
             return
         ranked: list[tuple[Rank, Leaf]] = []
         claimed = key.hostname in names
-        if key.chain and mine.name != key.chain:
+        if key.chain and mine.chain != key.chain:
             leaves = [_misdirected(key, mine.origin)]
         else:
             for resolved in reader.find(by_host, key):
-                if serves(resolved, mine.name, at):
+                if serves(resolved, mine, at):
                     claimed = True
                     found = reader.get(encoded, (resolved.ref, at))
                     ranked.extend(found.leaves if found else ())
@@ -174,7 +174,7 @@ def _misdirected(key: HostKey, origin: Origin) -> Leaf:
 def head_rule(_: Reader, key: FrontendKey, frontend: Frontend) -> Iterator[tuple[PartKey, Part]]:
     """From a port to the heads of its RouteConfigurations."""
     for listener in frontend.listeners if frontend.tls else frontend.listeners[:1]:
-        name = HostKey(key.proxy, key.port, listener.name if frontend.tls else "", "").route_config
+        name = HostKey(key.proxy, key.port, listener.chain if frontend.tls else "", "").route_config
         proto = route_pb2.RouteConfiguration(name=name, ignore_port_in_host_matching=True)
         head = Leaf(proto.SerializeToString(), listener.origin)
         yield PartKey(key.proxy, ROUTE, name), part("", [head])

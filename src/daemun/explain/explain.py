@@ -8,7 +8,7 @@ from daemun.explain.effects import Scene, effects
 from daemun.explain.near import near_misses
 from daemun.explain.normalise import Seen, normalise, upgrade_refusal
 from daemun.explain.order import Choice, Placed, asks_preflight, candidate, choose, entries
-from daemun.explain.place import Place, covering, find_place, responsible
+from daemun.explain.place import Place, called, covering, find_place, responsible
 from daemun.explain.request import Request
 from daemun.explain.result import Explanation, Host, Outcome
 from daemun.ir.listener import Frontend, HostKey, Listener
@@ -27,7 +27,9 @@ def explain(translation: Translation, request: Request, gateway: Name | None = N
         return Explanation(request, answer, entry, changes)
     mine = responsible(place.frontend, seen.hostname)
     if mine is not None:
-        entry = msgspec.structs.replace(entry, listener=mine.name, hostname=mine.hostname, api_port=mine.port)
+        entry = msgspec.structs.replace(
+            entry, owner=mine.origin.ref, listener=mine.name, hostname=mine.hostname, api_port=mine.port
+        )
     host = _virtual_host(translation, place, seen.hostname)
     if host is None or mine is None:
         names = ", ".join(sorted(listener.hostname for listener in place.frontend.listeners))
@@ -35,14 +37,15 @@ def explain(translation: Translation, request: Request, gateway: Name | None = N
         near = near_misses(translation, place, None, None, seen, None)
         return Explanation(request, Outcome("answered", why, 404), entry, changes, near=near)
     told = Host(host.hostname or "*", host.route_config, _why_host(place.frontend, host, mine, seen))
-    if place.chain and mine.name != place.chain:
+    if place.chain and mine.chain != place.chain:
+        asked = next(one for one in place.frontend.listeners if one.chain == place.chain)
         why = (
-            f"answered with 421: the TLS handshake was for listener {place.chain}, "
-            f"but host {_shown(seen)} belongs to listener {mine.name}"
+            f"answered with 421: the TLS handshake was for {called(asked.origin.ref, asked.name)}, "
+            f"but host {_shown(seen)} belongs to {called(mine.origin.ref, mine.name)}"
         )
         misdirected = upgrade_refusal(request) or Outcome("answered", why, 421)
         return Explanation(request, misdirected, entry, changes, told)
-    choice = choose(entries(translation, host, mine.name), place.frontend, seen)
+    choice = choose(entries(translation, host, mine), place.frontend, seen)
     explanation = Explanation(
         request=request,
         outcome=Outcome("answered", f"answered with 404: no route matches on host {host.hostname or '*'}", 404),
@@ -93,8 +96,8 @@ def _virtual_host(translation: Translation, place: Place, hostname: str) -> Host
 def _why_host(frontend: Frontend, host: HostKey, mine: Listener, seen: Seen) -> str:
     """Why this virtual host, and whose it is."""
     domain = host.hostname or "*"
-    others = [one.hostname or "*" for one in frontend.listeners if one.name != mine.name]
-    whose = f"listener {mine.name} ({mine.hostname or 'any host'})"
+    others = [one.hostname or "*" for one in frontend.listeners if one.chain != mine.chain]
+    whose = f"{called(mine.origin.ref, mine.name)} ({mine.hostname or 'any host'})"
     among = f", the most specific of {len(others) + 1} on this port" if others else ""
     how = "is" if domain == seen.hostname else f"is covered by {domain}, which is"
     return f"host {_shown(seen)} {how} the most specific virtual host there is; it belongs to {whose}{among}"

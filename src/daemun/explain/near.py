@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from daemun.base.names import Name, Ref
+from daemun.base.names import Ref
 from daemun.envoy.routes import hosts_of, serves
 from daemun.explain.matching import misses
 from daemun.explain.normalise import Seen
-from daemun.explain.place import Place
+from daemun.explain.place import Place, called
 from daemun.explain.result import Near
 from daemun.gatewayapi.hostnames import covers
 from daemun.gatewayapi.resolved import ResolvedRoute
@@ -24,10 +24,9 @@ def near_misses(
 
     Routes of other hosts are told of only when nobody takes the request: they are many, and it is not theirs.
     """
-    gateway = Name.of(place.key.proxy)
     found: list[tuple[int, Ref, Near]] = []
     for ref, resolved in translation.routes.items():
-        told = None if ref == won else _told(resolved, gateway, place, host, mine, seen)
+        told = None if ref == won else _told(resolved, place, host, mine, seen)
         if told is not None and (won is None or told[0] < _OTHER_HOST):
             found.append((told[0], ref, Near(ref, told[1], told[2])))
     found.sort(key=lambda one: one[:2])
@@ -38,10 +37,10 @@ _SAME_HOST, _NOT_ATTACHED, _OTHER_PORT, _OTHER_HOST = range(4)
 
 
 def _told(
-    resolved: ResolvedRoute, gateway: Name, place: Place, host: HostKey | None, mine: Listener | None, seen: Seen
+    resolved: ResolvedRoute, place: Place, host: HostKey | None, mine: Listener | None, seen: Seen
 ) -> tuple[int, str, str] | None:
     """How near the route came, the field that kept it away, and why it did not take the request."""
-    if all(parent.gateway != gateway for parent in resolved.parents):
+    if all(parent.proxy != place.key.proxy for parent in resolved.parents):
         return None
     if _is_candidate(resolved, place, host, mine):
         if resolved.dropped:
@@ -55,11 +54,11 @@ def _told(
         hostnames = ", ".join(resolved.route.hostnames)
         why = f"it would match, but its hostnames ({hostnames}) do not cover {seen.hostname or 'an empty host'}"
         return _OTHER_HOST, "spec.hostnames", why
-    return next(iter(_not_here(resolved, gateway, place, host, mine, seen)), None)
+    return next(iter(_not_here(resolved, place, host, mine, seen)), None)
 
 
 def _not_here(
-    resolved: ResolvedRoute, gateway: Name, place: Place, host: HostKey | None, mine: Listener | None, seen: Seen
+    resolved: ResolvedRoute, place: Place, host: HostKey | None, mine: Listener | None, seen: Seen
 ) -> Iterator[tuple[int, str, str]]:
     """Why a route that would match, hostname and all, is not part of the virtual host."""
     here = [one for one in resolved.attachments if one.frontend == place.key]
@@ -67,9 +66,10 @@ def _not_here(
         covered = [hostname for hostname in one.hosts if covers(hostname, seen.hostname)]
         if not covered:
             continue
-        if mine is not None and one.listener != mine.name:
-            owner = f"listener {mine.name} ({mine.hostname or 'any host'})"
-            why = f"it would match, but is attached to listener {one.listener}; the host belongs to {owner}"
+        if mine is not None and not one.is_to(mine):
+            owner = f"{called(mine.origin.ref, mine.name)} ({mine.hostname or 'any host'})"
+            theirs = called(one.owner, one.listener)
+            why = f"it would match, but is attached to {theirs}; the host belongs to {owner}"
             yield _SAME_HOST, "spec.parentRefs", why
         elif host is not None:
             why = (
@@ -78,18 +78,18 @@ def _not_here(
             )
             yield _SAME_HOST, "spec.hostnames", why
     for parent in resolved.parents:
-        if parent.gateway == gateway and parent.refused:
+        if parent.proxy == place.key.proxy and parent.refused:
             finding = parent.refused[0]
             yield _NOT_ATTACHED, finding.where, f"it would match, but is not attached: {finding}"
     if not here:
-        ports = sorted({one.frontend.port for one in resolved.attachments if one.gateway == gateway})
+        ports = sorted({one.frontend.port for one in resolved.attachments if one.frontend.proxy == place.key.proxy})
         if ports:
             listed = ", ".join(str(port) for port in ports)
             yield _OTHER_PORT, "spec.parentRefs", f"it would match, but is attached to port {listed} only"
 
 
 def _is_candidate(resolved: ResolvedRoute, place: Place, host: HostKey | None, mine: Listener | None) -> bool:
-    if host is None or mine is None or not serves(resolved, mine.name, place.key):
+    if host is None or mine is None or not serves(resolved, mine, place.key):
         return False
     return host in hosts_of(resolved.ref, resolved)
 

@@ -10,7 +10,7 @@ from daemun.explain.matching import misses, path_fits, reads
 from daemun.explain.normalise import Seen
 from daemun.explain.result import Candidate, Miss
 from daemun.gatewayapi.resolved import ResolvedRoute
-from daemun.ir.listener import Frontend, FrontendKey, HostKey
+from daemun.ir.listener import Frontend, FrontendKey, HostKey, Listener
 from daemun.ir.route import Match, Rule
 from daemun.translate import Translation
 
@@ -57,7 +57,7 @@ class Choice(msgspec.Struct, frozen=True):
     after: tuple[Candidate, ...]
 
 
-def entries(translation: Translation, key: HostKey, listener: str) -> list[Placed]:
+def entries(translation: Translation, key: HostKey, listener: Listener) -> list[Placed]:
     """The matches that the virtual host is made of, in order."""
     at = FrontendKey(key.proxy, key.port)
     found: list[Placed] = []

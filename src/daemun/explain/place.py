@@ -63,6 +63,11 @@ def responsible(frontend: Frontend, hostname: str) -> Listener | None:
     return next((by_name[one] for one in covering(hostname) if one in by_name), None)
 
 
+def called(owner: Ref, name: str) -> str:
+    """A listener as people call it: with its owner if that is not the Gateway itself."""
+    return f"listener {name}" + (f" of {owner}" if owner.kind != "Gateway" else "")
+
+
 def _handshake(place: Place, request: Request) -> Place | Outcome:
     """The place, once the TLS handshake is done where there is one."""
     frontend, port = place.frontend, place.key.port
@@ -79,9 +84,10 @@ def _handshake(place: Place, request: Request) -> Place | Outcome:
         why = f"no listener on port {port} is for {asked} (they are for {names}): Envoy closes the connection"
         return Outcome("closed", why)
     hostname = chain.hostname or "any host"
-    told = f"{asked}: listener {chain.name} ({hostname}) answers the handshake with {', '.join(chain.secrets)}"
+    mine = f"{called(chain.origin.ref, chain.name)} ({hostname})"
+    told = f"{asked}: {mine} answers the handshake with {', '.join(chain.secrets)}"
     entry = msgspec.structs.replace(place.entry, tls=told)
-    return msgspec.structs.replace(place, chain=chain.name, entry=entry)
+    return msgspec.structs.replace(place, chain=chain.chain, entry=entry)
 
 
 def _name(key: FrontendKey) -> Name:
@@ -129,7 +135,7 @@ def _nobody(translation: Translation, request: Request, gateway: Name | None) ->
         told = _not_serving(one, request.port)
         if told:
             return f"nothing listens on port {request.port}: {told}"
-    ports = sorted({listener.port for one in gateways for listener in one.listeners})
+    ports = sorted({listener.port for one in gateways for listener in one.merged()})
     if not ports:
         return f"nothing listens on port {request.port}: there is no Gateway that Daemun serves"
     listed = ", ".join(str(port) for port in ports)
@@ -137,9 +143,9 @@ def _nobody(translation: Translation, request: Request, gateway: Name | None) ->
 
 
 def _not_serving(gateway: ResolvedGateway, port: int) -> str:
-    ref: Ref = gateway.ref
-    for listener in gateway.listeners:
+    for listener in gateway.merged():
         if port in (listener.port, listener.bound_port):
             findings = (*gateway.refused, *listener.not_accepted, *listener.conflicted, *listener.not_resolved)
-            return f"listener {listener.name} of {ref} does not serve. {findings[0] if findings else ''}".strip()
+            why = str(findings[0]) if findings else ""
+            return f"listener {listener.name} of {listener.owner} does not serve. {why}".strip()
     return ""

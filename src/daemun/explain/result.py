@@ -30,8 +30,8 @@ class Alternative(msgspec.Struct, frozen=True):
 class Entry(msgspec.Struct, frozen=True):
     """Where the request comes in: a Gateway, the port that is bound, Envoy's listener and the Gateway's.
 
-    `listener`, `hostname` and `api_port` are of the Gateway's listener, empty when none is responsible for the host.
-    `tls` says what the server name decided, and is empty without TLS.
+    `listener`, `hostname` and `api_port` are of the listener that is responsible for the host, empty when none is; its
+    `owner` is the Gateway or a ListenerSet of it. `tls` says what the server name decided, and is empty without TLS.
     """
 
     gateway: Name
@@ -40,6 +40,7 @@ class Entry(msgspec.Struct, frozen=True):
     envoy_listener: str
     api_port: int
     why: str
+    owner: Ref | None = None
     listener: str = ""
     hostname: str = ""
     tls: str = ""

@@ -1,38 +1,57 @@
-"""Ports of a shared machine: each goes to the oldest Gateway that asks for it."""
+"""Ports of a shared machine: each goes to the Gateway that asks for it since the earliest."""
 
 from collections.abc import Callable, Iterator
 
 import msgspec
 
 from daemun.api.gateway import Gateway, GatewayClass
-from daemun.base.names import Name
+from daemun.base.names import GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.classes import controller_of
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.kinds import KINDS_OF_PROTOCOL
+from daemun.gatewayapi.resolved import ResolvedListenerSet
 from daemun.gatewayapi.settings import Settings, overlap
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):
-    """What a Gateway asks for. It asks for no port on which nothing would listen."""
+    """What a Gateway asks for, by itself or by a ListenerSet; never a port on which nothing would listen."""
 
-    name: Name
-    age: tuple[str, str, str]
+    gateway: Name
+    age: tuple[str, ...]
     addresses: tuple[str, ...]
     ports: tuple[int, ...]
 
 
 def claim_rule(
     classes: Collection[Name, GatewayClass], settings: Settings
-) -> Callable[[Reader, Name, Gateway], Iterator[tuple[Name, Claim]]]:
+) -> Callable[[Reader, Name, Gateway], Iterator[tuple[Ref, Claim]]]:
     """The rule from a Gateway to what it asks for."""
 
-    def claim(reader: Reader, name: Name, gateway: Gateway) -> Iterator[tuple[Name, Claim]]:
+    def claim(reader: Reader, name: Name, gateway: Gateway) -> Iterator[tuple[Ref, Claim]]:
         if controller_of(reader, classes, gateway.spec.gateway_class_name):
             served = [one for one in gateway.spec.listeners if one.protocol in KINDS_OF_PROTOCOL]
             ports = {settings.bound_port(one.port) for one in served if not any(refusals(gateway))}
             addresses = settings.bound_addresses(gateway.spec.addresses)
-            yield name, Claim(name, gateway.age, addresses, tuple(sorted(ports)))
+            ref = Ref(GATEWAY, "Gateway", name.namespace, name.name)
+            yield ref, Claim(name, (*gateway.age, ref.kind), addresses, tuple(sorted(ports)))
+
+    return claim
+
+
+def set_claim_rule(
+    gateways: Collection[Name, Gateway], settings: Settings
+) -> Callable[[Reader, Name, ResolvedListenerSet], Iterator[tuple[Ref, Claim]]]:
+    """The rule from a ListenerSet that is allowed to what it asks for."""
+
+    def claim(reader: Reader, name: Name, one: ResolvedListenerSet) -> Iterator[tuple[Ref, Claim]]:
+        del name
+        gateway = None if one.refused else reader.get(gateways, one.gateway)
+        if gateway is not None and not any(refusals(gateway)):
+            ports = {listener.bound_port for listener in one.listeners if listener.listener is not None}
+            age = (*max(gateway.age, one.age), one.ref.kind)
+            addresses = settings.bound_addresses(gateway.spec.addresses)
+            yield one.ref, Claim(one.gateway, age, addresses, tuple(sorted(ports)))
 
     return claim
 
@@ -54,11 +73,15 @@ def refusals(gateway: Gateway) -> Iterator[Finding]:
         )
 
 
-def winner(reader: Reader, claims: Index[int, Name, Claim], mine: Claim, port: int) -> tuple[Name, str] | None:
-    """The older Gateway that has this port already, and the address they both want."""
-    for other in reader.find(claims, port):
-        if other.name != mine.name and other.age < mine.age:
-            address = overlap(mine.addresses, other.addresses)
+def winner(
+    reader: Reader, claims: Index[int, Ref, Claim], gateway: Name, addresses: tuple[str, ...], port: int
+) -> tuple[Name, str] | None:
+    """The Gateway that has this port since earlier, and the address they both want."""
+    found = reader.find(claims, port)
+    mine = min((one.age for one in found if one.gateway == gateway), default=None)
+    for other in found:
+        if mine is not None and other.gateway != gateway and other.age < mine:
+            address = overlap(addresses, other.addresses)
             if address is not None:
-                return other.name, address
+                return other.gateway, address
     return None

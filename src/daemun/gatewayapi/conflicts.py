@@ -7,7 +7,7 @@ import functools
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from daemun.base.names import Name, Ref
+from daemun.base.names import Ref
 from daemun.flow import Index, Reader
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.hostnames import intersection, parents
@@ -19,7 +19,7 @@ from daemun.gatewayapi.resolved import Attachment
 class HostUse(NamedTuple):
     """A kind of route that has hosts at or below `host` on a listener; `host` is None for any hosts at all."""
 
-    gateway: Name
+    owner: Ref
     listener: str
     kind: str
     host: str | None
@@ -27,9 +27,9 @@ class HostUse(NamedTuple):
 
 
 @functools.lru_cache(maxsize=4096)
-def _any_host(gateway: Name, listener: str, kind: str) -> HostUse:
+def _any_host(owner: Ref, listener: str, kind: str) -> HostUse:
     """Shared by all the routes that ask for it."""
-    return HostUse(gateway, listener, kind, None)
+    return HostUse(owner, listener, kind, None)
 
 
 UseIndex = Index[HostUse, Ref, Candidate]
@@ -38,7 +38,7 @@ UseIndex = Index[HostUse, Ref, Candidate]
 def host_uses(ref: Ref, candidate: Candidate) -> Iterator[HostUse]:
     """Where a candidate is found: by each of its hosts, by everything above them, and by its listeners."""
     for attachment in candidate.attachments:
-        at = (attachment.gateway, attachment.listener, ref.kind)
+        at = (attachment.owner, attachment.listener, ref.kind)
         yield _any_host(*at)
         for host in attachment.hosts:
             yield HostUse(*at, host)
@@ -51,7 +51,7 @@ def rival(reader: Reader, uses: UseIndex, mine: Candidate, attachment: Attachmen
 
     Routes are decided oldest first, without recursion: a chain of routes that overlap can be as long as a tenant likes.
     """
-    at = (attachment.gateway, attachment.listener)
+    at = (attachment.owner, attachment.listener)
     older: dict[Ref, list[Candidate]] = {}
     todo = [mine]
     known = {mine.ref: mine}
@@ -74,7 +74,7 @@ def rival(reader: Reader, uses: UseIndex, mine: Candidate, attachment: Attachmen
     return Finding("NotAllowedByListeners", "spec.hostnames", text, mend)
 
 
-def _older_rivals(reader: Reader, uses: UseIndex, mine: Candidate, at: tuple[Name, str]) -> Iterator[Candidate]:
+def _older_rivals(reader: Reader, uses: UseIndex, mine: Candidate, at: tuple[Ref, str]) -> Iterator[Candidate]:
     """The older routes of other kinds that share a host with this one on a listener."""
     hosts = _hosts(mine, at)
     for kind in ROUTE_KINDS:
@@ -86,7 +86,7 @@ def _older_rivals(reader: Reader, uses: UseIndex, mine: Candidate, at: tuple[Nam
                     yield other
 
 
-def _at_host(reader: Reader, uses: UseIndex, at: tuple[Name, str, str], host: str) -> Iterator[Candidate]:
+def _at_host(reader: Reader, uses: UseIndex, at: tuple[Ref, str, str], host: str) -> Iterator[Candidate]:
     """The routes of a kind on a listener whose hosts may be those of `host`."""
     for above in parents(host):
         yield from reader.find(uses, HostUse(*at, above))
@@ -98,5 +98,5 @@ def _age(one: Candidate) -> tuple[str, ...]:
     return (*one.resource.age, one.ref.kind)
 
 
-def _hosts(one: Candidate, at: tuple[Name, str]) -> tuple[str, ...]:
-    return next((found.hosts for found in one.attachments if (found.gateway, found.listener) == at), ())
+def _hosts(one: Candidate, at: tuple[Ref, str]) -> tuple[str, ...]:
+    return next((found.hosts for found in one.attachments if (found.owner, found.listener) == at), ())

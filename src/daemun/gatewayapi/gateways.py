@@ -1,5 +1,6 @@
 """Gateways resolved: which of their listeners can serve, and why the others cannot."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 
 import msgspec
@@ -10,14 +11,28 @@ from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.claims import Claim, refusals, winner
 from daemun.gatewayapi.classes import controller_of
 from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.listeners import Inputs, resolve_listener, with_conflicts
-from daemun.gatewayapi.resolved import ResolvedGateway, ResolvedListener
+from daemun.gatewayapi.listener_conflicts import with_conflicts
+from daemun.gatewayapi.listeners import Inputs, notes, resolve_listener
+from daemun.gatewayapi.resolved import (
+    Parent,
+    ResolvedGateway,
+    ResolvedListener,
+    ResolvedListenerSet,
+    parents_of,
+)
 from daemun.gatewayapi.settings import Settings
 from daemun.ir.listener import Frontend, FrontendKey, Listener
 
+SetIndex = Index[Name, Name, ResolvedListenerSet]
+"""ListenerSets by the Gateway that allows them."""
+
 
 def gateway_rule(
-    classes: Collection[Name, GatewayClass], claims: Index[int, Name, Claim], inputs: Inputs, settings: Settings
+    classes: Collection[Name, GatewayClass],
+    sets: SetIndex,
+    claims: Index[int, Ref, Claim],
+    inputs: Inputs,
+    settings: Settings,
 ) -> Callable[[Reader, Name, Gateway], Iterator[tuple[Name, ResolvedGateway]]]:
     """The rule from a Gateway to what it comes to. Gateways of other controllers come to nothing."""
 
@@ -30,12 +45,17 @@ def gateway_rule(
             resolve_listener(reader, inputs, ref, index, spec, settings.bound_port(spec.port))
             for index, spec in enumerate(gateway.spec.listeners)
         ]
-        listeners = list(with_conflicts(listeners))
         addresses = settings.bound_addresses(gateway.spec.addresses)
+        refused = tuple(refusals(gateway))
+        allows = gateway.spec.allowed_listeners and gateway.spec.allowed_listeners.namespaces.from_ != "None"
+        attached = sorted(reader.find(sets, name), key=lambda one: one.age)
+        listeners += [listener for one in attached for listener in one.listeners]
+        listeners = list(with_conflicts(listeners))
         if settings.shared_host:
-            mine = Claim(name, gateway.age, addresses, ())
-            listeners = [_placed(reader, claims, mine, listener) for listener in listeners]
-        listeners = [_guarded(gateway, listener) for listener in listeners]
+            listeners = [_placed(reader, claims, name, addresses, listener) for listener in listeners]
+        by_owner: defaultdict[Ref, list[ResolvedListener]] = defaultdict(list)
+        for listener in listeners:
+            by_owner[listener.owner].append(_guarded(gateway, listener))
         yield (
             name,
             ResolvedGateway(
@@ -43,26 +63,37 @@ def gateway_rule(
                 generation=gateway.metadata.generation,
                 controller=controller,
                 addresses=addresses,
-                listeners=tuple(listeners),
-                refused=tuple(refusals(gateway)),
+                listeners=tuple(by_owner[ref]),
+                refused=refused,
                 notes=tuple(_notes(gateway)),
                 default=gateway.spec.default_scope == "All",
+                sets=tuple(_merged(one, by_owner[one.ref], refused) for one in attached) if allows else None,
             ),
         )
 
     return resolve
 
 
-def _placed(reader: Reader, claims: Index[int, Name, Claim], mine: Claim, one: ResolvedListener) -> ResolvedListener:
-    """The listener, refused if an older Gateway has its port."""
-    won = winner(reader, claims, mine, one.bound_port)
+def _merged(
+    one: ResolvedListenerSet, listeners: list[ResolvedListener], refused: tuple[Finding, ...]
+) -> ResolvedListenerSet:
+    """The ListenerSet as its listeners came out among all the others."""
+    because = tuple(Finding("ParentNotAccepted", "spec.parentRef", why.text) for why in refused)
+    return msgspec.structs.replace(one, listeners=tuple(listeners), refused=because)
+
+
+def _placed(
+    reader: Reader, claims: Index[int, Ref, Claim], name: Name, addresses: tuple[str, ...], one: ResolvedListener
+) -> ResolvedListener:
+    """The listener, refused if another Gateway has its port."""
+    won = winner(reader, claims, name, addresses, one.bound_port)
     if won is None:
         return one
     other, address = won
     finding = Finding(
         "PortUnavailable",
         "",
-        f"port {one.bound_port} of {address} belongs to the older Gateway {other}",
+        f"port {one.bound_port} of {address} belongs to Gateway {other}, which asked for it earlier",
         "Give one of them another port, or an address of its own in spec.addresses.",
     )
     return msgspec.structs.replace(one, not_accepted=(*one.not_accepted, finding))
@@ -81,20 +112,21 @@ def _guarded(gateway: Gateway, one: ResolvedListener) -> ResolvedListener:
 
 
 def _notes(gateway: Gateway) -> Iterator[Finding]:
-    """What is asked for and not served yet, without harm: it must not be passed over in silence."""
+    """What is asked for and left alone without harm."""
     if gateway.spec.tls and gateway.spec.tls.backend:
         yield Finding("UnsupportedValue", "spec.tls.backend", "TLS to backends is not served yet")
-    if gateway.spec.allowed_listeners and gateway.spec.allowed_listeners.namespaces.from_ != "None":
-        yield Finding("UnsupportedValue", "spec.allowedListeners", "ListenerSets are not served yet")
-    for index, listener in enumerate(gateway.spec.listeners):
-        for option in listener.tls.options if listener.tls else ():
-            where = f"spec.listeners[{index}].tls.options"
-            yield Finding("UnsupportedValue", where, f"option {option} is not known", "Remove it.")
+    yield from notes(gateway.spec.listeners)
 
 
 def default_of(_: Name, gateway: ResolvedGateway) -> tuple[bool]:
     """Whether a Gateway is a default one; for an index."""
     return (gateway.default,)
+
+
+def parent_rule(_: Reader, name: Name, gateway: ResolvedGateway) -> Iterator[tuple[Ref, Parent]]:
+    """From a Gateway to what routes can attach to."""
+    del name
+    yield from parents_of(gateway)
 
 
 def frontend_rule(reader: Reader, name: Name, gateway: ResolvedGateway) -> Iterator[tuple[FrontendKey, Frontend]]:
@@ -103,7 +135,7 @@ def frontend_rule(reader: Reader, name: Name, gateway: ResolvedGateway) -> Itera
     if gateway.refused:
         return
     ports: dict[int, list[Listener]] = {}
-    for one in gateway.listeners:
+    for one in gateway.merged():
         if one.serves and one.listener is not None:
             ports.setdefault(one.bound_port, []).append(one.listener)
     for port, listeners in ports.items():

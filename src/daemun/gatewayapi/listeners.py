@@ -1,4 +1,4 @@
-"""One listener at a time: its protocol, its certificates, the kinds it takes, and whether another is in its way."""
+"""One listener at a time: its protocol, its certificates, and the kinds of routes it takes."""
 
 from collections.abc import Iterator
 
@@ -6,6 +6,7 @@ import msgspec
 
 from daemun.api import gateway as api
 from daemun.api.core import Secret
+from daemun.api.meta import List
 from daemun.api.status import RouteGroupKindStatus
 from daemun.base.names import GATEWAY, Name, Ref
 from daemun.flow import Collection, Reader
@@ -26,7 +27,7 @@ class Inputs(msgspec.Struct, frozen=True):
 
 
 def resolve_listener(
-    reader: Reader, inputs: Inputs, gateway: Ref, index: int, spec: api.Listener, bound_port: int
+    reader: Reader, inputs: Inputs, owner: Ref, index: int, spec: api.Listener, bound_port: int
 ) -> ResolvedListener:
     """A listener by itself, before its neighbours are looked at."""
     where = f"spec.listeners[{index}]"
@@ -40,18 +41,20 @@ def resolve_listener(
             Finding("UnsupportedProtocol", f"{where}.protocol", f"{spec.protocol} is not served", "Use HTTP or HTTPS.")
         )
     elif spec.protocol == "HTTPS":
-        secrets = tuple(_secrets(reader, inputs, gateway, where, spec, not_resolved))
+        secrets = tuple(_secrets(reader, inputs, owner, where, spec, not_resolved))
     listener = None
     if offered:
         listener = Listener(
             name=spec.name,
-            origin=Origin(gateway, where),
+            chain=_chain(owner, spec.name),
+            origin=Origin(owner, where),
             port=spec.port,
             protocol="HTTPS" if spec.protocol == "HTTPS" else "HTTP",
             hostname=spec.hostname or "",
             secrets=secrets,
         )
     return ResolvedListener(
+        owner=owner,
         name=spec.name,
         port=spec.port,
         protocol=spec.protocol,
@@ -63,6 +66,19 @@ def resolve_listener(
         not_accepted=tuple(not_accepted),
         not_resolved=tuple(not_resolved),
     )
+
+
+def _chain(owner: Ref, name: str) -> str:
+    """A name for the whole proxy, which is its Gateway's; the API's names have no slash."""
+    return name if owner.kind == "Gateway" else f"{owner.key}/{name}"
+
+
+def notes(listeners: List[api.Listener]) -> Iterator[Finding]:
+    """What listeners ask for and is left alone without harm: it must not be passed over in silence."""
+    for index, listener in enumerate(listeners):
+        for option in listener.tls.options if listener.tls else ():
+            where = f"spec.listeners[{index}].tls.options"
+            yield Finding("UnsupportedValue", where, f"option {option} is not known", "Remove it.")
 
 
 def _kinds(
@@ -87,7 +103,7 @@ def _kinds(
 
 
 def _secrets(
-    reader: Reader, inputs: Inputs, gateway: Ref, where: str, spec: api.Listener, findings: list[Finding]
+    reader: Reader, inputs: Inputs, owner: Ref, where: str, spec: api.Listener, findings: list[Finding]
 ) -> Iterator[str]:
     refs = spec.tls.certificate_refs if spec.tls else ()
     if not refs:
@@ -101,59 +117,22 @@ def _secrets(
         )
     for index, ref in enumerate(refs):
         here = f"{where}.tls.certificateRefs[{index}]"
-        target = Ref(ref.group, ref.kind, ref.namespace or gateway.namespace, ref.name)
-        finding = _certificate_fault(reader, inputs, gateway, here, target)
+        target = Ref(ref.group, ref.kind, ref.namespace or owner.namespace, ref.name)
+        finding = _certificate_fault(reader, inputs, owner, here, target)
         if finding is None:
             yield str(target.key)
         else:
             findings.append(finding)
 
 
-def _certificate_fault(reader: Reader, inputs: Inputs, gateway: Ref, where: str, target: Ref) -> Finding | None:
+def _certificate_fault(reader: Reader, inputs: Inputs, owner: Ref, where: str, target: Ref) -> Finding | None:
     if (target.group, target.kind) != ("", "Secret"):
         return Finding("InvalidCertificateRef", where, f"{target.kind} is not a kind of certificate", "Name a Secret.")
-    if not permitted(reader, inputs.grants, gateway, target):
+    if not permitted(reader, inputs.grants, owner, target):
         text = f"{target} is in another namespace, which has not granted it"
-        return Finding("RefNotPermitted", where, text, grant_to_write(gateway, target))
+        return Finding("RefNotPermitted", where, text, grant_to_write(owner, target))
     secret = reader.get(inputs.secrets, target.key)
     if secret is None:
         return Finding("InvalidCertificateRef", where, f"{target} does not exist")
     fault = certificates.fault(secret)
     return Finding("InvalidCertificateRef", where, f"{target} cannot be served: {fault}") if fault else None
-
-
-def with_conflicts(listeners: list[ResolvedListener]) -> Iterator[ResolvedListener]:
-    """The listeners with what they find in each other's way (Gateway API, "Distinct Listeners").
-
-    Listeners of one Gateway that conflict all lose: none of them can claim to be the one that was meant. One whose
-    protocol is not served is in nobody's way ("if an implementation does not support TCP Protocol Listeners …").
-    """
-    for one in listeners:
-        if one.listener is None:
-            yield one
-            continue
-        same_port = [
-            other for other in listeners if other is not one and other.listener and other.bound_port == one.bound_port
-        ]
-        finding = _conflict(one, same_port)
-        if finding is None:
-            yield one
-        elif finding.reason == "PortUnavailable":
-            yield msgspec.structs.replace(one, not_accepted=(*one.not_accepted, finding))
-        else:
-            yield msgspec.structs.replace(one, conflicted=(finding,))
-
-
-def _conflict(one: ResolvedListener, same_port: list[ResolvedListener]) -> Finding | None:
-    for other in same_port:
-        if one.port == other.port and one.protocol != other.protocol:
-            text = f"listener {other.name} has protocol {other.protocol} on the same port {one.port}"
-            return Finding("ProtocolConflict", "", text, "Give one of them another port.")
-        if one.port == other.port and one.hostname == other.hostname:
-            host = one.hostname or "any host"
-            text = f"listener {other.name} has the same port {one.port} and hostname ({host})"
-            return Finding("HostnameConflict", "", text, "Give one of them another hostname or port.")
-        if one.port != other.port and one.port != one.bound_port:
-            text = f"port {one.port} is bound as {one.bound_port} here, which listener {other.name} has"
-            return Finding("PortUnavailable", "", text, "Give one of them another port.")
-    return None

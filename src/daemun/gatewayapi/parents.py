@@ -1,11 +1,10 @@
 """Parents of routes: which listeners a route attaches to, with which hostnames (Gateway API, "Attaching Routes")."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
 from daemun.api.core import Namespace
-from daemun.api.gateway import Gateway
 from daemun.api.meta import ParentReference, Resource
 from daemun.api.routes import RouteSpec
 from daemun.base.names import GATEWAY, Name, Ref
@@ -14,13 +13,10 @@ from daemun.gatewayapi.classes import CONTROLLER
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.hostnames import intersection
 from daemun.gatewayapi.kinds import RouteKind, place
-from daemun.gatewayapi.resolved import Attachment, ParentResult, ResolvedGateway, ResolvedListener
+from daemun.gatewayapi.namespaces import allowed
+from daemun.gatewayapi.resolved import Attachment, Parent, ParentResult, ResolvedGateway, ResolvedListener
 from daemun.gatewayapi.settings import Settings
 from daemun.ir.listener import frontend_key
-
-NAMESPACE_NAME = "kubernetes.io/metadata.name"
-"""The label that every Namespace has (Kubernetes), also one that nobody wrote."""
-
 
 _BY_DEFAULT = "spec.useDefaultGateways"
 
@@ -36,10 +32,10 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
 
 
 class Inputs(msgspec.Struct, frozen=True):
-    """The collections that attachment depends on."""
+    """The collections that attachment depends on; `written` holds the objects of each kind that can be a parent."""
 
-    written: Collection[Name, Gateway]
-    gateways: Collection[Name, ResolvedGateway]
+    written: Mapping[str, Collection[Name, Resource]]
+    parents: Collection[Ref, Parent]
     defaults: Index[bool, Name, ResolvedGateway]
     namespaces: Collection[Name, Namespace]
     settings: Settings
@@ -55,14 +51,14 @@ def candidate_rule(
         spec = kind.spec(route)
         parents: list[ParentResult] = []
         unwilling: list[ParentResult] = []
-        attachments: dict[tuple[str, str], Attachment] = {}
+        attachments: dict[tuple[Ref, str], Attachment] = {}
         for where, parent in _parents(reader, inputs, ref, spec):
             result, found = _attach(reader, inputs, ref, spec, where, parent)
             if result is not None:
                 unasked = result.refused and where == _BY_DEFAULT
                 (unwilling if unasked else parents).append(result)
             for attachment in found:
-                attachments.setdefault((str(attachment.gateway), attachment.listener), attachment)
+                attachments.setdefault((attachment.owner, attachment.listener), attachment)
         # A default Gateway that does not take the route is no mistake of the route's, unless none takes it.
         parents = parents or unwilling
         if parents:
@@ -76,7 +72,11 @@ def _parents(reader: Reader, inputs: Inputs, ref: Ref, spec: RouteSpec) -> Itera
     for index, parent in enumerate(spec.parent_refs):
         yield place("spec.parentRefs", index), parent
     if spec.use_default_gateways == "All":
-        named = {Name(parent.namespace or ref.namespace, parent.name) for parent in spec.parent_refs}
+        named = {
+            Name(parent.namespace or ref.namespace, parent.name)
+            for parent in spec.parent_refs
+            if parent.kind == "Gateway"
+        }
         for name in reader.find_keys(inputs.defaults, True):
             if name not in named:
                 yield _BY_DEFAULT, ParentReference(name=name.name, namespace=name.namespace)
@@ -86,23 +86,23 @@ def _attach(
     reader: Reader, inputs: Inputs, ref: Ref, spec: RouteSpec, where: str, parent: ParentReference
 ) -> tuple[ParentResult | None, list[Attachment]]:
     """What one parentRef comes to. None when the parent is not ours."""
-    if (parent.group, parent.kind) != (GATEWAY, "Gateway"):
+    if parent.group != GATEWAY or parent.kind not in inputs.written:
         return None, []
-    name = Name(parent.namespace or ref.namespace, parent.name)
-    gateway = reader.get(inputs.gateways, name)
-    if gateway is None:
-        if not inputs.settings.sole or reader.get(inputs.written, name) is not None:
+    owner = Ref(parent.group, parent.kind, parent.namespace or ref.namespace, parent.name)
+    found = reader.get(inputs.parents, owner)
+    if found is None:
+        if not inputs.settings.sole or reader.get(inputs.written[parent.kind], owner.key) is not None:
             return None, []
-        missing = Finding("NoMatchingParent", where, f"Gateway {name} does not exist")
-        return ParentResult(parent, CONTROLLER, name, (), (missing,)), []
-    listeners, finding = _choose(reader, inputs, ref, where, parent, gateway)
+        missing = Finding("NoMatchingParent", where, f"{owner} does not exist")
+        return ParentResult(parent, CONTROLLER, owner, "", (), (missing,)), []
+    listeners, finding = _choose(reader, inputs, ref, where, parent, found)
     attachments = []
     for one in listeners:
         hosts = _hosts(spec.hostnames, one.hostname)
-        if hosts:
-            chain = one.name if one.protocol == "HTTPS" else ""
-            frontend = frontend_key(gateway.proxy, one.bound_port)
-            attachments.append(Attachment(frontend, chain, one.name, name, hosts))
+        if hosts and one.listener is not None:
+            chain = one.listener.chain if one.protocol == "HTTPS" else ""
+            frontend = frontend_key(found.proxy, one.bound_port)
+            attachments.append(Attachment(frontend, chain, owner, one.name, hosts))
     if finding is None and not attachments:
         theirs = ", ".join(sorted({one.hostname for one in listeners}))
         finding = Finding(
@@ -110,51 +110,36 @@ def _attach(
         )
     refused = (finding,) if finding else ()
     names = tuple(attachment.listener for attachment in attachments)
-    return ParentResult(parent, gateway.controller, name, names, refused), attachments
+    return ParentResult(parent, found.controller, owner, found.proxy, names, refused), attachments
 
 
 def _choose(
-    reader: Reader, inputs: Inputs, ref: Ref, where: str, parent: ParentReference, gateway: ResolvedGateway
+    reader: Reader, inputs: Inputs, ref: Ref, where: str, parent: ParentReference, owner: Parent
 ) -> tuple[list[ResolvedListener], Finding | None]:
     """The listeners that a parentRef means and that take the route; or why there are none."""
+    see = f"See the status of the {owner.ref.kind}."
+    if not owner.listeners:
+        return [], Finding("NoMatchingParent", where, f"{owner.ref} is itself not accepted", see)
     meant = [
-        one for one in gateway.listeners if parent.section_name in (None, one.name) and parent.port in (None, one.port)
+        one for one in owner.listeners if parent.section_name in (None, one.name) and parent.port in (None, one.port)
     ]
     if not meant:
         named = [f"named {parent.section_name}"] if parent.section_name else []
         wanted = " and ".join([*named, *([f"with port {parent.port}"] if parent.port else [])])
-        return [], Finding("NoMatchingParent", where, f"Gateway {gateway.ref.key} has no listener {wanted}")
+        return [], Finding("NoMatchingParent", where, f"{owner.ref} has no listener {wanted}")
     willing = [
         one
         for one in meant
         if any((kind.group, kind.kind) == (ref.group, ref.kind) for kind in one.kinds)
-        and _namespace_allowed(reader, inputs, ref, gateway, one)
+        and allowed(reader, inputs.namespaces, one.namespaces, owner.ref.namespace, ref.namespace)
     ]
     if not willing and any(one.kinds or one.attachable for one in meant):
-        text = f"no listener of Gateway {gateway.ref.key} takes {ref.kind}s from namespace {ref.namespace}"
+        text = f"no listener of {owner.ref} takes {ref.kind}s from namespace {ref.namespace}"
         return [], Finding("NotAllowedByListeners", where, text, "See allowedRoutes of its listeners.")
     ready = [one for one in willing if one.attachable]
     if not ready:
-        text = f"the listener of Gateway {gateway.ref.key} is itself not accepted"
-        return [], Finding("NoMatchingParent", where, text, "See the status of the Gateway.")
+        return [], Finding("NoMatchingParent", where, f"the listener of {owner.ref} is itself not accepted", see)
     return ready, None
-
-
-def _namespace_allowed(
-    reader: Reader, inputs: Inputs, ref: Ref, gateway: ResolvedGateway, listener: ResolvedListener
-) -> bool:
-    match listener.namespaces.from_:
-        case "All":
-            return True
-        case "Same":
-            return ref.namespace == gateway.ref.namespace
-        case "Selector":
-            selector = listener.namespaces.selector
-            namespace = reader.get(inputs.namespaces, Name("", ref.namespace))
-            labels = {**(namespace.metadata.labels if namespace else {}), NAMESPACE_NAME: ref.namespace}
-            return selector is not None and selector.selects(labels)
-        case _:
-            return False
 
 
 def _hosts(hostnames: tuple[str, ...], listener: str) -> tuple[str, ...]:

@@ -3,14 +3,16 @@
 from collections.abc import Callable, Iterator
 
 from daemun.api.gateway import Gateway, GatewayClass
+from daemun.api.listenerset import ListenerSet
 from daemun.api.meta import Resource
 from daemun.base.names import GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.classes import BUILT_IN
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.kinds import RouteKind
+from daemun.gatewayapi.listenersets import parent_of
 from daemun.gatewayapi.proxies import Rejection, RejectionKey, reason_for
-from daemun.gatewayapi.resolved import ResolvedGateway, ResolvedRoute
+from daemun.gatewayapi.resolved import Parent, ResolvedGateway, ResolvedRoute
 from daemun.ir.problem import Problem
 
 Problems = tuple[Problem, ...]
@@ -28,27 +30,22 @@ def _rejected(reader: Reader, rejections: Rejections, ref: Ref) -> Iterator[Find
         yield Finding(reason_for(one.message), one.where, text, "It is tried again when it changes, and now and then.")
 
 
-def gateway_problems(
-    rejections: Rejections,
-) -> Callable[[Reader, Name, ResolvedGateway], Iterator[tuple[Ref, Problems]]]:
-    """The rule from a Gateway to what is wrong with it."""
+def parent_problems(rejections: Rejections) -> Callable[[Reader, Ref, Parent], Iterator[tuple[Ref, Problems]]]:
+    """The rule from a Gateway or ListenerSet to what is wrong with it."""
 
-    def problems(reader: Reader, name: Name, gateway: ResolvedGateway) -> Iterator[tuple[Ref, Problems]]:
-        del name
-        findings = list(gateway.refused)
-        for index, one in enumerate(gateway.listeners):
+    def problems(reader: Reader, ref: Ref, parent: Parent) -> Iterator[tuple[Ref, Problems]]:
+        findings = list(parent.refused)
+        for index, one in enumerate(parent.listeners):
             where = f"spec.listeners[{index}]"
             findings.extend(
                 Finding(finding.reason, finding.where or where, finding.text, finding.mend)
                 for finding in (*one.not_accepted, *one.conflicted, *one.not_resolved)
             )
-        findings.extend(_rejected(reader, rejections, gateway.ref))
-        found = _from_findings(gateway.ref, findings)
-        found += tuple(
-            Problem(gateway.ref, one.reason, one.where, one.text, one.mend, warning=True) for one in gateway.notes
-        )
+        findings.extend(_rejected(reader, rejections, ref))
+        found = _from_findings(ref, findings)
+        found += tuple(Problem(ref, one.reason, one.where, one.text, one.mend, warning=True) for one in parent.notes)
         if found:
-            yield gateway.ref, found
+            yield ref, found
 
     return problems
 
@@ -80,6 +77,14 @@ def unclaimed_gateways(
         yield ref, (Problem(ref, "Pending", "spec.gatewayClassName", text, mend),)
 
     return unclaimed
+
+
+def orphaned_sets(_: Reader, name: Name, one: ListenerSet) -> Iterator[tuple[Ref, Problems]]:
+    """From a ListenerSet to the note that its parent is no Gateway."""
+    if parent_of(name, one) is None:
+        ref = Ref(GATEWAY, "ListenerSet", name.namespace, name.name)
+        text = f"{one.spec.parent_ref.kind} is not a kind that takes listeners, so nothing serves them"
+        yield ref, (Problem(ref, "NoParents", "spec.parentRef", text, "Name a Gateway.", warning=True),)
 
 
 def orphaned_routes(

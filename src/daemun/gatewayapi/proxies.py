@@ -13,7 +13,7 @@ class ProxyState(msgspec.Struct, frozen=True, gc=False):
 
     `acknowledged` is the Gateway as it was when the proxy last had acknowledged everything. It is compared with the
     Gateway as it is: Programmed never speaks of a generation that the proxy has not seen, and a changed route does not
-    make it flicker.
+    make it flicker. Of its ListenerSets each is compared by itself.
     """
 
     acknowledged: ResolvedGateway | None = None

@@ -3,6 +3,8 @@
 Envoy's configuration and the status are both made of these.
 """
 
+from collections.abc import Iterator
+
 import msgspec
 
 from daemun.api.gateway import RouteNamespaces
@@ -16,12 +18,13 @@ from daemun.ir.route import Route
 
 
 class ResolvedListener(msgspec.Struct, frozen=True, gc=False):
-    """A listener of a Gateway, by the condition that each finding belongs to.
+    """A listener of a Gateway or ListenerSet, its `owner`, by the condition that each finding belongs to.
 
-    Routes may attach to it when it is `attachable`; requests reach them when it `serves`. `listener` is None for a
-    protocol that is not served.
+    Its name tells it apart from its owner's other listeners only. Routes may attach to it when it is `attachable`;
+    requests reach them when it `serves`. `listener` is None for a protocol that is not served.
     """
 
+    owner: Ref
     name: str
     port: int
     protocol: str
@@ -47,11 +50,35 @@ class ResolvedListener(msgspec.Struct, frozen=True, gc=False):
         return self.listener.protocol == "HTTP" or bool(self.listener.secrets)
 
 
+class ResolvedListenerSet(msgspec.Struct, frozen=True, gc=False):
+    """A ListenerSet whose Gateway is ours. One that the Gateway does not allow is `refused`, and has no listeners."""
+
+    ref: Ref
+    generation: int
+    age: tuple[str, str, str]
+    controller: str
+    gateway: Name
+    listeners: tuple[ResolvedListener, ...] = ()
+    refused: tuple[Finding, ...] = ()
+    notes: tuple[Finding, ...] = ()
+
+    @property
+    def proxy(self) -> str:
+        """The name of the proxy that serves it."""
+        return str(self.gateway)
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it counts as attached: one good listener is enough."""
+        return not self.refused and any(one.serves for one in self.listeners)
+
+
 class ResolvedGateway(msgspec.Struct, frozen=True, gc=False):
     """A Gateway of ours.
 
     `refused` says why it as a whole is not accepted, `notes` what it asks for that is left alone. A `default` Gateway
-    takes the routes that ask for default Gateways (GEP-3793).
+    takes the routes that ask for default Gateways (GEP-3793). `sets` are the ListenerSets that it allows, in the order
+    of their precedence; None when it allows none whatever there is.
     """
 
     ref: Ref
@@ -62,31 +89,54 @@ class ResolvedGateway(msgspec.Struct, frozen=True, gc=False):
     refused: tuple[Finding, ...] = ()
     notes: tuple[Finding, ...] = ()
     default: bool = False
+    sets: tuple[ResolvedListenerSet, ...] | None = None
 
     @property
     def proxy(self) -> str:
         """The name of the proxy that serves it."""
         return str(self.ref.key)
 
+    def merged(self) -> Iterator[ResolvedListener]:
+        """Its own listeners and those of its ListenerSets: what its proxy listens with."""
+        yield from self.listeners
+        for one in self.sets or ():
+            yield from one.listeners
+
+
+Parent = ResolvedGateway | ResolvedListenerSet
+"""What routes attach to."""
+
+
+def parents_of(gateway: ResolvedGateway) -> Iterator[tuple[Ref, Parent]]:
+    """The Gateway without its ListenerSets, and each of these: a change of one is no change of the others."""
+    yield gateway.ref, msgspec.structs.replace(gateway, sets=None)
+    for one in gateway.sets or ():
+        yield one.ref, one
+
 
 class ParentResult(msgspec.Struct, frozen=True, gc=False):
-    """What one parentRef of a route came to: the listeners that it attached to, or why it did not."""
+    """What one parentRef of a route came to: the listeners of its `owner` that it attached to, or why it did not."""
 
     parent: ParentReference
     controller: str
-    gateway: Name
+    owner: Ref
+    proxy: str
     listeners: tuple[str, ...] = ()
     refused: tuple[Finding, ...] = ()
 
 
 class Attachment(msgspec.Struct, frozen=True, gc=False):
-    """A route on a port of a proxy: the listener it attached to and the hosts it has there."""
+    """A route on a port of a proxy: the listener it attached to, by owner and name, and the hosts it has there."""
 
     frontend: FrontendKey
     chain: str
+    owner: Ref
     listener: str
-    gateway: Name
     hosts: tuple[str, ...]
+
+    def is_to(self, listener: Listener) -> bool:
+        """Whether this is the listener that the route attached to."""
+        return (self.owner, self.listener) == (listener.origin.ref, listener.name)
 
     def keys(self) -> list[HostKey]:
         """The virtual hosts that the route is part of."""

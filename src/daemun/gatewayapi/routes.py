@@ -62,20 +62,20 @@ def _without_rivals(
     reader: Reader, uses: UseIndex, candidate: Candidate
 ) -> tuple[tuple[ParentResult, ...], tuple[Attachment, ...]]:
     kept: list[Attachment] = []
-    lost: dict[tuple[str, str], Finding] = {}
+    lost: dict[tuple[Ref, str], Finding] = {}
     for attachment in candidate.attachments:
         finding = rival(reader, uses, candidate, attachment)
         if finding is None:
             kept.append(attachment)
         else:
-            lost[str(attachment.gateway), attachment.listener] = finding
+            lost[attachment.owner, attachment.listener] = finding
     if not lost:
         return candidate.parents, candidate.attachments
     parents = []
     for parent in candidate.parents:
-        left = tuple(name for name in parent.listeners if (str(parent.gateway), name) not in lost)
+        left = tuple(name for name in parent.listeners if (parent.owner, name) not in lost)
         if parent.listeners and not left:
-            why = lost[str(parent.gateway), parent.listeners[0]]
+            why = lost[parent.owner, parent.listeners[0]]
             parents.append(msgspec.structs.replace(parent, listeners=(), refused=(why,)))
         else:
             parents.append(msgspec.structs.replace(parent, listeners=left))

@@ -27,12 +27,14 @@ def frontend_key(proxy: str, port: int) -> FrontendKey:
 
 
 class Listener(msgspec.Struct, frozen=True, gc=False):
-    """One listener of a Gateway, resolved. `hostname` is empty for any host.
+    """One listener of a proxy, resolved. `hostname` is empty for any host.
 
+    Several objects may bring listeners of the same `name`; `chain` is a name that no other listener of the proxy has.
     `port` is the port that the API says, which redirects speak of; what is bound may differ.
     """
 
     name: str
+    chain: str
     origin: Origin
     port: int
     protocol: Literal["HTTP", "HTTPS"]
@@ -53,7 +55,7 @@ class Frontend(msgspec.Struct, frozen=True, gc=False):
 
 
 class HostKey(NamedTuple):
-    """A virtual host: a hostname on a port. `chain` is the listener whose TLS it is behind, empty without TLS."""
+    """A virtual host: a hostname on a port. `chain` is that of the listener whose TLS it is behind, if any."""
 
     proxy: str
     port: int

@@ -1,14 +1,13 @@
-"""The journal: what changed for a person who watches. Gateways, routes and problems, each told once per change."""
+"""The journal: what changed for a person who watches. What is served and what is wrong, each told once per change."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import msgspec
 
-from daemun.api.status import GatewayStatus, RouteStatus
 from daemun.base.names import Ref
 from daemun.ir.problem import Problem
-from daemun.report.summary import GatewayLine, RouteLine, gateway_line, route_line
+from daemun.report.summary import GatewayLine, Served, line
 from daemun.translate import Translation
 
 
@@ -60,7 +59,7 @@ class SolvedLine(msgspec.Struct, frozen=True, tag_field="event", tag="solved", r
 
 
 class GoneLine(msgspec.Struct, frozen=True, tag_field="event", tag="gone", rename="camel"):
-    """A Gateway or route that is no more."""
+    """A Gateway, ListenerSet or route that is no more."""
 
     object: str
 
@@ -73,7 +72,7 @@ class ProxyLine(msgspec.Struct, frozen=True, tag_field="event", tag="proxy", ren
     text: str
 
 
-Line = GatewayLine | RouteLine | ProblemLine | SolvedLine | GoneLine | ProxyLine
+Line = Served | ProblemLine | SolvedLine | GoneLine | ProxyLine
 
 
 def problem_line(problem: Problem, place: Place) -> ProblemLine:
@@ -126,16 +125,11 @@ class Journal:
                 self._problems[ref] = tuple(problem_line(problem, self._place) for problem in found)
             if not found:
                 self._problems.pop(ref, None)
-        lines.sort(key=lambda line: not isinstance(line, GatewayLine))
+        lines.sort(key=lambda told: not isinstance(told, GatewayLine))
         return lines + self._problem_changes()
 
     def _object(self, ref: Ref) -> Iterable[Line]:
-        status = self._translation.statuses.get(ref)
-        new: GatewayLine | RouteLine | None = None
-        if isinstance(status, GatewayStatus):
-            new = gateway_line(self._translation.gateways[ref.key], status)
-        elif isinstance(status, RouteStatus):
-            new = route_line(self._translation.routes[ref], status)
+        new = line(self._translation, ref)
         if new is None:
             if self._told.pop(ref, None) is not None:
                 yield GoneLine(str(ref))

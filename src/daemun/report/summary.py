@@ -1,9 +1,11 @@
-"""What is served, in short: Gateways with their URLs, routes with their hosts. The same for people and programs."""
+"""What is served, in short, for people and programs: Gateways and ListenerSets with their URLs, routes with hosts."""
 
 import msgspec
 
-from daemun.api.status import Condition, GatewayStatus, RouteStatus, Status
-from daemun.gatewayapi.resolved import ResolvedGateway, ResolvedRoute
+from daemun.api.status import Condition, GatewayStatus, ListenerSetStatus, RouteStatus, Status
+from daemun.base.names import Name, Ref
+from daemun.gatewayapi.resolved import Parent, ResolvedRoute
+from daemun.translate import Translation
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _LOCAL = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - compared with, not bound
@@ -19,6 +21,17 @@ class GatewayLine(msgspec.Struct, frozen=True, tag_field="event", tag="gateway",
     attached_routes: int
 
 
+class ListenerSetLine(msgspec.Struct, frozen=True, tag_field="event", tag="listenerSet", rename="camel"):
+    """A ListenerSet: the Gateway it adds listeners to, where these answer, and how it is."""
+
+    namespace: str
+    name: str
+    state: str
+    gateway: str
+    urls: tuple[str, ...]
+    attached_routes: int
+
+
 class RouteLine(msgspec.Struct, frozen=True, tag_field="event", tag="route", rename="camel"):
     """A route: where it answers, through which Gateways, and how it is."""
 
@@ -30,30 +43,49 @@ class RouteLine(msgspec.Struct, frozen=True, tag_field="event", tag="route", ren
     gateways: tuple[str, ...]
 
 
-def urls(gateway: ResolvedGateway) -> tuple[str, ...]:
-    """The URLs at which a Gateway's listeners answer, a listener's hostname in place of its address."""
+Served = GatewayLine | ListenerSetLine | RouteLine
+
+
+def urls(parent: Parent, addresses: tuple[str, ...]) -> tuple[str, ...]:
+    """The URLs at which the listeners of a Gateway or ListenerSet answer, with a listener's hostname in brackets."""
     found: dict[str, None] = {}
-    for one in gateway.listeners:
-        if not one.serves or gateway.refused:
+    for one in parent.listeners:
+        if not one.serves or parent.refused:
             continue
         scheme = one.protocol.lower()
-        for address in gateway.addresses:
+        for address in addresses:
             host = _LOCAL.get(address, f"[{address}]" if ":" in address else address)
             port = "" if _DEFAULT_PORTS.get(scheme) == one.bound_port else f":{one.bound_port}"
             found[f"{scheme}://{host}{port}" + (f" ({one.hostname})" if one.hostname else "")] = None
     return tuple(found)
 
 
-def gateway_line(gateway: ResolvedGateway, status: GatewayStatus) -> GatewayLine:
-    """The line of a Gateway."""
-    attached = sum(one.attached_routes for one in status.listeners)
-    return GatewayLine(gateway.ref.namespace, gateway.ref.name, state(status), urls(gateway), attached)
+def line(translation: Translation, ref: Ref) -> Served | None:
+    """The line of an object, if it is a Gateway, ListenerSet or route of ours."""
+    status = translation.statuses.get(ref)
+    match status:
+        case GatewayStatus():
+            gateway = translation.gateways[ref.key]
+            answers = urls(gateway, gateway.addresses)
+            return GatewayLine(ref.namespace, ref.name, state(status), answers, _attached(status))
+        case ListenerSetStatus():
+            one = translation.parents[ref]
+            owner = translation.gateways.get(Name.of(one.proxy))
+            answers = urls(one, owner.addresses) if owner else ()
+            return ListenerSetLine(ref.namespace, ref.name, state(status), one.proxy, answers, _attached(status))
+        case RouteStatus():
+            return _route_line(translation.routes[ref], status)
+        case _:
+            return None
 
 
-def route_line(route: ResolvedRoute, status: RouteStatus) -> RouteLine:
-    """The line of a route."""
+def _attached(status: GatewayStatus | ListenerSetStatus) -> int:
+    return sum(one.attached_routes for one in status.listeners)
+
+
+def _route_line(route: ResolvedRoute, status: RouteStatus) -> RouteLine:
     hosts = {host for one in route.attachments for host in one.hosts}
-    gateways = {str(parent.gateway) for parent in route.parents if not parent.refused}
+    gateways = {parent.proxy for parent in route.parents if not parent.refused}
     ref = route.ref
     return RouteLine(
         ref.kind,
@@ -63,6 +95,17 @@ def route_line(route: ResolvedRoute, status: RouteStatus) -> RouteLine:
         tuple(sorted(host or "*" for host in hosts)),
         tuple(sorted(gateways)),
     )
+
+
+def where(line: Served) -> str:
+    """Where it answers, for a person."""
+    match line:
+        case GatewayLine():
+            return "  ".join(line.urls)
+        case ListenerSetLine():
+            return f"{'  '.join(line.urls)} via {line.gateway}" if line.urls else ""
+        case RouteLine():
+            return f"{', '.join(line.hostnames)} via {', '.join(line.gateways)}" if line.gateways else ""
 
 
 def state(status: Status) -> str:
@@ -77,7 +120,7 @@ def state(status: Status) -> str:
 def all_conditions(status: Status) -> list[Condition]:
     """The conditions of an object and of its listeners or parents."""
     match status:
-        case GatewayStatus():
+        case GatewayStatus() | ListenerSetStatus():
             return [*status.conditions, *(one for listener in status.listeners for one in listener.conditions)]
         case RouteStatus():
             return [one for parent in status.parents for one in parent.conditions]
