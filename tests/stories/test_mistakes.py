@@ -188,7 +188,7 @@ async def test_two_gateways_want_the_same_port(world: World) -> None:
     await _served(world)
     second = gateway("second", listener(world.port), created="2030-01-01T00:00:00Z")
     world.write("second.yaml", second, route("second", rule(to="b"), parents=["second"]))
-    problem = await world.problem("belongs to the older Gateway default/gw", "Gateway default/second")
+    problem = await world.problem("belongs to Gateway default/gw", "Gateway default/second")
     assert problem.code == "PortUnavailable"
     assert world.condition("Gateway", "second", "Accepted", "http")[:2] == ("False", "PortUnavailable")
     assert world.condition("Gateway", "gw", "Programmed")[0] == "True"
