@@ -45,15 +45,24 @@ class ControlPlane:
         self.synced = asyncio.Event()
         """Set once the sources were read and every proxy has acknowledged what it should have."""
         self._told = told
+        self._held = False
         self._parts: dict[PartKey, Part | None] = {}
         self._gateways: set[Name] = set()
         self.translation.resources.subscribe(self._collect)
         self.translation.gateways.subscribe(self._gateways.update)
         gc.set_threshold(*_GC_THRESHOLDS)
 
-    def take(self, objects: Iterable[tuple[Ref, object | None]]) -> None:
-        """The sources have a batch of changes; the first one is complete."""
+    def take(self, objects: Iterable[tuple[Ref, object | None]], complete: Callable[[], bool] = lambda: True) -> None:
+        """The sources have a batch of changes; the first one has everything that they know of.
+
+        It may make the rules ask for more, such as a Secret that is now referenced. Until the sources are `complete`
+        again nothing is sent and no status told, for it would say that the Secret is missing; a batch that has it
+        comes next.
+        """
         self.translation.apply(objects)
+        self._held = not complete()
+        if self._held:
+            return
         self._settled()
         self.xds.ready()
         self._tell()
@@ -101,11 +110,16 @@ class ControlPlane:
 
     def _acknowledge(self, proxy: str) -> None:
         """Note what the proxy has, if it has all that it should."""
+        if self._held:  # it has all of before, and what it should have is not known yet
+            self._gateways.add(Name.of(proxy))
+            return
         gateway = self.translation.gateways.get(Name.of(proxy))
         if gateway is not None and self.xds.synced(proxy):
             self.translation.proxies.set(proxy, ProxyState(gateway))
 
     def _tell(self) -> None:
+        if self._held:
+            return
         if not self.synced.is_set() and all(self.xds.synced(proxy) for proxy in self.wanted()):
             self.synced.set()
             _give_back()
