@@ -4,10 +4,12 @@ import argparse
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from . import node, tools
+from . import conformance, crds, machine, node, tools
+from .api import ApiServer
 from .cluster import PROGRAMS, Cluster
 from .processes import ClusterError
 
@@ -36,9 +38,22 @@ def _build(chosen: argparse.Namespace) -> int:
 
 
 def _up(chosen: argparse.Namespace) -> int:
+    machine.check(install=chosen.install)
     tools.build(*PROGRAMS)
     Cluster(chosen.name).up()
     print(_USE.format(name=chosen.name))
+    return 0
+
+
+def _api(chosen: argparse.Namespace) -> int:
+    """An API server alone, for trying things out; tests have a fixture."""
+    tools.build(*tools.API)
+    server = ApiServer(Path(tempfile.gettempdir()) / f"daemun-api-{os.getuid()}-{chosen.name}")
+    server.down()
+    if not chosen.stop:
+        server.up()
+        crds.install(server.client)
+        print(f"export KUBECONFIG={server.kubeconfig}")
     return 0
 
 
@@ -84,6 +99,23 @@ def _call(command: list[str], environment: Mapping[str, str] | None = None) -> i
     return subprocess.run(command, env={**os.environ, **(environment or {})}, check=False).returncode
 
 
+def _conformance(chosen: argparse.Namespace) -> int:
+    tools.build("conformance.test")
+    cluster = Cluster(chosen.name)
+    environment = cluster.enter()
+    flags = conformance.flags(chosen.gateway_class, chosen.arguments)
+    suite = conformance.Suite(environment, cluster.place.folder / "conformance", flags)
+    suite.prepare(cluster.client())
+    return conformance.run(suite, chosen.run_test, chosen.report.absolute())
+
+
+def _crds(chosen: argparse.Namespace) -> int:
+    cluster = Cluster(chosen.name)
+    cluster.enter()
+    print("\n".join(crds.install(cluster.client(), chosen.release, chosen.channel)))
+    return 0
+
+
 def _load_image(chosen: argparse.Namespace) -> int:
     Cluster(chosen.name).enter()
     for tar in chosen.files:
@@ -103,7 +135,12 @@ def _parser() -> argparse.ArgumentParser:
 
     what = command("build", _build, "build the programs, once, into the user's cache")
     what.add_argument("what", nargs="?", choices=("api", "cluster", "all"), default="all")
-    command("up", _up, "start a cluster")
+    up = command("up", _up, "start a cluster")
+    up.add_argument(
+        "--install", action="store_true", default=os.environ.get("CI") == "true", help="install what Debian has"
+    )
+    api = command("api", _api, "an API server alone, on loopback, without nodes")
+    api.add_argument("--stop", action="store_true", help="end it")
     command("down", _down, "end it and leave nothing")
     command("status", _status, "its processes and their logs")
     for name in ("kubectl", "helm"):
@@ -115,6 +152,16 @@ def _parser() -> argparse.ArgumentParser:
     any_program.add_argument("arguments", nargs=argparse.REMAINDER)
     test = command("test", _test, "run the tests that need a whole cluster, in one of their own")
     test.add_argument("arguments", nargs=argparse.REMAINDER)
+    suite = command("conformance", _conformance, "run the Gateway API conformance suite against what is installed")
+    suite.add_argument("--gateway-class", default="daemun")
+    suite.add_argument("--run-test", help="the name of a single test")
+    suite.add_argument(
+        "--report", type=Path, default=Path("docs/conformance/report.yaml"), help="where the report goes"
+    )
+    suite.add_argument("arguments", nargs="*", help="after --: flags of the suite itself, such as -skip-tests=A,B")
+    kinds = command("crds", _crds, "install Gateway API's CustomResourceDefinitions")
+    kinds.add_argument("--release", default=crds.pinned(), help="default %(default)s, that of the conformance suite")
+    kinds.add_argument("--channel", choices=("standard", "experimental"), default="experimental")
     load = command("load-image", _load_image, "give images (docker-archives) to the node")
     load.add_argument("files", nargs="+", type=Path)
     return parser

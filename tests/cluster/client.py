@@ -12,12 +12,12 @@ from typing import Any
 
 import yaml
 
-from .processes import until
+from .processes import ClusterError, until
 
 Document = dict[str, Any]
 
 
-class RefusedError(Exception):
+class RefusedError(ClusterError):
     """The API server said no, or something that is not JSON."""
 
     def __init__(self, status: int, text: str) -> None:

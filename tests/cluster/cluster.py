@@ -1,7 +1,6 @@
 """The whole cluster: from nothing to a node with DNS and load balancers, and back to nothing."""
 
 import os
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -17,15 +16,6 @@ from .processes import ClusterError, Processes, until
 _NEEDED = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl")
 PROGRAMS = (*_NEEDED, "helm", "coredns", "echo-basic")
 INSIDE = "DAEMUN_CLUSTER_INSIDE"  # in the environment of what runs in a cluster: its name
-_PACKAGES = {  # a file of each Debian package
-    "containerd": "containerd",
-    "runc": "runc",
-    "/usr/lib/cni/ptp": "containernetworking-plugins",
-    "nft": "nftables",
-    "conntrack": "conntrack",
-    "ip": "iproute2",
-    "busybox": "busybox-static",
-}
 
 
 class Cluster:
@@ -41,7 +31,6 @@ class Cluster:
     def up(self) -> None:
         """Start everything. Afterwards this process is inside."""
         begun = time.monotonic()
-        check()
         if self.place.exists():
             raise ClusterError(f"cluster {self.place.name} is there already: `make cluster-down` ends it")
         self.place.make()
@@ -122,15 +111,6 @@ class Cluster:
         if not until(lambda: _is(client, dns, "Available"), 60):
             raise ClusterError("the cluster's DNS does not get ready: `kubectl -n kube-system describe pods` says why")
         _say("DNS answers", begun)
-
-
-def check() -> None:
-    """Whether this machine can run a cluster; says what to install, and in CI installs it."""
-    if os.geteuid() != 0:
-        raise ClusterError("a cluster needs root, for namespaces and containers")
-    missing = sorted({package for program, package in _PACKAGES.items() if shutil.which(program) is None})
-    if missing:
-        raise ClusterError(f"missing programs: apt-get install {' '.join(missing)}")
 
 
 def _is(client: Client, path: str, condition: str) -> bool:
