@@ -7,7 +7,7 @@ after what it holds, and depends only on those above it.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from daemun.api.core import EndpointSlice, Namespace, Secret, Service
+from daemun.api.core import ConfigMap, EndpointSlice, Namespace, Secret, Service
 from daemun.api.gateway import Gateway, GatewayClass
 from daemun.api.grant import ReferenceGrant
 from daemun.api.kinds import KINDS
@@ -24,6 +24,7 @@ from daemun.gatewayapi import (
     listener_status,
     listenersets,
     parents,
+    placement,
     problems,
     set_status,
     status,
@@ -31,7 +32,10 @@ from daemun.gatewayapi import (
 from daemun.gatewayapi import listeners as gateway_listeners
 from daemun.gatewayapi.claims import claim_rule, set_claim_rule
 from daemun.gatewayapi.kinds import ROUTE_KINDS
+from daemun.gatewayapi.parameters import parameter_rule
+from daemun.gatewayapi.placement import Setback
 from daemun.gatewayapi.proxies import ProxyState, Rejection, RejectionKey
+from daemun.gatewayapi.reach import Surroundings
 from daemun.gatewayapi.references import grant_keys
 from daemun.gatewayapi.routes import Checks, route_rule
 from daemun.gatewayapi.settings import Settings
@@ -40,8 +44,8 @@ from daemun.gatewayapi.settings import Settings
 class Translation:
     """The graph of collections. Feed it with `apply`, read its results or subscribe to them.
 
-    Results: `resources` (Envoy's, as parts), `statuses` and `problems` (by object), and on the way `gateways`,
-    `parents` (they and their ListenerSets, each by itself) and `routes` as resolved, which `explain` reads.
+    Results: `resources` (Envoy's, as parts), `statuses` and `problems` (by object), `placements` (what must run), and
+    on the way `gateways`, `parents` (they and their ListenerSets, each by itself) and `routes` as resolved, which `explain` reads.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class Translation:
         }
         self.proxies: Source[str, ProxyState] = Source(graph, "proxies")
         self.rejections: Source[RejectionKey, Rejection] = Source(graph, "rejections")
+        self.setbacks: Source[str, Setback] = Source(graph, "setbacks")
 
         gateway_classes: Source[Name, GatewayClass] = self.sources[GATEWAY, "GatewayClass"]
         written: Source[Name, Gateway] = self.sources[GATEWAY, "Gateway"]
@@ -64,12 +69,14 @@ class Translation:
         grants: Source[Name, ReferenceGrant] = self.sources[GATEWAY, "ReferenceGrant"]
         namespaces: Source[Name, Namespace] = self.sources[CORE, "Namespace"]
         services: Source[Name, Service] = self.sources[CORE, "Service"]
+        config_maps: Source[Name, ConfigMap] = self.sources[CORE, "ConfigMap"]
         secret_objects: Source[Name, Secret] = self.sources[CORE, "Secret"]
         slices: Source[Name, EndpointSlice] = self.sources["discovery.k8s.io", "EndpointSlice"]
         granted = grants.index(grant_keys)
         rejected = self.rejections.index(lambda _, one: (one.ref,))
 
         # Gateways, with their ListenerSets: who has which port, which listeners can serve, what Envoy must listen on.
+        parameters = derive(written, parameter_rule(gateway_classes, config_maps, settings), "parameters")
         listener_inputs = gateway_listeners.Inputs(secret_objects, granted)
         set_inputs = listenersets.Inputs(gateway_classes, written, namespaces, listener_inputs, settings)
         brought = derive(written_sets, listenersets.set_rule(set_inputs), "brought listeners")
@@ -89,6 +96,11 @@ class Translation:
             derive(brought, listenersets.refused_rule, "refused ListenerSets"),
             name="parents",
         )
+
+        # Proxies: what must be there to serve the Gateways, and how it is reached.
+        ports = self.frontends.index(placement.proxy_of)
+        self.placements = derive(self.gateways, placement.placement_rule(written, ports, parameters), "placements")
+        surroundings = Surroundings(settings, services, parameters, self.placements, self.setbacks)
 
         # Routes: their parents, then everything else about them, in one path for all kinds.
         defaults = self.gateways.index(gateways.default_of)
@@ -130,14 +142,14 @@ class Translation:
             settings=settings,
         )
         self.statuses = union(
-            derive(gateway_classes, status.class_rule, "GatewayClass status"),
-            derive(self.gateways, status.gateway_rule(heard), "Gateway status"),
+            derive(gateway_classes, status.class_rule(config_maps, settings), "GatewayClass status"),
+            derive(self.gateways, status.gateway_rule(heard, surroundings), "Gateway status"),
             derive(self.parents, set_status.set_rule(heard), "ListenerSet status"),
             derive(self.routes, status.route_rule(rejected), "route status"),
             name="statuses",
         )
         self.problems = union(
-            derive(self.parents, problems.parent_problems(rejected), "parents' problems"),
+            derive(self.parents, problems.parent_problems(rejected, surroundings), "parents' problems"),
             derive(self.routes, problems.route_problems(rejected), "route problems"),
             derive(written, problems.unclaimed_gateways(gateway_classes), "unclaimed Gateways"),
             derive(written_sets, problems.orphaned_sets, "orphaned ListenerSets"),

@@ -23,17 +23,39 @@ class ServicePort(Api, frozen=True):
 
 
 class ServiceSpec(Api, frozen=True):
-    """The ports of a Service, and whether it is only a name for another host."""
+    """The ports and addresses of a Service, and whether it is only a name for another host."""
 
     ports: List[ServicePort] = ()
     type: str = "ClusterIP"
     external_name: str | None = None
+    cluster_ip: str = field(default="", name="clusterIP")
+    cluster_ips: List[str] = field(default=(), name="clusterIPs")
+
+
+class LoadBalancerIngress(Api, frozen=True):
+    """An address that a load balancer gave."""
+
+    ip: str = ""
+    hostname: str = ""
+
+
+class LoadBalancerStatus(Api, frozen=True):
+    """The addresses that a load balancer gave."""
+
+    ingress: List[LoadBalancerIngress] = ()
+
+
+class ServiceStatus(Api, frozen=True):
+    """What became of a Service."""
+
+    load_balancer: LoadBalancerStatus = LoadBalancerStatus()
 
 
 class Service(Resource, frozen=True):
-    """A backend."""
+    """A backend, or the address of a Gateway's own proxies."""
 
     spec: ServiceSpec = ServiceSpec()
+    status: ServiceStatus = ServiceStatus()
 
 
 class EndpointConditions(Api, frozen=True):

@@ -31,7 +31,7 @@ def claim_rule(
     def claim(reader: Reader, name: Name, gateway: Gateway) -> Iterator[tuple[Ref, Claim]]:
         if controller_of(reader, classes, gateway.spec.gateway_class_name):
             served = [one for one in gateway.spec.listeners if one.protocol in KINDS_OF_PROTOCOL]
-            ports = {settings.bound_port(one.port) for one in served if not any(refusals(gateway))}
+            ports = {settings.bound_port(one.port) for one in served if not any(refusals(gateway, settings))}
             addresses = settings.bound_addresses(gateway.spec.addresses)
             ref = Ref(GATEWAY, "Gateway", name.namespace, name.name)
             yield ref, Claim(name, (*gateway.age, ref.kind), addresses, tuple(sorted(ports)))
@@ -47,7 +47,7 @@ def set_claim_rule(
     def claim(reader: Reader, name: Name, one: ResolvedListenerSet) -> Iterator[tuple[Ref, Claim]]:
         del name
         gateway = None if one.refused else reader.get(gateways, one.gateway)
-        if gateway is not None and not any(refusals(gateway)):
+        if gateway is not None and not any(refusals(gateway, settings)):
             ports = {listener.bound_port for listener in one.listeners if listener.listener is not None}
             age = (*max(gateway.age, one.age), one.ref.kind)
             addresses = settings.bound_addresses(gateway.spec.addresses)
@@ -56,14 +56,14 @@ def set_claim_rule(
     return claim
 
 
-def refusals(gateway: Gateway) -> Iterator[Finding]:
+def refusals(gateway: Gateway, settings: Settings) -> Iterator[Finding]:
     """Why a Gateway as a whole is not accepted, if so."""
     for index, address in enumerate(gateway.spec.addresses):
         if address.type != "IPAddress":
             where = f"spec.addresses[{index}].type"
             yield Finding("UnsupportedAddress", where, f"{address.type} is not served", "Use IPAddress.")
     infrastructure = gateway.spec.infrastructure
-    if infrastructure and infrastructure.parameters_ref:
+    if infrastructure and infrastructure.parameters_ref and not settings.clustered:
         ref = infrastructure.parameters_ref
         yield Finding(
             "InvalidParameters",

@@ -13,6 +13,7 @@ from daemun.gatewayapi.classes import controller_of
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.listener_conflicts import with_conflicts
 from daemun.gatewayapi.listeners import Inputs, notes, resolve_listener
+from daemun.gatewayapi.reserved import unreserved
 from daemun.gatewayapi.resolved import (
     Parent,
     ResolvedGateway,
@@ -46,7 +47,7 @@ def gateway_rule(
             for index, spec in enumerate(gateway.spec.listeners)
         ]
         addresses = settings.bound_addresses(gateway.spec.addresses)
-        refused = tuple(refusals(gateway))
+        refused = tuple(refusals(gateway, settings))
         allows = gateway.spec.allowed_listeners and gateway.spec.allowed_listeners.namespaces.from_ != "None"
         attached = sorted(reader.find(sets, name), key=lambda one: one.age)
         listeners += [listener for one in attached for listener in one.listeners]
@@ -55,7 +56,7 @@ def gateway_rule(
             listeners = [_placed(reader, claims, name, addresses, listener) for listener in listeners]
         by_owner: defaultdict[Ref, list[ResolvedListener]] = defaultdict(list)
         for listener in listeners:
-            by_owner[listener.owner].append(_guarded(gateway, listener))
+            by_owner[listener.owner].append(unreserved(settings, _guarded(gateway, listener)))
         yield (
             name,
             ResolvedGateway(

@@ -12,6 +12,7 @@ from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.kinds import RouteKind
 from daemun.gatewayapi.listenersets import parent_of
 from daemun.gatewayapi.proxies import Rejection, RejectionKey, reason_for
+from daemun.gatewayapi.reach import Surroundings
 from daemun.gatewayapi.resolved import Parent, ResolvedGateway, ResolvedRoute
 from daemun.ir.problem import Problem
 
@@ -30,11 +31,16 @@ def _rejected(reader: Reader, rejections: Rejections, ref: Ref) -> Iterator[Find
         yield Finding(reason_for(one.message), one.where, text, "It is tried again when it changes, and now and then.")
 
 
-def parent_problems(rejections: Rejections) -> Callable[[Reader, Ref, Parent], Iterator[tuple[Ref, Problems]]]:
+def parent_problems(
+    rejections: Rejections, surroundings: Surroundings
+) -> Callable[[Reader, Ref, Parent], Iterator[tuple[Ref, Problems]]]:
     """The rule from a Gateway or ListenerSet to what is wrong with it."""
 
     def problems(reader: Reader, ref: Ref, parent: Parent) -> Iterator[tuple[Ref, Problems]]:
         findings = list(parent.refused)
+        if isinstance(parent, ResolvedGateway):
+            reach = surroundings.reach(reader, parent)
+            findings += [*reach.refused, *(one for one in reach.missing if one.mend)]
         for index, one in enumerate(parent.listeners):
             where = f"spec.listeners[{index}]"
             findings.extend(

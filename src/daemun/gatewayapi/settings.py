@@ -1,5 +1,7 @@
 """What the surroundings decide: where listeners are bound, and what a proxy's state is before it has said anything."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from daemun.api.gateway import GatewaySpecAddress
@@ -13,7 +15,9 @@ class Settings(msgspec.Struct, frozen=True, gc=False):
     `address` is where listeners are bound that ask for no address. With `port_shift` ports below 1024 are bound that
     much higher, so that nobody needs to be root. `shared_host` says that all proxies run on one machine, where two of
     them cannot have the same port of the same address. `sole` says that nobody else answers for a Gateway that does not
-    exist. `assume_programmed` is for looking at manifests without a
+    exist. `clustered` says that proxies are pods, each Gateway's behind a Service, which its addresses are those of.
+    `reserved` are ports that the proxies need for themselves. `read_yaml` reads what parameters hold, and raises
+    ValueError; without it there are no parameters. `assume_programmed` is for looking at manifests without a
     proxy: the status is then what it will be once the proxies have acknowledged.
     """
 
@@ -21,6 +25,9 @@ class Settings(msgspec.Struct, frozen=True, gc=False):
     port_shift: int = 8000
     shared_host: bool = True
     sole: bool = True
+    clustered: bool = False
+    reserved: frozenset[int] = frozenset()
+    read_yaml: Callable[[str], object] | None = None
     assume_programmed: bool = False
 
     def bound_port(self, port: int) -> int:
@@ -28,8 +35,29 @@ class Settings(msgspec.Struct, frozen=True, gc=False):
         return port + self.port_shift if port < PRIVILEGED else port
 
     def bound_addresses(self, wanted: tuple[GatewaySpecAddress, ...]) -> tuple[str, ...]:
-        """The addresses that are bound for what a Gateway asks for; one without a value is ours to choose."""
+        """The addresses that are bound for what a Gateway asks for; one without a value is ours to choose.
+
+        A pod does not have the address that clients know it by.
+        """
+        if self.clustered:
+            return (self.address,)
         return tuple(dict.fromkeys(address.value or self.address for address in wanted)) or (self.address,)
+
+
+def cluster(
+    read_yaml: Callable[[str], object], reserved: frozenset[int] = frozenset(), *, assume_programmed: bool = False
+) -> Settings:
+    """The settings where proxies are pods: every port is free and is bound as it is."""
+    return Settings(
+        address="0.0.0.0",  # noqa: S104 - all addresses of the pod
+        port_shift=0,
+        shared_host=False,
+        sole=False,
+        clustered=True,
+        reserved=reserved,
+        read_yaml=read_yaml,
+        assume_programmed=assume_programmed,
+    )
 
 
 ANY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not bound

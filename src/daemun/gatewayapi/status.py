@@ -5,70 +5,78 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 from msgspec import UNSET
 
+from daemun.api.core import ConfigMap
 from daemun.api.gateway import GatewayClass
 from daemun.api.status import (
     Condition,
     GatewayClassStatus,
     GatewayStatus,
-    GatewayStatusAddress,
     RouteParentStatus,
     RouteStatus,
     Status,
     SupportedFeature,
 )
 from daemun.base.names import GATEWAY, Name, Ref
-from daemun.flow import Index, Reader
+from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi import listener_status
 from daemun.gatewayapi.classes import CONTROLLERS
 from daemun.gatewayapi.conditions import Findings, condition
 from daemun.gatewayapi.findings import Finding, joined
 from daemun.gatewayapi.listener_status import Inputs
+from daemun.gatewayapi.parameters import class_findings
 from daemun.gatewayapi.proxies import Rejection, RejectionKey
+from daemun.gatewayapi.reach import Surroundings
 from daemun.gatewayapi.resolved import ParentResult, ResolvedGateway, ResolvedRoute
+from daemun.gatewayapi.settings import Settings
 from daemun.gatewayapi.supported import FEATURES
 
 
-def class_rule(_: Reader, name: Name, one: GatewayClass) -> Iterator[tuple[Ref, Status]]:
-    """The status of a class, if it is ours."""
-    if one.spec.controller_name not in CONTROLLERS:
-        return
-    findings: Findings = ()
-    if one.spec.parameters_ref:
-        ref = one.spec.parameters_ref
-        text = f"{ref.kind} of group {ref.group!r} is not a kind of parameters"
-        findings = (Finding("InvalidParameters", "spec.parametersRef", text, "Remove it."),)
-    generation = one.metadata.generation
-    yield (
-        Ref(GATEWAY, "GatewayClass", "", name.name),
-        GatewayClassStatus(
-            (
-                condition("Accepted", generation, "Accepted", findings),
-                condition("SupportedVersion", generation, "SupportedVersion", ()),
+def class_rule(
+    maps: Collection[Name, ConfigMap], settings: Settings
+) -> Callable[[Reader, Name, GatewayClass], Iterator[tuple[Ref, Status]]]:
+    """The rule from a class to its status, if it is ours."""
+
+    def status(reader: Reader, name: Name, one: GatewayClass) -> Iterator[tuple[Ref, Status]]:
+        if one.spec.controller_name not in CONTROLLERS:
+            return
+        generation = one.metadata.generation
+        yield (
+            Ref(GATEWAY, "GatewayClass", "", name.name),
+            GatewayClassStatus(
+                (
+                    condition("Accepted", generation, "Accepted", class_findings(reader, maps, settings, one)),
+                    condition("SupportedVersion", generation, "SupportedVersion", ()),
+                ),
+                tuple(SupportedFeature(feature) for feature in FEATURES),
             ),
-            tuple(SupportedFeature(feature) for feature in FEATURES),
-        ),
-    )
+        )
+
+    return status
 
 
-def gateway_rule(inputs: Inputs) -> Callable[[Reader, Name, ResolvedGateway], Iterator[tuple[Ref, Status]]]:
+def gateway_rule(
+    inputs: Inputs, surroundings: Surroundings
+) -> Callable[[Reader, Name, ResolvedGateway], Iterator[tuple[Ref, Status]]]:
     """The rule from a Gateway to its status. Its conditions speak of its own listeners alone (GEP-1713)."""
 
     def status(reader: Reader, name: Name, gateway: ResolvedGateway) -> Iterator[tuple[Ref, Status]]:
         del name
         alone = msgspec.structs.replace(gateway, sets=None)
         waiting = listener_status.pending(reader, inputs, alone)
-        listeners = listener_status.statuses(reader, inputs, alone, waiting)
+        reach = surroundings.reach(reader, gateway)
+        gateway = msgspec.structs.replace(gateway, refused=(*gateway.refused, *reach.refused))
+        listeners = listener_status.statuses(reader, inputs, gateway, waiting)
         generation = gateway.generation
-        programmed = _invalid(gateway) or listener_status.not_programmed(listeners) or waiting
+        programmed = _invalid(gateway) or listener_status.not_programmed(listeners) or reach.missing or waiting
         unresolved = any(one.not_resolved for one in gateway.listeners)
         refs: Findings = (Finding("ListenersNotResolved", "", "see the status of the listeners"),) if unresolved else ()
         answers = not gateway.refused and any(one.serves for one in gateway.merged())
-        addresses = gateway.addresses if answers else ()
+        addresses = reach.addresses if answers else ()
         sets = UNSET if gateway.sets is None else sum(one.accepted for one in gateway.sets)
         yield (
             gateway.ref,
             GatewayStatus(
-                tuple(GatewayStatusAddress("IPAddress", address) for address in addresses),
+                addresses,
                 (
                     listener_status.accepted(gateway),
                     condition("Programmed", generation, "Programmed", programmed),

@@ -1,0 +1,82 @@
+"""Where a Gateway is reached, and what its surroundings have against it: its parameters, its address, its provider."""
+
+import msgspec
+
+from daemun.api.core import Service
+from daemun.api.status import GatewayStatusAddress
+from daemun.base.names import Name
+from daemun.flow import Collection, Reader
+from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.parameters import ResolvedParameters
+from daemun.gatewayapi.placement import Setback
+from daemun.gatewayapi.resolved import ResolvedGateway
+from daemun.gatewayapi.settings import Settings
+from daemun.ir.placement import Placement
+
+Addresses = tuple[GatewayStatusAddress, ...]
+
+
+class Reach(msgspec.Struct, frozen=True, gc=False):
+    """`refused` goes to Accepted, `missing` to Programmed; `addresses` are those that are really assigned."""
+
+    addresses: Addresses = ()
+    refused: tuple[Finding, ...] = ()
+    missing: tuple[Finding, ...] = ()
+
+
+class Surroundings(msgspec.Struct, frozen=True):
+    """The collections that tell how a Gateway is reached."""
+
+    settings: Settings
+    services: Collection[Name, Service]
+    parameters: Collection[Name, ResolvedParameters]
+    placements: Collection[Name, Placement]
+    setbacks: Collection[str, Setback]
+
+    def reach(self, reader: Reader, gateway: ResolvedGateway) -> Reach:
+        """How this Gateway is reached."""
+        if not self.settings.clustered:
+            return Reach(tuple(GatewayStatusAddress("IPAddress", one) for one in gateway.addresses))
+        name = gateway.ref.key
+        said = reader.get(self.parameters, name)
+        placement = reader.get(self.placements, name)
+        if placement is None:
+            return Reach(refused=said.findings if said else ())
+        service = reader.get(self.services, Name(name.namespace, placement.name))
+        addresses = _assigned(service)
+        missing: tuple[Finding, ...] = ()
+        if not self.settings.assume_programmed:
+            setback = reader.get(self.setbacks, gateway.proxy)
+            missing = (_unplaced(setback),) if setback else tuple(_unreached(placement, addresses))
+        return Reach(addresses, said.findings if said else (), missing)
+
+
+def _assigned(service: Service | None) -> Addresses:
+    """The addresses of a Service: its load balancer's, or its own within the cluster."""
+    if service is None:
+        return ()
+    if service.spec.type == "LoadBalancer":
+        given = service.status.load_balancer.ingress
+        return tuple(
+            GatewayStatusAddress("IPAddress", one.ip) if one.ip else GatewayStatusAddress("Hostname", one.hostname)
+            for one in given
+            if one.ip or one.hostname
+        )
+    own = service.spec.cluster_ips or (service.spec.cluster_ip,)
+    return tuple(GatewayStatusAddress("IPAddress", one) for one in own if one and one != "None")
+
+
+def _unreached(placement: Placement, addresses: Addresses) -> list[Finding]:
+    given = {one.value for one in addresses}
+    lacking = [one for one in placement.addresses if one not in given]
+    if lacking:
+        text = f"{', '.join(lacking)} is not assigned to Service {placement.name}"
+        mend = "Ask for one that the load balancer of this cluster can give, or for none."
+        return [Finding("AddressNotUsable", "spec.addresses", text, mend)]
+    if not given:
+        return [Finding("AddressNotAssigned", "", f"Service {placement.name} has no address yet")]
+    return []
+
+
+def _unplaced(setback: Setback) -> Finding:
+    return Finding("NoResources", "", setback.text, setback.mend)
