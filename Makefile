@@ -47,7 +47,7 @@ cluster-test: .venv/developed ## the tests that need a whole cluster, in a clust
 	$(BIN)/python -m tests.cluster test $(ARGS)
 
 golden: .venv/developed ## write the expected files of the goldens anew; read the diff
-	DAEMUN_GOLDEN=write $(BIN)/pytest tests/golden $(ARGS)
+	DAEMUN_GOLDEN=write $(BIN)/pytest tests/golden tests/placed $(ARGS)
 
 bench: .venv/developed ## measure; results go to bench/results, and with no ARGS into docs/performance.md
 	$(BIN)/python -m bench $(ARGS)

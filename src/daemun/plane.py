@@ -14,6 +14,7 @@ from typing import Any
 
 from daemun.base.names import Name, Ref
 from daemun.flow import MISSING, Failure
+from daemun.gatewayapi.placement import Setback
 from daemun.gatewayapi.proxies import ProxyState, Rejection, RejectionKey
 from daemun.gatewayapi.settings import Settings
 from daemun.ir.resource import Part, PartKey
@@ -74,6 +75,14 @@ class ControlPlane:
     def forget(self, proxy: str) -> None:
         """A proxy is gone, or has to prove itself anew: its Gateway is not programmed until it is back."""
         self.translation.proxies.delete(proxy)
+        self._tell()
+
+    def set_back(self, proxy: str, setback: Setback | None) -> None:
+        """Its provider cannot provide the proxy (or can again): its Gateway says why."""
+        if setback is None:
+            self.translation.setbacks.delete(proxy)
+        else:
+            self.translation.setbacks.set(proxy, setback)
         self._tell()
 
     def _collect(self, delta: Mapping[PartKey, tuple[Any, Any]]) -> None:

@@ -33,12 +33,35 @@ def bootstrap(
     connections: int,
     overrides: Mapping[str, object] | None = None,
 ) -> bytes:
-    """The bootstrap of one proxy as JSON.
+    """The bootstrap of one local proxy as JSON.
 
     `heap_bytes` and `connections` bound the process; `overrides` replaces whole top-level fields (tests serve from
     `static_resources` this way).
     """
-    config: Json = {
+    xds = xds_cluster({"pipe": {"path": xds_socket}})
+    metadata: list[Json] = [{"key": TOKEN_HEADER, "value": token}]
+    config = assembled(proxy, admin_socket, {"clusters": [xds]}, heap_bytes, connections, metadata)
+    return encoded(config | dict(overrides or {}))
+
+
+def encoded(config: Json) -> bytes:
+    """A bootstrap as Envoy reads it."""
+    return msgspec.json.encode(config, order="sorted")
+
+
+def assembled(
+    proxy: str,
+    admin_socket: str,
+    static: Json,
+    heap_bytes: int,
+    connections: int,
+    metadata: list[Json] | None = None,
+) -> Json:
+    """What every bootstrap has; `static` are its static resources, among them the cluster of the xDS server.
+
+    `metadata` goes along with the xDS stream. Without `heap_bytes` memory is left to whoever runs the proxy.
+    """
+    return {
         "node": {"id": proxy, "cluster": "daemun", "metadata": {"daemun.dev/gateway": proxy}},
         "admin": {
             # A file only its owner can open: the admin interface can stop the proxy and shows its secrets.
@@ -46,8 +69,8 @@ def bootstrap(
             # It must answer when connections have run out: draining needs it.
             "ignore_global_conn_limit": True,
         },
-        "dynamic_resources": _dynamic(token),
-        "static_resources": {"clusters": [_xds_cluster(xds_socket)]},
+        "dynamic_resources": _dynamic(metadata or []),
+        "static_resources": static,
         "overload_manager": _overload(heap_bytes, connections),
         "layered_runtime": {
             "layers": [
@@ -61,10 +84,9 @@ def bootstrap(
         "deferred_stat_options": {"enable_deferred_creation_stats": True},
         "stats_config": {"stats_matcher": {"exclusion_list": {"patterns": _UNUSED_STATS}}},
     }
-    return msgspec.json.encode(config | dict(overrides or {}), order="sorted")
 
 
-def _dynamic(token: str) -> Json:
+def _dynamic(metadata: list[Json]) -> Json:
     from_ads: Json = {
         "ads": {},
         "resource_api_version": "V3",
@@ -78,7 +100,7 @@ def _dynamic(token: str) -> Json:
             "cluster_name": XDS_CLUSTER,
             "retry_policy": {"retry_back_off": {"base_interval": "0.1s", "max_interval": "1s"}},
         },
-        "initial_metadata": [{"key": TOKEN_HEADER, "value": token}],
+        "initial_metadata": metadata,
     }
     return {
         "ads_config": {
@@ -92,36 +114,32 @@ def _dynamic(token: str) -> Json:
     }
 
 
-def _xds_cluster(socket: str) -> Json:
-    endpoint = {"address": {"pipe": {"path": socket}}}
+def xds_cluster(address: Json, kind: str = "STATIC", http_filters: list[Json] | None = None) -> Json:
+    """The cluster of the xDS server at this address."""
     keepalive = {"interval": f"{KEEPALIVE_SECONDS}s", "timeout": "20s"}
+    options: Json = {
+        "@type": _TYPE + "extensions.upstreams.http.v3.HttpProtocolOptions",
+        "explicit_http_config": {"http2_protocol_options": {"connection_keepalive": keepalive}},
+    }
+    if http_filters:
+        options["http_filters"] = http_filters
     return {
         "name": XDS_CLUSTER,
-        "type": "STATIC",
+        "type": kind,
         "connect_timeout": "1s",
-        "typed_extension_protocol_options": {
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                "@type": _TYPE + "extensions.upstreams.http.v3.HttpProtocolOptions",
-                "explicit_http_config": {"http2_protocol_options": {"connection_keepalive": keepalive}},
-            }
-        },
-        "load_assignment": {
-            "cluster_name": XDS_CLUSTER,
-            "endpoints": [{"lb_endpoints": [{"endpoint": endpoint}]}],
-        },
+        "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options},
+        "load_assignment": load_assignment(XDS_CLUSTER, address),
     }
+
+
+def load_assignment(cluster: str, address: Json) -> Json:
+    """The one endpoint of a cluster."""
+    return {"cluster_name": cluster, "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}]}
 
 
 def _overload(heap_bytes: int, connections: int) -> Json:
     heap = "envoy.resource_monitors.fixed_heap"
     monitors: list[Json] = [
-        {
-            "name": heap,
-            "typed_config": {
-                "@type": _MONITORS + "fixed_heap.v3.FixedHeapConfig",
-                "max_heap_size_bytes": str(heap_bytes),
-            },
-        },
         {
             "name": "envoy.resource_monitors.global_downstream_max_connections",
             "typed_config": {
@@ -130,7 +148,11 @@ def _overload(heap_bytes: int, connections: int) -> Json:
             },
         },
     ]
-    actions = [_at(heap, "shrink_heap", 0.92), _at(heap, "stop_accepting_requests", 0.95)]
+    actions: list[Json] = []
+    if heap_bytes:
+        limit = {"@type": _MONITORS + "fixed_heap.v3.FixedHeapConfig", "max_heap_size_bytes": str(heap_bytes)}
+        monitors.append({"name": heap, "typed_config": limit})
+        actions += [_at(heap, "shrink_heap", 0.92), _at(heap, "stop_accepting_requests", 0.95)]
     return {"refresh_interval": "0.25s", "resource_monitors": monitors, "actions": actions}
 
 

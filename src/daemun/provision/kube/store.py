@@ -1,0 +1,100 @@
+"""The objects of proxies as the API server has them. Only their metadata is ever read."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from daemun.base.names import Name
+from daemun.kube import paths
+from daemun.kube.client import METADATA, METADATA_LIST, KubeClient
+from daemun.kube.errors import ApiError
+from daemun.provision.kube.objects import ALL_MADE, GATEWAY_NAME, MANAGED_BY, MANAGER, Made, Rendered
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """An ownerReference."""
+
+    kind: str
+    name: str
+    uid: str
+    controller: bool = False
+
+
+class Metadata(msgspec.Struct, frozen=True, rename="camel"):
+    """What is read of an object's metadata."""
+
+    name: str
+    namespace: str
+    uid: str
+    resource_version: str
+    generation: int = 0
+    deletion_timestamp: str = ""
+    owner_references: tuple[Owner, ...] = ()
+
+    @property
+    def state(self) -> str:
+        """Changes whenever what was applied changes. Of kinds that count generations, the status is left out."""
+        return str(self.generation) if self.generation else self.resource_version
+
+    @property
+    def gateway(self) -> Owner | None:
+        """The Gateway that it belongs to."""
+        return next((one for one in self.owner_references if one.kind == "Gateway" and one.controller), None)
+
+
+class _Object(msgspec.Struct, frozen=True):
+    metadata: Metadata
+
+
+class _List(msgspec.Struct, frozen=True):
+    items: tuple[_Object, ...] | None = None  # null when empty
+
+
+class Store:
+    """Reads and writes them. Without `namespaces` it is all namespaces whose objects are listed."""
+
+    def __init__(self, client: KubeClient, namespaces: Sequence[str] = ()) -> None:
+        self._client = client
+        self._namespaces = namespaces
+
+    async def look(self, path: str) -> Metadata | None:
+        """An object, if it is there."""
+        try:
+            return _read(await self._client.get(path, accept=METADATA))
+        except ApiError as error:
+            if error.missing:
+                return None
+            raise
+
+    async def apply(self, rendered: Rendered) -> Metadata:
+        """Make it, or make it as it should be."""
+        return _read(await self._client.apply(rendered.path, rendered.body))
+
+    async def delete(self, path: str, uid: str) -> None:
+        """Remove just this object, not another of its name."""
+        body = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
+        try:
+            await self._client.request("DELETE", path, body=body)
+        except ApiError as error:
+            if not (error.missing or error.conflict):
+                raise
+
+    async def ours(self) -> dict[str, Metadata]:
+        """Everything that was made for a Gateway, by its path."""
+        found: dict[str, Metadata] = {}
+        params = {"labelSelector": f"{MANAGED_BY}={MANAGER},{GATEWAY_NAME}"}
+        for made in ALL_MADE:
+            for place in self._places(made):
+                listed = msgspec.json.decode(await self._client.get(place, params, METADATA_LIST), type=_List)
+                for one in listed.items or ():
+                    found[made.path(Name(one.metadata.namespace, one.metadata.name))] = one.metadata
+        return found
+
+    def _places(self, made: Made) -> list[str]:
+        if not self._namespaces:
+            return [paths.resource(made.group, made.version, made.plural)]
+        return [paths.within(made.group, made.version, made.plural, one) for one in self._namespaces]
+
+
+def _read(body: bytes) -> Metadata:
+    return msgspec.json.decode(body, type=_Object).metadata
