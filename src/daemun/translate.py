@@ -45,10 +45,11 @@ class Translation:
     """The graph of collections. Feed it with `apply`, read its results or subscribe to them.
 
     Results: `resources` (Envoy's, as parts), `statuses` and `problems` (by object), `placements` (what must run), and
-    on the way `gateways`, `parents` (they and their ListenerSets, each by itself) and `routes` as resolved, which `explain` reads.
+    on the way `gateways`, `parents` (they and their ListenerSets, each by itself) and `routes` as resolved, which
+    `explain` reads.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0915 - one statement is one step
         self,
         settings: Settings | None = None,
         on_failure: Callable[[Failure], None] | None = None,
