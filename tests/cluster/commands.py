@@ -1,0 +1,32 @@
+"""kubectl and helm, as a person types them."""
+
+import subprocess
+from pathlib import Path
+
+CHART = Path(__file__).parents[2] / "deploy" / "chart"
+LAB = CHART.with_name("lab")
+
+
+class CommandError(Exception):
+    """A command ended with an error. `output` is what it had to say apart from that."""
+
+    def __init__(self, command: str, output: str, error: str) -> None:
+        super().__init__(f"{command}: {error or output}")
+        self.output = output
+
+
+def kubectl(*arguments: str) -> str:
+    """What kubectl answers."""
+    return _run("kubectl", *arguments)
+
+
+def helm(*arguments: str) -> str:
+    """What helm answers."""
+    return _run("helm", *arguments)
+
+
+def _run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    if done.returncode != 0:
+        raise CommandError(" ".join(command), done.stdout, done.stderr)
+    return done.stdout
