@@ -1,0 +1,238 @@
+"""The one writer of statuses: it brings what the translation says of each object into the API server.
+
+An object is compared with what the API server has when its turn comes (pace.py), and only what differs is sent
+(merge.py). Nothing is remembered of what was written: the watch brings it back, as it brings what others write, so
+that a restart, another leader or a lost answer are nothing special.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import msgspec
+
+from daemun.api.status import Status
+from daemun.base.names import Ref
+from daemun.flow import Collection, Delta
+from daemun.kube.client import KubeClient
+from daemun.kube.errors import ApiError, KubeError
+from daemun.kube.seen import Locate, Seen
+from daemun.report.kube.merge import Document, change
+from daemun.report.kube.pace import LONGEST_COUNT_GAP, Pace, pause
+
+WORKERS = 12
+"""Requests under way at once."""
+PATIENCE = 1.0
+"""Seconds until our entries leave an object of which we have nothing to say: the translation may read it just now."""
+ECHO = 1.0
+"""Seconds to wait for the watch to bring back what was written, before writing to the same object again."""
+LONGEST_OUTAGE_PAUSE = 4.0
+"""A server that does not answer is asked so often, with one request: when it is back, what waits is written soon."""
+SLICE = 200
+"""Objects that are looked at before others on the event loop have their turn."""
+
+_OUTAGES = (429, 502, 503, 504)
+_log = logging.getLogger(__name__)
+
+
+class Counts(msgspec.Struct):
+    """What was done so far, for metrics."""
+
+    writes: Counter[str] = msgspec.field(default_factory=Counter)
+    """By kind."""
+    skipped: int = 0
+    """Looked at, and nothing to write."""
+    conflicts: int = 0
+    errors: Counter[str] = msgspec.field(default_factory=Counter)
+    """By HTTP status, or `unreachable`."""
+
+
+class _Meta(msgspec.Struct, rename="camel"):
+    resource_version: str
+
+
+class _Object(msgspec.Struct):
+    metadata: _Meta
+    status: msgspec.Raw = msgspec.Raw(b"")
+
+
+class StatusWriter:
+    """Writes while it leads. `seen` is told of the objects by the source, as `OnSeen`.
+
+    `run` is to begin once the translation has read all sources.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        statuses: Collection[Ref, Status],
+        locate: Locate,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._client = client
+        self._statuses = statuses
+        self._locate = locate
+        self._clock = clock
+        self._wall = wall
+        self._jitter = jitter
+        self.counts = Counts()
+        self._seen: dict[Ref, Seen] = {}
+        self._leading = False
+        self._pace = Pace(jitter)
+        self._sent: dict[Ref, tuple[str, float]] = {}  # versions that the watch has yet to bring, and how long to wait
+        self._told: dict[Ref, str] = {}  # refusals, so that each is logged once
+        self._in_flight = 0
+        self._outages = 0  # in a row
+        self._pause_until = 0.0
+        self._wake = asyncio.Event()
+        statuses.subscribe(self._changed)
+
+    @property
+    def pending(self) -> int:
+        """How many objects may have to be written."""
+        return len(self._pace)
+
+    def seen(self, ref: Ref, seen: Seen | None) -> None:
+        """The API server has the object so; None: not at all."""
+        if seen is None:
+            self._forget(ref)
+            return
+        self._seen[ref] = seen
+        if ref in self._sent and self._sent[ref][0] == seen.resource_version:
+            del self._sent[ref]
+        self._touch(ref)
+
+    def lead(self, leading: bool) -> None:
+        """Begin to write, or stop."""
+        self._leading = leading
+        self._pace.clear()
+        self._sent.clear()
+        for ref in self._seen:
+            self._touch(ref)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Write, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                self._wake.clear()
+                wait = self._begin(group)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await self._wake.wait()
+
+    def _changed(self, delta: Delta[Ref, Status]) -> None:
+        for ref in delta:
+            if ref in self._seen:
+                self._touch(ref)
+
+    def _touch(self, ref: Ref) -> None:
+        if self._leading:
+            self._pace.touch(ref, self._clock() + (0.0 if ref in self._statuses else PATIENCE))
+            self._wake.set()
+
+    def _forget(self, ref: Ref) -> None:
+        self._seen.pop(ref, None)
+        self._sent.pop(ref, None)
+        self._told.pop(ref, None)
+        self._pace.forget(ref)
+
+    def _begin(self, group: asyncio.TaskGroup) -> float | None:
+        """Send what may be sent now. How long until there may be more, if nothing happens; None for ever."""
+        now = self._clock()
+        for _ in range(SLICE):
+            if self._in_flight >= (1 if self._outages else WORKERS):
+                return None
+            if now < self._pause_until:
+                return self._pause_until - now
+            ref = self._pace.take(now)
+            if ref is None:
+                at = self._pace.next()
+                return None if at is None else max(0.0, at - now)
+            request = self._request(ref, now)
+            if request is None:
+                self._pace.done(ref)
+            else:
+                self._in_flight += 1
+                group.create_task(self._write(ref, *request))
+        return 0.0
+
+    def _request(self, ref: Ref, now: float) -> tuple[Seen, str, Document] | None:
+        """What there is to write of an object just now: what was seen of it, its path, the fields of its status."""
+        seen, path = self._seen.get(ref), self._locate(ref)
+        if seen is None or path is None:
+            return None
+        if ref in self._sent and now < (until := self._sent[ref][1]):
+            self._pace.touch(ref, until)
+            return None
+        stamp = self._wall().strftime("%Y-%m-%dT%H:%M:%SZ")
+        fields, only_counts = change(self._statuses.get(ref), seen.status, stamp)
+        if not fields:
+            self.counts.skipped += 1
+            return None
+        if only_counts and now < (at := self._pace.after_write(ref, LONGEST_COUNT_GAP)):
+            self._pace.touch(ref, at)
+            return None
+        return seen, path, fields
+
+    async def _write(self, ref: Ref, seen: Seen, path: str, fields: Document) -> None:
+        try:
+            await self._send(ref, seen, path, fields)
+        except (KubeError, msgspec.MsgspecError) as error:
+            self._failed(ref, seen, error)
+        else:
+            self._outages = 0
+            self._told.pop(ref, None)
+        finally:
+            self._in_flight -= 1
+            self._pace.done(ref)
+            self._wake.set()
+
+    async def _send(self, ref: Ref, seen: Seen, path: str, fields: Document) -> None:
+        body = {"metadata": {"resourceVersion": seen.resource_version}, "status": fields}
+        try:
+            answer = msgspec.json.decode(await self._client.merge(f"{path}/status", body), type=_Object)
+            self.counts.writes[ref.kind] += 1
+        except ApiError as error:
+            if not error.conflict:
+                raise
+            self.counts.conflicts += 1
+            self._pace.wrote(ref, self._clock())
+            answer = msgspec.json.decode(await self._client.get(path), type=_Object)
+            if self._seen.get(ref) is seen:  # otherwise the watch was faster
+                self._seen[ref] = Seen(answer.metadata.resource_version, bytes(answer.status))
+            self._touch(ref)
+            return
+        self._pace.wrote(ref, self._clock())
+        if self._seen.get(ref, seen).resource_version != answer.metadata.resource_version:
+            self._sent[ref] = (answer.metadata.resource_version, self._clock() + ECHO)
+
+    def _failed(self, ref: Ref, seen: Seen, error: KubeError | msgspec.MsgspecError) -> None:
+        """The object could not be written: it is gone, or the server is not well, or it refuses."""
+        status = error.status if isinstance(error, ApiError) else 0
+        if status == 404:
+            if self._seen.get(ref) is seen:  # otherwise it has been made anew
+                self._forget(ref)
+            return
+        self.counts.errors[str(status or "unreachable")] += 1
+        now = self._clock()
+        if status in _OUTAGES or not status:
+            if now >= self._pause_until:  # those that were under way together are one failure
+                self._outages += 1
+                wait = pause(self._outages, LONGEST_OUTAGE_PAUSE, self._jitter())
+                self._pause_until = now + max(wait, error.retry_after if isinstance(error, ApiError) else 0.0)
+            self._touch(ref)
+            return
+        if self._told.get(ref) != str(error):
+            self._told[ref] = str(error)
+            _log.warning("The status of %s cannot be written: %s.", ref, error)
+        if self._leading:
+            self._pace.failed(ref, now)
