@@ -64,7 +64,6 @@ def test_its_account_reads_what_routes_are_made_of_and_writes_their_status() -> 
         "create serviceaccounts --subresource=token -n watched",
         "get nodes",
         "get nodes --subresource=proxy",
-        "delete deployments.apps -n watched",
         "patch httproutes.gateway.networking.k8s.io -n watched",
         "patch daemonsets.apps -n watched",
         "create clusterrolebindings.rbac.authorization.k8s.io",

@@ -1,0 +1,111 @@
+"""The lab as it is written, from helm install to curl, in a cluster as a newcomer has one. See docs/lab.md."""
+
+import http.client
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from . import crds, daemun_image
+from .cluster import Cluster
+from .commands import CHART, LAB, helm, kubectl
+from .place import NODE_ADDRESS
+from .processes import until
+
+pytestmark = pytest.mark.timeout(300)
+
+_RELEASE = "v1.0.0"
+"""The Gateway API that the lab installs."""
+_FLAGS = ("kubeGateway.enabled=true", "gloo.disableLeaderElection=true", "discovery.enabled=false")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def gateway_api(cluster: Cluster) -> Iterator[None]:
+    """What the lab takes for granted: the image is to be had, and Gateway API's standard kinds are installed."""
+    daemun_image.load(daemun_image.build())
+    names = crds.install(cluster.client(), _RELEASE, "standard")
+    yield
+    kubectl("delete", "namespace", "gloo-system", "httpbin", "--ignore-not-found")
+    crds.remove(cluster.client(), names)
+
+
+def test_the_lab() -> None:
+    _install()
+    assert _classes() == {"daemun": "True", "gloo-gateway": "True"}
+
+    kubectl("apply", "-f", str(LAB / "httpbin.yaml"))
+    kubectl("apply", "-f", str(LAB / "gateway.yaml"))
+    _ready("httpbin", "httpbin")
+    kubectl("-n", "gloo-system", "wait", "--for=create", "deployment/gloo-proxy-http", "service/gloo-proxy-http")
+    _ready("gloo-system", "gloo-proxy-http")
+    kubectl("-n", "gloo-system", "wait", "--for=condition=Programmed", "gateway/http", "--timeout=60s")
+
+    kubectl("apply", "-f", str(LAB / "httproute.yaml"))
+    port = _node_port()
+    assert until(lambda: _get(port, "/get") == 200, 30), "the gate does not answer"
+    assert _get(port, "/headers") == 404, "only /get is routed"
+    assert _get(port, "/get", "www.example.com") == 404, "only api.example.com is routed"
+    assert _conditions() == {"Accepted": "True", "ResolvedRefs": "True"}
+    assert "solo.io/gloo-gateway" in kubectl("-n", "httpbin", "describe", "httproute", "httpbin")
+
+    _uninstall()
+    left = kubectl("get", "all,secrets,configmaps,leases,pdb", "-n", "gloo-system", "-o", "name").split()
+    assert left == ["configmap/kube-root-ca.crt"]
+    assert kubectl("get", "gatewayclasses", "-o", "name") == ""
+    roles = kubectl("get", "clusterroles,clusterrolebindings", "-o", "name")
+    assert "gloo-gateway" not in roles
+
+
+def _install() -> None:
+    flags = [word for flag in _FLAGS for word in ("--set", flag)]
+    helm("install", "-n", "gloo-system", "gloo-gateway", str(CHART), "--create-namespace", *flags)
+    _ready("gloo-system", "gloo-gateway")
+
+
+def _uninstall() -> None:
+    kubectl("delete", "-f", str(LAB), "--wait")
+    for kind in ("deployment", "service", "serviceaccount", "configmap"):
+        kubectl("-n", "gloo-system", "wait", "--for=delete", f"{kind}/gloo-proxy-http", "--timeout=60s")
+    helm("uninstall", "-n", "gloo-system", "gloo-gateway")
+    kubectl("-n", "gloo-system", "wait", "--for=delete", "pods", "--all", "--timeout=90s")
+
+
+def _ready(namespace: str, deployment: str) -> None:
+    kubectl("-n", namespace, "rollout", "status", f"deployment/{deployment}", "--timeout=90s")
+
+
+def _classes() -> dict[str, str]:
+    """The GatewayClasses, and whether they are accepted."""
+    kubectl("wait", "--for=condition=Accepted", "gatewayclass", "--all", "--timeout=30s")
+    classes = json.loads(kubectl("get", "gatewayclasses", "-o", "json"))["items"]
+    return {one["metadata"]["name"]: _statuses(one["status"])["Accepted"] for one in classes}
+
+
+def _conditions() -> dict[str, str]:
+    """What is said of the route, for its only parent."""
+    parents = json.loads(kubectl("-n", "httpbin", "get", "httproute", "httpbin", "-o", "json"))["status"]["parents"]
+    assert len(parents) == 1
+    return _statuses(parents[0])
+
+
+def _statuses(status: dict[str, list[dict[str, str]]]) -> dict[str, str]:
+    return {one["type"]: one["status"] for one in status["conditions"]}
+
+
+def _node_port() -> int:
+    ports = kubectl(
+        "-n", "gloo-system", "get", "service", "gloo-proxy-http", "-o", "jsonpath={.spec.ports[*].nodePort}"
+    )
+    return int(ports)
+
+
+def _get(port: int, path: str, host: str = "api.example.com") -> int | None:
+    """The status of an answer; None if there is no answer."""
+    connection = http.client.HTTPConnection(NODE_ADDRESS, port, timeout=5)
+    try:
+        connection.request("GET", path, headers={"Host": host})
+        return connection.getresponse().status
+    except OSError:
+        return None
+    finally:
+        connection.close()
