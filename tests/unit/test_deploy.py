@@ -58,6 +58,6 @@ def _verbs(group: str, resource: str) -> set[str]:
 
 def _plural(kind: str) -> str:
     word = kind.lower()
-    if word.endswith("y"):
+    if word.endswith("cy"):
         return f"{word[:-1]}ies"
     return f"{word}es" if word.endswith("s") else f"{word}s"
