@@ -4,6 +4,7 @@ It knows objects by path, merge patches, resource versions and nothing else; wit
 """
 
 import asyncio
+import functools
 import json
 from collections.abc import Callable
 from typing import Any
@@ -29,10 +30,13 @@ class FakeApi:
         self.watchers: list[Callable[[str, Document | None], None]] = []
         self._version = 100
 
-    def client(self) -> KubeClient:
-        """A client that talks to it, and gives up after 15 seconds as over a network."""
-        http = httpx.AsyncClient(transport=httpx.MockTransport(self._answer), base_url="http://api")
-        return KubeClient(http, "http://api", "default")
+    def client(self, line: asyncio.Event | None = None) -> KubeClient:
+        """A client that talks to it, and gives up after 15 seconds as over a network.
+
+        With a `line` of its own it can be cut off alone.
+        """
+        transport = httpx.MockTransport(functools.partial(self._answer, line or self.reachable))
+        return KubeClient(httpx.AsyncClient(transport=transport, base_url="http://api"), "http://api", "default")
 
     def put(self, path: str, document: Document) -> None:
         """Somebody writes an object."""
@@ -54,13 +58,13 @@ class FakeApi:
         for watcher in self.watchers:
             watcher(path, self.objects.get(path))
 
-    async def _answer(self, request: httpx.Request) -> httpx.Response:
+    async def _answer(self, line: asyncio.Event, request: httpx.Request) -> httpx.Response:
         method, path = request.method, request.url.path
         self.requests.append((method, path))
         await asyncio.sleep(self.seconds / 2)
-        if not self.reachable.is_set():
+        if not line.is_set():
             try:
-                await asyncio.wait_for(self.reachable.wait(), 15)
+                await asyncio.wait_for(line.wait(), 15)
             except TimeoutError:
                 raise httpx.ReadTimeout("no answer") from None
         response = self._respond(method, path, json.loads(request.content) if request.content else {})
