@@ -27,6 +27,7 @@ def gateway_api(cluster: Cluster) -> Iterator[None]:
     for namespace in (_NAMESPACE, "watched"):
         kubectl("create", "namespace", namespace)
         kubectl("-n", namespace, "wait", "--for=create", "configmap/kube-root-ca.crt", "serviceaccount/default")
+    kubectl("label", "namespace", _NAMESPACE, "pod-security.kubernetes.io/enforce=restricted")
     yield
     kubectl("delete", "namespace", "watched", _NAMESPACE, "--ignore-not-found")
     crds.remove(cluster.client(), names)
@@ -96,6 +97,11 @@ def test_an_upgrade_leaves_alone_what_daemun_keeps() -> None:
     kept = json.loads(kubectl("-n", _NAMESPACE, "get", "secret/gate", "lease/gate", "-o", "json"))["items"]
     assert "ca.crt" in kept[0]["data"]
     assert kept[1]["spec"]["holderIdentity"] == "one"
+
+
+@pytest.mark.usefixtures("release")
+def test_its_pods_may_run_where_pods_are_restricted() -> None:
+    kubectl("-n", _NAMESPACE, "wait", "--for=create", "pods", "-l", "app.kubernetes.io/instance=gate", "--timeout=20s")
 
 
 def test_uninstall_leaves_nothing() -> None:
