@@ -96,7 +96,7 @@ class App:
 
     # What the proxies say
 
-    def _identify(self, metadata: Mapping[str, str]) -> str | None:
+    async def _identify(self, metadata: Mapping[str, str]) -> str | None:
         return self.proxies.tokens().get(metadata.get(TOKEN_HEADER, ""))
 
     # The proxies themselves

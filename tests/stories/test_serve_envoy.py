@@ -224,7 +224,7 @@ class World:
         self.sent: list[Response] = []
 
     def new_server(self) -> XdsServer:
-        def authenticate(metadata: object) -> str | None:
+        async def authenticate(metadata: object) -> str | None:
             return PROXY if dict(metadata).get("token") == TOKEN else None  # type: ignore[call-overload]
 
         return XdsServer(authenticate, lambda _, event: self.events.append(event))

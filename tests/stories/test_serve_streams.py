@@ -34,7 +34,7 @@ class Served:
         self.heard = asyncio.Event()
         self.server = XdsServer(self.authenticate, self.on_event)
 
-    def authenticate(self, metadata: Mapping[str, str]) -> str | None:
+    async def authenticate(self, metadata: Mapping[str, str]) -> str | None:
         return metadata.get("token")
 
     def on_event(self, proxy: str, event: object) -> None:

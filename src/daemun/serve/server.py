@@ -11,7 +11,7 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 
 import grpc
@@ -43,8 +43,11 @@ _OPTIONS = [
     ("grpc.so_reuseport", 0),
 ]
 
-Authenticate = Callable[[Mapping[str, str]], str | None]
-"""Which proxy a stream with this metadata is; None if it is none. What a client says of itself does not count."""
+Authenticate = Callable[[Mapping[str, str]], Awaitable[str | None]]
+"""Which proxy a stream with this metadata is; None if it is none. What a client says of itself does not count.
+
+Raises OSError if it cannot be told at the moment.
+"""
 
 _Stream = grpc.aio.ServicerContext[DeltaDiscoveryRequest, bytes]
 
@@ -104,8 +107,11 @@ class XdsServer:
 
     # The server
 
-    async def start(self, address: str) -> str:
-        """Listen on `unix:/path` or `host:port`. Returns the address with the port that was given."""
+    async def start(self, address: str, credentials: grpc.ServerCredentials | None = None) -> str:
+        """Listen on `unix:/path`, or on `host:port` with TLS if there are credentials.
+
+        Returns the address with the port that was given.
+        """
         server = grpc.aio.server(options=_OPTIONS)
         handler = grpc.stream_stream_rpc_method_handler(
             self._serve, request_deserializer=DeltaDiscoveryRequest.FromString
@@ -115,7 +121,7 @@ class XdsServer:
             self._socket = Path(address.removeprefix(UNIX))
             _bind_private(server, address, self._socket)
         else:
-            port = server.add_insecure_port(address)
+            port = server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
             address = f"{address.rpartition(':')[0]}:{port}"
         await server.start()
         self._server = server
@@ -137,11 +143,8 @@ class XdsServer:
 
     async def _serve(self, requests: AsyncIterator[DeltaDiscoveryRequest], context: _Stream) -> None:
         """One stream, from its authentication to its end."""
-        metadata = {str(key): str(value) for key, value in context.invocation_metadata() or ()}
-        name = self._authenticate(metadata)
-        if name is None:
-            await context.abort(grpc.StatusCode.UNAUTHENTICATED, "this proxy is not known here")
-        await self._ready.wait()
+        await self._ready.wait()  # before that, no proxy is known
+        name = await self._identify(context)
         proxy = self._proxy(name)
         wake = asyncio.Event()
         session = proxy.open(wake.set, self._hold)
@@ -157,6 +160,17 @@ class XdsServer:
                 _log.error("The stream of %s has failed.", name, exc_info=ended)
             proxy.close(session)
             self._forget_idle(proxy)
+
+    async def _identify(self, context: _Stream) -> str:
+        metadata = {str(key): str(value) for key, value in context.invocation_metadata() or ()}
+        try:
+            name = await self._authenticate(metadata)
+        except OSError as error:
+            _log.warning("A proxy cannot be identified: %s", error)
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "who this is cannot be told now")
+        if name is None:
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, "this proxy is not known here")
+        return name
 
     async def _read(
         self, requests: AsyncIterator[DeltaDiscoveryRequest], session: Session, wake: asyncio.Event

@@ -69,6 +69,7 @@ class KubeProxies:
         self._resync_seconds = resync
         self._authority = ""
         self._wanted: dict[Name, Placement] = {}
+        self._accounts: dict[Name, str] = {}
         self._known: dict[Name, dict[str, _Known]] = {}
         self._due: dict[Name, None] = {}
         self._wakes: dict[Name, asyncio.Event] = {}
@@ -80,11 +81,17 @@ class KubeProxies:
     def want(self, placements: Mapping[Name, Placement | None]) -> None:
         """Some Gateways are placed anew, or not any more (None)."""
         for name, placement in placements.items():
-            if placement is None:
-                self._wanted.pop(name, None)
-            else:
+            before = self._wanted.pop(name, None)
+            if before is not None and self._accounts.get(_account(before)) == before.proxy:
+                del self._accounts[_account(before)]
+            if placement is not None:
                 self._wanted[name] = placement
+                self._accounts.setdefault(_account(placement), placement.proxy)
             self._wake(name)
+
+    def proxy_of(self, account: Name) -> str | None:
+        """The proxy that runs as this ServiceAccount."""
+        return self._accounts.get(account)
 
     def trust(self, authority: str) -> None:
         """Whom proxies are to trust as the xDS server, in PEM. Before it is known nothing is made."""
@@ -231,6 +238,10 @@ class KubeProxies:
                 if one.turn <= turn and (now is None or (now.uid, now.state) != (one.uid, one.state)):
                     del known[path]
                     self._wake(name)
+
+
+def _account(placement: Placement) -> Name:
+    return Name(placement.ref.namespace, placement.name)
 
 
 async def _pause(wake: asyncio.Event, failures: int) -> None:

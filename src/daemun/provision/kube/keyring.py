@@ -1,0 +1,109 @@
+"""The Secret with our certificates: read by every replica, and renewed by whichever comes first.
+
+It is written only as it was read (by its resource version), so two replicas never overwrite each other.
+"""
+
+import asyncio
+import datetime
+from collections.abc import Callable
+
+import msgspec
+
+from daemun.base.names import Name
+from daemun.kube import paths
+from daemun.kube.client import KubeClient
+from daemun.kube.errors import ApiError, KubeError
+from daemun.provision.kube.certificates import SERVER, SERVER_KEY, Pems, bundle, renewed
+
+LOOK_SECONDS = 30.0
+_RETRY_SECONDS = 1.0
+
+
+class Certificates(msgspec.Struct, frozen=True):
+    """The server's certificate and key, and whom proxies are to trust."""
+
+    certificate: bytes
+    key: bytes
+    authority: str
+
+
+class _Metadata(msgspec.Struct, frozen=True, rename="camel"):
+    resource_version: str = ""
+
+
+class _Secret(msgspec.Struct, frozen=True):
+    metadata: _Metadata = _Metadata()
+    data: dict[str, bytes] | None = None
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
+class Keyring:
+    """Keeps them fresh; `on_change` is called with the first ones and whenever they change."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        secret: Name,
+        host: str,
+        on_change: Callable[[Certificates], None],
+        now: Callable[[], datetime.datetime] = _now,
+    ) -> None:
+        self._client = client
+        self._path = paths.resource("", "v1", "secrets", secret)
+        self._within = paths.within("", "v1", "secrets", secret.namespace)
+        self._name = secret
+        self._host = host
+        self._on_change = on_change
+        self._now = now
+        self._current: Certificates | None = None
+
+    async def run(self) -> None:
+        """See to it until cancelled. An API server that does not answer is asked again."""
+        while True:
+            try:
+                await self.look()
+                pause = LOOK_SECONDS
+            except KubeError:
+                pause = _RETRY_SECONDS if self._current is None else LOOK_SECONDS
+            await asyncio.sleep(pause)
+
+    async def look(self) -> Certificates:
+        """Read them, and renew them if that is due."""
+        while True:
+            secret = await self._read()
+            before: Pems = (secret.data if secret else None) or {}
+            after = renewed(before, self._host, self._now())
+            if after == before or await self._written(secret, before, after):
+                found = Certificates(after[SERVER], after[SERVER_KEY], bundle(after))
+                if found != self._current:
+                    self._current = found
+                    self._on_change(found)
+                return found
+
+    async def _read(self) -> _Secret | None:
+        try:
+            return msgspec.json.decode(await self._client.get(self._path), type=_Secret)
+        except ApiError as error:
+            if error.missing:
+                return None
+            raise
+
+    async def _written(self, secret: _Secret | None, before: Pems, after: Pems) -> bool:
+        """False if somebody else was faster: then theirs are as good."""
+        try:
+            if secret is None:
+                meta = {"name": self._name.name, "namespace": self._name.namespace}
+                body = {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": after}
+                await self._client.request("POST", self._within, body=body)
+            else:
+                gone = dict.fromkeys(before.keys() - after.keys())
+                version = {"resourceVersion": secret.metadata.resource_version}
+                await self._client.merge(self._path, {"metadata": version, "data": {**gone, **after}})
+        except ApiError as error:
+            if error.conflict:
+                return False
+            raise
+        return True

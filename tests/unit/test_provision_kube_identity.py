@@ -1,0 +1,127 @@
+"""Who a proxy is: the API server's word, for as long as it counts, and nobody else's."""
+
+import asyncio
+import base64
+import json
+from collections.abc import Callable
+
+import httpx2 as httpx
+import pytest
+
+from daemun.base.names import Name
+from daemun.kube.client import KubeClient
+from daemun.provision.kube.identity import Identities
+
+NOW = 1_000_000.0
+Answer = Callable[[str], dict[str, object] | int]
+
+
+def token(name: str, exp: float = NOW + 3600) -> str:
+    claims = base64.urlsafe_b64encode(json.dumps({"exp": exp}).encode()).decode().rstrip("=")
+    return f"{name}.{claims}.signature"
+
+
+def good(text: str) -> dict[str, object]:
+    """The API server of these tests confirms every token, as that of the account which is its first part."""
+    name = text.partition(".")[0]
+    return {
+        "authenticated": True,
+        "audiences": ["daemun-xds"],
+        "user": {"username": f"system:serviceaccount:default:{name}"},
+    }
+
+
+class World:
+    def __init__(self, answer: Answer = good) -> None:
+        self.asked: list[str] = []
+        self.answer = answer
+        self.now = NOW
+        http = httpx.AsyncClient(transport=httpx.MockTransport(self._review), base_url="http://cluster")
+        self.identities = Identities(KubeClient(http, "", ""), self._find, lambda: self.now)
+
+    def _review(self, request: httpx.Request) -> httpx.Response:
+        spec = json.loads(request.content)["spec"]
+        assert spec["audiences"] == ["daemun-xds"]
+        self.asked.append(spec["token"])
+        answer = self.answer(spec["token"])
+        return httpx.Response(answer) if isinstance(answer, int) else httpx.Response(201, json={"status": answer})
+
+    def _find(self, account: Name) -> str | None:
+        return "default/gate" if account == Name("default", "gate-daemun") else None
+
+    async def who(self, text: str, scheme: str = "Bearer ") -> str | None:
+        return await self.identities.authenticate({"authorization": f"{scheme}{text}"})
+
+
+async def test_a_token_is_its_account_and_asked_for_once() -> None:
+    world = World()
+    assert await world.who(token("gate-daemun")) == "default/gate"
+    assert await world.who(token("gate-daemun"), "bearer ") == "default/gate"
+    assert await world.who(token("other-daemun")) is None
+    assert len(world.asked) == 2
+
+
+async def test_many_at_once_ask_once() -> None:
+    world = World()
+    assert await asyncio.gather(*(world.who(token("gate-daemun")) for _ in range(50))) == ["default/gate"] * 50
+    assert len(world.asked) == 1
+
+
+async def test_a_token_is_not_believed_for_ever() -> None:
+    world = World()
+    await world.who(token("gate-daemun"))
+    world.now += 299
+    await world.who(token("gate-daemun"))
+    assert len(world.asked) == 1
+    world.now += 2
+    world.answer = lambda _: {"authenticated": False}  # its pod is gone
+    assert await world.who(token("gate-daemun")) is None
+
+
+async def test_a_token_that_ends_soon_is_asked_for_again() -> None:
+    world = World()
+    await world.who(token("gate-daemun", NOW + 40))
+    world.now += 11
+    await world.who(token("gate-daemun", NOW + 40))
+    assert len(world.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"authenticated": False},
+        {"authenticated": True, "user": {"username": "system:serviceaccount:default:gate-daemun"}},
+        {
+            "authenticated": True,
+            "audiences": ["https://kubernetes.default.svc"],
+            "user": {"username": "system:serviceaccount:default:gate-daemun"},
+        },
+        {"authenticated": True, "audiences": ["daemun-xds"], "user": {"username": "default:gate-daemun"}},
+    ],
+)
+async def test_what_is_no_account_of_ours_is_nobody(answer: dict[str, object]) -> None:
+    world = World(lambda _: answer)
+    assert await world.who(token("gate-daemun")) is None
+    assert await world.who(token("gate-daemun")) is None
+    assert len(world.asked) == 1, "a bad token, too, is not asked for at every try"
+    world.now += 11
+    await world.who(token("gate-daemun"))
+    assert len(world.asked) == 2
+
+
+async def test_without_a_token_nobody_is_asked() -> None:
+    world = World()
+    assert await world.identities.authenticate({}) is None
+    assert await world.who("", "Bearer ") is None
+    assert await world.who(token("gate-daemun"), "Basic ") is None
+    assert await world.who("x" * 20_000) is None
+    assert not world.asked
+
+
+async def test_an_api_server_that_does_not_answer_is_no_verdict() -> None:
+    world = World(lambda _: 503)
+    with pytest.raises(OSError, match="cannot be reviewed"):
+        await world.who(token("gate-daemun"))
+    world.answer = good
+    assert await world.who(token("gate-daemun")) == "default/gate"
