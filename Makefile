@@ -46,6 +46,9 @@ cluster-down: .venv/developed ## end it and leave nothing
 cluster-test: .venv/developed ## the tests that need a whole cluster, in a cluster of their own
 	$(BIN)/python -m tests.cluster test $(ARGS)
 
+conformance: .venv/developed ## the Gateway API conformance suite, in a cluster of its own; writes docs/conformance
+	$(BIN)/python -m tests.cluster conformance --fresh $(ARGS)
+
 golden: .venv/developed ## write the expected files of the goldens anew; read the diff
 	DAEMUN_GOLDEN=write $(BIN)/pytest tests/golden tests/placed $(ARGS)
 

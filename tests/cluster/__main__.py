@@ -5,12 +5,13 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
-from . import conformance, crds, machine, node, tools
+from . import conformance, crds, daemun_image, machine, node, tools
 from .api import ApiServer
 from .cluster import PROGRAMS, Cluster
+from .install import install
 from .processes import ClusterError
 
 _USE = """
@@ -84,29 +85,44 @@ def _exec(chosen: argparse.Namespace) -> int:
 def _test(chosen: argparse.Namespace) -> int:
     """All tests below tests/cluster: those that stay outside, then the others in a cluster of their own."""
     pytest = [sys.executable, "-m", "pytest", *(chosen.arguments or ["tests/cluster"])]
-    own = [sys.executable, "-m", "tests.cluster", "--name", f"{chosen.name}_test"]
-    try:
-        codes = [
-            _call(pytest, {"DAEMUN_CLUSTER": "required"}),
-            _call([*own, "up"]) or _call([*own, "exec", "--", *pytest], {"DAEMUN_CLUSTER": "required"}),
-        ]
-    finally:
-        _call([*own, "down"])
-    return max(codes)
-
-
-def _call(command: list[str], environment: Mapping[str, str] | None = None) -> int:
-    return subprocess.run(command, env={**os.environ, **(environment or {})}, check=False).returncode
+    os.environ["DAEMUN_CLUSTER"] = "required"
+    outside = subprocess.run(pytest, check=False).returncode
+    return _fresh(f"{chosen.name}_test", ["exec", "--", *pytest]) or outside
 
 
 def _conformance(chosen: argparse.Namespace) -> int:
     tools.build("conformance.test")
+    if chosen.fresh:
+        again = ["conformance", f"--gateway-class={chosen.gateway_class}", f"--report={chosen.report}"]
+        only = [f"--run-test={chosen.run_test}"] if chosen.run_test else []
+        return _fresh(f"{chosen.name}_conformance", ["install"], [*again, *only, "--", *chosen.arguments])
     cluster = Cluster(chosen.name)
     environment = cluster.enter()
-    flags = conformance.flags(chosen.gateway_class, chosen.arguments)
-    suite = conformance.Suite(environment, cluster.place.folder / "conformance", flags)
+    suite = conformance.Suite(environment, conformance.flags(chosen.gateway_class, chosen.arguments))
     suite.prepare(cluster.client())
     return conformance.run(suite, chosen.run_test, chosen.report.absolute())
+
+
+def _fresh(name: str, *commands: list[str]) -> int:
+    """Run commands of this program, as long as they succeed, in a cluster that is there only for them."""
+
+    def call(*arguments: str) -> int:
+        return subprocess.run(
+            [sys.executable, "-m", "tests.cluster", "--name", name, *arguments], check=False
+        ).returncode
+
+    try:
+        return next((code for one in (["up"], *commands) if (code := call(*one))), 0)
+    finally:
+        call("down")
+
+
+def _install(chosen: argparse.Namespace) -> int:
+    image = daemun_image.build()
+    cluster = Cluster(chosen.name)
+    environment = cluster.enter()
+    install(image, cluster.client(), environment)
+    return 0
 
 
 def _crds(chosen: argparse.Namespace) -> int:
@@ -152,7 +168,11 @@ def _parser() -> argparse.ArgumentParser:
     any_program.add_argument("arguments", nargs=argparse.REMAINDER)
     test = command("test", _test, "run the tests that need a whole cluster, in one of their own")
     test.add_argument("arguments", nargs=argparse.REMAINDER)
+    command("install", _install, "put Daemun into the cluster, as this checkout has it, or renew it")
     suite = command("conformance", _conformance, "run the Gateway API conformance suite against what is installed")
+    suite.add_argument(
+        "--fresh", action="store_true", help="in a cluster of its own, with Daemun as this checkout has it"
+    )
     suite.add_argument("--gateway-class", default="daemun")
     suite.add_argument("--run-test", help="the name of a single test")
     suite.add_argument(
@@ -162,7 +182,7 @@ def _parser() -> argparse.ArgumentParser:
     kinds = command("crds", _crds, "install Gateway API's CustomResourceDefinitions")
     kinds.add_argument("--release", default=crds.pinned(), help="default %(default)s, that of the conformance suite")
     kinds.add_argument("--channel", choices=("standard", "experimental"), default="experimental")
-    load = command("load-image", _load_image, "give images (docker-archives) to the node")
+    load = command("load-image", _load_image, "give archives of images to the node")
     load.add_argument("files", nargs="+", type=Path)
     return parser
 

@@ -36,6 +36,11 @@ class Cgroup:
             raise ClusterError(f"the control group {self.name} cannot be removed; in it are {self._members()}")
         until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in killed), 10)
 
+    def others(self) -> bool:
+        """Whether other clusters have groups."""
+        family = f"{self.name.partition('-')[0]}-*"
+        return any(other != root for root in self.roots for other in root.parent.glob(family))
+
     def _programs(self) -> Path:
         """In version 2 if it is there: it demands nothing of a group before a process may join."""
         kinds = dict(_hierarchies())

@@ -41,7 +41,7 @@ class Cluster:
         _say("the API server answers", begun)
         own = Node(self._plane, authority, self.processes, self.place.cgroup.name)
         own.start_containerd()
-        stock.load()
+        stock.load_all()
         _say("containerd has its images", begun)
         own.start_kubelet()
         own.start_proxy()

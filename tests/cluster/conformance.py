@@ -15,6 +15,7 @@ from .client import Client
 from .processes import ClusterError, until
 
 _ROOT = Path(__file__).parents[2]
+_LOGS = _ROOT / "build" / "conformance"
 _PROFILES = "GATEWAY-HTTP,GATEWAY-GRPC,GATEWAY-TLS,GATEWAY-TCP,GATEWAY-UDP"
 _UNUSABLE = "192.0.2.1"  # TEST-NET-1: in nobody's pool
 _SITE = "https://daemun.dev"
@@ -41,9 +42,8 @@ class Results:
 class Suite:
     """The compiled suite. Runs inside the cluster: `environment` holds its KUBECONFIG."""
 
-    def __init__(self, environment: Mapping[str, str], folder: Path, flags: Sequence[str]) -> None:
+    def __init__(self, environment: Mapping[str, str], flags: Sequence[str]) -> None:
         self._environment = dict(environment)
-        self._folder = folder
         self._flags = list(flags)
 
     def prepare(self, client: Client) -> None:
@@ -57,14 +57,14 @@ class Suite:
 
     def run(self, *more: str, name: str = "suite") -> Results:
         """One run, with a line on the screen for each test and everything in the log."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        _LOGS.mkdir(parents=True, exist_ok=True)
         results = Results()
         command = [str(tools.path("conformance.test")), "-test.v", "-test.run", "TestConformance", *self._flags, *more]
         with (
             self.log(name).open("w") as log,
             subprocess.Popen(
                 command,
-                cwd=self._folder,
+                cwd=_LOGS,
                 env=self._environment,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -84,7 +84,7 @@ class Suite:
 
     def log(self, name: str) -> Path:
         """What a run said."""
-        return self._folder / f"{name}.log"
+        return _LOGS / f"{name}.log"
 
 
 def flags(gateway_class: str, more: Sequence[str] = ()) -> list[str]:

@@ -13,12 +13,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import layers
+from . import layers, node
 from .cluster import Cluster
 from .containerfile import build as build_image
 from .layers import Layer
-from .node import load_image
-from .oci import Image, write_archive
+from .oci import Image
 
 NAME = "docker.io/library/daemun:0.1.0"
 """What the chart asks for if nothing else is said."""
@@ -46,14 +45,8 @@ def build() -> Image:
 
 
 def load(image: Image) -> None:
-    """Give the image to the node; runs inside the cluster. Layers that are there already are not read again."""
-    listed = subprocess.run(
-        ["ctr", "--namespace", "k8s.io", "content", "ls", "--quiet"], capture_output=True, text=True, check=True
-    )
-    with tempfile.TemporaryDirectory(prefix="daemun-image-") as scratch:
-        archive = Path(scratch, "image.tar")
-        write_archive(archive, NAME, image, listed.stdout.split())
-        load_image(archive)
+    """Give the image to the node; runs inside the cluster."""
+    node.load(image, NAME)
 
 
 def _base() -> Layer:

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import yaml
 
 from . import tools
 from .controlplane import POD_ADDRESSES, ControlPlane
+from .oci import Image, write_archive
 from .pki import Authority
 from .place import NODE_ADDRESS
 from .processes import ClusterError, Processes
@@ -16,6 +18,7 @@ from .processes import ClusterError, Processes
 NAME = "node"
 PAUSE = "daemun.test/busybox:1"
 DNS_ADDRESS = "10.96.0.10"
+_CTR = ("ctr", "--namespace", "k8s.io")
 
 # `restrict_oom_score_adj`: without CAP_SYS_RESOURCE, which containers of machines often lack, no score may be lowered.
 _CONTAINERD = f"""
@@ -113,10 +116,19 @@ class Node:
 
 
 def load_image(tar: Path) -> None:
-    """Make an image of a docker-archive known to the node."""
-    fault = _ctr("--namespace", "k8s.io", "images", "import", str(tar))
+    """Make the images of an archive known to the node."""
+    fault = _ctr("images", "import", str(tar))
     if fault is not None:
         raise ClusterError(f"{tar} cannot be imported: {fault}")
+
+
+def load(image: Image, *names: str) -> None:
+    """Make an image known by these names. Layers that are there already are not read again."""
+    content = subprocess.run([*_CTR, "content", "ls", "--quiet"], capture_output=True, text=True, check=True)
+    with tempfile.TemporaryDirectory(prefix="daemun-image-") as scratch:
+        archive = Path(scratch, "image.tar")
+        write_archive(archive, names, image, content.stdout.split())
+        load_image(archive)
 
 
 def _pod_network() -> dict[str, object]:
@@ -131,5 +143,5 @@ def _pod_network() -> dict[str, object]:
 
 def _ctr(*arguments: str) -> str | None:
     """Ask containerd; what went wrong, if anything."""
-    done = subprocess.run(["ctr", *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run([*_CTR, *arguments], capture_output=True, text=True, check=False)
     return None if done.returncode == 0 else done.stderr.strip()

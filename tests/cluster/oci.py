@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ class Image(NamedTuple):
     entrypoint: tuple[str, ...]
 
 
-def write_archive(path: Path, name: str, image: Image, present: Collection[str] = ()) -> None:
+def write_archive(path: Path, names: Sequence[str], image: Image, present: Collection[str] = ()) -> None:
     """Write an image as an archive for `ctr images import`, without the layers that are present there (by digest)."""
     with tarfile.open(path, "w") as archive:
         for layer in image.layers:
@@ -38,7 +38,7 @@ def write_archive(path: Path, name: str, image: Image, present: Collection[str] 
         layers = [_descriptor(_LAYER, layer.digest, layer.tar.stat().st_size) for layer in image.layers]
         content = {"schemaVersion": 2, "mediaType": _MANIFEST, "config": config, "layers": layers}
         manifest = _blob(archive, _MANIFEST, content)
-        index = [{**manifest, "annotations": {_NAME: name}, "platform": _PLATFORM}]
+        index = [{**manifest, "annotations": {_NAME: name}, "platform": _PLATFORM} for name in names]
         _add(archive, "index.json", _json({"schemaVersion": 2, "manifests": index}))
         _add(archive, "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
 

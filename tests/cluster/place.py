@@ -53,9 +53,9 @@ class Place:
 
     def make(self) -> None:
         """Create all that, and enter."""
+        self.cgroup.make()  # the first, because others look at it before they tidy up
         for folder in (*map(Path, _OWN), *map(self._own, _OWN), self._namespaces):
             folder.mkdir(parents=True, exist_ok=True)
-        self.cgroup.make()
         # A namespace of mounts can be kept by a file only if that file's mount is private.
         _run("mount", "--bind", self._namespaces, self._namespaces)
         _run("mount", "--make-private", self._namespaces)
@@ -95,9 +95,8 @@ class Place:
         shutil.rmtree(self.folder, ignore_errors=True)
         if self.folder.exists():
             raise ClusterError(f"{self.folder} cannot be removed")
-        if not any(_BASE.iterdir()):
-            _BASE.rmdir()
-            # Only without other clusters: removing a folder would take away what another has mounted there.
+        _remove_empty(_BASE)
+        if not self.cgroup.others():  # to remove a folder would take away what another cluster has mounted there
             for folder in _OWN:
                 _remove_empty(Path(folder))
 
