@@ -47,7 +47,7 @@ def test_its_account_reads_what_routes_are_made_of_and_writes_their_status() -> 
     assert _may("patch", "gateways.gateway.networking.k8s.io", "--subresource=status", "-n", "watched")
     assert _may("get", "secrets", "-n", "watched")
     assert _may("patch", "deployments.apps", "-n", "watched")
-    assert _may("update", f"secret/{_RELEASE}", "-n", _NAMESPACE)
+    assert _may("update", f"secret/{_RELEASE}-xds", "-n", _NAMESPACE)
 
 
 @pytest.mark.usefixtures("release")
@@ -91,10 +91,10 @@ def test_with_a_list_of_namespaces_no_other_one_can_be_read() -> None:
 
 @pytest.mark.usefixtures("release")
 def test_an_upgrade_leaves_alone_what_daemun_keeps() -> None:
-    kubectl("-n", _NAMESPACE, "patch", "secret/gate", "-p", '{"stringData": {"ca.crt": "made by daemun"}}')
+    kubectl("-n", _NAMESPACE, "patch", "secret/gate-xds", "-p", '{"stringData": {"ca.crt": "made by daemun"}}')
     kubectl("-n", _NAMESPACE, "patch", "lease/gate", "-p", '{"spec": {"holderIdentity": "one"}}')
     _upgrade("logLevel=debug")
-    kept = json.loads(kubectl("-n", _NAMESPACE, "get", "secret/gate", "lease/gate", "-o", "json"))["items"]
+    kept = json.loads(kubectl("-n", _NAMESPACE, "get", "secret/gate-xds", "lease/gate", "-o", "json"))["items"]
     assert "ca.crt" in kept[0]["data"]
     assert kept[1]["spec"]["holderIdentity"] == "one"
 

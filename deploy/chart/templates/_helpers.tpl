@@ -1,11 +1,16 @@
 {{/* Everything in the release's namespace is called as the release. */}}
 {{- define "daemun.name" -}}
-{{ .Release.Name | trunc 63 | trimSuffix "-" }}
+{{ .Release.Name | trunc 58 | trimSuffix "-" }}
 {{- end }}
 
 {{/* The name of what has no namespace. */}}
 {{- define "daemun.clusterName" -}}
 {{ printf "%s-%s" .Release.Name .Release.Namespace | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/* The Secret with the certificates of xDS. */}}
+{{- define "daemun.secret" -}}
+{{ include "daemun.name" . }}-xds
 {{- end }}
 
 {{- define "daemun.image" -}}
