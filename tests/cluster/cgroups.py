@@ -71,8 +71,8 @@ class Cgroup:
 
 
 def _below(root: Path) -> list[Path]:
-    """A group and all below it, parents first."""
-    return sorted([root, *(one for one in root.rglob("*") if one.is_dir())]) if root.is_dir() else []
+    """A group and all below it, parents first. They come and go meanwhile, which os.walk takes calmly."""
+    return [Path(folder) for folder, _, _ in os.walk(root)]
 
 
 def _hierarchies() -> Iterator[tuple[str, Path]]:
