@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from daemun import __version__
-from daemun.cli import check, demo, explain, translate, up
+from daemun.cli import check, demo, explain, serve, translate, up
 
 app = typer.Typer(
     name="daemun",
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.command()(demo.demo)
 app.command()(up.up)
+app.command()(serve.serve)
 app.command()(check.check)
 app.command()(translate.translate)
 app.command()(explain.explain)

@@ -25,6 +25,10 @@ Address = Annotated[
     str,
     typer.Option("--address", help="Where Gateways listen that ask for no address.", metavar="IP", callback=_ip),
 ]
+KubeContext = Annotated[
+    str | None,
+    typer.Option("--kube-context", help="A context of the kubeconfig: read that cluster.", metavar="NAME"),
+]
 Gateway = Annotated[str | None, typer.Option("--gateway", help="Only this Gateway.", metavar="NAMESPACE/NAME")]
 RealPorts = Annotated[
     bool, typer.Option("--real-ports", help="Bind ports below 1024 as they are, instead of 8000 higher.")

@@ -250,6 +250,17 @@ def trees(text: bytes, budget: int = ALIAS_BYTES, lines: dict[str, int] | None =
     return found
 
 
+def value(text: str) -> object:
+    """The value of a YAML text that is one document, or none at all. Raises ValueError for any other."""
+    try:
+        found = trees(text.encode())
+    except Refused as refused:
+        raise ValueError(refused.text) from None
+    if len(found) > 1:
+        raise ValueError("is more than one YAML document")
+    return found[0].value if found else None
+
+
 def json_value(text: bytes) -> object:
     """The value of a JSON text."""
     try:

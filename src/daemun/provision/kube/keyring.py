@@ -5,6 +5,7 @@ It is written only as it was read (by its resource version), so two replicas nev
 
 import asyncio
 import datetime
+import logging
 from collections.abc import Callable
 
 import msgspec
@@ -17,6 +18,7 @@ from daemun.provision.kube.certificates import SERVER, SERVER_KEY, Pems, bundle,
 
 LOOK_SECONDS = 30.0
 _RETRY_SECONDS = 1.0
+_log = logging.getLogger(__name__)
 
 
 class Certificates(msgspec.Struct, frozen=True):
@@ -66,7 +68,8 @@ class Keyring:
             try:
                 await self.look()
                 pause = LOOK_SECONDS
-            except KubeError:
+            except KubeError as error:
+                _log.warning("The certificates in Secret %s cannot be looked after: %s", self._name, error)
                 pause = _RETRY_SECONDS if self._current is None else LOOK_SECONDS
             await asyncio.sleep(pause)
 

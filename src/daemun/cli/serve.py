@@ -1,0 +1,100 @@
+"""`daemun serve`: the control plane of a Kubernetes cluster."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from daemun.cli.options import KubeContext
+
+if TYPE_CHECKING:
+    from daemun.cluster import Installation
+
+
+def serve(
+    namespace: Annotated[
+        str, typer.Option(envvar="POD_NAMESPACE", help="Daemun's own namespace, for its lease and certificates.")
+    ] = "",
+    name: Annotated[
+        str, typer.Option(envvar="DAEMUN_NAME", help="The name of this installation: of its Service and its lease.")
+    ] = "daemun",
+    identity: Annotated[
+        str, typer.Option(envvar="POD_NAME", help="What this replica is called in the lease.", show_default="the host")
+    ] = "",
+    image: Annotated[
+        str, typer.Option(envvar="DAEMUN_IMAGE", help="The image of the proxies; it has Envoy and Daemun.")
+    ] = "daemun:latest",
+    image_pull_policy: Annotated[
+        str, typer.Option(envvar="DAEMUN_IMAGE_PULL_POLICY", help="When the proxies' image is pulled.")
+    ] = "IfNotPresent",
+    watch_namespace: Annotated[
+        list[str] | None, typer.Option(help="Only this namespace; several times for several.", metavar="NAMESPACE")
+    ] = None,
+    leader_election: Annotated[
+        bool, typer.Option(envvar="DAEMUN_LEADER_ELECTION", help="Off: this replica always writes; run only one.")
+    ] = True,
+    xds_port: Annotated[int, typer.Option(help="Where proxies ask for their configuration.")] = 9977,
+    health_port: Annotated[int, typer.Option(help="Where /healthz, /readyz and /metrics answer.")] = 9091,
+    log_level: Annotated[str, typer.Option(envvar="DAEMUN_LOG_LEVEL", help="debug, info, warning or error.")] = "info",
+    kube_context: KubeContext = None,
+) -> None:
+    """Serve a cluster: watch it, give every Gateway its proxies, write every status.
+
+    It is what the chart runs. SIGTERM hands over to another replica; the proxies go on serving.
+
+    Examples:
+
+      helm install daemun deploy/chart -n daemun-system --create-namespace
+
+      daemun serve --namespace daemun-system --kube-context kind-lab
+    """
+    import asyncio
+    import logging
+    import socket
+
+    from daemun.cli.output import fail
+    from daemun.cluster import Installation
+    from daemun.kube.errors import KubeError
+
+    levels = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+    if log_level not in levels:
+        fail(f"--log-level {log_level} is not a level", f"There are {', '.join(levels)}.")
+    logging.basicConfig(level=levels[log_level], format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx2").setLevel(max(levels[log_level], logging.WARNING))  # it tells of every request
+    try:
+        asyncio.run(
+            _serve(
+                kube_context,
+                health_port,
+                lambda own: Installation(
+                    namespace=namespace or own,
+                    name=name,
+                    identity=identity or socket.gethostname(),
+                    image=image,
+                    image_pull_policy=image_pull_policy,
+                    xds_port=xds_port,
+                    namespaces=tuple(watch_namespace or ()),
+                    leader_election=leader_election,
+                ),
+            )
+        )
+    except KubeError as error:
+        fail(error.text, error.mend, code=1)
+
+
+async def _serve(kube_context: str | None, health_port: int, installation: "Callable[[str], Installation]") -> None:
+    """Until SIGTERM or SIGINT."""
+    import asyncio
+    import contextlib
+    import signal
+
+    from daemun.cluster import ClusterApp
+    from daemun.kube.client import KubeClient
+
+    async with KubeClient.connect(kube_context) as client:
+        app = ClusterApp(client, installation(client.namespace))
+        task = asyncio.ensure_future(app.run())
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,177 @@
+"""The composition root of `daemun serve`: the only place that knows every part of it.
+
+    KubeSource -> ControlPlane (Translation, XdsServer) -> Envoy proxies, made by KubeProxies
+                            \\-> StatusWriter -> the API server
+
+Every replica watches, translates and answers proxies. Only the leader writes: statuses and proxies.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import msgspec
+
+from daemun.base.names import Name, Ref
+from daemun.flow import MISSING
+from daemun.gatewayapi.settings import cluster as cluster_settings
+from daemun.ir.placement import Placement
+from daemun.kube.client import KubeClient
+from daemun.kube.seen import Seen
+from daemun.lease import AlwaysLeading, LeaderElection
+from daemun.plane import ControlPlane
+from daemun.provision.kube.identity import Identities
+from daemun.provision.kube.keyring import Certificates, Keyring
+from daemun.provision.kube.proxies import KubeProxies
+from daemun.provision.kube.settings import READY_PORT, ProxySettings
+from daemun.report.kube.writer import StatusWriter
+from daemun.serve.credentials import ServerCertificate
+from daemun.sources import yamldoc
+from daemun.sources.batch import Batch
+from daemun.sources.kube.source import KubeSource
+
+SETTLING_SECONDS = 10.0
+"""How long whoever begins to lead waits for the proxies to connect and say what they have, before it says otherwise."""
+CLOSING_SECONDS = 2.0
+_log = logging.getLogger(__name__)
+
+
+class Installation(msgspec.Struct, frozen=True):
+    """What an installation and this replica of it are called, and what they may do.
+
+    `name` is that of the Service at which proxies find the xDS server, of the Lease and of the Secret with the
+    certificates, all in `namespace`. `identity` is the replica's own. Without `namespaces` all are watched.
+    """
+
+    namespace: str
+    name: str
+    identity: str
+    image: str
+    image_pull_policy: str = "IfNotPresent"
+    xds_port: int = 9977
+    namespaces: tuple[str, ...] = ()
+    leader_election: bool = True
+
+    @property
+    def host(self) -> str:
+        """The name at which proxies find the xDS server."""
+        return f"{self.name}.{self.namespace}.svc"
+
+
+class ClusterApp:
+    """Serves the Gateways of a cluster."""
+
+    def __init__(self, client: KubeClient, installation: Installation) -> None:
+        self._installation = installation
+        self.plane = ControlPlane(cluster_settings(yamldoc.value, frozenset({READY_PORT})), self._identify, self._told)
+        self.source = KubeSource(client, self._changed, self._saw, namespaces=installation.namespaces)
+        self.writer = StatusWriter(client, self.plane.translation.statuses, self.source.locate)
+        proxies = ProxySettings(
+            installation.image,
+            installation.host,
+            installation.xds_port,
+            image_pull_policy=installation.image_pull_policy,
+        )
+        self._proxies = KubeProxies(client, proxies, self.plane.set_back, namespaces=installation.namespaces)
+        self._identities = Identities(client, self._proxies.proxy_of)
+        for key, want in self.source.wants.items():
+            self.plane.translation.sources[key].on_read(want)
+        self._placements: dict[Name, Placement | None] = {}
+        self.plane.translation.placements.subscribe(self._collect)
+        name = Name(installation.namespace, installation.name)
+        self._keyring = Keyring(client, Name(name.namespace, f"{name.name}-xds"), installation.host, self._certified)
+        self._certificate: ServerCertificate | None = None
+        self._certificates = asyncio.Event()
+        self._read = asyncio.Event()
+        self.election = (
+            LeaderElection(client, name, installation.identity, self._lead)
+            if installation.leader_election
+            else AlwaysLeading(self._lead)
+        )
+        self._duties: asyncio.Task[None] | None = None
+        self.serving = False
+        """Whether the sources were read and proxies are answered."""
+
+    async def run(self) -> None:
+        """Serve until cancelled. The proxies go on serving without us."""
+        async with contextlib.AsyncExitStack() as stack:
+            for part in (self.source, self._keyring):
+                await stack.enter_async_context(_running(part.run()))
+            await self._read.wait()
+            await self._certificates.wait()
+            assert self._certificate is not None  # noqa: S101 - what was waited for
+            await self.plane.xds.start(f"0.0.0.0:{self._installation.xds_port}", self._certificate.credentials)
+            stack.push_async_callback(self.plane.xds.stop, CLOSING_SECONDS)
+            self.serving = True
+            await stack.enter_async_context(_running(self.writer.run()))
+            _log.info(
+                "%s routes for %s proxies were read", len(self.plane.translation.routes), len(self.plane.wanted())
+            )
+            await self.election.run()
+
+    # What the cluster says
+
+    def _changed(self, batch: Batch) -> None:
+        """The source has a batch of changes."""
+        self.plane.take(batch.objects.items(), lambda: self.source.complete)
+        for problem in batch.problems:
+            _log.warning("%s", problem)
+        if self.source.complete:
+            self._read.set()
+
+    def _saw(self, ref: Ref, seen: Seen | None) -> None:
+        self.writer.seen(ref, seen)
+
+    def _collect(self, delta: Mapping[Name, tuple[Any, Any]]) -> None:
+        for name, (_, new) in delta.items():
+            self._placements[name] = None if new is MISSING else new
+
+    def _told(self) -> None:
+        """Everything that is known was taken in: hand on what came of it."""
+        if self._placements:
+            placements, self._placements = self._placements, {}
+            self._proxies.want(placements)
+
+    async def _identify(self, metadata: Mapping[str, str]) -> str | None:
+        return await self._identities.authenticate(metadata)
+
+    # What only the leader does
+
+    def _lead(self, leading: bool) -> None:
+        if self._duties is not None:
+            self._duties.cancel()
+            self._duties = None
+        if leading:
+            self._duties = asyncio.create_task(self._perform())
+        else:
+            self.writer.lead(False)
+
+    async def _perform(self) -> None:
+        """Provide proxies, and write statuses as soon as it is known what the proxies have."""
+        async with _running(self._proxies.run()):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.plane.synced.wait(), SETTLING_SECONDS)
+            self.writer.lead(True)
+            await asyncio.Event().wait()
+
+    def _certified(self, certificates: Certificates) -> None:
+        """The first certificates, or fresh ones."""
+        self._proxies.trust(certificates.authority)
+        if self._certificate is None:
+            self._certificate = ServerCertificate(certificates.certificate, certificates.key)
+            self._certificates.set()
+        else:
+            self._certificate.replace(certificates.certificate, certificates.key)
+
+
+@contextlib.asynccontextmanager
+async def _running(work: Any) -> AsyncIterator[None]:
+    """Does something for the time of the block, which it ends if it fails."""
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(work)
+        try:
+            yield
+        finally:
+            task.cancel()
