@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import gc
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -45,6 +46,9 @@ class ControlPlane:
         """Set whenever the proxies' configuration has changed, so that another proxy may be wanted."""
         self.synced = asyncio.Event()
         """Set once the sources were read and every proxy has acknowledged what it should have."""
+        self.batches = 0
+        """How many batches the sources gave so far; `seconds` is what the translation took for them."""
+        self.seconds = 0.0
         self._told = told
         self._held = False
         self._parts: dict[PartKey, Part | None] = {}
@@ -60,7 +64,10 @@ class ControlPlane:
         again nothing is sent and no status told, for it would say that the Secret is missing; a batch that has it
         comes next.
         """
+        began = time.perf_counter()
         self.translation.apply(objects)
+        self.batches += 1
+        self.seconds += time.perf_counter() - began
         self._held = not complete()
         if self._held:
             return

@@ -218,6 +218,17 @@ async def test_a_lease_that_was_deleted_is_made_again(world: World) -> None:
     assert len(world.changes) == 1
 
 
+@pytest.mark.parametrize("empty", [{}, {"spec": {}}, {"spec": {"holderIdentity": ""}}])
+def test_a_lease_that_nobody_has_held_is_taken(empty: Document) -> None:
+    @story
+    async def it(world: World) -> None:
+        world.api.put(PATH, {"metadata": {"name": "daemun"}} | empty)
+        Replica(world, "a")
+        assert await world.until("a") < 0.1
+
+    it()
+
+
 @story
 async def test_who_comes_back_under_its_own_name_need_not_wait(world: World) -> None:
     a = Replica(world, "a")

@@ -55,6 +55,7 @@ class World:
         self.statuses: Source[Ref, Status] = Source(Graph(), "statuses")
         self.refs: dict[str, Ref] = {}
         self.delay = 0.003
+        self.settled = True
         self.loop = asyncio.get_running_loop()
         self.writer = self.made()
         self.start()
@@ -64,6 +65,7 @@ class World:
             self.api.client(),
             self.statuses,
             lambda ref: path(ref) if path(ref) in self.refs else None,
+            lambda: self.settled,
             clock=self.loop.time,
             wall=lambda: datetime.fromtimestamp(START.timestamp() + self.loop.time(), UTC),
             jitter=lambda: 1.0,
@@ -312,6 +314,20 @@ async def test_nothing_is_written_without_leading(world: World) -> None:
     assert world.writer.pending == 0
     world.writer.lead(True)
     await asyncio.sleep(0.01)
+    assert world.api.writes() == 1
+
+
+@story
+async def test_what_may_still_change_is_not_told(world: World) -> None:
+    world.create(ROUTE)
+    await asyncio.sleep(1)
+    world.settled = False
+    world.statuses.set(ROUTE, route("False"))
+    await asyncio.sleep(10)
+    world.statuses.set(ROUTE, route("True"))
+    world.settled = True
+    await asyncio.sleep(0.1)
+    assert world.status(ROUTE)["parents"][0]["conditions"][0]["status"] == "True"
     assert world.api.writes() == 1
 
 

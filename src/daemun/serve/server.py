@@ -19,6 +19,7 @@ import grpc.aio
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest
 
 from daemun.ir.resource import Part, PartKey
+from daemun.serve.counts import Counts
 from daemun.serve.proxy import OnEvent, Proxy
 from daemun.xds.events import Rejected
 from daemun.xds.messages import Request
@@ -67,6 +68,7 @@ class XdsServer:
         self._clock = clock
         self._hold = hold
         self._proxies: dict[str, Proxy] = {}
+        self.counts = Counts()
         self._ready = asyncio.Event()
         self._server: grpc.aio.Server | None = None
         self._socket: Path | None = None
@@ -151,9 +153,11 @@ class XdsServer:
         reader = asyncio.create_task(self._read(requests, session, wake))
         reader.add_done_callback(lambda _: wake.set())
         try:
+            self.counts.opened += 1
             while not reader.done():
                 await self._write(context, proxy, session, wake)
         finally:
+            self.counts.closed += 1
             reader.cancel()
             (ended,) = await asyncio.gather(reader, return_exceptions=True)
             if isinstance(ended, Exception):
@@ -169,6 +173,7 @@ class XdsServer:
             _log.warning("A proxy cannot be identified: %s", error)
             await context.abort(grpc.StatusCode.UNAVAILABLE, "who this is cannot be told now")
         if name is None:
+            self.counts.refused += 1
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "this proxy is not known here")
         return name
 
@@ -177,7 +182,9 @@ class XdsServer:
     ) -> None:
         """Hand what the client says to the session, as long as it speaks."""
         async for message in requests:
-            session.receive(_request(message), self._clock())
+            request = _request(message)
+            self.counts.heard(request)
+            session.receive(request, self._clock())
             wake.set()
 
     async def _write(self, context: _Stream, proxy: Proxy, session: Session, wake: asyncio.Event) -> None:

@@ -35,6 +35,8 @@ LONGEST_OUTAGE_PAUSE = 4.0
 """A server that does not answer is asked so often, with one request: when it is back, what waits is written soon."""
 SLICE = 200
 """Objects that are looked at before others on the event loop have their turn."""
+UNSETTLED = 0.05
+"""Seconds until it is looked again whether the statuses can be told."""
 
 _OUTAGES = (429, 502, 503, 504)
 _log = logging.getLogger(__name__)
@@ -64,7 +66,8 @@ class _Object(msgspec.Struct):
 class StatusWriter:
     """Writes while it leads. `seen` is told of the objects by the source, as `OnSeen`.
 
-    `run` is to begin once the translation has read all sources.
+    `run` is to begin once the translation has read all sources. While they are not `settled`, because something is
+    still being fetched that would change them, statuses are not told.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class StatusWriter:
         client: KubeClient,
         statuses: Collection[Ref, Status],
         locate: Locate,
+        settled: Callable[[], bool] = lambda: True,
         *,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -80,6 +84,7 @@ class StatusWriter:
         self._client = client
         self._statuses = statuses
         self._locate = locate
+        self._settled = settled
         self._clock = clock
         self._wall = wall
         self._jitter = jitter
@@ -147,6 +152,8 @@ class StatusWriter:
 
     def _begin(self, group: asyncio.TaskGroup) -> float | None:
         """Send what may be sent now. How long until there may be more, if nothing happens; None for ever."""
+        if self._leading and not self._settled():
+            return UNSETTLED
         now = self._clock()
         for _ in range(SLICE):
             if self._in_flight >= (1 if self._outages else WORKERS):
