@@ -12,19 +12,24 @@ from daemun.api.gateway import Gateway, GatewayClass
 from daemun.api.grant import ReferenceGrant
 from daemun.api.kinds import KINDS
 from daemun.api.listenerset import ListenerSet
+from daemun.api.policy import BackendTLSPolicy
 from daemun.base.names import CORE, GATEWAY, Name, Ref
-from daemun.envoy import clusters, listeners, routes, secrets
+from daemun.envoy import clusters, listeners, routes, secrets, tls
 from daemun.envoy.matches import match_faults
 from daemun.features import rule_faults
 from daemun.flow import Failure, Graph, Source, derive, distinct, union
 from daemun.gatewayapi import (
     backends,
+    backendtls,
+    cacerts,
+    clientcerts,
     conflicts,
     gateways,
     listener_status,
     listenersets,
     parents,
     placement,
+    policystatus,
     problems,
     set_status,
     status,
@@ -72,9 +77,11 @@ class Translation:
         services: Source[Name, Service] = self.sources[CORE, "Service"]
         config_maps: Source[Name, ConfigMap] = self.sources[CORE, "ConfigMap"]
         secret_objects: Source[Name, Secret] = self.sources[CORE, "Secret"]
+        tls_policies: Source[Name, BackendTLSPolicy] = self.sources[GATEWAY, "BackendTLSPolicy"]
         slices: Source[Name, EndpointSlice] = self.sources["discovery.k8s.io", "EndpointSlice"]
         granted = grants.index(grant_keys)
         rejected = self.rejections.index(lambda _, one: (one.ref,))
+        authorities = cacerts.Inputs(config_maps, secret_objects, granted)
 
         # Gateways, with their ListenerSets: who has which port, which listeners can serve, what Envoy must listen on.
         parameters = derive(written, parameter_rule(gateway_classes, config_maps, settings), "parameters")
@@ -89,7 +96,9 @@ class Translation:
         by_port = claims.index(lambda _, claim: claim.ports)
         by_gateway = brought.index(listenersets.allowed_by)
         self.gateways = derive(
-            written, gateways.gateway_rule(gateway_classes, by_gateway, by_port, listener_inputs, settings), "gateways"
+            written,
+            gateways.gateway_rule(gateway_classes, by_gateway, by_port, listener_inputs, authorities, settings),
+            "gateways",
         )
         self.frontends = derive(self.gateways, gateways.frontend_rule, "frontends")
         self.parents = union(
@@ -115,7 +124,9 @@ class Translation:
             name="candidates",
         )
         uses = candidates.index(conflicts.host_uses)
-        backend_inputs = backends.Inputs(services, granted)
+        policies = derive(tls_policies, backendtls.policy_rule(authorities, settings), "BackendTLSPolicies")
+        by_service = policies.index(backendtls.services_of)
+        backend_inputs = backends.Inputs(services, granted, by_service)
         self.routes = derive(candidates, route_rule(uses, backend_inputs, Checks(match_faults, rule_faults)), "routes")
 
         # Envoy: each collection is some of the parts that its resources are joined from.
@@ -129,9 +140,13 @@ class Translation:
         used = distinct(needed.index(clusters.backend_of), name="backends")
         cluster_parts = derive(used, clusters.cluster_rule, "clusters")
         endpoint_parts = derive(used, clusters.endpoint_rule(services, slices.index(clusters.slices_of)), "endpoints")
-        placed = derive(needed, clusters.at_proxy(cluster_parts, endpoint_parts), "backends by proxy")
-        needed_secrets = distinct(self.frontends.index(secrets.secrets_of), name="needed secrets")
-        secret_parts = derive(needed_secrets, secrets.secret_rule(secret_objects), "secrets")
+        certificates = derive(self.gateways, clientcerts.certificate_rule, "client certificates")
+        encrypted = tls.upstream_rule(by_service, services, certificates)
+        placed = derive(needed, clusters.at_proxy(cluster_parts, endpoint_parts, encrypted), "backends by proxy")
+        needed_secrets = distinct(
+            self.frontends.index(secrets.secrets_of), placed.index(secrets.secrets_of_part), name="needed secrets"
+        )
+        secret_parts = derive(needed_secrets, secrets.secret_rule(secret_objects, config_maps), "secrets")
         self.resources = union(placed, listener_parts, route_heads, virtual_hosts, secret_parts, name="resources")
 
         # Status: from the same values.
@@ -142,16 +157,20 @@ class Translation:
             ports=self.rejections.index(listener_status.port_of),
             settings=settings,
         )
+        policy_uses = distinct(self.routes.index(policystatus.uses_of), name="policy uses")
+        about_policies = (by_service, services, policy_uses.index(policystatus.policy_of), rejected)
         self.statuses = union(
             derive(gateway_classes, status.class_rule(config_maps, settings), "GatewayClass status"),
             derive(self.gateways, status.gateway_rule(heard, surroundings), "Gateway status"),
             derive(self.parents, set_status.set_rule(heard), "ListenerSet status"),
             derive(self.routes, status.route_rule(rejected), "route status"),
+            derive(policies, policystatus.policy_rule(*about_policies), "policy status"),
             name="statuses",
         )
         self.problems = union(
             derive(self.parents, problems.parent_problems(rejected, surroundings), "parents' problems"),
             derive(self.routes, problems.route_problems(rejected), "route problems"),
+            derive(policies, policystatus.policy_problems(*about_policies), "policy problems"),
             derive(written, problems.unclaimed_gateways(gateway_classes), "unclaimed Gateways"),
             derive(written_sets, problems.orphaned_sets, "orphaned ListenerSets"),
             *(

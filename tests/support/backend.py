@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import ssl
 from collections import Counter
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -10,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import grpc
 import grpc.aio
 
+from support.certificates import Pair
 from support.client import websocket_accept
 
 
@@ -30,9 +32,9 @@ class Echo:
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def start(self, port: int = 0, address: str = "127.0.0.1") -> "Echo":
-        """Listen, by default on a port that the system chooses."""
-        self._server = await asyncio.start_server(self._serve, address, port)
+    async def start(self, port: int = 0, address: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> "Echo":
+        """Listen, by default on a port that the system chooses and without TLS."""
+        self._server = await asyncio.start_server(self._serve, address, port, ssl=tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -76,6 +78,8 @@ class Echo:
             "host": by_name.get("host", ""),
             "headers": headers,
             "body": body.decode("latin-1"),
+            "sni": getattr(writer.get_extra_info("ssl_object"), "sni", None),
+            "client": _common_name(writer.get_extra_info("peercert")),
         }
         self.requests.append(request)
         url = urlsplit(path)
@@ -109,6 +113,11 @@ class Echo:
     def _try(self, key: str, count: str) -> bool:
         self._tries[key] += 1
         return self._tries[key] <= int(count)
+
+
+def _common_name(certificate: Any) -> str:
+    """Whose certificate it is."""
+    return dict(pair for (pair,) in certificate["subject"])["commonName"] if certificate else ""
 
 
 async def _echo_frame(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, key: bytes) -> None:
@@ -145,11 +154,15 @@ class GrpcEcho(grpc.GenericRpcHandler):
 
         return grpc.unary_unary_rpc_method_handler(echo)
 
-    async def start(self) -> "GrpcEcho":
-        """Listen on a port that the system chooses."""
+    async def start(self, pair: Pair | None = None) -> "GrpcEcho":
+        """Listen on a port that the system chooses; over TLS if there is a certificate."""
         self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
         self._server.add_generic_rpc_handlers([self])
-        self.port = self._server.add_insecure_port("127.0.0.1:0")
+        if pair is None:
+            self.port = self._server.add_insecure_port("127.0.0.1:0")
+        else:
+            credentials = grpc.ssl_server_credentials([(pair[1], pair[0])])
+            self.port = self._server.add_secure_port("127.0.0.1:0", credentials)
         await self._server.start()
         return self
 

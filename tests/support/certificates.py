@@ -2,6 +2,7 @@
 
 import datetime
 import ssl
+import tempfile
 from functools import cache
 
 from cryptography import x509
@@ -10,6 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+Pair = tuple[bytes, bytes]
+"""A certificate and its key, in PEM."""
 _DAY = datetime.timedelta(days=1)
 
 
@@ -23,21 +26,56 @@ class Authority:
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         self._certificate = builder.sign(self._key, hashes.SHA256())
 
-    def issue(self, *hosts: str) -> tuple[bytes, bytes]:
-        """A certificate for these hosts and its key, in PEM."""
+    @property
+    def pem(self) -> str:
+        """Its own certificate, for whoever is to trust it."""
+        return self._certificate.public_bytes(Encoding.PEM).decode()
+
+    def issue(self, *hosts: str) -> Pair:
+        """A certificate for these hosts (and URIs) and its key, in PEM."""
         key = ec.generate_private_key(ec.SECP256R1())
-        names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
+        names = x509.SubjectAlternativeName(
+            [x509.UniformResourceIdentifier(host) if "://" in host else x509.DNSName(host) for host in hosts]
+        )
         builder = _builder(_name(hosts[0]), self._name, key).add_extension(names, critical=False)
         certificate = builder.sign(self._key, hashes.SHA256())
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         return certificate.public_bytes(Encoding.PEM), pem
 
-    def client(self, *protocols: str) -> ssl.SSLContext:
-        """A client that trusts this authority and speaks these protocols (ALPN)."""
-        context = ssl.create_default_context(cadata=self._certificate.public_bytes(Encoding.PEM).decode())
+    def client(self, *protocols: str, pair: Pair | None = None) -> ssl.SSLContext:
+        """A client that trusts this authority, speaks these protocols (ALPN) and shows this certificate."""
+        context = ssl.create_default_context(cadata=self.pem)
         if protocols:
             context.set_alpn_protocols(list(protocols))
+        if pair is not None:
+            _load(context, pair)
         return context
+
+
+def server(pair: Pair, clients: Authority | None = None) -> ssl.SSLContext:
+    """A server with this certificate, whose clients must show one of an authority if one is given.
+
+    It notes the server name that a client asks for as `sni` of the connection.
+    """
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cadata=clients.pem if clients else None)
+    if clients is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+    context.set_alpn_protocols(["http/1.1"])
+    context.sni_callback = _note_name
+    _load(context, pair)
+    return context
+
+
+def _note_name(connection: ssl.SSLSocket | ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+    connection.sni = name  # type: ignore[union-attr]
+
+
+def _load(context: ssl.SSLContext, pair: Pair) -> None:
+    """Python takes certificates from files only."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(b"\n".join(pair))
+        file.flush()
+        context.load_cert_chain(file.name)
 
 
 @cache

@@ -13,9 +13,13 @@ def _meta(name: str, **labels: str) -> Doc:
     return meta | ({"labels": labels} if labels else {})
 
 
-def gateway(name: str, *listeners: Doc, addresses: Sequence[str] = (), created: str = "") -> Doc:
+def gateway(
+    name: str, *listeners: Doc, addresses: Sequence[str] = (), created: str = "", tls: Doc | None = None
+) -> Doc:
     """A Gateway; `name` may be `namespace/name`."""
     spec: Doc = {"gatewayClassName": "daemun", "listeners": list(listeners)}
+    if tls is not None:
+        spec["tls"] = tls
     if addresses:
         spec["addresses"] = [{"type": "IPAddress", "value": address} for address in addresses]
     meta = _meta(name) | ({"creationTimestamp": created} if created else {})
@@ -150,3 +154,30 @@ def secret(name: str, certificate: bytes, key: bytes) -> Doc:
         "type": "kubernetes.io/tls",
         "stringData": data,
     }
+
+
+def authorities(name: str, *pem: str) -> Doc:
+    """A ConfigMap with CA certificates."""
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _meta(name), "data": {"ca.crt": "".join(pem)}}
+
+
+def tls_policy(name: str, to: str, hostname: str, *sans: str, trust: str = "ca", section: str = "") -> Doc:
+    """A BackendTLSPolicy for a Service that trusts the ConfigMap `trust`; names with `://` are URIs."""
+    target: Doc = {"group": "", "kind": "Service", "name": to} | ({"sectionName": section} if section else {})
+    validation: Doc = {"hostname": hostname, "caCertificateRefs": [trusted(trust)]}
+    if sans:
+        validation["subjectAltNames"] = [
+            {"type": "URI", "uri": san} if "://" in san else {"type": "Hostname", "hostname": san} for san in sans
+        ]
+    spec = {"targetRefs": [target], "validation": validation}
+    return {"apiVersion": f"{_GROUP}/v1", "kind": "BackendTLSPolicy", "metadata": _meta(name), "spec": spec}
+
+
+def trusted(name: str) -> Doc:
+    """A reference to a ConfigMap with CA certificates."""
+    return {"group": "", "kind": "ConfigMap", **reference(name)}
+
+
+def validation(*names: str, mode: str = "AllowValidOnly") -> Doc:
+    """How clients of a listener are checked: `tls.frontend.default` or `perPort[].tls`."""
+    return {"validation": {"mode": mode, "caCertificateRefs": [trusted(name) for name in names]}}

@@ -20,6 +20,7 @@ from daemun.ir.limits import RE2_MAX_PROGRAM_SIZE
 from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET
 from daemun.provision.binary import find
 from daemun.translate import Translation
+from support.certificates import authority
 from support.render import messages
 
 
@@ -54,12 +55,14 @@ def bootstrap(made: Iterable[Translation]) -> dict[str, Any]:
                 message.name = f"{number}/{name}"
                 secrets[message.name] = message
             elif kind == CLUSTER:
+                message.name = unique
                 message.ClearField("eds_cluster_config")
                 message.type = message.STATIC
-                clusters[name] = message
-        for (_, kind, name), message in found.items():
+                _inline_tls(message, tls_pb2.UpstreamTlsContext(), f"{number}/")
+                clusters[unique] = message
+        for (proxy, kind, name), message in found.items():
             if kind == ENDPOINT:
-                clusters[name].load_assignment.MergeFrom(message)
+                clusters[f"{number}/{proxy}/{name}"].load_assignment.MergeFrom(message)
     return {
         "layered_runtime": {
             "layers": [{"name": "test", "static_layer": {"re2.max_program_size.error_level": RE2_MAX_PROGRAM_SIZE}}]
@@ -84,11 +87,22 @@ def _inline(listener: Any, proxy: str, routes: dict[tuple[str, str], Any], prefi
         config.validate_clusters.value = False  # as for routes that come by RDS
         manager.route_config.CopyFrom(config)
         chain.filters[0].typed_config.Pack(manager)
-        if chain.HasField("transport_socket"):
-            tls = tls_pb2.DownstreamTlsContext()
-            chain.transport_socket.typed_config.Unpack(tls)
-            for reference in tls.common_tls_context.tls_certificate_sds_secret_configs:
-                assert reference.sds_config != config_source_pb2.ConfigSource()
-                reference.ClearField("sds_config")
-                reference.name = f"{prefix}{reference.name}"
-            chain.transport_socket.typed_config.Pack(tls)
+        _inline_tls(chain, tls_pb2.DownstreamTlsContext(), prefix)
+
+
+def _inline_tls(holder: Any, tls: Any, prefix: str) -> None:
+    """Let the TLS of a filter chain or cluster, if it has any, find its secrets in the static configuration."""
+    if not holder.HasField("transport_socket"):
+        return
+    holder.transport_socket.typed_config.Unpack(tls)
+    common = tls.common_tls_context
+    references = list(common.tls_certificate_sds_secret_configs)
+    if common.HasField("combined_validation_context"):
+        references.append(common.combined_validation_context.validation_context_sds_secret_config)
+    for reference in references:
+        assert reference.sds_config != config_source_pb2.ConfigSource()
+        reference.ClearField("sds_config")
+        reference.name = f"{prefix}{reference.name}"
+    if common.validation_context.trusted_ca.filename:
+        common.validation_context.trusted_ca.inline_string = authority().pem
+    holder.transport_socket.typed_config.Pack(tls)

@@ -1,7 +1,8 @@
 """A translation's results as plain values that read well in an expected file.
 
-Nothing is reworded: Envoy's resources are protobuf's own JSON. Two things are cut, and said to be: what keys and
-certificates hold, and in listeners the connection manager, which is the same everywhere (section `manager` has it).
+Nothing is reworded: Envoy's resources are protobuf's own JSON. Some things are cut, and said to be: what keys and
+certificates hold, in listeners the connection manager, which is the same everywhere (section `manager` has it), and in
+section `tls` all of a cluster but its TLS context.
 """
 
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from daemun.api.status import (
     GatewayStatus,
     ListenerSetStatus,
     ListenerStatus,
+    PolicyStatus,
     RouteStatus,
     Status,
 )
@@ -30,7 +32,7 @@ from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET, encod
 from daemun.translate import Translation
 
 SECTIONS = {"listeners": LISTENER, "manager": LISTENER, "routes": ROUTE, "clusters": CLUSTER, "endpoints": ENDPOINT}
-SECTIONS["secrets"] = SECRET
+SECTIONS |= {"secrets": SECRET, "tls": CLUSTER}
 MESSAGES: dict[str, type[Message]] = {
     CLUSTER: cluster_pb2.Cluster,
     ENDPOINT: endpoint_pb2.ClusterLoadAssignment,
@@ -69,6 +71,8 @@ def _resource(section: str, message: Message) -> Any:
             chain["routes"] = manager["typedConfig"]["rds"]["routeConfigName"]
     if section == "manager":
         value = value["filterChains"][0]["filters"][0]["typedConfig"]
+    if section == "tls":
+        value = value.get("transportSocket", {}).get("typedConfig")
     return _short(value)
 
 
@@ -103,6 +107,11 @@ def status(value: Status) -> Any:
             return [
                 {"parent": msgspec.to_builtins(parent.parent_ref), **_conditions(parent.conditions)}
                 for parent in value.parents
+            ]
+        case PolicyStatus():
+            return [
+                {"ancestor": msgspec.to_builtins(one.ancestor_ref), **_conditions(one.conditions)}
+                for one in value.ancestors
             ]
 
 

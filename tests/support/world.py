@@ -5,6 +5,7 @@ import contextlib
 import random
 import shutil
 import socket
+import ssl
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -17,6 +18,7 @@ from daemun.app import App
 from daemun.gatewayapi.settings import Settings
 from daemun.report.journal import Line, ProblemLine, SolvedLine
 from support.backend import Echo, GrpcEcho
+from support.certificates import Pair
 from support.client import Answer, ask
 from support.documents import Doc, service
 
@@ -80,17 +82,17 @@ class World:
         draft.replace(path)
         return path
 
-    async def echo(self, *names: str, app_protocol: str = "") -> None:
+    async def echo(self, *names: str, app_protocol: str = "", tls: ssl.SSLContext | None = None) -> None:
         """Backends with Services of their names."""
         for name in names:
-            one = self.backends[name] = await Echo(name.rpartition("/")[2]).start()
+            one = self.backends[name] = await Echo(name.rpartition("/")[2]).start(tls=tls)
             self._closers.append(one.stop)
             self.write(f"backends/{name.replace('/', '-')}.yaml", service(name, one.port, app_protocol=app_protocol))
 
-    async def grpc(self, *names: str, app_protocol: str = "") -> None:
+    async def grpc(self, *names: str, app_protocol: str = "", pair: Pair | None = None) -> None:
         """gRPC backends with Services of their names."""
         for name in names:
-            one = await GrpcEcho(name).start()
+            one = await GrpcEcho(name).start(pair)
             self._closers.append(one.stop)
             self.write(f"backends/{name}.yaml", service(name, one.port, app_protocol=app_protocol))
 
@@ -186,13 +188,14 @@ class World:
         await until(lambda: SolvedLine(problem) in self.lines, seconds)
 
     def condition(self, kind: str, name: str, condition: str, listener: str = "") -> tuple[str, str, str]:
-        """Status, reason and message of a condition of an object (of its first parent, or of a listener)."""
+        """Status, reason and message of a condition: of an object, its first parent or ancestor, or a listener."""
         assert self.app is not None
         for ref in self.app.plane.translation.statuses:
             if (ref.kind, ref.name) == (kind, name):
                 status: Any = self.app.plane.translation.statuses[ref]
                 holders = [one for one in getattr(status, "listeners", ()) if one.name == listener]
-                holder = holders[0] if listener else getattr(status, "parents", (status,))[0]
+                above = getattr(status, "parents", ()) or getattr(status, "ancestors", ()) or (status,)
+                holder = holders[0] if listener else above[0]
                 for one in holder.conditions:
                     if one.type == condition:
                         return one.status, one.reason, one.message

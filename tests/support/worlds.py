@@ -17,6 +17,11 @@ PEM = {
     for doc in documents((Path(__file__).parents[1] / "golden" / "base.yaml").read_text())
     if doc["kind"] == "Secret"
 }
+AUTHORITIES = [
+    doc["data"]
+    for doc in documents((Path(__file__).parents[1] / "golden" / "base.yaml").read_text())
+    if doc["kind"] == "ConfigMap"
+]
 
 
 def one(*values: Any) -> st.SearchStrategy[Any]:
@@ -75,6 +80,21 @@ listener = st.fixed_dictionaries(
         ),
     },
 )
+authority = one(
+    {"group": "", "kind": "ConfigMap", "name": "c"},
+    {"group": "", "kind": "ConfigMap", "name": "d"},
+    {"group": "", "kind": "Secret", "name": "s"},
+    {"group": "x.test", "kind": "Y", "name": "z"},
+)
+validation = st.fixed_dictionaries(
+    {
+        "caCertificateRefs": some(
+            st.builds(lambda ref, more: {**ref, **more}, authority, maybe(namespace=one(*NAMESPACES))), 2, 1
+        )
+    },
+    optional={"mode": one("AllowValidOnly", "AllowInsecureFallback")},
+)
+just_validation = maybe(validation=validation)
 gateways = manifest(
     f"{GATEWAY}/v1",
     "Gateway",
@@ -97,6 +117,13 @@ gateways = manifest(
                 )
             ),
             "infrastructure": one({}, {}, {"parametersRef": {"group": "", "kind": "ConfigMap", "name": "x"}}),
+            "tls": maybe(
+                backend=maybe(clientCertificateRef=one({"name": "s"}, {"name": "t", "namespace": "far"})),
+                frontend=st.fixed_dictionaries(
+                    {"default": just_validation},
+                    optional={"perPort": some(st.fixed_dictionaries({"port": one(443), "tls": just_validation}), 1)},
+                ),
+            ),
         },
     ),
 )
@@ -178,8 +205,40 @@ def routes(kind: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Doc
     )
 
 
+policies = manifest(
+    f"{GATEWAY}/v1",
+    "BackendTLSPolicy",
+    ("p", "q"),
+    spec=st.fixed_dictionaries(
+        {
+            "targetRefs": some(
+                st.fixed_dictionaries(
+                    {"group": one(""), "kind": one("Service"), "name": one("a", "b")},
+                    optional={"sectionName": one("h")},
+                ),
+                2,
+                1,
+            ),
+            "validation": st.builds(
+                lambda authorities, more: {"hostname": "a.test", **authorities, **more},
+                st.one_of(
+                    some(authority, 2, 1).map(lambda refs: {"caCertificateRefs": refs}),
+                    one({"wellKnownCACertificates": "System"}, {"wellKnownCACertificates": "x.test/ours"}),
+                ),
+                maybe(
+                    subjectAltNames=some(
+                        one({"type": "Hostname", "hostname": "*.a.test"}, {"type": "URI", "uri": "spiffe://a.test/b"})
+                    )
+                ),
+            ),
+        }
+    ),
+)
+
+
 world = st.one_of(
     gateways,
+    policies,
     gateways,
     listener_sets,
     routes(
@@ -242,10 +301,19 @@ world = st.one_of(
                     2,
                     1,
                 ),
-                "to": some(one({"group": "", "kind": "Secret"}, {"group": "", "kind": "Service", "name": "a"}), 2, 1),
+                "to": some(
+                    one(
+                        {"group": "", "kind": "Secret"},
+                        {"group": "", "kind": "ConfigMap"},
+                        {"group": "", "kind": "Service", "name": "a"},
+                    ),
+                    2,
+                    1,
+                ),
             }
         ),
     ),
+    manifest("v1", "ConfigMap", ("c", "d"), data=one(*AUTHORITIES, {}, {"ca.crt": "x"})),
     manifest("v1", "Secret", ("s", "t"), stringData=one(*PEM.values(), {}, {"tls.crt": "x", "tls.key": "y"})),
     st.builds(
         lambda name, labels: {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}},
@@ -291,6 +359,7 @@ CORE = [
     },
     {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": PEM["one"]},
     {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "far"}, "stringData": PEM["two"]},
+    {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": AUTHORITIES[0]},
     {
         "apiVersion": f"{GATEWAY}/v1",
         "kind": "HTTPRoute",

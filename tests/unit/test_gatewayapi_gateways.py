@@ -26,27 +26,12 @@ def test_what_is_left_alone_without_harm_is_a_warning() -> None:
         + """
 spec:
   gatewayClassName: daemun
-  tls: {backend: {clientCertificateRef: {name: mine}}}
   listeners:
   - {name: tls, port: 443, protocol: HTTPS, tls: {options: {example.com/ciphers: strong}}}
 """
     )
     warnings = {problem.where for problem in found if problem.warning}
-    assert warnings == {"spec.tls.backend", "spec.listeners[0].tls.options"}
-
-
-def test_client_certificates_that_cannot_be_checked_close_the_listener() -> None:
-    found = problems(
-        GATE
-        + """
-spec:
-  gatewayClassName: daemun
-  tls: {frontend: {default: {validation: {caCertificateRefs: [{group: "", kind: ConfigMap, name: ca}]}}}}
-  listeners: [{name: tls, port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: s}]}}]
-"""
-    )
-    assert [problem.where for problem in found if problem.code == "UnsupportedValue"] == ["spec.tls.frontend"]
-    assert not any(problem.warning for problem in found)
+    assert warnings == {"spec.listeners[0].tls.options"}
 
 
 def test_a_class_that_does_not_exist_is_named() -> None:

@@ -120,3 +120,8 @@ class ConfigMap(Resource, frozen=True):
 
     data: dict[str, str] = field(default_factory=dict)
     binary_data: dict[str, bytes] = field(default_factory=dict)
+
+    def get(self, key: str) -> bytes | None:
+        """The value of a key."""
+        text = self.data.get(key)
+        return self.binary_data.get(key) if text is None else text.encode()

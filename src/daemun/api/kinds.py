@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from daemun.api import core, gateway, grant, listenerset, routes
+from daemun.api import core, gateway, grant, listenerset, policy, routes
 from daemun.api.meta import Resource
 from daemun.base.names import CORE, GATEWAY
 

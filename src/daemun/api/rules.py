@@ -13,6 +13,8 @@ from daemun.api.filters import HTTPPathModifier, RouteFilter, SessionPersistence
 from daemun.api.gateway import Gateway, GatewaySpec, Listener
 from daemun.api.listenerset import ListenerSet
 from daemun.api.meta import BackendObjectReference, ParentReference, Resource
+from daemun.api.policy import BackendTLSPolicy
+from daemun.api.policy_rules import backend_tls
 from daemun.api.routes import (
     BackendRef,
     GRPCMethodMatch,
@@ -72,6 +74,8 @@ def broken_rules(value: Resource) -> Iterator[Broken]:
                 yield from _backends(where, grpc.backend_refs, _GRPC_FILTERS)
             yield from _few_matches(len(grpc.matches) for grpc in value.spec.rules)
             yield from _unique_names(grpc.name for grpc in value.spec.rules)
+        case BackendTLSPolicy():
+            yield from backend_tls(value.spec)
         case EndpointSlice():
             yield from _addresses(value)
         case _:

@@ -12,6 +12,9 @@ _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
 
 Hostname: TypeAlias = Annotated[str, Meta(min_length=1, max_length=253, pattern=rf"^(\*\.)?{_SUBDOMAIN}$")]
 PreciseHostname: TypeAlias = Annotated[str, Meta(min_length=1, max_length=253, pattern=rf"^{_SUBDOMAIN}$")]
+AbsoluteURI: TypeAlias = Annotated[
+    str, Meta(min_length=1, max_length=253, pattern=r"^[^:/?#]+://[^?#]*(\?[^#]*)?(#.*)?$")
+]
 Group: TypeAlias = Annotated[str, Meta(max_length=253, pattern=rf"^$|^{_SUBDOMAIN}$")]
 Kind: TypeAlias = Annotated[str, Meta(min_length=1, max_length=63, pattern=r"^[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$")]
 ObjectName: TypeAlias = Annotated[str, Meta(min_length=1, max_length=253)]

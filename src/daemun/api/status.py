@@ -83,4 +83,4 @@ class GatewayClassStatus(Api, frozen=True, omit_defaults=False):
     supported_features: List[SupportedFeature]
 
 
-Status = GatewayStatus | ListenerSetStatus | RouteStatus | GatewayClassStatus
+Status = GatewayStatus | ListenerSetStatus | RouteStatus | PolicyStatus | GatewayClassStatus

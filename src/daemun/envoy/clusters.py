@@ -9,7 +9,7 @@ from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2 as http
 
 from daemun.api.core import SERVICE_NAME, Endpoint, EndpointSlice, Service, ServicePort
 from daemun.base.names import CORE, Name, Ref
-from daemun.envoy.listeners import ads
+from daemun.envoy.ads import ads
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.ir.backend import BackendKey
@@ -126,14 +126,23 @@ def _ready(endpoint: Endpoint) -> bool:
 
 
 def at_proxy(
-    clusters: Collection[BackendKey, Part], endpoints: Collection[BackendKey, Part]
+    clusters: Collection[BackendKey, Part],
+    endpoints: Collection[BackendKey, Part],
+    encrypted: Callable[[Reader, str, BackendKey, Leaf], Leaf | None],
 ) -> Callable[[Reader, ProxyBackend, ProxyBackend], Iterator[tuple[PartKey, Part]]]:
-    """The rule that gives each proxy the clusters and endpoints that it needs, and no others."""
+    """The rule that gives each proxy the clusters and endpoints that it needs, and no others.
+
+    All proxies share a cluster, but for what its TLS has of the proxy's own: `encrypted` puts it on.
+    """
 
     def place(reader: Reader, needed: ProxyBackend, _: ProxyBackend) -> Iterator[tuple[PartKey, Part]]:
-        for type_url, of in ((CLUSTER, clusters), (ENDPOINT, endpoints)):
-            value = reader.get(of, needed.backend)
+        key = needed.backend
+        cluster, assignment = reader.get(clusters, key), reader.get(endpoints, key)
+        if cluster is not None and key.tls:
+            leaf = encrypted(reader, needed.proxy, key, cluster.leaves[0])
+            cluster = part("", [leaf]) if leaf else None
+        for type_url, value in ((CLUSTER, cluster), (ENDPOINT, assignment)):
             if value is not None:
-                yield PartKey(needed.proxy, type_url, needed.backend.cluster), value
+                yield PartKey(needed.proxy, type_url, key.cluster), value
 
     return place

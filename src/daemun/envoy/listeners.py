@@ -6,17 +6,17 @@
 from collections.abc import Callable, Iterator
 
 from envoy.config.accesslog.v3 import accesslog_pb2
-from envoy.config.core.v3 import address_pb2, config_source_pb2
+from envoy.config.core.v3 import address_pb2
 from envoy.config.listener.v3 import listener_components_pb2 as components_v3
 from envoy.config.listener.v3 import listener_pb2
 from envoy.extensions.access_loggers.file.v3 import file_pb2
 from envoy.extensions.filters.http.router.v3 import router_pb2
 from envoy.extensions.filters.listener.tls_inspector.v3 import tls_inspector_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
-from envoy.extensions.transport_sockets.tls.v3 import common_pb2 as tls_common_v3
-from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
 
 from daemun.base import wire
+from daemun.envoy import tls as tls_contexts
+from daemun.envoy.ads import ads
 from daemun.features import FEATURES
 from daemun.flow import Reader
 from daemun.ir.limits import IDLE_SECONDS
@@ -94,7 +94,7 @@ def _filter_chain(key: FrontendKey, listener: Listener, access_log: str) -> byte
         if listener.hostname:
             chain.filter_chain_match.server_names.append(listener.hostname)
         chain.transport_socket.name = "envoy.transport_sockets.tls"
-        chain.transport_socket.typed_config.Pack(_downstream_tls(listener))
+        chain.transport_socket.typed_config.Pack(tls_contexts.downstream(listener))
     return wire.delimited(_FILTER_CHAINS, chain.SerializeToString())
 
 
@@ -127,25 +127,6 @@ def connection_manager(route_config: str, access_log: str) -> hcm_v3.HttpConnect
     if access_log:
         manager.access_log.append(_access_log(access_log))
     return manager
-
-
-def ads() -> config_source_pb2.ConfigSource:
-    """Ask the control plane, on the one stream there is."""
-    source = config_source_pb2.ConfigSource(resource_api_version=config_source_pb2.ApiVersion.V3)
-    source.ads.SetInParent()
-    # Rather wait than go on without: a listener without its certificates or routes would answer wrongly.
-    source.initial_fetch_timeout.SetInParent()
-    return source
-
-
-def _downstream_tls(listener: Listener) -> tls_pb2.DownstreamTlsContext:
-    context = tls_pb2.DownstreamTlsContext()
-    common = context.common_tls_context
-    common.alpn_protocols.extend(("h2", "http/1.1"))
-    common.tls_params.tls_minimum_protocol_version = tls_common_v3.TlsParameters.TLSv1_2
-    for secret in listener.secrets:
-        common.tls_certificate_sds_secret_configs.add(name=secret, sds_config=ads())
-    return context
 
 
 def _access_log(path: str) -> accesslog_pb2.AccessLog:

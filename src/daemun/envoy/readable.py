@@ -53,7 +53,7 @@ def readable(parts: Mapping[PartKey, Part]) -> Iterator[Readable]:
     """Every resource, by proxy and type."""
     for (proxy, type_url, name), found in grouped(parts).items():
         proto = message(type_url, found)
-        if isinstance(proto, secret_pb2.Secret):
+        if isinstance(proto, secret_pb2.Secret) and proto.HasField("tls_certificate"):
             proto.tls_certificate.private_key.inline_bytes = _HIDDEN
         origins = dict.fromkeys(leaf.origin for one in found for leaf in one.leaves)
         resource = json_format.MessageToDict(proto, preserving_proto_field_name=True)

@@ -1,47 +1,64 @@
-"""Certificates, which travel to Envoy by SDS and by nothing else."""
+"""Certificates and what they are checked with, which travel to Envoy by SDS and by nothing else."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from envoy.extensions.transport_sockets.tls.v3 import secret_pb2
 
-from daemun.api.core import Secret
+from daemun.api.core import ConfigMap, Secret
 from daemun.base.names import CORE, Name, Ref
 from daemun.flow import Collection, Reader
+from daemun.gatewayapi import cacerts
 from daemun.gatewayapi.certificates import CERTIFICATE, PRIVATE_KEY, fault
 from daemun.ir.listener import Frontend, FrontendKey
 from daemun.ir.origin import Origin
 from daemun.ir.resource import SECRET, Leaf, Part, PartKey, part
+from daemun.ir.tls import bundle_name, bundle_of
 
 
 class ProxySecret(NamedTuple):
-    """A Secret (`namespace/name`) that a proxy needs."""
+    """What a proxy needs: the key pair in a Secret (`namespace/name`), or a bundle of CA certificates (`ir.tls`)."""
 
     proxy: str
     secret: str
 
 
 def secrets_of(key: FrontendKey, frontend: Frontend) -> Iterator[ProxySecret]:
-    """The Secrets that a port needs; whether it may have them was decided before."""
+    """The secrets that a port needs; whether it may have them was decided before."""
     for listener in frontend.listeners:
         for secret in listener.secrets:
+            yield ProxySecret(key.proxy, secret)
+        if listener.clients:
+            yield ProxySecret(key.proxy, bundle_name(listener.clients.bundle))
+
+
+def secrets_of_part(key: PartKey, value: Part) -> Iterator[ProxySecret]:
+    """The secrets that a cluster needs."""
+    for leaf in value.leaves:
+        for secret in leaf.secrets:
             yield ProxySecret(key.proxy, secret)
 
 
 def secret_rule(
-    secrets: Collection[Name, Secret],
+    secrets: Collection[Name, Secret], config_maps: Collection[Name, ConfigMap]
 ) -> Callable[[Reader, ProxySecret, ProxySecret], Iterator[tuple[PartKey, Part]]]:
-    """The rule from a needed Secret to Envoy's."""
+    """The rule from what is needed to a Secret of Envoy's."""
 
-    def certificate(reader: Reader, needed: ProxySecret, _: ProxySecret) -> Iterator[tuple[PartKey, Part]]:
-        name = Name.of(needed.secret)
-        secret = reader.get(secrets, name)
-        if secret is None or fault(secret):
-            return
+    def secret(reader: Reader, needed: ProxySecret, _: ProxySecret) -> Iterator[tuple[PartKey, Part]]:
+        bundle = bundle_of(needed.secret)
         proto = secret_pb2.Secret(name=needed.secret)
-        proto.tls_certificate.certificate_chain.inline_bytes = secret.get(CERTIFICATE) or b""
-        proto.tls_certificate.private_key.inline_bytes = secret.get(PRIVATE_KEY) or b""
-        origin = Origin(Ref(CORE, "Secret", name.namespace, name.name))
+        if bundle:
+            found = [cacerts.certificates(reader, config_maps, secrets, ref) for ref in bundle]
+            proto.validation_context.trusted_ca.inline_bytes = b"\n".join(pem for pem in found if pem)
+            origin = Origin(bundle[0])
+        else:
+            name = Name.of(needed.secret)
+            pair = reader.get(secrets, name)
+            if pair is None or fault(pair):
+                return
+            proto.tls_certificate.certificate_chain.inline_bytes = pair.get(CERTIFICATE) or b""
+            proto.tls_certificate.private_key.inline_bytes = pair.get(PRIVATE_KEY) or b""
+            origin = Origin(Ref(CORE, "Secret", name.namespace, name.name))
         yield PartKey(needed.proxy, SECRET, needed.secret), part("", [Leaf(proto.SerializeToString(), origin)])
 
-    return certificate
+    return secret

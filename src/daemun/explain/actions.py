@@ -115,7 +115,7 @@ def _forwards(translation: Translation, place: Place, entry: Placed, parted: _Pa
             cluster=cluster,
             backend=ref,
             port=backend.key.port,
-            protocol=backend.key.protocol,
+            protocol=backend.key.spoken,
             endpoints=ready,
             path=path,
             host=host,

@@ -1,11 +1,14 @@
 """backendRefs: from a name to a backend that requests can be sent to, or to what is wrong with it."""
 
+from typing import NamedTuple
+
 import msgspec
 
 from daemun.api.core import Service, ServicePort
 from daemun.api.meta import BackendObjectReference
 from daemun.base.names import Name, Ref
 from daemun.flow import Collection, Reader
+from daemun.gatewayapi.backendtls import ByService, ResolvedPolicy, concerning, in_force
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.references import GrantIndex, grant_to_write, permitted
 from daemun.ir.backend import BackendKey, Protocol
@@ -16,46 +19,71 @@ class Inputs(msgspec.Struct, frozen=True):
 
     services: Collection[Name, Service]
     grants: GrantIndex
+    policies: ByService
+
+
+class Found(NamedTuple):
+    """What a reference leads to, why to nothing if so, and the BackendTLSPolicies that have a say in it."""
+
+    key: BackendKey | None
+    finding: Finding | None = None
+    policies: tuple[Name, ...] = ()
 
 
 def resolve_backend(
     reader: Reader, inputs: Inputs, route: Ref, where: str, ref: BackendObjectReference, protocol: Protocol
-) -> tuple[BackendKey | None, Finding | None]:
+) -> Found:
     """The backend behind a reference, or a finding that says why there is none (Gateway API, ResolvedRefs).
 
     `protocol` is what the kind of route speaks when the Service's port does not say (GEP-1911).
     """
     if (ref.group, ref.kind) != ("", "Service"):
         text = f"{ref.kind} of group {ref.group!r} is not a kind of backend"
-        return None, Finding("InvalidKind", where, text, "Name a Service.")
+        return Found(None, Finding("InvalidKind", where, text, "Name a Service."))
     target = Ref("", "Service", ref.namespace or route.namespace, ref.name)
     if not permitted(reader, inputs.grants, route, target):
         text = f"{target} is in another namespace, which has not granted it"
-        return None, Finding("RefNotPermitted", where, text, grant_to_write(route, target))
+        return Found(None, Finding("RefNotPermitted", where, text, grant_to_write(route, target)))
     service = reader.get(inputs.services, target.key)
+    policies = reader.find(inputs.policies, target.key)
     if service is None:
-        return None, Finding("BackendNotFound", where, f"{target} does not exist")
+        missing = Finding("BackendNotFound", where, f"{target} does not exist")
+        return Found(None, missing, tuple(one.ref.key for one in policies))
     if service.spec.type == "ExternalName":
         # An ExternalName could name the gateway's own internals or another tenant's (CVE-2021-25740 and its kin).
-        return None, Finding("BackendNotFound", where, f"{target} is an ExternalName, which is not routed to")
+        return Found(None, Finding("BackendNotFound", where, f"{target} is an ExternalName, which is not routed to"))
     port = next((one for one in service.spec.ports if one.port == ref.port and one.protocol == "TCP"), None)
     if port is None:
         has = ", ".join(str(one.port) for one in service.spec.ports) or "none"
-        return None, Finding("BackendNotFound", where, f"{target} has no TCP port {ref.port} (it has {has})")
-    spoken = _protocol(port, protocol)
-    if spoken is None:
+        return Found(None, Finding("BackendNotFound", where, f"{target} has no TCP port {ref.port} (it has {has})"))
+    policy = in_force(policies, target.key, port)
+    known = concerning(policies, target.key, port, {one.name for one in service.spec.ports})
+    if policy is not None and policy.tls is None:
+        return Found(None, _closed(where, target, policy), known)
+    spoken, needs_tls = _protocol(port, protocol)
+    if needs_tls and policy is None:
         text = f"port {port.port} of {target} has appProtocol {port.app_protocol!r}, which needs TLS to the backend"
-        return None, Finding("UnsupportedProtocol", where, text, "TLS to backends is not served yet.")
-    return BackendKey(target.namespace, target.name, port.port, spoken), None
+        mend = "Write a BackendTLSPolicy for the Service."
+        return Found(None, Finding("UnsupportedProtocol", where, text, mend), known)
+    return Found(BackendKey(target.namespace, target.name, port.port, spoken, policy is not None), None, known)
 
 
-def _protocol(port: ServicePort, default: Protocol) -> Protocol | None:
-    match port.app_protocol:
+def _closed(where: str, target: Ref, policy: ResolvedPolicy) -> Finding:
+    """Nothing is sent to a backend whose certificate cannot be checked (Gateway API, CACertificateRefs)."""
+    text = f"{policy.ref} for {target} cannot be used, so nothing is sent there"
+    return Finding("InvalidBackendTLS", where, text, "See the policy.")
+
+
+def _protocol(port: ServicePort, default: Protocol) -> tuple[Protocol, bool]:
+    """What the backend speaks, and whether just over TLS (GEP-1911; names of IANA's are in any case)."""
+    match (port.app_protocol or "").lower():
         case "kubernetes.io/h2c" | "grpc":
-            return "h2c"
+            return "h2c", False
         case "kubernetes.io/ws" | "http":
-            return "http"
-        case "kubernetes.io/wss" | "https":
-            return None
+            return "http", False
+        case "kubernetes.io/wss":
+            return "http", True
+        case "https":
+            return default, True
         case _:
-            return default
+            return default, False

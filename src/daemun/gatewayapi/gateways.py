@@ -8,8 +8,10 @@ import msgspec
 from daemun.api.gateway import Gateway, GatewayClass
 from daemun.base.names import GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader
+from daemun.gatewayapi import cacerts
 from daemun.gatewayapi.claims import Claim, refusals, winner
 from daemun.gatewayapi.classes import controller_of
+from daemun.gatewayapi.clientcerts import asked_of_clients, fallbacks, shown_to_backends
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.listener_conflicts import with_conflicts
 from daemun.gatewayapi.listeners import Inputs, notes, resolve_listener
@@ -33,6 +35,7 @@ def gateway_rule(
     sets: SetIndex,
     claims: Index[int, Ref, Claim],
     inputs: Inputs,
+    authorities: cacerts.Inputs,
     settings: Settings,
 ) -> Callable[[Reader, Name, Gateway], Iterator[tuple[Name, ResolvedGateway]]]:
     """The rule from a Gateway to what it comes to. Gateways of other controllers come to nothing."""
@@ -56,7 +59,9 @@ def gateway_rule(
             listeners = [_placed(reader, claims, name, addresses, listener) for listener in listeners]
         by_owner: defaultdict[Ref, list[ResolvedListener]] = defaultdict(list)
         for listener in listeners:
-            by_owner[listener.owner].append(unreserved(settings, _guarded(gateway, listener)))
+            checked = asked_of_clients(reader, authorities, ref, gateway, listener)
+            by_owner[listener.owner].append(unreserved(settings, checked))
+        client_certificate, not_resolved = shown_to_backends(reader, authorities, ref, gateway)
         yield (
             name,
             ResolvedGateway(
@@ -66,9 +71,12 @@ def gateway_rule(
                 addresses=addresses,
                 listeners=tuple(by_owner[ref]),
                 refused=refused,
-                notes=tuple(_notes(gateway)),
+                not_resolved=not_resolved,
+                notes=tuple(notes(gateway.spec.listeners)),
                 default=gateway.spec.default_scope == "All",
                 sets=tuple(_merged(one, by_owner[one.ref], refused) for one in attached) if allows else None,
+                fallbacks=tuple(fallbacks(gateway)),
+                client_certificate=client_certificate,
             ),
         )
 
@@ -98,25 +106,6 @@ def _placed(
         "Give one of them another port, or an address of its own in spec.addresses.",
     )
     return msgspec.structs.replace(one, not_accepted=(*one.not_accepted, finding))
-
-
-def _guarded(gateway: Gateway, one: ResolvedListener) -> ResolvedListener:
-    """The listener, refused if clients must show certificates: what cannot be checked is not let in."""
-    frontend = gateway.spec.tls.frontend if gateway.spec.tls else None
-    if one.protocol != "HTTPS" or frontend is None:
-        return one
-    config = next((entry.tls for entry in frontend.per_port if entry.port == one.port), frontend.default)
-    if config.validation is None:
-        return one
-    finding = Finding("UnsupportedValue", "spec.tls.frontend", "client certificates cannot be checked yet")
-    return msgspec.structs.replace(one, not_accepted=(*one.not_accepted, finding))
-
-
-def _notes(gateway: Gateway) -> Iterator[Finding]:
-    """What is asked for and left alone without harm."""
-    if gateway.spec.tls and gateway.spec.tls.backend:
-        yield Finding("UnsupportedValue", "spec.tls.backend", "TLS to backends is not served yet")
-    yield from notes(gateway.spec.listeners)
 
 
 def default_of(_: Name, gateway: ResolvedGateway) -> tuple[bool]:

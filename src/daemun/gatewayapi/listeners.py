@@ -10,10 +10,10 @@ from daemun.api.meta import List
 from daemun.api.status import RouteGroupKindStatus
 from daemun.base.names import GATEWAY, Name, Ref
 from daemun.flow import Collection, Reader
-from daemun.gatewayapi import certificates
+from daemun.gatewayapi.certrefs import certificate_fault
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.kinds import KINDS_OF_PROTOCOL
-from daemun.gatewayapi.references import GrantIndex, grant_to_write, permitted
+from daemun.gatewayapi.references import GrantIndex
 from daemun.gatewayapi.resolved import ResolvedListener
 from daemun.ir.listener import Listener
 from daemun.ir.origin import Origin
@@ -118,21 +118,10 @@ def _secrets(
     for index, ref in enumerate(refs):
         here = f"{where}.tls.certificateRefs[{index}]"
         target = Ref(ref.group, ref.kind, ref.namespace or owner.namespace, ref.name)
-        finding = _certificate_fault(reader, inputs, owner, here, target)
+        finding = certificate_fault(
+            reader, inputs.secrets, inputs.grants, owner, here, target, "InvalidCertificateRef"
+        )
         if finding is None:
             yield str(target.key)
         else:
             findings.append(finding)
-
-
-def _certificate_fault(reader: Reader, inputs: Inputs, owner: Ref, where: str, target: Ref) -> Finding | None:
-    if (target.group, target.kind) != ("", "Secret"):
-        return Finding("InvalidCertificateRef", where, f"{target.kind} is not a kind of certificate", "Name a Secret.")
-    if not permitted(reader, inputs.grants, owner, target):
-        text = f"{target} is in another namespace, which has not granted it"
-        return Finding("RefNotPermitted", where, text, grant_to_write(owner, target))
-    secret = reader.get(inputs.secrets, target.key)
-    if secret is None:
-        return Finding("InvalidCertificateRef", where, f"{target} does not exist")
-    fault = certificates.fault(secret)
-    return Finding("InvalidCertificateRef", where, f"{target} cannot be served: {fault}") if fault else None

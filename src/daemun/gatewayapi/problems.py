@@ -20,12 +20,14 @@ Problems = tuple[Problem, ...]
 Rejections = Index[Ref, RejectionKey, Rejection]
 
 
-def _from_findings(ref: Ref, findings: list[Finding]) -> Problems:
+def from_findings(ref: Ref, findings: list[Finding]) -> Problems:
+    """Findings as problems of an object, each once."""
     found = (Problem(ref, one.reason, one.where, one.text, one.mend) for one in findings)
     return tuple(dict.fromkeys(found))
 
 
-def _rejected(reader: Reader, rejections: Rejections, ref: Ref) -> Iterator[Finding]:
+def rejected(reader: Reader, rejections: Rejections, ref: Ref) -> Iterator[Finding]:
+    """What proxies rejected of an object."""
     for one in reader.find(rejections, ref):
         text = f"the proxy of {one.proxy} rejected it: {one.message}"
         yield Finding(reason_for(one.message), one.where, text, "It is tried again when it changes, and now and then.")
@@ -37,19 +39,20 @@ def parent_problems(
     """The rule from a Gateway or ListenerSet to what is wrong with it."""
 
     def problems(reader: Reader, ref: Ref, parent: Parent) -> Iterator[tuple[Ref, Problems]]:
-        findings = list(parent.refused)
+        findings, notes = list(parent.refused), parent.notes
         if isinstance(parent, ResolvedGateway):
             reach = surroundings.reach(reader, parent)
-            findings += [*reach.refused, *(one for one in reach.missing if one.mend)]
+            notes += parent.fallbacks
+            findings += [*parent.not_resolved, *reach.refused, *(one for one in reach.missing if one.mend)]
         for index, one in enumerate(parent.listeners):
             where = f"spec.listeners[{index}]"
             findings.extend(
                 Finding(finding.reason, finding.where or where, finding.text, finding.mend)
                 for finding in (*one.not_accepted, *one.conflicted, *one.not_resolved)
             )
-        findings.extend(_rejected(reader, rejections, ref))
-        found = _from_findings(ref, findings)
-        found += tuple(Problem(ref, one.reason, one.where, one.text, one.mend, warning=True) for one in parent.notes)
+        findings.extend(rejected(reader, rejections, ref))
+        found = from_findings(ref, findings)
+        found += tuple(Problem(ref, one.reason, one.where, one.text, one.mend, warning=True) for one in notes)
         if found:
             yield ref, found
 
@@ -61,9 +64,9 @@ def route_problems(rejections: Rejections) -> Callable[[Reader, Ref, ResolvedRou
 
     def problems(reader: Reader, ref: Ref, route: ResolvedRoute) -> Iterator[tuple[Ref, Problems]]:
         findings = [finding for parent in route.parents for finding in parent.refused]
-        findings += [*route.not_resolved, *route.dropped, *_rejected(reader, rejections, ref)]
+        findings += [*route.not_resolved, *route.dropped, *rejected(reader, rejections, ref)]
         if findings:
-            yield ref, _from_findings(ref, findings)
+            yield ref, from_findings(ref, findings)
 
     return problems
 

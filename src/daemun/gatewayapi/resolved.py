@@ -78,7 +78,9 @@ class ResolvedGateway(msgspec.Struct, frozen=True, gc=False):
 
     `refused` says why it as a whole is not accepted, `notes` what it asks for that is left alone. A `default` Gateway
     takes the routes that ask for default Gateways (GEP-3793). `sets` are the ListenerSets that it allows, in the order
-    of their precedence; None when it allows none whatever there is.
+    of their precedence; None when it allows none whatever there is. `not_resolved` is what it refers to outside its
+    listeners and cannot have, `fallbacks` are the fields that let clients in whatever certificate they show, and
+    `client_certificate` is the Secret that it shows to backends.
     """
 
     ref: Ref
@@ -90,6 +92,9 @@ class ResolvedGateway(msgspec.Struct, frozen=True, gc=False):
     notes: tuple[Finding, ...] = ()
     default: bool = False
     sets: tuple[ResolvedListenerSet, ...] | None = None
+    not_resolved: tuple[Finding, ...] = ()
+    fallbacks: tuple[Finding, ...] = ()
+    client_certificate: str = ""
 
     @property
     def proxy(self) -> str:
@@ -147,7 +152,8 @@ class ResolvedRoute(msgspec.Struct, frozen=True, gc=False):
     """A route of any kind with its parents, its rules, and what was found about them.
 
     `not_resolved` are references that lead nowhere (ResolvedRefs), `dropped` are rules that cannot be served as they
-    are written (PartiallyInvalid, or Accepted when no rule is left), `notes` are warnings.
+    are written (PartiallyInvalid, or Accepted when no rule is left). `policies` are the BackendTLSPolicies of its
+    backends, also those that lost to others.
     """
 
     ref: Ref
@@ -157,6 +163,7 @@ class ResolvedRoute(msgspec.Struct, frozen=True, gc=False):
     attachments: tuple[Attachment, ...]
     not_resolved: tuple[Finding, ...] = ()
     dropped: tuple[Finding, ...] = ()
+    policies: tuple[Name, ...] = ()
 
     def backends(self) -> set[BackendKey]:
         """Every backend that requests of this route may be sent to."""

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from daemun.api.filters import RouteFilter
-from daemun.base.names import Ref
+from daemun.api.meta import BackendObjectReference
+from daemun.base.names import Name, Ref
 from daemun.flow import Reader
 from daemun.gatewayapi import backends
 from daemun.gatewayapi.backends import resolve_backend
@@ -14,7 +15,7 @@ from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.kinds import PlainRule, place
 from daemun.gatewayapi.parents import Candidate
 from daemun.gatewayapi.resolved import Attachment, ParentResult, ResolvedRoute
-from daemun.ir.backend import BackendKey
+from daemun.ir.backend import BackendKey, Protocol
 from daemun.ir.route import Backend, Match, Route, Rule, Use
 
 Fault = tuple[str, str, str]
@@ -52,6 +53,7 @@ def route_rule(
                 attachments=attachments,
                 not_resolved=tuple(builder.not_resolved),
                 dropped=tuple(builder.dropped),
+                policies=tuple(builder.policies),
             ),
         )
 
@@ -93,6 +95,7 @@ class _Rules:
         self._kind = candidate.kind
         self.not_resolved: list[Finding] = []
         self.dropped: list[Finding] = []
+        self.policies: dict[Name, None] = {}
 
     def rule(self, plain: PlainRule) -> Iterator[Rule]:
         """The rule as it will be served; none when no match of it can be."""
@@ -104,9 +107,7 @@ class _Rules:
         resolved = []
         for index, ref in enumerate(plain.backend_refs):
             where = place(f"{plain.where}.backendRefs", index)
-            key, finding = resolve_backend(self._reader, self._inputs, self._ref, where, ref, self._kind.protocol)
-            if finding:
-                self.not_resolved.append(finding)
+            key = self._backend(where, ref, self._kind.protocol)
             uses, unusable = self._filters(where, ref.filters)
             resolved.append(Backend(where, None if unusable else key, ref.weight, tuple(uses)))
         rule = Rule(
@@ -127,6 +128,13 @@ class _Rules:
         self.dropped.extend(faults)
         return not faults
 
+    def _backend(self, where: str, ref: BackendObjectReference, protocol: Protocol) -> BackendKey | None:
+        found = resolve_backend(self._reader, self._inputs, self._ref, where, ref, protocol)
+        if found.finding:
+            self.not_resolved.append(found.finding)
+        self.policies.update(dict.fromkeys(found.policies))
+        return found.key
+
     def _filters(self, where: str, filters: tuple[RouteFilter, ...]) -> tuple[list[Use], str]:
         """The filters as features in use, and why their rule cannot be served, if so."""
         uses, broken = [], ""
@@ -145,10 +153,7 @@ class _Rules:
                 at = f"{here}.{field}.backendRef"
                 # An authorization service says itself what it speaks.
                 protocol = "h2c" if getattr(spec, "protocol", "") == "GRPC" else self._kind.protocol
-                key, finding = resolve_backend(self._reader, self._inputs, self._ref, at, target, protocol)
-                keys.append(key)
-                if finding:
-                    self.not_resolved.append(finding)
+                keys.append(self._backend(at, target, protocol))
             uses.append(Use(one.type, spec, f"{here}.{field}", tuple(keys)))
         return uses, broken
 

@@ -18,7 +18,8 @@ class Settings(msgspec.Struct, frozen=True, gc=False):
     exist. `clustered` says that proxies are pods, each Gateway's behind a Service, which its addresses are those of.
     `reserved` are ports that the proxies need for themselves. `read_yaml` reads what parameters hold, and raises
     ValueError; without it there are no parameters. `assume_programmed` is for looking at manifests without a
-    proxy: the status is then what it will be once the proxies have acknowledged.
+    proxy: the status is then what it will be once the proxies have acknowledged. `system_authorities` is the file with
+    the CA certificates of the system, where the proxies run; empty if there is none.
     """
 
     address: str = "127.0.0.1"
@@ -29,6 +30,7 @@ class Settings(msgspec.Struct, frozen=True, gc=False):
     reserved: frozenset[int] = frozenset()
     read_yaml: Callable[[str], object] | None = None
     assume_programmed: bool = False
+    system_authorities: str = "/etc/ssl/certs/ca-certificates.crt"
 
     def bound_port(self, port: int) -> int:
         """The port that is bound for a listener's port."""

@@ -69,7 +69,9 @@ def gateway_rule(
         generation = gateway.generation
         programmed = _invalid(gateway) or listener_status.not_programmed(listeners) or reach.missing or waiting
         unresolved = any(one.not_resolved for one in gateway.listeners)
-        refs: Findings = (Finding("ListenersNotResolved", "", "see the status of the listeners"),) if unresolved else ()
+        refs: Findings = gateway.not_resolved
+        if unresolved and not refs:
+            refs = (Finding("ListenersNotResolved", "", "see the status of the listeners"),)
         answers = not gateway.refused and any(one.serves for one in gateway.merged())
         addresses = reach.addresses if answers else ()
         sets = UNSET if gateway.sets is None else sum(one.accepted for one in gateway.sets)
@@ -81,6 +83,7 @@ def gateway_rule(
                     listener_status.accepted(gateway),
                     condition("Programmed", generation, "Programmed", programmed),
                     condition("ResolvedRefs", generation, "ResolvedRefs", refs),
+                    *_insecure(gateway),
                 ),
                 listeners,
                 sets,
@@ -88,6 +91,12 @@ def gateway_rule(
         )
 
     return status
+
+
+def _insecure(gateway: ResolvedGateway) -> Iterator[Condition]:
+    """A condition that is there only while it is true."""
+    if gateway.fallbacks:
+        yield condition("InsecureFrontendValidationMode", gateway.generation, "", gateway.fallbacks, inverted=True)
 
 
 def _invalid(gateway: ResolvedGateway) -> Findings:

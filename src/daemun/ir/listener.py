@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from daemun.ir.origin import Origin
+from daemun.ir.tls import ClientValidation
 
 
 class FrontendKey(NamedTuple):
@@ -30,7 +31,8 @@ class Listener(msgspec.Struct, frozen=True, gc=False):
     """One listener of a proxy, resolved. `hostname` is empty for any host.
 
     Several objects may bring listeners of the same `name`; `chain` is a name that no other listener of the proxy has.
-    `port` is the port that the API says, which redirects speak of; what is bound may differ.
+    `port` is the port that the API says, which redirects speak of; what is bound may differ. `clients` says how the
+    certificates of clients are checked; None when they are not asked for any.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Listener(msgspec.Struct, frozen=True, gc=False):
     protocol: Literal["HTTP", "HTTPS"]
     hostname: str = ""
     secrets: tuple[str, ...] = ()
+    clients: ClientValidation | None = None
 
 
 class Frontend(msgspec.Struct, frozen=True, gc=False):

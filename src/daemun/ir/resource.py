@@ -40,6 +40,7 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
     Envoy rejects it and no earlier version is known: a route that answers 500, or nothing. `identity` says what the
     leaf is for, where that outlives its place in its object: a route is known by its match, so that it keeps its
     earlier version when a rule is inserted before it or another object takes it over. Otherwise the origin says it.
+    `secrets` are those that the leaf names: it is of no use before they are there.
     """
 
     data: bytes
@@ -47,6 +48,7 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
     needs: tuple[str, ...] = ()
     fallback: bytes = b""
     identity: bytes = b""
+    secrets: tuple[str, ...] = ()
 
 
 class Part(msgspec.Struct, frozen=True, gc=False):

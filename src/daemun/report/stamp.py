@@ -42,4 +42,5 @@ def _conditions(document: Mapping[str, Any]) -> list[tuple[str, list[Document]]]
     found = [("", document["conditions"])] if "conditions" in document else []
     found += [(f"listener {one['name']}", one["conditions"]) for one in document.get("listeners", ())]
     found += [(f"parent {index}", one["conditions"]) for index, one in enumerate(document.get("parents", ()))]
+    found += [(f"ancestor {index}", one["conditions"]) for index, one in enumerate(document.get("ancestors", ()))]
     return found

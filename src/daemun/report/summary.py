@@ -2,7 +2,7 @@
 
 import msgspec
 
-from daemun.api.status import Condition, GatewayStatus, ListenerSetStatus, RouteStatus, Status
+from daemun.api.status import Condition, GatewayStatus, ListenerSetStatus, PolicyStatus, RouteStatus, Status
 from daemun.base.names import Name, Ref
 from daemun.gatewayapi.resolved import Parent, ResolvedRoute
 from daemun.translate import Translation
@@ -118,12 +118,14 @@ def state(status: Status) -> str:
 
 
 def all_conditions(status: Status) -> list[Condition]:
-    """The conditions of an object and of its listeners or parents."""
+    """The conditions of an object and of its listeners, parents or ancestors."""
     match status:
         case GatewayStatus() | ListenerSetStatus():
             return [*status.conditions, *(one for listener in status.listeners for one in listener.conditions)]
         case RouteStatus():
             return [one for parent in status.parents for one in parent.conditions]
+        case PolicyStatus():
+            return [one for ancestor in status.ancestors for one in ancestor.conditions]
         case _:
             return list(status.conditions)
 

@@ -1,0 +1,111 @@
+"""TLS contexts, towards clients and towards backends. Keys and CA certificates are named in them and come by SDS.
+
+Names that a certificate must bear are part of the context, CA certificates are not: they change without it.
+"""
+
+import re
+from collections.abc import Callable
+
+from envoy.config.cluster.v3 import cluster_pb2
+from envoy.extensions.transport_sockets.tls.v3 import common_pb2 as common_v3
+from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
+
+from daemun.api.core import Service
+from daemun.base.names import Name
+from daemun.envoy.ads import ads
+from daemun.flow import Collection, Reader
+from daemun.gatewayapi.backendtls import ByService, in_force
+from daemun.ir.backend import BackendKey
+from daemun.ir.listener import Listener
+from daemun.ir.resource import Leaf
+from daemun.ir.tls import BackendTLS, Bundle, SubjectName, bundle_name
+
+_SOCKET = "envoy.transport_sockets.tls"
+_ALPN = {"http": "http/1.1", "h2c": "h2"}
+_SAN_TYPES = {
+    "DNS": common_v3.SubjectAltNameMatcher.DNS,
+    "URI": common_v3.SubjectAltNameMatcher.URI,
+}
+_Validation = common_v3.CertificateValidationContext
+
+
+def downstream(listener: Listener) -> tls_pb2.DownstreamTlsContext:
+    """The context of a listener: its certificates, and the check of those of its clients."""
+    context = tls_pb2.DownstreamTlsContext()
+    common = context.common_tls_context
+    common.alpn_protocols.extend(("h2", "http/1.1"))
+    common.tls_params.tls_minimum_protocol_version = common_v3.TlsParameters.TLSv1_2
+    for secret in listener.secrets:
+        common.tls_certificate_sds_secret_configs.add(name=secret, sds_config=ads())
+    if listener.clients:
+        context.require_client_certificate.value = listener.clients.required
+        rules = _Validation()
+        if not listener.clients.required:
+            rules.trust_chain_verification = _Validation.ACCEPT_UNTRUSTED
+        _trust(common, listener.clients.bundle, rules)
+    return context
+
+
+def _trust(common: tls_pb2.CommonTlsContext, bundle: Bundle, rules: common_v3.CertificateValidationContext) -> None:
+    """Trust the CA certificates of a bundle, and check by these rules besides."""
+    combined = common.combined_validation_context
+    combined.default_validation_context.CopyFrom(rules)
+    combined.validation_context_sds_secret_config.name = bundle_name(bundle)
+    combined.validation_context_sds_secret_config.sds_config.CopyFrom(ads())
+
+
+def upstream_rule(
+    policies: ByService, services: Collection[Name, Service], certificates: Collection[str, str]
+) -> Callable[[Reader, str, BackendKey, Leaf], Leaf | None]:
+    """The rule that puts TLS on the cluster of a backend, as a proxy needs it: Gateways show certificates of their own.
+
+    It gives no cluster at all rather than one without TLS, and makes one leaf of both: whatever becomes of it becomes
+    of all of it.
+    """
+
+    def encrypted(reader: Reader, proxy: str, key: BackendKey, plain: Leaf) -> Leaf | None:
+        name = Name(key.namespace, key.name)
+        service = reader.get(services, name)
+        port = next((one for one in service.spec.ports if one.port == key.port), None) if service else None
+        policy = in_force(reader.find(policies, name), name, port) if port else None
+        if policy is None or policy.tls is None:
+            return None
+        certificate = reader.get(certificates, proxy) or ""
+        cluster = cluster_pb2.Cluster()
+        cluster.transport_socket.name = _SOCKET
+        cluster.transport_socket.typed_config.Pack(upstream(policy.tls, key, certificate))
+        secrets = [bundle_name(policy.tls.bundle)] if policy.tls.bundle else []
+        secrets += [certificate] if certificate else []
+        return Leaf(plain.data + cluster.SerializeToString(), policy.tls.origin, secrets=tuple(secrets))
+
+    return encrypted
+
+
+def upstream(tls: BackendTLS, key: BackendKey, certificate: str) -> tls_pb2.UpstreamTlsContext:
+    """The context of a backend: its server name, what its certificate must be, and the one that is shown to it."""
+    context = tls_pb2.UpstreamTlsContext(sni=tls.server_name)
+    common = context.common_tls_context
+    common.alpn_protocols.append(_ALPN[key.protocol])
+    # Envoy's own limit for a client is 1.2.
+    common.tls_params.tls_minimum_protocol_version = common_v3.TlsParameters.TLSv1_2
+    common.tls_params.tls_maximum_protocol_version = common_v3.TlsParameters.TLSv1_3
+    rules = _Validation()
+    for name in tls.names:
+        matcher = rules.match_typed_subject_alt_names.add(san_type=_SAN_TYPES[name.kind])
+        _match(matcher, name)
+    if tls.bundle:
+        _trust(common, tls.bundle, rules)
+    else:
+        rules.trusted_ca.filename = tls.system
+        common.validation_context.CopyFrom(rules)
+    if certificate:
+        common.tls_certificate_sds_secret_configs.add(name=certificate, sds_config=ads())
+    return context
+
+
+def _match(matcher: common_v3.SubjectAltNameMatcher, name: SubjectName) -> None:
+    """A wildcard stands for one label, as it does in certificates; Envoy itself knows those in certificates only."""
+    if name.kind == "DNS" and name.value.startswith("*."):
+        matcher.matcher.safe_regex.regex = rf"(?i)[^.]+{re.escape(name.value[1:])}"
+    else:
+        matcher.matcher.exact = name.value

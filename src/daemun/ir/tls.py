@@ -1,0 +1,52 @@
+"""TLS as it is agreed on with clients and backends: whose certificates are good, and which names they must bear."""
+
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from daemun.base.names import CORE, Ref
+from daemun.ir.origin import Origin
+
+Bundle = tuple[Ref, ...]
+"""The objects whose CA certificates are trusted together."""
+_AUTHORITIES = "ca/"
+
+
+def bundle_name(bundle: Bundle) -> str:
+    """The name of a bundle among the secrets of a proxy: whoever trusts the same objects shares it."""
+    return _AUTHORITIES + "+".join(f"{ref.kind}/{ref.namespace}/{ref.name}" for ref in bundle)
+
+
+def bundle_of(secret: str) -> Bundle:
+    """The objects in a bundle of this name. None for the name of a key pair, which is that of its Secret."""
+    if not secret.startswith(_AUTHORITIES) or secret.count("/") < 3:
+        return ()
+    parts = (one.split("/") for one in secret.removeprefix(_AUTHORITIES).split("+"))
+    return tuple(Ref(CORE, kind, namespace, name) for kind, namespace, name in parts)
+
+
+class ClientValidation(msgspec.Struct, frozen=True, gc=False):
+    """How the certificates of clients are checked. Where they are not `required`, any certificate or none will do."""
+
+    bundle: Bundle
+    required: bool = True
+
+
+class SubjectName(NamedTuple):
+    """A name that the certificate of a backend may bear."""
+
+    kind: Literal["DNS", "URI"]
+    value: str
+
+
+class BackendTLS(msgspec.Struct, frozen=True, gc=False):
+    """How a backend is spoken to over TLS: what it is called in the handshake, and one of the names it must prove.
+
+    It is trusted if its certificate comes from the `bundle` or, without one, from the authorities in the file `system`.
+    """
+
+    origin: Origin
+    server_name: str
+    names: tuple[SubjectName, ...]
+    bundle: Bundle = ()
+    system: str = ""
