@@ -21,7 +21,8 @@ class Authority:
 
     def __init__(self) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _name("Test CA")
+        # Who verifies finds an issuer by its name, so each has its own.
+        self._name = _name(f"Test CA {x509.random_serial_number():x}")
         builder = _builder(self._name, self._name, self._key)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         self._certificate = builder.sign(self._key, hashes.SHA256())

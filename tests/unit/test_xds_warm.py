@@ -86,12 +86,13 @@ def test_a_cluster_that_is_not_wanted_is_not_waited_for(talk: Talk) -> None:
 
 def test_a_changed_cluster_stays_warm_and_gets_its_endpoints_again(talk: Talk) -> None:
     talk.apply(cluster("old", "changed"), host(("a", "a2", ("old",)), ("b", "b1", ())))
-    clusters, routes = talk.poll()
+    clusters, again, routes = talk.poll()
     assert b"<a2>" in bodies(routes)["r"]
-    talk.ack(routes)
-    talk.ack(clusters)
-    # Envoy warms the changed cluster up with endpoints for which it does not ask again.
-    assert bodies(talk.one()) == {"old": b"<e-old>"}
+    # Envoy warms the changed cluster up with endpoints for which it does not ask again, and acknowledges it only then.
+    assert (clusters.type_url, bodies(again)) == (CLUSTER, {"old": b"<e-old>"})
+    for response in (again, routes, clusters):
+        talk.ack(response)
+    assert talk.poll() == []
 
 
 def test_after_a_reconnect_nothing_waits_for_what_the_client_has(talk: Talk) -> None:

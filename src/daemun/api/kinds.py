@@ -32,6 +32,7 @@ KINDS = (
     Kind(GATEWAY, "HTTPRoute", ("v1", "v1beta1"), routes.HTTPRoute, strict=True),
     Kind(GATEWAY, "GRPCRoute", ("v1", "v1alpha2"), routes.GRPCRoute, strict=True),
     Kind(GATEWAY, "ReferenceGrant", ("v1", "v1beta1", "v1alpha2"), grant.ReferenceGrant, strict=True),
+    Kind(GATEWAY, "BackendTLSPolicy", ("v1", "v1alpha3"), policy.BackendTLSPolicy, strict=True),
     Kind(CORE, "Namespace", ("v1",), core.Namespace, namespaced=False),
     Kind(CORE, "Service", ("v1",), core.Service),
     Kind(CORE, "Secret", ("v1",), core.Secret),

@@ -70,6 +70,20 @@ class RouteStatus(Api, frozen=True, omit_defaults=False):
     parents: List[RouteParentStatus]
 
 
+class PolicyAncestorStatus(Api, frozen=True, omit_defaults=False):
+    """What became of a policy at one Gateway that its target is used by."""
+
+    ancestor_ref: ParentReference
+    controller_name: str
+    conditions: List[Condition]
+
+
+class PolicyStatus(Api, frozen=True, omit_defaults=False):
+    """What became of a policy, by Gateway."""
+
+    ancestors: List[PolicyAncestorStatus]
+
+
 class SupportedFeature(Api, frozen=True, omit_defaults=False):
     """The name of a feature of the conformance suite."""
 

@@ -118,9 +118,7 @@ def _secrets(
     for index, ref in enumerate(refs):
         here = f"{where}.tls.certificateRefs[{index}]"
         target = Ref(ref.group, ref.kind, ref.namespace or owner.namespace, ref.name)
-        finding = certificate_fault(
-            reader, inputs.secrets, inputs.grants, owner, here, target, "InvalidCertificateRef"
-        )
+        finding = certificate_fault(reader, inputs.secrets, inputs.grants, owner, here, target, "InvalidCertificateRef")
         if finding is None:
             yield str(target.key)
         else:

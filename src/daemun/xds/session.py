@@ -52,9 +52,7 @@ class Session:
             elder = self._elder.subscription(request.type_url) if self._elder else None
             subscription.start(request, now, elder)
         else:
-            flight = subscription.answered(request, now)
-            if flight is not None and request.type_url == CLUSTER:
-                self._refresh_endpoints(flight.entries, flight.serial)
+            subscription.answered(request, now)
             subscription.unsubscribe(request.unsubscribe)
             subscription.subscribe(request.subscribe)
         self._wake()
@@ -75,7 +73,11 @@ class Session:
             self._elder = None
         self._touch(self._stream.holds.overdue(now))
         allowed = self._removals.allowed
-        made = [one.additions(now, allowed) for one in self._subscriptions.values()]
+        made = []
+        for one in self._subscriptions.values():
+            made.append(one.additions(now, allowed))
+            if one.type_url == CLUSTER:
+                self._refresh_endpoints(made[-1])
         made += [one.removals(now, allowed) for one in reversed(list(self._subscriptions.values()))]
         return [response for response in made if response is not None]
 
@@ -113,11 +115,14 @@ class Session:
         subscription = self._subscriptions[type_url] = Subscription(type_url, self._stream)
         return subscription
 
-    def _refresh_endpoints(self, clusters: Iterable[str], serial: int) -> None:
-        """A changed EDS cluster warms up with endpoints that Envoy does not ask for again, having done so before."""
+    def _refresh_endpoints(self, clusters: Response | None) -> None:
+        """A changed EDS cluster warms up with endpoints that Envoy does not ask for again, having done so before.
+
+        They follow at once: Envoy does not acknowledge clusters before all of them are warm.
+        """
         endpoints = self.subscription(ENDPOINT)
-        for name in clusters:
-            endpoints.refresh(name, serial)
+        for one in clusters.resources if clusters else ():
+            endpoints.refresh(one.name, int(clusters.nonce))
 
     def _wake(self) -> None:
         places, self._stream.woken = self._stream.woken, []
