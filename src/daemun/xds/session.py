@@ -75,9 +75,10 @@ class Session:
         allowed = self._removals.allowed
         made = []
         for one in self._subscriptions.values():
-            made.append(one.additions(now, allowed))
-            if one.type_url == CLUSTER:
-                self._refresh_endpoints(made[-1])
+            response = one.additions(now, allowed)
+            made.append(response)
+            if response is not None and response.type_url == CLUSTER:
+                self._refresh_endpoints(response)
         made += [one.removals(now, allowed) for one in reversed(list(self._subscriptions.values()))]
         return [response for response in made if response is not None]
 
@@ -115,13 +116,13 @@ class Session:
         subscription = self._subscriptions[type_url] = Subscription(type_url, self._stream)
         return subscription
 
-    def _refresh_endpoints(self, clusters: Response | None) -> None:
+    def _refresh_endpoints(self, clusters: Response) -> None:
         """A changed EDS cluster warms up with endpoints that Envoy does not ask for again, having done so before.
 
         They follow at once: Envoy does not acknowledge clusters before all of them are warm.
         """
         endpoints = self.subscription(ENDPOINT)
-        for one in clusters.resources if clusters else ():
+        for one in clusters.resources:
             endpoints.refresh(one.name, int(clusters.nonce))
 
     def _wake(self) -> None:
