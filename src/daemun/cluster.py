@@ -15,12 +15,15 @@ from typing import Any
 import msgspec
 
 from daemun.base.names import Name, Ref
+from daemun.figures import figures
 from daemun.flow import MISSING
 from daemun.gatewayapi.settings import cluster as cluster_settings
+from daemun.health import HealthServer
 from daemun.ir.placement import Placement
 from daemun.kube.client import KubeClient
 from daemun.kube.seen import Seen
 from daemun.lease import AlwaysLeading, LeaderElection
+from daemun.metrics import CONTENT_TYPE, Metrics
 from daemun.plane import ControlPlane
 from daemun.provision.kube.identity import Identities
 from daemun.provision.kube.keyring import Certificates, Keyring
@@ -51,6 +54,7 @@ class Installation(msgspec.Struct, frozen=True):
     image: str
     image_pull_policy: str = "IfNotPresent"
     xds_port: int = 9977
+    health_port: int = 9091
     namespaces: tuple[str, ...] = ()
     leader_election: bool = True
 
@@ -67,7 +71,9 @@ class ClusterApp:
         self._installation = installation
         self.plane = ControlPlane(cluster_settings(yamldoc.value, frozenset({READY_PORT})), self._identify, self._told)
         self.source = KubeSource(client, self._changed, self._saw, namespaces=installation.namespaces)
-        self.writer = StatusWriter(client, self.plane.translation.statuses, self.source.locate)
+        self.writer = StatusWriter(
+            client, self.plane.translation.statuses, self.source.locate, lambda: self.source.complete
+        )
         proxies = ProxySettings(
             installation.image,
             installation.host,
@@ -96,7 +102,16 @@ class ClusterApp:
 
     async def run(self) -> None:
         """Serve until cancelled. The proxies go on serving without us."""
+        checks = {
+            "sources": self._read.is_set,
+            "certificates": self._certificates.is_set,
+            "xds": lambda: self.serving,
+        }
+        metrics = Metrics(figures(self.plane, self.source, self.writer, self.election))
+        health = HealthServer(checks, metrics.text, CONTENT_TYPE)
         async with contextlib.AsyncExitStack() as stack:
+            await health.start("0.0.0.0", self._installation.health_port)  # noqa: S104 - kubelet asks from outside
+            stack.push_async_callback(health.stop)
             for part in (self.source, self._keyring):
                 await stack.enter_async_context(_running(part.run()))
             await self._read.wait()

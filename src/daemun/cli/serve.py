@@ -65,7 +65,6 @@ def serve(
         asyncio.run(
             _serve(
                 kube_context,
-                health_port,
                 lambda own: Installation(
                     namespace=namespace or own,
                     name=name,
@@ -73,6 +72,7 @@ def serve(
                     image=image,
                     image_pull_policy=image_pull_policy,
                     xds_port=xds_port,
+                    health_port=health_port,
                     namespaces=tuple(watch_namespace or ()),
                     leader_election=leader_election,
                 ),
@@ -82,7 +82,7 @@ def serve(
         fail(error.text, error.mend, code=1)
 
 
-async def _serve(kube_context: str | None, health_port: int, installation: "Callable[[str], Installation]") -> None:
+async def _serve(kube_context: str | None, installation: "Callable[[str], Installation]") -> None:
     """Until SIGTERM or SIGINT."""
     import asyncio
     import contextlib
