@@ -73,8 +73,10 @@ def _status(chosen: argparse.Namespace) -> int:
 
 def _exec(chosen: argparse.Namespace) -> int:
     command = [*chosen.program, *chosen.arguments]
-    if command[0] == "--":
+    if command[:1] == ["--"]:
         command = command[1:]
+    if not command:
+        raise ClusterError("which program? exec -- PROGRAM ARGUMENTS")
     environment = Cluster(chosen.name).enter()
     try:
         os.execvpe(command[0], command, environment)  # noqa: S606 - the user's own command
@@ -140,13 +142,20 @@ def _load_image(chosen: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tests.cluster", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.cluster", description=__doc__, allow_abbrev=False)
     parser.add_argument("--name", default=os.environ.get("DAEMUN_CLUSTER_NAME", "daemun"), help="which cluster")
     commands = parser.add_subparsers(dest="command", required=True)
 
     def command(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=text)
         made.set_defaults(run=run)
+        return made
+
+    def wrapper(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        """A command whose options, whatever they are, are another program's: here nothing begins an option."""
+        made = commands.add_parser(name, help=text, add_help=False, prefix_chars="\0")
+        made.set_defaults(run=run)
+        made.add_argument("arguments", nargs=argparse.REMAINDER)
         return made
 
     what = command("build", _build, "build the programs, once, into the user's cache")
@@ -160,14 +169,9 @@ def _parser() -> argparse.ArgumentParser:
     command("down", _down, "end it and leave nothing")
     command("status", _status, "its processes and their logs")
     for name in ("kubectl", "helm"):
-        tool = command(name, _exec, f"{name} for the cluster")
-        tool.set_defaults(program=[name])
-        tool.add_argument("arguments", nargs=argparse.REMAINDER)
-    any_program = command("exec", _exec, "run a program inside the cluster's network")
-    any_program.set_defaults(program=[])
-    any_program.add_argument("arguments", nargs=argparse.REMAINDER)
-    test = command("test", _test, "run the tests that need a whole cluster, in one of their own")
-    test.add_argument("arguments", nargs=argparse.REMAINDER)
+        wrapper(name, _exec, f"{name} for the cluster").set_defaults(program=[name])
+    wrapper("exec", _exec, "run a program inside the cluster's network").set_defaults(program=[])
+    wrapper("test", _test, "run the tests that need a whole cluster, in one of their own; takes pytest's arguments")
     command("install", _install, "put Daemun into the cluster, as this checkout has it, or renew it")
     suite = command("conformance", _conformance, "run the Gateway API conformance suite against what is installed")
     suite.add_argument(
@@ -175,9 +179,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     suite.add_argument("--gateway-class", default="daemun")
     suite.add_argument("--run-test", help="the name of a single test")
-    suite.add_argument(
-        "--report", type=Path, default=Path("docs/conformance/report.yaml"), help="where the report goes"
-    )
+    suite.add_argument("--report", type=Path, default=conformance.report(), help="where the report goes")
     suite.add_argument("arguments", nargs="*", help="after --: flags of the suite itself, such as -skip-tests=A,B")
     kinds = command("crds", _crds, "install Gateway API's CustomResourceDefinitions")
     kinds.add_argument("--release", default=crds.pinned(), help="default %(default)s, that of the conformance suite")

@@ -1,6 +1,7 @@
 """The cluster is a real one: pods run and reach each other, by every kind of address that a Service has."""
 
 import http.client
+import signal
 import subprocess
 from collections.abc import Iterator
 
@@ -9,6 +10,7 @@ import pytest
 from .balancer import ON_REQUEST
 from .client import Document
 from .cluster import Cluster
+from .controlplane import APISERVER
 from .node import PAUSE
 from .place import NODE_ADDRESS
 from .processes import until
@@ -60,6 +62,18 @@ def test_logs_tell_who_asked(cluster: Cluster) -> None:
     _service(cluster, "logged")
     _kubectl("exec", "shell", "--", "wget", "-qO-", "http://logged/a-path-to-find")
     assert "a-path-to-find" in _kubectl("logs", "echo")
+
+
+def test_services_answer_while_the_api_server_is_dead_and_it_comes_back(cluster: Cluster) -> None:
+    made = _service(cluster, "without-api", type="NodePort")
+    port = made["spec"]["ports"][0]["nodePort"]
+    assert _answers(NODE_ADDRESS, port)
+    cluster.processes.stop(APISERVER, signal.SIGKILL)
+    try:
+        assert _answers(NODE_ADDRESS, port)
+    finally:
+        cluster.start_apiserver()
+    assert cluster.client().get(_SERVICES)["items"]
 
 
 def _pod(cluster: Cluster, name: str, container: Document) -> None:
