@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -26,23 +25,24 @@ class Processes:
         self._pids = folder / "pids"
         self._logs = folder / "logs"
         self._prefix = list(prefix)
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str, command: Sequence[str | Path], env: Mapping[str, str] | None = None) -> None:
         """Start a program in a session of its own, so that a Ctrl-C meant for us does not end it."""
         for folder in (self._pids, self._logs):
             folder.mkdir(parents=True, exist_ok=True)
-        with self.log(name).open("ab") as log:
-            child = subprocess.Popen(
-                [*self._prefix, *command],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                env={**os.environ, **(env or {})},
-            )
-        self._children[name] = child
-        (self._pids / name).write_text(f"{child.pid} {_started(child.pid)}")
+        whole = [*self._prefix, *map(str, command)]
+        pid = os.posix_spawnp(  # subprocess would complain about a process that outlives us
+            whole[0],
+            whole,
+            {**os.environ, **(env or {})},
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, str(self.log(name)), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+            setsid=True,
+        )
+        (self._pids / name).write_text(f"{pid} {_stat(pid)[1]}")
 
     def names(self) -> list[str]:
         """What was started and not stopped, oldest first; some of it may have died."""
@@ -58,9 +58,11 @@ class Processes:
         """The process of this name, if it still is the one that was started."""
         with contextlib.suppress(FileNotFoundError, ValueError):
             pid, started = (self._pids / name).read_text().split()
-            if name in self._children:
-                self._children[name].poll()  # a dead child of ours is a zombie until it was asked for
-            if _started(int(pid)) == started:
+            state, begun = _stat(int(pid))
+            if begun == started and state in "ZX":
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(int(pid), os.WNOHANG)  # the dead stay until their parent asked for them
+            elif begun == started:
                 return int(pid)
         return None
 
@@ -79,9 +81,6 @@ class Processes:
             self.send(name, signal.SIGKILL)
             if not until(lambda: self.pid(name) is None, seconds):
                 raise ClusterError(f"{name} (pid {self.pid(name)}) does not end")
-        child = self._children.pop(name, None)
-        if child is not None:
-            child.wait()
         (self._pids / name).unlink(missing_ok=True)
 
     def stop_all(self) -> None:
@@ -106,10 +105,10 @@ def until(condition: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def _started(pid: int) -> str:
-    """When the kernel started this process, in ticks since boot; empty if it is gone or a zombie."""
+def _stat(pid: int) -> tuple[str, str]:
+    """A process's state, and when the kernel started it in ticks since boot; empty if there is none."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
-        return ""
-    return "" if fields[0] in "ZX" else fields[19]
+        return "", ""
+    return fields[0], fields[19]
