@@ -38,6 +38,7 @@ from daemun.sources.kube.source import KubeSource
 SETTLING_SECONDS = 10.0
 """How long whoever begins to lead waits for the proxies to connect and say what they have, before it says otherwise."""
 CLOSING_SECONDS = 2.0
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - proxies and kubelet come from outside of the pod
 _log = logging.getLogger(__name__)
 
 
@@ -97,29 +98,28 @@ class ClusterApp:
             else AlwaysLeading(self._lead)
         )
         self._duties: asyncio.Task[None] | None = None
-        self.serving = False
-        """Whether the sources were read and proxies are answered."""
-
-    async def run(self) -> None:
-        """Serve until cancelled. The proxies go on serving without us."""
+        self._serving = False
+        metrics = Metrics(figures(self.plane, self.source, self.writer, self.election))
         checks = {
             "sources": self._read.is_set,
             "certificates": self._certificates.is_set,
-            "xds": lambda: self.serving,
+            "xds": lambda: self._serving,
         }
-        metrics = Metrics(figures(self.plane, self.source, self.writer, self.election))
-        health = HealthServer(checks, metrics.text, CONTENT_TYPE)
+        self._health = HealthServer(checks, metrics.text, CONTENT_TYPE)
+
+    async def run(self) -> None:
+        """Serve until cancelled. The proxies go on serving without us."""
         async with contextlib.AsyncExitStack() as stack:
-            await health.start("0.0.0.0", self._installation.health_port)  # noqa: S104 - kubelet asks from outside
-            stack.push_async_callback(health.stop)
+            await self._health.start(EVERYWHERE, self._installation.health_port)
+            stack.push_async_callback(self._health.stop)
             for part in (self.source, self._keyring):
                 await stack.enter_async_context(_running(part.run()))
             await self._read.wait()
             await self._certificates.wait()
             assert self._certificate is not None  # noqa: S101 - what was waited for
-            await self.plane.xds.start(f"0.0.0.0:{self._installation.xds_port}", self._certificate.credentials)
+            await self.plane.xds.start(f"{EVERYWHERE}:{self._installation.xds_port}", self._certificate.credentials)
             stack.push_async_callback(self.plane.xds.stop, CLOSING_SECONDS)
-            self.serving = True
+            self._serving = True
             await stack.enter_async_context(_running(self.writer.run()))
             _log.info(
                 "%s routes for %s proxies were read", len(self.plane.translation.routes), len(self.plane.wanted())

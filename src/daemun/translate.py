@@ -13,6 +13,7 @@ from daemun.api.grant import ReferenceGrant
 from daemun.api.kinds import KINDS
 from daemun.api.listenerset import ListenerSet
 from daemun.api.policy import BackendTLSPolicy
+from daemun.api.status import GatewayStatus
 from daemun.base.names import CORE, GATEWAY, Name, Ref
 from daemun.envoy import clusters, listeners, routes, secrets, tls
 from daemun.envoy.matches import match_faults
@@ -181,6 +182,14 @@ class Translation:
             ),
             name="problems",
         )
+
+    def reached_at(self, gateway: Name) -> tuple[str, ...]:
+        """The addresses at which clients reach a Gateway: in a cluster its Service's, else those that are bound."""
+        found = self.gateways.get(gateway)
+        if found is None or not self.settings.clustered:
+            return found.addresses if found else ()
+        status = self.statuses.get(found.ref)
+        return tuple(one.value for one in status.addresses) if isinstance(status, GatewayStatus) else ()
 
     def apply(self, objects: Iterable[tuple[Ref, object | None]]) -> None:
         """Take over changed objects (None: gone), in one batch."""

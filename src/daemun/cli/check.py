@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from daemun.cli.options import Address, Paths, RealPorts, TextOrData
+from daemun.cli.options import Address, KubeContext, RealPorts, SomePaths, TextOrData
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 
 def check(
-    paths: Paths,
+    paths: SomePaths = None,
     output: Annotated[TextOrData, typer.Option("--output", "-o", help="How to answer.")] = TextOrData.text,
     address: Address = "127.0.0.1",
     real_ports: RealPorts = False,
+    kube_context: KubeContext = None,
 ) -> None:
     """Show each object with the status that the control plane would write.
 
@@ -28,11 +29,13 @@ def check(
       daemun check manifests/
 
       daemun check manifests/ -o yaml | less
+
+      daemun check --kube-context kind-lab change.yaml   # and if this were applied?
     """
-    from daemun.cli.loading import load
+    from daemun.cli.loading import Surroundings, load
     from daemun.cli.output import console, dump_json, dump_yaml
 
-    loaded = load(paths, address, real_ports)
+    loaded = load(paths or [], Surroundings(kube_context, address, real_ports))
     if output is TextOrData.text:
         _print(loaded, console())
     elif output is TextOrData.yaml:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemun.cli.options import Address, Gateway, RealPorts, TextOrData
+from daemun.cli.options import Address, Gateway, KubeContext, RealPorts, TextOrData
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,6 +28,7 @@ def explain(
     output: Annotated[TextOrData, typer.Option("--output", "-o", help="How to answer.")] = TextOrData.text,
     address: Address = "127.0.0.1",
     real_ports: RealPorts = False,
+    kube_context: KubeContext = None,
 ) -> None:
     """Tell which listener, route, rule and match take a request, who lost and why, and what is done to it.
 
@@ -38,16 +39,18 @@ def explain(
       daemun explain manifests/ GET http://api.example.com/get
 
       daemun explain manifests/ POST http://127.0.0.1:8080/orders -H 'Host: shop.example.com' -H 'x-canary: yes'
+
+      daemun explain --kube-context kind-lab change.yaml GET http://api.example.com/get
     """
-    from daemun.cli.loading import load
+    from daemun.cli.loading import Surroundings, load
     from daemun.cli.output import console, dump_json, dump_yaml, fail, plain
     from daemun.explain import explain as explanation_of
 
-    if len(words) < 3:
+    if len(words) < (3 if kube_context is None else 2):
         fail("a request needs a method and a URL", "For example: daemun explain manifests/ GET http://example.com/")
     *paths, method, url = words
     request = _request(method, url, header or [])
-    loaded = load([Path(path) for path in paths], address, real_ports)
+    loaded = load([Path(path) for path in paths], Surroundings(kube_context, address, real_ports))
     found = explanation_of(loaded.translation, request, loaded.gateway(gateway))
     if output is TextOrData.json:
         typer.echo(dump_json(plain(found)))

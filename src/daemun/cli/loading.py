@@ -8,7 +8,10 @@ import msgspec
 from daemun.cli.output import console, fail
 
 if TYPE_CHECKING:
-    from daemun.base.names import Name
+    from collections.abc import Mapping
+
+    from daemun.base.names import Name, Ref
+    from daemun.gatewayapi.settings import Settings
     from daemun.report.journal import Place, ProblemLine
     from daemun.translate import Translation
 
@@ -33,24 +36,67 @@ class Loaded(msgspec.Struct):
         return Name.of(written)
 
 
-def load(paths: list[Path], address: str = "127.0.0.1", real_ports: bool = False) -> Loaded:
-    """Read and translate what is below the paths, as `daemun up` would, without a proxy."""
-    from daemun.gatewayapi.settings import Settings
+class Surroundings(msgspec.Struct, frozen=True):
+    """Where the manifests would be served: a cluster, what is in it already included, or else a machine."""
+
+    kube_context: str | None = None
+    address: str = "127.0.0.1"
+    real_ports: bool = False
+
+    def settings(self) -> "Settings":
+        """The settings of the translation; everything counts as programmed, for nobody is asked."""
+        from daemun.gatewayapi.settings import Settings, cluster
+        from daemun.sources import yamldoc
+
+        if self.kube_context is not None:
+            return cluster(yamldoc.value, assume_programmed=True)
+        return Settings(address=self.address, port_shift=0 if self.real_ports else 8000, assume_programmed=True)
+
+
+def load(paths: list[Path], surroundings: Surroundings) -> Loaded:
+    """Read and translate what is below the paths, as it would be served there, without a proxy.
+
+    In a cluster an object in a file stands in the place of the one of the same name: what would this change do?
+    """
     from daemun.report.journal import Journal
     from daemun.sources.reader import Folder
     from daemun.translate import Translation
 
     check_paths(paths)
-    settings = Settings(address=address, port_shift=0 if real_ports else 8000, assume_programmed=True)
+    if not paths and surroundings.kube_context is None:
+        fail("there is nothing to read", "Name files or folders with manifests, or a cluster with --kube-context.")
+    translation = Translation(surroundings.settings())
     with progress("reading"):
         folder = Folder(paths, None)
         batch = folder.load()
-        translation = Translation(settings)
+        if surroundings.kube_context is not None:
+            _read_cluster(translation, surroundings.kube_context, batch.objects)
         translation.apply(batch.objects.items())
     journal = Journal(translation, folder.place)
     journal.outside(batch.problems)
     journal.lines()
     return Loaded(translation, journal.problems(), folder.place)
+
+
+def _read_cluster(translation: "Translation", context: str, above: "Mapping[Ref, object]") -> None:
+    """Everything in a cluster, but for what lies above it."""
+    import asyncio
+
+    from daemun.kube.client import KubeClient
+    from daemun.kube.errors import KubeError
+    from daemun.sources.kube.source import KubeSource
+
+    async def read() -> None:
+        async with KubeClient.connect(context) as client:
+            source = KubeSource(client, lambda batch: translation.apply({**batch.objects, **above}.items()))
+            for key, want in source.wants.items():
+                translation.sources[key].on_read(want)
+            await source.load()
+
+    try:
+        asyncio.run(read())
+    except KubeError as error:
+        fail(error.text, error.mend, code=1)
 
 
 def check_paths(paths: list[Path]) -> None:

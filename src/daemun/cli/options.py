@@ -11,6 +11,11 @@ Paths = Annotated[
     typer.Argument(metavar="PATH...", help="Files or folders with manifests (YAML or JSON), read recursively."),
 ]
 
+SomePaths = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="PATH...", help="Files or folders with manifests; with --kube-context none are needed."),
+]
+
 
 def _ip(text: str) -> str:
     import ipaddress

@@ -1,6 +1,6 @@
 """`daemun serve`: the control plane of a Kubernetes cluster."""
 
-from collections.abc import Callable
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,6 +9,7 @@ from daemun.cli.options import KubeContext
 
 if TYPE_CHECKING:
     from daemun.cluster import Installation
+    from daemun.kube.client import KubeClient
 
 
 def serve(
@@ -48,12 +49,17 @@ def serve(
 
       daemun serve --namespace daemun-system --kube-context kind-lab
     """
+    import signal
+
+    # The first process of a container is not ended by a signal that it does not handle.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     import asyncio
     import logging
     import socket
 
     from daemun.cli.output import fail
     from daemun.cluster import Installation
+    from daemun.kube.client import KubeClient
     from daemun.kube.errors import KubeError
 
     levels = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -62,38 +68,33 @@ def serve(
     logging.basicConfig(level=levels[log_level], format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx2").setLevel(max(levels[log_level], logging.WARNING))  # it tells of every request
     try:
-        asyncio.run(
-            _serve(
-                kube_context,
-                lambda own: Installation(
-                    namespace=namespace or own,
-                    name=name,
-                    identity=identity or socket.gethostname(),
-                    image=image,
-                    image_pull_policy=image_pull_policy,
-                    xds_port=xds_port,
-                    health_port=health_port,
-                    namespaces=tuple(watch_namespace or ()),
-                    leader_election=leader_election,
-                ),
-            )
-        )
+        client = KubeClient.connect(kube_context)
     except KubeError as error:
         fail(error.text, error.mend, code=1)
+    installation = Installation(
+        namespace=namespace or client.namespace,
+        name=name,
+        identity=identity or socket.gethostname(),
+        image=image,
+        image_pull_policy=image_pull_policy,
+        xds_port=xds_port,
+        health_port=health_port,
+        namespaces=tuple(watch_namespace or ()),
+        leader_election=leader_election,
+    )
+    asyncio.run(_serve(client, installation))
 
 
-async def _serve(kube_context: str | None, installation: "Callable[[str], Installation]") -> None:
+async def _serve(client: "KubeClient", installation: "Installation") -> None:
     """Until SIGTERM or SIGINT."""
     import asyncio
     import contextlib
     import signal
 
     from daemun.cluster import ClusterApp
-    from daemun.kube.client import KubeClient
 
-    async with KubeClient.connect(kube_context) as client:
-        app = ClusterApp(client, installation(client.namespace))
-        task = asyncio.ensure_future(app.run())
+    async with client:
+        task = asyncio.ensure_future(ClusterApp(client, installation).run())
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
         with contextlib.suppress(asyncio.CancelledError):

@@ -4,15 +4,16 @@ from typing import Annotated, Any
 
 import typer
 
-from daemun.cli.options import Address, Data, Gateway, Paths, RealPorts
+from daemun.cli.options import Address, Data, Gateway, KubeContext, RealPorts, SomePaths
 
 
 def translate(
-    paths: Paths,
+    paths: SomePaths = None,
     gateway: Gateway = None,
     output: Annotated[Data, typer.Option("--output", "-o", help="How to answer.")] = Data.yaml,
     address: Address = "127.0.0.1",
     real_ports: RealPorts = False,
+    kube_context: KubeContext = None,
 ) -> None:
     """Show the Envoy resources that the manifests come to, each with the objects it came from.
 
@@ -23,11 +24,13 @@ def translate(
       daemun translate manifests/
 
       daemun translate manifests/ --gateway gloo-system/http -o json
+
+      daemun translate --kube-context kind-lab --gateway gloo-system/http
     """
-    from daemun.cli.loading import load
+    from daemun.cli.loading import Surroundings, load
     from daemun.cli.output import console, dump_json, dump_yaml, print_problems
 
-    loaded = load(paths, address, real_ports)
+    loaded = load(paths or [], Surroundings(kube_context, address, real_ports))
     loaded.gateway(gateway)
     documents = _documents(loaded.translation.resources, gateway)
     if output is Data.yaml:

@@ -32,18 +32,18 @@ def find_place(translation: Translation, request: Request, gateway: Name | None)
     ]
     if not found:
         return Outcome("refused", _nobody(translation, request, gateway))
-    here = [one for one in found if _bound(one[1], request.address)]
+    here = [one for one in found if _reaches(translation.reached_at(_name(one[0])), request.address)]
     found = here or found
     found.sort(key=lambda one: _fit(one[1], request), reverse=True)
     (key, frontend), *others = found
     entry = Entry(
         gateway=_name(key),
-        addresses=frontend.addresses,
+        addresses=translation.reached_at(_name(key)),
         port=key.port,
         envoy_listener=key.listener,
         api_port=frontend.listeners[0].port,
         why=_why(key, frontend, request, bool(here)),
-        alternatives=tuple(_alternative(*one) for one in others),
+        alternatives=tuple(_alternative(other, translation.reached_at(_name(other))) for other, _ in others),
     )
     return _handshake(Place(key, frontend, "", entry), request)
 
@@ -98,11 +98,11 @@ def _has_port(key: FrontendKey, frontend: Frontend, port: int) -> bool:
     return port == key.port or any(listener.port == port for listener in frontend.listeners)
 
 
-def _bound(frontend: Frontend, address: str) -> bool:
-    """Whether a connection to this address arrives there. A name other than localhost says nothing."""
+def _reaches(addresses: tuple[str, ...], address: str) -> bool:
+    """Whether a connection to this address arrives at one of them. A name other than localhost says nothing."""
     if address.lower() == "localhost":
-        return bool({"127.0.0.1", "::1", *ANY_ADDRESS}.intersection(frontend.addresses))
-    return is_ip(address) and bool({address, *ANY_ADDRESS}.intersection(frontend.addresses))
+        return bool({"127.0.0.1", "::1", *ANY_ADDRESS}.intersection(addresses))
+    return is_ip(address) and bool({address, *ANY_ADDRESS}.intersection(addresses))
 
 
 def _fit(frontend: Frontend, request: Request) -> tuple[bool, bool, tuple[int, int]]:
@@ -120,10 +120,9 @@ def _why(key: FrontendKey, frontend: Frontend, request: Request, by_address: boo
     return f"Gateway {key.proxy} has port {port}{at}{bound}"
 
 
-def _alternative(key: FrontendKey, frontend: Frontend) -> Alternative:
-    addresses = ", ".join(frontend.addresses)
-    why = f"Gateway {key.proxy} has port {key.port} too, of {addresses}"
-    return Alternative(_name(key), frontend.addresses, key.port, why)
+def _alternative(key: FrontendKey, addresses: tuple[str, ...]) -> Alternative:
+    why = f"Gateway {key.proxy} has port {key.port} too, of {', '.join(addresses)}"
+    return Alternative(_name(key), addresses, key.port, why)
 
 
 def _nobody(translation: Translation, request: Request, gateway: Name | None) -> str:

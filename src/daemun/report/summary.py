@@ -65,13 +65,11 @@ def line(translation: Translation, ref: Ref) -> Served | None:
     status = translation.statuses.get(ref)
     match status:
         case GatewayStatus():
-            gateway = translation.gateways[ref.key]
-            answers = urls(gateway, gateway.addresses)
+            answers = urls(translation.gateways[ref.key], translation.reached_at(ref.key))
             return GatewayLine(ref.namespace, ref.name, state(status), answers, _attached(status))
         case ListenerSetStatus():
             one = translation.parents[ref]
-            owner = translation.gateways.get(Name.of(one.proxy))
-            answers = urls(one, owner.addresses) if owner else ()
+            answers = urls(one, translation.reached_at(Name.of(one.proxy)))
             return ListenerSetLine(ref.namespace, ref.name, state(status), one.proxy, answers, _attached(status))
         case RouteStatus():
             return _route_line(translation.routes[ref], status)
