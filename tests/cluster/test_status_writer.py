@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from cluster import crds
 from cluster.api import ApiServer
 from daemun.api.meta import ParentReference
 from daemun.api.status import (
@@ -243,3 +244,22 @@ async def test_the_api_server_dies_and_what_waited_is_written_when_it_is_back(se
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     assert world.parents() == [CONTROLLER]
+
+
+@pytest.mark.parametrize("channel", ["standard", "experimental"])
+async def test_the_first_release_of_the_crds_is_written_to_as_far_as_it_goes(
+    own_api_server: ApiServer, channel: str
+) -> None:
+    """It has no supported features (standard), or knows them as strings (experimental)."""
+    await asyncio.to_thread(crds.install, own_api_server.client, "v1.0.0", channel)
+    own_api_server.client.apply(WORLD)
+    async with writing(own_api_server) as world:
+        world.want_all()
+        await world.quiet()
+        for ref in (CLASS, GATE):
+            assert world.get(ref)["status"]["conditions"][0]["reason"] == "Accepted"
+        assert world.parents() == [CONTROLLER]
+        before = world.writes()
+        world.statuses.set(CLASS, GatewayClassStatus(conditions("Accepted"), (SupportedFeature("GRPCRoute"),)))
+        await world.quiet()
+        assert world.writes() == before

@@ -37,6 +37,8 @@ SLICE = 200
 """Objects that are looked at before others on the event loop have their turn."""
 UNSETTLED = 0.05
 """Seconds until it is looked again whether the statuses can be told."""
+EXTRAS = frozenset({"supportedFeatures"})
+"""Older releases of Gateway API do not have these, or as another type: then what matters is written without them."""
 
 _OUTAGES = (429, 502, 503, 504)
 _log = logging.getLogger(__name__)
@@ -94,6 +96,7 @@ class StatusWriter:
         self._pace = Pace(jitter)
         self._sent: dict[Ref, tuple[str, float]] = {}  # versions that the watch has yet to bring, and how long to wait
         self._told: dict[Ref, str] = {}  # refusals, so that each is logged once
+        self._plain: set[str] = set()  # kinds without the extras
         self._in_flight = 0
         self._outages = 0  # in a row
         self._pause_until = 0.0
@@ -120,6 +123,7 @@ class StatusWriter:
         self._leading = leading
         self._pace.clear()
         self._sent.clear()
+        self._plain.clear()
         for ref in self._seen:
             self._touch(ref)
         self._wake.set()
@@ -182,6 +186,8 @@ class StatusWriter:
             return None
         stamp = self._wall().strftime("%Y-%m-%dT%H:%M:%SZ")
         fields, only_counts = change(self._statuses.get(ref), seen.status, stamp)
+        if ref.kind in self._plain:
+            fields = {field: value for field, value in fields.items() if field not in EXTRAS}
         if not fields:
             self.counts.skipped += 1
             return None
@@ -194,7 +200,7 @@ class StatusWriter:
         try:
             await self._send(ref, seen, path, fields)
         except (KubeError, msgspec.MsgspecError) as error:
-            self._failed(ref, seen, error)
+            self._failed(ref, seen, fields, error)
         else:
             self._outages = 0
             self._told.pop(ref, None)
@@ -219,15 +225,21 @@ class StatusWriter:
             self._touch(ref)
             return
         self._pace.wrote(ref, self._clock())
+        if answer.metadata.resource_version == seen.resource_version and fields.keys() <= EXTRAS:
+            self._plain.add(ref.kind)  # it was not kept
         if self._seen.get(ref, seen).resource_version != answer.metadata.resource_version:
             self._sent[ref] = (answer.metadata.resource_version, self._clock() + ECHO)
 
-    def _failed(self, ref: Ref, seen: Seen, error: KubeError | msgspec.MsgspecError) -> None:
+    def _failed(self, ref: Ref, seen: Seen, fields: Document, error: KubeError | msgspec.MsgspecError) -> None:
         """The object could not be written: it is gone, or the server is not well, or it refuses."""
         status = error.status if isinstance(error, ApiError) else 0
         if status == 404:
             if self._seen.get(ref) is seen:  # otherwise it has been made anew
                 self._forget(ref)
+            return
+        if status == 422 and ref.kind not in self._plain and not EXTRAS.isdisjoint(fields):
+            self._plain.add(ref.kind)
+            self._touch(ref)
             return
         self.counts.errors[str(status or "unreachable")] += 1
         now = self._clock()
