@@ -15,7 +15,7 @@ from daemun.api.listenerset import ListenerSet
 from daemun.api.policy import BackendTLSPolicy
 from daemun.api.status import GatewayStatus
 from daemun.base.names import CORE, GATEWAY, Name, Ref
-from daemun.envoy import clusters, listeners, routes, secrets, tls
+from daemun.envoy import clusters, listeners, routes, secrets, streams, tls
 from daemun.envoy.matches import match_faults
 from daemun.features import rule_faults
 from daemun.flow import Failure, Graph, Source, derive, distinct, union
@@ -94,7 +94,7 @@ class Translation:
             derive(brought, set_claim_rule(written, settings), "ListenerSet claims"),
             name="all claims",
         )
-        by_port = claims.index(lambda _, claim: claim.ports)
+        by_port = claims.index(lambda _, claim: claim.sockets)
         by_gateway = brought.index(listenersets.allowed_by)
         self.gateways = derive(
             written,
@@ -137,6 +137,12 @@ class Translation:
         self.by_host = self.routes.index(routes.hosts_of)
         hosts = distinct(self.by_host, self.frontends.index(routes.hosts_of_frontend), name="hosts")
         virtual_hosts = derive(hosts, routes.host_rule(self.frontends, encoded, self.by_host), "virtual hosts")
+        self.by_stream = self.routes.index(streams.streams_of)
+        stream_parts = derive(
+            distinct(self.by_stream, self.frontends.index(streams.streams_of_frontend), name="where streams come in"),
+            streams.stream_rule(self.frontends, self.by_stream, access_log),
+            "streams",
+        )
         needed = distinct(self.routes.index(clusters.backends_of), name="needed backends")
         used = distinct(needed.index(clusters.backend_of), name="backends")
         cluster_parts = derive(used, clusters.cluster_rule, "clusters")
@@ -148,7 +154,9 @@ class Translation:
             self.frontends.index(secrets.secrets_of), placed.index(secrets.secrets_of_part), name="needed secrets"
         )
         secret_parts = derive(needed_secrets, secrets.secret_rule(secret_objects, config_maps), "secrets")
-        self.resources = union(placed, listener_parts, route_heads, virtual_hosts, secret_parts, name="resources")
+        self.resources = union(
+            placed, listener_parts, stream_parts, route_heads, virtual_hosts, secret_parts, name="resources"
+        )
 
         # Status: from the same values.
         heard = listener_status.Inputs(

@@ -52,6 +52,15 @@ class Authority:
             _load(context, pair)
         return context
 
+    def server(self, *hosts: str) -> ssl.SSLContext:
+        """A server with a certificate for these hosts."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(b"".join(self.issue(*hosts)))
+            file.flush()
+            context.load_cert_chain(file.name)
+        return context
+
 
 def server(pair: Pair, clients: Authority | None = None) -> ssl.SSLContext:
     """A server with this certificate, whose clients must show one of an authority if one is given.

@@ -27,14 +27,22 @@ def gateway(
 
 
 def listener(
-    port: int, name: str = "http", *, hostname: str = "", certs: Sequence[str] = (), namespaces: str = "Same"
+    port: int,
+    name: str = "http",
+    *,
+    hostname: str = "",
+    certs: Sequence[str] = (),
+    namespaces: str = "Same",
+    protocol: str = "",
 ) -> Doc:
-    """A listener; HTTPS when it has certificates."""
-    one: Doc = {"name": name, "port": port, "protocol": "HTTPS" if certs else "HTTP"}
+    """A listener; HTTPS when it has certificates and says nothing else. TLS without certificates is passed through."""
+    one: Doc = {"name": name, "port": port, "protocol": protocol or ("HTTPS" if certs else "HTTP")}
     if hostname:
         one["hostname"] = hostname
     if certs:
         one["tls"] = {"certificateRefs": [reference(cert) for cert in certs]}
+    elif protocol == "TLS":
+        one["tls"] = {"mode": "Passthrough"}
     return one | {"allowedRoutes": {"namespaces": {"from": namespaces}}}
 
 
@@ -107,12 +115,14 @@ def use(kind: str, **spec: Any) -> Doc:
     return {"type": kind, field: spec}
 
 
-def service(name: str, *ports: int, app_protocol: str = "", number: int = 80) -> list[Doc]:
+def service(name: str, *ports: int, app_protocol: str = "", number: int = 80, protocol: str = "TCP") -> list[Doc]:
     """A Service with one port, and the EndpointSlice that says where it really is: these ports of 127.0.0.1.
 
     Several ports become several slices, as one slice has the same port at all its addresses.
     """
-    port: Doc = {"name": "main", "port": number} | ({"appProtocol": app_protocol} if app_protocol else {})
+    port: Doc = {"name": "main", "port": number, "protocol": protocol}
+    if app_protocol:
+        port["appProtocol"] = app_protocol
     found: list[Doc] = [
         {"apiVersion": "v1", "kind": "Service", "metadata": _meta(name), "spec": {"ports": [port]}},
     ]
@@ -124,7 +134,7 @@ def service(name: str, *ports: int, app_protocol: str = "", number: int = 80) ->
                 "kind": "EndpointSlice",
                 "metadata": _meta(f"{name}-{index}", **{"kubernetes.io/service-name": plain}),
                 "addressType": "IPv4",
-                "ports": [{"name": "main", "port": at}],
+                "ports": [{"name": "main", "port": at, "protocol": protocol}],
                 "endpoints": [{"addresses": ["127.0.0.1"]}],
             }
         )

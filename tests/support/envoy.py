@@ -82,11 +82,11 @@ def _plain(message: Message) -> Any:
 def _inline(listener: Any, proxy: str, routes: dict[tuple[str, str], Any], prefix: str) -> None:
     for chain in listener.filter_chains:
         manager = hcm_v3.HttpConnectionManager()
-        chain.filters[0].typed_config.Unpack(manager)
-        config = routes[proxy, manager.rds.route_config_name]
-        config.validate_clusters.value = False  # as for routes that come by RDS
-        manager.route_config.CopyFrom(config)
-        chain.filters[0].typed_config.Pack(manager)
+        if chain.filters[0].typed_config.Unpack(manager):
+            config = routes[proxy, manager.rds.route_config_name]
+            config.validate_clusters.value = False  # as for routes that come by RDS
+            manager.route_config.CopyFrom(config)
+            chain.filters[0].typed_config.Pack(manager)
         _inline_tls(chain, tls_pb2.DownstreamTlsContext(), prefix)
 
 

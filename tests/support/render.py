@@ -2,7 +2,7 @@
 
 Nothing is reworded: Envoy's resources are protobuf's own JSON. Some things are cut, and said to be: what keys and
 certificates hold, in listeners the connection manager, which is the same everywhere (section `manager` has it), and in
-section `tls` all of a cluster but its TLS context.
+section `tls` all of a cluster but its TLS context. A TCP proxy is shown as where it sends to.
 """
 
 from collections.abc import Iterator
@@ -66,9 +66,13 @@ def _resource(section: str, message: Message) -> Any:
     value.pop("name", None)
     value.pop("clusterName", None)
     if section == "listeners":
-        for chain in value["filterChains"]:
-            (manager,) = chain.pop("filters")
-            chain["routes"] = manager["typedConfig"]["rds"]["routeConfigName"]
+        for chain in (*value.get("filterChains", ()), *filter(None, [value.get("defaultFilterChain")])):
+            (only,) = chain.pop("filters")
+            config = only["typedConfig"]
+            if "rds" in config:
+                chain["routes"] = config["rds"]["routeConfigName"]
+            else:
+                chain["to"] = config.get("cluster") or config["weightedClusters"]["clusters"]
     if section == "manager":
         value = value["filterChains"][0]["filters"][0]["typedConfig"]
     if section == "tls":

@@ -21,6 +21,7 @@ from support.backend import Echo, GrpcEcho
 from support.certificates import Pair
 from support.client import Answer, ask
 from support.documents import Doc, service
+from support.streams import TcpEcho, UdpEcho
 
 T = TypeVar("T")
 _PORTS = range(12_000, 30_000)
@@ -67,6 +68,7 @@ class World:
         self.port = free_port()
         self.lines: list[Line] = []
         self.backends: dict[str, Echo] = {}
+        self.streams: dict[str, TcpEcho] = {}
         self.app: App | None = None
         self._task: asyncio.Task[None] | None = None
         self._closers: list[Callable[[], Awaitable[None]]] = []
@@ -95,6 +97,20 @@ class World:
             one = await GrpcEcho(name).start(pair)
             self._closers.append(one.stop)
             self.write(f"backends/{name}.yaml", service(name, one.port, app_protocol=app_protocol))
+
+    async def tcp(self, *names: str, tls: ssl.SSLContext | None = None) -> None:
+        """Backends of connections with Services of their names."""
+        for name in names:
+            one = self.streams[name] = await TcpEcho(name, tls).start()
+            self._closers.append(one.stop)
+            self.write(f"backends/{name}.yaml", service(name, one.port))
+
+    async def udp(self, *names: str) -> None:
+        """Backends of datagrams with Services of their names."""
+        for name in names:
+            one = await UdpEcho(name).start()
+            self._closers.append(one.stop)
+            self.write(f"backends/{name}.yaml", service(name, one.port, protocol="UDP"))
 
     # Serving
 

@@ -85,7 +85,7 @@ def decode(document: object) -> Decoded | None:
         return Decoded(ref, None, (_explained(ref, str(error), cleaned),))
     broken = tuple(
         Problem(ref, "Invalid", where, text, "This is a rule of the API; an API server refuses the object too.")
-        for where, text in broken_rules(value)
+        for where, text in broken_rules(value, cleaned["apiVersion"].rpartition("/")[2])
     )
     return Decoded(ref, None if broken else value, broken[:1])
 

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from daemun.api import core, gateway, grant, listenerset, policy, routes
+from daemun.api import core, gateway, grant, listenerset, policy, routes, streams
 from daemun.api.meta import Resource
 from daemun.base.names import CORE, GATEWAY
 
@@ -31,6 +31,9 @@ KINDS = (
     Kind(GATEWAY, "ListenerSet", ("v1",), listenerset.ListenerSet, strict=True),
     Kind(GATEWAY, "HTTPRoute", ("v1", "v1beta1"), routes.HTTPRoute, strict=True),
     Kind(GATEWAY, "GRPCRoute", ("v1", "v1alpha2"), routes.GRPCRoute, strict=True),
+    Kind(GATEWAY, "TLSRoute", ("v1", "v1alpha3", "v1alpha2"), streams.TLSRoute, strict=True),
+    Kind(GATEWAY, "TCPRoute", ("v1", "v1alpha2"), streams.TCPRoute, strict=True),
+    Kind(GATEWAY, "UDPRoute", ("v1", "v1alpha2"), streams.UDPRoute, strict=True),
     Kind(GATEWAY, "ReferenceGrant", ("v1", "v1beta1", "v1alpha2"), grant.ReferenceGrant, strict=True),
     Kind(GATEWAY, "BackendTLSPolicy", ("v1", "v1alpha3"), policy.BackendTLSPolicy, strict=True),
     Kind(CORE, "Namespace", ("v1",), core.Namespace, namespaced=False),

@@ -10,9 +10,14 @@ from daemun.api.scalars import HeaderName, HeaderValue, Hostname, SectionName, W
 
 
 class BackendRef(BackendObjectReference, frozen=True):
-    """A backend, its share of the requests, and filters for just that share."""
+    """A backend and its share of what a rule takes."""
 
     weight: Weight = 1
+
+
+class HTTPBackendRef(BackendRef, frozen=True):
+    """A backend, its share of the requests, and filters for just that share. GRPCBackendRef is the same."""
+
     filters: Annotated[List[RouteFilter], Meta(max_length=16)] = ()
 
 
@@ -54,7 +59,7 @@ class HTTPRouteRule(Api, frozen=True):
     name: SectionName | None = None
     matches: Annotated[List[HTTPRouteMatch], Meta(max_length=64)] = (HTTPRouteMatch(),)
     filters: Annotated[List[RouteFilter], Meta(max_length=16)] = ()
-    backend_refs: Annotated[List[BackendRef], Meta(max_length=16)] = ()
+    backend_refs: Annotated[List[HTTPBackendRef], Meta(max_length=16)] = ()
     timeouts: HTTPRouteTimeouts | None = None
     retry: HTTPRouteRetry | None = None
     session_persistence: SessionPersistence | None = None
@@ -65,12 +70,12 @@ class RouteSpec(Api, frozen=True):
 
     parent_refs: Annotated[List[ParentReference], Meta(max_length=32)] = ()
     use_default_gateways: Literal["All", "None"] | None = None
-    hostnames: Annotated[List[Hostname], Meta(max_length=16)] = ()
 
 
 class HTTPRouteSpec(RouteSpec, frozen=True):
-    """The rules of an HTTPRoute."""
+    """The hosts and rules of an HTTPRoute."""
 
+    hostnames: Annotated[List[Hostname], Meta(max_length=16)] = ()
     rules: Annotated[List[HTTPRouteRule], Meta(min_length=1, max_length=16)] = (HTTPRouteRule(),)
 
 
@@ -101,13 +106,14 @@ class GRPCRouteRule(Api, frozen=True):
     name: SectionName | None = None
     matches: Annotated[List[GRPCRouteMatch], Meta(max_length=64)] = (GRPCRouteMatch(),)
     filters: Annotated[List[RouteFilter], Meta(max_length=16)] = ()
-    backend_refs: Annotated[List[BackendRef], Meta(max_length=16)] = ()
+    backend_refs: Annotated[List[HTTPBackendRef], Meta(max_length=16)] = ()
     session_persistence: SessionPersistence | None = None
 
 
 class GRPCRouteSpec(RouteSpec, frozen=True):
-    """The rules of a GRPCRoute."""
+    """The hosts and rules of a GRPCRoute."""
 
+    hostnames: Annotated[List[Hostname], Meta(max_length=16)] = ()
     rules: Annotated[List[GRPCRouteRule], Meta(max_length=16)] = (GRPCRouteRule(),)
 
 

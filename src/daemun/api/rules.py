@@ -16,15 +16,18 @@ from daemun.api.meta import BackendObjectReference, ParentReference, Resource
 from daemun.api.policy import BackendTLSPolicy
 from daemun.api.policy_rules import backend_tls
 from daemun.api.routes import (
-    BackendRef,
     GRPCMethodMatch,
     GRPCRoute,
+    GRPCRouteSpec,
+    HTTPBackendRef,
     HTTPPathMatch,
     HTTPRoute,
     HTTPRouteMatch,
     HTTPRouteRule,
     RouteSpec,
 )
+from daemun.api.stream_rules import stream_rules
+from daemun.api.streams import StreamRouteSpec, TCPRoute, TLSRoute, UDPRoute
 from daemun.base.durations import milliseconds
 
 Broken = tuple[str, str]
@@ -49,8 +52,8 @@ _GRPC_FILTERS = {"RequestHeaderModifier", "ResponseHeaderModifier", "RequestMirr
 _MAX_MATCHES = 128
 
 
-def broken_rules(value: Resource) -> Iterator[Broken]:
-    """What an API server would refuse about this resource, beyond types, patterns and bounds."""
+def broken_rules(value: Resource, version: str = "v1") -> Iterator[Broken]:
+    """What an API server would refuse about this resource in this version, beyond types, patterns and bounds."""
     match value:
         case Gateway():
             yield from _gateway(value.spec)
@@ -63,17 +66,10 @@ def broken_rules(value: Resource) -> Iterator[Broken]:
             yield from _few_matches(len(rule.matches) for rule in value.spec.rules)
             yield from _unique_names(rule.name for rule in value.spec.rules)
         case GRPCRoute():
-            yield from _parents(value.spec)
-            for at, grpc in enumerate(value.spec.rules):
-                where = f"spec.rules[{at}]"
-                for index, match in enumerate(grpc.matches):
-                    if match.method is not None:
-                        yield from _grpc_method(f"{where}.matches[{index}].method", match.method)
-                yield from _session(where, grpc.session_persistence)
-                yield from _filters(where, grpc.filters, _GRPC_FILTERS)
-                yield from _backends(where, grpc.backend_refs, _GRPC_FILTERS)
-            yield from _few_matches(len(grpc.matches) for grpc in value.spec.rules)
-            yield from _unique_names(grpc.name for grpc in value.spec.rules)
+            yield from _grpc_route(value.spec)
+        case TLSRoute() | TCPRoute() | UDPRoute():
+            yield from _stream_route(value.spec)
+            yield from stream_rules(value, version)
         case BackendTLSPolicy():
             yield from backend_tls(value.spec)
         case EndpointSlice():
@@ -130,6 +126,28 @@ def _listener(where: str, listener: Listener) -> Iterator[Broken]:
         yield f"{where}.hostname", f"{listener.hostname!r} is not a hostname (lower case, perhaps starting with '*.')"
     if tls is not None and tls.mode == "Terminate" and not tls.certificate_refs and not tls.options:
         yield f"{where}.tls.certificateRefs", "must be given when mode is Terminate"
+
+
+def _grpc_route(spec: GRPCRouteSpec) -> Iterator[Broken]:
+    yield from _parents(spec)
+    for at, rule in enumerate(spec.rules):
+        where = f"spec.rules[{at}]"
+        for index, match in enumerate(rule.matches):
+            if match.method is not None:
+                yield from _grpc_method(f"{where}.matches[{index}].method", match.method)
+        yield from _session(where, rule.session_persistence)
+        yield from _filters(where, rule.filters, _GRPC_FILTERS)
+        yield from _backends(where, rule.backend_refs, _GRPC_FILTERS)
+    yield from _few_matches(len(rule.matches) for rule in spec.rules)
+    yield from _unique_names(rule.name for rule in spec.rules)
+
+
+def _stream_route(spec: StreamRouteSpec) -> Iterator[Broken]:
+    yield from _parents(spec)
+    for at, rule in enumerate(spec.rules):
+        for index, ref in enumerate(rule.backend_refs):
+            yield from _service_port(f"spec.rules[{at}].backendRefs[{index}]", ref)
+    yield from _unique_names(rule.name for rule in spec.rules)
 
 
 def _is_ip(text: str) -> bool:
@@ -286,7 +304,7 @@ def _modifier(where: str, path: HTTPPathModifier) -> Iterator[Broken]:
         yield where, f"type is {path.type}: set just the field of that name"
 
 
-def _backends(where: str, backends: tuple[BackendRef, ...], allowed: set[str]) -> Iterator[Broken]:
+def _backends(where: str, backends: tuple[HTTPBackendRef, ...], allowed: set[str]) -> Iterator[Broken]:
     for at, backend in enumerate(backends):
         yield from _service_port(f"{where}.backendRefs[{at}]", backend)
         yield from _filters(f"{where}.backendRefs[{at}]", backend.filters, allowed)

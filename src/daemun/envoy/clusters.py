@@ -11,6 +11,7 @@ from daemun.api.core import SERVICE_NAME, Endpoint, EndpointSlice, Service, Serv
 from daemun.base.names import CORE, Name, Ref
 from daemun.envoy.ads import ads
 from daemun.flow import Collection, Index, Reader
+from daemun.gatewayapi.backends import port_protocol
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.ir.backend import BackendKey
 from daemun.ir.origin import Origin
@@ -32,11 +33,10 @@ class ProxyBackend(NamedTuple):
 
 def backends_of(_: Ref, resolved: ResolvedRoute) -> Iterator[ProxyBackend]:
     """The backends that a route needs, at each proxy it is attached to."""
-    proxies = {attachment.frontend.proxy for attachment in resolved.attachments}
-    if proxies:
-        for key in resolved.backends():
-            for proxy in proxies:
-                yield ProxyBackend(proxy, key)
+    ways = {(attachment.frontend.proxy, attachment.through) for attachment in resolved.attachments}
+    if ways:
+        keys = resolved.backends()
+        yield from {ProxyBackend(proxy, key.at(through)) for key in keys for proxy, through in ways}
 
 
 def backend_of(_: ProxyBackend, needed: ProxyBackend) -> tuple[BackendKey]:
@@ -65,12 +65,13 @@ def cluster_rule(_: Reader, key: BackendKey, __: BackendKey) -> Iterator[tuple[B
     breaker = proto.circuit_breakers.thresholds.add()
     for limit in (breaker.max_connections, breaker.max_pending_requests, breaker.max_requests, breaker.max_retries):
         limit.value = _BREAKER
-    options = http_v3.HttpProtocolOptions()
-    if key.protocol == "h2c":
-        options.explicit_http_config.http2_protocol_options.SetInParent()
-    else:
-        options.explicit_http_config.http_protocol_options.SetInParent()
-    proto.typed_extension_protocol_options[_OPTIONS].Pack(options)
+    if key.protocol in {"http", "h2c"}:
+        options = http_v3.HttpProtocolOptions()
+        if key.protocol == "h2c":
+            options.explicit_http_config.http2_protocol_options.SetInParent()
+        else:
+            options.explicit_http_config.http_protocol_options.SetInParent()
+        proto.typed_extension_protocol_options[_OPTIONS].Pack(options)
     yield key, part("", [Leaf(proto.SerializeToString(), _origin(key))])
 
 
@@ -86,7 +87,7 @@ def endpoint_rule(
     def endpoints(reader: Reader, key: BackendKey, _: BackendKey) -> Iterator[tuple[BackendKey, Part]]:
         name = Name(key.namespace, key.name)
         service = reader.get(services, name)
-        found = ready_endpoints(service, key.port, reader.find(slices, name))
+        found = ready_endpoints(service, key.port, reader.find(slices, name), port_protocol(key.protocol))
         proto = endpoint_pb2.ClusterLoadAssignment(cluster_name=key.cluster)
         # An empty assignment is sent too: without it Envoy would go on with the endpoints that are gone.
         locality = proto.endpoints.add()
@@ -99,10 +100,12 @@ def endpoint_rule(
     return endpoints
 
 
-def ready_endpoints(service: Service | None, port: int, slices: list[EndpointSlice]) -> list[tuple[str, int]]:
+def ready_endpoints(
+    service: Service | None, port: int, slices: list[EndpointSlice], protocol: str = "TCP"
+) -> list[tuple[str, int]]:
     """The addresses and ports of a Service's port that take requests, sorted."""
     ports = service.spec.ports if service else ()
-    wanted = next((one for one in ports if one.port == port and one.protocol == "TCP"), None)
+    wanted = next((one for one in ports if one.port == port and one.protocol == protocol), None)
     if wanted is None:
         return []
     found: set[tuple[str, int]] = set()
@@ -118,7 +121,8 @@ def ready_endpoints(service: Service | None, port: int, slices: list[EndpointSli
 
 def _port_in(one: EndpointSlice, wanted: ServicePort) -> int | None:
     """A slice's port belongs to the Service's port of the same name; a single port may go without one."""
-    return next((port.port for port in one.ports if port.name == wanted.name and port.protocol == "TCP"), None)
+    fitting = (port.port for port in one.ports if (port.name, port.protocol) == (wanted.name, wanted.protocol))
+    return next(fitting, None)
 
 
 def _ready(endpoint: Endpoint) -> bool:

@@ -5,18 +5,18 @@
 
 from collections.abc import Callable, Iterator
 
-from envoy.config.accesslog.v3 import accesslog_pb2
 from envoy.config.core.v3 import address_pb2
 from envoy.config.listener.v3 import listener_components_pb2 as components_v3
 from envoy.config.listener.v3 import listener_pb2
-from envoy.extensions.access_loggers.file.v3 import file_pb2
 from envoy.extensions.filters.http.router.v3 import router_pb2
 from envoy.extensions.filters.listener.tls_inspector.v3 import tls_inspector_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 
 from daemun.base import wire
 from daemun.envoy import tls as tls_contexts
+from daemun.envoy.accesslog import log_to
 from daemun.envoy.ads import ads
+from daemun.envoy.forward import closing_chain
 from daemun.features import FEATURES
 from daemun.flow import Reader
 from daemun.ir.limits import IDLE_SECONDS
@@ -57,28 +57,38 @@ def listener_rule(
     """The rule from a port to its Envoy listener. `access_log` is the path of a file, empty for none."""
 
     def listener(_: Reader, key: FrontendKey, frontend: Frontend) -> Iterator[tuple[PartKey, Part]]:
-        proto = listener_pb2.Listener(name=key.listener, address=_address(frontend.addresses[0], key.port))
+        proto = listener_pb2.Listener(name=key.listener, address=_address(frontend.addresses[0], key))
         for address in frontend.addresses[1:]:
-            proto.additional_addresses.add(address=_address(address, key.port))
-        proto.per_connection_buffer_limit_bytes.value = _BUFFER_BYTES
+            proto.additional_addresses.add(address=_address(address, key))
         # On a machine with other programs a port in use must be an error. With SO_REUSEPORT, Envoy's default, two
-        # proxies would share it without a word.
-        proto.enable_reuse_port.value = not shared_host
+        # proxies would share it without a word. But without it the workers would share one UDP socket, and each of
+        # them would see some of a client's datagrams.
+        proto.enable_reuse_port.value = not shared_host or key.transport == "udp"
+        if key.transport == "udp":
+            proto.udp_listener_config.SetInParent()
+        else:
+            proto.per_connection_buffer_limit_bytes.value = _BUFFER_BYTES
         if frontend.tls:
             inspector = proto.listener_filters.add(name="envoy.filters.listener.tls_inspector")
             inspector.typed_config.Pack(tls_inspector_pb2.TlsInspector())
-        first, *others = frontend.listeners if frontend.tls else frontend.listeners[:1]
+        http = frontend.http if frontend.tls else frontend.http[:1]
+        if not http and key.transport == "tcp":
+            proto.default_filter_chain.CopyFrom(closing_chain("none", access_log))
         # A listener cannot be without a filter chain: to test its address alone would always fail.
-        head = proto.SerializeToString() + _filter_chain(key, first, access_log)
-        leaves = [Leaf(head, Origin(first.origin.ref, f"{first.origin.where}.port"))]
-        leaves += [Leaf(_filter_chain(key, one, access_log), one.origin) for one in others]
+        head = proto.SerializeToString() + b"".join(_filter_chain(key, one, access_log) for one in http[:1])
+        first = (http or frontend.listeners)[0].origin
+        leaves = [Leaf(head, Origin(first.ref, f"{first.where}.port"))]
+        leaves += [Leaf(_filter_chain(key, one, access_log), one.origin) for one in http[1:]]
         yield PartKey(key.proxy, LISTENER, key.listener), part("", leaves)
 
     return listener
 
 
-def _address(address: str, port: int) -> address_pb2.Address:
-    return address_pb2.Address(socket_address=address_pb2.SocketAddress(address=address, port_value=port))
+def _address(address: str, key: FrontendKey) -> address_pb2.Address:
+    socket = address_pb2.SocketAddress(address=address, port_value=key.port)
+    if key.transport == "udp":
+        socket.protocol = address_pb2.SocketAddress.UDP
+    return address_pb2.Address(socket_address=socket)
 
 
 def _filter_chain(key: FrontendKey, listener: Listener, access_log: str) -> bytes:
@@ -94,7 +104,7 @@ def _filter_chain(key: FrontendKey, listener: Listener, access_log: str) -> byte
         if listener.hostname:
             chain.filter_chain_match.server_names.append(listener.hostname)
         chain.transport_socket.name = "envoy.transport_sockets.tls"
-        chain.transport_socket.typed_config.Pack(tls_contexts.downstream(listener))
+        chain.transport_socket.typed_config.Pack(tls_contexts.downstream(listener, "h2", "http/1.1"))
     return wire.delimited(_FILTER_CHAINS, chain.SerializeToString())
 
 
@@ -125,14 +135,5 @@ def connection_manager(route_config: str, access_log: str) -> hcm_v3.HttpConnect
     router = manager.http_filters.add(name="envoy.filters.http.router")
     router.typed_config.Pack(router_pb2.Router(suppress_envoy_headers=True))
     if access_log:
-        manager.access_log.append(_access_log(access_log))
+        manager.access_log.append(log_to(access_log, _LOG_FORMAT))
     return manager
-
-
-def _access_log(path: str) -> accesslog_pb2.AccessLog:
-    config = file_pb2.FileAccessLog(path=path)
-    for field, value in _LOG_FORMAT.items():
-        config.log_format.json_format[field] = value
-    log = accesslog_pb2.AccessLog(name="envoy.access_loggers.file")
-    log.typed_config.Pack(config)
-    return log

@@ -47,6 +47,8 @@ def encoded_rule(
     def encode(
         reader: Reader, ref: Ref, resolved: ResolvedRoute
     ) -> Iterator[tuple[tuple[Ref, FrontendKey], EncodedRoute]]:
+        if resolved.route.streams:
+            return
         for key in dict.fromkeys(attachment.frontend for attachment in resolved.attachments):
             frontend = reader.get(frontends, key)
             if frontend is not None:
@@ -91,8 +93,9 @@ def route_name(ref: Ref, match: Match) -> str:
 def hosts_of(ref: Ref, resolved: ResolvedRoute) -> Iterator[HostKey]:
     """The virtual hosts that a route is part of."""
     del ref
-    for attachment in resolved.attachments:
-        yield from attachment.keys()
+    if not resolved.route.streams:
+        for attachment in resolved.attachments:
+            yield from attachment.keys()
 
 
 def hosts_of_frontend(key: FrontendKey, frontend: Frontend) -> Iterator[HostKey]:
@@ -101,7 +104,7 @@ def hosts_of_frontend(key: FrontendKey, frontend: Frontend) -> Iterator[HostKey]
     Without TLS all listeners of a port share one RouteConfiguration. With TLS each has its own, and every host of the
     others is there too, to be answered with 421 (Gateway API, GatewayHTTPSListenerDetectMisdirectedRequests).
     """
-    chains = [listener.chain for listener in frontend.listeners] if frontend.tls else [""]
+    chains = dict.fromkeys(listener.chain if frontend.tls else "" for listener in frontend.http)
     for chain in chains:
         for listener in frontend.listeners:
             yield HostKey(key.proxy, key.port, chain, listener.hostname)
@@ -173,7 +176,7 @@ def _misdirected(key: HostKey, origin: Origin) -> Leaf:
 
 def head_rule(_: Reader, key: FrontendKey, frontend: Frontend) -> Iterator[tuple[PartKey, Part]]:
     """From a port to the heads of its RouteConfigurations."""
-    for listener in frontend.listeners if frontend.tls else frontend.listeners[:1]:
+    for listener in frontend.http if frontend.tls else frontend.http[:1]:
         name = HostKey(key.proxy, key.port, listener.chain if frontend.tls else "", "").route_config
         proto = route_pb2.RouteConfiguration(name=name, ignore_port_in_host_matching=True)
         head = Leaf(proto.SerializeToString(), listener.origin)

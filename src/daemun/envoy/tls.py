@@ -14,6 +14,7 @@ from daemun.api.core import Service
 from daemun.base.names import Name
 from daemun.envoy.ads import ads
 from daemun.flow import Collection, Reader
+from daemun.gatewayapi.backends import port_of
 from daemun.gatewayapi.backendtls import ByService, in_force
 from daemun.ir.backend import BackendKey
 from daemun.ir.listener import Listener
@@ -29,11 +30,11 @@ _SAN_TYPES = {
 _Validation = common_v3.CertificateValidationContext
 
 
-def downstream(listener: Listener) -> tls_pb2.DownstreamTlsContext:
-    """The context of a listener: its certificates, and the check of those of its clients."""
+def downstream(listener: Listener, *alpn: str) -> tls_pb2.DownstreamTlsContext:
+    """The context of a listener: its certificates, the check of those of its clients, and the protocols it offers."""
     context = tls_pb2.DownstreamTlsContext()
     common = context.common_tls_context
-    common.alpn_protocols.extend(("h2", "http/1.1"))
+    common.alpn_protocols.extend(alpn)
     common.tls_params.tls_minimum_protocol_version = common_v3.TlsParameters.TLSv1_2
     for secret in listener.secrets:
         common.tls_certificate_sds_secret_configs.add(name=secret, sds_config=ads())
@@ -66,7 +67,7 @@ def upstream_rule(
     def encrypted(reader: Reader, proxy: str, key: BackendKey, plain: Leaf) -> Leaf | None:
         name = Name(key.namespace, key.name)
         service = reader.get(services, name)
-        port = next((one for one in service.spec.ports if one.port == key.port), None) if service else None
+        port = port_of(service, key.port, key.protocol) if service else None
         policy = in_force(reader.find(policies, name), name, port) if port else None
         if policy is None or policy.tls is None:
             return None
@@ -85,7 +86,8 @@ def upstream(tls: BackendTLS, key: BackendKey, certificate: str) -> tls_pb2.Upst
     """The context of a backend: its server name, what its certificate must be, and the one that is shown to it."""
     context = tls_pb2.UpstreamTlsContext(sni=tls.server_name)
     common = context.common_tls_context
-    common.alpn_protocols.append(_ALPN[key.protocol])
+    if key.protocol in _ALPN:
+        common.alpn_protocols.append(_ALPN[key.protocol])
     # Envoy's own limit for a client is 1.2.
     common.tls_params.tls_minimum_protocol_version = common_v3.TlsParameters.TLSv1_2
     common.tls_params.tls_maximum_protocol_version = common_v3.TlsParameters.TLSv1_3

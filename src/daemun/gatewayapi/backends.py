@@ -1,6 +1,6 @@
 """backendRefs: from a name to a backend that requests can be sent to, or to what is wrong with it."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -52,10 +52,13 @@ def resolve_backend(
     if service.spec.type == "ExternalName":
         # An ExternalName could name the gateway's own internals or another tenant's (CVE-2021-25740 and its kin).
         return Found(None, Finding("BackendNotFound", where, f"{target} is an ExternalName, which is not routed to"))
-    port = next((one for one in service.spec.ports if one.port == ref.port and one.protocol == "TCP"), None)
+    port = port_of(service, ref.port, protocol)
     if port is None:
-        has = ", ".join(str(one.port) for one in service.spec.ports) or "none"
-        return Found(None, Finding("BackendNotFound", where, f"{target} has no TCP port {ref.port} (it has {has})"))
+        has = ", ".join(f"{one.port}/{one.protocol}" for one in service.spec.ports) or "none"
+        text = f"{target} has no {port_protocol(protocol)} port {ref.port} (it has {has})"
+        return Found(None, Finding("BackendNotFound", where, text))
+    if protocol == "udp":
+        return Found(BackendKey(target.namespace, target.name, port.port, protocol))
     policy = in_force(policies, target.key, port)
     known = concerning(policies, target.key, port, {one.name for one in service.spec.ports})
     if policy is not None and policy.tls is None:
@@ -74,8 +77,24 @@ def _closed(where: str, target: Ref, policy: ResolvedPolicy) -> Finding:
     return Finding("InvalidBackendTLS", where, text, "See the policy.")
 
 
+def port_protocol(protocol: Protocol) -> Literal["TCP", "UDP"]:
+    """What a Service's port must have as its protocol to be spoken to so."""
+    return "UDP" if protocol == "udp" else "TCP"
+
+
+def port_of(service: Service, number: int | None, protocol: Protocol) -> ServicePort | None:
+    """The port of a Service with this number that can be spoken to so."""
+    carried = port_protocol(protocol)
+    return next((one for one in service.spec.ports if (one.port, one.protocol) == (number, carried)), None)
+
+
 def _protocol(port: ServicePort, default: Protocol) -> tuple[Protocol, bool]:
-    """What the backend speaks, and whether just over TLS (GEP-1911; names of IANA's are in any case)."""
+    """What the backend speaks, and whether just over TLS (GEP-1911; names of IANA's are in any case).
+
+    A stream is passed on as it is, whatever the port speaks.
+    """
+    if default == "tcp":
+        return default, False
     match (port.app_protocol or "").lower():
         case "kubernetes.io/h2c" | "grpc":
             return "h2c", False

@@ -12,6 +12,7 @@ from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.kinds import KINDS_OF_PROTOCOL
 from daemun.gatewayapi.resolved import ResolvedListenerSet
 from daemun.gatewayapi.settings import Settings, overlap
+from daemun.ir.listener import Socket, transport
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):
@@ -20,7 +21,7 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     gateway: Name
     age: tuple[str, ...]
     addresses: tuple[str, ...]
-    ports: tuple[int, ...]
+    sockets: tuple[Socket, ...]
 
 
 def claim_rule(
@@ -31,10 +32,14 @@ def claim_rule(
     def claim(reader: Reader, name: Name, gateway: Gateway) -> Iterator[tuple[Ref, Claim]]:
         if controller_of(reader, classes, gateway.spec.gateway_class_name):
             served = [one for one in gateway.spec.listeners if one.protocol in KINDS_OF_PROTOCOL]
-            ports = {settings.bound_port(one.port) for one in served if not any(refusals(gateway, settings))}
+            sockets = {
+                Socket(settings.bound_port(one.port), transport(one.protocol))
+                for one in served
+                if not any(refusals(gateway, settings))
+            }
             addresses = settings.bound_addresses(gateway.spec.addresses)
             ref = Ref(GATEWAY, "Gateway", name.namespace, name.name)
-            yield ref, Claim(name, (*gateway.age, ref.kind), addresses, tuple(sorted(ports)))
+            yield ref, Claim(name, (*gateway.age, ref.kind), addresses, tuple(sorted(sockets)))
 
     return claim
 
@@ -48,10 +53,10 @@ def set_claim_rule(
         del name
         gateway = None if one.refused else reader.get(gateways, one.gateway)
         if gateway is not None and not any(refusals(gateway, settings)):
-            ports = {listener.bound_port for listener in one.listeners if listener.listener is not None}
+            sockets = {listener.socket for listener in one.listeners if listener.listener is not None}
             age = (*max(gateway.age, one.age), one.ref.kind)
             addresses = settings.bound_addresses(gateway.spec.addresses)
-            yield one.ref, Claim(one.gateway, age, addresses, tuple(sorted(ports)))
+            yield one.ref, Claim(one.gateway, age, addresses, tuple(sorted(sockets)))
 
     return claim
 
@@ -74,10 +79,10 @@ def refusals(gateway: Gateway, settings: Settings) -> Iterator[Finding]:
 
 
 def winner(
-    reader: Reader, claims: Index[int, Ref, Claim], gateway: Name, addresses: tuple[str, ...], port: int
+    reader: Reader, claims: Index[Socket, Ref, Claim], gateway: Name, addresses: tuple[str, ...], socket: Socket
 ) -> tuple[Name, str] | None:
     """The Gateway that has this port since earlier, and the address they both want."""
-    found = reader.find(claims, port)
+    found = reader.find(claims, socket)
     mine = min((one.age for one in found if one.gateway == gateway), default=None)
     for other in found:
         if mine is not None and other.gateway != gateway and other.age < mine:

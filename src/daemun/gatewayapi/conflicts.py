@@ -11,7 +11,7 @@ from daemun.base.names import Ref
 from daemun.flow import Index, Reader
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.hostnames import intersection, parents
-from daemun.gatewayapi.kinds import ROUTE_KINDS
+from daemun.gatewayapi.kinds import RIVALS
 from daemun.gatewayapi.parents import Candidate
 from daemun.gatewayapi.resolved import Attachment
 
@@ -77,11 +77,11 @@ def rival(reader: Reader, uses: UseIndex, mine: Candidate, attachment: Attachmen
 def _older_rivals(reader: Reader, uses: UseIndex, mine: Candidate, at: tuple[Ref, str]) -> Iterator[Candidate]:
     """The older routes of other kinds that share a host with this one on a listener."""
     hosts = _hosts(mine, at)
-    for kind in ROUTE_KINDS:
-        if kind.kind == mine.ref.kind or not reader.count(uses, _any_host(*at, kind.kind)):
+    for kind in RIVALS[mine.ref.kind]:
+        if not reader.count(uses, _any_host(*at, kind)):
             continue
         for host in hosts:
-            for other in _at_host(reader, uses, (*at, kind.kind), host):
+            for other in _at_host(reader, uses, (*at, kind), host):
                 if _age(other) < _age(mine) and any(intersection(one, host) is not None for one in _hosts(other, at)):
                     yield other
 

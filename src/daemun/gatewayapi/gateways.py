@@ -24,7 +24,7 @@ from daemun.gatewayapi.resolved import (
     parents_of,
 )
 from daemun.gatewayapi.settings import Settings
-from daemun.ir.listener import Frontend, FrontendKey, Listener
+from daemun.ir.listener import Frontend, FrontendKey, Listener, Socket, frontend_key
 
 SetIndex = Index[Name, Name, ResolvedListenerSet]
 """ListenerSets by the Gateway that allows them."""
@@ -33,7 +33,7 @@ SetIndex = Index[Name, Name, ResolvedListenerSet]
 def gateway_rule(
     classes: Collection[Name, GatewayClass],
     sets: SetIndex,
-    claims: Index[int, Ref, Claim],
+    claims: Index[Socket, Ref, Claim],
     inputs: Inputs,
     authorities: cacerts.Inputs,
     settings: Settings,
@@ -92,10 +92,10 @@ def _merged(
 
 
 def _placed(
-    reader: Reader, claims: Index[int, Ref, Claim], name: Name, addresses: tuple[str, ...], one: ResolvedListener
+    reader: Reader, claims: Index[Socket, Ref, Claim], name: Name, addresses: tuple[str, ...], one: ResolvedListener
 ) -> ResolvedListener:
     """The listener, refused if another Gateway has its port."""
-    won = winner(reader, claims, name, addresses, one.bound_port)
+    won = winner(reader, claims, name, addresses, one.socket)
     if won is None:
         return one
     other, address = won
@@ -124,9 +124,10 @@ def frontend_rule(reader: Reader, name: Name, gateway: ResolvedGateway) -> Itera
     del reader, name
     if gateway.refused:
         return
-    ports: dict[int, list[Listener]] = {}
+    ports: dict[FrontendKey, list[Listener]] = {}
     for one in gateway.merged():
         if one.serves and one.listener is not None:
-            ports.setdefault(one.bound_port, []).append(one.listener)
-    for port, listeners in ports.items():
-        yield FrontendKey(gateway.proxy, port), Frontend(gateway.addresses, tuple(listeners))
+            key = frontend_key(gateway.proxy, *one.socket)
+            ports.setdefault(key, []).append(one.listener)
+    for key, listeners in ports.items():
+        yield key, Frontend(gateway.addresses, tuple(listeners))

@@ -19,6 +19,7 @@ from daemun.api.routes import (
     HTTPRouteRule,
     RouteSpec,
 )
+from daemun.api.streams import TCPRoute, TLSRoute, UDPRoute
 from daemun.ir.backend import Protocol
 from daemun.ir.route import Match, PathType, ValueMatch
 
@@ -36,19 +37,27 @@ class PlainRule(msgspec.Struct, frozen=True, gc=False):
     filters: List[RouteFilter]
     backend_refs: List[BackendRef]
     fields: tuple[tuple[str, msgspec.Struct], ...] = ()
+    idle: str = ""
+    """Why nothing ever gets to this rule, if so."""
 
 
 class RouteKind(msgspec.Struct, frozen=True, gc=False):
     """A kind of route. `protocol` is how its backends are spoken to when the Service does not say.
 
-    `error` is the status of a request that has nowhere to go.
+    `error` is the status of a request that has nowhere to go; zero for routes of streams, which answer nothing.
     """
 
     kind: str
     protocol: Protocol
     error: int
     spec: Callable[[Resource], RouteSpec]
+    hostnames: Callable[[Resource], tuple[str, ...]]
     rules: Callable[[Resource], Iterator[PlainRule]]
+
+    @property
+    def streams(self) -> bool:
+        """Whether it routes connections or datagrams, not requests."""
+        return not self.error
 
 
 @functools.lru_cache(maxsize=4096)
@@ -58,8 +67,18 @@ def place(field: str, index: int) -> str:
 
 
 def _spec(route: Resource) -> RouteSpec:
-    assert isinstance(route, HTTPRoute | GRPCRoute)  # noqa: S101 - the table below pairs kinds with their types
+    assert isinstance(route, HTTPRoute | GRPCRoute | TLSRoute | TCPRoute | UDPRoute)  # noqa: S101 - see the table below
     return route.spec
+
+
+def _hostnames(route: Resource) -> tuple[str, ...]:
+    assert isinstance(route, HTTPRoute | GRPCRoute | TLSRoute)  # noqa: S101 - the table below pairs kinds with types
+    return route.spec.hostnames
+
+
+def _no_hostnames(route: Resource) -> tuple[str, ...]:
+    del route
+    return ()
 
 
 def _http_rules(route: Resource) -> Iterator[PlainRule]:
@@ -146,13 +165,50 @@ def _grpc_path(method: GRPCMethodMatch | None) -> tuple[PathType, str]:
     return "Regex", f"/{service}/{name}"
 
 
+def _stream_rules(route: Resource) -> Iterator[PlainRule]:
+    """Nothing is known of a stream that could choose a rule: the first takes all (v1 allows only one)."""
+    assert isinstance(route, TLSRoute | TCPRoute | UDPRoute)  # noqa: S101 - see above
+    for index, rule in enumerate(route.spec.rules):
+        yield PlainRule(
+            where=place("spec.rules", index),
+            name=rule.name or "",
+            matches=(),
+            filters=(),
+            backend_refs=rule.backend_refs,
+            idle="the first rule takes all that comes in" if index else "",
+        )
+
+
 ROUTE_KINDS = (
-    RouteKind("HTTPRoute", "http", 500, _spec, _http_rules),
-    RouteKind("GRPCRoute", "h2c", 503, _spec, _grpc_rules),
+    RouteKind("HTTPRoute", "http", 500, _spec, _hostnames, _http_rules),
+    RouteKind("GRPCRoute", "h2c", 503, _spec, _hostnames, _grpc_rules),
+    RouteKind("TLSRoute", "tcp", 0, _spec, _hostnames, _stream_rules),
+    RouteKind("TCPRoute", "tcp", 0, _spec, _no_hostnames, _stream_rules),
+    RouteKind("UDPRoute", "udp", 0, _spec, _no_hostnames, _stream_rules),
 )
-"""TLSRoute, TCPRoute and UDPRoute will be further lines here."""
 
 KINDS_OF_PROTOCOL: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"HTTP": ("HTTPRoute", "GRPCRoute"), "HTTPS": ("HTTPRoute", "GRPCRoute")}
+    {
+        "HTTP": ("HTTPRoute", "GRPCRoute"),
+        "HTTPS": ("HTTPRoute", "GRPCRoute"),
+        "TLS": ("TLSRoute",),
+        "TCP": ("TCPRoute",),
+        "UDP": ("UDPRoute",),
+    }
 )
 """Which kinds of routes a listener's protocol carries (Gateway API, "Route types")."""
+
+RIVALS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        kind.kind: tuple(
+            dict.fromkeys(
+                other
+                for kinds in KINDS_OF_PROTOCOL.values()
+                for other in kinds
+                if kind.kind in kinds and other != kind.kind
+            )
+        )
+        for kind in ROUTE_KINDS
+    }
+)
+"""The other kinds that a listener may carry together with a kind."""

@@ -63,7 +63,7 @@ def statuses(reader: Reader, inputs: Inputs, parent: Parent, waiting: Findings) 
     mine = [one for one in reader.find(inputs.rejections, parent.ref) if one.proxy == parent.proxy]
     found = []
     for index, one in enumerate(parent.listeners):
-        port = FrontendKey(parent.proxy, one.bound_port).listener
+        port = FrontendKey(parent.proxy, *one.socket).listener
         rejected = [r for r in mine if f"{r.where}.".startswith(f"spec.listeners[{index}].")]
         rejected += reader.find(inputs.ports, (parent.proxy, port))
         findings = tuple(

@@ -1,6 +1,7 @@
 """One listener at a time: its protocol, its certificates, and the kinds of routes it takes."""
 
 from collections.abc import Iterator
+from typing import cast
 
 import msgspec
 
@@ -15,8 +16,10 @@ from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.kinds import KINDS_OF_PROTOCOL
 from daemun.gatewayapi.references import GrantIndex
 from daemun.gatewayapi.resolved import ResolvedListener
-from daemun.ir.listener import Listener
+from daemun.ir.listener import Listener, ListenerProtocol
 from daemun.ir.origin import Origin
+
+_PROTOCOLS = f"Use {', '.join(KINDS_OF_PROTOCOL)}."
 
 
 class Inputs(msgspec.Struct, frozen=True):
@@ -36,11 +39,14 @@ def resolve_listener(
     not_resolved: list[Finding] = []
     kinds = tuple(_kinds(where, spec, offered, not_resolved))
     secrets: tuple[str, ...] = ()
+    terminates = spec.protocol == "HTTPS" or (
+        spec.protocol == "TLS" and spec.tls is not None and spec.tls.mode == "Terminate"
+    )
     if not offered:
         not_accepted.append(
-            Finding("UnsupportedProtocol", f"{where}.protocol", f"{spec.protocol} is not served", "Use HTTP or HTTPS.")
+            Finding("UnsupportedProtocol", f"{where}.protocol", f"{spec.protocol} is not served", _PROTOCOLS)
         )
-    elif spec.protocol == "HTTPS":
+    elif terminates:
         secrets = tuple(_secrets(reader, inputs, owner, where, spec, not_resolved))
     listener = None
     if offered:
@@ -49,9 +55,10 @@ def resolve_listener(
             chain=_chain(owner, spec.name),
             origin=Origin(owner, where),
             port=spec.port,
-            protocol="HTTPS" if spec.protocol == "HTTPS" else "HTTP",
+            protocol=cast("ListenerProtocol", spec.protocol),
             hostname=spec.hostname or "",
             secrets=secrets,
+            terminates=terminates,
         )
     return ResolvedListener(
         owner=owner,
@@ -111,7 +118,7 @@ def _secrets(
             Finding(
                 "InvalidCertificateRef",
                 f"{where}.tls.certificateRefs",
-                "an HTTPS listener needs a certificate",
+                "a listener that ends TLS needs a certificate",
                 "Name a Secret of type kubernetes.io/tls.",
             )
         )

@@ -52,8 +52,9 @@ def candidate_rule(
         parents: list[ParentResult] = []
         unwilling: list[ParentResult] = []
         attachments: dict[tuple[Ref, str], Attachment] = {}
+        hostnames = kind.hostnames(route)
         for where, parent in _parents(reader, inputs, ref, spec):
-            result, found = _attach(reader, inputs, ref, spec, where, parent)
+            result, found = _attach(reader, inputs, ref, hostnames, where, parent)
             if result is not None:
                 unasked = result.refused and where == _BY_DEFAULT
                 (unwilling if unasked else parents).append(result)
@@ -83,7 +84,7 @@ def _parents(reader: Reader, inputs: Inputs, ref: Ref, spec: RouteSpec) -> Itera
 
 
 def _attach(
-    reader: Reader, inputs: Inputs, ref: Ref, spec: RouteSpec, where: str, parent: ParentReference
+    reader: Reader, inputs: Inputs, ref: Ref, hostnames: tuple[str, ...], where: str, parent: ParentReference
 ) -> tuple[ParentResult | None, list[Attachment]]:
     """What one parentRef comes to. None when the parent is not ours."""
     if parent.group != GATEWAY or parent.kind not in inputs.written:
@@ -98,11 +99,11 @@ def _attach(
     listeners, finding = _choose(reader, inputs, ref, where, parent, found)
     attachments = []
     for one in listeners:
-        hosts = _hosts(spec.hostnames, one.hostname)
+        hosts = _hosts(hostnames, one.hostname)
         if hosts and one.listener is not None:
             chain = one.listener.chain if one.protocol == "HTTPS" else ""
-            frontend = frontend_key(found.proxy, one.bound_port)
-            attachments.append(Attachment(frontend, chain, owner, one.name, hosts))
+            frontend = frontend_key(found.proxy, *one.socket)
+            attachments.append(Attachment(frontend, chain, owner, one.name, hosts, one.listener.through))
     if finding is None and not attachments:
         theirs = ", ".join(sorted({one.hostname for one in listeners}))
         finding = Finding(

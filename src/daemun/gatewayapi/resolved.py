@@ -13,7 +13,7 @@ from daemun.api.status import RouteGroupKindStatus
 from daemun.base.names import Name, Ref
 from daemun.gatewayapi.findings import Finding
 from daemun.ir.backend import BackendKey
-from daemun.ir.listener import FrontendKey, HostKey, Listener
+from daemun.ir.listener import FrontendKey, HostKey, Listener, Socket, StreamKey, transport
 from daemun.ir.route import Route
 
 
@@ -38,16 +38,21 @@ class ResolvedListener(msgspec.Struct, frozen=True, gc=False):
     not_resolved: tuple[Finding, ...] = ()
 
     @property
+    def socket(self) -> Socket:
+        """What is bound for it."""
+        return Socket(self.bound_port, transport(self.protocol))
+
+    @property
     def attachable(self) -> bool:
         """Whether routes may attach."""
         return not self.not_accepted and not self.conflicted
 
     @property
     def serves(self) -> bool:
-        """Whether Envoy listens for it: an HTTPS listener needs at least one good certificate, and a kind of route."""
+        """Whether Envoy listens for it: one that ends TLS needs at least one good certificate, each a kind of route."""
         if self.listener is None or not self.attachable or not self.kinds:
             return False
-        return self.listener.protocol == "HTTP" or bool(self.listener.secrets)
+        return not self.listener.terminates or bool(self.listener.secrets)
 
 
 class ResolvedListenerSet(msgspec.Struct, frozen=True, gc=False):
@@ -131,20 +136,29 @@ class ParentResult(msgspec.Struct, frozen=True, gc=False):
 
 
 class Attachment(msgspec.Struct, frozen=True, gc=False):
-    """A route on a port of a proxy: the listener it attached to, by owner and name, and the hosts it has there."""
+    """A route on a port of a proxy: the listener it attached to, by owner and name, and the hosts it has there.
+
+    `chain` is that of the listener whose TLS its requests are behind. Connections that pass `through` have TLS already:
+    no more is put on them for the backend.
+    """
 
     frontend: FrontendKey
     chain: str
     owner: Ref
     listener: str
     hosts: tuple[str, ...]
+    through: bool = False
 
     def is_to(self, listener: Listener) -> bool:
         """Whether this is the listener that the route attached to."""
         return (self.owner, self.listener) == (listener.origin.ref, listener.name)
 
+    def streams(self) -> list[StreamKey]:
+        """Where a route of streams takes them."""
+        return [StreamKey(self.frontend, host) for host in self.hosts]
+
     def keys(self) -> list[HostKey]:
-        """The virtual hosts that the route is part of."""
+        """The virtual hosts that a route of requests is part of."""
         return [HostKey(self.frontend.proxy, self.frontend.port, self.chain, host) for host in self.hosts]
 
 

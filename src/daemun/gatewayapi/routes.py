@@ -6,6 +6,7 @@ import msgspec
 
 from daemun.api.filters import RouteFilter
 from daemun.api.meta import BackendObjectReference
+from daemun.api.routes import HTTPBackendRef
 from daemun.base.names import Name, Ref
 from daemun.flow import Reader
 from daemun.gatewayapi import backends
@@ -41,8 +42,8 @@ def route_rule(
         parents, attachments = _without_rivals(reader, uses, candidate)
         builder = _Rules(reader, inputs, checks, candidate)
         rules = [rule for plain in candidate.kind.rules(candidate.resource) for rule in builder.rule(plain)]
-        hostnames = candidate.kind.spec(candidate.resource).hostnames
-        route = Route(ref, candidate.resource.age, hostnames, tuple(rules))
+        kind, resource = candidate.kind, candidate.resource
+        route = Route(ref, resource.age, kind.hostnames(resource), tuple(rules), kind.streams)
         yield (
             ref,
             ResolvedRoute(
@@ -98,9 +99,12 @@ class _Rules:
         self.policies: dict[Name, None] = {}
 
     def rule(self, plain: PlainRule) -> Iterator[Rule]:
-        """The rule as it will be served; none when no match of it can be."""
+        """The rule as it will be served; none when no match of it can be, or nothing ever gets there."""
+        if plain.idle:
+            self.dropped.append(Finding("UnsupportedValue", plain.where, plain.idle, "Remove the rule."))
+            return
         matches = [match for match in plain.matches if self._usable(match)]
-        if not matches:
+        if plain.matches and not matches:
             return
         filters, broken = self._filters(plain.where, plain.filters)
         fields = [Use(kind, spec, f"{plain.where}.{kind}") for kind, spec in plain.fields]
@@ -108,7 +112,7 @@ class _Rules:
         for index, ref in enumerate(plain.backend_refs):
             where = place(f"{plain.where}.backendRefs", index)
             key = self._backend(where, ref, self._kind.protocol)
-            uses, unusable = self._filters(where, ref.filters)
+            uses, unusable = self._filters(where, ref.filters if isinstance(ref, HTTPBackendRef) else ())
             resolved.append(Backend(where, None if unusable else key, ref.weight, tuple(uses)))
         rule = Rule(
             where=plain.where,

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-Protocol = Literal["http", "h2c"]
-"""How Envoy speaks to the backend: HTTP/1.1 (WebSocket too) or HTTP/2 with prior knowledge."""
+Protocol = Literal["http", "h2c", "tcp", "udp"]
+"""How Envoy speaks to the backend: HTTP/1.1 (WebSocket too), HTTP/2 with prior knowledge, or as the client does."""
 
-_OVER_TLS: Mapping[Protocol, str] = MappingProxyType({"http": "https", "h2c": "h2"})
+_OVER_TLS: Mapping[Protocol, str] = MappingProxyType({"http": "https", "h2c": "h2", "tcp": "tls"})
 
 
 class BackendKey(NamedTuple):
@@ -27,6 +27,10 @@ class BackendKey(NamedTuple):
     def spoken(self) -> str:
         """What is spoken, in a word."""
         return _OVER_TLS[self.protocol] if self.tls else self.protocol
+
+    def at(self, through: bool) -> "BackendKey":
+        """The backend as it is spoken to where connections pass `through`, with a TLS of their own."""
+        return self._replace(tls=False) if through and self.tls else self
 
     @property
     def cluster(self) -> str:

@@ -8,53 +8,96 @@ import msgspec
 from daemun.ir.origin import Origin
 from daemun.ir.tls import ClientValidation
 
+Transport = Literal["tcp", "udp"]
+ListenerProtocol = Literal["HTTP", "HTTPS", "TLS", "TCP", "UDP"]
+
+
+def transport(protocol: str) -> Transport:
+    """Whose ports a listener with this protocol has: those of UDP are not those of TCP."""
+    return "udp" if protocol == "UDP" else "tcp"
+
+
+class Socket(NamedTuple):
+    """What only one process can have of an address."""
+
+    port: int
+    transport: Transport
+
 
 class FrontendKey(NamedTuple):
-    """A port of a proxy: one Envoy listener. `port` is the one that is bound."""
+    """A port of a proxy: one Envoy listener. `port` is the one that is bound; UDP has ports of its own."""
 
     proxy: str
     port: int
+    transport: Transport = "tcp"
 
     @property
     def listener(self) -> str:
         """The name of the Envoy listener."""
-        return f"port-{self.port}"
+        return f"port-{self.port}" if self.transport == "tcp" else f"udp-port-{self.port}"
 
 
 @functools.lru_cache(maxsize=4096)
-def frontend_key(proxy: str, port: int) -> FrontendKey:
+def frontend_key(proxy: str, port: int, transport: Transport = "tcp") -> FrontendKey:
     """The key of a port. There are few ports and many routes, so one key is shared by all of them."""
-    return FrontendKey(proxy, port)
+    return FrontendKey(proxy, port, transport)
 
 
 class Listener(msgspec.Struct, frozen=True, gc=False):
     """One listener of a proxy, resolved. `hostname` is empty for any host.
 
     Several objects may bring listeners of the same `name`; `chain` is a name that no other listener of the proxy has.
-    `port` is the port that the API says, which redirects speak of; what is bound may differ. `clients` says how the
-    certificates of clients are checked; None when they are not asked for any.
+    `port` is the port that the API says, which redirects speak of; what is bound may differ. Where a listener
+    `terminates` TLS it needs `secrets`. `clients` says how the certificates of clients are checked; None when they are
+    not asked for any.
     """
 
     name: str
     chain: str
     origin: Origin
     port: int
-    protocol: Literal["HTTP", "HTTPS"]
+    protocol: ListenerProtocol
     hostname: str = ""
     secrets: tuple[str, ...] = ()
     clients: ClientValidation | None = None
+    terminates: bool = False
+
+    @property
+    def http(self) -> bool:
+        """Whether requests come in here, rather than connections or datagrams of which nothing is known."""
+        return self.protocol in {"HTTP", "HTTPS"}
+
+    @property
+    def through(self) -> bool:
+        """Whether a connection passes with the TLS that client and backend agree on."""
+        return self.protocol == "TLS" and not self.terminates
 
 
 class Frontend(msgspec.Struct, frozen=True, gc=False):
-    """All listeners that share a port. They are all HTTP or all HTTPS, and their hostnames differ."""
+    """All listeners that share a port: one for TCP or UDP, several with different hostnames for HTTP or with TLS.
+
+    HTTPS and TLS can share a port, because both choose by the server name of the handshake.
+    """
 
     addresses: tuple[str, ...]
     listeners: tuple[Listener, ...]
 
     @property
     def tls(self) -> bool:
-        """Whether TLS is terminated here."""
-        return self.listeners[0].protocol == "HTTPS"
+        """Whether listeners are told apart by the server name of a TLS handshake."""
+        return self.listeners[0].protocol in {"HTTPS", "TLS"}
+
+    @property
+    def http(self) -> tuple[Listener, ...]:
+        """The listeners that take requests."""
+        return tuple(listener for listener in self.listeners if listener.http)
+
+
+class StreamKey(NamedTuple):
+    """Where connections or datagrams come in: a port, and with TLS the server name they ask for (empty for any)."""
+
+    frontend: FrontendKey
+    hostname: str
 
 
 class HostKey(NamedTuple):

@@ -1,6 +1,7 @@
 """Routes: what a request must look like, what is done to it, and where it goes.
 
-Every kind of route is brought into this shape by its front end; from here on a GRPCRoute is an HTTPRoute.
+Every kind of route is brought into this shape by its front end; from here on a GRPCRoute is an HTTPRoute, and a
+TLSRoute, TCPRoute or UDPRoute is a route of streams.
 """
 
 from typing import Literal
@@ -62,7 +63,10 @@ class Backend(msgspec.Struct, frozen=True, gc=False):
 
 
 class Rule(msgspec.Struct, frozen=True, gc=False):
-    """What happens to the requests that fit one of the matches. A `broken` rule answers them with `error`."""
+    """What happens to the requests that fit one of the matches. A `broken` rule answers them with `error`.
+
+    The one rule of a route of streams has no matches: it takes all that comes in where the route is attached.
+    """
 
     where: str
     name: str = ""
@@ -75,12 +79,16 @@ class Rule(msgspec.Struct, frozen=True, gc=False):
 
 
 class Route(msgspec.Struct, frozen=True, gc=False):
-    """A route of any kind. `age` sorts the oldest first; of two equal matches the older route wins."""
+    """A route of any kind. `age` sorts the oldest first; of two equal matches the older route wins.
+
+    One of `streams` takes connections or datagrams, unread; all others take requests.
+    """
 
     ref: Ref
     age: tuple[str, str, str]
     hostnames: tuple[str, ...]
     rules: tuple[Rule, ...]
+    streams: bool = False
 
 
 Precedence = tuple[int, int, int, int, int]

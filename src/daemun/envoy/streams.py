@@ -1,0 +1,117 @@
+"""Streams: what a port does with the connections or datagrams of which it reads nothing but the server name.
+
+A port with TLS has a filter chain for each server name that its routes and listeners speak of, a TCP port has one, and
+a UDP port a listener filter. Each is a part of the port's listener, which has one leaf: a change of a route changes
+this part, Envoy replaces this chain, and only the connections of this chain are drained.
+"""
+
+from collections.abc import Callable, Iterator
+
+from envoy.config.listener.v3 import listener_components_pb2 as components_v3
+
+from daemun.base import wire
+from daemun.base.names import Ref
+from daemun.envoy.actions import NO_BACKEND
+from daemun.envoy.forward import closing_chain, shares, tcp_chain, udp_filter
+from daemun.envoy.routes import serves
+from daemun.envoy.tls import downstream
+from daemun.flow import Collection, Index, Reader
+from daemun.gatewayapi.hostnames import owner
+from daemun.gatewayapi.resolved import ResolvedRoute
+from daemun.ir.listener import Frontend, FrontendKey, Listener, StreamKey
+from daemun.ir.origin import Origin
+from daemun.ir.resource import LISTENER, Leaf, Part, PartKey, part
+
+_FILTER_CHAINS = wire.tag(3)  # Listener.filter_chains
+_LISTENER_FILTERS = wire.tag(9)  # Listener.listener_filters
+
+
+def streams_of(ref: Ref, resolved: ResolvedRoute) -> Iterator[StreamKey]:
+    """Where a route of streams takes them."""
+    del ref
+    if resolved.route.streams:
+        for attachment in resolved.attachments:
+            yield from attachment.streams()
+
+
+def streams_of_frontend(key: FrontendKey, frontend: Frontend) -> Iterator[StreamKey]:
+    """Where streams come in even without routes."""
+    for listener in frontend.listeners:
+        if not listener.http:
+            yield StreamKey(key, listener.hostname)
+
+
+def stream_rule(
+    frontends: Collection[FrontendKey, Frontend], by_stream: Index[StreamKey, Ref, ResolvedRoute], access_log: str
+) -> Callable[[Reader, StreamKey, StreamKey], Iterator[tuple[PartKey, Part]]]:
+    """The rule from where streams come in to what Envoy does with them."""
+
+    def stream(reader: Reader, key: StreamKey, _: StreamKey) -> Iterator[tuple[PartKey, Part]]:
+        frontend = reader.get(frontends, key.frontend)
+        if frontend is None:
+            return
+        names = tuple(listener.hostname for listener in frontend.listeners)
+        owned_by = owner(key.hostname, names)
+        mine = next((one for one in frontend.listeners if one.hostname == owned_by), None)
+        if mine is None or mine.http:
+            return
+        # The oldest route takes everything (Gateway API, "Conflicts"); a listener's streams reach its own routes only.
+        routes = [one for one in reader.find(by_stream, key) if serves(one, mine, key.frontend)]
+        first = min(routes, key=_age, default=None)
+        encoded = _forwarded(key, mine, first, access_log) if first else _refused(key, mine, access_log)
+        if encoded is not None:
+            name = key.hostname or "*"
+            yield PartKey(key.frontend.proxy, LISTENER, key.frontend.listener, name), part(name, [encoded])
+
+    return stream
+
+
+def _age(resolved: ResolvedRoute) -> tuple[str, ...]:
+    return resolved.route.age
+
+
+def _forwarded(key: StreamKey, listener: Listener, resolved: ResolvedRoute, access_log: str) -> Leaf:
+    rule = resolved.route.rules[0]
+    to = shares(rule.backends, listener.through)
+    needs = tuple(sorted({cluster for cluster, _ in to if cluster != NO_BACKEND}))
+    if key.frontend.transport == "udp":
+        data, fallback = wire.delimited(_LISTENER_FILTERS, udp_filter(to, access_log).SerializeToString()), b""
+    else:
+        data = _field(key, listener, tcp_chain(_name(key, listener), to, access_log))
+        refused = _refused(key, listener, access_log)
+        fallback = refused.data if refused else b""
+    # The chain is for its server name, whichever route has it now.
+    identity = (key.hostname or "*").encode()
+    return Leaf(data, Origin(resolved.ref, rule.where), needs, fallback, identity)
+
+
+def _refused(key: StreamKey, listener: Listener, access_log: str) -> Leaf | None:
+    """What refuses the streams of a listener. None where that happens by itself, without any other chain.
+
+    A server name needs a chain of its own for that, or it would be left to the chain of a less specific one.
+    """
+    if key.hostname != listener.hostname or not key.hostname:
+        return None
+    return Leaf(_closed(key, listener, access_log), listener.origin, identity=key.hostname.encode())
+
+
+def _closed(key: StreamKey, listener: Listener, access_log: str) -> bytes:
+    chain = closing_chain(_name(key, listener), access_log)
+    chain.filter_chain_match.server_names.append(key.hostname)
+    return wire.delimited(_FILTER_CHAINS, chain.SerializeToString())
+
+
+def _field(key: StreamKey, listener: Listener, chain: components_v3.FilterChain) -> bytes:
+    if listener.protocol == "TLS":
+        # Without this a listener for any host would take connections that are not TLS at all.
+        chain.filter_chain_match.transport_protocol = "tls"
+        if key.hostname:
+            chain.filter_chain_match.server_names.append(key.hostname)
+        if listener.terminates:
+            chain.transport_socket.name = "envoy.transport_sockets.tls"
+            chain.transport_socket.typed_config.Pack(downstream(listener))
+    return wire.delimited(_FILTER_CHAINS, chain.SerializeToString())
+
+
+def _name(key: StreamKey, listener: Listener) -> str:
+    return f"{listener.chain}/{key.hostname or '*'}"

@@ -1,0 +1,131 @@
+"""TCPRoutes and UDPRoutes: whole ports, shared by weight, and routes that come, go and change."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from support.client import connection
+from support.documents import backend, gateway, listener, reference, route, rule
+from support.streams import answered, greeted, refused, udp
+from support.world import World, free_port, until
+
+
+def tcp_route(name: str, *to: object, **more: object) -> dict[str, object]:
+    return route(name, rule(to=to), kind="TCPRoute", **more)  # type: ignore[arg-type]
+
+
+def udp_route(name: str, *to: object, **more: object) -> dict[str, object]:
+    return route(name, rule(to=to), kind="UDPRoute", **more)  # type: ignore[arg-type]
+
+
+async def test_a_port_for_each_route_and_tcp_and_udp_apart(world: World) -> None:
+    await world.tcp("a", "b")
+    await world.udp("u")
+    other = free_port()
+    world.write(
+        "gateway.yaml",
+        gateway(
+            "gw",
+            listener(world.port, "one", protocol="TCP"),
+            listener(other, "two", protocol="TCP"),
+            listener(world.port, "datagrams", protocol="UDP"),
+        ),
+        tcp_route("a", "a", parents=[reference("gw", port=world.port)]),
+        tcp_route("b", "b", parents=[reference("gw", sectionName="two")]),
+        udp_route("u", "u"),
+    )
+    await world.start()
+    assert await greeted(world.port) == "a"
+    assert await greeted(other) == "b"
+    assert await answered(world.port) == "u"
+    async with connection(world.port) as (reader, writer):
+        assert await reader.readline() == b"a\n"
+        writer.write(b"as it is \x00\xff")
+        assert await reader.readexactly(11) == b"as it is \x00\xff"
+        writer.write_eof()
+        assert await reader.read() == b""  # half-closed, answered, closed
+    async with udp(world.port) as client:
+        seen = {await client.say(str(number)) for number in range(20)}
+        assert len(seen) == 1, "one client, one session"
+
+
+async def test_weights(world: World) -> None:
+    await world.tcp("a", "b", "c")
+    await world.udp("u", "v", "w")
+    shares = {"a": 6, "b": 2, "c": 0, "nobody": 2}
+    world.write(
+        "all.yaml",
+        gateway("gw", listener(world.port, "tcp", protocol="TCP"), listener(world.port, "udp", protocol="UDP")),
+        tcp_route("t", *[backend(name, weight) for name, weight in shares.items()]),
+        udp_route("u", backend("u", 6), backend("v", 2), backend("w", 0), backend("nobody", 2)),
+    )
+    await world.start(clean=False)
+    await world.problem("TCPRoute default/t", "nobody does not exist")
+    await world.problem("UDPRoute default/u", "nobody does not exist")
+
+    async def tcp() -> str:
+        try:
+            return await greeted(world.port)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return "nobody"
+
+    async def datagram() -> str:
+        try:
+            return await answered(world.port, seconds=1.0)
+        except TimeoutError:
+            return "nobody"
+
+    count = 1000
+    for one, names in ((tcp, "abc"), (datagram, "uvw")):
+        found: Counter[str] = Counter()
+        for _ in range(count // 50):
+            found.update(await asyncio.gather(*[one() for _ in range(50)]))
+        first, second, none = names
+        # Five standard deviations: it fails by chance once in a million runs.
+        assert abs(found[first] - 600) < 78, found
+        assert abs(found[second] - 200) < 64, found
+        assert abs(found["nobody"] - 200) < 64, found
+        assert not found[none], found
+
+
+async def test_the_oldest_route_has_the_port(world: World) -> None:
+    await world.tcp("a", "b")
+    world.write("gateway.yaml", gateway("gw", listener(world.port, "tcp", protocol="TCP")))
+    world.write("young.yaml", tcp_route("a-young", "b", created="2026-02-01T00:00:00Z"))
+    await world.start()
+    assert await greeted(world.port) == "b"
+    old = world.write("old.yaml", tcp_route("z-old", "a", created="2026-01-01T00:00:00Z"))
+    await until(lambda: _is(greeted(world.port), "a"))
+    assert {await greeted(world.port) for _ in range(20)} == {"a"}
+    assert world.condition("TCPRoute", "a-young", "Accepted")[:2] == ("True", "Accepted")
+    old.unlink()
+    await until(lambda: _is(greeted(world.port), "b"))
+
+
+async def _is(got: object, wanted: str) -> bool:
+    assert await got == wanted  # type: ignore[misc]
+    return True
+
+
+async def test_without_a_route_or_a_backend_connections_are_closed(world: World) -> None:
+    await world.tcp("a")
+    await world.udp("u")
+    world.write(
+        "gateway.yaml",
+        gateway("gw", listener(world.port, "tcp", protocol="TCP"), listener(world.port, "udp", protocol="UDP")),
+    )
+    await world.start(clean=False)
+    assert world.condition("Gateway", "gw", "Programmed", "tcp")[:2] == ("True", "Programmed")
+    assert world.condition("Gateway", "gw", "Programmed", "udp")[:2] == ("True", "Programmed")
+    assert await refused(world.port)
+    with pytest.raises(TimeoutError):
+        await answered(world.port, seconds=0.3)
+    world.write("routes.yaml", tcp_route("t", "a"), udp_route("u", "u"))
+    await until(lambda: _is(greeted(world.port), "a"))
+    await until(lambda: _is(answered(world.port, 0.3), "u"))
+    world.write("routes.yaml", tcp_route("t", "gone"), udp_route("u", "gone"))
+    await until(lambda: refused(world.port))
+    await world.problem("UDPRoute default/u", "gone does not exist")
+    with pytest.raises(TimeoutError):
+        await answered(world.port, seconds=0.3)
