@@ -137,10 +137,10 @@ class Translation:
         self.by_host = self.routes.index(routes.hosts_of)
         hosts = distinct(self.by_host, self.frontends.index(routes.hosts_of_frontend), name="hosts")
         virtual_hosts = derive(hosts, routes.host_rule(self.frontends, encoded, self.by_host), "virtual hosts")
-        self.by_stream = self.routes.index(streams.streams_of)
+        by_stream = self.routes.index(streams.streams_of)
         stream_parts = derive(
-            distinct(self.by_stream, self.frontends.index(streams.streams_of_frontend), name="where streams come in"),
-            streams.stream_rule(self.frontends, self.by_stream, access_log),
+            distinct(by_stream, self.frontends.index(streams.streams_of_frontend), name="where streams come in"),
+            streams.stream_rule(self.frontends, by_stream, access_log),
             "streams",
         )
         needed = distinct(self.routes.index(clusters.backends_of), name="needed backends")

@@ -56,29 +56,31 @@ def manifest(
     )
 
 
+namespace_far = {"namespace": one("far")}
 namespace = maybe(namespace=one(*NAMESPACES))
-listener = st.fixed_dictionaries(
-    {
-        "name": one("one", "two", "three"),
-        "port": one(80, 443, 8080, 8443),
-        "protocol": one("HTTP", "HTTP", "HTTPS", "TCP"),
-    },
-    optional={
-        "hostname": one(*HOSTS),
-        "tls": st.fixed_dictionaries(
-            {
-                "certificateRefs": some(
-                    st.fixed_dictionaries({"name": one("s", "t")}, optional={"namespace": one("far")}), 2, 1
-                )
-            }
-        ),
-        "allowedRoutes": maybe(
-            namespaces=one(
-                {"from": "All"}, {"from": "None"}, {"from": "Selector", "selector": {"matchLabels": {"x": "1"}}}
-            ),
-            kinds=some(one({"kind": "HTTPRoute"}, {"kind": "GRPCRoute"}, {"kind": "UDPRoute"}), 2, 1),
-        ),
-    },
+terminate = st.fixed_dictionaries(
+    {"certificateRefs": some(st.fixed_dictionaries({"name": one("s", "t")}, optional=namespace_far), 2, 1)}
+)
+allowed_routes = maybe(
+    namespaces=one({"from": "All"}, {"from": "None"}, {"from": "Selector", "selector": {"matchLabels": {"x": "1"}}}),
+    kinds=some(one({"kind": "HTTPRoute"}, {"kind": "GRPCRoute"}, {"kind": "TLSRoute"}, {"kind": "UDPRoute"}), 2, 1),
+)
+
+
+def listeners(*protocols: str, **optional: st.SearchStrategy[Any]) -> st.SearchStrategy[Doc]:
+    return st.fixed_dictionaries(
+        {"name": one("one", "two", "three"), "port": one(80, 443, 8080, 8443), "protocol": one(*protocols)},
+        optional={"allowedRoutes": allowed_routes, **optional},
+    )
+
+
+listener = st.one_of(
+    listeners("HTTP", hostname=one(*HOSTS)),
+    listeners(
+        "HTTPS", "TLS", hostname=one(*HOSTS), tls=st.one_of(terminate, terminate, st.just({"mode": "Passthrough"}))
+    ),
+    listeners("TCP", "UDP"),
+    listeners("HTTP", "HTTPS", "TLS", "TCP", "OTHER", hostname=one(*HOSTS), tls=terminate),
 )
 authority = one(
     {"group": "", "kind": "ConfigMap", "name": "c"},
@@ -176,6 +178,28 @@ match = maybe(
 )
 
 
+parent = st.fixed_dictionaries(
+    {"name": one("g", "h")},
+    optional={
+        "kind": one("ListenerSet"),
+        "namespace": one(*NAMESPACES),
+        "sectionName": one("one", "two", "three"),
+        "port": one(80),
+    },
+)
+
+
+def stream_routes(kind: str, version: str = "v1", **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Doc]:
+    refs = some(st.builds(lambda ref, weight: {**ref, **weight}, backend, maybe(weight=one(0, 3))), 3, 1)
+    rules = some(st.fixed_dictionaries({"backendRefs": refs}), 1 if version == "v1" else 2, 1)
+    return manifest(
+        f"{GATEWAY}/{version}",
+        kind,
+        ("p", "q"),
+        spec=st.fixed_dictionaries({"parentRefs": some(parent, 2, 1), "rules": rules, **fields}),
+    )
+
+
 def routes(kind: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Doc]:
     uses = filters if kind == "GRPCRoute" else http_filters
     rule = maybe(
@@ -184,15 +208,6 @@ def routes(kind: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Doc
         ),
         filters=some(uses),
         **fields,
-    )
-    parent = st.fixed_dictionaries(
-        {"name": one("g", "h")},
-        optional={
-            "kind": one("ListenerSet"),
-            "namespace": one(*NAMESPACES),
-            "sectionName": one("one", "two"),
-            "port": one(80),
-        },
     )
     return manifest(
         f"{GATEWAY}/v1",
@@ -236,6 +251,12 @@ policies = manifest(
 )
 
 
+one_of_streams = st.one_of(
+    stream_routes("TCPRoute"),
+    stream_routes("UDPRoute"),
+    stream_routes("TCPRoute", "v1alpha2"),
+    stream_routes("UDPRoute"),
+)
 world = st.one_of(
     gateways,
     policies,
@@ -248,6 +269,8 @@ world = st.one_of(
         retry=one({"attempts": 2}),
         sessionPersistence=one({}, {"type": "Header", "sessionName": "no name"}),
     ),
+    stream_routes("TLSRoute", hostnames=some(one(*HOSTS[1:]), 2, 1)),
+    one_of_streams,
     routes("GRPCRoute", matches=some(one({"method": {"service": "s"}}, {"method": {"method": "M"}}, {}))),
     classes,
     manifest(
@@ -277,7 +300,7 @@ world = st.one_of(
             "discovery.k8s.io/v1",
             "EndpointSlice",
             ("x", "y"),
-            ports=some(one({"port": 8000}, {"port": 8001, "name": "h"})),
+            ports=some(one({"port": 8000}, {"port": 8001, "name": "h"}, {"port": 8002, "protocol": "UDP"})),
             endpoints=some(
                 one({"addresses": ["10.0.0.1"]}, {"addresses": ["10.0.0.2"], "conditions": {"ready": False}})
             ),
@@ -295,7 +318,7 @@ world = st.one_of(
                     one(
                         *(
                             {"group": GATEWAY, "kind": kind, "namespace": "default"}
-                            for kind in ("Gateway", "HTTPRoute", "ListenerSet")
+                            for kind in ("Gateway", "HTTPRoute", "TCPRoute", "ListenerSet")
                         )
                     ),
                     2,
@@ -324,6 +347,7 @@ world = st.one_of(
 """Any manifest of the world."""
 
 
+UDP = {"port": 80, "protocol": "UDP"}
 CORE = [
     {
         "apiVersion": f"{GATEWAY}/v1",
@@ -340,10 +364,13 @@ CORE = [
                     "protocol": "HTTPS",
                     "tls": {"certificateRefs": [{"name": "s"}, {"name": "s", "namespace": "far"}]},
                 },
+                {"name": "three", "port": 443, "protocol": "TLS", "hostname": "*.test", "tls": {"mode": "Passthrough"}},
+                {"name": "tcp", "port": 8080, "protocol": "TCP"},
+                {"name": "udp", "port": 8080, "protocol": "UDP"},
             ],
         },
     },
-    {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {"ports": [{"port": 80}]}},
+    {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {"ports": [{"port": 80}, UDP]}},
     {
         "apiVersion": "v1",
         "kind": "Service",
@@ -355,7 +382,7 @@ CORE = [
         "kind": "EndpointSlice",
         "metadata": {"name": "x", "labels": {"kubernetes.io/service-name": "a"}},
         "endpoints": [{"addresses": ["10.0.0.1"]}],
-        "ports": [{"port": 8000}],
+        "ports": [{"port": 8000}, {"port": 8002, "protocol": "UDP"}],
     },
     {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": PEM["one"]},
     {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "far"}, "stringData": PEM["two"]},

@@ -5,7 +5,7 @@ a UDP port a listener filter. Each is a part of the port's listener, which has o
 this part, Envoy replaces this chain, and only the connections of this chain are drained.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from envoy.config.listener.v3 import listener_components_pb2 as components_v3
 
@@ -55,10 +55,8 @@ def stream_rule(
         mine = next((one for one in frontend.listeners if one.hostname == owned_by), None)
         if mine is None or mine.http:
             return
-        # The oldest route takes everything (Gateway API, "Conflicts"); a listener's streams reach its own routes only.
-        routes = [one for one in reader.find(by_stream, key) if serves(one, mine, key.frontend)]
-        first = min(routes, key=_age, default=None)
-        encoded = _forwarded(key, mine, first, access_log) if first else _refused(key, mine, access_log)
+        route = serves_all(reader.find(by_stream, key), mine, key.frontend)
+        encoded = _forwarded(key, mine, route, access_log) if route else _refused(key, mine, access_log)
         if encoded is not None:
             name = key.hostname or "*"
             yield PartKey(key.frontend.proxy, LISTENER, key.frontend.listener, name), part(name, [encoded])
@@ -66,8 +64,9 @@ def stream_rule(
     return stream
 
 
-def _age(resolved: ResolvedRoute) -> tuple[str, ...]:
-    return resolved.route.age
+def serves_all(routes: Iterable[ResolvedRoute], listener: Listener, at: FrontendKey) -> ResolvedRoute | None:
+    """The route that takes all: the oldest (Gateway API, "Conflicts") of those attached to just this listener."""
+    return min((one for one in routes if serves(one, listener, at)), key=lambda one: one.route.age, default=None)
 
 
 def _forwarded(key: StreamKey, listener: Listener, resolved: ResolvedRoute, access_log: str) -> Leaf:

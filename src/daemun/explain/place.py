@@ -7,6 +7,7 @@ import msgspec
 from daemun.base.names import Name, Ref
 from daemun.explain.request import Request, is_ip
 from daemun.explain.result import Alternative, Entry, Outcome
+from daemun.explain.streams import stream_outcome
 from daemun.gatewayapi.hostnames import specificity
 from daemun.gatewayapi.resolved import ResolvedGateway
 from daemun.gatewayapi.settings import ANY_ADDRESS
@@ -28,7 +29,7 @@ def find_place(translation: Translation, request: Request, gateway: Name | None)
     found = [
         (key, frontend)
         for key, frontend in sorted(translation.frontends.items())
-        if gateway in (None, _name(key)) and _has_port(key, frontend, request.port)
+        if key.transport == "tcp" and gateway in (None, _name(key)) and _has_port(key, frontend, request.port)
     ]
     if not found:
         return Outcome("refused", _nobody(translation, request, gateway))
@@ -45,7 +46,7 @@ def find_place(translation: Translation, request: Request, gateway: Name | None)
         why=_why(key, frontend, request, bool(here)),
         alternatives=tuple(_alternative(other, translation.reached_at(_name(other))) for other, _ in others),
     )
-    return _handshake(Place(key, frontend, "", entry), request)
+    return _handshake(translation, Place(key, frontend, "", entry), request)
 
 
 def covering(hostname: str) -> Iterator[str]:
@@ -68,9 +69,11 @@ def called(owner: Ref, name: str) -> str:
     return f"listener {name}" + (f" of {owner}" if owner.kind != "Gateway" else "")
 
 
-def _handshake(place: Place, request: Request) -> Place | Outcome:
+def _handshake(translation: Translation, place: Place, request: Request) -> Place | Outcome:
     """The place, once the TLS handshake is done where there is one."""
     frontend, port = place.frontend, place.key.port
+    if frontend.listeners[0].protocol == "TCP":
+        return stream_outcome(translation, place.key, frontend.listeners[0], "")
     if frontend.tls != (request.scheme == "https"):
         if frontend.tls:
             return Outcome("closed", f"port {port} speaks TLS, and a plain request is not: Envoy closes the connection")
@@ -83,6 +86,8 @@ def _handshake(place: Place, request: Request) -> Place | Outcome:
         names = ", ".join(listener.hostname for listener in frontend.listeners)
         why = f"no listener on port {port} is for {asked} (they are for {names}): Envoy closes the connection"
         return Outcome("closed", why)
+    if not chain.http:
+        return stream_outcome(translation, place.key, chain, request.sni.lower())
     hostname = chain.hostname or "any host"
     mine = f"{called(chain.origin.ref, chain.name)} ({hostname})"
     told = f"{asked}: {mine} answers the handshake with {', '.join(chain.secrets)}"

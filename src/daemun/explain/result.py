@@ -125,12 +125,13 @@ class Share(msgspec.Struct, frozen=True):
 class Outcome(msgspec.Struct, frozen=True):
     """What becomes of the request.
 
-    `refused`: nothing listens there. `closed`: the TLS handshake comes to nothing. `answered` and `redirected`: by the
+    `refused`: nothing listens there. `closed`: the connection comes to nothing, as when the TLS handshake fails.
+    `passed`: the listener passes the connection on, and reads no requests. `answered` and `redirected`: by the
     gateway itself, with `status` and `location`. `forwarded`: to backends. With several `shares` that end differently
     the outcome is that of the largest.
     """
 
-    kind: Literal["refused", "closed", "answered", "redirected", "forwarded"]
+    kind: Literal["refused", "closed", "passed", "answered", "redirected", "forwarded"]
     why: str
     status: int = 0
     location: str = ""

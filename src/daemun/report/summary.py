@@ -82,7 +82,8 @@ def _attached(status: GatewayStatus | ListenerSetStatus) -> int:
 
 
 def _route_line(route: ResolvedRoute, status: RouteStatus) -> RouteLine:
-    hosts = {host for one in route.attachments for host in one.hosts}
+    streams = route.route.streams  # which may well have no hosts; requests always do
+    hosts = {host or "*" for one in route.attachments for host in one.hosts if host or not streams}
     gateways = {parent.proxy for parent in route.parents if not parent.refused}
     ref = route.ref
     return RouteLine(
@@ -90,7 +91,7 @@ def _route_line(route: ResolvedRoute, status: RouteStatus) -> RouteLine:
         ref.namespace,
         ref.name,
         state(status),
-        tuple(sorted(host or "*" for host in hosts)),
+        tuple(sorted(hosts)),
         tuple(sorted(gateways)),
     )
 
@@ -103,7 +104,8 @@ def where(line: Served) -> str:
         case ListenerSetLine():
             return f"{'  '.join(line.urls)} via {line.gateway}" if line.urls else ""
         case RouteLine():
-            return f"{', '.join(line.hostnames)} via {', '.join(line.gateways)}" if line.gateways else ""
+            hosts = f"{', '.join(line.hostnames)} " if line.hostnames else ""
+            return f"{hosts}via {', '.join(line.gateways)}" if line.gateways else ""
 
 
 def state(status: Status) -> str:
