@@ -88,7 +88,7 @@ async def test_without_any_usable_backend_everything_is_500(shared: World, path:
     [
         ("Service default/nowhere does not exist", "spec.rules[0].backendRefs[1]", "BackendNotFound"),
         ("Bucket of group 'cloud.example' is not a kind of backend", "spec.rules[2].backendRefs[0]", "InvalidKind"),
-        ("has no TCP port 81 (it has 80)", "spec.rules[3].backendRefs[0]", "BackendNotFound"),
+        ("has no TCP port 81 (it has 80/TCP)", "spec.rules[3].backendRefs[0]", "BackendNotFound"),
     ],
 )
 async def test_each_bad_backend_is_one_problem_with_its_place(shared: World, words: str, field: str, code: str) -> None:

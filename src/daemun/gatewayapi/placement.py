@@ -88,5 +88,5 @@ def requested(gateway: Gateway) -> tuple[str, ...]:
 def _port(key: FrontendKey, frontend: Frontend | None) -> Port:
     kinds: Iterable[str] = (one.protocol for one in frontend.listeners) if frontend else ()
     protocol = next(iter(kinds), "TCP")
-    transport: Literal["TCP", "UDP"] = "UDP" if protocol == "UDP" else "TCP"
+    transport: Literal["TCP", "UDP"] = "UDP" if key.transport == "udp" else "TCP"
     return Port(key.port, transport, f"{protocol.lower()}-{key.port}")
