@@ -35,11 +35,15 @@ class Change(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """An answer that is an error; of every request, or only of those whose target has `of` in it."""
+    """An answer that is an error; of every request, or only of those whose target has `of` in it.
+
+    A `bare` one does not come from an API server but from a proxy before it.
+    """
 
     status: int
     of: str = ""
     retry_after: str = ""
+    bare: bool = False
 
 
 class FakeApi:
@@ -186,7 +190,7 @@ class FakeApi:
         if self.refusals and self.refusals[0].of in target:
             refusal = self.refusals.popleft()
             after = f"Retry-After: {refusal.retry_after}\r\n" if refusal.retry_after else ""
-            await self._whole(writer, _status(refusal.status), refusal.status, after)
+            await self._whole(writer, {} if refusal.bare else _status(refusal.status), refusal.status, after)
             return
         split = urlsplit(target)
         query = dict(parse_qsl(split.query))

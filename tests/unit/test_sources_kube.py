@@ -318,6 +318,16 @@ async def test_a_secret_that_does_not_exist_is_known_not_to_and_may_come_and_go(
         await watcher.until(lambda: not watcher.names("Secret"))
 
 
+async def test_that_there_is_no_such_secret_is_not_believed_of_a_proxy() -> None:
+    async with FakeApi() as api:
+        api.put("secrets", "default/key", SECRET)
+        async with watching(api.url) as watcher:
+            await watcher.until(lambda: watcher.batches)
+            api.refusals.extend([Refusal(404, "/secrets/key", bare=True)] * 3)
+            watcher.want("Secret", "default/key")
+            await watcher.until(lambda: watcher.names("Secret") == {"default/key"})
+
+
 async def test_a_silent_server_does_not_make_a_secret_vanish() -> None:
     async with FakeApi() as api:
         api.put("secrets", "default/key", SECRET)

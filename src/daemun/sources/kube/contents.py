@@ -35,7 +35,7 @@ class Contents:
         self._wire = Wire(kind)
         self._wanted: set[Name] = set()
         self._awaited: set[Name] = set()  # wanted, and not answered yet
-        self._held: dict[Name, str] = {}  # the version that was read; empty: there is no such object
+        self._read: dict[Name, str] = {}  # the version that was read; empty: there is no such object
         self._stale: set[Name] = set()  # to be read
         self._readers: dict[Name, asyncio.Task[None]] = {}
         self._turns = asyncio.Semaphore(_AT_ONCE)
@@ -57,12 +57,12 @@ class Contents:
             for names in (self._wanted, self._awaited, self._stale):
                 names.discard(name)
             self._outbox.note(self._ref(name), None)
-            if self._held.pop(name, ""):
-                self._outbox.put(self._ref(name), None)
+            self._read.pop(name, None)
+            self._outbox.put(self._ref(name), None)
 
     def told(self, name: Name, version: str) -> None:
         """The metadata says that this is the version of an object now; empty: it is gone."""
-        if name in self._wanted and self._held.get(name) != version:
+        if name in self._wanted and self._read.get(name) != version:
             self._look(name)
 
     def within(self, namespace: str) -> "ContentsWithin":
@@ -83,7 +83,7 @@ class Contents:
                 await self._news.wait()
                 self._news.clear()
                 for name in self._stale - self._readers.keys():
-                    self._readers[name] = group.create_task(self._read(name))
+                    self._readers[name] = group.create_task(self._follow(name))
                     self._readers[name].add_done_callback(functools.partial(self._ended, name))
 
     def _ref(self, name: Name) -> Ref:
@@ -97,7 +97,7 @@ class Contents:
         del self._readers[name]
         self._news.set()
 
-    async def _read(self, name: Name) -> None:
+    async def _follow(self, name: Name) -> None:
         backoff, began = Backoff(self._pace), time.monotonic()
         while name in self._stale:
             self._stale.discard(name)
@@ -116,7 +116,7 @@ class Contents:
             async with self._turns:
                 return None if path is None else self._wire.object(await self._client.get(path))
         except ApiError as error:
-            if error.missing:
+            if error.missing and error.reason == "NotFound":  # a proxy's 404 says nothing
                 return None
             raise
 
@@ -124,19 +124,17 @@ class Contents:
         if name not in self._wanted:
             return
         self._awaited.discard(name)
-        held, version = self._held.get(name, ""), entry.version if entry else ""
-        self._outbox.note(self._ref(name), entry.problem if entry else None, kept=bool(held))
-        if (entry is None or entry.value is not None) and held != version:
-            self._outbox.put(self._ref(name), entry.value if entry else None)
+        self._read[name] = entry.version if entry else ""
+        self._outbox.note(self._ref(name), entry.problem if entry else None)
         if entry is None or entry.value is not None:
-            self._held[name] = version
+            self._outbox.put(self._ref(name), entry.value if entry else None)
         self._outbox.poke()
 
     def _give_up(self, name: Name, error: KubeError) -> None:
         """Nobody waits any longer for an object that just cannot be read; a silent or busy server is another matter."""
         if isinstance(error, UnreadableError) or (isinstance(error, ApiError) and error.status in {403, 500}):
             problem = Problem(self._ref(name), "Unreadable", "", f"cannot be read: {error.text}")
-            self._outbox.note(problem.ref, problem, kept=bool(self._held.get(name)))
+            self._outbox.note(problem.ref, problem)
             self._awaited.discard(name)
             self._outbox.poke()
 

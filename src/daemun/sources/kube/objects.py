@@ -1,10 +1,8 @@
-"""The objects of a kind as they are held here: told apart from what the API server sends, so that only what has changed
-in what Daemun reads of them is news."""
+"""What a list and watch fills, and the usual one: objects that are handed on as they are."""
 
 from collections.abc import Mapping
 from typing import Protocol
 
-from daemun.api.meta import Resource
 from daemun.base.names import Ref
 from daemun.kube.seen import OnSeen, Seen
 from daemun.sources.kube.outbox import Outbox
@@ -29,10 +27,10 @@ class Objects:
 
     def __init__(self, outbox: Outbox, seen: OnSeen | None) -> None:
         self._outbox, self._seen = outbox, seen
-        self._held: dict[Ref, Resource | None] = {}
+        self._refs: set[Ref] = set()
 
     def replace(self, entries: Mapping[Ref, Entry]) -> None:
-        for ref in self._held.keys() - entries.keys():
+        for ref in self._refs - entries.keys():
             self.drop(ref)
         for entry in entries.values():
             self.put(entry)
@@ -41,17 +39,16 @@ class Objects:
     def put(self, entry: Entry) -> None:
         if self._seen is not None:
             self._seen(entry.ref, Seen(entry.version, entry.status))
-        held = self._held.setdefault(entry.ref, None)
-        self._outbox.note(entry.ref, entry.problem, kept=held is not None)
-        if entry.value is not None and entry.value != held:
-            self._held[entry.ref] = entry.value
+        self._refs.add(entry.ref)
+        self._outbox.note(entry.ref, entry.problem)
+        if entry.value is not None:
             self._outbox.put(entry.ref, entry.value)
 
     def drop(self, ref: Ref) -> None:
-        if ref not in self._held:
+        if ref not in self._refs:
             return
+        self._refs.remove(ref)
         if self._seen is not None:
             self._seen(ref, None)
         self._outbox.note(ref, None)
-        if self._held.pop(ref) is not None:
-            self._outbox.put(ref, None)
+        self._outbox.put(ref, None)

@@ -11,25 +11,33 @@ from daemun.sources.views import KEPT
 
 
 class Outbox:
-    """Collects changes and hands them to `changed` when `ready` says so: the first batch even if it is empty."""
+    """Collects changes and hands them to `changed` when `ready` says so: the first batch even if it is empty.
+
+    It knows what it has handed over, so that only what differs from that is news.
+    """
 
     def __init__(self, changed: Callable[[Batch], None], ready: Callable[[], bool], pace: Pace) -> None:
         self._changed, self._ready, self._pace = changed, ready, pace
-        self._objects: dict[Ref, object | None] = {}
+        self._given: dict[Ref, object] = {}
+        self._news: dict[Ref, object | None] = {}
         self._problems: dict[Ref, FileProblem] = {}
         self._owed = True
-        self._news = asyncio.Event()
+        self._stir = asyncio.Event()
         self.opened = False
         """Whether the first batch was handed over."""
 
     def put(self, ref: Ref, value: object | None) -> None:
-        """An object changed; None: it is gone."""
-        self._objects[ref] = value
-        self._news.set()
+        """An object is so now; None: it is gone."""
+        if value == self._given.get(ref):
+            self._news.pop(ref, None)
+        else:
+            self._news[ref] = value
+            self._stir.set()
 
-    def note(self, ref: Ref, problem: Problem | None, *, kept: bool = False) -> None:
-        """What is wrong with an object, of which a good version may be kept; None: nothing."""
+    def note(self, ref: Ref, problem: Problem | None) -> None:
+        """What is wrong with an object; None: nothing."""
         if problem is not None:
+            kept = self._news.get(ref, self._given.get(ref)) is not None
             text = f"{problem.text}; {KEPT}" if kept else problem.text
             self._problems[ref] = FileProblem("", 0, ref, problem.where, text, problem.mend)
         elif self._problems.pop(ref, None) is None:
@@ -38,15 +46,15 @@ class Outbox:
 
     def poke(self) -> None:
         """It may be ready now."""
-        self._news.set()
+        self._stir.set()
 
     def _owe(self) -> None:
         self._owed = True
-        self._news.set()
+        self._stir.set()
 
     async def stirred(self) -> None:
         """Until something has happened since the last `flush`."""
-        await self._news.wait()
+        await self._stir.wait()
 
     async def run(self) -> None:
         """Hand over until cancelled."""
@@ -58,10 +66,15 @@ class Outbox:
 
     def flush(self) -> bool:
         """Hand over what there is, if it is time; whether a batch was handed over."""
-        self._news.clear()
-        if not (self._objects or self._owed) or not self._ready():
+        self._stir.clear()
+        if not (self._news or self._owed) or not self._ready():
             return False
-        objects, self._objects = self._objects, {}
+        objects, self._news = self._news, {}
+        for ref, value in objects.items():
+            if value is None:
+                del self._given[ref]
+            else:
+                self._given[ref] = value
         self._owed, self.opened = False, True
         problems = sorted(self._problems.values(), key=lambda one: str(one.ref))
         self._changed(Batch(objects, tuple(problems), complete=True))
