@@ -60,6 +60,7 @@ class FakeApi:
         self.bookmarks = 0.02
         self.piece = 1 << 20
         self.requests: list[str] = []
+        self.authorizations: list[str] = []
         self.port = 0
         self._history: list[Change] = []
         self._told = asyncio.Condition()
@@ -178,8 +179,10 @@ class FakeApi:
                 while True:
                     head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
                     target = head[0].split()[1]
-                    accept = next((line for line in head if line.lower().startswith("accept:")), "")
-                    await self._answer(target, "PartialObjectMetadata" in accept, writer)
+                    fields = {name.lower(): value for name, _, value in (line.partition(": ") for line in head)}
+                    if "authorization" in fields:
+                        self.authorizations.append(fields["authorization"])
+                    await self._answer(target, "PartialObjectMetadata" in fields["accept"], writer)
         finally:
             del self._streams[writer]
             writer.close()

@@ -14,9 +14,11 @@ import httpx2 as httpx
 import msgspec
 from lightkube.config.client_adapter import ConnectionParams
 from lightkube.config.kubeconfig import KubeConfig, SingleConfig
+from lightkube.config.models import User
 from lightkube.core.exceptions import ConfigError
 
 from daemun.kube.errors import ApiError, KubeError, UnreachableError
+from daemun.kube.plugin import PluginToken
 
 JSON = "application/json"
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
@@ -61,6 +63,8 @@ class KubeClient:
             params = ConnectionParams(
                 timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS, pool=None), trust_env=False
             ).httpx_params(config)
+            if config.user is not None and config.user.exec is not None:
+                params["auth"] = PluginToken(config.user.exec)
         except (ConfigError, OSError, KeyError, ValueError, msgspec.MsgspecError) as error:
             raise KubeError(f"the cluster cannot be reached: {error}", "Check KUBECONFIG and --kube-context.") from None
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=_CONNECTIONS)
@@ -142,7 +146,7 @@ def _config(context: str | None, kubeconfig: Path | None) -> SingleConfig:
     config = found.get(context)
     if config is None:
         raise KubeError("the kubeconfig names no context", "Name one with --kube-context.")
-    return config
+    return config if config.user is not None else config._replace(user=User())
 
 
 @contextlib.contextmanager
@@ -150,7 +154,7 @@ def _told(server: str) -> Any:
     """Every failure of the connection as UnreachableError."""
     try:
         yield
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, ConfigError) as error:  # the file with the token may be away, too
         what = str(error) or type(error).__name__
         raise UnreachableError(f"the API server at {server} does not answer: {what}") from error
 

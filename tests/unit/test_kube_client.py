@@ -1,0 +1,110 @@
+"""The connection to an API server: who it is, with which credentials, and how its failures are told."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from daemun.kube.client import KubeClient
+from daemun.kube.errors import ApiError, KubeError, UnreachableError
+from support.fake_api import FakeApi, Refusal
+
+
+def kubeconfig(folder: Path, server: str, user: object = None) -> Path:
+    """A kubeconfig with one context."""
+    context = {"cluster": "one", "namespace": "mine"} | ({"user": "me"} if user is not None else {})
+    document = {
+        "clusters": [{"name": "one", "cluster": {"server": server}}],
+        "users": [{"name": "me", "user": user}] if user is not None else [],
+        "contexts": [{"name": "one", "context": context}],
+        "current-context": "one",
+    }
+    path = folder / "config"
+    path.write_bytes(msgspec.json.encode(document))  # JSON is YAML
+    return path
+
+
+def plugin(folder: Path, body: str, version: str = "v1") -> object:
+    """A user whose credentials a program gives, which counts its runs in a file."""
+    program = folder / "plugin"
+    program.write_text(f"#!/bin/sh\necho run >> $RUNS\n{body}")
+    program.chmod(0o755)
+    api = f"client.authentication.k8s.io/{version}"
+    env = [{"name": "RUNS", "value": str(folder / "runs")}]
+    return {"exec": {"apiVersion": api, "command": str(program), "env": env, "installHint": "Install it."}}
+
+
+def runs(folder: Path) -> int:
+    return len((folder / "runs").read_text().split())
+
+
+@pytest.mark.parametrize("version", ["v1", "v1beta1"])
+async def test_a_program_gives_a_token_that_is_used_until_it_is_refused(tmp_path: Path, version: str) -> None:
+    user = plugin(tmp_path, """echo '{"status": {"token": "token'$(wc -l < $RUNS)'"}}'""", version)
+    async with FakeApi() as api, KubeClient.connect(kubeconfig=kubeconfig(tmp_path, api.url, user)) as client:
+        assert client.namespace == "mine"
+        for _ in range(3):
+            await client.get("/api/v1")
+        assert runs(tmp_path) == 1
+        assert api.authorizations == ["Bearer token1"] * 3
+        api.refusals.append(Refusal(401))
+        await client.get("/api/v1")
+        assert api.authorizations[3:] == ["Bearer token1", "Bearer token2"]
+
+
+async def test_a_token_that_has_expired_is_renewed_before_it_is_sent(tmp_path: Path) -> None:
+    user = plugin(tmp_path, """echo '{"status": {"token": "x", "expirationTimestamp": "2020-01-01T00:00:00Z"}}'""")
+    async with FakeApi() as api, KubeClient.connect(kubeconfig=kubeconfig(tmp_path, api.url, user)) as client:
+        await client.get("/api/v1")
+        await client.get("/api/v1")
+        assert runs(tmp_path) == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [("echo log in first >&2; exit 1", "log in first"), ("echo nonsense", "malformed"), ("echo '{}'", "no token")],
+)
+async def test_a_program_that_gives_no_credentials_is_a_failure_that_may_pass(
+    tmp_path: Path, body: str, why: str
+) -> None:
+    path = kubeconfig(tmp_path, "http://127.0.0.1:1", plugin(tmp_path, body))
+    async with KubeClient.connect(kubeconfig=path) as client:
+        with pytest.raises(UnreachableError, match=why) as raised:
+            await client.get("/api/v1")
+        assert raised.value.mend == "Install it."
+
+
+async def test_a_kubeconfig_may_name_no_user(tmp_path: Path) -> None:
+    async with FakeApi() as api, KubeClient.connect(kubeconfig=kubeconfig(tmp_path, api.url)) as client:
+        assert b"APIResourceList" in await client.get("/api/v1")
+
+
+async def test_a_token_that_cannot_be_read_just_now_is_a_failure_that_may_pass(tmp_path: Path) -> None:
+    path = kubeconfig(tmp_path, "http://127.0.0.1:1", {"tokenFile": str(tmp_path / "token")})
+    async with KubeClient.connect(kubeconfig=path) as client:
+        with pytest.raises(UnreachableError, match="token"):
+            await client.get("/api/v1")
+
+
+def test_a_cluster_that_cannot_be_told_is_an_error_with_a_mend(tmp_path: Path) -> None:
+    for path in (tmp_path / "absent", kubeconfig(tmp_path, "x", plugin(tmp_path, "", "v9"))):
+        with pytest.raises(KubeError):
+            KubeClient.connect(kubeconfig=path)
+
+
+async def test_a_refusal_says_what_the_server_said(tmp_path: Path) -> None:
+    async with FakeApi() as api, KubeClient.connect(kubeconfig=kubeconfig(tmp_path, api.url)) as client:
+        api.refusals.append(Refusal(429, retry_after="7"))
+        with pytest.raises(ApiError) as refused:
+            await client.get("/api/v1")
+        assert (refused.value.status, refused.value.retry_after, refused.value.text) == (429, 7.0, "it is 429")
+        api.refusals.append(Refusal(410))
+        with pytest.raises(ApiError) as refused:
+            await client.get("/api/v1")
+        assert refused.value.gone
+
+
+async def test_nobody_there_is_not_a_refusal(tmp_path: Path) -> None:
+    async with KubeClient.connect(kubeconfig=kubeconfig(tmp_path, "http://127.0.0.1:1")) as client:
+        with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:1 does not answer"):
+            await client.get("/api/v1")
