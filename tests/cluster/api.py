@@ -4,6 +4,7 @@ There is no node, so pods stay pending. Needs no root and no network namespace.
 """
 
 import contextlib
+import random
 import shutil
 import signal
 import socket
@@ -111,9 +112,15 @@ def running(folder: Path) -> Iterator[ApiServer]:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on; all at once, so that they differ."""
+    """Ports that nobody listens on, below those that the kernel gives to clients.
+
+    A client's would not stay free while the API server is dead: even its own clients, trying again, could be given it.
+    """
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+        ports: list[int] = []
+        while len(ports) < count:
+            port = random.randrange(15_000, 32_000)  # noqa: S311 - nobody has to be unable to guess it
+            with contextlib.suppress(OSError):
+                stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
+                ports.append(port)
+        return ports

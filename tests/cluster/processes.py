@@ -58,8 +58,8 @@ class Processes:
         """The process of this name, if it still is the one that was started."""
         with contextlib.suppress(FileNotFoundError, ValueError):
             pid, started = (self._pids / name).read_text().split()
-            state, begun = _stat(int(pid))
-            if begun == started and state in "ZX":
+            dead, begun = _stat(int(pid))
+            if begun == started and dead:
                 with contextlib.suppress(ChildProcessError):
                     os.waitpid(int(pid), os.WNOHANG)  # the dead stay until their parent asked for them
             elif begun == started:
@@ -105,10 +105,14 @@ def until(condition: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def _stat(pid: int) -> tuple[str, str]:
-    """A process's state, and when the kernel started it in ticks since boot; empty if there is none."""
+def _stat(pid: int) -> tuple[bool, str]:
+    """Whether a process is dead, and when the kernel started it in ticks since boot; empty if there is none.
+
+    One that was killed is dead when its last thread is: until then it holds its ports.
+    """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
-        return "", ""
-    return fields[0], fields[19]
+        return True, ""
+    state, threads, started = fields[0], int(fields[17]), fields[19]
+    return state in "ZX" and threads <= 1, started
