@@ -17,7 +17,7 @@ from daemun.kube.seen import Seen
 from daemun.report.kube.merge import TYPES, change
 from daemun.report.kube.writer import StatusWriter
 from support.clock import run
-from support.fakeapi import Document, FakeApi, merged, version
+from support.memoryapi import Document, MemoryApi, merged, version
 
 REFS = (Ref(GATEWAY, "HTTPRoute", "n", "r"), Ref(GATEWAY, "Gateway", "n", "g"))
 TIMES = st.sampled_from(["2025-01-01T00:00:00Z", "2025-02-02T00:00:00Z"])
@@ -122,11 +122,36 @@ def test_one_change_is_enough_and_touches_nothing_else(
     assert not any(is_ours(one) for one in there["parents"])
 
 
+NONSENSE = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.sampled_from(["Accepted", "True", *CONTROLLERS]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["parents", "conditions", "listeners", "parentRef", "controllerName", "type", "status", "name"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@given(status=routes | gateways | st.none(), there=NONSENSE)
+def test_whatever_is_there_does_no_harm(status: Status | None, there: Any) -> None:
+    fields = change(status, msgspec.json.encode(there), "2026-01-01T00:00:00Z").fields
+    if status is not None:
+        before = there if isinstance(there, dict) else {}
+        after = {field: fields.get(field, before.get(field)) for field in spoken(status) if field in fields}
+        assert all(ours(after)[field] == spoken(status)[field] for field in after)
+
+
 class World:
     """The writer and an API server in memory, whose watch is now and then slow."""
 
     def __init__(self) -> None:
-        self.api = FakeApi()
+        self.api = MemoryApi()
         self.api.watchers.append(self._watch)
         self.statuses: Source[Ref, Status] = Source(Graph(), "statuses")
         self.loop = asyncio.get_running_loop()

@@ -10,7 +10,7 @@ import pytest
 from daemun.base.names import Name
 from daemun.lease import AlwaysLeading, LeaderElection, Terms
 from support.clock import run
-from support.fakeapi import Document, FakeApi
+from support.memoryapi import Document, MemoryApi
 
 NAME = Name("system", "daemun")
 PATH = "/apis/coordination.k8s.io/v1/namespaces/system/leases/daemun"
@@ -56,7 +56,7 @@ class World:
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
-        self.api = FakeApi()
+        self.api = MemoryApi()
         self.leaders: set[str] = set()
         self.changes: list[tuple[float, str, bool]] = []
         self.news = asyncio.Event()

@@ -15,7 +15,7 @@ from daemun.plane import ControlPlane
 from daemun.report.kube.writer import StatusWriter
 from daemun.sources.kube.source import KubeSource
 from support.cases import objects
-from support.fakeapi import FakeApi
+from support.memoryapi import MemoryApi
 
 DOCS = Path(__file__).parents[2] / "docs" / "operating.md"
 OBJECTS = """
@@ -50,7 +50,7 @@ class Made:
     """Everything that figures are read from, with no cluster behind it."""
 
     def __init__(self) -> None:
-        client = FakeApi().client()
+        client = MemoryApi().client()
         self.plane = ControlPlane(None, nobody, lambda: None)
         source = KubeSource(client, lambda _: None)
         self.writer = StatusWriter(client, self.plane.translation.statuses, source.locate)

@@ -17,7 +17,7 @@ from daemun.gatewayapi.classes import CONTROLLER
 from daemun.kube.seen import Seen
 from daemun.report.kube.writer import ECHO, PATIENCE, StatusWriter
 from support.clock import run
-from support.fakeapi import Document, FakeApi, version
+from support.memoryapi import Document, MemoryApi, version
 
 GATE = Ref(GATEWAY, "Gateway", "n", "g")
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -50,7 +50,7 @@ class World:
     """A writer, the statuses that it follows, and the API server whose watch reaches it after a moment."""
 
     def __init__(self) -> None:
-        self.api = FakeApi()
+        self.api = MemoryApi()
         self.api.watchers.append(self._watch)
         self.statuses: Source[Ref, Status] = Source(Graph(), "statuses")
         self.refs: dict[str, Ref] = {}

@@ -79,10 +79,15 @@ def _decode(seen: bytes) -> Document:
     return found if isinstance(found, dict) else {}
 
 
+def _documents(there: object) -> Documents:
+    """The entries of a list as somebody wrote it, who may have been wrong."""
+    return [one for one in there if isinstance(one, dict)] if isinstance(there, list) else []
+
+
 def _merged(field: str, value: object, there: object, now: str) -> object:
     if not isinstance(value, list):
         return value
-    wanted, before = cast("Documents", value), cast("Documents", there if isinstance(there, list) else [])
+    wanted, before = cast("Documents", value), _documents(there)
     if field == "conditions":
         return _conditions(wanted, before, now)
     if field == "listeners":
@@ -95,12 +100,12 @@ def _merged(field: str, value: object, there: object, now: str) -> object:
 def _conditions(wanted: Documents, before: Documents, now: str) -> Documents:
     """Conditions that stand beside those of others."""
     ours = TYPES.union(one["type"] for one in wanted)
-    return _woven(_timed(wanted, before, now), before, lambda one: one.get("type") in ours, MOST_CONDITIONS)
+    return _woven(_timed(wanted, before, now), before, lambda one: str(one.get("type")) in ours, MOST_CONDITIONS)
 
 
 def _listeners(wanted: Documents, before: Documents, now: str) -> Iterator[Document]:
     """The listeners of a Gateway or ListenerSet, which are all ours."""
-    known = {one.get("name"): one.get("conditions", []) for one in before}
+    known = {str(one.get("name")): _documents(one.get("conditions")) for one in before}
     for one in wanted:
         yield one | {"conditions": _conditions(one["conditions"], known.get(one["name"], []), now)}
 
@@ -109,10 +114,10 @@ def _entries(field: str, wanted: Documents, before: Documents, now: str) -> Docu
     """What several controllers say, each of its own part: by parent of a route, by ancestor of a policy."""
     reference = _REFERENCES[field]
 
-    def key(entry: Document) -> tuple[object, ...]:
-        return (entry.get("controllerName"), *sorted(entry.get(reference, {}).items()))
+    def key(entry: Document) -> bytes:
+        return msgspec.json.encode((entry.get("controllerName"), entry.get(reference)), order="sorted")
 
-    known = {key(one): one.get("conditions", []) for one in before}
+    known = {key(one): _documents(one.get("conditions")) for one in before}
     entries = []
     for one in wanted:
         entry = one | {reference: {"group": GATEWAY, "kind": "Gateway"} | one[reference]}  # as the API server has it
@@ -123,7 +128,7 @@ def _entries(field: str, wanted: Documents, before: Documents, now: str) -> Docu
 
 def _timed(wanted: Documents, before: Documents, now: str) -> Documents:
     """Conditions with the time since when they are as they are."""
-    since = {(one.get("type"), one.get("status")): one.get("lastTransitionTime", now) for one in before}
+    since = {(str(one.get("type")), str(one.get("status"))): one.get("lastTransitionTime", now) for one in before}
     return [
         one | {"lastTransitionTime": since.get((one["type"], one["status"]), now), "message": _cut(one["message"])}
         for one in wanted

@@ -16,7 +16,7 @@ from daemun.kube.client import KubeClient
 Document = dict[str, Any]
 
 
-class FakeApi:
+class MemoryApi:
     """Objects by path. `requests` is what it was asked; `fault` may answer in its stead with an HTTP status."""
 
     def __init__(self) -> None:
