@@ -1,4 +1,4 @@
-"""A small Kubernetes API server that can be told to misbehave: lists in parts, watches with bookmarks, discovery.
+"""A small Kubernetes API server that can be told to misbehave: lists, watches with bookmarks, discovery.
 
 What a real one does at bad moments, and cannot be asked for: a watch that is cut off within a line or falls silent,
 versions that are too old, an answer that takes long or is refused, a restore from an older backup.
@@ -217,17 +217,9 @@ class FakeApi:
     async def _list(
         self, writer: asyncio.StreamWriter, plural: str, namespace: str | None, query: Doc, metadata: bool
     ) -> None:
-        version, _, start = query.get("continue", "").partition("-")
-        if version and int(version) < self.compacted:
-            await self._whole(writer, _status(410), 410)
-            return
         keys = sorted(key for key in self.objects if key[0] == plural and namespace in {None, key[1]})
-        first = int(start or 0)
-        last = first + int(query.get("limit", len(keys) or 1))
-        meta = {"resourceVersion": version or str(self.version)}
-        if last < len(keys):
-            meta["continue"] = f"{version or self.version}-{last}"
-        items = [_shown(self.objects[key], metadata) for key in keys[first:last]]
+        items = [_shown(self.objects[key], metadata) for key in keys[: int(query.get("limit", len(keys)))]]
+        meta = {"resourceVersion": str(self.version)}
         await self._whole(writer, {"kind": "List", "metadata": meta, "items": items or None})
 
     async def _watch(

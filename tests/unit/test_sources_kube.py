@@ -51,18 +51,6 @@ async def test_nothing_is_told_before_every_kind_was_listed() -> None:
             assert not any(one.trouble for one in watcher.source.watched)
 
 
-async def test_a_list_comes_in_parts_even_if_it_must_begin_anew() -> None:
-    async with FakeApi() as api:
-        for number in range(1200):
-            api.put("httproutes", f"default/r{number}", ROUTE)
-        api.refusals.append(Refusal(410, "httproutes?limit=500&continue"))
-        async with watching(api.url) as watcher:
-            await watcher.until(lambda: watcher.batches)
-            assert len(watcher.names("HTTPRoute")) == 1200
-        lists = [one for one in api.requests if "/httproutes" in one and "watch" not in one]
-        assert len(lists) == 3  # the first part, a second that came too late, and then all of it at once
-
-
 async def test_a_watch_that_is_too_old_lists_again_and_tells_only_differences() -> None:
     async with FakeApi() as api:
         api.put("httproutes", "default/stays", ROUTE)

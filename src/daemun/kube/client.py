@@ -60,9 +60,7 @@ class KubeClient:
         """
         try:
             config = _config(context, kubeconfig)
-            params = ConnectionParams(
-                timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS, pool=None), trust_env=False
-            ).httpx_params(config)
+            params = ConnectionParams(trust_env=False).httpx_params(config)
             if config.user is not None and config.user.exec is not None:
                 params["auth"] = PluginToken(config.user.exec)
         except (ConfigError, OSError, KeyError, ValueError, msgspec.MsgspecError) as error:
@@ -83,9 +81,11 @@ class KubeClient:
         """End all connections."""
         await self._http.aclose()
 
-    async def get(self, path: str, params: Params | None = None, accept: str = JSON) -> bytes:
-        """Read an object or a list."""
-        return await self.request("GET", path, params=params, accept=accept)
+    async def get(
+        self, path: str, params: Params | None = None, accept: str = JSON, *, seconds: float = _ANSWER_SECONDS
+    ) -> bytes:
+        """Read an object or a list. `seconds` is how long the server may be silent."""
+        return await self.request("GET", path, params=params, accept=accept, seconds=seconds)
 
     async def request(
         self,
@@ -96,6 +96,7 @@ class KubeClient:
         body: Any = None,
         content_type: str = JSON,
         accept: str = JSON,
+        seconds: float = _ANSWER_SECONDS,
     ) -> bytes:
         """Send a request and return what came back. `body` is bytes, or anything that msgspec can write as JSON.
 
@@ -104,7 +105,9 @@ class KubeClient:
         content = body if body is None or isinstance(body, bytes) else msgspec.json.encode(body)
         headers = {"Accept": accept} | ({"Content-Type": content_type} if content is not None else {})
         with _told(self.server):
-            response = await self._http.request(method, path, params=params, content=content, headers=headers)
+            response = await self._http.request(
+                method, path, params=params, content=content, headers=headers, timeout=_patience(seconds)
+            )
             answer = response.content
         if response.status_code >= 400:
             raise _refused(response, answer)
@@ -126,10 +129,9 @@ class KubeClient:
         self, path: str, params: Params | None = None, *, accept: str = JSON, idle: float
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         """Read an answer piece by piece, as it comes. After `idle` seconds without a byte it counts as broken off."""
-        timeout = httpx.Timeout(idle, connect=_CONNECT_SECONDS, pool=None)
         with _told(self.server):
             async with self._http.stream(
-                "GET", path, params=params, headers={"Accept": accept}, timeout=timeout
+                "GET", path, params=params, headers={"Accept": accept}, timeout=_patience(idle)
             ) as response:
                 if response.status_code >= 400:
                     raise _refused(response, await response.aread())
@@ -147,6 +149,10 @@ def _config(context: str | None, kubeconfig: Path | None) -> SingleConfig:
     if config is None:
         raise KubeError("the kubeconfig names no context", "Name one with --kube-context.")
     return config if config.user is not None else config._replace(user=User())
+
+
+def _patience(seconds: float) -> httpx.Timeout:
+    return httpx.Timeout(seconds, connect=_CONNECT_SECONDS, pool=None)
 
 
 @contextlib.contextmanager

@@ -37,12 +37,11 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     gone: bool = False
 
 
-class Page(msgspec.Struct, frozen=True, gc=False):
-    """A part of a list. `more` asks for the next part; empty at the end."""
+class Listed(msgspec.Struct, frozen=True, gc=False):
+    """All there is of a kind, and the version from which a watch goes on."""
 
     entries: list[Entry]
     version: str
-    more: str
 
 
 class _Meta(ObjectMeta, frozen=True):
@@ -53,9 +52,8 @@ class _Metadata(msgspec.Struct):
     metadata: _Meta
 
 
-class _ListMeta(msgspec.Struct, rename={"version": "resourceVersion", "more": "continue"}):
-    version: str = ""
-    more: str = ""
+class _ListMeta(msgspec.Struct, rename="camel"):
+    resource_version: str = ""
 
 
 class _HeadMeta(msgspec.Struct, rename="camel"):
@@ -84,7 +82,7 @@ class _RawEvent(msgspec.Struct):
     object: msgspec.Raw
 
 
-class _RawPage(msgspec.Struct):
+class _RawList(msgspec.Struct):
     metadata: _ListMeta
     items: list[msgspec.Raw] | None = None
 
@@ -92,7 +90,7 @@ class _RawPage(msgspec.Struct):
 _HEAD = msgspec.json.Decoder(_Head)
 _STATUS = msgspec.json.Decoder(_Status)
 _RAW_EVENT = msgspec.json.Decoder(_RawEvent)
-_RAW_PAGE = msgspec.json.Decoder(_RawPage)
+_RAW_LIST = msgspec.json.Decoder(_RawList)
 _OF_META = attrgetter(*ObjectMeta.__struct_fields__)
 _FAULTS = (msgspec.MsgspecError, RecursionError)
 
@@ -109,22 +107,22 @@ class Wire:
         self._rest = [name for name in kind.type.__struct_fields__ if name != "metadata"]
         shape = _Metadata if metadata else _shape(kind)
         self._object: msgspec.json.Decoder[Any] = msgspec.json.Decoder(shape)
-        self._page: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
-            msgspec.defstruct("Page", [("metadata", _ListMeta), ("items", list[shape] | None, None)])  # type: ignore[valid-type]
+        self._list: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
+            msgspec.defstruct("List", [("metadata", _ListMeta), ("items", list[shape] | None, None)])  # type: ignore[valid-type]
         )
         self._event: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
             msgspec.defstruct("Event", [("type", str), ("object", shape)])
         )
 
-    def page(self, text: bytes) -> Page:
-        """A part of a list."""
+    def list(self, text: bytes) -> Listed:
+        """A list."""
         try:
-            page = self._page.decode(text)
-            entries = [self._entry(one) for one in page.items or ()]
+            found = self._list.decode(text)
+            entries = [self._entry(one) for one in found.items or ()]
         except _FAULTS:
-            page = _read(_RAW_PAGE, text)
-            entries = [self.object(bytes(one)) for one in page.items or ()]
-        return Page(entries, page.metadata.version, page.metadata.more)
+            found = _read(_RAW_LIST, text)
+            entries = [self.object(bytes(one)) for one in found.items or ()]
+        return Listed(entries, found.metadata.resource_version)
 
     def object(self, text: bytes) -> Entry:
         """One object."""
