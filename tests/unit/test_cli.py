@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from daemun.cli.main import app
 from support.certificates import Authority
-from support.documents import secret
+from support.documents import authorities, gateway, listener, secret, validation
 
 LAB = str(resources.files("daemun.demo").joinpath("manifests"))
 
@@ -93,3 +93,21 @@ def test_translate_never_shows_a_private_key(tmp_path: Path) -> None:
     assert "type: Secret" in told
     assert base64.b64encode(key).decode()[40:80] not in told
     assert "PRIVATE KEY" not in told
+
+
+def test_translate_shows_whom_a_gateway_trusts(tmp_path: Path) -> None:
+    pem = Authority().pem
+    listeners = [listener(443, certs=["s"])]
+    clients = {"frontend": {"default": validation("ca")}}
+    documents = [
+        secret("s", *Authority().issue("a.example")),
+        authorities("ca", pem),
+        gateway("g", *listeners, tls=clients),
+    ]
+    (tmp_path / "all.yaml").write_text(yaml.safe_dump_all(documents))
+    told = run("translate", str(tmp_path), "-o", "json")
+    shown = next(one for one in json.loads(told) if one["name"] == "ca/ConfigMap/default/ca")
+    held = shown["resource"]["validation_context"]["trusted_ca"]["inline_bytes"]
+    assert base64.b64decode(held).decode() == pem
+    said = json.loads(run("explain", str(tmp_path), "GET", "https://a.example/", "-o", "json"))
+    assert "must show a certificate that ConfigMap default/ca vouches for" in said["entry"]["tls"]

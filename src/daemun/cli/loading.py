@@ -46,11 +46,17 @@ class Surroundings(msgspec.Struct, frozen=True):
     def settings(self) -> "Settings":
         """The settings of the translation; everything counts as programmed, for nobody is asked."""
         from daemun.gatewayapi.settings import Settings, cluster
+        from daemun.provision import authorities
         from daemun.sources import yamldoc
 
         if self.kube_context is not None:
             return cluster(yamldoc.value, assume_programmed=True)
-        return Settings(address=self.address, port_shift=0 if self.real_ports else 8000, assume_programmed=True)
+        return Settings(
+            address=self.address,
+            port_shift=0 if self.real_ports else 8000,
+            system_authorities=authorities.find(),
+            assume_programmed=True,
+        )
 
 
 def load(paths: list[Path], surroundings: Surroundings) -> Loaded:

@@ -68,9 +68,10 @@ def serve(paths: list[Path], tell: "Tell", address: str, real_ports: bool, acces
     from daemun.app import App
     from daemun.cli.output import fail
     from daemun.gatewayapi.settings import Settings
+    from daemun.provision import authorities
     from daemun.provision.errors import ProvisionError
 
-    settings = Settings(address=address, port_shift=0 if real_ports else 8000)
+    settings = Settings(address=address, port_shift=0 if real_ports else 8000, system_authorities=authorities.find())
     app = App(paths, tell, settings, access_log="/dev/stdout" if access_log else "", linger=linger)
     try:
         asyncio.run(run_until_signal(app))

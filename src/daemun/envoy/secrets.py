@@ -48,8 +48,10 @@ def secret_rule(
         bundle = bundle_of(needed.secret)
         proto = secret_pb2.Secret(name=needed.secret)
         if bundle:
-            found = [cacerts.certificates(reader, config_maps, secrets, ref) for ref in bundle]
-            proto.validation_context.trusted_ca.inline_bytes = b"\n".join(pem for pem in found if pem)
+            found = [cacerts.held(reader, config_maps, secrets, ref) for ref in bundle]
+            proto.validation_context.trusted_ca.inline_bytes = b"".join(
+                cacerts.certificates(pem or b"") for pem in found
+            )
             origin = Origin(bundle[0])
         else:
             name = Name.of(needed.secret)

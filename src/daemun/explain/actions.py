@@ -104,7 +104,7 @@ def _forwards(translation: Translation, place: Place, entry: Placed, parted: _Pa
         ready = _endpoints(translation, place.key.proxy, cluster)
         count = f"{len(ready)} endpoint{'' if len(ready) == 1 else 's'} ready"
         ref = Ref(CORE, "Service", backend.key.namespace, backend.key.name)
-        target = f"{ref} port {backend.key.port}"
+        target = f"{ref} port {backend.key.port}{' by TLS' if backend.key.tls else ''}"
         none = f"answered with 503: {target} has no endpoint that is ready"
         yield Share(
             percent=percent,

@@ -90,9 +90,18 @@ def _handshake(translation: Translation, place: Place, request: Request) -> Plac
         return stream_outcome(translation, place.key, chain, request.sni.lower())
     hostname = chain.hostname or "any host"
     mine = f"{called(chain.origin.ref, chain.name)} ({hostname})"
-    told = f"{asked}: {mine} answers the handshake with {', '.join(chain.secrets)}"
+    told = f"{asked}: {mine} answers the handshake with {', '.join(chain.secrets)}{_of_client(chain)}"
     entry = msgspec.structs.replace(place.entry, tls=told)
     return msgspec.structs.replace(place, chain=chain.chain, entry=entry)
+
+
+def _of_client(chain: Listener) -> str:
+    """What the client must show."""
+    if chain.clients is None:
+        return ""
+    if not chain.clients.required:
+        return "; any client is let in (AllowInsecureFallback)"
+    return f"; the client must show a certificate that {', '.join(map(str, chain.clients.bundle))} vouches for"
 
 
 def _name(key: FrontendKey) -> Name:

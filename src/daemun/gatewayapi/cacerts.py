@@ -49,30 +49,32 @@ def _fault(reader: Reader, inputs: Inputs, referrer: Ref, where: str, target: Re
     if not permitted(reader, inputs.grants, referrer, target):
         text = f"{target} is in another namespace, which has not granted it"
         return Finding("RefNotPermitted", where, text, grant_to_write(referrer, target))
-    found = certificates(reader, inputs.config_maps, inputs.secrets, target)
+    found = held(reader, inputs.config_maps, inputs.secrets, target)
     if found is None:
         return Finding(INVALID, where, f"{target} does not exist")
     if not found:
         return Finding(INVALID, where, f"{target} has no {KEY}")
-    if not _readable(found):
+    if not certificates(found):
         return Finding(INVALID, where, f"{KEY} of {target} holds no PEM certificates, or a broken one")
     return None
 
 
-def certificates(
+def held(
     reader: Reader, config_maps: Collection[Name, ConfigMap], secrets: Collection[Name, Secret], ref: Ref
 ) -> bytes | None:
-    """The CA certificates that an object holds, in PEM; None when it does not exist."""
+    """What an object holds as its CA certificates; None when it does not exist."""
     in_config_map = ref.kind == "ConfigMap"
     holder = reader.get(config_maps, ref.key) if in_config_map else reader.get(secrets, ref.key)
     return None if holder is None else holder.get(KEY) or b""
 
 
-def _readable(pem: bytes) -> bool:
-    # Loaded with the first certificate, as in `certificates`.
+def certificates(pem: bytes) -> bytes:
+    """The certificates in PEM, alone: whatever else stands beside them, a key even, goes nowhere. Empty for bad PEM."""
+    # Loaded with the first certificate, as in `keypair`.
     from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
 
     try:
-        return bool(x509.load_pem_x509_certificates(pem))
+        return b"".join(one.public_bytes(Encoding.PEM) for one in x509.load_pem_x509_certificates(pem))
     except (ValueError, x509.InvalidVersion):
-        return False
+        return b""
