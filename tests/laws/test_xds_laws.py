@@ -53,12 +53,16 @@ class Client:
         self.have: dict[str, dict[str, tuple[str, bytes]]] = {t: {} for t in (CLUSTER, ENDPOINT, LISTENER, ROUTE)}
         self.asked: dict[str, set[str]] = {ENDPOINT: set(), ROUTE: set()}
         self.warm: set[str] = set()
+        self.warming: set[str] = set()
+        self.held: Request | None = None
         self.awaiting: set[tuple[str, str]] = set()
         self.poison: set[bytes] = set()
         self.accepted: set[bytes] = set()
         self.outbox: deque[Request] = deque()
 
     def connect(self) -> None:
+        self.held = None
+        self.warming.clear()
         self.outbox.clear()
         self.awaiting.clear()
         for type_url in (CLUSTER, ENDPOINT, LISTENER, ROUTE):
@@ -99,7 +103,9 @@ class Client:
             if any(token.text in self.poison for token in found):
                 bad.append(resource.name)
                 continue
-            if (response.type_url == CLUSTER and found[0].arguments == ()) or response.type_url == ENDPOINT:
+            if response.type_url == CLUSTER and found[0].arguments:
+                self.warming.add(resource.name)  # a changed one, too: it waits for endpoints, but does not ask again
+            elif response.type_url in (CLUSTER, ENDPOINT):
                 self.warm.add(resource.name)
             have[resource.name] = (resource.version, resource.body)
             self.accepted |= {token.text for token in found}
@@ -108,7 +114,20 @@ class Client:
         if response.type_url == LISTENER:
             self.ask(ROUTE, {token.arguments[0] for _, body in have.values() for token in tokens(body)})
         detail = f"Error adding/updating: {', '.join(bad)}: poison" if bad else None
-        self.outbox.append(Request(response.type_url, response.nonce, error_detail=detail))
+        self.answer(response, Request(response.type_url, response.nonce, error_detail=detail))
+
+    def answer(self, response: Response, request: Request) -> None:
+        """As Envoy does: clusters are answered for only when all of them are warm."""
+        if response.type_url == CLUSTER:
+            self.held = request
+            self.warming -= set(response.removed)
+        else:
+            self.outbox.append(request)
+        if response.type_url == ENDPOINT:
+            self.warming -= {resource.name for resource in response.resources} | set(response.removed)
+        if self.held is not None and not self.warming:
+            self.outbox.append(self.held)
+            self.held = None
 
     def check_unused(self, cluster: str) -> None:
         for _, body in self.have[ROUTE].values():
@@ -158,6 +177,11 @@ class XdsLaws(RuleBasedStateMachine):
             (PartKey("p", ENDPOINT, name), part("", [leaf(f"e-{name}")]) if eds else None),
         ]
         self.apply(changes)
+
+    @rule(name=st.sampled_from(CLUSTERS))
+    def change_cluster(self, name: str) -> None:
+        if PartKey("p", ENDPOINT, name) in self.state:
+            self.apply([(PartKey("p", CLUSTER, name), part("", [leaf(name, ("eds",))]))])
 
     @rule(name=st.sampled_from(CLUSTERS))
     def put_endpoints(self, name: str) -> None:
