@@ -51,6 +51,8 @@ class Session:
         if not subscription.started:
             elder = self._elder.subscription(request.type_url) if self._elder else None
             subscription.start(request, now, elder)
+            if request.type_url == ENDPOINT:
+                self._refresh_endpoints(self.subscription(CLUSTER).client.names())
         else:
             subscription.answered(request, now)
             subscription.unsubscribe(request.unsubscribe)
@@ -78,7 +80,7 @@ class Session:
             response = one.additions(now, allowed)
             made.append(response)
             if response is not None and response.type_url == CLUSTER:
-                self._refresh_endpoints(response)
+                self._refresh_endpoints(one.name for one in response.resources)
         made += [one.removals(now, allowed) for one in reversed(list(self._subscriptions.values()))]
         return [response for response in made if response is not None]
 
@@ -116,14 +118,16 @@ class Session:
         subscription = self._subscriptions[type_url] = Subscription(type_url, self._stream)
         return subscription
 
-    def _refresh_endpoints(self, clusters: Response) -> None:
+    def _refresh_endpoints(self, clusters: Iterable[str]) -> None:
         """A changed EDS cluster warms up with endpoints that Envoy does not ask for again, having done so before.
 
         They follow at once: Envoy does not acknowledge clusters before all of them are warm.
         """
         endpoints = self.subscription(ENDPOINT)
-        for one in clusters.resources:
-            endpoints.refresh(one.name, int(clusters.nonce))
+        for name in clusters:
+            copy = self.subscription(CLUSTER).client.get(name)
+            if copy is not None:
+                endpoints.refresh(name, copy.serial)
 
     def _wake(self) -> None:
         places, self._stream.woken = self._stream.woken, []
