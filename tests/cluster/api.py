@@ -42,6 +42,10 @@ class ApiServer:
             disable_admission_plugins="ServiceAccount",
         )
 
+    def alive(self) -> bool:
+        """Whether the process is there; it may be paused."""
+        return self.processes.pid(APISERVER) is not None
+
     def user(self, name: str, *groups: str) -> Path:
         """A kubeconfig of somebody with fewer rights than the administrator, to test RBAC with."""
         return self._plane.user(self._authority, name.replace(":", "-"), name, *groups)

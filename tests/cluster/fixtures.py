@@ -14,12 +14,19 @@ from .cluster import INSIDE, Cluster
 from .processes import ClusterError
 
 
-@pytest.fixture(scope="session")
-def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[api.ApiServer]:
+@pytest.fixture
+def api_server(_shared_api_server: api.ApiServer) -> api.ApiServer:
     """One API server for all tests, with Gateway API's experimental CRDs of the release that conformance is of.
 
     Use a namespace of your own in it. Who hurts it heals it; who installs other CRDs takes `own_api_server`.
     """
+    if not _shared_api_server.alive():  # a test that failed is not the failure of the next
+        _shared_api_server.start()
+    return _shared_api_server
+
+
+@pytest.fixture(scope="session")
+def _shared_api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[api.ApiServer]:
     _need(*tools.API)
     with api.running(tmp_path_factory.mktemp("api")) as server:
         crds.install(server.client)
