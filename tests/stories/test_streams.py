@@ -79,8 +79,8 @@ async def test_weights(world: World) -> None:
     count = 1000
     for one, names in ((tcp, "abc"), (datagram, "uvw")):
         found: Counter[str] = Counter()
-        for _ in range(count // 50):
-            found.update(await asyncio.gather(*[one() for _ in range(50)]))
+        for _ in range(count // 250):
+            found.update(await asyncio.gather(*[one() for _ in range(250)]))
         first, second, none = names
         # Five standard deviations: it fails by chance once in a million runs.
         assert abs(found[first] - 600) < 78, found
