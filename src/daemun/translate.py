@@ -36,6 +36,7 @@ from daemun.gatewayapi import (
     status,
 )
 from daemun.gatewayapi import listeners as gateway_listeners
+from daemun.gatewayapi import streams as gateway_streams
 from daemun.gatewayapi.claims import claim_rule, set_claim_rule
 from daemun.gatewayapi.kinds import ROUTE_KINDS
 from daemun.gatewayapi.parameters import parameter_rule
@@ -137,12 +138,13 @@ class Translation:
         self.by_host = self.routes.index(routes.hosts_of)
         hosts = distinct(self.by_host, self.frontends.index(routes.hosts_of_frontend), name="hosts")
         virtual_hosts = derive(hosts, routes.host_rule(self.frontends, encoded, self.by_host), "virtual hosts")
-        by_stream = self.routes.index(streams.streams_of)
-        stream_parts = derive(
-            distinct(by_stream, self.frontends.index(streams.streams_of_frontend), name="where streams come in"),
-            streams.stream_rule(self.frontends, by_stream, access_log),
-            "streams",
+        by_stream = self.routes.index(gateway_streams.streams_of)
+        self.holders = derive(
+            distinct(by_stream, self.frontends.index(gateway_streams.streams_of_frontend), name="streams that come in"),
+            gateway_streams.holder_rule(self.frontends, by_stream),
+            "holders of streams",
         )
+        stream_parts = derive(self.holders, streams.stream_rule(self.routes, access_log), "streams")
         needed = distinct(self.routes.index(clusters.backends_of), name="needed backends")
         used = distinct(needed.index(clusters.backend_of), name="backends")
         cluster_parts = derive(used, clusters.cluster_rule, "clusters")
@@ -178,7 +180,7 @@ class Translation:
         )
         self.problems = union(
             derive(self.parents, problems.parent_problems(rejected, surroundings), "parents' problems"),
-            derive(self.routes, problems.route_problems(rejected), "route problems"),
+            derive(self.routes, problems.route_problems(rejected, self.holders), "route problems"),
             derive(policies, policystatus.policy_problems(*about_policies), "policy problems"),
             derive(written, problems.unclaimed_gateways(gateway_classes), "unclaimed Gateways"),
             derive(written_sets, problems.orphaned_sets, "orphaned ListenerSets"),

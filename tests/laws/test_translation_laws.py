@@ -142,7 +142,11 @@ MANY = """
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: {name: g}
-spec: {gatewayClassName: daemun, listeners: [{name: http, port: 8080, protocol: HTTP}]}
+spec:
+  gatewayClassName: daemun
+  listeners:
+  - {name: http, port: 8080, protocol: HTTP}
+  - {name: tls, port: 8443, protocol: TLS, tls: {mode: Passthrough}}
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
@@ -162,9 +166,10 @@ ports: [{port: 8000}]
 """
 
 
-def costs(routes: int) -> dict[str, int]:
+def costs(routes: int, kind: str) -> dict[str, int]:
     """How many rules run for one change among so many routes, each with a host, a Service and endpoints of its own."""
     gateway, route, service, slices = documents(MANY)
+    route["kind"] = kind
 
     def named(document: Any, number: int, **more: Any) -> Any:
         metadata = {"name": f"n{number}"}
@@ -173,8 +178,10 @@ def costs(routes: int) -> dict[str, int]:
         return change({**document, "metadata": metadata, **more}, False)
 
     def spec(number: int, path: str) -> Any:
-        backends = [{"name": f"n{number}", "port": 80}]
-        rules = [{"matches": [{"path": {"value": path}}], "backendRefs": backends}]
+        backends = [{"name": f"n{number}", "port": 80}, {"name": f"n{number}", "port": 80, "weight": len(path)}]
+        rules: list[Any] = [{"backendRefs": backends}]
+        if kind == "HTTPRoute":
+            rules[0]["matches"] = [{"path": {"value": path}}]
         return {"parentRefs": [{"name": "g"}], "hostnames": [f"h{number}.test"], "rules": rules}
 
     made = Translation()
@@ -200,8 +207,9 @@ def costs(routes: int) -> dict[str, int]:
     }
 
 
-def test_a_change_costs_what_it_touches_not_what_exists() -> None:
-    few, many = costs(100), costs(2000)
+@pytest.mark.parametrize("kind", ["HTTPRoute", "TLSRoute"])
+def test_a_change_costs_what_it_touches_not_what_exists(kind: str) -> None:
+    few, many = costs(100, kind), costs(2000, kind)
     assert few == many
     assert many["nothing"] == 0
     assert max(many.values()) < 20
@@ -209,7 +217,7 @@ def test_a_change_costs_what_it_touches_not_what_exists() -> None:
 
 @pytest.mark.parametrize("change", ["a changed rule", "new endpoints"])
 def test_a_change_is_seen_at_all(change: str) -> None:
-    assert costs(3)[change] > 0
+    assert costs(3, "HTTPRoute")[change] > 0
 
 
 def test_envoy_takes_whatever_is_made(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ a UDP port a listener filter. Each is a part of the port's listener, which has o
 this part, Envoy replaces this chain, and only the connections of this chain are drained.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 from envoy.config.listener.v3 import listener_components_pb2 as components_v3
 
@@ -13,12 +13,11 @@ from daemun.base import wire
 from daemun.base.names import Ref
 from daemun.envoy.actions import NO_BACKEND
 from daemun.envoy.forward import closing_chain, shares, tcp_chain, udp_filter
-from daemun.envoy.routes import serves
 from daemun.envoy.tls import downstream
-from daemun.flow import Collection, Index, Reader
-from daemun.gatewayapi.hostnames import owner
+from daemun.flow import Collection, Reader
 from daemun.gatewayapi.resolved import ResolvedRoute
-from daemun.ir.listener import Frontend, FrontendKey, Listener, StreamKey
+from daemun.gatewayapi.streams import Holder
+from daemun.ir.listener import Listener, StreamKey
 from daemun.ir.origin import Origin
 from daemun.ir.resource import LISTENER, Leaf, Part, PartKey, part
 
@@ -26,47 +25,21 @@ _FILTER_CHAINS = wire.tag(3)  # Listener.filter_chains
 _LISTENER_FILTERS = wire.tag(9)  # Listener.listener_filters
 
 
-def streams_of(ref: Ref, resolved: ResolvedRoute) -> Iterator[StreamKey]:
-    """Where a route of streams takes them."""
-    del ref
-    if resolved.route.streams:
-        for attachment in resolved.attachments:
-            yield from attachment.streams()
-
-
-def streams_of_frontend(key: FrontendKey, frontend: Frontend) -> Iterator[StreamKey]:
-    """Where streams come in even without routes."""
-    for listener in frontend.listeners:
-        if not listener.http:
-            yield StreamKey(key, listener.hostname)
-
-
 def stream_rule(
-    frontends: Collection[FrontendKey, Frontend], by_stream: Index[StreamKey, Ref, ResolvedRoute], access_log: str
-) -> Callable[[Reader, StreamKey, StreamKey], Iterator[tuple[PartKey, Part]]]:
-    """The rule from where streams come in to what Envoy does with them."""
+    routes: Collection[Ref, ResolvedRoute], access_log: str
+) -> Callable[[Reader, StreamKey, Holder], Iterator[tuple[PartKey, Part]]]:
+    """The rule from who takes the streams that come in somewhere to what Envoy does with them."""
 
-    def stream(reader: Reader, key: StreamKey, _: StreamKey) -> Iterator[tuple[PartKey, Part]]:
-        frontend = reader.get(frontends, key.frontend)
-        if frontend is None:
-            return
-        names = tuple(listener.hostname for listener in frontend.listeners)
-        owned_by = owner(key.hostname, names)
-        mine = next((one for one in frontend.listeners if one.hostname == owned_by), None)
-        if mine is None or mine.http:
-            return
-        route = serves_all(reader.find(by_stream, key), mine, key.frontend)
-        encoded = _forwarded(key, mine, route, access_log) if route else _refused(key, mine, access_log)
+    def stream(reader: Reader, key: StreamKey, holder: Holder) -> Iterator[tuple[PartKey, Part]]:
+        route = reader.get(routes, holder.route) if holder.route else None
+        encoded = (
+            _forwarded(key, holder.listener, route, access_log) if route else _refused(key, holder.listener, access_log)
+        )
         if encoded is not None:
             name = key.hostname or "*"
             yield PartKey(key.frontend.proxy, LISTENER, key.frontend.listener, name), part(name, [encoded])
 
     return stream
-
-
-def serves_all(routes: Iterable[ResolvedRoute], listener: Listener, at: FrontendKey) -> ResolvedRoute | None:
-    """The route that takes all: the oldest (Gateway API, "Conflicts") of those attached to just this listener."""
-    return min((one for one in routes if serves(one, listener, at)), key=lambda one: one.route.age, default=None)
 
 
 def _forwarded(key: StreamKey, listener: Listener, resolved: ResolvedRoute, access_log: str) -> Leaf:

@@ -14,7 +14,6 @@ from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.problems import Problems, Rejections, from_findings, rejected
 from daemun.gatewayapi.proxies import reason_for
 from daemun.gatewayapi.resolved import ResolvedRoute
-from daemun.ir.problem import Problem
 
 MOST_ANCESTORS = 16
 """As many as a status can hold (PolicyStatus.ancestors)."""
@@ -107,7 +106,7 @@ def policy_problems(
             text = f"{count} Gateways need it, but a status can speak of {MOST_ANCESTORS} only"
             notes.append(Finding("TooManyAncestors", "", text))
         found = from_findings(policy.ref, findings)
-        found += tuple(Problem(policy.ref, one.reason, one.where, one.text, one.mend, warning=True) for one in notes)
+        found += from_findings(policy.ref, notes, warning=True)
         if found:
             yield policy.ref, found
 

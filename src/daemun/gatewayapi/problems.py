@@ -1,6 +1,6 @@
 """Problems: every finding about every object, for people. The status says the same in conditions."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from daemun.api.gateway import Gateway, GatewayClass
 from daemun.api.listenerset import ListenerSet
@@ -14,15 +14,17 @@ from daemun.gatewayapi.listenersets import parent_of
 from daemun.gatewayapi.proxies import Rejection, RejectionKey, reason_for
 from daemun.gatewayapi.reach import Surroundings
 from daemun.gatewayapi.resolved import Parent, ResolvedGateway, ResolvedRoute
+from daemun.gatewayapi.streams import Holder, overtaken
+from daemun.ir.listener import StreamKey
 from daemun.ir.problem import Problem
 
 Problems = tuple[Problem, ...]
 Rejections = Index[Ref, RejectionKey, Rejection]
 
 
-def from_findings(ref: Ref, findings: list[Finding]) -> Problems:
+def from_findings(ref: Ref, findings: Iterable[Finding], *, warning: bool = False) -> Problems:
     """Findings as problems of an object, each once."""
-    found = (Problem(ref, one.reason, one.where, one.text, one.mend) for one in findings)
+    found = (Problem(ref, one.reason, one.where, one.text, one.mend, warning) for one in findings)
     return tuple(dict.fromkeys(found))
 
 
@@ -52,21 +54,25 @@ def parent_problems(
             )
         findings.extend(rejected(reader, rejections, ref))
         found = from_findings(ref, findings)
-        found += tuple(Problem(ref, one.reason, one.where, one.text, one.mend, warning=True) for one in notes)
+        found += from_findings(ref, notes, warning=True)
         if found:
             yield ref, found
 
     return problems
 
 
-def route_problems(rejections: Rejections) -> Callable[[Reader, Ref, ResolvedRoute], Iterator[tuple[Ref, Problems]]]:
-    """The rule from a route to what is wrong with it."""
+def route_problems(
+    rejections: Rejections, holders: Collection[StreamKey, Holder]
+) -> Callable[[Reader, Ref, ResolvedRoute], Iterator[tuple[Ref, Problems]]]:
+    """The rule from a route to what is wrong with it, and to what others take from it."""
 
     def problems(reader: Reader, ref: Ref, route: ResolvedRoute) -> Iterator[tuple[Ref, Problems]]:
         findings = [finding for parent in route.parents for finding in parent.refused]
         findings += [*route.not_resolved, *route.dropped, *rejected(reader, rejections, ref)]
-        if findings:
-            yield ref, from_findings(ref, findings)
+        found = from_findings(ref, findings)
+        found += from_findings(ref, overtaken(reader, holders, route), warning=True)
+        if found:
+            yield ref, found
 
     return problems
 
