@@ -14,16 +14,30 @@ def _meta(name: str, **labels: str) -> Doc:
 
 
 def gateway(
-    name: str, *listeners: Doc, addresses: Sequence[str] = (), created: str = "", tls: Doc | None = None
+    name: str,
+    *listeners: Doc,
+    addresses: Sequence[str] = (),
+    created: str = "",
+    tls: Doc | None = None,
+    sets: str = "",
 ) -> Doc:
-    """A Gateway; `name` may be `namespace/name`."""
+    """A Gateway; `name` may be `namespace/name`. `sets` says from where it takes ListenerSets."""
     spec: Doc = {"gatewayClassName": "daemun", "listeners": list(listeners)}
     if tls is not None:
         spec["tls"] = tls
+    if sets:
+        spec["allowedListeners"] = {"namespaces": {"from": sets}}
     if addresses:
         spec["addresses"] = [{"type": "IPAddress", "value": address} for address in addresses]
     meta = _meta(name) | ({"creationTimestamp": created} if created else {})
     return {"apiVersion": f"{_GROUP}/v1", "kind": "Gateway", "metadata": meta, "spec": spec}
+
+
+def listener_set(name: str, parent: str, *listeners: Doc, created: str = "") -> Doc:
+    """A ListenerSet for a Gateway."""
+    spec = {"parentRef": reference(parent), "listeners": list(listeners)}
+    meta = _meta(name) | ({"creationTimestamp": created} if created else {})
+    return {"apiVersion": f"{_GROUP}/v1", "kind": "ListenerSet", "metadata": meta, "spec": spec}
 
 
 def listener(
