@@ -28,6 +28,7 @@ from daemun.gatewayapi import (
     gateways,
     listener_status,
     listenersets,
+    owners,
     parents,
     placement,
     policystatus,
@@ -134,14 +135,16 @@ class Translation:
         # Envoy: each collection is some of the parts that its resources are joined from.
         listener_parts = derive(self.frontends, listeners.listener_rule(settings.shared_host, access_log), "listeners")
         route_heads = derive(self.frontends, routes.head_rule, "route configurations")
-        encoded = derive(self.routes, routes.encoded_rule(self.frontends), "encoded routes")
+        surfaces = derive(self.frontends, owners.surface_rule, "surfaces")
+        host_owners = derive(self.frontends, owners.owner_rule, "host owners")
+        encoded = derive(self.routes, routes.encoded_rule(surfaces), "encoded routes")
         self.by_host = self.routes.index(routes.hosts_of)
-        hosts = distinct(self.by_host, self.frontends.index(routes.hosts_of_frontend), name="hosts")
-        virtual_hosts = derive(hosts, routes.host_rule(self.frontends, encoded, self.by_host), "virtual hosts")
+        hosts = distinct(self.by_host, host_owners.index(owners.with_requests), name="hosts")
+        virtual_hosts = derive(hosts, routes.host_rule(host_owners, encoded, self.by_host), "virtual hosts")
         by_stream = self.routes.index(gateway_streams.streams_of)
         self.holders = derive(
-            distinct(by_stream, self.frontends.index(gateway_streams.streams_of_frontend), name="streams that come in"),
-            gateway_streams.holder_rule(self.frontends, by_stream),
+            distinct(by_stream, host_owners.index(owners.with_streams), name="streams that come in"),
+            gateway_streams.holder_rule(host_owners, by_stream),
             "holders of streams",
         )
         stream_parts = derive(self.holders, streams.stream_rule(self.routes, access_log), "streams")

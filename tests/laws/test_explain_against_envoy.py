@@ -142,8 +142,7 @@ def _tls_world(port: int, plain: int) -> list[Doc]:
 def secure() -> Iterator[tuple[SwappedEnvoy, Translation, int, int]]:
     port, plain, echo = free_ports(3)
     made = decoded([*_tls_world(port, plain), *services(echo)], Settings())
-    names = {name: hostname.replace("*", "w") for name, hostname in HTTPS_HOSTS.items()}
-    envoy = SwappedEnvoy(made, echo, names)
+    envoy = SwappedEnvoy(made, echo)
     try:
         yield envoy, made, port, plain
     finally:

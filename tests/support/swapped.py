@@ -14,7 +14,7 @@ import ssl
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,13 +63,10 @@ class Got(NamedTuple):
 
 
 class SwappedEnvoy:
-    """Started with the listeners, clusters and secrets of a translation; `show` swaps in the routes of another.
+    """Started with the listeners, clusters and secrets of a translation; `show` swaps in the routes of another."""
 
-    `names` has a server name for each listener that terminates TLS.
-    """
-
-    def __init__(self, first: Translation, echo: int, names: Mapping[str, str] | None = None) -> None:
-        self._names = names or {}
+    def __init__(self, first: Translation, echo: int) -> None:
+        self._names: dict[str, str] = {}  # of RouteConfigurations behind TLS: a server name that gets there
         self.folder = Path(tempfile.mkdtemp(prefix="dmn-"))
         self._version = 0
         config = self.folder / "envoy.json"
@@ -134,9 +131,9 @@ class SwappedEnvoy:
         return Got(response.status, "" if route == "-" else route, location, cluster, *seen)
 
     def _canary(self, name: str) -> str:
-        port, _, chain = name.removeprefix("port-").partition("/")
+        port, sni = int(name.removeprefix("port-")), self._names.get(name)
         try:
-            with _connected(int(port), INSECURE if chain else None, self._names.get(chain)) as connection:
+            with _connected(port, None if sni is None else INSECURE, sni or None) as connection:
                 connection.sendall(f"GET / HTTP/1.1\r\nHost: {CANARY}\r\nConnection: close\r\n\r\n".encode())
                 response = http.client.HTTPResponse(connection)
                 response.begin()
@@ -200,6 +197,9 @@ class SwappedEnvoy:
         manager.rds.config_source.CopyFrom(source)
         chain.filters[0].typed_config.Pack(manager)
         if chain.HasField("transport_socket"):
+            self._names[manager.rds.route_config_name] = "".join(chain.filter_chain_match.server_names).replace(
+                "*", "w"
+            )
             tls = tls_pb2.DownstreamTlsContext()
             chain.transport_socket.typed_config.Unpack(tls)
             for reference in tls.common_tls_context.tls_certificate_sds_secret_configs:

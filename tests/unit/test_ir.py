@@ -3,7 +3,7 @@
 from daemun.base import wire
 from daemun.base.names import Ref
 from daemun.ir.backend import BackendKey
-from daemun.ir.listener import HostKey
+from daemun.ir.listener import FrontendKey
 from daemun.ir.origin import Origin
 from daemun.ir.problem import Problem
 from daemun.ir.resource import Leaf, encode, part
@@ -34,8 +34,7 @@ def test_parts_are_equal_by_content_name_and_origins() -> None:
 def test_names_of_clusters_and_route_configurations() -> None:
     assert BackendKey("ns", "s", 80).cluster == "service/ns/s/80"
     assert BackendKey("ns", "s", 80, "h2c").cluster == "service/ns/s/80/h2c"
-    assert HostKey("p", 80, "", "a.test").route_config == "port-80"
-    assert HostKey("p", 443, "secure", "a.test").route_config == "port-443/secure"
+    assert FrontendKey("p", 80).route_config == "port-80"
 
 
 def test_the_order_of_http_matches() -> None:

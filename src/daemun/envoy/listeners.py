@@ -17,10 +17,11 @@ from daemun.envoy import tls as tls_contexts
 from daemun.envoy.accesslog import log_to
 from daemun.envoy.ads import ads
 from daemun.envoy.forward import closing_chain
+from daemun.envoy.misdirected import mark
 from daemun.features import FEATURES
 from daemun.flow import Reader
 from daemun.ir.limits import IDLE_SECONDS
-from daemun.ir.listener import Frontend, FrontendKey, HostKey, Listener
+from daemun.ir.listener import Frontend, FrontendKey, Listener
 from daemun.ir.origin import Origin
 from daemun.ir.resource import LISTENER, Leaf, Part, PartKey, part
 
@@ -95,9 +96,9 @@ def _filter_chain(key: FrontendKey, listener: Listener, access_log: str) -> byte
     """The filter chain of a listener, as a field of Envoy's."""
     tls = listener.protocol == "HTTPS"
     chain = components_v3.FilterChain(name=listener.chain)
-    manager = connection_manager(
-        HostKey(key.proxy, key.port, listener.chain if tls else "", "").route_config, access_log
-    )
+    manager = connection_manager(key.route_config, access_log)
+    if tls:
+        mark(manager, listener)
     filter_ = chain.filters.add(name="envoy.filters.network.http_connection_manager")
     filter_.typed_config.Pack(manager)
     if tls:

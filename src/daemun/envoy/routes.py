@@ -1,4 +1,4 @@
-"""The layout of HTTP routes: one RouteConfiguration per port (per listener with TLS), made of cached virtual hosts.
+"""The layout of HTTP routes: one RouteConfiguration per port, made of cached virtual hosts.
 
 This module alone knows the layout. A virtual host is a part of its RouteConfiguration, and each match of a rule is a
 leaf of it, so one changed route touches one part; the bytes of the others are sent again as they are.
@@ -14,11 +14,12 @@ from envoy.config.route.v3 import route_pb2
 
 from daemun.base import wire
 from daemun.base.names import Ref
-from daemun.envoy.actions import answer, build
+from daemun.envoy.actions import build
+from daemun.envoy.misdirected import MARK, guard
 from daemun.flow import Collection, Index, Reader
-from daemun.gatewayapi.hostnames import owner
+from daemun.gatewayapi.owners import HostOwner, Surface, owner_of
 from daemun.gatewayapi.resolved import ResolvedRoute
-from daemun.ir.listener import Frontend, FrontendKey, HostKey, Listener, frontend_key
+from daemun.ir.listener import Frontend, FrontendKey, HostKey
 from daemun.ir.origin import Origin
 from daemun.ir.resource import ROUTE, Leaf, Part, PartKey, part
 from daemun.ir.route import Match, Precedence, Route, precedence
@@ -27,7 +28,6 @@ _VIRTUAL_HOSTS = wire.tag(2)  # RouteConfiguration.virtual_hosts
 _ROUTES = wire.tag(3)  # VirtualHost.routes
 _MATCH = wire.tag(1)  # Route.match
 _ERROR = route_v3.Route(direct_response=route_v3.DirectResponseAction(status=500)).SerializeToString()
-_MISDIRECTED = 421
 
 Rank = tuple[Precedence, tuple[str, str, str], Ref, int, int]
 """Where a match stands among all matches of its virtual host: precedence, age, name, place in the route."""
@@ -40,7 +40,7 @@ class EncodedRoute(msgspec.Struct, frozen=True, gc=False):
 
 
 def encoded_rule(
-    frontends: Collection[FrontendKey, Frontend],
+    surfaces: Collection[FrontendKey, Surface],
 ) -> Callable[[Reader, Ref, ResolvedRoute], Iterator[tuple[tuple[Ref, FrontendKey], EncodedRoute]]]:
     """The rule from a route to its encoded matches, once per port however many hosts it has there."""
 
@@ -50,9 +50,9 @@ def encoded_rule(
         if resolved.route.streams:
             return
         for key in dict.fromkeys(attachment.frontend for attachment in resolved.attachments):
-            frontend = reader.get(frontends, key)
-            if frontend is not None:
-                leaves = _leaves(resolved, frontend.listeners[0].port, frontend.tls)
+            surface = reader.get(surfaces, key)
+            if surface is not None:
+                leaves = _leaves(resolved, surface.port, surface.tls)
                 yield (ref, key), EncodedRoute(tuple(leaves))
 
     return encode
@@ -98,63 +98,39 @@ def hosts_of(ref: Ref, resolved: ResolvedRoute) -> Iterator[HostKey]:
             yield from attachment.keys()
 
 
-def hosts_of_frontend(key: FrontendKey, frontend: Frontend) -> Iterator[HostKey]:
-    """The virtual hosts that a port has even without routes: a host belongs to its most specific listener only.
-
-    Without TLS all listeners of a port share one RouteConfiguration. With TLS each has its own, and every host of the
-    others is there too, to be answered with 421 (Gateway API, GatewayHTTPSListenerDetectMisdirectedRequests).
-    """
-    chains = dict.fromkeys(listener.chain if frontend.tls else "" for listener in frontend.http)
-    for chain in chains:
-        for listener in frontend.listeners:
-            yield HostKey(key.proxy, key.port, chain, listener.hostname)
-
-
-def serves(resolved: ResolvedRoute, listener: Listener, at: FrontendKey) -> bool:
-    """Whether the route is attached to the listener: requests of a host reach only the routes of its listener."""
-    return any(one.frontend == at and one.is_to(listener) for one in resolved.attachments)
-
-
 def host_rule(
-    frontends: Collection[FrontendKey, Frontend],
+    owners: Collection[HostKey, HostOwner],
     encoded: Collection[tuple[Ref, FrontendKey], EncodedRoute],
     by_host: Index[HostKey, Ref, ResolvedRoute],
 ) -> Callable[[Reader, HostKey, HostKey], Iterator[tuple[PartKey, Part]]]:
-    """The rule from a host to its virtual host."""
+    """The rule from a host to its virtual host. Every listener's hostname has one, be it without routes."""
 
     def virtual_host(reader: Reader, key: HostKey, _: HostKey) -> Iterator[tuple[PartKey, Part]]:
-        at = frontend_key(key.proxy, key.port)
-        frontend = reader.get(frontends, at)
-        if frontend is None:
+        at = key.frontend
+        owner = owner_of(reader, owners, key)
+        if owner is None or not owner.requests:
             return
-        names = tuple(listener.hostname for listener in frontend.listeners)
-        owned_by = owner(key.hostname, names)
-        mine = next((one for one in frontend.listeners if one.hostname == owned_by), None)
-        if mine is None:
-            return
+        mine = owner.listener
         ranked: list[tuple[Rank, Leaf]] = []
-        claimed = key.hostname in names
-        if key.chain and mine.chain != key.chain:
-            leaves = [_misdirected(key, mine.origin)]
-        else:
-            for resolved in reader.find(by_host, key):
-                if serves(resolved, mine, at):
-                    claimed = True
-                    found = reader.get(encoded, (resolved.ref, at))
-                    ranked.extend(found.leaves if found else ())
-            ranked.sort(key=_rank)
-            leaves = [leaf for _, leaf in ranked]
-            if not claimed:
-                # Its routes are those of a less specific listener. An empty virtual host would hide what the listener
-                # that does own the host has for it by a wildcard. Where a route of its own listener lost all its rules
-                # the host stays closed: its requests were not meant for a wildcard.
-                return
+        claimed = key.hostname == mine.hostname
+        for resolved in reader.find(by_host, key):
+            if resolved.is_on(mine, at):
+                claimed = True
+                found = reader.get(encoded, (resolved.ref, at))
+                ranked.extend(found.leaves if found else ())
+        if not claimed:
+            # Its routes are those of a less specific listener. An empty virtual host would hide what the listener
+            # that does own the host has for it by a wildcard. Where a route of its own listener lost all its rules
+            # the host stays closed: its requests were not meant for a wildcard.
+            return
+        ranked.sort(key=_rank)
         domain = key.hostname or "*"
         head = route_v3.VirtualHost(name=domain, domains=[domain]).SerializeToString()
-        yield (
-            PartKey(key.proxy, ROUTE, key.route_config, domain),
-            part(domain, [Leaf(head, _hostname_of(mine.origin)), *leaves], _VIRTUAL_HOSTS),
-        )
+        leaves = [Leaf(head, _hostname_of(mine.origin))]
+        if owner.shared:
+            leaves.append(Leaf(wire.delimited(_ROUTES, guard(mine).SerializeToString()), mine.origin))
+        leaves += [leaf for _, leaf in ranked]
+        yield PartKey(at.proxy, ROUTE, at.route_config, domain), part(domain, leaves, _VIRTUAL_HOSTS)
 
     return virtual_host
 
@@ -169,15 +145,12 @@ def _rank(entry: tuple[Rank, Leaf]) -> Rank:
     return entry[0]
 
 
-def _misdirected(key: HostKey, origin: Origin) -> Leaf:
-    proto = answer(f"misdirected/{key.hostname or '*'}", Match(where=""), _MISDIRECTED)
-    return Leaf(wire.delimited(_ROUTES, proto.SerializeToString()), origin)
-
-
 def head_rule(_: Reader, key: FrontendKey, frontend: Frontend) -> Iterator[tuple[PartKey, Part]]:
-    """From a port to the heads of its RouteConfigurations."""
-    for listener in frontend.http if frontend.tls else frontend.http[:1]:
-        name = HostKey(key.proxy, key.port, listener.chain if frontend.tls else "", "").route_config
-        proto = route_pb2.RouteConfiguration(name=name, ignore_port_in_host_matching=True)
-        head = Leaf(proto.SerializeToString(), listener.origin)
-        yield PartKey(key.proxy, ROUTE, name), part("", [head])
+    """From a port to the head of its RouteConfiguration, if requests come in there."""
+    if not frontend.http:
+        return
+    proto = route_pb2.RouteConfiguration(name=key.route_config, ignore_port_in_host_matching=True)
+    if frontend.tls:
+        proto.request_headers_to_remove.append(MARK)
+    head = Leaf(proto.SerializeToString(), frontend.http[0].origin)
+    yield PartKey(key.proxy, ROUTE, key.route_config), part("", [head])

@@ -17,7 +17,7 @@ from daemun.envoy.tls import downstream
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.gatewayapi.streams import Holder
-from daemun.ir.listener import Listener, StreamKey
+from daemun.ir.listener import HostKey, Listener
 from daemun.ir.origin import Origin
 from daemun.ir.resource import LISTENER, Leaf, Part, PartKey, part
 
@@ -27,10 +27,10 @@ _LISTENER_FILTERS = wire.tag(9)  # Listener.listener_filters
 
 def stream_rule(
     routes: Collection[Ref, ResolvedRoute], access_log: str
-) -> Callable[[Reader, StreamKey, Holder], Iterator[tuple[PartKey, Part]]]:
+) -> Callable[[Reader, HostKey, Holder], Iterator[tuple[PartKey, Part]]]:
     """The rule from who takes the streams that come in somewhere to what Envoy does with them."""
 
-    def stream(reader: Reader, key: StreamKey, holder: Holder) -> Iterator[tuple[PartKey, Part]]:
+    def stream(reader: Reader, key: HostKey, holder: Holder) -> Iterator[tuple[PartKey, Part]]:
         route = reader.get(routes, holder.route) if holder.route else None
         encoded = (
             _forwarded(key, holder.listener, route, access_log) if route else _refused(key, holder.listener, access_log)
@@ -42,7 +42,7 @@ def stream_rule(
     return stream
 
 
-def _forwarded(key: StreamKey, listener: Listener, resolved: ResolvedRoute, access_log: str) -> Leaf:
+def _forwarded(key: HostKey, listener: Listener, resolved: ResolvedRoute, access_log: str) -> Leaf:
     rule = resolved.route.rules[0]
     to = shares(rule.backends, listener.through)
     needs = tuple(sorted({cluster for cluster, _ in to if cluster != NO_BACKEND}))
@@ -57,7 +57,7 @@ def _forwarded(key: StreamKey, listener: Listener, resolved: ResolvedRoute, acce
     return Leaf(data, Origin(resolved.ref, rule.where), needs, fallback, identity)
 
 
-def _refused(key: StreamKey, listener: Listener, access_log: str) -> Leaf | None:
+def _refused(key: HostKey, listener: Listener, access_log: str) -> Leaf | None:
     """What refuses the streams of a listener. None where that happens by itself, without any other chain.
 
     A server name needs a chain of its own for that, or it would be left to the chain of a less specific one.
@@ -67,13 +67,13 @@ def _refused(key: StreamKey, listener: Listener, access_log: str) -> Leaf | None
     return Leaf(_closed(key, listener, access_log), listener.origin, identity=key.hostname.encode())
 
 
-def _closed(key: StreamKey, listener: Listener, access_log: str) -> bytes:
+def _closed(key: HostKey, listener: Listener, access_log: str) -> bytes:
     chain = closing_chain(_name(key, listener), access_log)
     chain.filter_chain_match.server_names.append(key.hostname)
     return wire.delimited(_FILTER_CHAINS, chain.SerializeToString())
 
 
-def _field(key: StreamKey, listener: Listener, chain: components_v3.FilterChain) -> bytes:
+def _field(key: HostKey, listener: Listener, chain: components_v3.FilterChain) -> bytes:
     if listener.protocol == "TLS":
         # Without this a listener for any host would take connections that are not TLS at all.
         chain.filter_chain_match.transport_protocol = "tls"
@@ -85,5 +85,5 @@ def _field(key: StreamKey, listener: Listener, chain: components_v3.FilterChain)
     return wire.delimited(_FILTER_CHAINS, chain.SerializeToString())
 
 
-def _name(key: StreamKey, listener: Listener) -> str:
+def _name(key: HostKey, listener: Listener) -> str:
     return f"{listener.chain}/{key.hostname or '*'}"

@@ -5,10 +5,11 @@ import msgspec
 from daemun.base.names import Name
 from daemun.explain.actions import outcome
 from daemun.explain.effects import Scene, effects
+from daemun.explain.naming import called
 from daemun.explain.near import near_misses
 from daemun.explain.normalise import Seen, normalise, upgrade_refusal
 from daemun.explain.order import Choice, Placed, asks_preflight, candidate, choose, entries
-from daemun.explain.place import Place, called, covering, find_place, responsible
+from daemun.explain.place import Place, covering, find_place, responsible
 from daemun.explain.request import Request
 from daemun.explain.result import Explanation, Host, Outcome
 from daemun.ir.listener import Frontend, HostKey, Listener
@@ -36,9 +37,9 @@ def explain(translation: Translation, request: Request, gateway: Name | None = N
         why = f"answered with 404: no listener on port {place.key.port} is for {_shown(seen)} (they are for {names})"
         near = near_misses(translation, place, None, None, seen, None)
         return Explanation(request, Outcome("answered", why, 404), entry, changes, near=near)
-    told = Host(host.hostname or "*", host.route_config, _why_host(place.frontend, host, mine, seen))
-    if place.chain and mine.chain != place.chain:
-        asked = next(one for one in place.frontend.listeners if one.chain == place.chain)
+    told = Host(host.hostname or "*", place.key.route_config, _why_host(place.frontend, host, mine, seen))
+    asked = place.handshake
+    if asked is not None and asked != mine:
         why = (
             f"answered with 421: the TLS handshake was for {called(asked.origin.ref, asked.name)}, "
             f"but host {_shown(seen)} belongs to {called(mine.origin.ref, mine.name)}"
@@ -87,9 +88,8 @@ def _won(
 def _virtual_host(translation: Translation, place: Place, hostname: str) -> HostKey | None:
     """The most specific virtual host that Envoy has for the host."""
     for one in covering(hostname):
-        key = HostKey(place.key.proxy, place.key.port, place.chain, one)
-        if PartKey(key.proxy, ROUTE, key.route_config, one or "*") in translation.resources:
-            return key
+        if PartKey(place.key.proxy, ROUTE, place.key.route_config, one or "*") in translation.resources:
+            return HostKey(place.key, one)
     return None
 
 

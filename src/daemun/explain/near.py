@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from daemun.base.names import Ref
-from daemun.envoy.routes import hosts_of, serves
+from daemun.envoy.routes import hosts_of
 from daemun.explain.matching import misses
+from daemun.explain.naming import called
 from daemun.explain.normalise import Seen
-from daemun.explain.place import Place, called
+from daemun.explain.place import Place
 from daemun.explain.result import Near
 from daemun.gatewayapi.hostnames import covers
 from daemun.gatewayapi.resolved import ResolvedRoute
@@ -89,7 +90,7 @@ def _not_here(
 
 
 def _is_candidate(resolved: ResolvedRoute, place: Place, host: HostKey | None, mine: Listener | None) -> bool:
-    if host is None or mine is None or not serves(resolved, mine, place.key):
+    if host is None or mine is None or not resolved.is_on(mine, place.key):
         return False
     return host in hosts_of(resolved.ref, resolved)
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import msgspec
 
-from daemun.envoy.routes import Rank, hosts_of, rank, route_name, serves
+from daemun.envoy.routes import Rank, hosts_of, rank, route_name
 from daemun.explain.further import fitting
 from daemun.explain.matching import misses, path_fits, reads
 from daemun.explain.normalise import Seen
 from daemun.explain.result import Candidate, Miss
 from daemun.gatewayapi.resolved import ResolvedRoute
-from daemun.ir.listener import Frontend, FrontendKey, HostKey, Listener
+from daemun.ir.listener import Frontend, HostKey, Listener
 from daemun.ir.route import Match, Rule
 from daemun.translate import Translation
 
@@ -59,10 +59,9 @@ class Choice(msgspec.Struct, frozen=True):
 
 def entries(translation: Translation, key: HostKey, listener: Listener) -> list[Placed]:
     """The matches that the virtual host is made of, in order."""
-    at = FrontendKey(key.proxy, key.port)
     found: list[Placed] = []
     for ref, resolved in translation.routes.items():
-        if serves(resolved, listener, at) and key in hosts_of(ref, resolved):
+        if resolved.is_on(listener, key.frontend) and key in hosts_of(ref, resolved):
             found.extend(_entries(resolved))
     found.sort(key=lambda entry: entry.rank)
     return found

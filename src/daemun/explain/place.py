@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from daemun.base.names import Name, Ref
+from daemun.base.names import Name
+from daemun.explain.naming import called
 from daemun.explain.request import Request, is_ip
 from daemun.explain.result import Alternative, Entry, Outcome
 from daemun.explain.streams import stream_outcome
@@ -16,11 +17,11 @@ from daemun.translate import Translation
 
 
 class Place(msgspec.Struct, frozen=True):
-    """The port of a proxy that takes the connection. `chain` is the listener that answers the TLS handshake."""
+    """The port of a proxy that takes the connection, and the listener that answers the TLS handshake, if any."""
 
     key: FrontendKey
     frontend: Frontend
-    chain: str
+    handshake: Listener | None
     entry: Entry
 
 
@@ -46,7 +47,7 @@ def find_place(translation: Translation, request: Request, gateway: Name | None)
         why=_why(key, frontend, request, bool(here)),
         alternatives=tuple(_alternative(other, translation.reached_at(_name(other))) for other, _ in others),
     )
-    return _handshake(translation, Place(key, frontend, "", entry), request)
+    return _handshake(translation, Place(key, frontend, None, entry), request)
 
 
 def covering(hostname: str) -> Iterator[str]:
@@ -62,11 +63,6 @@ def responsible(frontend: Frontend, hostname: str) -> Listener | None:
     """The listener with the most specific hostname that covers the host."""
     by_name = {listener.hostname: listener for listener in frontend.listeners}
     return next((by_name[one] for one in covering(hostname) if one in by_name), None)
-
-
-def called(owner: Ref, name: str) -> str:
-    """A listener as people call it: with its owner if that is not the Gateway itself."""
-    return f"listener {name}" + (f" of {owner}" if owner.kind != "Gateway" else "")
 
 
 def _handshake(translation: Translation, place: Place, request: Request) -> Place | Outcome:
@@ -92,7 +88,7 @@ def _handshake(translation: Translation, place: Place, request: Request) -> Plac
     mine = f"{called(chain.origin.ref, chain.name)} ({hostname})"
     told = f"{asked}: {mine} answers the handshake with {', '.join(chain.secrets)}{_of_client(chain)}"
     entry = msgspec.structs.replace(place.entry, tls=told)
-    return msgspec.structs.replace(place, chain=chain.chain, entry=entry)
+    return msgspec.structs.replace(place, handshake=chain, entry=entry)
 
 
 def _of_client(chain: Listener) -> str:

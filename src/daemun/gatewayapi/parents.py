@@ -101,9 +101,8 @@ def _attach(
     for one in listeners:
         hosts = _hosts(hostnames, one.hostname)
         if hosts and one.listener is not None:
-            chain = one.listener.chain if one.protocol == "HTTPS" else ""
             frontend = frontend_key(found.proxy, *one.socket)
-            attachments.append(Attachment(frontend, chain, owner, one.name, hosts, one.listener.through))
+            attachments.append(Attachment(frontend, owner, one.name, hosts, one.listener.through))
     if finding is None and not attachments:
         theirs = ", ".join(sorted({one.hostname for one in listeners}))
         finding = Finding(

@@ -15,7 +15,7 @@ from daemun.gatewayapi.proxies import Rejection, RejectionKey, reason_for
 from daemun.gatewayapi.reach import Surroundings
 from daemun.gatewayapi.resolved import Parent, ResolvedGateway, ResolvedRoute
 from daemun.gatewayapi.streams import Holder, overtaken
-from daemun.ir.listener import StreamKey
+from daemun.ir.listener import HostKey
 from daemun.ir.problem import Problem
 
 Problems = tuple[Problem, ...]
@@ -62,7 +62,7 @@ def parent_problems(
 
 
 def route_problems(
-    rejections: Rejections, holders: Collection[StreamKey, Holder]
+    rejections: Rejections, holders: Collection[HostKey, Holder]
 ) -> Callable[[Reader, Ref, ResolvedRoute], Iterator[tuple[Ref, Problems]]]:
     """The rule from a route to what is wrong with it, and to what others take from it."""
 

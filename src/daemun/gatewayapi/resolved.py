@@ -13,7 +13,7 @@ from daemun.api.status import RouteGroupKindStatus
 from daemun.base.names import Name, Ref
 from daemun.gatewayapi.findings import Finding
 from daemun.ir.backend import BackendKey
-from daemun.ir.listener import FrontendKey, HostKey, Listener, Socket, StreamKey, transport
+from daemun.ir.listener import FrontendKey, HostKey, Listener, Socket, transport
 from daemun.ir.route import Route
 
 
@@ -138,12 +138,10 @@ class ParentResult(msgspec.Struct, frozen=True, gc=False):
 class Attachment(msgspec.Struct, frozen=True, gc=False):
     """A route on a port of a proxy: the listener it attached to, by owner and name, and the hosts it has there.
 
-    `chain` is that of the listener whose TLS its requests are behind. Connections that pass `through` have TLS already:
-    no more is put on them for the backend.
+    Connections that pass `through` have TLS already: no more is put on them for the backend.
     """
 
     frontend: FrontendKey
-    chain: str
     owner: Ref
     listener: str
     hosts: tuple[str, ...]
@@ -153,13 +151,9 @@ class Attachment(msgspec.Struct, frozen=True, gc=False):
         """Whether this is the listener that the route attached to."""
         return (self.owner, self.listener) == (listener.origin.ref, listener.name)
 
-    def streams(self) -> list[StreamKey]:
-        """Where a route of streams takes them."""
-        return [StreamKey(self.frontend, host) for host in self.hosts]
-
     def keys(self) -> list[HostKey]:
-        """The virtual hosts that a route of requests is part of."""
-        return [HostKey(self.frontend.proxy, self.frontend.port, self.chain, host) for host in self.hosts]
+        """Where the route takes requests or streams."""
+        return [HostKey(self.frontend, host) for host in self.hosts]
 
 
 class ResolvedRoute(msgspec.Struct, frozen=True, gc=False):
@@ -178,6 +172,10 @@ class ResolvedRoute(msgspec.Struct, frozen=True, gc=False):
     not_resolved: tuple[Finding, ...] = ()
     dropped: tuple[Finding, ...] = ()
     policies: tuple[Name, ...] = ()
+
+    def is_on(self, listener: Listener, at: FrontendKey) -> bool:
+        """Whether it is attached to the listener: what comes to a host reaches only the routes of its listener."""
+        return any(one.frontend == at and one.is_to(listener) for one in self.attachments)
 
     def backends(self) -> set[BackendKey]:
         """Every backend that requests of this route may be sent to."""

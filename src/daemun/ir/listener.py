@@ -36,6 +36,11 @@ class FrontendKey(NamedTuple):
         """The name of the Envoy listener."""
         return f"port-{self.port}" if self.transport == "tcp" else f"udp-port-{self.port}"
 
+    @property
+    def route_config(self) -> str:
+        """The name of the RouteConfiguration, which all HTTP listeners of a port share."""
+        return f"port-{self.port}"
+
 
 @functools.lru_cache(maxsize=4096)
 def frontend_key(proxy: str, port: int, transport: Transport = "tcp") -> FrontendKey:
@@ -93,27 +98,8 @@ class Frontend(msgspec.Struct, frozen=True, gc=False):
         return tuple(listener for listener in self.listeners if listener.http)
 
 
-class StreamKey(NamedTuple):
-    """Where connections or datagrams come in: a port, and with TLS the server name they ask for (empty for any)."""
+class HostKey(NamedTuple):
+    """A hostname on a port, empty for any: where requests come in (a virtual host), or streams (a server name)."""
 
     frontend: FrontendKey
     hostname: str
-
-
-class HostKey(NamedTuple):
-    """A virtual host: a hostname on a port. `chain` is that of the listener whose TLS it is behind, if any."""
-
-    proxy: str
-    port: int
-    chain: str
-    hostname: str
-
-    @property
-    def route_config(self) -> str:
-        """The name of the RouteConfiguration that the virtual host belongs to."""
-        return _route_config(self.port, self.chain)
-
-
-@functools.lru_cache(maxsize=4096)
-def _route_config(port: int, chain: str) -> str:
-    return f"port-{port}/{chain}" if chain else f"port-{port}"
