@@ -56,7 +56,9 @@ def gateway_rule(
         listeners += [listener for one in attached for listener in one.listeners]
         listeners = list(with_conflicts(listeners))
         if settings.shared_host:
-            listeners = [_placed(reader, claims, name, addresses, listener) for listener in listeners]
+            sockets = {one.socket for one in listeners}
+            won = {socket: winner(reader, claims, name, addresses, socket) for socket in sockets}
+            listeners = [_placed(one, won[one.socket]) for one in listeners]
         by_owner: defaultdict[Ref, list[ResolvedListener]] = defaultdict(list)
         for listener in listeners:
             checked = asked_of_clients(reader, authorities, ref, gateway, listener)
@@ -91,11 +93,8 @@ def _merged(
     return msgspec.structs.replace(one, listeners=tuple(listeners), refused=because)
 
 
-def _placed(
-    reader: Reader, claims: Index[Socket, Ref, Claim], name: Name, addresses: tuple[str, ...], one: ResolvedListener
-) -> ResolvedListener:
+def _placed(one: ResolvedListener, won: tuple[Name, str] | None) -> ResolvedListener:
     """The listener, refused if another Gateway has its port."""
-    won = winner(reader, claims, name, addresses, one.socket)
     if won is None:
         return one
     other, address = won
