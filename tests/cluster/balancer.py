@@ -11,8 +11,9 @@ import time
 from pathlib import Path
 
 from .client import Client, Document, RefusedError
+from .place import BALANCED_ADDRESSES
 
-POOL = [str(one) for one in ipaddress.IPv4Network("10.250.1.0/24").hosts()]
+POOL = [str(one) for one in ipaddress.IPv4Network(BALANCED_ADDRESSES).hosts()]
 ON_REQUEST = POOL[199:]
 
 

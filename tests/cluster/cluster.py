@@ -7,10 +7,10 @@ from pathlib import Path
 
 from . import node, stock, tools
 from .client import Client
-from .controlplane import POD_ADDRESSES, SERVICE_ADDRESSES, Address, ControlPlane
+from .controlplane import Address, ControlPlane
 from .node import Node
 from .pki import Authority
-from .place import NODE_ADDRESS, Place
+from .place import NODE_ADDRESS, POD_ADDRESSES, SERVICE_ADDRESSES, Place
 from .processes import ClusterError, Processes, until
 
 _NEEDED = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl")

@@ -6,10 +6,9 @@ from pathlib import Path
 from . import kubeconfig, tools
 from .client import Client
 from .pki import Authority
+from .place import SERVICE_ADDRESSES
 from .processes import Processes
 
-SERVICE_ADDRESSES = "10.96.0.0/16"
-POD_ADDRESSES = "10.244.0.0/16"
 ETCD, APISERVER, CONTROLLERS = "etcd", "kube-apiserver", "kube-controller-manager"
 
 

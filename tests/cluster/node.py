@@ -9,10 +9,10 @@ from pathlib import Path
 import yaml
 
 from . import tools
-from .controlplane import POD_ADDRESSES, ControlPlane
+from .controlplane import ControlPlane
 from .oci import Image, write_archive
 from .pki import Authority
-from .place import NODE_ADDRESS
+from .place import NODE_ADDRESS, POD_ADDRESSES
 from .processes import ClusterError, Processes
 
 NAME = "node"

@@ -10,6 +10,9 @@ from .cgroups import Cgroup
 from .processes import ClusterError
 
 NODE_ADDRESS = "10.250.0.1"
+SERVICE_ADDRESSES = "10.96.0.0/16"
+BALANCED_ADDRESSES = "10.250.1.0/24"
+POD_ADDRESSES = "10.244.0.0/16"
 _BASE = Path(os.environ.get("DAEMUN_CLUSTER_DIR", "/var/tmp/daemun-cluster"))  # noqa: S108 - root's own, and on a disk
 # Folders whose place cannot be configured, or that everybody expects where they are. Inside they are the cluster's own.
 _OWN = (
@@ -106,13 +109,16 @@ class Place:
     def _network(self) -> None:
         """The node's address, on a bridge, because the kernel may have no dummy device; pods are routed to it.
 
-        The default route is for addresses that kube-proxy answers for. Nothing leaves: there is no way out.
+        What kube-proxy answers for needs a route from the node, be it to nowhere. All else cannot be reached and says
+        so at once: a pull of an image that is not there shall fail, not wait.
         """
         _run("ip", "link", "set", "lo", "up")
         _run("ip", "link", "add", "node0", "type", "bridge")
         _run("ip", "address", "add", f"{NODE_ADDRESS}/24", "dev", "node0")
         _run("ip", "link", "set", "node0", "up")
-        _run("ip", "route", "add", "default", "dev", "node0", "src", NODE_ADDRESS)
+        for answered in (SERVICE_ADDRESSES, BALANCED_ADDRESSES):
+            _run("ip", "route", "add", answered, "dev", "node0", "src", NODE_ADDRESS)
+        _run("ip", "route", "add", "unreachable", "default")
         Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
 
 
