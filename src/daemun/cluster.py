@@ -29,6 +29,7 @@ from daemun.provision.kube.identity import Identities
 from daemun.provision.kube.keyring import Certificates, Keyring
 from daemun.provision.kube.proxies import KubeProxies
 from daemun.provision.kube.settings import READY_PORT, ProxySettings
+from daemun.replicas import Replicas
 from daemun.report.kube.writer import StatusWriter
 from daemun.serve.credentials import ServerCertificate
 from daemun.sources import yamldoc
@@ -97,6 +98,14 @@ class ClusterApp:
             if installation.leader_election
             else AlwaysLeading(self._lead)
         )
+        self._replicas = Replicas(
+            client,
+            name,
+            installation.identity,
+            self.plane.proxies.account,
+            self.plane.hear,
+            lambda: self.election.leading,
+        )
         self._duties: asyncio.Task[None] | None = None
         self._serving = False
         metrics = Metrics(figures(self.plane, self.source, self.writer, self.election))
@@ -121,6 +130,7 @@ class ClusterApp:
             stack.push_async_callback(self.plane.xds.stop, CLOSING_SECONDS)
             self._serving = True
             await stack.enter_async_context(_running(self.writer.run()))
+            await stack.enter_async_context(_running(self._replicas.run()))
             _log.info(
                 "%s routes for %s proxies were read", len(self.plane.translation.routes), len(self.plane.wanted())
             )
@@ -148,6 +158,7 @@ class ClusterApp:
         if self._placements:
             placements, self._placements = self._placements, {}
             self._proxies.want(placements)
+        self._replicas.changed()
 
     async def _identify(self, metadata: Mapping[str, str]) -> str | None:
         return await self._identities.authenticate(metadata)
@@ -162,6 +173,7 @@ class ClusterApp:
             self._duties = asyncio.create_task(self._perform())
         else:
             self.writer.lead(False)
+        self._replicas.changed()
 
     async def _perform(self) -> None:
         """Provide proxies, and write statuses as soon as it is known what the proxies have."""

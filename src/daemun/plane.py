@@ -15,10 +15,12 @@ from typing import Any
 
 from daemun.base.names import Name, Ref
 from daemun.flow import MISSING, Failure
+from daemun.gatewayapi.accounts import Account
 from daemun.gatewayapi.placement import Setback
 from daemun.gatewayapi.proxies import ProxyState, Rejection, RejectionKey
 from daemun.gatewayapi.settings import Settings
 from daemun.ir.resource import Part, PartKey
+from daemun.proxies import Proxies
 from daemun.serve.proxy import Connected, Disconnected, Synced
 from daemun.serve.proxy import Event as StreamEvent
 from daemun.serve.server import Authenticate, XdsServer
@@ -42,6 +44,7 @@ class ControlPlane:
     ) -> None:
         self.translation = Translation(settings, _defect, access_log)
         self.xds = XdsServer(authenticate, self._heard)
+        self.proxies = Proxies(self.xds, self.translation)
         self.placed = asyncio.Event()
         """Set whenever the proxies' configuration has changed, so that another proxy may be wanted."""
         self.synced = asyncio.Event()
@@ -76,8 +79,9 @@ class ControlPlane:
         self._tell()
 
     def wanted(self) -> set[str]:
-        """The proxies that have something to listen on."""
-        return {key.proxy for key in self.translation.frontends}
+        """The proxies that have something to listen on, and are not held back."""
+        placements = self.translation.placements
+        return {key.proxy for key in self.translation.frontends if not placements[Name.of(key.proxy)].held}
 
     def forget(self, proxy: str) -> None:
         """A proxy is gone, or has to prove itself anew: its Gateway is not programmed until it is back."""
@@ -90,6 +94,18 @@ class ControlPlane:
             self.translation.setbacks.delete(proxy)
         else:
             self.translation.setbacks.set(proxy, setback)
+        self._tell()
+
+    def hear(self, accounts: Iterable[Account]) -> None:
+        """What the proxies have that are connected to all the other replicas. From now on it counts as well."""
+        rejections = self.translation.rejections
+        with self.translation.graph.batch():
+            for proxy, (before, after) in self.proxies.hear(accounts).items():
+                for key in before.keys() - after.keys():
+                    rejections.delete(key)
+                for key, rejection in after.items():
+                    rejections.set(key, rejection)
+                self._acknowledge(proxy)
         self._tell()
 
     def _collect(self, delta: Mapping[PartKey, tuple[Any, Any]]) -> None:
@@ -117,7 +133,9 @@ class ControlPlane:
                 key = RejectionKey(proxy, origin.ref, origin.where, type_url, resource)
                 rejections.set(key, Rejection(proxy, origin.ref, origin.where, " ".join(message.split())))
             case Restored(origin=origin, type_url=type_url, resource=resource):
-                rejections.delete(RejectionKey(proxy, origin.ref, origin.where, type_url, resource))
+                key = RejectionKey(proxy, origin.ref, origin.where, type_url, resource)
+                if key not in self.proxies.rejections(proxy):
+                    rejections.delete(key)
             case Acked() | Connected() | Synced():
                 self._acknowledge(proxy)
             case Disconnected():
@@ -130,13 +148,17 @@ class ControlPlane:
             self._gateways.add(Name.of(proxy))
             return
         gateway = self.translation.gateways.get(Name.of(proxy))
-        if gateway is not None and self.xds.synced(proxy):
+        if gateway is not None and self.proxies.have(proxy, gateway):
             self.translation.proxies.set(proxy, ProxyState(gateway))
+
+    def _complete(self, proxy: str) -> bool:
+        gateway = self.translation.gateways.get(Name.of(proxy))
+        return gateway is not None and self.proxies.have(proxy, gateway)
 
     def _tell(self) -> None:
         if self._held:
             return
-        if not self.synced.is_set() and all(self.xds.synced(proxy) for proxy in self.wanted()):
+        if not self.synced.is_set() and all(map(self._complete, self.wanted())):
             self.synced.set()
             _give_back()
         self._told()

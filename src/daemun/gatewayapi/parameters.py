@@ -42,6 +42,8 @@ def parameter_rule(
     """The rule from a Gateway to its parameters."""
 
     def parameters(reader: Reader, name: Name, gateway: Gateway) -> Iterator[tuple[Name, ResolvedParameters]]:
+        if not settings.clustered:
+            return
         of_class = reader.get(classes, Name("", gateway.spec.gateway_class_name))
         general = _of_class(reader, maps, settings, of_class) if of_class else _Found()
         infrastructure = gateway.spec.infrastructure

@@ -95,6 +95,10 @@ class XdsServer:
         """The sources are complete, even if there is nothing in them: begin to answer."""
         self._ready.set()
 
+    def proxies(self) -> list[str]:
+        """The proxies of which an Envoy is connected."""
+        return [name for name, proxy in self._proxies.items() if proxy.connected()]
+
     def connected(self, proxy: str) -> bool:
         """Whether an Envoy of this proxy is connected."""
         return proxy in self._proxies and self._proxies[proxy].connected()
