@@ -100,7 +100,7 @@ class ClusterApp:
         )
         self._replicas = Replicas(
             client,
-            name,
+            Name(name.namespace, f"{name.name}-replicas"),
             installation.identity,
             self.plane.proxies.account,
             self.plane.hear,

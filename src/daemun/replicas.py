@@ -1,13 +1,12 @@
-"""Replicas that tell each other what their proxies have: each in a Lease of its own, which the leader reads.
+"""Replicas that tell each other what their proxies have: each under its name in one ConfigMap, which the leader reads.
 
-A Lease that does not change any more counts for as long as it says. Clocks of other machines are not trusted.
+What a replica says counts until it was not heard for a while. Clocks of other machines are not trusted for that.
 """
 
 import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 
 import msgspec
 
@@ -17,29 +16,23 @@ from daemun.kube.client import KubeClient
 from daemun.kube.errors import ApiError, KubeError
 from daemun.kube.paths import resource, within
 
-LABEL = "daemun.dev/replica-of"
-ACCOUNT = "daemun.dev/account"
-_LEASES = ("coordination.k8s.io", "v1", "leases")
-_LIFE_SECONDS = 30
-_RENEW_SECONDS = 10.0
-_GATHER_SECONDS = 0.1
-_LISTEN_SECONDS = 1.0
+LIFE_SECONDS = 30.0
+RENEW_SECONDS = 10.0
 ALONE_SECONDS = 5.0
 """How often the leader looks when there is nobody else."""
+_LISTEN_SECONDS = 1.0
+_GATHER_SECONDS = 0.1
 
 
-class _Metadata(msgspec.Struct, frozen=True, rename="camel"):
-    name: str
-    resource_version: str
-    annotations: dict[str, str] = {}
+class _Said(msgspec.Struct, frozen=True):
+    """What one replica says. `turn` changes whenever it says something, be it the same."""
+
+    turn: int
+    account: Account
 
 
-class _Lease(msgspec.Struct, frozen=True):
-    metadata: _Metadata
-
-
-class _Leases(msgspec.Struct, frozen=True):
-    items: tuple[_Lease, ...] | None = None
+class _ConfigMap(msgspec.Struct, frozen=True):
+    data: dict[str, str] | None = None
 
 
 class Replicas:
@@ -51,7 +44,7 @@ class Replicas:
     def __init__(
         self,
         client: KubeClient,
-        installation: Name,
+        place: Name,
         identity: str,
         account: Callable[[], Account],
         hear: Callable[[Sequence[Account]], None],
@@ -60,34 +53,33 @@ class Replicas:
         alone: float = ALONE_SECONDS,
     ) -> None:
         self._client = client
-        self._installation = installation
+        self._place = place
         self._identity = identity
-        self._name = Name(installation.namespace, f"{installation.name}-{identity}"[:253])
         self._account = account
         self._hear = hear
         self._leading = leading
         self._clock = clock
         self._alone = alone
         self._changed = asyncio.Event()
-        self._told = False
+        self._turn = 0
         self._seen: dict[str, tuple[str, float]] = {}
-        self._heard: list[Account] | None = None
+        self._heard: list[Account] = []
 
     def changed(self) -> None:
         """The account may have changed, or who leads."""
         self._changed.set()
 
     async def run(self) -> None:
-        """Tell and listen until cancelled; then take the account back, so that nobody waits for it."""
+        """Tell and listen until cancelled; then take back what was said, so that nobody waits for it."""
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._tell())
                 group.create_task(self._listen())
         finally:
-            if self._told:
+            if self._turn:
                 with contextlib.suppress(KubeError, TimeoutError):
                     async with asyncio.timeout(2):
-                        await self._client.request("DELETE", self._path())
+                        await self._write({self._identity: None})
 
     async def _tell(self) -> None:
         """Whenever the account has changed, and now and then to be believed."""
@@ -96,71 +88,65 @@ class Replicas:
         while True:
             self._changed.clear()
             account = {} if self._leading() else self._account()
-            if account != before or (account and self._clock() >= told_at + _RENEW_SECONDS):
+            if account != before or (account and self._clock() >= told_at + RENEW_SECONDS):
+                self._turn += 1
+                text = msgspec.json.encode(_Said(self._turn, account), order="deterministic").decode()
                 with contextlib.suppress(KubeError):  # the next time will do
-                    await self._client.apply(self._path(), self._lease(account))
-                    before, told_at, self._told = account, self._clock(), True
+                    await self._write({self._identity: text if account else None})
+                    before, told_at = account, self._clock()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_RENEW_SECONDS):
+                async with asyncio.timeout(RENEW_SECONDS):
                     await self._changed.wait()
             await asyncio.sleep(_GATHER_SECONDS)
 
     async def _listen(self) -> None:
         while True:
             if self._leading():
-                try:
+                with contextlib.suppress(KubeError):
                     found = await self._others()
-                except KubeError:
-                    found = self._heard or []
-                if found != self._heard:
-                    self._heard = found
-                    self._hear(found)
-            await asyncio.sleep(_LISTEN_SECONDS if self._heard or not self._leading() else self._alone)
+                    if found != self._heard:
+                        self._heard = found
+                        self._hear(found)
+            await asyncio.sleep(self._alone if self._leading() and not self._heard else _LISTEN_SECONDS)
 
     async def _others(self) -> list[Account]:
         """The accounts of all replicas that are alive, but this one's."""
-        group, version, plural = _LEASES
-        params = {"labelSelector": f"{LABEL}={self._installation.name}", "resourceVersion": "0"}
-        answer = await self._client.get(within(group, version, plural, self._installation.namespace), params)
+        found: list[Account] = []
+        gone: list[str] = []
         now = self._clock()
-        found = []
-        for one in msgspec.json.decode(answer, type=_Leases).items or ():
-            meta = one.metadata
-            state, since = self._seen.get(meta.name, ("", now))
-            if state != meta.resource_version:
-                self._seen[meta.name] = state, since = meta.resource_version, now
-            if meta.name == self._name.name:
+        data = await self._read()
+        for name, text in sorted(data.items()):
+            if self._seen.get(name, ("", now))[0] != text:
+                self._seen[name] = text, now
+            if name == self._identity:
                 continue
-            if now - since < _LIFE_SECONDS:
-                with contextlib.suppress(msgspec.MsgspecError):
-                    found.append(msgspec.json.decode(meta.annotations.get(ACCOUNT, "{}"), type=Account))
-            else:  # of a replica that ended without a word
-                await self._forget(meta)
+            if now - self._seen[name][1] >= LIFE_SECONDS:  # it ended without a word
+                gone.append(name)
+                continue
+            with contextlib.suppress(msgspec.MsgspecError):
+                found.append(msgspec.json.decode(text, type=_Said).account)
+        if gone:
+            await self._write(dict.fromkeys(gone))
+        for name in self._seen.keys() - data.keys():
+            del self._seen[name]
         return found
 
-    async def _forget(self, meta: _Metadata) -> None:
-        path = resource(*_LEASES, Name(self._installation.namespace, meta.name))
-        body = {"preconditions": {"resourceVersion": meta.resource_version}}
-        with contextlib.suppress(ApiError):
-            await self._client.request("DELETE", path, body=body)
-        self._seen.pop(meta.name, None)
+    async def _read(self) -> dict[str, str]:
+        try:
+            answer = await self._client.get(resource("", "v1", "configmaps", self._place))
+        except ApiError as error:
+            if error.missing:
+                return {}
+            raise
+        return msgspec.json.decode(answer, type=_ConfigMap).data or {}
 
-    def _path(self) -> str:
-        return resource(*_LEASES, self._name)
-
-    def _lease(self, account: Account) -> dict[str, object]:
-        return {
-            "apiVersion": "coordination.k8s.io/v1",
-            "kind": "Lease",
-            "metadata": {
-                "name": self._name.name,
-                "namespace": self._name.namespace,
-                "labels": {LABEL: self._installation.name},
-                "annotations": {ACCOUNT: msgspec.json.encode(account, order="deterministic").decode()},
-            },
-            "spec": {
-                "holderIdentity": self._identity,
-                "leaseDurationSeconds": _LIFE_SECONDS,
-                "renewTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-            },
-        }
+    async def _write(self, data: dict[str, str | None]) -> None:
+        """Change just these keys; the ConfigMap is made if the chart has not made it."""
+        try:
+            await self._client.merge(resource("", "v1", "configmaps", self._place), {"data": data})
+        except ApiError as error:
+            if not error.missing:
+                raise
+            meta = {"name": self._place.name, "namespace": self._place.namespace}
+            body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data}
+            await self._client.request("POST", within("", "v1", "configmaps", self._place.namespace), body=body)
