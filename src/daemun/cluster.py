@@ -93,6 +93,7 @@ class ClusterApp:
         self._certificate: ServerCertificate | None = None
         self._certificates = asyncio.Event()
         self._read = asyncio.Event()
+        self._news = asyncio.Event()
         self.election = (
             LeaderElection(client, name, installation.identity, self._lead)
             if installation.leader_election
@@ -158,6 +159,7 @@ class ClusterApp:
         if self._placements:
             placements, self._placements = self._placements, {}
             self._proxies.want(placements)
+        self._news.set()
         self._replicas.changed()
 
     async def _identify(self, metadata: Mapping[str, str]) -> str | None:
@@ -179,7 +181,10 @@ class ClusterApp:
         """Provide proxies, and write statuses as soon as it is known what the proxies have."""
         async with _running(self._proxies.run()):
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.plane.synced.wait(), SETTLING_SECONDS)
+                async with asyncio.timeout(SETTLING_SECONDS):
+                    while not self.plane.complete():
+                        self._news.clear()
+                        await self._news.wait()
             self.writer.lead(True)
             await asyncio.Event().wait()
 

@@ -83,6 +83,11 @@ class ControlPlane:
         placements = self.translation.placements
         return {key.proxy for key in self.translation.frontends if not placements[Name.of(key.proxy)].held}
 
+    def complete(self) -> bool:
+        """Whether every proxy that is wanted has all that it should have, wherever it is connected."""
+        gateways = self.translation.gateways
+        return all(self.proxies.have(proxy, gateways[Name.of(proxy)]) for proxy in self.wanted())
+
     def forget(self, proxy: str) -> None:
         """A proxy is gone, or has to prove itself anew: its Gateway is not programmed until it is back."""
         self.translation.proxies.delete(proxy)
@@ -151,14 +156,10 @@ class ControlPlane:
         if gateway is not None and self.proxies.have(proxy, gateway):
             self.translation.proxies.set(proxy, ProxyState(gateway))
 
-    def _complete(self, proxy: str) -> bool:
-        gateway = self.translation.gateways.get(Name.of(proxy))
-        return gateway is not None and self.proxies.have(proxy, gateway)
-
     def _tell(self) -> None:
         if self._held:
             return
-        if not self.synced.is_set() and all(map(self._complete, self.wanted())):
+        if not self.synced.is_set() and self.complete():
             self.synced.set()
             _give_back()
         self._told()
