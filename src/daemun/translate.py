@@ -176,7 +176,7 @@ class Translation:
         self.statuses = union(
             derive(gateway_classes, status.class_rule(config_maps, settings), "GatewayClass status"),
             derive(self.gateways, status.gateway_rule(heard, surroundings), "Gateway status"),
-            derive(self.parents, set_status.set_rule(heard), "ListenerSet status"),
+            derive(self.parents, set_status.set_rule(heard, self.parents, surroundings), "ListenerSet status"),
             derive(self.routes, status.route_rule(rejected), "route status"),
             derive(policies, policystatus.policy_rule(*about_policies), "policy status"),
             name="statuses",

@@ -1,12 +1,12 @@
 """Hostnames against what they stand for: sets of hosts."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemun.gatewayapi.hostnames import covers, intersection, owner, parents, specificity
+from daemun.gatewayapi.hostnames import covers, intersection, parents, specificity
 
 LABELS = ("a", "b", "ab")
 HOSTS = {
@@ -47,17 +47,16 @@ def test_intersection_is_intersection(one: str, other: str) -> None:
     assert common == intersection(other, one)
 
 
-@given(hostnames, st.lists(hostnames, max_size=4, unique=True))
-def test_the_owner_is_the_narrowest_that_covers(hostname: str, candidates: list[str]) -> None:
-    found = owner(hostname, tuple(candidates))
-    fitting = [one for one in candidates if covers(one, hostname)]
-    assert (found is None) == (not fitting)
-    assert all(covers(one, found) for one in fitting if found is not None)
-
-
 @given(hostnames, hostnames)
 def test_parents_are_what_covers(hostname: str, other: str) -> None:
     assert (other in parents(hostname)) == covers(other, hostname)
+
+
+@given(hostnames)
+def test_the_first_of_the_parents_is_the_narrowest(hostname: str) -> None:
+    """So the first that a listener has is the one that the host belongs to (Gateway API, Listener.hostname)."""
+    found = parents(hostname)
+    assert all(covers(wider, narrower) for narrower, wider in pairwise(found))
 
 
 @pytest.mark.parametrize(

@@ -193,3 +193,19 @@ def test_explain_names_the_owner_of_a_listener() -> None:
     bad = made(gateway("g", 80), listeners("a", "g", 9000).replace("HTTP,", "FTP,"))
     refused = explain(bad, request_from("GET", "http://a.test:9000/"))
     assert "listener l0 of ListenerSet default/a does not serve" in refused.outcome.why
+
+
+def test_in_a_cluster_a_set_is_programmed_when_its_gateway_is_reached() -> None:
+    translation = made(gateway("g", 80), listeners("a", "g", 9000), clustered=True, shared_host=False, port_shift=0)
+    acknowledge(translation)
+    assert programmed(translation, "a").startswith("False ParentNotProgrammed: spec.parentRef: Service ")
+    (placement,) = translation.placements.values()
+    service = "apiVersion: v1\nkind: Service\nspec: {type: LoadBalancer, ports: [{port: 80}]}"
+    metadata = f"metadata: {{name: {placement.name}}}\nstatus: {{loadBalancer: {{ingress: [{{ip: 192.0.2.1}}]}}}}"
+    change(translation, f"{service}\n{metadata}")
+    assert programmed(translation, "a") == "True Programmed"
+    bad = "infrastructure: {parametersRef: {group: '', kind: ConfigMap, name: missing}}\n  listeners"
+    change(translation, gateway("g", 80).replace("listeners: [", f"{bad}: [", 1))
+    told = status(translation.statuses[ref("a")])["conditions"]
+    assert told["Accepted"].startswith("False ParentNotAccepted")
+    assert told["Programmed"].startswith("False ParentNotProgrammed")

@@ -15,12 +15,6 @@ def intersection(one: str, other: str) -> str | None:
     return one if covers(other, one) else None
 
 
-def owner(hostname: str, candidates: tuple[str, ...]) -> str | None:
-    """Which of the hostnames a host belongs to: the most specific that covers it (Gateway API, Listener.hostname)."""
-    fitting = [candidate for candidate in candidates if covers(candidate, hostname)]
-    return max(fitting, key=specificity) if fitting else None
-
-
 def specificity(hostname: str) -> tuple[int, int]:
     """Larger for the hostname that wins: exact before wildcard before any, then the longer one."""
     if not hostname:

@@ -74,7 +74,7 @@ def gateway_rule(
             refs = (Finding("ListenersNotResolved", "", "see the status of the listeners"),)
         answers = not gateway.refused and any(one.serves for one in gateway.merged())
         addresses = reach.addresses if answers else ()
-        sets = UNSET if gateway.sets is None else sum(one.accepted for one in gateway.sets)
+        sets = UNSET if gateway.sets is None else sum(one.accepted and not gateway.refused for one in gateway.sets)
         yield (
             gateway.ref,
             GatewayStatus(
