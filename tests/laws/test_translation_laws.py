@@ -1,5 +1,6 @@
 """The translation as a whole: rebuilt equals incremental, order is no matter, nothing raises, changes are cheap."""
 
+import json
 import random
 from copy import deepcopy
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from daemun.api.decode import decode
 from daemun.api.meta import Resource
 from daemun.base.names import Ref
-from daemun.gatewayapi.settings import Settings
+from daemun.gatewayapi.settings import Settings, cluster
 from daemun.translate import Translation
 from support import envoy
 from support.cases import documents, translation
@@ -20,7 +21,7 @@ from support.worlds import CORE, change, world
 
 Items = list[tuple[Ref, Resource | None]]
 histories = st.lists(st.lists(st.tuples(world, st.integers(0, 5)), min_size=1, max_size=6), min_size=1, max_size=6)
-kinds_of_place = st.sampled_from([Settings(), Settings(port_shift=0, shared_host=False, sole=False)])
+kinds_of_place = st.sampled_from([Settings(), cluster(json.loads, frozenset({8443}))])
 
 
 def content(made: Translation) -> dict[str, Any]:

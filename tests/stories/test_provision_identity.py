@@ -20,6 +20,7 @@ from daemun.ir.origin import Origin
 from daemun.ir.resource import LISTENER, Leaf, PartKey, part
 from daemun.kube.client import KubeClient
 from daemun.provision import binary
+from daemun.provision.kube import drain
 from daemun.provision.kube.bootstrap import AUTHORITY_FILE, bootstrap, secrets
 from daemun.provision.kube.certificates import AUTHORITY_LIFE, SPREAD
 from daemun.provision.kube.identity import Identities
@@ -226,6 +227,22 @@ async def test_envoy_is_ready_when_it_is_configured_and_follows_its_token_and_it
             world.mount_config()
             await world.serve()
             await until(lambda: world.server.synced(GATE))
+
+
+async def test_a_proxy_that_is_to_end_is_not_ready_but_serves_for_a_while(world: World) -> None:
+    async with envoy(world):
+        await world.serve()
+        assert await until(lambda: world.get("/ready")) == 200
+        ending = asyncio.create_task(drain.run(str(world.folder / "run" / "admin.sock"), seconds=10, spreading=2))
+
+
+        async def unready() -> bool:
+            return await world.get("/ready") == 503
+
+        await until(unready)  # it says so itself: it still takes connections
+        assert await ending
+        with pytest.raises(OSError):  # noqa: PT011 - refused or reset
+            await world.get("/ready")
 
 
 async def test_who_cannot_say_who_it_is_gets_nothing(world: World) -> None:

@@ -145,7 +145,14 @@ classes = st.fixed_dictionaries(
         "apiVersion": st.just(f"{GATEWAY}/v1"),
         "kind": st.just("GatewayClass"),
         "metadata": st.just({"name": "ours"}),
-        "spec": one({"controllerName": "daemun.dev/gateway-controller"}, {"controllerName": "example.com/other"}),
+        "spec": one(
+            {"controllerName": "daemun.dev/gateway-controller"},
+            {"controllerName": "example.com/other"},
+            {
+                "controllerName": "daemun.dev/gateway-controller",
+                "parametersRef": {"group": "", "kind": "ConfigMap", "name": "y", "namespace": "default"},
+            },
+        ),
     }
 )
 backend = st.fixed_dictionaries({"name": one("a", "b"), "port": one(80, 81)}, optional={"namespace": one("far")})
@@ -337,6 +344,16 @@ world = st.one_of(
         ),
     ),
     manifest("v1", "ConfigMap", ("c", "d"), data=one(*AUTHORITIES, {}, {"ca.crt": "x"})),
+    manifest(
+        "v1", "ConfigMap", ("x", "y"), data=one({"replicas": "2"}, {"replicas": "no"}, {"serviceType": '"NodePort"'})
+    ),
+    manifest(
+        "v1",
+        "Service",
+        ("g-daemun", "g-ours"),
+        spec=one({"type": "LoadBalancer"}, {"clusterIP": "10.0.0.9"}),
+        status=one({}, {"loadBalancer": {"ingress": [{"ip": "127.0.0.2"}]}}),
+    ),
     manifest("v1", "Secret", ("s", "t"), stringData=one(*PEM.values(), {}, {"tls.crt": "x", "tls.key": "y"})),
     st.builds(
         lambda name, labels: {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}},
