@@ -235,7 +235,6 @@ async def test_a_proxy_that_is_to_end_is_not_ready_but_serves_for_a_while(world:
         assert await until(lambda: world.get("/ready")) == 200
         ending = asyncio.create_task(drain.run(str(world.folder / "run" / "admin.sock"), seconds=10, spreading=2))
 
-
         async def unready() -> bool:
             return await world.get("/ready") == 503
 
