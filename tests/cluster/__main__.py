@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from . import conformance, crds, daemun_image, machine, node, tools
+from . import conformance, crds, daemun_image, machine, node, place, tools
 from .api import ApiServer
 from .cluster import PROGRAMS, Cluster
 from .install import install
@@ -59,7 +59,8 @@ def _api(chosen: argparse.Namespace) -> int:
 
 
 def _down(chosen: argparse.Namespace) -> int:
-    Cluster(chosen.name).down()
+    for name in place.names() if chosen.all else [chosen.name]:
+        Cluster(name).down()
     return 0
 
 
@@ -107,11 +108,10 @@ def _conformance(chosen: argparse.Namespace) -> int:
 
 def _fresh(name: str, *commands: list[str]) -> int:
     """Run commands of this program, as long as they succeed, in a cluster that is there only for them."""
+    this = [sys.executable, "-m", "tests.cluster", "--name", f"{name}_{os.getpid()}"]
 
     def call(*arguments: str) -> int:
-        return subprocess.run(
-            [sys.executable, "-m", "tests.cluster", "--name", name, *arguments], check=False
-        ).returncode
+        return subprocess.run([*this, *arguments], check=False).returncode
 
     try:
         return next((code for one in (["up"], *commands) if (code := call(*one))), 0)
@@ -166,7 +166,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     api = command("api", _api, "an API server alone, on loopback, without nodes")
     api.add_argument("--stop", action="store_true", help="end it")
-    command("down", _down, "end it and leave nothing")
+    down = command("down", _down, "end it and leave nothing")
+    down.add_argument("--all", action="store_true", help="every cluster of this machine, also what killed tests left")
     command("status", _status, "its processes and their logs")
     for name in ("kubectl", "helm"):
         wrapper(name, _exec, f"{name} for the cluster").set_defaults(program=[name])

@@ -11,7 +11,7 @@ from . import tools
 from .cluster import INSIDE, PROGRAMS, Cluster
 from .processes import ClusterError
 
-_NAME = "leftovers"
+_NAME = f"leftovers_{os.getpid()}"
 _SETTINGS = ("kernel/panic", "kernel/panic_on_oops", "vm/overcommit_memory")
 
 
