@@ -12,7 +12,7 @@ from daemun.base.names import CORE, Ref
 from daemun.kube.seen import Seen
 from daemun.sources.kube.wire import Entry, Wire
 from support.fake_api import Doc, FakeApi, Refusal
-from support.kube_watcher import KubeWatcher, watching
+from support.kube_watcher import IMPATIENT, KubeWatcher, watching
 
 NAMES = ("a/one", "a/two", "b/one")
 SPECS: dict[str, tuple[Doc, ...]] = {
@@ -148,13 +148,13 @@ def watcher_objects(watcher: KubeWatcher) -> dict[Ref, object]:
 async def _play(history: list[tuple[tuple[str, str, str, int], float]]) -> None:
     async with FakeApi() as api:
         api.put("httproutes", "a/first", SPECS["httproutes"][0])
-        async with watching(api.url) as watcher:
+        async with watching(api.url, IMPATIENT) as watcher:
             world = World(api, watcher)
             for step, pause in history:
                 await world.do(*step)
                 await asyncio.sleep(pause)
             await world.heal()
-            await watcher.until(world.agrees, 10)
+            await watcher.until(world.agrees, 60)
 
 
 @settings(max_examples=40)

@@ -57,7 +57,7 @@ class FakeApi:
         self.refusals: deque[Refusal] = deque()
         self.pause = 0.0
         self.silent = False
-        self.bookmarks = 0.02
+        self.bookmarks = 0.1
         self.piece = 1 << 20
         self.requests: list[str] = []
         self.authorizations: list[str] = []
@@ -138,20 +138,25 @@ class FakeApi:
 
     async def start(self) -> Self:
         """Listen; on the same port if it was stopped."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def stop(self) -> None:
         """Nobody listens; connections break. `start` brings it back on the same port."""
         if self._server is not None:
-            self._server.close()
+            server, self._server = self._server, None
+            for one in server.sockets:  # whoever is let in while it closes would never be let out
+                asyncio.get_running_loop().remove_reader(one.fileno())
+            for _ in range(2):
+                await asyncio.sleep(0)
+            server.close()
             for task in self._tasks:
                 task.cancel()
             self.cut()
             await asyncio.gather(*self._tasks, return_exceptions=True)
-            await self._server.wait_closed()
-            self._server = None
+            await server.wait_closed()
+            await asyncio.sleep(0)  # in which the connections end
 
     async def __aenter__(self) -> Self:
         return await self.start()
@@ -168,12 +173,14 @@ class FakeApi:
         async with self._told:
             self._told.notify_all()
 
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._server is None:
+            writer.transport.abort()
+        else:
+            self._streams[writer] = False
+            self._spawn(self._serve(reader, writer))
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        self._streams[writer] = False
         try:
             with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 while True:

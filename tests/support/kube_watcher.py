@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 
 import httpx2
+import msgspec
 
 from daemun.base.names import Name, Ref
 from daemun.kube.client import KubeClient
@@ -18,15 +19,17 @@ QUICK = Pace(
     first=0.005,
     unreachable=0.02,
     refused=0.05,
-    silence=0.15,
+    silence=10.0,
     healthy=0.01,
-    look=0.05,
-    again=0.05,
+    look=0.1,
+    again=0.1,
     soon=0.001,
     rest=0.002,
     patience=0.2,
 )
-"""A fake API server sends bookmarks every few milliseconds, and everything else is as quick."""
+"""Nobody waits long for what is certain to be there."""
+IMPATIENT = msgspec.structs.replace(QUICK, silence=0.3)
+"""For a server that falls silent. One that is only slow is mistaken for it now and then, which has to do no harm."""
 
 
 class KubeWatcher:
@@ -54,7 +57,8 @@ class KubeWatcher:
             while not met():
                 self._news.clear()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._news.wait(), 0.02)
+                    async with asyncio.timeout(0.02):
+                        await self._news.wait()
 
     def names(self, kind: str) -> set[str]:
         """The objects of a kind."""

@@ -138,8 +138,9 @@ class KubeSource:
             if self._missed:  # let the server come to itself before it is believed
                 await asyncio.sleep(pause)
             else:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._lost.wait(), pause)
+                with contextlib.suppress(TimeoutError):  # wait_for of Python 3.11 may swallow a cancellation
+                    async with asyncio.timeout(pause):
+                        await self._lost.wait()
             self._lost.clear()
 
     def _arrange(self, served: Mapping[KindKey, Served], group: asyncio.TaskGroup) -> None:
