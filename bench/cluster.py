@@ -1,7 +1,7 @@
 """Daemun in a real cluster: an applied HTTPRoute until its first 200, a thousand at once, and what standing by costs.
 
 Needs a cluster with Daemun in it, and must run where its addresses are reachable:
-`python -m tests.cluster exec -- python -m bench cluster` after `make cluster` and `make cluster-install`.
+`python -m tests.cluster exec -- python -m bench cluster` after `make cluster` and `python -m tests.cluster install`.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from daemun.kube.errors import ApiError
 from daemun.kube.paths import resource, within
 
 NAMESPACE = "daemun-bench"
-SIZES = tuple(int(size) for size in os.environ.get("BENCH_ROUTES", "100,1000,5000").split(","))
+SIZES = tuple(int(size) for size in os.environ.get("BENCH_SIZES", "100,1000,5000").split(","))
 _ROUNDS = 50
 _AT_ONCE = 1000
 _WATCHED_SECONDS = 30.0
@@ -187,7 +187,7 @@ class _Bench:
 
     async def _metrics(self) -> dict[str, float]:
         """The sample values of the leader's own metrics, through the API server."""
-        query = {"labelSelector": "app.kubernetes.io/component=control-plane"}
+        query = {"labelSelector": "app.kubernetes.io/name=daemun"}
         pods = msgspec.json.decode(await self._client.get("/api/v1/pods", query))["items"]
         pod = pods[0]["metadata"]
         path = f"/api/v1/namespaces/{pod['namespace']}/pods/{pod['name']}:9091/proxy/metrics"
@@ -227,7 +227,15 @@ def _route(name: str) -> Document:
 
 def _world() -> list[tuple[str, Document]]:
     labels = {"app": "backend"}
-    container = {"name": "backend", "image": "daemun.dev/httpbin:latest", "imagePullPolicy": "Never"}
+    container = {
+        "name": "backend",
+        "image": "daemun.test/echo-basic:1",
+        "imagePullPolicy": "Never",
+        "env": [
+            {"name": name, "valueFrom": {"fieldRef": {"fieldPath": f"metadata.{field}"}}}
+            for name, field in (("POD_NAME", "name"), ("NAMESPACE", "namespace"))
+        ],
+    }
     template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
     return [
         ("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}}),
@@ -239,7 +247,7 @@ def _world() -> list[tuple[str, Document]]:
             within("", "v1", "services", NAMESPACE),
             {
                 "metadata": {"name": "backend"},
-                "spec": {"selector": labels, "ports": [{"port": 80, "targetPort": 8080}]},
+                "spec": {"selector": labels, "ports": [{"port": 80, "targetPort": 3000}]},
             },
         ),
         (

@@ -29,10 +29,10 @@ class Backend:
             writer.close()
 
 
-async def status(port: int, host: str, path: str) -> int:
+async def status(port: int, host: str, path: str, address: str = "127.0.0.1") -> int:
     """One request on a connection of its own; 0 when nobody listens."""
     try:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        reader, writer = await asyncio.open_connection(address, port)
     except OSError:
         return 0
     try:

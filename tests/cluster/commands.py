@@ -15,9 +15,9 @@ class CommandError(Exception):
         self.output = output
 
 
-def kubectl(*arguments: str) -> str:
-    """What kubectl answers."""
-    return _run("kubectl", *arguments)
+def kubectl(*arguments: str, stdin: str = "") -> str:
+    """What kubectl answers; `stdin` is what `-f -` reads."""
+    return _run("kubectl", *arguments, stdin=stdin)
 
 
 def helm(*arguments: str) -> str:
@@ -25,8 +25,8 @@ def helm(*arguments: str) -> str:
     return _run("helm", *arguments)
 
 
-def _run(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+def _run(*command: str, stdin: str = "") -> str:
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=120)
     if done.returncode != 0:
         raise CommandError(" ".join(command), done.stdout, done.stderr)
     return done.stdout

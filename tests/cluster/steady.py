@@ -1,0 +1,72 @@
+"""A client that asks again and again while something happens, and keeps every answer that is not the one expected."""
+
+import contextlib
+import http.client
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+
+class Steady:
+    """Some threads that send requests, each on a new connection: the hardest for whoever must not drop one."""
+
+    def __init__(self, address: str, host: str, clients: int = 4) -> None:
+        self._address, self._host = address, host
+        self._ended = threading.Event()
+        self._threads = [threading.Thread(target=self._ask, daemon=True) for _ in range(clients)]
+        self.answers: Counter[str] = Counter()
+
+    @property
+    def failures(self) -> dict[str, int]:
+        """What came instead of 200, and how often."""
+        return {answer: count for answer, count in self.answers.items() if answer != "200"}
+
+    def more(self, count: int = 50, seconds: float = 30) -> None:
+        """Wait until so many further requests were answered well."""
+        wanted, deadline = self.answers["200"] + count, time.monotonic() + seconds
+        while self.answers["200"] < wanted:
+            assert time.monotonic() < deadline, f"too few answers: {dict(self.answers)}"
+            time.sleep(0.02)
+
+    def start(self) -> None:
+        """Begin."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End, with the last answers."""
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _ask(self) -> None:
+        while not self._ended.is_set():
+            answer = ask(self._address, self._host)
+            self.answers[answer] += 1
+            self._ended.wait(0.01)
+
+
+def ask(address: str, host: str, path: str = "/") -> str:
+    """The status of one answer, or what went wrong."""
+    connection = http.client.HTTPConnection(address, 80, timeout=10)
+    try:
+        connection.request("GET", path, headers={"Host": host, "Connection": "close"})
+        response = connection.getresponse()
+        response.read()
+        return str(response.status)
+    except (OSError, http.client.HTTPException) as error:
+        return type(error).__name__
+    finally:
+        connection.close()
+
+
+@contextlib.contextmanager
+def steady(address: str, host: str) -> Iterator[Steady]:
+    """Requests for the time of the block."""
+    client = Steady(address, host)
+    client.start()
+    try:
+        yield client
+    finally:
+        client.stop()
