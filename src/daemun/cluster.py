@@ -36,8 +36,9 @@ from daemun.sources import yamldoc
 from daemun.sources.batch import Batch
 from daemun.sources.kube.source import KubeSource
 
-SETTLING_SECONDS = 10.0
-"""How long whoever begins to lead waits for the proxies to connect and say what they have, before it says otherwise."""
+SETTLING_SECONDS = 30.0
+"""How long whoever begins to lead waits for proxies that were programmed to connect and say what they have, before it
+says otherwise of their Gateways."""
 CLOSING_SECONDS = 2.0
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - proxies and kubelet come from outside of the pod
 _log = logging.getLogger(__name__)
@@ -182,11 +183,19 @@ class ClusterApp:
         async with _running(self._proxies.run()):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SETTLING_SECONDS):
-                    while not self.plane.complete():
+                    while self._unheard():
                         self._news.clear()
                         await self._news.wait()
             self.writer.lead(True)
             await asyncio.Event().wait()
+
+    def _unheard(self) -> bool:
+        """Whether a Gateway was programmed, and its proxies have not said yet what they have."""
+        gateways, proxies = self.plane.translation.gateways, self.plane.proxies
+        return any(
+            self.writer.says(gateways[name].ref, "Programmed") and not proxies.have(str(name), gateways[name])
+            for name in map(Name.of, self.plane.wanted())
+        )
 
     def _certified(self, certificates: Certificates) -> None:
         """The first certificates, or fresh ones."""

@@ -14,7 +14,7 @@ from daemun.api.status import (
     RouteStatus,
 )
 from daemun.gatewayapi.classes import CONTROLLER
-from daemun.report.kube.merge import MESSAGE_LENGTH, Change, change
+from daemun.report.kube.merge import MESSAGE_LENGTH, Change, change, is_true
 
 EARLIER, NOW = "2026-01-01T00:00:00Z", "2026-02-02T00:00:00Z"
 OTHER = {
@@ -152,3 +152,10 @@ def test_what_would_be_too_much_is_left_out_of_ours() -> None:
 def test_a_status_that_makes_no_sense_is_replaced() -> None:
     assert changed(route("g"), {"parents": "none"}).fields == {"parents": [parent("g")]}
     assert change(route("g"), b"null", NOW).fields == {"parents": [parent("g")]}
+
+
+def test_a_condition_that_somebody_wrote_is_read() -> None:
+    status = msgspec.json.encode({"conditions": [written("Programmed"), written("Accepted", "False")]})
+    assert is_true(status, "Programmed")
+    assert not is_true(status, "Accepted")
+    assert not is_true(b"", "Programmed")

@@ -68,6 +68,13 @@ def change(status: Status | None, seen: bytes, now: str) -> Change:
     return Change(fields, bool(fields) and counted)
 
 
+def is_true(seen: bytes, condition: str) -> bool:
+    """Whether a status has a condition of its own as True."""
+    conditions = _decode(seen).get("conditions")
+    found = conditions if isinstance(conditions, list) else []
+    return any(isinstance(one, dict) and (one.get("type"), one.get("status")) == (condition, "True") for one in found)
+
+
 def _plain(status: Status) -> Document:
     """As JSON has it: lists, not tuples."""
     plain: Document = msgspec.json.decode(msgspec.json.encode(status))

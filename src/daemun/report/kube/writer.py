@@ -22,7 +22,7 @@ from daemun.flow import Collection, Delta
 from daemun.kube.client import KubeClient
 from daemun.kube.errors import ApiError, KubeError
 from daemun.kube.seen import Locate, Seen
-from daemun.report.kube.merge import Document, change
+from daemun.report.kube.merge import Document, change, is_true
 from daemun.report.kube.pace import LONGEST_COUNT_GAP, Pace, pause
 
 WORKERS = 12
@@ -117,6 +117,11 @@ class StatusWriter:
         if ref in self._sent and self._sent[ref][0] == seen.resource_version:
             del self._sent[ref]
         self._touch(ref)
+
+    def says(self, ref: Ref, condition: str) -> bool:
+        """Whether the status of an object, as the API server has it, has this condition as True."""
+        seen = self._seen.get(ref)
+        return seen is not None and is_true(seen.status, condition)
 
     def lead(self, leading: bool) -> None:
         """Begin to write, or stop."""
