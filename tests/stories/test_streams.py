@@ -1,6 +1,7 @@
 """TCPRoutes and UDPRoutes: whole ports, shared by weight, and routes that come, go and change."""
 
 import asyncio
+import json
 from collections import Counter
 
 import pytest
@@ -129,3 +130,25 @@ async def test_without_a_route_or_a_backend_connections_are_closed(world: World)
     await world.problem("UDPRoute default/u", "gone does not exist")
     with pytest.raises(TimeoutError):
         await answered(world.port, seconds=0.3)
+
+
+async def test_the_access_log_has_a_line_for_each_stream(world: World) -> None:
+    await world.tcp("a")
+    await world.udp("u")
+    world.write(
+        "all.yaml",
+        gateway("gw", listener(world.port, "tcp", protocol="TCP"), listener(world.port, "udp", protocol="UDP")),
+        tcp_route("t", "a"),
+        udp_route("u", "u"),
+    )
+    log = world.base / "log"
+    await world.start(access_log=str(log))
+    assert await greeted(world.port) == "a"
+    assert await answered(world.port) == "u"
+    await world.end()  # a session of UDP is logged at its end
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert {(line["cluster"], line["bytes_out"] > 0) for line in lines} == {
+        ("service/default/a/80/tcp", True),
+        ("service/default/u/80/udp", True),
+    }
+    assert [line["chain"] for line in lines if "chain" in line] == ["tcp/*"]

@@ -114,10 +114,15 @@ class World:
 
     # Serving
 
-    async def start(self, *, clean: bool = True, **settings: Any) -> None:
+    async def start(self, *, clean: bool = True, access_log: str = "", **settings: Any) -> None:
         """Serve the folder, and return when all proxies have acknowledged all of it. `clean`: without a problem."""
         self.app = App(
-            [self.folder], self.lines.extend, Settings(**settings), run_dir=self.base / "r", state_dir=self.base / "s"
+            [self.folder],
+            self.lines.extend,
+            Settings(**settings),
+            access_log=access_log,
+            run_dir=self.base / "r",
+            state_dir=self.base / "s",
         )
         self._task = asyncio.create_task(self.app.run())
         await self.synced()
