@@ -33,7 +33,7 @@ from daemun.replicas import Replicas
 from daemun.report.kube.writer import StatusWriter
 from daemun.serve.credentials import ServerCertificate
 from daemun.sources import yamldoc
-from daemun.sources.batch import Batch
+from daemun.sources.batch import Batch, FileProblem
 from daemun.sources.kube.source import KubeSource
 
 SETTLING_SECONDS = 30.0
@@ -87,6 +87,7 @@ class ClusterApp:
         self._identities = Identities(client, self._proxies.proxy_of)
         for key, want in self.source.wants.items():
             self.plane.translation.sources[key].on_read(want)
+        self._problems: set[FileProblem] = set()
         self._placements: dict[Name, Placement | None] = {}
         self.plane.translation.placements.subscribe(self._collect)
         name = Name(installation.namespace, installation.name)
@@ -143,8 +144,10 @@ class ClusterApp:
     def _changed(self, batch: Batch) -> None:
         """The source has a batch of changes."""
         self.plane.take(batch.objects.items(), lambda: self.source.complete)
-        for problem in batch.problems:
+        problems = set(batch.problems)
+        for problem in problems - self._problems:
             _log.warning("%s", problem)
+        self._problems = problems
         if self.source.complete:
             self._read.set()
 
