@@ -8,12 +8,9 @@ import msgspec
 from daemun.cli.output import console, fail
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from daemun.base.names import Name, Ref
+    from daemun.base.names import Name
     from daemun.gatewayapi.settings import Settings
     from daemun.report.journal import Place, ProblemLine
-    from daemun.sources.batch import Batch, FileProblem
     from daemun.translate import Translation
 
 
@@ -76,43 +73,17 @@ def load(paths: list[Path], surroundings: Surroundings) -> Loaded:
     with progress("reading"):
         folder = Folder(paths, None)
         batch = folder.load()
-        outside = list(batch.problems)
-        if surroundings.kube_context is not None:
-            outside += _read_cluster(translation, surroundings.kube_context, batch.objects)
-        translation.apply(batch.objects.items())
+        outside = batch.problems
+        if surroundings.kube_context is None:
+            translation.apply(batch.objects.items())
+        else:
+            from daemun.cli import live_cluster
+
+            outside += live_cluster.read(translation, surroundings.kube_context, batch.objects)
     journal = Journal(translation, folder.place)
     journal.outside(outside)
     journal.lines()
     return Loaded(translation, journal.problems(), folder.place)
-
-
-def _read_cluster(translation: "Translation", context: str, above: "Mapping[Ref, object]") -> "tuple[FileProblem, ...]":
-    """Everything in a cluster, but for what lies above it; and what is wrong there."""
-    import asyncio
-
-    from daemun.kube.client import KubeClient
-    from daemun.kube.errors import KubeError
-    from daemun.sources.kube.source import KubeSource
-
-    problems: tuple[FileProblem, ...] = ()
-
-    def take(batch: "Batch") -> None:
-        nonlocal problems
-        translation.apply({**batch.objects, **above}.items())
-        problems = batch.problems
-
-    async def read() -> None:
-        async with KubeClient.connect(context) as client:
-            source = KubeSource(client, take)
-            for key, want in source.wants.items():
-                translation.sources[key].on_read(want)
-            await source.load()
-
-    try:
-        asyncio.run(read())
-    except KubeError as error:
-        fail(error.text, error.mend, code=1)
-    return problems
 
 
 def check_paths(paths: list[Path]) -> None:
