@@ -352,6 +352,7 @@ async def test_a_cluster_can_be_read_once() -> None:
     async with FakeApi() as api:
         api.put("httproutes", "default/one", ROUTE)
         api.put("secrets", "default/key", SECRET)
+        api.refusals.append(Refusal(429, "/httproutes", retry_after="1"))
         async with watching(api.url, run=False) as watcher:
             watcher.on_batch = lambda batch: (
                 watcher.want("Secret", "default/key") if len(watcher.batches) == 1 else None

@@ -58,7 +58,7 @@ class KindWatch:
     async def read(self, served: Served) -> None:
         """List it once."""
         for reflector in self._reflectors(served):
-            await reflector.list()
+            await reflector.read()
 
     def _reflectors(self, served: Served) -> list[Reflector]:
         self.served = served

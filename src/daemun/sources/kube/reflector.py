@@ -81,6 +81,17 @@ class Reflector:
                 self._failed(error)
                 await asyncio.sleep(self._backoff.after(error))
 
+    async def read(self) -> None:
+        """List once; again only if the API server asks for it."""
+        while True:
+            try:
+                await self.list()
+                return
+            except ApiError as error:
+                if not error.retry_after:
+                    raise
+                await asyncio.sleep(self._backoff.after(error))
+
     async def list(self) -> None:
         """Make the store what the API server has."""
         text = await self._client.get(self._path, accept=self._accept_list, seconds=_LIST_SECONDS)
