@@ -23,7 +23,7 @@ from support.world import World, free_port, load, until
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CA = authority()
 NAME, IDENTITY = "backend.test", "spiffe://test/ns/default/sa/backend"
-MUTUAL, CALLS = free_port(), free_port()
+MUTUAL, CALLS, STREAMS = free_port(), free_port(), free_port()
 # The policy's hostname and subjectAltNames, and whether they are the certificate's.
 POLICIES = {
     "by-hostname": (["backend.test"], True),
@@ -58,7 +58,13 @@ async def scene(shared: World) -> None:
         tls_policy("socket", "socket", NAME),
         tls_policy("calls", "calls", NAME),
     )
-    shared.write("gateway.yaml", gateway("gw", listener(shared.port), listener(CALLS, "calls")))
+    streams = [
+        listener(STREAMS, "ended", hostname="ended.test", certs=["front"], protocol="TLS"),
+        listener(STREAMS, "through", hostname=NAME, protocol="TLS"),
+    ]
+    shared.write("front.yaml", secret("front", *CA.issue("ended.test")))
+    shared.write("streams.yaml", route("streams", rule(to="by-hostname"), kind="TLSRoute", hosts=["ended.test", NAME]))
+    shared.write("gateway.yaml", gateway("gw", listener(shared.port), listener(CALLS, "calls"), *streams))
     shared.write("mine.yaml", secret("mine", *CA.issue("first.client.test")))
     mine = {"backend": {"clientCertificateRef": {"name": "mine"}}}
     shared.write("mutual.yaml", gateway("mutual", listener(MUTUAL), tls=mine))
@@ -170,3 +176,9 @@ async def test_websockets_and_calls_over_tls(shared: World) -> None:
     answer, frame = await websocket(shared.port, "/ws", "hello")
     assert (answer.status, frame) == (101, "hello")
     assert (await call(CALLS, "/s/m"))["name"] == "calls"
+
+
+@pytest.mark.parametrize("name", ["ended.test", NAME])
+async def test_a_stream_is_encrypted_unless_it_is_already(shared: World, name: str) -> None:
+    answer = await shared.answered_by("secure", port=STREAMS, host=name, tls=CA.client(), sni=name)
+    assert answer.seen["sni"] == NAME

@@ -128,8 +128,7 @@ async def test_authorities_are_replaced_while_serving(shared: World) -> None:
     new = Authority()
     carol = new.issue("carol")
     assert await refused(CHECKED, carol)
-    session = CA.client(pair=ALICE)
-    async with connection(CHECKED, tls=session, sni=HOST) as (reader, writer):
+    async with connection(CHECKED, tls=CA.client(pair=ALICE), sni=HOST) as (reader, writer):
         assert (await exchange(reader, writer, host=HOST)).status == 200
         async with load(lambda: get(CHECKED, ALICE)) as steady:
             shared.write("staff.yaml", authorities("staff", STAFF.pem, new.pem))
@@ -142,7 +141,7 @@ async def test_authorities_are_replaced_while_serving(shared: World) -> None:
         shared.write("staff.yaml", authorities("staff", new.pem))
         await until(lambda: refused(CHECKED, ALICE))
         assert (await get(CHECKED, carol)).status == 200
-        # A connection that was there before is not touched; a session of it opens no new one.
+        # A connection that was there before is not touched.
         assert (await exchange(reader, writer, host=HOST)).status == 200
     shared.write("staff.yaml", authorities("staff", STAFF.pem))
     await until(lambda: refused(CHECKED, carol))
