@@ -142,11 +142,14 @@ def at_proxy(
     def place(reader: Reader, needed: ProxyBackend, _: ProxyBackend) -> Iterator[tuple[PartKey, Part]]:
         key = needed.backend
         cluster, assignment = reader.get(clusters, key), reader.get(endpoints, key)
-        if cluster is not None and key.tls:
+        if cluster is None or assignment is None:
+            return
+        if key.tls:
             leaf = encrypted(reader, needed.proxy, key, cluster.leaves[0])
-            cluster = part("", [leaf]) if leaf else None
-        for type_url, value in ((CLUSTER, cluster), (ENDPOINT, assignment)):
-            if value is not None:
-                yield PartKey(needed.proxy, type_url, key.cluster), value
+            if leaf is None:
+                return
+            cluster = part("", [leaf])
+        yield PartKey(needed.proxy, CLUSTER, key.cluster), cluster
+        yield PartKey(needed.proxy, ENDPOINT, key.cluster), assignment
 
     return place
