@@ -98,17 +98,19 @@ class Contents:
         self._news.set()
 
     async def _follow(self, name: Name) -> None:
-        backoff, began = Backoff(self._pace), time.monotonic()
+        backoff, since = Backoff(self._pace), 0.0
         while name in self._stale:
             self._stale.discard(name)
             try:
                 self._answer(name, await self._get(name))
             except KubeError as error:
-                if name in self._wanted:
-                    self._stale.add(name)
-                    if time.monotonic() - began > self._pace.patience:
-                        self._give_up(name, error)
-                    await asyncio.sleep(backoff.after(error))
+                if name not in self._wanted:
+                    return
+                self._stale.add(name)
+                since = (since or time.monotonic()) if _hopeless(error) else 0.0
+                if since and time.monotonic() - since > self._pace.patience:
+                    self._give_up(name, error)
+                await asyncio.sleep(backoff.after(error))
 
     async def _get(self, name: Name) -> Entry | None:
         path = self._locate(self._ref(name))
@@ -131,12 +133,16 @@ class Contents:
         self._outbox.poke()
 
     def _give_up(self, name: Name, error: KubeError) -> None:
-        """Nobody waits any longer for an object that just cannot be read; a silent or busy server is another matter."""
-        if isinstance(error, UnreadableError) or (isinstance(error, ApiError) and error.status in {403, 500}):
-            problem = Problem(self._ref(name), "Unreadable", "", f"cannot be read: {error.text}")
-            self._outbox.note(problem.ref, problem)
-            self._awaited.discard(name)
-            self._outbox.poke()
+        """Nobody waits any longer for it; it is tried again all the same."""
+        problem = Problem(self._ref(name), "Unreadable", "", f"cannot be read: {error.text}")
+        self._outbox.note(problem.ref, problem)
+        self._awaited.discard(name)
+        self._outbox.poke()
+
+
+def _hopeless(error: KubeError) -> bool:
+    """Whether it is just this object that cannot be read; a silent or busy server is another matter."""
+    return isinstance(error, UnreadableError) or (isinstance(error, ApiError) and error.status in {403, 500})
 
 
 class ContentsWithin:

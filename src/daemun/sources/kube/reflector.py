@@ -82,7 +82,7 @@ class Reflector:
                 await asyncio.sleep(self._backoff.after(error))
 
     async def read(self) -> None:
-        """List once; again only if the API server asks for it."""
+        """List once; again only if the API server asks for it, as it does while a kind is being installed."""
         while True:
             try:
                 await self.list()
@@ -140,7 +140,7 @@ class Reflector:
         self._watched.heard = time.time()
         if self._watched.trouble:
             self._watched.trouble = ""
-            _log.info("%s: followed again", self._watched)
+            _log.debug("%s: followed again", self._watched)
 
     def _failed(self, error: KubeError) -> None:
         self._doubtful = True
@@ -149,6 +149,7 @@ class Reflector:
             self._version = ""
         if isinstance(error, ApiError) and error.missing:
             self._missing()
-        if not self._watched.trouble:
-            _log.warning("%s: %s", self._watched, error.text)
+        if not self._watched.trouble:  # that nobody answers is told once for all kinds, by whoever looks for them
+            level = logging.DEBUG if isinstance(error, UnreachableError) else logging.WARNING
+            _log.log(level, "%s: %s", self._watched, error.text)
         self._watched.trouble = error.text

@@ -9,13 +9,12 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from http import HTTPStatus
 
 from daemun.api.kinds import KINDS, Kind
 from daemun.base.names import CORE, Name, Ref
 from daemun.kube.client import KubeClient
 from daemun.kube.discovery import Served, discover
-from daemun.kube.errors import ApiError, KubeError, UnreachableError
+from daemun.kube.errors import KubeError, UnreachableError
 from daemun.kube.seen import OnSeen
 from daemun.sources.batch import Batch
 from daemun.sources.kube.backoff import Backoff, Pace
@@ -107,7 +106,7 @@ class KubeSource:
         try:
             async with asyncio.timeout(_LOAD_SECONDS):
                 served = await discover(self._client, self._kinds.values())
-                await asyncio.gather(*(self._patiently(self._watches[key], one) for key, one in served.items()))
+                await asyncio.gather(*(self._watches[key].read(one) for key, one in served.items()))
                 self._known = True
                 readers = [asyncio.create_task(one.run()) for one in self._contents.values()]
                 try:
@@ -120,32 +119,23 @@ class KubeSource:
         except TimeoutError:
             raise UnreachableError(f"the API server at {self._client.server} takes too long") from None
 
-    async def _patiently(self, watch: KindWatch, served: Served) -> None:
-        """Read a kind once, when the API server is not too busy for it. It is also while a kind is being installed."""
-        backoff = Backoff(self._pace)
-        while True:
-            try:
-                return await watch.read(served)
-            except ApiError as error:
-                if error.status != HTTPStatus.TOO_MANY_REQUESTS:
-                    raise
-                await asyncio.sleep(backoff.after(error))
-
     async def _follow(self, group: asyncio.TaskGroup) -> None:
         """Begin and end kinds as they are installed and removed.
 
         They are looked up again every few seconds: that takes some small requests and no permission, which watching
         CustomResourceDefinitions would.
         """
-        backoff = Backoff(self._pace)
+        backoff, well = Backoff(self._pace), True
         while True:
             try:
                 self._arrange(await discover(self._client, self._kinds.values()), group)
                 backoff.reset()
+                well = True
                 pause = self._pace.again if self._missed else self._pace.look
             except KubeError as error:
-                if not self._known:
+                if well:
                     _log.warning("%s", error.text)
+                well = False
                 pause = backoff.after(error)
             if self._missed:  # let the server come to itself before it is believed
                 await asyncio.sleep(pause)
