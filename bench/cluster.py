@@ -133,7 +133,7 @@ class _Bench:
         return {
             "routes": _AT_ONCE,
             "created_s": round(created - started, 2),
-            "attached_right_s": round(right - started, 2),
+            "right_after_s": round(right - created, 2),
             "gateway_writes": count,
         }
 
