@@ -14,6 +14,7 @@ from .cluster import PROGRAMS, Cluster
 from .install import install
 from .processes import ClusterError
 
+_CI = os.environ.get("CI") == "true"
 _USE = """
 The cluster {name} is up. Programs that talk to it run inside its network:
   python -m tests.cluster kubectl get pods -A        python -m tests.cluster helm list -A
@@ -88,6 +89,8 @@ def _exec(chosen: argparse.Namespace) -> int:
 def _test(chosen: argparse.Namespace) -> int:
     """The tests that need a whole cluster: one that starts and ends it, and those inside. The rest is `make test`."""
     os.environ.update(DAEMUN_CLUSTER="required", DAEMUN_CLUSTER_LEFTOVERS="look")
+    machine.check(install=_CI)
+    daemun_image.build()  # inside there is no network
     pytest = [sys.executable, "-m", "pytest", *(chosen.arguments or ["tests/cluster"])]
     outside = 0 if chosen.arguments else subprocess.run([*pytest, "-k", "down_leaves_nothing"], check=False).returncode
     return _fresh(f"{chosen.name}_test", ["exec", "--", *pytest]) or outside
@@ -161,9 +164,7 @@ def _parser() -> argparse.ArgumentParser:
     what = command("build", _build, "build the programs, once, into the user's cache")
     what.add_argument("what", nargs="?", choices=("api", "cluster", "all"), default="all")
     up = command("up", _up, "start a cluster")
-    up.add_argument(
-        "--install", action="store_true", default=os.environ.get("CI") == "true", help="install what Debian has"
-    )
+    up.add_argument("--install", action="store_true", default=_CI, help="install what Debian has")
     api = command("api", _api, "an API server alone, on loopback, without nodes")
     api.add_argument("--stop", action="store_true", help="end it")
     down = command("down", _down, "end it and leave nothing")

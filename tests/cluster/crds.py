@@ -9,6 +9,7 @@ from .client import Client, established
 from .processes import ClusterError
 
 _MODULE = "sigs.k8s.io/gateway-api"
+_GROUP = "gateway.networking.k8s.io"
 
 
 def pinned() -> str:
@@ -37,6 +38,12 @@ def install(client: Client, release: str | None = None, channel: str = "experime
         if not established(client, name):
             raise ClusterError(f"the API server does not serve {name}")
     return names
+
+
+def installed(client: Client) -> list[str]:
+    """The names of those that are there, of whatever release."""
+    found = client.get("/apis/apiextensions.k8s.io/v1/customresourcedefinitions")["items"]
+    return [one["metadata"]["name"] for one in found if one["spec"]["group"] == _GROUP]
 
 
 def remove(client: Client, names: list[str]) -> None:

@@ -16,58 +16,72 @@ pytestmark = pytest.mark.timeout(300)
 
 _RELEASE = "v1.0.0"
 """The Gateway API that the lab installs."""
-_FLAGS = ("kubeGateway.enabled=true", "gloo.disableLeaderElection=true", "discovery.enabled=false")
 
 
 @pytest.fixture(scope="module", autouse=True)
 def gateway_api(cluster: Cluster) -> Iterator[None]:
     """What the lab takes for granted: the image is to be had, and Gateway API's standard kinds are installed."""
     daemun_image.load(daemun_image.build())
+    crds.remove(cluster.client(), crds.installed(cluster.client()))  # of tests before
     names = crds.install(cluster.client(), _RELEASE, "standard")
     yield
-    kubectl("delete", "namespace", "gloo-system", "httpbin", "--ignore-not-found")
     crds.remove(cluster.client(), names)
 
 
-def test_the_lab() -> None:
-    _install()
-    assert _classes() == {"daemun": "True", "gloo-gateway": "True"}
+@pytest.fixture(autouse=True)
+def clean() -> Iterator[None]:
+    """A test that failed does not stand in the way of the next one."""
+    yield
+    helm("uninstall", "-n", "gloo-system", "gloo-gateway", "--ignore-not-found")
+    kubectl("delete", "namespace", "gloo-system", "httpbin", "--ignore-not-found")
 
+
+def test_the_lab() -> None:
+    _install("kubeGateway.enabled=true", "gloo.disableLeaderElection=true", "discovery.enabled=false")
+    assert _classes() == {"daemun": "True", "gloo-gateway": "True"}
+    _serve()
+    assert _conditions() == {"Accepted": "True", "ResolvedRefs": "True"}
+    assert "solo.io/gloo-gateway" in kubectl("-n", "httpbin", "describe", "httproute", "httpbin")
+
+    kubectl("delete", "-f", str(LAB))
+    for kind in ("deployment", "service", "serviceaccount", "configmap"):
+        kubectl("-n", "gloo-system", "wait", "--for=delete", f"{kind}/gloo-proxy-http", "--timeout=60s")
+    helm("uninstall", "-n", "gloo-system", "gloo-gateway")
+    kubectl("-n", "gloo-system", "wait", "--for=delete", "pods", "--all", "--timeout=90s")
+    left = kubectl("get", "all,secrets,configmaps,leases,pdb", "-n", "gloo-system", "-o", "name").split()
+    assert left == ["configmap/kube-root-ca.crt"]
+    assert kubectl("get", "gatewayclasses", "-o", "name") == ""
+    assert "gloo-gateway" not in kubectl("get", "clusterroles,clusterrolebindings", "-o", "name")
+
+
+def test_rights_in_two_namespaces_are_enough() -> None:
+    kubectl("create", "namespace", "httpbin")
+    _install("replicas=2", "watchNamespaces={gloo-system,httpbin}")
+    _serve()
+    said = kubectl("-n", "gloo-system", "logs", "-l", "app.kubernetes.io/instance=gloo-gateway", "--tail=-1")
+    assert said.count(" leads") == 1
+    assert "forbidden" not in said
+
+
+def _install(*values: str) -> None:
+    flags = [word for value in values for word in ("--set", value)]
+    helm("install", "-n", "gloo-system", "gloo-gateway", str(CHART), "--create-namespace", *flags)
+    _ready("gloo-system", "gloo-gateway")
+
+
+def _serve() -> None:
+    """The middle of the lab: a service, a gate, a route, and requests."""
     kubectl("apply", "-f", str(LAB / "httpbin.yaml"))
     kubectl("apply", "-f", str(LAB / "gateway.yaml"))
     _ready("httpbin", "httpbin")
     kubectl("-n", "gloo-system", "wait", "--for=create", "deployment/gloo-proxy-http", "service/gloo-proxy-http")
     _ready("gloo-system", "gloo-proxy-http")
     kubectl("-n", "gloo-system", "wait", "--for=condition=Programmed", "gateway/http", "--timeout=60s")
-
     kubectl("apply", "-f", str(LAB / "httproute.yaml"))
     port = _node_port()
     assert until(lambda: _get(port, "/get") == 200, 30), "the gate does not answer"
     assert _get(port, "/headers") == 404, "only /get is routed"
     assert _get(port, "/get", "www.example.com") == 404, "only api.example.com is routed"
-    assert _conditions() == {"Accepted": "True", "ResolvedRefs": "True"}
-    assert "solo.io/gloo-gateway" in kubectl("-n", "httpbin", "describe", "httproute", "httpbin")
-
-    _uninstall()
-    left = kubectl("get", "all,secrets,configmaps,leases,pdb", "-n", "gloo-system", "-o", "name").split()
-    assert left == ["configmap/kube-root-ca.crt"]
-    assert kubectl("get", "gatewayclasses", "-o", "name") == ""
-    roles = kubectl("get", "clusterroles,clusterrolebindings", "-o", "name")
-    assert "gloo-gateway" not in roles
-
-
-def _install() -> None:
-    flags = [word for flag in _FLAGS for word in ("--set", flag)]
-    helm("install", "-n", "gloo-system", "gloo-gateway", str(CHART), "--create-namespace", *flags)
-    _ready("gloo-system", "gloo-gateway")
-
-
-def _uninstall() -> None:
-    kubectl("delete", "-f", str(LAB), "--wait")
-    for kind in ("deployment", "service", "serviceaccount", "configmap"):
-        kubectl("-n", "gloo-system", "wait", "--for=delete", f"{kind}/gloo-proxy-http", "--timeout=60s")
-    helm("uninstall", "-n", "gloo-system", "gloo-gateway")
-    kubectl("-n", "gloo-system", "wait", "--for=delete", "pods", "--all", "--timeout=90s")
 
 
 def _ready(namespace: str, deployment: str) -> None:
