@@ -32,6 +32,8 @@ def gateway_api(cluster: Cluster) -> Iterator[None]:
 def clean() -> Iterator[None]:
     """A test that failed does not stand in the way of the next one."""
     yield
+    kubectl("delete", "-f", str(LAB), "--ignore-not-found")
+    kubectl("-n", "gloo-system", "wait", "--for=delete", "deployments,pods", "-l", "gloo=kube-gateway", "--timeout=90s")
     helm("uninstall", "-n", "gloo-system", "gloo-gateway", "--ignore-not-found")
     kubectl("delete", "namespace", "gloo-system", "httpbin", "--ignore-not-found")
 
