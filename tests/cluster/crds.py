@@ -6,7 +6,7 @@ import yaml
 
 from . import tools
 from .client import Client, established
-from .processes import ClusterError
+from .processes import ClusterError, until
 
 _MODULE = "sigs.k8s.io/gateway-api"
 _GROUP = "gateway.networking.k8s.io"
@@ -42,11 +42,13 @@ def install(client: Client, release: str | None = None, channel: str = "experime
 
 def installed(client: Client) -> list[str]:
     """The names of those that are there, of whatever release."""
-    found = client.get("/apis/apiextensions.k8s.io/v1/customresourcedefinitions")["items"]
+    found = client.get("/apis/apiextensions.k8s.io/v1/customresourcedefinitions")["items"] or ()
     return [one["metadata"]["name"] for one in found if one["spec"]["group"] == _GROUP]
 
 
 def remove(client: Client, names: list[str]) -> None:
-    """Take them away, and with them every object of their kinds."""
+    """Take them away, and with them every object of their kinds; wait until they are gone."""
     for name in names:
         client.delete(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}")
+    if not until(lambda: not set(names).intersection(installed(client)), 60):
+        raise ClusterError(f"{', '.join(names)} cannot be removed")
