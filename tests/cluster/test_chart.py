@@ -12,6 +12,7 @@ from .processes import until
 
 _NAMESPACE = "test-chart"
 _RELEASE = "gate"
+_NOTHING_RUNS = ("--set", "image.repository=daemun.test/absent")
 _ACCOUNT = f"system:serviceaccount:{_NAMESPACE}:{_RELEASE}"
 _CLASS = """
 apiVersion: gateway.networking.k8s.io/v1
@@ -148,11 +149,11 @@ def test_lint_finds_nothing() -> None:
 
 
 def _install(*more: str) -> None:
-    helm("install", "-n", _NAMESPACE, "--create-namespace", _RELEASE, str(CHART), *more)
+    helm("install", "-n", _NAMESPACE, "--create-namespace", _RELEASE, str(CHART), *_NOTHING_RUNS, *more)
 
 
 def _upgrade(value: str) -> None:
-    helm("upgrade", "-n", _NAMESPACE, _RELEASE, str(CHART), "--reset-values", "--set", value)
+    helm("upgrade", "-n", _NAMESPACE, _RELEASE, str(CHART), "--reset-values", *_NOTHING_RUNS, "--set", value)
 
 
 def _may(*act: str) -> bool:
