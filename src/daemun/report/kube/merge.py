@@ -163,5 +163,6 @@ def _uncounted(field: str, value: object) -> object:
     if field in _COUNTS:
         return None
     if field == "listeners" and isinstance(value, list):
-        return [{name: part for name, part in one.items() if name not in _COUNTS} for one in value]
+        listeners = (one for one in value if isinstance(one, dict))
+        return [{name: part for name, part in one.items() if name not in _COUNTS} for one in listeners]
     return value
