@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given, note, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemun.explain import Explanation, Request, Share, explain, request_from
@@ -70,6 +70,31 @@ def test_explain_says_what_envoy_does(bench: Bench, data: st.DataObject) -> None
         compare(made, bench, shot)
 
 
+# What Hypothesis found once, and looks for no more.
+
+
+@pytest.mark.parametrize("origins", [("", "http://o.test"), ("http://o.test", ""), ("", ""), ("http://o.test",) * 2])
+@pytest.mark.parametrize("methods", [("GET",), ("", "GET"), ("GET", "GET")])
+@pytest.mark.parametrize("backends", [[{"name": "s1", "port": 80}], []])
+def test_a_preflight_that_says_things_twice(
+    bench: Bench, origins: tuple[str, ...], methods: tuple[str, ...], backends: list[Doc]
+) -> None:
+    cors = {"type": "CORS", "cors": {"allowOrigins": ["http://o.test"], "allowMethods": ["GET"]}}
+    matches = [{"path": {"type": "PathPrefix", "value": "/"}, "method": "GET"}]
+    rules = [{"matches": matches, "filters": [cors], "backendRefs": backends}]
+    documents = [
+        gateway("a", [listener("l", bench.ports[0], None)]),
+        doc("HTTPRoute", "r", {"parentRefs": [{"name": "a"}], "rules": rules}),
+    ]
+    made = decoded([*documents, *services(bench.echo)], bench.settings)
+    bench.envoy.show(made)
+    shot = Shot()
+    shot.method, shot.port = "OPTIONS", bench.bound[0]
+    shot.headers = [("Origin", origin) for origin in origins]
+    shot.headers += [("Access-Control-Request-Method", method) for method in methods]
+    compare(made, bench, shot)
+
+
 def compare(made: Translation, bench: Bench, shot: Shot) -> None:
     """Explain the request and send it."""
     request = Request(
@@ -84,7 +109,6 @@ def compare(made: Translation, bench: Bench, shot: Shot) -> None:
     )
     told = explain(made, request)
     got = bench.envoy.ask(shot.port, shot.method, shot.target, shot.host, shot.headers)
-    note(f"{shot}\n  Envoy: {got}\n  explained: {told.outcome}\n  winner: {told.winner}")
     assert agrees(told, got, shot), f"{shot}\n{got}\n{told.outcome}\n{told.winner}"
 
 

@@ -4,6 +4,7 @@ Every statement here was tried against Envoy 1.40; tests/laws/test_explain_again
 """
 
 import re
+from collections.abc import Iterable
 
 import msgspec
 
@@ -32,7 +33,7 @@ _REMOVED_NAMES = """
 METHODS = frozenset(_METHODS.split())
 """What Envoy's HTTP/1 parser takes with a path."""
 JOINED = frozenset(_JOINED.split())
-"""Headers whose repeated values Envoy joins with a comma. Of any other, each value is matched by itself."""
+"""Headers whose repeated values, if not empty, Envoy joins with a comma. Of any other, each is matched by itself."""
 _REMOVED = frozenset(_REMOVED_NAMES.split())
 _UPGRADE = frozenset({"connection", "upgrade"})
 _HOST = re.compile(r"[A-Za-z0-9!$%&'()*+,\-.:;=@\[\]_~]*")
@@ -63,7 +64,7 @@ class Seen(msgspec.Struct, frozen=True):
         if name == "host":
             return (self.host,)
         found = tuple(value for key, value in self.headers if key == name)
-        return (",".join(found),) if found and name in JOINED else found
+        return (_joined(found),) if found and name in JOINED else found
 
 
 def normalise(request: Request) -> tuple[Seen, tuple[Change, ...], Outcome | None]:
@@ -152,7 +153,7 @@ def _headers(request: Request, changes: list[Change]) -> list[Header]:
             changes.append(Change(f"header {name}", value, "", "Envoy sets it itself"))
         else:
             kept.append((key, value))
-    forwarded = ",".join([*(value for key, value in kept if key == "x-forwarded-for"), "<client>"])
+    forwarded = _joined([*(value for key, value in kept if key == "x-forwarded-for"), "<client>"])
     own = [
         ("x-forwarded-proto", request.scheme),
         ("x-forwarded-for", forwarded),
@@ -160,6 +161,10 @@ def _headers(request: Request, changes: list[Change]) -> list[Header]:
         ("x-envoy-external-address", "<client>"),
     ]
     return [*(header for header in kept if header[0] != "x-forwarded-for"), *own]
+
+
+def _joined(values: Iterable[str]) -> str:
+    return ",".join(value for value in values if value)
 
 
 def _path(path: str, changes: list[Change]) -> tuple[str | None, bool]:
