@@ -104,6 +104,17 @@ async def test_sources_may_be_complete_and_empty(served: Served) -> None:
     await served.until(Disconnected)
 
 
+async def test_a_server_that_stops_leaves_its_successor_alone(served: Served) -> None:
+    successor = XdsServer(served.authenticate, served.on_event)
+    await successor.start(served.address)
+    successor.ready()
+    await served.server.stop()
+    async with served.client("a") as call:
+        await call.write(DeltaDiscoveryRequest(type_url=CLUSTER))
+        assert not (await call.read()).resources
+    await successor.stop()
+
+
 async def test_a_slow_reader_delays_nobody(served: Served) -> None:
     huge = b"\x0a" + b"x" * (8 << 20)
     served.server.apply([cluster("slow", "c", huge), cluster("quick", "c", b"0")])

@@ -1,5 +1,6 @@
 """The connection to an API server: who it is, with which credentials, and how its failures are told."""
 
+import asyncio
 from pathlib import Path
 
 import msgspec
@@ -108,3 +109,24 @@ async def test_nobody_there_is_not_a_refusal(tmp_path: Path) -> None:
     async with KubeClient.connect(kubeconfig=kubeconfig(tmp_path, "http://127.0.0.1:1")) as client:
         with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:1 does not answer"):
             await client.get("/api/v1")
+
+
+async def test_who_gives_up_leaves_no_connection_open(tmp_path: Path) -> None:
+    """A paused server: the system takes connections for it, and nobody answers the TLS handshake."""
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def pause(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        begun.set()
+        await reader.read()
+        ended.set()
+        writer.close()
+
+    server = await asyncio.start_server(pause, "127.0.0.1", 0)
+    url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, asyncio.timeout(10), KubeClient.connect(kubeconfig=kubeconfig(tmp_path, url)) as client:
+        asking = asyncio.create_task(client.get("/api/v1"))
+        await begun.wait()
+        asking.cancel()
+        await ended.wait()
+        assert asking.cancelled()

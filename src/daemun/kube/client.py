@@ -18,6 +18,7 @@ from lightkube.config.models import User
 from lightkube.core.exceptions import ConfigError
 
 from daemun.kube.errors import ApiError, KubeError, UnreachableError
+from daemun.kube.handshake import Handshake
 from daemun.kube.plugin import PluginToken
 
 JSON = "application/json"
@@ -106,7 +107,13 @@ class KubeClient:
         headers = {"Accept": accept} | ({"Content-Type": content_type} if content is not None else {})
         with _told(self.server):
             response = await self._http.request(
-                method, path, params=params, content=content, headers=headers, timeout=_patience(seconds)
+                method,
+                path,
+                params=params,
+                content=content,
+                headers=headers,
+                timeout=_patience(seconds),
+                extensions={"trace": Handshake()},
             )
             answer = response.content
         if response.status_code >= 400:
@@ -131,7 +138,12 @@ class KubeClient:
         """Read an answer piece by piece, as it comes. After `idle` seconds without a byte it counts as broken off."""
         with _told(self.server):
             async with self._http.stream(
-                "GET", path, params=params, headers={"Accept": accept}, timeout=_patience(idle)
+                "GET",
+                path,
+                params=params,
+                headers={"Accept": accept},
+                timeout=_patience(idle),
+                extensions={"trace": Handshake()},
             ) as response:
                 if response.status_code >= 400:
                     raise _refused(response, await response.aread())

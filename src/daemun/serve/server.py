@@ -71,7 +71,6 @@ class XdsServer:
         self.counts = Counts()
         self._ready = asyncio.Event()
         self._server: grpc.aio.Server | None = None
-        self._socket: Path | None = None
 
     # What is to be served
 
@@ -124,8 +123,7 @@ class XdsServer:
         )
         server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(SERVICE, {METHOD: handler})])
         if address.startswith(UNIX):
-            self._socket = Path(address.removeprefix(UNIX))
-            _bind_private(server, address, self._socket)
+            _bind_private(server, Path(address.removeprefix(UNIX)))
         else:
             port = server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
             address = f"{address.rpartition(':')[0]}:{port}"
@@ -138,9 +136,6 @@ class XdsServer:
         if self._server is not None:
             await self._server.stop(grace)
             self._server = None
-        if self._socket is not None:
-            self._socket.unlink(missing_ok=True)
-            self._socket = None
 
     def _proxy(self, name: str) -> Proxy:
         if name not in self._proxies:
@@ -222,11 +217,17 @@ def _request(message: DeltaDiscoveryRequest) -> Request:
     )
 
 
-def _bind_private(server: grpc.aio.Server, address: str, path: Path) -> None:
-    """Bind a Unix socket that only this user can connect to, from its first moment."""
-    path.unlink(missing_ok=True)
+def _bind_private(server: grpc.aio.Server, path: Path) -> None:
+    """Bind a Unix socket that only this user can connect to, from its first moment.
+
+    When the server stops, gRPC removes whatever then has the name that was bound. At `path` that may be the socket of a
+    successor: so another name is bound, and the socket is moved to `path`, where it stays.
+    """
+    draft = path.with_name(str(os.getpid()))  # a short one: there is a limit
+    draft.unlink(missing_ok=True)
     before = os.umask(0o177)
     try:
-        server.add_insecure_port(address)
+        server.add_insecure_port(f"{UNIX}{draft}")
     finally:
         os.umask(before)
+    draft.replace(path)
