@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from . import crds, daemun_image
+from . import crds, daemun_image, node
 from .cluster import Cluster
 from .commands import CHART, helm, kubectl
 from .controlplane import APISERVER
@@ -123,15 +123,35 @@ def test_no_control_plane_at_all(address: str) -> None:
 
 def test_a_proxy_ends(address: str) -> None:
     with steady(address, _HOST) as client:
-        proxy = kubectl(
-            "-n", _OWN, "get", "pods", "-l", "gateway.networking.k8s.io/gateway-name=gate", "-o", "name"
-        ).split()[0]
+        proxy = _proxies()[0]
         client.more()
         kubectl("-n", _OWN, "delete", proxy, "--wait=false")
         kubectl("-n", _OWN, "wait", "--for=delete", proxy, "--timeout=90s")
         client.more(200)
     assert client.failures == {}
     kubectl("-n", _OWN, "rollout", "status", "deployment/gate-daemun", "--timeout=90s")
+
+
+def test_everything_is_upgraded(address: str) -> None:
+    """A new image: the control plane's pods are replaced, and then, by the new one, the proxies'."""
+    node.load(daemun_image.build(), "docker.io/library/daemun:next")
+    old = _proxies()
+    with steady(address, _HOST) as client:
+        values = ("--set", "replicas=2", "--set", "image.tag=next")
+        helm("upgrade", "-n", _SYSTEM, "daemun", str(CHART), "--wait", *values)
+        assert until(lambda: _image() == "daemun:next", 60), "the proxies stay old"
+        kubectl("-n", _OWN, "rollout", "status", "deployment/gate-daemun", "--timeout=180s")
+        kubectl("-n", _OWN, "wait", "--for=delete", *old, "--timeout=90s")
+        client.more()
+    assert client.failures == {}
+
+
+def _proxies() -> list[str]:
+    return kubectl("-n", _OWN, "get", "pods", "-l", "gateway.networking.k8s.io/gateway-name=gate", "-o", "name").split()
+
+
+def _image() -> str:
+    return kubectl("-n", _OWN, "get", "deployment", "gate-daemun", "-o", "jsonpath={..containers[0].image}")
 
 
 def _route(name: str, host: str) -> None:
