@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .client import Client
 from .controlplane import APISERVER, CONTROLLERS, ETCD, Address, ControlPlane
-from .processes import Processes
+from .processes import ClusterError, Processes, until
 
 
 class ApiServer:
@@ -93,6 +93,8 @@ class ApiServer:
         """For the time of the block it answers nobody, though connections stay open."""
         self.processes.send(APISERVER, signal.SIGSTOP)
         try:
+            if not until(lambda: self.processes.paused(APISERVER), 30):
+                raise ClusterError(f"{APISERVER} does not stop")
             yield
         finally:
             self.processes.send(APISERVER, signal.SIGCONT)

@@ -73,6 +73,11 @@ class Processes:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
 
+    def paused(self, name: str) -> bool:
+        """Whether every thread of it has stopped: a signal to do so takes a while to get round."""
+        threads = Path(f"/proc/{self.pid(name)}/task").glob("*/stat")
+        return all(one.read_text().rpartition(")")[2].split()[0] == "T" for one in threads)
+
     def stop(self, name: str, number: signal.Signals = signal.SIGTERM, seconds: float = _STOP_SECONDS) -> None:
         """End it: kindly, and after some seconds by SIGKILL. Paused ones wake up to hear it."""
         self.send(name, number)

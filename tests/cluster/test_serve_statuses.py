@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Callable
@@ -14,6 +13,7 @@ from cluster.api import ApiServer
 from daemun.cluster import ClusterApp, Installation
 from daemun.kube.client import KubeClient
 from daemun.report.kube.pace import LONGEST_COUNT_GAP
+from support.ports import free_port
 
 NAMESPACE = "storm"
 MANY = 300
@@ -67,9 +67,7 @@ class Serving:
 
 @contextlib.asynccontextmanager
 async def serving(client: KubeClient) -> AsyncIterator[Serving]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     installation = Installation(
         NAMESPACE, "daemun", "one", "daemun:none", xds_port=0, health_port=port, namespaces=(NAMESPACE,)
     )
@@ -77,6 +75,8 @@ async def serving(client: KubeClient) -> AsyncIterator[Serving]:
     task = asyncio.create_task(one.app.run())
     try:
         await one.written(lambda: one.app.election.leading or task.done())
+        if task.done():
+            await task
         yield one
     finally:
         task.cancel()

@@ -25,7 +25,8 @@ from support.explained import (
     tls_secret,
     worlds,
 )
-from support.swapped import INSECURE, Got, SwappedEnvoy, free_ports
+from support.ports import free_port
+from support.swapped import INSECURE, Got, SwappedEnvoy
 
 WORLDS = int(os.environ.get("DAEMUN_EXPLAIN_WORLDS", "80"))
 REQUESTS = 12
@@ -48,7 +49,7 @@ class Bench(NamedTuple):
 
 @pytest.fixture(scope="module")
 def bench() -> Iterator[Bench]:
-    first, second, echo = free_ports(3)
+    first, second, echo = free_port(), free_port(), free_port()
     settings = Settings(port_shift=first - 80)
     ports = (80, second)
     envoy = SwappedEnvoy(decoded([*every_backend(ports), *services(echo)], settings), echo)
@@ -164,7 +165,7 @@ def _tls_world(port: int, plain: int) -> list[Doc]:
 
 @pytest.fixture(scope="module")
 def secure() -> Iterator[tuple[SwappedEnvoy, Translation, int, int]]:
-    port, plain, echo = free_ports(3)
+    port, plain, echo = free_port(), free_port(), free_port()
     made = decoded([*_tls_world(port, plain), *services(echo)], Settings())
     envoy = SwappedEnvoy(made, echo)
     try:
@@ -223,7 +224,7 @@ def test_a_connection_that_comes_to_nothing(
 
 
 def test_nothing_listens(secure: tuple[SwappedEnvoy, Translation, int, int]) -> None:
-    (nobody,) = free_ports(1)
+    nobody = free_port()
     told = explain(secure[1], request_from("GET", f"http://a.test:{nobody}/"))
     assert told.outcome.kind == "refused"
     with pytest.raises(ConnectionRefusedError):

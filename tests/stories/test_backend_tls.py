@@ -18,7 +18,8 @@ from support.documents import (
     service,
     tls_policy,
 )
-from support.world import World, free_port, load, until
+from support.ports import free_port
+from support.world import World, load, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CA = authority()

@@ -6,7 +6,8 @@ import pytest_asyncio
 from support.backend import call
 from support.client import websocket
 from support.documents import backend, gateway, grant, listener, prefix, route, rule, service
-from support.world import World, free_port
+from support.ports import free_port
+from support.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

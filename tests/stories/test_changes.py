@@ -6,7 +6,8 @@ from daemun.report.journal import GoneLine
 from daemun.report.summary import GatewayLine, RouteLine
 from support.client import Answer
 from support.documents import backend, exact, gateway, listener, prefix, route, rule, service, use
-from support.world import World, free_port, load, until
+from support.ports import free_port
+from support.world import World, load, until
 
 
 async def _served(world: World, **settings: object) -> None:

@@ -9,7 +9,8 @@ from support.certificates import Authority, Pair, authority
 from support.client import Answer, connection, exchange
 from support.documents import authorities, gateway, listener, route, rule, secret, validation
 from support.http2 import http2
-from support.world import World, free_port, load, until
+from support.ports import free_port
+from support.world import World, load, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CA = authority()

@@ -9,7 +9,8 @@ import pytest_asyncio
 from envoy.service.auth.v3 import external_auth_pb2
 
 from support.documents import backend, gateway, grant, listener, prefix, reference, route, rule, service, use
-from support.world import World, free_port
+from support.ports import free_port
+from support.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -4,7 +4,8 @@ import pytest
 import pytest_asyncio
 
 from support.documents import gateway, listener, prefix, reference, route, rule
-from support.world import World, free_port
+from support.ports import free_port
+from support.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 PORTS: dict[str, int] = {}

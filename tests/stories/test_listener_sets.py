@@ -4,7 +4,8 @@ import socket
 
 from support.certificates import authority
 from support.documents import Doc, exact, gateway, listener, listener_set, reference, route, rule, secret
-from support.world import World, free_port, load, until
+from support.ports import free_port
+from support.world import World, load, until
 
 
 def of(name: str, **fields: str) -> Doc:

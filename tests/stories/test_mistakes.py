@@ -9,7 +9,8 @@ import pytest
 from daemun.envoy import routes
 from daemun.report.journal import ProblemLine
 from support.documents import exact, gateway, listener, prefix, regex, route, rule
-from support.world import World, free_port, until
+from support.ports import free_port
+from support.world import World, until
 
 GOOD = route("r", rule(exact("/"), to="a"))
 

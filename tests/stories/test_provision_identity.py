@@ -28,7 +28,8 @@ from daemun.provision.kube.keyring import Certificates, Keyring
 from daemun.provision.kube.settings import CONFIG_DIR, READY_PORT, RUN_DIR, TOKEN_DIR, ProxySettings
 from daemun.serve.credentials import ServerCertificate
 from daemun.serve.server import METHOD, SERVICE, XdsServer
-from support.world import free_port, until
+from support.ports import free_port
+from support.world import until
 
 HOST = "localhost"
 GATE = "default/gate"

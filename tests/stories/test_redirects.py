@@ -7,7 +7,8 @@ import pytest_asyncio
 
 from support.certificates import authority
 from support.documents import exact, gateway, listener, prefix, regex, route, rule, secret, use
-from support.world import World, free_port
+from support.ports import free_port
+from support.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CA = authority()

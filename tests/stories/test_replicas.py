@@ -18,8 +18,9 @@ from daemun.provision import binary
 from daemun.provision.bootstrap import bootstrap
 from daemun.replicas import Name, Replicas
 from support.cases import objects
+from support.ports import free_port
 from support.render import status
-from support.world import free_port, until
+from support.world import until
 
 PROXY = "default/gate"
 MAPS = "/api/v1/namespaces/default/configmaps"

@@ -30,6 +30,7 @@ from daemun.serve.proxy import Connected
 from daemun.serve.server import XdsServer
 from daemun.xds.events import Rejected, Restored
 from daemun.xds.messages import Response
+from support.ports import free_port
 
 PROXY = "default/gw"
 TOKEN = "not-a-secret"  # noqa: S105 - of this test
@@ -169,12 +170,6 @@ async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - a proxy signals nothing
             await asyncio.sleep(0.005)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def get(port: int, path: str) -> tuple[int, str]:

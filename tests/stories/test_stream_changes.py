@@ -10,8 +10,9 @@ import pytest
 from support.certificates import authority
 from support.client import connection
 from support.documents import gateway, listener, reference, route, rule
+from support.ports import free_port
 from support.streams import answered, greeted, udp
-from support.world import World, free_port, until
+from support.world import World, until
 
 CA = authority()
 

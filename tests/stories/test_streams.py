@@ -8,8 +8,9 @@ import pytest
 
 from support.client import connection
 from support.documents import backend, gateway, listener, reference, route, rule
+from support.ports import free_port
 from support.streams import answered, greeted, refused, udp
-from support.world import World, free_port, until
+from support.world import World, until
 
 
 def tcp_route(name: str, *to: object, **more: object) -> dict[str, object]:

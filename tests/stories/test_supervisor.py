@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
@@ -18,6 +17,7 @@ from envoy.service.discovery.v3 import discovery_pb2
 
 from daemun.provision.bootstrap import TOKEN_HEADER
 from daemun.provision.local import Event, LocalProxies
+from support.ports import free_port
 
 GATEWAY = "default/gw"
 _HCM = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
@@ -39,12 +39,6 @@ async def main(state, linger, overrides):
 
 asyncio.run(main(*sys.argv[1:]))
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def static(port: int, backend: int = 0, name: str = "test") -> dict[str, object]:
@@ -104,9 +98,14 @@ def gone(pid: int) -> bool:
         return True
 
 
-def shared_memory() -> set[Path]:
-    """What Envoys keep for hot restarts outside of the state directory."""
-    return set(Path("/dev/shm").glob("envoy_shared_memory_*"))  # noqa: S108
+def left_behind() -> set[Path]:
+    """What Envoys keep for hot restarts outside of the state directory, of those that are gone."""
+    found = set(Path("/dev/shm").glob("envoy_shared_memory_*"))  # noqa: S108
+    for maps in Path("/proc").glob("[0-9]*/maps") if found else ():
+        with contextlib.suppress(OSError):
+            text = maps.read_text()
+            found = {path for path in found if str(path) not in text}
+    return found
 
 
 class Probe:
@@ -202,12 +201,12 @@ class Stage:
 
 @pytest.fixture
 async def stage() -> AsyncIterator[Stage]:
-    memory = shared_memory()
+    before = left_behind()
     with tempfile.TemporaryDirectory() as short:  # pytest's own paths are too long for a Unix socket
         stage = Stage(Path(short) / "s")
         yield stage
         await stage.strike()
-    assert not shared_memory() - memory
+    await until(lambda: not left_behind() - before)  # other tests beside these end their Envoys, too
 
 
 async def test_a_crashed_envoy_comes_back(stage: Stage) -> None:

@@ -9,8 +9,9 @@ import pytest_asyncio
 from support.certificates import authority
 from support.client import connection, exchange
 from support.documents import gateway, listener, reference, route, rule, secret
+from support.ports import free_port
 from support.streams import greeted, refused
-from support.world import World, free_port
+from support.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CA = authority()

@@ -51,7 +51,7 @@ class KubeWatcher:
         """The rules read these no more."""
         self.source.wants["", kind](set(), {Name.of(name) for name in names})
 
-    async def until(self, met: Callable[[], object], seconds: float = 20.0) -> None:
+    async def until(self, met: Callable[[], object], seconds: float = 60.0) -> None:
         """Wait until the condition holds; it is looked at after every batch, and now and then."""
         async with asyncio.timeout(seconds):
             while not met():

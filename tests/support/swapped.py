@@ -38,18 +38,6 @@ _TYPES = "type.googleapis.com/envoy.extensions.filters"
 _SECONDS = 20
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports that the system has to give, all different."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
-
-
 class Got(NamedTuple):
     """What came back: from Envoy (`route` is its name, empty for none) and, by headers, from the backend."""
 

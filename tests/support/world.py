@@ -2,9 +2,7 @@
 
 import asyncio
 import contextlib
-import random
 import shutil
-import socket
 import ssl
 import tempfile
 import time
@@ -21,23 +19,10 @@ from support.backend import Echo, GrpcEcho
 from support.certificates import Pair
 from support.client import Answer, ask
 from support.documents import Doc, service
+from support.ports import free_port
 from support.streams import TcpEcho, UdpEcho
 
 T = TypeVar("T")
-_PORTS = range(12_000, 30_000)
-"""Below the ports that the system gives to outgoing connections, so that nobody takes one before Envoy binds it."""
-_given: set[int] = set()
-
-
-def free_port(address: str = "127.0.0.1") -> int:
-    """A port that nothing listens on."""
-    while True:
-        port = random.choice(_PORTS)  # noqa: S311
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind((address, port))
-            if port not in _given:
-                _given.add(port)
-                return port
 
 
 async def until(condition: Callable[[], Awaitable[T] | T], seconds: float = 10.0) -> T:
