@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from daemun.sources.batch import Batch
 from daemun.sources.folder import FolderSource
+from daemun.sources.reader import Folder, Hints, Step
 from daemun.sources.watch import Watcher
 
 
@@ -157,6 +159,19 @@ async def test_without_inotify_the_poll_finds_changes(tmp_path: Path, monkeypatc
         (tmp_path / "later/b.yaml").write_text(service("b"))
         await seen.until(lambda: seen.ports == {"a": 81, "b": 80})
         await seen.until(lambda: seen.batches[-1].complete)
+
+
+async def test_a_machine_that_is_busy_does_not_stop_the_poll(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hindered(folder: Folder, hints: Hints, now: float) -> Step:
+        time.sleep(0.3)
+        return step(folder, hints, now)
+
+    step = Folder.step
+    monkeypatch.setattr(Watcher, "__enter__", lambda self: self)
+    monkeypatch.setattr(Folder, "step", hindered)
+    async with following(tmp_path, poll=0.02) as seen:
+        (tmp_path / "a.yaml").write_text(service("a"))
+        await seen.until(lambda: seen.ports == {"a": 80})
 
 
 @linux
