@@ -263,3 +263,17 @@ async def test_the_first_release_of_the_crds_is_written_to_as_far_as_it_goes(
         world.statuses.set(CLASS, GatewayClassStatus(conditions("Accepted"), (SupportedFeature("GRPCRoute"),)))
         await world.quiet()
         assert world.writes() == before
+
+
+async def test_what_newer_crds_have_is_written_when_they_are_installed(
+    own_api_server: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemun.report.kube.writer.HOPE", 0.2)
+    await asyncio.to_thread(crds.install, own_api_server.client, "v1.0.0", "standard")
+    own_api_server.client.apply(WORLD)
+    async with writing(own_api_server) as world:
+        world.want_all()
+        await world.quiet()
+        assert "supportedFeatures" not in world.get(CLASS)["status"]
+        await asyncio.to_thread(crds.install, own_api_server.client)
+        await world.until(lambda: "supportedFeatures" in world.get(CLASS)["status"])

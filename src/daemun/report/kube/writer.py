@@ -39,6 +39,8 @@ UNSETTLED = 0.05
 """Seconds until it is looked again whether the statuses can be told."""
 EXTRAS = frozenset({"supportedFeatures"})
 """Older releases of Gateway API do not have these, or as another type: then what matters is written without them."""
+HOPE = 60.0
+"""Seconds until it is tried with them again: another release may have been installed."""
 
 _OUTAGES = (429, 502, 503, 504)
 _log = logging.getLogger(__name__)
@@ -136,12 +138,20 @@ class StatusWriter:
     async def run(self) -> None:
         """Write, until cancelled."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._hope())
             while True:
                 self._wake.clear()
                 wait = self._begin(group)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(wait):
                         await self._wake.wait()
+
+    async def _hope(self) -> None:
+        while True:
+            await asyncio.sleep(HOPE)
+            plain, self._plain = self._plain, set()
+            for ref in [ref for ref in self._seen if ref.kind in plain]:
+                self._touch(ref)
 
     def _changed(self, delta: Delta[Ref, Status]) -> None:
         for ref in delta:
