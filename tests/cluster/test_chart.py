@@ -144,6 +144,19 @@ def test_values_that_cannot_be_meant_are_refused(values: str, said: str) -> None
     assert helm("list", "-n", _NAMESPACE, "-q", "--all") == ""
 
 
+@pytest.mark.usefixtures("release")
+def test_two_releases_do_not_serve_the_same_namespace() -> None:
+    other = ("install", "-n", _NAMESPACE, "other", str(CHART), "--set", "watchNamespaces={watched}")
+    with pytest.raises(CommandError, match="release gate in namespace test-chart serves all namespaces already"):
+        helm(*other)
+    _upgrade("watchNamespaces={watched}")
+    with pytest.raises(CommandError, match="serves watched already"):
+        helm(*other)
+    _upgrade(f"watchNamespaces={{{_NAMESPACE}}}")
+    helm(*other)
+    helm("uninstall", "-n", _NAMESPACE, "other")
+
+
 def test_lint_finds_nothing() -> None:
     assert "0 chart(s) failed" in helm("lint", "--strict", str(CHART))
 

@@ -27,3 +27,33 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
+
+{{/* Two releases that serve the same namespace would undo each other's work for ever: the second is refused. */}}
+{{- define "daemun.alone" -}}
+{{- $ours := .Values.watchNamespaces }}
+{{- range (lookup "apps/v1" "Deployment" "" "").items }}
+{{- $labels := .metadata.labels | default dict }}
+{{- $control := and (eq (get $labels "app.kubernetes.io/name") "daemun") (eq (get $labels "app.kubernetes.io/managed-by") "Helm") }}
+{{- $self := and (eq .metadata.namespace $.Release.Namespace) (eq .metadata.name (include "daemun.name" $)) }}
+{{- if and $control (not $self) }}
+{{- $theirs := list }}
+{{- range (first .spec.template.spec.containers).args }}
+{{- if hasPrefix "--watch-namespace=" . }}
+{{- $theirs = append $theirs (trimPrefix "--watch-namespace=" .) }}
+{{- end }}
+{{- end }}
+{{- $both := list }}
+{{- range $theirs }}
+{{- if or (not $ours) (has . $ours) }}
+{{- $both = append $both . }}
+{{- end }}
+{{- end }}
+{{- if not $theirs }}
+{{- $both = $ours | default (list "all namespaces") }}
+{{- end }}
+{{- if $both }}
+{{- printf "release %s in namespace %s serves %s already; give each release its own watchNamespaces, or uninstall one" (get $labels "app.kubernetes.io/instance") .metadata.namespace (join ", " $both) | fail }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
