@@ -56,6 +56,7 @@ class Installation(msgspec.Struct, frozen=True):
     identity: str
     image: str
     image_pull_policy: str = "IfNotPresent"
+    service_type: str = "LoadBalancer"
     xds_port: int = 9977
     health_port: int = 9091
     namespaces: tuple[str, ...] = ()
@@ -82,6 +83,7 @@ class ClusterApp:
             installation.host,
             installation.xds_port,
             image_pull_policy=installation.image_pull_policy,
+            service_type=installation.service_type,
         )
         self._proxies = KubeProxies(client, proxies, self.plane.set_back, namespaces=installation.namespaces)
         self._identities = Identities(client, self._proxies.proxy_of)

@@ -20,6 +20,7 @@ class ServicePort(Api, frozen=True):
     protocol: str = "TCP"
     app_protocol: str | None = None
     target_port: int | str | None = None
+    node_port: int | None = None
 
 
 class ServiceSpec(Api, frozen=True):

@@ -40,6 +40,14 @@ RealPorts = Annotated[
 ]
 
 
+class ServiceType(StrEnum):
+    """How proxies in a cluster are reached."""
+
+    load_balancer = "LoadBalancer"
+    node_port = "NodePort"
+    cluster_ip = "ClusterIP"
+
+
 class TextOrData(StrEnum):
     """How a command answers."""
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemun.cli.options import KubeContext
+from daemun.cli.options import KubeContext, ServiceType
 
 if TYPE_CHECKING:
     from daemun.cluster import Installation
@@ -28,6 +28,9 @@ def serve(
     image_pull_policy: Annotated[
         str, typer.Option(envvar="DAEMUN_IMAGE_PULL_POLICY", help="When the proxies' image is pulled.")
     ] = "IfNotPresent",
+    service_type: Annotated[
+        ServiceType, typer.Option(envvar="DAEMUN_SERVICE_TYPE", help="Of the proxies' Services, if no parameter says.")
+    ] = ServiceType.load_balancer,
     watch_namespace: Annotated[
         list[str] | None, typer.Option(help="Only this namespace; several times for several.", metavar="NAMESPACE")
     ] = None,
@@ -77,6 +80,7 @@ def serve(
         identity=identity or socket.gethostname(),
         image=image,
         image_pull_policy=image_pull_policy,
+        service_type=service_type,
         xds_port=xds_port,
         health_port=health_port,
         namespaces=tuple(watch_namespace or ()),

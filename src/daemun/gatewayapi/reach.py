@@ -47,7 +47,7 @@ class Surroundings(msgspec.Struct, frozen=True):
         missing: tuple[Finding, ...] = ()
         if not self.settings.assume_programmed:
             setback = reader.get(self.setbacks, gateway.proxy)
-            missing = (_unplaced(setback),) if setback else tuple(_unreached(placement, addresses))
+            missing = (_unplaced(setback),) if setback else tuple(_unreached(placement, service, addresses))
         return Reach(addresses, said.findings if said else (), missing)
 
 
@@ -66,16 +66,27 @@ def _assigned(service: Service | None) -> Addresses:
     return tuple(GatewayStatusAddress("IPAddress", one) for one in own if one and one != "None")
 
 
-def _unreached(placement: Placement, addresses: Addresses) -> list[Finding]:
+def _unreached(placement: Placement, service: Service | None, addresses: Addresses) -> list[Finding]:
     given = {one.value for one in addresses}
     lacking = [one for one in placement.addresses if one not in given]
     if lacking:
         text = f"{', '.join(lacking)} is not assigned to Service {placement.name}"
         mend = "Ask for one that the load balancer of this cluster can give, or for none."
         return [Finding("AddressNotUsable", "spec.addresses", text, mend)]
-    if not given:
-        return [Finding("AddressNotAssigned", "", f"Service {placement.name} has no address yet")]
-    return []
+    return [] if given else [_unassigned(placement, service)]
+
+
+def _unassigned(placement: Placement, service: Service | None) -> Finding:
+    """That there is no address yet. A cluster may have nobody who gives one: then it says what to do."""
+    node_ports = [f"{one.node_port} for {one.port}" for one in service.spec.ports if one.node_port] if service else []
+    if not node_ports:
+        return Finding("AddressNotAssigned", "", f"Service {placement.name} has no address yet")
+    text = f"no load balancer has given Service {placement.name} an address yet"
+    mend = (
+        f"The nodes' ports serve meanwhile: {', '.join(node_ports)}. "
+        "In a cluster without a load balancer, set serviceType: NodePort."
+    )
+    return Finding("AddressNotAssigned", "", text, mend)
 
 
 def _unplaced(setback: Setback) -> Finding:

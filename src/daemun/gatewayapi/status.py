@@ -64,6 +64,7 @@ def gateway_rule(
         alone = msgspec.structs.replace(gateway, sets=None)
         waiting = listener_status.pending(reader, inputs, alone)
         reach = surroundings.reach(reader, gateway)
+        answers = not gateway.refused and any(one.serves for one in gateway.merged())
         gateway = msgspec.structs.replace(gateway, refused=(*gateway.refused, *reach.refused))
         listeners = listener_status.statuses(reader, inputs, gateway, waiting)
         generation = gateway.generation
@@ -72,7 +73,6 @@ def gateway_rule(
         refs: Findings = gateway.not_resolved
         if unresolved and not refs:
             refs = (Finding("ListenersNotResolved", "", "see the status of the listeners"),)
-        answers = not gateway.refused and any(one.serves for one in gateway.merged())
         addresses = reach.addresses if answers else ()
         sets = UNSET if gateway.sets is None else sum(one.accepted and not gateway.refused for one in gateway.sets)
         yield (
