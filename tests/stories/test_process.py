@@ -148,7 +148,7 @@ async def test_a_second_signal_does_not_wait(stage: Stage) -> None:
     command.process.send_signal(signal.SIGTERM)
     await until(lambda: _refused(stage))
     command.process.send_signal(signal.SIGTERM)
-    assert await command.ended(5) == 0
+    assert await command.ended(8) == 0
     with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
         await slow
 

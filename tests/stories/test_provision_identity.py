@@ -260,7 +260,7 @@ async def test_who_cannot_say_who_it_is_gets_nothing(world: World) -> None:
             request.node.id = node
             try:
                 await call.write(request)
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(30):
                     answer = await call.read()
             except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
                 return await call.code()

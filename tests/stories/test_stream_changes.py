@@ -166,6 +166,6 @@ async def test_a_client_of_datagrams_goes_on_when_its_route_changes(world: World
         numbers = iter(range(10_000))
 
         async def by() -> str:
-            return (await client.say(str(next(numbers))))[0]
+            return (await client.say(str(next(numbers)), 2.0))[0]
 
         await until(lambda: _is(by(), "b"))

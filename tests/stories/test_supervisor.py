@@ -84,7 +84,7 @@ async def get(port: int) -> int:
         writer.close()
 
 
-async def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - of another process
             await asyncio.sleep(0.01)
@@ -315,7 +315,7 @@ async def slow() -> AsyncIterator[tuple[SlowBackend, int]]:
 
 
 async def refused(port: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -61,9 +61,9 @@ def _retry(path: str, to: str = "a", **retry: object) -> dict:
 @pytest.mark.parametrize("path", ["/request", "/each", "/both"])
 async def test_a_request_that_takes_too_long_is_504(shared: World, path: str) -> None:
     began = time.monotonic()
-    got = await shared.ask(f"{path}?delay=5", host="timeouts.example")
+    got = await shared.ask(f"{path}?delay=30", host="timeouts.example")
     assert got.status == 504
-    assert 0.25 < time.monotonic() - began < 2
+    assert 0.25 < time.monotonic() - began < 10  # Envoy's own would be 15
     assert (await shared.ask(path, host="timeouts.example")).status == 200
 
 
@@ -126,6 +126,6 @@ async def test_each_try_has_its_own_timeout(shared: World) -> None:
 
 async def test_the_whole_request_ends_in_time_however_many_tries_are_left(shared: World) -> None:
     began = time.monotonic()
-    got = await shared.ask("/whole?delay=5")
+    got = await shared.ask("/whole?delay=30")
     assert got.status == 504
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10

@@ -74,7 +74,7 @@ async def ask(
     address: str = "127.0.0.1",
     tls: ssl.SSLContext | None = None,
     sni: str | None = None,
-    seconds: float = 15.0,
+    seconds: float = 30.0,
 ) -> Answer:
     """One request on a connection of its own."""
     async with asyncio.timeout(seconds), connection(port, address, tls, sni) as (reader, writer):

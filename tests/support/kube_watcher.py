@@ -90,7 +90,7 @@ async def watching(
     if isinstance(server, Path):
         client = KubeClient.connect(kubeconfig=server)
     else:
-        client = KubeClient(httpx2.AsyncClient(base_url=server, timeout=5.0), server, "default")
+        client = KubeClient(httpx2.AsyncClient(base_url=server, timeout=15.0), server, "default")
     async with client:
         watcher = KubeWatcher(client, pace, namespaces)
         task = asyncio.create_task(watcher.source.run()) if run else None

@@ -52,7 +52,7 @@ class TcpEcho:
 
 async def greeted(port: int, tls: ssl.SSLContext | None = None, sni: str | None = None) -> str:
     """Who answers a new connection. A connection that is closed instead is an error."""
-    async with asyncio.timeout(10), connection(port, tls=tls, sni=sni) as (reader, _):
+    async with asyncio.timeout(30), connection(port, tls=tls, sni=sni) as (reader, _):
         return (await reader.readuntil(b"\n")).decode().strip()
 
 
@@ -106,7 +106,7 @@ class UdpClient:
         self._transport = transport
         self._answers = answers
 
-    async def say(self, text: str = "hello", seconds: float = 2.0) -> tuple[str, str]:
+    async def say(self, text: str = "hello", seconds: float = 10.0) -> tuple[str, str]:
         """Send, and tell which backend answered and what port it saw; TimeoutError when nothing came."""
         self._transport.sendto(text.encode())
         async with asyncio.timeout(seconds):
@@ -127,7 +127,7 @@ async def udp(port: int) -> AsyncIterator[UdpClient]:
         transport.close()
 
 
-async def answered(port: int, seconds: float = 2.0) -> str:
+async def answered(port: int, seconds: float = 10.0) -> str:
     """Which backend answers a datagram from a new port."""
     async with udp(port) as client:
         return (await client.say(seconds=seconds))[0]

@@ -23,9 +23,11 @@ from support.ports import free_port
 from support.streams import TcpEcho, UdpEcho
 
 T = TypeVar("T")
+PATIENCE = 30.0
+"""Seconds after which something will not come any more, however busy the machine is."""
 
 
-async def until(condition: Callable[[], Awaitable[T] | T], seconds: float = 10.0) -> T:
+async def until(condition: Callable[[], Awaitable[T] | T], seconds: float = PATIENCE) -> T:
     """Wait until the condition holds, and return what it gave. It may be awaitable, and may fail to connect."""
     deadline = time.monotonic() + seconds
     last: object = None
@@ -113,7 +115,7 @@ class World:
         await self.synced()
         assert not clean or not self.problems(), self.problems()
 
-    async def synced(self, seconds: float = 15.0) -> None:
+    async def synced(self, seconds: float = PATIENCE) -> None:
         """Wait until every proxy has acknowledged what it should have."""
         assert self.app is not None
         assert self._task is not None
@@ -149,7 +151,7 @@ class World:
         """One request to the main port."""
         return await ask(port or self.port, path, method, **request)
 
-    async def answers(self, status: int, path: str = "/", *, seconds: float = 10.0, **request: Any) -> Answer:
+    async def answers(self, status: int, path: str = "/", *, seconds: float = PATIENCE, **request: Any) -> Answer:
         """Ask until the answer has this status."""
         last: list[Answer] = []
 
@@ -162,7 +164,7 @@ class World:
         except AssertionError as error:
             raise AssertionError(f"no {status} for {path} {request}; at last {last}; {self.problems()}") from error
 
-    async def answered_by(self, backend: str, path: str = "/", *, seconds: float = 10.0, **request: Any) -> Answer:
+    async def answered_by(self, backend: str, path: str = "/", *, seconds: float = PATIENCE, **request: Any) -> Answer:
         """Ask until this backend answers."""
         return await until(lambda: self._if_by(backend, path, **request), seconds)
 
@@ -177,7 +179,7 @@ class World:
         """Every problem there is now, as it is told."""
         return [str(one) for one in self.app.journal.problems()] if self.app else []
 
-    async def problem(self, *words: str, seconds: float = 10.0) -> ProblemLine:
+    async def problem(self, *words: str, seconds: float = PATIENCE) -> ProblemLine:
         """Wait for the one problem that was told with these words in it."""
 
         def told() -> ProblemLine | None:
@@ -189,7 +191,7 @@ class World:
 
         return await until(told, seconds)  # type: ignore[return-value]
 
-    async def solved(self, problem: ProblemLine, seconds: float = 10.0) -> None:
+    async def solved(self, problem: ProblemLine, seconds: float = PATIENCE) -> None:
         """Wait until it was told that the problem is no more."""
         await until(lambda: SolvedLine(problem) in self.lines, seconds)
 

@@ -124,7 +124,7 @@ async def test_who_gives_up_leaves_no_connection_open(tmp_path: Path) -> None:
 
     server = await asyncio.start_server(pause, "127.0.0.1", 0)
     url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    async with server, asyncio.timeout(10), KubeClient.connect(kubeconfig=kubeconfig(tmp_path, url)) as client:
+    async with server, asyncio.timeout(30), KubeClient.connect(kubeconfig=kubeconfig(tmp_path, url)) as client:
         asking = asyncio.create_task(client.get("/api/v1"))
         await begun.wait()
         asking.cancel()

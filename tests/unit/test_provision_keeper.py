@@ -22,7 +22,7 @@ class Events:
         self._news.set()
 
     async def wait(self, what: Callable[[list[Message]], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not what(self.heard):
                 self._news.clear()
                 await self._news.wait()
@@ -40,7 +40,7 @@ def gone(pid: int) -> bool:
 
 
 async def ended(pid: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not gone(pid):  # noqa: ASYNC110 - not our child: nobody tells us
             await asyncio.sleep(0.01)
 
