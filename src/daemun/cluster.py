@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from daemun import __version__
 from daemun.base.names import Name, Ref
 from daemun.figures import figures
 from daemun.flow import MISSING
@@ -136,9 +137,8 @@ class ClusterApp:
             self._serving = True
             await stack.enter_async_context(_running(self.writer.run()))
             await stack.enter_async_context(_running(self._replicas.run()))
-            _log.info(
-                "%s routes for %s proxies were read", len(self.plane.translation.routes), len(self.plane.wanted())
-            )
+            read = len(self.plane.translation.routes), len(self.plane.wanted())
+            _log.info("Daemun %s has read %s routes for %s proxies", __version__, *read)
             await self.election.run()
 
     # What the cluster says

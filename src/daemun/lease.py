@@ -198,10 +198,12 @@ class LeaderElection:
 
     def _troubled(self, error: Exception) -> None:
         """The attempt failed. Only what is new is told, and not that somebody else was faster."""
-        text = str(error) or "no answer in time"
-        if not (isinstance(error, ApiError) and error.conflict) and text != self._trouble:
-            self._trouble = text
-            _log.warning("The lease %s cannot be had: %s", self._name, text)
+        if isinstance(error, ApiError) and error.conflict:
+            return
+        trouble = str(error) if isinstance(error, ApiError) else "no answer"  # however it does not answer
+        if trouble != self._trouble:
+            self._trouble = trouble
+            _log.warning("The lease %s cannot be had: %s", self._name, str(error) or "no answer in time")
 
 
 class AlwaysLeading:

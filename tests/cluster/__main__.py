@@ -17,9 +17,9 @@ from .processes import ClusterError
 _CI = os.environ.get("CI") == "true"
 _USE = """
 The cluster {name} is up. Programs that talk to it run inside its network:
-  python -m tests.cluster kubectl get pods -A        python -m tests.cluster helm list -A
-  python -m tests.cluster exec -- COMMAND            python -m tests.cluster load-image FILE.tar
-`make cluster-down` ends it and leaves nothing."""
+  {this} kubectl get pods -A        {this} helm list -A
+  {this} exec -- COMMAND            {this} load-image FILE.tar
+`{this} down` ends it and leaves nothing."""
 
 
 def main(arguments: list[str]) -> int:
@@ -43,7 +43,8 @@ def _up(chosen: argparse.Namespace) -> int:
     machine.check(install=chosen.install)
     tools.build(*PROGRAMS)
     Cluster(chosen.name).up()
-    print(_USE.format(name=chosen.name))
+    this = f"python -m tests.cluster --name {chosen.name}"
+    print(_USE.format(name=chosen.name, this=this))
     return 0
 
 

@@ -18,6 +18,7 @@ from .cluster import Cluster
 from .containerfile import build as build_image
 from .layers import Layer
 from .oci import Image
+from .processes import ClusterError
 
 NAME = "docker.io/library/daemun:0.1.0"
 """What the chart asks for if nothing else is said."""
@@ -88,6 +89,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tests.cluster.daemun_image", description=__doc__)
     parser.add_argument("--name", default=os.environ.get("DAEMUN_CLUSTER_NAME", "daemun"), help="which cluster")
     chosen = parser.parse_args()
-    made = build()
-    Cluster(chosen.name).place.enter()
-    load(made)
+    try:
+        made = build()
+        Cluster(chosen.name).place.enter()
+        load(made)
+    except ClusterError as error:
+        sys.exit(str(error))

@@ -145,10 +145,13 @@ class Reflector:
     def _failed(self, error: KubeError) -> None:
         self._doubtful = True
         self._watched.breaks += 1
-        if isinstance(error, UnreadableError) or (isinstance(error, ApiError) and (error.gone or error.missing)):
+        usual = isinstance(error, ApiError) and (error.gone or error.missing)
+        if usual or isinstance(error, UnreadableError):
             self._version = ""
         if isinstance(error, ApiError) and error.missing:
             self._missing()
+        if usual:
+            return  # nothing is wrong with a watch that is too old, or with a kind that is removed
         if not self._watched.trouble:  # that nobody answers is told once for all kinds, by whoever looks for them
             level = logging.DEBUG if isinstance(error, UnreachableError) else logging.WARNING
             _log.log(level, "%s: %s", self._watched, error.text)

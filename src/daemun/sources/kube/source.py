@@ -151,11 +151,14 @@ class KubeSource:
             if there is not None:
                 self._missed.pop(key, None)
                 if there != watch.served:
+                    if self._known:
+                        _log.info("%s is installed, as %s", there.kind.kind, there.version)
                     watch.begin(there, group)
             elif watch.served is not None:
                 self._missed[key] = self._missed.get(key, 0) + 1
                 if self._missed[key] >= _LOOKS:
                     del self._missed[key]
+                    _log.info("%s is not installed any more", watch.served.kind.kind)
                     watch.end()
         if not self._known:  # only now is it known where anything is to be read
             self._known = True
