@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -43,8 +44,9 @@ class Place:
         self.proxies = self.leader()
         server.client.create("/api/v1/namespaces", {"metadata": {"name": namespace}})
 
-    def leader(self) -> KubeProxies:
-        proxies = KubeProxies(self.client, PROXIES, self.setbacks.__setitem__, namespaces=[self.namespace], resync=0.2)
+    def leader(self, resync: float = 0.2) -> KubeProxies:
+        told = self.setbacks.__setitem__
+        proxies = KubeProxies(self.client, PROXIES, told, namespaces=[self.namespace], resync=resync)
         proxies.trust("who to trust")
         proxies.want(dict(self.translation.placements))
         return proxies
@@ -91,7 +93,7 @@ async def running(proxies: KubeProxies) -> AsyncIterator[None]:
 
 @pytest.fixture
 async def place(api_server: ApiServer, request: pytest.FixtureRequest) -> AsyncIterator[Place]:
-    name = request.node.name.removeprefix("test_").replace("_", "-")[:50].strip("-")
+    name = re.sub("[^a-z]+", "-", request.node.name.removeprefix("test_"))[:60].strip("-")
     here = Place(api_server, name)
     async with here.client:
         yield here
@@ -135,9 +137,10 @@ async def test_a_new_port_reaches_the_service_and_makes_no_new_pods(place: Place
     assert place.get("Deployment", "gate-daemun")["metadata"]["generation"] == before["metadata"]["generation"]
 
 
-async def test_what_somebody_edits_or_deletes_is_mended(place: Place) -> None:
+@pytest.mark.parametrize("resync", [0.2, 3600.0], ids=["looked-for", "noticed"])
+async def test_what_somebody_edits_or_deletes_is_mended(place: Place, resync: float) -> None:
     place.write(GATE)
-    async with running(place.proxies):
+    async with running(place.leader(resync)):
         await place.there("gate-daemun")
         service = PATHS["Service"].format(place.namespace, "gate-daemun")
         place.server.client.merge(service, {"spec": {"selector": {"app.kubernetes.io/name": "mine"}}})

@@ -1,8 +1,8 @@
 """Proxies in a cluster: what each Gateway needs is made, kept as it should be, and removed when it is not wanted.
 
 Only one replica of the control plane does this, the leader. Each Gateway is worked on by itself, so that what is
-refused for one delays no other. Objects are applied when what is rendered has changed; now and then all of them are
-looked at, and whatever somebody deleted or edited is applied again.
+refused for one delays no other. Objects are applied when what is rendered has changed. All of them are looked at when
+somebody has deleted or edited one, and now and then: whatever is not as it should be is applied again.
 """
 
 import asyncio
@@ -23,7 +23,9 @@ from daemun.provision.kube.settings import ProxySettings
 from daemun.provision.kube.store import Metadata, Store
 
 RESYNC_SECONDS = 30.0
-"""How often all objects are looked at."""
+"""How often all objects are looked at, if nothing happens."""
+_FIRST_LOOK = 0.5
+"""Seconds between two looks because of changes. Each further one doubles it: who fights with us is answered later."""
 _FIRST_RETRY, _LAST_RETRY = 0.5, 60.0
 _AT_ONCE = 8
 """How many Gateways are worked on at the same time."""
@@ -75,6 +77,7 @@ class KubeProxies:
         self._wakes: dict[Name, asyncio.Event] = {}
         self._set_back: set[str] = set()
         self._changed = asyncio.Event()
+        self._disturbed = asyncio.Event()
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._turn = 0
 
@@ -107,6 +110,7 @@ class KubeProxies:
         self._due = dict.fromkeys(self._wanted)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._look_around())
+            group.create_task(self._store.follow(self._notice))
             while True:
                 self._changed.clear()
                 due, self._due = self._due, {}
@@ -206,8 +210,10 @@ class KubeProxies:
             raise
 
     async def _look_around(self) -> None:
-        """Now and then: has somebody changed what is ours, and is anything left of Gateways that are not?"""
+        """Has somebody changed what is ours, and is anything left of Gateways that are not?"""
+        gap = _FIRST_LOOK
         while True:
+            self._disturbed.clear()
             turn = self._turn
             try:
                 found = await self._store.ours()
@@ -217,7 +223,19 @@ class KubeProxies:
                     await self._store.delete(path, uid)
             except KubeError:
                 pass  # the next time will do
-            await asyncio.sleep(self._resync_seconds)
+            await asyncio.sleep(min(gap, self._resync_seconds))
+            try:
+                async with asyncio.timeout(self._resync_seconds):
+                    await self._disturbed.wait()
+                gap = min(2 * gap, self._resync_seconds)
+            except TimeoutError:
+                gap = _FIRST_LOOK
+
+    def _notice(self, path: str, now: Metadata, gone: bool) -> None:
+        """An object is so now: it is looked at if that is not how it was applied."""
+        known = self._known.get(Name(now.namespace, now.gateway.name), {}).get(path) if now.gateway else None
+        if known is not None and (gone or (now.uid, now.state) != (known.uid, known.state)):
+            self._disturbed.set()
 
     def _left_over(self, path: str, one: Metadata) -> bool:
         """Whether it was made for a Gateway that is not ours any more, or for one that needs something else now."""

@@ -1,14 +1,22 @@
 """The objects of proxies as the API server has them. Only their metadata is ever read."""
 
-from collections.abc import Sequence
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from daemun.base.names import Name
 from daemun.kube import paths
 from daemun.kube.client import METADATA, METADATA_LIST, KubeClient
-from daemun.kube.errors import ApiError
+from daemun.kube.errors import ApiError, KubeError
+from daemun.kube.stream import lines
 from daemun.provision.kube.objects import ALL_MADE, GATEWAY_NAME, MANAGED_BY, MANAGER, Made, Rendered
+
+_SELECTOR = {"labelSelector": f"{MANAGED_BY}={MANAGER},{GATEWAY_NAME}"}
+_WATCH_SECONDS = 300
+_PAUSE_SECONDS = (1.0, 5.0)
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -44,6 +52,15 @@ class Metadata(msgspec.Struct, frozen=True, rename="camel"):
 
 class _Object(msgspec.Struct, frozen=True):
     metadata: Metadata
+
+
+class _Event(msgspec.Struct, frozen=True):
+    type: str
+    object: _Object
+
+
+Notice = Callable[[str, Metadata, bool], None]
+"""Told of an object as it is now: its path, its metadata, and whether it is gone."""
 
 
 class _List(msgspec.Struct, frozen=True):
@@ -82,13 +99,33 @@ class Store:
     async def ours(self) -> dict[str, Metadata]:
         """Everything that was made for a Gateway, by its path."""
         found: dict[str, Metadata] = {}
-        params = {"labelSelector": f"{MANAGED_BY}={MANAGER},{GATEWAY_NAME}"}
         for made in ALL_MADE:
             for place in self._places(made):
-                listed = msgspec.json.decode(await self._client.get(place, params, METADATA_LIST), type=_List)
+                listed = msgspec.json.decode(await self._client.get(place, _SELECTOR, METADATA_LIST), type=_List)
                 for one in listed.items or ():
                     found[made.path(Name(one.metadata.namespace, one.metadata.name))] = one.metadata
         return found
+
+    async def follow(self, notice: Notice) -> None:
+        """Tell of everything that was made for a Gateway, and of every change, until cancelled.
+
+        Nothing rests on it: what is missed while a watch is broken off, `ours` finds.
+        """
+        async with asyncio.TaskGroup() as group:
+            for made in ALL_MADE:
+                for place in self._places(made):
+                    group.create_task(self._follow(made, place, notice))
+
+    async def _follow(self, made: Made, place: str, notice: Notice) -> None:
+        params = {**_SELECTOR, "watch": "1", "timeoutSeconds": str(_WATCH_SECONDS)}
+        while True:
+            with contextlib.suppress(KubeError, msgspec.MsgspecError):
+                async with self._client.stream(place, params, accept=METADATA, idle=_WATCH_SECONDS + 10) as pieces:
+                    async for line in lines(pieces):
+                        event = msgspec.json.decode(line, type=_Event)
+                        meta = event.object.metadata
+                        notice(made.path(Name(meta.namespace, meta.name)), meta, event.type == "DELETED")
+            await asyncio.sleep(random.uniform(*_PAUSE_SECONDS))  # noqa: S311 - no secret
 
     def _places(self, made: Made) -> list[str]:
         if not self._namespaces:

@@ -15,9 +15,9 @@ import msgspec
 
 from daemun.kube.client import JSON, KubeClient
 from daemun.kube.errors import ApiError, KubeError, UnreachableError, UnreadableError
+from daemun.kube.stream import lines
 from daemun.sources.kube.backoff import Backoff, Pace
 from daemun.sources.kube.objects import Store
-from daemun.sources.kube.stream import lines
 from daemun.sources.kube.wire import Wire
 
 _LIST_SECONDS = 60.0
