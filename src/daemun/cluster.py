@@ -18,6 +18,7 @@ from daemun import __version__
 from daemun.base.names import Name, Ref
 from daemun.figures import figures
 from daemun.flow import MISSING
+from daemun.gatewayapi.proxies import ProxyState
 from daemun.gatewayapi.settings import cluster as cluster_settings
 from daemun.health import HealthServer
 from daemun.ir.placement import Placement
@@ -195,10 +196,10 @@ class ClusterApp:
             await asyncio.Event().wait()
 
     def _unheard(self) -> bool:
-        """Whether a Gateway was programmed, and its proxies have not said yet what they have."""
-        gateways, proxies = self.plane.translation.gateways, self.plane.proxies
+        """Whether a Gateway was programmed, and its status does not know yet what its proxies have."""
+        gateways, proxies = self.plane.translation.gateways, self.plane.translation.proxies
         return any(
-            self.writer.says(gateways[name].ref, "Programmed") and not proxies.have(str(name), gateways[name])
+            self.writer.says(gateways[name].ref, "Programmed") and proxies.get(str(name)) != ProxyState(gateways[name])
             for name in map(Name.of, self.plane.wanted())
         )
 
