@@ -6,7 +6,7 @@ from daemun.api.status import GatewayClassStatus, GatewayStatus, RouteStatus
 from daemun.base.names import GATEWAY, Ref
 from daemun.gatewayapi.findings import Finding, joined
 from daemun.gatewayapi.proxies import ProxyState, Rejection, RejectionKey, reason_for
-from daemun.gatewayapi.settings import Settings
+from daemun.gatewayapi.settings import Settings, cluster
 from daemun.gatewayapi.supported import FEATURES
 from daemun.ir.resource import LISTENER
 from daemun.translate import Translation
@@ -36,8 +36,8 @@ GATE = Ref(GATEWAY, "Gateway", "default", "g")
 ROUTE = Ref(GATEWAY, "HTTPRoute", "default", "r")
 
 
-def made() -> Translation:
-    translation = Translation(Settings())
+def made(settings: Settings | None = None) -> Translation:
+    translation = Translation(settings or Settings())
     translation.apply(objects(WORLD).items())
     return translation
 
@@ -63,6 +63,11 @@ def test_programmed_waits_for_the_proxy() -> None:
     acknowledge(translation)
     assert seen(translation)["conditions"]["Programmed"] == "True Programmed"
     assert seen(translation)["listeners"]["one"]["Programmed"] == "True Programmed"
+
+
+def test_in_a_cluster_whoever_waits_is_told_where_to_look() -> None:
+    pending = seen(made(cluster(str)))["listeners"]["one"]["Programmed"]
+    assert pending.endswith("kubectl -n default describe pods -l gateway.networking.k8s.io/gateway-name")
 
 
 def test_programmed_never_speaks_of_a_generation_that_the_proxy_has_not_seen() -> None:

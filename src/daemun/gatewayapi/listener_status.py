@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from daemun.api.status import Condition, ListenerStatus
-from daemun.base.names import Ref
+from daemun.base.names import GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.conditions import Findings, condition, truth
 from daemun.gatewayapi.findings import Finding
@@ -17,7 +17,6 @@ from daemun.ir.resource import LISTENER
 
 ListenerUse = tuple[Ref, str]
 """A listener of a Gateway or ListenerSet, as routes use it."""
-_PENDING: Findings = (Finding("Pending", "", "the proxy has not acknowledged its configuration yet"),)
 
 
 class Inputs(msgspec.Struct, frozen=True):
@@ -55,7 +54,11 @@ def pending(reader: Reader, inputs: Inputs, parent: Parent) -> Findings:
     """That the proxy does not have it as it is, if so."""
     if inputs.settings.assume_programmed or reader.get(inputs.acknowledged, parent.ref) == parent:
         return ()
-    return _PENDING
+    mend = ""
+    if inputs.settings.clustered:
+        pods = f"kubectl -n {Name.of(parent.proxy).namespace} describe pods -l {GATEWAY}/gateway-name"
+        mend = f"If it stays so, this says why: {pods}"
+    return (Finding("Pending", "", "the proxy has not acknowledged its configuration yet", mend),)
 
 
 def statuses(reader: Reader, inputs: Inputs, parent: Parent, waiting: Findings) -> tuple[ListenerStatus, ...]:
