@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
@@ -196,6 +197,19 @@ async def test_what_is_not_wanted_any_more_goes_also_when_nobody_was_looking(pla
     leader.want({Name(place.namespace, "other"): None, Name(place.namespace, "gate"): None})
     async with running(leader):
         await until(lambda: place.versions("other-daemun") == [])
+
+
+async def test_with_parameters_that_break_a_new_leader_leaves_alone_what_runs(place: Place) -> None:
+    place.write(GATE)
+    async with running(place.proxies):
+        await place.there("gate-daemun")
+    (placement,) = place.translation.placements.values()
+    held = place.leader()
+    held.want({placement.ref.key: msgspec.structs.replace(placement, held=True)})
+    before = place.versions("gate-daemun")
+    async with running(held):
+        await asyncio.sleep(0.7)  # several rounds of looking around
+    assert place.versions("gate-daemun") == before
 
 
 async def test_a_budget_comes_and_goes_with_the_replicas(place: Place) -> None:

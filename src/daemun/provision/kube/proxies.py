@@ -170,9 +170,9 @@ class KubeProxies:
 
     async def _reconcile(self, name: Name) -> None:
         placement = self._wanted.get(name)
-        known = self._known.setdefault(name, {})
         if placement is not None and placement.held:
             return
+        known = self._known.setdefault(name, {})
         rendered = list(render(placement, self._settings, self._authority)) if placement else []
         for one in rendered:
             content = digest(msgspec.json.encode(one.body, order="sorted"))
@@ -243,8 +243,9 @@ class KubeProxies:
         if owner is None:
             return False
         name = Name(one.namespace, owner.name)
-        if name not in self._wanted:
-            return True
+        wanted = self._wanted.get(name)
+        if wanted is None or wanted.held:
+            return wanted is None
         busy = name in self._wakes or name in self._due
         return not busy and name in self._known and path not in self._known[name]
 
