@@ -27,6 +27,16 @@ def api_server(_shared_api_server: api.ApiServer) -> api.ApiServer:
 
 @pytest.fixture(scope="session")
 def _shared_api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[api.ApiServer]:
+    yield from _with_crds(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def module_api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[api.ApiServer]:
+    """The same for the tests of one module, which look at all that is in it."""
+    yield from _with_crds(tmp_path_factory)
+
+
+def _with_crds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[api.ApiServer]:
     _need(*tools.API)
     with api.running(tmp_path_factory.mktemp("api")) as server:
         crds.install(server.client)

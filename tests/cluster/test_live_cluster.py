@@ -1,7 +1,6 @@
 """`daemun check`, `explain` and `translate` of a live cluster, with files laid over it: what would this change do?"""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -44,12 +43,11 @@ spec:
 
 
 @pytest.fixture
-def live(api_server: ApiServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def live(module_api_server: ApiServer, monkeypatch: pytest.MonkeyPatch) -> str:
     """The context of a cluster with a Gateway and a route."""
-    monkeypatch.setenv("KUBECONFIG", str(api_server.kubeconfig))
-    api_server.client.apply(_WORLD)
-    yield "daemun"
-    api_server.client.delete("/api/v1/namespaces/looked-at")
+    monkeypatch.setenv("KUBECONFIG", str(module_api_server.kubeconfig))
+    module_api_server.client.apply(_WORLD)
+    return "daemun"
 
 
 def run(*words: str, code: int = 0) -> str:
