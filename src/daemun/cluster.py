@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from daemun import __version__
-from daemun.base.names import Name, Ref
+from daemun.base.names import GATEWAY, Name, Ref
 from daemun.figures import figures
 from daemun.flow import MISSING
 from daemun.gatewayapi.proxies import ProxyState
@@ -87,7 +87,9 @@ class ClusterApp:
             image_pull_policy=installation.image_pull_policy,
             service_type=installation.service_type,
         )
-        self._proxies = KubeProxies(client, proxies, self.plane.set_back, namespaces=installation.namespaces)
+        self._proxies = KubeProxies(
+            client, proxies, self.plane.set_back, namespaces=installation.namespaces, unread=self._unread
+        )
         self._identities = Identities(client, self._proxies.proxy_of)
         for key, want in self.source.wants.items():
             self.plane.translation.sources[key].on_read(want)
@@ -156,6 +158,9 @@ class ClusterApp:
 
     def _saw(self, ref: Ref, seen: Seen | None) -> None:
         self.writer.seen(ref, seen)
+
+    def _unread(self, gateway: Name) -> bool:
+        return any(one.ref == Ref(GATEWAY, "Gateway", gateway.namespace, gateway.name) for one in self._problems)
 
     def _collect(self, delta: Mapping[Name, tuple[Any, Any]]) -> None:
         for name, (_, new) in delta.items():

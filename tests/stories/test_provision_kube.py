@@ -45,9 +45,9 @@ class Place:
         self.proxies = self.leader()
         server.client.create("/api/v1/namespaces", {"metadata": {"name": namespace}})
 
-    def leader(self, resync: float = 0.2) -> KubeProxies:
+    def leader(self, resync: float = 0.2, **more: Any) -> KubeProxies:
         told = self.setbacks.__setitem__
-        proxies = KubeProxies(self.client, PROXIES, told, namespaces=[self.namespace], resync=resync)
+        proxies = KubeProxies(self.client, PROXIES, told, namespaces=[self.namespace], resync=resync, **more)
         proxies.trust("who to trust")
         proxies.want(dict(self.translation.placements))
         return proxies
@@ -209,6 +209,20 @@ async def test_with_parameters_that_break_a_new_leader_leaves_alone_what_runs(pl
     before = place.versions("gate-daemun")
     async with running(held):
         await asyncio.sleep(0.7)  # several rounds of looking around
+    assert place.versions("gate-daemun") == before
+
+
+async def test_a_gateway_that_a_new_leader_cannot_read_loses_nothing(place: Place) -> None:
+    place.write(GATE)
+    place.write(GATE.replace("name: gate", "name: other"))
+    async with running(place.proxies):
+        await place.there("gate-daemun")
+        await place.there("other-daemun")
+    before = place.versions("gate-daemun")
+    leader = place.leader(unread=lambda name: name.name == "gate")
+    leader.want(dict.fromkeys(place.translation.placements.keys()))
+    async with running(leader):
+        await until(lambda: place.versions("other-daemun") == [])
     assert place.versions("gate-daemun") == before
 
 

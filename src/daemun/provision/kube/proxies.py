@@ -54,7 +54,10 @@ class _SetbackError(Exception):
 
 
 class KubeProxies:
-    """The proxies of all Gateways. `want` and `trust` tell what there should be; `run`, of the leader, sees to it."""
+    """The proxies of all Gateways. `want` and `trust` tell what there should be; `run`, of the leader, sees to it.
+
+    `unread` says of a Gateway that it is there and cannot be understood: what runs for it is left alone.
+    """
 
     def __init__(
         self,
@@ -63,11 +66,13 @@ class KubeProxies:
         on_setback: OnSetback,
         *,
         namespaces: Sequence[str] = (),
+        unread: Callable[[Name], bool] = lambda _: False,
         resync: float = RESYNC_SECONDS,
     ) -> None:
         self._store = Store(client, namespaces)
         self._settings = settings
         self._on_setback = on_setback
+        self._unread = unread
         self._resync_seconds = resync
         self._authority = ""
         self._wanted: dict[Name, Placement] = {}
@@ -244,8 +249,10 @@ class KubeProxies:
             return False
         name = Name(one.namespace, owner.name)
         wanted = self._wanted.get(name)
-        if wanted is None or wanted.held:
-            return wanted is None
+        if wanted is None:
+            return not self._unread(name)
+        if wanted.held:
+            return False
         busy = name in self._wakes or name in self._due
         return not busy and name in self._known and path not in self._known[name]
 
