@@ -33,7 +33,7 @@ spec:
 _RIVAL = """
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
-metadata: {name: a-rival, namespace: looked-at}
+metadata: {name: zz-rival, namespace: looked-at}
 spec:
   parentRefs: [{name: gate}]
   hostnames: [shop.example.com]
@@ -74,7 +74,7 @@ def test_a_new_object_is_the_youngest(live: str, tmp_path: Path) -> None:
 
 def test_an_object_that_is_there_is_replaced(live: str, tmp_path: Path) -> None:
     file = tmp_path / "shop.yaml"
-    file.write_text(_RIVAL.replace("a-rival", "shop"))
+    file.write_text(_RIVAL.replace("zz-rival", "shop"))
     told = run("translate", str(file), "--kube-context", live, "--gateway", "looked-at/gate")
     assert "elsewhere.example.com" in told
     assert "there.example.com" not in told.replace("elsewhere.example.com", "")
