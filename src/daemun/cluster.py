@@ -115,7 +115,8 @@ class ClusterApp:
             self.plane.hear,
             lambda: self.election.leading,
         )
-        self._duties: asyncio.Task[None] | None = None
+        self._leads = asyncio.Event()
+        self._performing: asyncio.Task[None] | None = None
         self._serving = False
         metrics = Metrics(figures(self.plane, self.source, self.writer, self.election))
         checks = {
@@ -140,6 +141,7 @@ class ClusterApp:
             self._serving = True
             await stack.enter_async_context(_running(self.writer.run()))
             await stack.enter_async_context(_running(self._replicas.run()))
+            await stack.enter_async_context(_running(self._duties()))
             read = len(self.plane.translation.routes), len(self.plane.wanted())
             _log.info("Daemun %s has read %s routes for %s proxies", __version__, *read)
             await self.election.run()
@@ -180,14 +182,27 @@ class ClusterApp:
     # What only the leader does
 
     def _lead(self, leading: bool) -> None:
-        if self._duties is not None:
-            self._duties.cancel()
-            self._duties = None
         if leading:
-            self._duties = asyncio.create_task(self._perform())
+            self._leads.set()
         else:
+            self._leads.clear()
             self.writer.lead(False)
+            if self._performing is not None:
+                self._performing.cancel()
         self._replicas.changed()
+
+    async def _duties(self) -> None:
+        """Perform whenever this replica leads. A defect ends the program: another replica leads, and this one is made
+        anew, rather than that one leads and does nothing."""
+        while True:
+            await self._leads.wait()
+            self._performing = asyncio.create_task(self._perform())
+            try:
+                await asyncio.wait([self._performing])
+            finally:
+                self._performing.cancel()
+            if not self._performing.cancelled():
+                self._performing.result()
 
     async def _perform(self) -> None:
         """Provide proxies, and write statuses as soon as it is known what the proxies have."""

@@ -1,0 +1,47 @@
+"""The composition root of `daemun serve`: what a replica does while it leads."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import httpx2 as httpx
+import pytest
+
+from daemun.cluster import ClusterApp, Installation
+from daemun.kube.client import KubeClient
+
+
+def app_with(provide: Callable[[], Awaitable[None]]) -> ClusterApp:
+    """A replica that provides proxies so."""
+    client = KubeClient(httpx.AsyncClient(), "http://127.0.0.1:1", "default")
+    app = ClusterApp(client, Installation("default", "daemun", "one", "daemun:latest"))
+    app._proxies.run = provide  # type: ignore[method-assign,assignment]
+    return app
+
+
+async def test_a_defect_of_a_leader_ends_the_program() -> None:
+    async def provide() -> None:
+        raise RuntimeError("a defect")
+
+    app = app_with(provide)
+    app._lead(True)
+    with pytest.raises(BaseExceptionGroup) as caught:
+        await asyncio.wait_for(app._duties(), 5)
+    assert caught.group_contains(RuntimeError, match="a defect")
+
+
+async def test_who_leads_again_performs_again() -> None:
+    begun: asyncio.Queue[bool] = asyncio.Queue()
+
+    async def provide() -> None:
+        begun.put_nowait(True)
+        await asyncio.Event().wait()
+
+    app = app_with(provide)
+    duties = asyncio.create_task(app._duties())
+    for _ in range(2):
+        app._lead(True)
+        assert await asyncio.wait_for(begun.get(), 5)
+        app._lead(False)
+    duties.cancel()
+    await asyncio.wait([duties])
+    assert duties.cancelled()
