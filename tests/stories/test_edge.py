@@ -1,6 +1,7 @@
 """Defaults for the edge of a network: each is one line of Envoy's own list, seen from outside."""
 
 import asyncio
+import contextlib
 import time
 from pathlib import Path
 
@@ -210,9 +211,10 @@ def _listening(pid: int) -> set[int]:
     """The TCP ports that a process listens on."""
     owned = set()
     for link in Path(f"/proc/{pid}/fd").iterdir():
-        target = str(link.readlink())
-        if target.startswith("socket:["):
-            owned.add(target[8:-1])
+        with contextlib.suppress(FileNotFoundError):  # a connection that has just ended
+            target = str(link.readlink())
+            if target.startswith("socket:["):
+                owned.add(target[8:-1])
     ports = set()
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
