@@ -122,10 +122,23 @@ class Client:
 
 
 def established(client: Client, name: str, seconds: float = 30) -> bool:
-    """Whether a CustomResourceDefinition gets served."""
+    """Whether a CustomResourceDefinition gets served, so that its objects can be listed.
+
+    The storage of a kind is made when it is first asked for. Whoever takes a CustomResourceDefinition away before that
+    waits for minutes: the API server cannot list what it has to delete, and is in no hurry to try again.
+    """
 
     def served() -> bool:
-        conditions = client.get(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}").get("status", {})
-        return any(one["type"] == "Established" and one["status"] == "True" for one in conditions.get("conditions", []))
+        found = client.get(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}")
+        spec, conditions = found["spec"], found.get("status", {}).get("conditions", [])
+        if not any(one["type"] == "Established" and one["status"] == "True" for one in conditions):
+            return False
+        try:
+            for version in spec["versions"]:
+                if version["served"]:
+                    client.get(f"/apis/{spec['group']}/{version['name']}/{spec['names']['plural']}")
+        except RefusedError:
+            return False
+        return True
 
     return until(served, seconds)
