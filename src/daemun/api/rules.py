@@ -4,7 +4,6 @@ Each rule is a function from a resource to (field, what is wrong). They follow t
 v1.6 (apis/v1/*_types.go), in our own words.
 """
 
-import ipaddress
 import re
 from collections.abc import Iterable, Iterator
 
@@ -28,6 +27,7 @@ from daemun.api.routes import (
 )
 from daemun.api.stream_rules import stream_rules
 from daemun.api.streams import StreamRouteSpec, TCPRoute, TLSRoute, UDPRoute
+from daemun.base.addresses import is_ip
 from daemun.base.durations import milliseconds
 
 Broken = tuple[str, str]
@@ -84,7 +84,7 @@ def _gateway(spec: GatewaySpec) -> Iterator[Broken]:
         where = f"spec.addresses[{at}].value"
         if not address.value:
             continue
-        if address.type == "IPAddress" and not _is_ip(address.value):
+        if address.type == "IPAddress" and not is_ip(address.value):
             yield where, f"{address.value!r} is not an IP address"
         if address.type == "Hostname" and not _HOSTNAME.fullmatch(address.value):
             yield where, f"{address.value!r} is not a hostname"
@@ -150,14 +150,6 @@ def _stream_route(spec: StreamRouteSpec) -> Iterator[Broken]:
     yield from _unique_names(rule.name for rule in spec.rules)
 
 
-def _is_ip(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _parents(spec: RouteSpec) -> Iterator[Broken]:
     by_parent: dict[tuple[str, str, str | None, str], list[ParentReference]] = {}
     for parent in spec.parent_refs:
@@ -178,7 +170,7 @@ def _addresses(value: EndpointSlice) -> Iterator[Broken]:
         return
     for at, endpoint in enumerate(value.endpoints):
         for index, address in enumerate(endpoint.addresses):
-            if not _is_ip(address):
+            if not is_ip(address):
                 yield f"endpoints[{at}].addresses[{index}]", f"{address!r} is not an IP address"
 
 

@@ -1,9 +1,9 @@
 """The rules of the CRDs of TLSRoute, TCPRoute and UDPRoute, and what their v1 narrowed."""
 
-import ipaddress
 from collections.abc import Iterator
 
 from daemun.api.streams import TCPRoute, TLSRoute, UDPRoute
+from daemun.base.addresses import is_ip
 
 Broken = tuple[str, str]
 
@@ -20,13 +20,5 @@ def stream_rules(value: TLSRoute | TCPRoute | UDPRoute, version: str) -> Iterato
     if version != _ALPHA and not value.spec.hostnames:
         yield "spec.hostnames", "must be given"
     for at, hostname in enumerate(value.spec.hostnames):
-        if version != _ALPHA and _is_ip(hostname):
+        if version != _ALPHA and is_ip(hostname):
             yield f"spec.hostnames[{at}]", f"{hostname!r} is an IP address, which is no server name"
-
-
-def _is_ip(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -1,11 +1,12 @@
 """The request that is asked about, as a client would send it."""
 
-import ipaddress
 import re
 from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
+
+from daemun.base import addresses
 
 _URL = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?P<query>\?[^#]*)?(#.*)?"
@@ -81,12 +82,8 @@ def header_from(text: str) -> Header:
 
 
 def is_ip(address: str) -> bool:
-    """Whether this is an IP address and not a name."""
-    try:
-        ipaddress.ip_address(address.strip("[]"))
-    except ValueError:
-        return False
-    return True
+    """Whether this is an IP address, as it stands in a URL, and not a name."""
+    return addresses.is_ip(address.strip("[]"))
 
 
 def _authority(url: str, authority: str, scheme: str) -> tuple[str, int, str]:
