@@ -18,6 +18,7 @@ from daemun.gatewayapi.placement import Setback
 from daemun.ir.placement import Placement
 from daemun.kube.client import KubeClient
 from daemun.kube.errors import ApiError, KubeError
+from daemun.kube.pauses import growing
 from daemun.provision.kube.objects import Rendered, render
 from daemun.provision.kube.settings import ProxySettings
 from daemun.provision.kube.store import Metadata, Store
@@ -142,8 +143,8 @@ class KubeProxies:
                     del self._wakes[name]
                     return
             else:
-                await _pause(wake, failures)
                 failures += 1
+                await _pause(wake, failures)
 
     async def _tried(self, name: Name, work: Coroutine[None, None, None]) -> bool:
         """Whether it was done. An API server that does not answer is no setback: what runs goes on."""
@@ -272,7 +273,7 @@ def _account(placement: Placement) -> Name:
 
 async def _pause(wake: asyncio.Event, failures: int) -> None:
     """Wait before trying again, ever longer, unless something changes."""
-    seconds = min(_LAST_RETRY, _FIRST_RETRY * 2**failures) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+    seconds = growing(failures, _FIRST_RETRY, _LAST_RETRY, random.random())  # noqa: S311 - no secret
     try:
         async with asyncio.timeout(seconds):
             await wake.wait()

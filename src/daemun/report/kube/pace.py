@@ -10,6 +10,7 @@ from collections.abc import Callable
 import msgspec
 
 from daemun.base.names import Ref
+from daemun.kube.pauses import growing
 
 FIRST_GAP = 0.06
 """Seconds between the first two writes of an object; each further one doubles it."""
@@ -126,5 +127,5 @@ class Pace:
 
 
 def pause(failures: int, longest: float, jitter: float) -> float:
-    """How long to wait after the last of so many failures in a row: longer each time, and not all at the same time."""
-    return float(min(longest, FIRST_PAUSE * 2.0 ** min(failures - 1, 16))) * (0.5 + jitter / 2)
+    """How long to wait after the last of so many failures in a row."""
+    return growing(failures, FIRST_PAUSE, longest, jitter)

@@ -5,6 +5,7 @@ import random
 import msgspec
 
 from daemun.kube.errors import ApiError, KubeError, UnreachableError
+from daemun.kube.pauses import growing
 
 
 class Pace(msgspec.Struct, frozen=True):
@@ -51,6 +52,5 @@ class Backoff:
         else:
             self._refused += 1
             attempt, longest = self._refused, self._pace.refused
-        pause = min(longest, self._pace.first * 2.0 ** min(attempt - 1, 16))
-        pause *= random.uniform(0.5, 1)  # noqa: S311 - not a secret
+        pause = growing(attempt, self._pace.first, longest, random.random())  # noqa: S311 - not a secret
         return pause + error.retry_after if isinstance(error, ApiError) else pause
