@@ -171,12 +171,8 @@ class LeaderElection:
             await self._write(lease, _Spec("", 1, there.acquire_time, self._now(), there.lease_transitions))
 
     async def _read(self) -> _Lease | None:
-        try:
-            return msgspec.json.decode(await self._client.get(self._path), type=_Lease)
-        except ApiError as error:
-            if error.missing:
-                return None
-            raise
+        found = await self._client.find(self._path)
+        return None if found is None else msgspec.json.decode(found, type=_Lease)
 
     async def _write(self, lease: _Lease, spec: _Spec) -> None:
         """Change the lease, if nobody has since it was read."""

@@ -132,13 +132,8 @@ class Replicas:
         return found
 
     async def _read(self) -> dict[str, str]:
-        try:
-            answer = await self._client.get(resource("", "v1", "configmaps", self._place))
-        except ApiError as error:
-            if error.missing:
-                return {}
-            raise
-        return msgspec.json.decode(answer, type=_ConfigMap).data or {}
+        found = await self._client.find(resource("", "v1", "configmaps", self._place))
+        return {} if found is None else msgspec.json.decode(found, type=_ConfigMap).data or {}
 
     async def _write(self, data: dict[str, str | None]) -> None:
         """Change just these keys; the ConfigMap is made if the chart has not made it."""

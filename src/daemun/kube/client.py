@@ -88,6 +88,15 @@ class KubeClient:
         """Read an object or a list. `seconds` is how long the server may be silent."""
         return await self.request("GET", path, params=params, accept=accept, seconds=seconds)
 
+    async def find(self, path: str, accept: str = JSON) -> bytes | None:
+        """Read an object that may not be there: None then."""
+        try:
+            return await self.get(path, accept=accept)
+        except ApiError as error:
+            if error.missing:
+                return None
+            raise
+
     async def request(
         self,
         method: Method,

@@ -87,12 +87,8 @@ class Keyring:
                 return found
 
     async def _read(self) -> _Secret | None:
-        try:
-            return msgspec.json.decode(await self._client.get(self._path), type=_Secret)
-        except ApiError as error:
-            if error.missing:
-                return None
-            raise
+        found = await self._client.find(self._path)
+        return None if found is None else msgspec.json.decode(found, type=_Secret)
 
     async def _written(self, secret: _Secret | None, before: Pems, after: Pems) -> bool:
         """False if somebody else was faster: then theirs are as good."""

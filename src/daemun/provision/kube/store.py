@@ -76,12 +76,8 @@ class Store:
 
     async def look(self, path: str) -> Metadata | None:
         """An object, if it is there."""
-        try:
-            return _read(await self._client.get(path, accept=METADATA))
-        except ApiError as error:
-            if error.missing:
-                return None
-            raise
+        found = await self._client.find(path, METADATA)
+        return None if found is None else _read(found)
 
     async def apply(self, rendered: Rendered) -> Metadata:
         """Make it, or make it as it should be."""
