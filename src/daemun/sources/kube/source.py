@@ -91,10 +91,6 @@ class KubeSource:
         watch = self._watches.get((ref.group, ref.kind))
         return None if watch is None or watch.served is None else watch.served.object(ref)
 
-    def place(self, ref: Ref, where: str = "") -> tuple[str, int]:
-        """File and line of an object: it is in none."""
-        return "", 0
-
     async def run(self) -> None:
         """Follow until cancelled."""
         async with asyncio.TaskGroup() as group:
