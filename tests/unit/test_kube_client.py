@@ -1,6 +1,7 @@
 """The connection to an API server: who it is, with which credentials, and how its failures are told."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import msgspec
@@ -130,3 +131,48 @@ async def test_who_gives_up_leaves_no_connection_open(tmp_path: Path) -> None:
         asking.cancel()
         await ended.wait()
         assert asking.cancelled()
+
+
+@pytest.mark.parametrize("cancellations", [1, 2])
+@pytest.mark.parametrize("watches", [False, True])
+async def test_who_gives_up_while_old_connections_are_closed_closes_them_all(
+    tmp_path: Path, watches: bool, cancellations: int
+) -> None:
+    """A server that was away ended many connections at once; whoever asks next closes them, if he is left to it."""
+
+    async def ask(client: KubeClient) -> None:
+        if not watches:
+            await client.get("/api/v1")
+            return
+        async with client.stream("/api/v1/secrets", {"watch": "1", "resourceVersion": "0"}, idle=10) as pieces:
+            async for _ in pieces:
+                pass
+
+    async with FakeApi() as api:
+        path = kubeconfig(tmp_path, api.url)
+        for steps in range(12):
+            before = len(_sockets())
+            async with KubeClient.connect(kubeconfig=path) as client:
+                await asyncio.gather(*(client.get("/api/v1") for _ in range(6)))
+                assert len(_sockets()) >= before + 6, "nothing is kept that could be forgotten"
+                await api.stop()
+                await api.start()
+                asking = asyncio.create_task(ask(client))
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                for _ in range(cancellations):
+                    asking.cancel()
+                    await asyncio.sleep(0)
+                await asyncio.wait([asking])
+            await api.stop()  # its own ends
+            await api.start()
+            assert len(_sockets()) <= before, f"cancelled after {steps} steps"
+
+
+def _sockets() -> list[str]:
+    """Those that this process has open."""
+    links = []
+    for one in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            links.append(str(one.readlink()))
+    return [link for link in links if link.startswith("socket:")]

@@ -20,6 +20,7 @@ from lightkube.core.exceptions import ConfigError
 from daemun.kube.errors import ApiError, KubeError, UnreachableError
 from daemun.kube.handshake import Handshake
 from daemun.kube.plugin import PluginToken
+from daemun.kube.tidy import tidy
 
 JSON = "application/json"
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
@@ -115,14 +116,16 @@ class KubeClient:
         content = body if body is None or isinstance(body, bytes) else msgspec.json.encode(body)
         headers = {"Accept": accept} | ({"Content-Type": content_type} if content is not None else {})
         with _told(self.server):
-            response = await self._http.request(
-                method,
-                path,
-                params=params,
-                content=content,
-                headers=headers,
-                timeout=_patience(seconds),
-                extensions={"trace": Handshake()},
+            response = await tidy(
+                self._http.request(
+                    method,
+                    path,
+                    params=params,
+                    content=content,
+                    headers=headers,
+                    timeout=_patience(seconds),
+                    extensions={"trace": Handshake()},
+                )
             )
             answer = response.content
         if response.status_code >= 400:
@@ -145,18 +148,22 @@ class KubeClient:
         self, path: str, params: Params | None = None, *, accept: str = JSON, idle: float
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         """Read an answer piece by piece, as it comes. After `idle` seconds without a byte it counts as broken off."""
+        request = self._http.build_request(
+            "GET",
+            path,
+            params=params,
+            headers={"Accept": accept},
+            timeout=_patience(idle),
+            extensions={"trace": Handshake()},
+        )
         with _told(self.server):
-            async with self._http.stream(
-                "GET",
-                path,
-                params=params,
-                headers={"Accept": accept},
-                timeout=_patience(idle),
-                extensions={"trace": Handshake()},
-            ) as response:
+            response = await tidy(self._http.send(request, stream=True), httpx.Response.aclose)
+            try:
                 if response.status_code >= 400:
-                    raise _refused(response, await response.aread())
+                    raise _refused(response, await tidy(response.aread()))
                 yield response.aiter_bytes()
+            finally:
+                await tidy(response.aclose())
 
 
 def _config(context: str | None, kubeconfig: Path | None) -> SingleConfig:
