@@ -1,6 +1,8 @@
 """A client that asks again and again while something happens, and keeps every answer that is not the one expected."""
 
 import contextlib
+import datetime
+import errno
 import http.client
 import threading
 import time
@@ -16,11 +18,8 @@ class Steady:
         self._ended = threading.Event()
         self._threads = [threading.Thread(target=self._ask, daemon=True) for _ in range(clients)]
         self.answers: Counter[str] = Counter()
-
-    @property
-    def failures(self) -> dict[str, int]:
-        """What came instead of 200, and how often."""
-        return {answer: count for answer, count in self.answers.items() if answer != "200"}
+        self.failures: list[str] = []
+        """What came instead of 200: which request when, how long it took, and what came."""
 
     def more(self, count: int = 50, seconds: float = 30) -> None:
         """Wait until so many further requests were answered well."""
@@ -42,8 +41,11 @@ class Steady:
 
     def _ask(self) -> None:
         while not self._ended.is_set():
+            begun, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
             answer = ask(self._address, self._host)
             self.answers[answer] += 1
+            if answer != "200":
+                self.failures.append(f"{begun:%H:%M:%S.%f} after {time.monotonic() - clock:.3f} s: {answer}")
             self._ended.wait(0.01)
 
 
@@ -55,8 +57,10 @@ def ask(address: str, host: str, path: str = "/") -> str:
         response = connection.getresponse()
         response.read()
         return str(response.status)
-    except (OSError, http.client.HTTPException) as error:
-        return type(error).__name__
+    except OSError as error:
+        return f"{type(error).__name__} {errno.errorcode.get(error.errno or 0, '')} {error.strerror or error}"
+    except http.client.HTTPException as error:
+        return f"{type(error).__name__} {error}"
     finally:
         connection.close()
 
