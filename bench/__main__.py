@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import change, cluster, engine, startup
+from bench import change, cluster, engine, lag, startup
 
-ALL = {"engine": engine.measure, "change": change.measure, "startup": startup.measure}
+ALL = {"engine": engine.measure, "lag": lag.measure, "change": change.measure, "startup": startup.measure}
 IN_CLUSTER = {"cluster": cluster.measure}
 """Those that need a cluster: only when they are asked for."""
 RESULTS = Path(__file__).parent / "results"

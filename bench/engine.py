@@ -32,7 +32,8 @@ def measure() -> dict[str, Any]:
     return results
 
 
-def _typed(document: dict[str, Any]) -> tuple[Ref, object]:
+def typed(document: dict[str, Any]) -> tuple[Ref, object]:
+    """A document as the engine takes it."""
     decoded = decode(document)
     assert decoded is not None
     assert decoded.value is not None, decoded.problems
@@ -41,7 +42,7 @@ def _typed(document: dict[str, Any]) -> tuple[Ref, object]:
 
 def _at(size: int) -> dict[str, Any]:
     objects = [
-        _typed(one)
+        typed(one)
         for one in (
             gateway(8080),
             *(one for i in range(_SERVICES) for one in service(i, 9000)),
@@ -58,10 +59,10 @@ def _at(size: int) -> dict[str, Any]:
     gc.freeze()
     target = size // 2
     calls = translation.graph.calls
-    routes = _timed(translation, [_typed(route(target, f"/{i}", _SERVICES)) for i in range(_CHANGES)])
+    routes = _timed(translation, [typed(route(target, f"/{i}", _SERVICES)) for i in range(_CHANGES)])
     calls = translation.graph.calls - calls
-    same = _timed(translation, [_typed(route(target, f"/{_CHANGES - 1}", _SERVICES)) for _ in range(_CHANGES)])
-    endpoints = _timed(translation, [_typed(service(target % _SERVICES, 9001 + i)[1]) for i in range(_CHANGES)])
+    same = _timed(translation, [typed(route(target, f"/{_CHANGES - 1}", _SERVICES)) for _ in range(_CHANGES)])
+    endpoints = _timed(translation, [typed(service(target % _SERVICES, 9001 + i)[1]) for i in range(_CHANGES)])
     assert not translation.graph.failures
     gc.unfreeze()
     return {

@@ -65,7 +65,8 @@ class App:
         """Serve until cancelled; then drain and stop the proxies, unless they are left to a successor."""
         self._task = asyncio.current_task()
         self._left = asyncio.get_running_loop().create_future()
-        work = [asyncio.create_task(self._source.run())]  # reading begins while the keeper starts
+        # Reading begins while the keeper starts.
+        work = [asyncio.create_task(self._source.run()), asyncio.create_task(self.plane.run())]
         try:
             await self.proxies.start()
         except BaseException:

@@ -78,7 +78,10 @@ class ClusterApp:
         self.plane = ControlPlane(cluster_settings(yamldoc.value, frozenset({READY_PORT})), self._identify, self._told)
         self.source = KubeSource(client, self._changed, self._saw, namespaces=installation.namespaces)
         self.writer = StatusWriter(
-            client, self.plane.translation.statuses, self.source.locate, lambda: self.source.complete
+            client,
+            self.plane.translation.statuses,
+            self.source.locate,
+            lambda: self.source.complete and self.plane.settled,
         )
         proxies = ProxySettings(
             installation.image,
@@ -131,7 +134,7 @@ class ClusterApp:
         async with contextlib.AsyncExitStack() as stack:
             await self._health.start(EVERYWHERE, self._installation.health_port)
             stack.push_async_callback(self._health.stop)
-            for part in (self.source, self._keyring):
+            for part in (self.plane, self.source, self._keyring):
                 await stack.enter_async_context(_running(part.run()))
             await self._read.wait()
             await self._certificates.wait()
@@ -155,8 +158,6 @@ class ClusterApp:
         for problem in problems - self._problems:
             _log.warning("%s", problem)
         self._problems = problems
-        if self.source.complete:
-            self._read.set()
 
     def _saw(self, ref: Ref, seen: Seen | None) -> None:
         self.writer.seen(ref, seen)
@@ -170,6 +171,7 @@ class ClusterApp:
 
     def _told(self) -> None:
         """Everything that is known was taken in: hand on what came of it."""
+        self._read.set()
         if self._placements:
             placements, self._placements = self._placements, {}
             self._proxies.want(placements)

@@ -10,7 +10,7 @@ import ctypes
 import gc
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from daemun.base.names import Name, Ref
@@ -25,11 +25,14 @@ from daemun.serve.proxy import Connected, Disconnected, Synced
 from daemun.serve.proxy import Event as StreamEvent
 from daemun.serve.server import Authenticate, XdsServer
 from daemun.translate import Translation
+from daemun.turns import Turns
 from daemun.xds.events import Acked, Rejected, Restored
 
-_GC_THRESHOLDS = (50_000, 20, 100)
+_GC_THRESHOLDS = (10_000, 5, 2_000)
 """What lives long here are trees, without cycles to be found; looking for them again and again while 10,000 routes are
-built would double the time."""
+built would double the time. Little is looked at together: everything waits for it."""
+_MANY = 500
+"""Parts of resources that are handed on at once; more of them are handed on a slice at a time."""
 _log = logging.getLogger(__name__)
 
 
@@ -53,11 +56,17 @@ class ControlPlane:
         """How many batches the sources gave so far; `seconds` is what the translation took for them."""
         self.seconds = 0.0
         self._told = told
+        self._turn = Turns()
+        self.translation.graph.enough = self._turn.over
+        self._busy = False
+        self._left = asyncio.Event()
+        self._fetched: Callable[[], bool] = lambda: True
         self._held = False
         self._parts: dict[PartKey, Part | None] = {}
         self._gateways: set[Name] = set()
+        self._heard_of: dict[str, dict[StreamEvent, None]] = {}
         self.translation.resources.subscribe(self._collect)
-        self.translation.gateways.subscribe(self._gateways.update)
+        self.translation.gateways.subscribe(self._changed)
         gc.set_threshold(*_GC_THRESHOLDS)
 
     def take(self, objects: Iterable[tuple[Ref, object | None]], complete: Callable[[], bool] = lambda: True) -> None:
@@ -67,16 +76,63 @@ class ControlPlane:
         again nothing is sent and no status told, for it would say that the Secret is missing; a batch that has it
         comes next.
         """
-        began = time.perf_counter()
-        self.translation.apply(objects)
+        self._fetched = complete
         self.batches += 1
-        self.seconds += time.perf_counter() - began
+        with self._working():
+            self.translation.apply(objects)
+        if self._busy:
+            return
         self._held = not complete()
         if self._held:
             return
+        if len(self._parts) > _MANY:
+            self._leave()
+            return
+        self.xds.apply(self._take_parts())
         self._settled()
-        self.xds.ready()
-        self._tell()
+
+    async def run(self) -> None:
+        """Go on with what is too much work for one turn of the event loop, until cancelled.
+
+        Until such a batch is done, everything is told and served as before it; what comes meanwhile is the next one.
+        """
+        graph = self.translation.graph
+        while True:
+            await self._left.wait()
+            self._left.clear()
+            while self._busy:
+                await asyncio.sleep(0)
+                with self._working():
+                    settled = graph.settle()
+                if not settled:
+                    continue
+                self._held = True  # the proxies' server does not have it yet
+                while self._parts and self._fetched():
+                    await self.xds.apply_much(self._take_parts())
+                self._busy = not graph.settled
+                self._held = not self._fetched()
+                if not self._held:
+                    self._settled()
+                gc.freeze()  # what was built at once lives long: it is not looked at again
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything that was given is taken in, and what it asked for has come."""
+        return not self._busy and not self._held
+
+    @contextlib.contextmanager
+    def _working(self) -> Iterator[None]:
+        """Something that makes the graph settle. What is more than a slice of work is left to `run`."""
+        began = time.perf_counter()
+        self._turn.begin()
+        yield
+        self.seconds += time.perf_counter() - began
+        if not self.translation.graph.settled:
+            self._leave()
+
+    def _leave(self) -> None:
+        self._busy = True
+        self._left.set()
 
     def wanted(self) -> set[str]:
         """The proxies that have something to listen on, and are not held back."""
@@ -90,21 +146,20 @@ class ControlPlane:
 
     def forget(self, proxy: str) -> None:
         """A proxy is gone, or has to prove itself anew: its Gateway is not programmed until it is back."""
-        self.translation.proxies.delete(proxy)
+        with self._working():
+            self.translation.proxies.delete(proxy)
         self._tell()
 
     def set_back(self, proxy: str, setback: Setback | None) -> None:
         """Its provider cannot provide the proxy (or can again): its Gateway says why."""
-        if setback is None:
-            self.translation.setbacks.delete(proxy)
-        else:
-            self.translation.setbacks.set(proxy, setback)
+        with self._working():
+            self.translation.setbacks.update({proxy: MISSING if setback is None else setback})
         self._tell()
 
     def hear(self, accounts: Iterable[Account]) -> None:
         """What the proxies have that are connected to all the other replicas. From now on it counts as well."""
         rejections = self.translation.rejections
-        with self.translation.graph.batch():
+        with self._working(), self.translation.graph.batch():
             for proxy, (before, after) in self.proxies.hear(accounts).items():
                 for key in before.keys() - after.keys():
                     rejections.delete(key)
@@ -117,21 +172,45 @@ class ControlPlane:
         for key, (_, new) in delta.items():
             self._parts[key] = None if new is MISSING else new
 
-    def _settled(self) -> None:
-        """The graph has settled: hand on what came of it."""
-        if self._parts:
-            parts, self._parts = self._parts, {}
-            self.xds.apply(parts.items())
+    def _changed(self, delta: Mapping[Name, Any]) -> None:
+        self._gateways.update(delta)
+
+    def _take_parts(self) -> list[tuple[PartKey, Part | None]]:
+        parts, self._parts = self._parts, {}
+        if parts:
             self.placed.set()
-        for name in self._gateways:
-            self._acknowledge(str(name))
-        self._gateways.clear()
+        return list(parts.items())
+
+    def _settled(self) -> None:
+        """A batch of the sources has been handed on to where the proxies get it."""
+        self.xds.ready()
+        with self._working():
+            gateways, self._gateways = self._gateways, set()
+            for name in gateways:
+                self._acknowledge(str(name))
+        self._tell()
 
     def _heard(self, proxy: str, event: StreamEvent) -> None:
-        """The xDS server has news of a proxy. It is taken in after the call that brought it is over."""
-        asyncio.get_running_loop().call_soon(self._take_in, proxy, event)
+        """The xDS server has news of a proxy. It is taken in after the call that brought it is over.
 
-    def _take_in(self, proxy: str, event: StreamEvent) -> None:
+        A proxy that takes a thousand resources says so a thousand times at once.
+        """
+        if not self._heard_of:
+            asyncio.get_running_loop().call_soon(self._take_in)
+        once = Synced() if isinstance(event, Acked) else event
+        events = self._heard_of.setdefault(proxy, {})
+        events.pop(once, None)  # what was said last counts
+        events[once] = None
+
+    def _take_in(self) -> None:
+        heard, self._heard_of = self._heard_of, {}
+        with self._working():
+            for proxy, events in heard.items():
+                for event in events:
+                    self._note(proxy, event)
+        self._tell()
+
+    def _note(self, proxy: str, event: StreamEvent) -> None:
         rejections = self.translation.rejections
         match event:
             case Rejected(origin=origin, type_url=type_url, resource=resource, message=message):
@@ -145,7 +224,6 @@ class ControlPlane:
                 self._acknowledge(proxy)
             case Disconnected():
                 pass
-        self._tell()
 
     def _acknowledge(self, proxy: str) -> None:
         """Note what the proxy has, if it has all that it should."""

@@ -18,7 +18,7 @@ from daemun.base.names import CORE, GATEWAY, Name, Ref
 from daemun.envoy import clusters, listeners, routes, secrets, streams, tls
 from daemun.envoy.matches import match_faults
 from daemun.features import rule_faults
-from daemun.flow import Failure, Graph, Source, derive, distinct, union
+from daemun.flow import MISSING, Failure, Graph, Source, derive, distinct, union
 from daemun.gatewayapi import (
     backends,
     backendtls,
@@ -206,12 +206,10 @@ class Translation:
 
     def apply(self, objects: Iterable[tuple[Ref, object | None]]) -> None:
         """Take over changed objects (None: gone), in one batch."""
+        changes: dict[tuple[str, str], dict[Name, Any]] = {}
+        for ref, value in objects:
+            changes.setdefault((ref.group, ref.kind), {})[ref.key] = MISSING if value is None else value
         with self.graph.batch():
-            for ref, value in objects:
-                source = self.sources.get((ref.group, ref.kind))
-                if source is None:
-                    continue
-                if value is None:
-                    source.delete(ref.key)
-                else:
-                    source.set(ref.key, value)
+            for kind, changed in changes.items():
+                if kind in self.sources:
+                    self.sources[kind].update(changed)

@@ -1,11 +1,14 @@
 """After any history of changes in any batches, everything derived equals what is built at once from the final state."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daemun import flow
 from daemun.flow import MISSING, Collection, Graph, Reader, Source, derive, distinct, union
 
 KEYS = "abcdef"
@@ -167,6 +170,29 @@ def test_incremental_equals_rebuilt(history: list[list[Any]]) -> None:
     for batch in history:
         play(world, batch)
         assert {name for name, _ in world.graph.failures} <= {"fragile"}
+        world.check("fragile")
+
+
+@given(batches, st.lists(st.booleans(), min_size=1, max_size=12))
+def test_a_batch_that_rests_is_one_step_for_everybody_outside(history: list[list[Any]], rests: list[bool]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (flow.collection, flow.derived, flow.distinct, flow.source, flow.union):
+            for step in ("STEP", "LIGHT_STEP"):
+                patch.setattr(module, step, 1, raising=False)
+        world, turn = World(), itertools.cycle(rests)
+        batches = iter(history)
+        world.graph.enough = lambda: next(turn)
+        for batch in batches:
+            play(world, batch)
+            while not world.graph.settled:
+                before = {name: dict(mirror) for name, mirror in world.mirrors.items()}
+                seen = {node.name: (dict(node), len(node), list(node)) for node in world.graph.nodes}
+                for name, (content, length, found) in seen.items():
+                    assert content == before[name], name
+                    assert length == len(content) == len(found), name
+                if world.graph.resting:
+                    play(world, next(batches, []))
+                world.graph.settle()
         world.check("fragile")
 
 

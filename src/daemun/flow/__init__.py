@@ -9,12 +9,13 @@ The laws a rule keeps: it depends on nothing but its input and its reads, it cha
 bad user input (an exception is caught, kept as a `Failure`, and the last good output stays).
 """
 
-from daemun.flow.collection import MISSING, Collection, Delta, Index, Missing
+from daemun.flow.collection import Collection, Index
 from daemun.flow.derived import Derived, Reader, derive
 from daemun.flow.distinct import Distinct, distinct
 from daemun.flow.graph import Failure, Graph
 from daemun.flow.source import Source
 from daemun.flow.union import Union, union
+from daemun.flow.values import MISSING, Delta, Missing
 
 __all__ = [
     "MISSING",

@@ -2,41 +2,27 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, MutableMapping
-from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias
 
 from daemun.flow.bags import Bags, items, put, take
+from daemun.flow.values import MISSING, STEP, Delta, I, K, V
 
 if TYPE_CHECKING:
     from daemun.flow.derived import Derived
     from daemun.flow.graph import Graph
 
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
-I = TypeVar("I", bound=Hashable)  # noqa: E741 - index value; K and V are taken
-
-
-class Missing(Enum):
-    """The value of a key that is not there, so that None stays an ordinary value."""
-
-    MISSING = "missing"
-
-    def __repr__(self) -> str:
-        return "MISSING"
-
-
-MISSING: Final = Missing.MISSING
 ALL: Final = object()
 """The key under which readers of a whole collection are kept."""
 
-Delta: TypeAlias = dict[K, tuple[V | Missing, V | Missing]]
-"""What changed in a batch: key to (old, new)."""
 Readers: TypeAlias = "defaultdict[Derived[Any, Any, Any, Any], Bags[Hashable]]"
 """Who reads what: by derived collection, the key that was read to the input keys whose rules read it."""
 
 
 class Collection(Mapping[K, V]):
-    """A read-only mapping that knows who reads which of its keys."""
+    """A read-only mapping that knows who reads which of its keys.
+
+    As a mapping it is for those outside, and changes only when a batch has settled. Rules read `data`.
+    """
 
     def __init__(self, graph: "Graph", name: str) -> None:
         self.graph = graph
@@ -46,35 +32,43 @@ class Collection(Mapping[K, V]):
         self.followers: list[Callable[[Delta[K, V]], None]] = []
         self.indexes: list[Index[Any, K, V]] = []
         self.readers: Readers = defaultdict(dict)
+        self.earlier: Mapping[K, V] | None = None
+        """What it was before the batch that is under way, if it has a part in that."""
 
     # A Mapping compares by content; a collection is itself, and is used as a dictionary key.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 
     def __getitem__(self, key: K) -> V:
-        return self.data[key]
+        return self.data[key] if self.earlier is None else self.earlier[key]
 
     def __iter__(self) -> Iterator[K]:
-        return iter(self.data)
+        return iter(self.data if self.earlier is None else self.earlier)
 
     def __len__(self) -> int:
-        return len(self.data)
+        return len(self.data if self.earlier is None else self.earlier)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}: {len(self.data)}>"
 
-    def run(self) -> Delta[K, V]:
-        """Bring the collection up to date and tell what changed."""
+    def run(self, delta: Delta[K, V]) -> Iterator[None]:
+        """Bring the collection up to date and note what changed, in steps between which it may rest."""
         raise NotImplementedError
 
-    def spread(self, delta: Delta[K, V]) -> None:
+    def spread(self, delta: Delta[K, V]) -> Iterator[None]:
         """Mark everything that depends on what changed."""
+        much = len(delta) > STEP
         for follow in self.followers:
             follow(delta)
+            if much:
+                yield
         for node, bags in self.readers.items():
-            mark(node, bags, (ALL, *delta))
+            if bags:
+                mark(node, bags, (ALL, *delta))
+                if much:
+                    yield
         for index in self.indexes:
-            index.update(delta)
+            yield from index.update(delta)
 
     def index(self, by: Callable[[K, V], Iterable[I]]) -> "Index[I, K, V]":
         """An index: each entry is found under every value `by` gives for it."""
@@ -82,8 +76,9 @@ class Collection(Mapping[K, V]):
 
     def subscribe(self, sink: Callable[[Delta[K, V]], None]) -> None:
         """Tell `sink` each change after the batch settled; the present content comes at once, as one delta."""
-        if self.data:
-            sink({key: (MISSING, value) for key, value in self.data.items()})
+        present: Delta[K, V] = {key: (MISSING, value) for key, value in self.items()}
+        if present:
+            sink(present)
         self.graph.sink(self.rank, sink)
 
 
@@ -101,10 +96,10 @@ class Index(Generic[I, K, V]):
             for at in by(key, value):
                 put(self.keys, at, key)
 
-    def update(self, delta: Delta[K, V]) -> None:
+    def update(self, delta: Delta[K, V]) -> Iterator[None]:
         """Follow a change of the collection and mark the readers of the values it touches."""
         touched: dict[I, None] = {}
-        for key, (old, new) in delta.items():
+        for count, (key, (old, new)) in enumerate(delta.items(), 1):
             if old is not MISSING:
                 for at in self.by(key, old):
                     touched[at] = None
@@ -113,15 +108,19 @@ class Index(Generic[I, K, V]):
                 for at in self.by(key, new):
                     touched[at] = None
                     put(self.keys, at, key)
+            if not count % STEP:
+                yield
         for follow in self.followers:
             follow(touched)
         for node, bags in self.readers.items():
-            mark(node, bags, touched)
+            if bags:
+                mark(node, bags, touched)
+                if len(delta) > STEP:
+                    yield
 
 
 def mark(node: "Derived[Any, Any, Any, Any]", bags: Bags[Hashable], keys: Iterable[Hashable]) -> None:
     """Queue the rules of `node` that read any of the keys to run again."""
-    if bags:
-        for key in keys:
-            for reader in items(bags, key):
-                node.mark(reader)
+    for key in keys:
+        for reader in items(bags, key):
+            node.mark(reader)

@@ -1,10 +1,11 @@
 """Derived collections: a rule, run once per input key and again when something it read has changed."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 from daemun.flow.bags import Bags, count, items, put, take
-from daemun.flow.collection import ALL, MISSING, Collection, Delta, I, Index, K, Missing, Readers, V
+from daemun.flow.collection import ALL, Collection, Index, Readers
+from daemun.flow.values import LIGHT_STEP, MISSING, STEP, Delta, I, K, Missing, V
 
 IK = TypeVar("IK", bound=Hashable)
 IV = TypeVar("IV")
@@ -86,12 +87,13 @@ class Derived(Collection[K, V], Generic[IK, IV, K, V]):
         """How many reads are recorded; zero when every input is gone (leaks show here)."""
         return sum(len(reads) // 2 for reads in self._reads.values())
 
-    def run(self) -> Delta[K, V]:
+    def run(self, delta: Delta[K, V]) -> Iterator[None]:
         """Run the rule for every dirty input."""
-        delta: Delta[K, V] = {}
         dirty, self._dirty = self._dirty, {}
         moved: list[tuple[IK, dict[K, V]]] = []
-        for key in dirty:
+        for number, key in enumerate(dirty, 1):
+            if not number % STEP:
+                yield
             new = self._call(key)
             if new is None:
                 continue
@@ -102,9 +104,12 @@ class Derived(Collection[K, V], Generic[IK, IV, K, V]):
                     self._owners.pop(out, None)
                     self._note(delta, out, self.data.pop(out), MISSING)
             moved.append((key, new))
-        for key, new in moved:
+        for number, (key, new) in enumerate(moved, 1):
+            if not number % LIGHT_STEP:
+                yield
             self._place(delta, key, new)
-        return {out: change for out, change in delta.items() if change[0] is not change[1]}
+        for out in [out for out, change in delta.items() if change[0] is change[1]]:
+            del delta[out]
 
     def _call(self, key: IK) -> dict[K, V] | None:
         """The rule's output for one input; None if it raised, which keeps what was there before."""

@@ -1,9 +1,10 @@
 """The distinct values of indexes, as a collection: what is used at all, by whomever."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from daemun.flow.collection import MISSING, Collection, Delta, I, Index
+from daemun.flow.collection import Collection, Index
+from daemun.flow.values import LIGHT_STEP, MISSING, Delta, I
 
 
 class Distinct(Collection[I, I]):
@@ -22,11 +23,12 @@ class Distinct(Collection[I, I]):
         self._dirty.update(dict.fromkeys(touched))
         self.graph.wake(self.rank)
 
-    def run(self) -> Delta[I, I]:
+    def run(self, delta: Delta[I, I]) -> Iterator[None]:
         """Tell which values appeared and which vanished."""
-        delta: Delta[I, I] = {}
         dirty, self._dirty = self._dirty, {}
-        for value in dirty:
+        for count, value in enumerate(dirty, 1):
+            if not count % LIGHT_STEP:
+                yield
             used = any(value in index.keys for index in self._indexes)
             if used and value not in self.data:
                 self.data[value] = value
@@ -34,7 +36,6 @@ class Distinct(Collection[I, I]):
             elif not used and value in self.data:
                 del self.data[value]
                 delta[value] = (value, MISSING)
-        return delta
 
 
 def distinct(*indexes: Index[I, Any, Any], name: str = "distinct") -> Distinct[I]:

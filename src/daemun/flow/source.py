@@ -1,10 +1,11 @@
 """Collections that are set from outside: what a watcher saw, what a proxy acknowledged."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from daemun.flow.collection import MISSING, Collection, Delta, K, Missing, V
+from daemun.flow.collection import Collection
 from daemun.flow.graph import Graph
 from daemun.flow.interest import Interest, Sink
+from daemun.flow.values import LIGHT_STEP, MISSING, Delta, K, Missing, V
 
 
 class Source(Collection[K, V]):
@@ -13,6 +14,7 @@ class Source(Collection[K, V]):
     def __init__(self, graph: Graph, name: str) -> None:
         super().__init__(graph, name)
         self._pending: dict[K, V | Missing] = {}
+        self._taking: dict[K, V | Missing] = {}  # what a batch that rests is taking over
 
     def on_read(self, sink: Sink[K]) -> None:
         """Tell `sink`, after each batch, which keys the rules have begun to read, and which nobody reads any more.
@@ -34,24 +36,30 @@ class Source(Collection[K, V]):
         """Remove one entry, if it is there."""
         self._put(key, MISSING)
 
+    def update(self, changes: Mapping[K, V | Missing]) -> None:
+        """Add, replace and (where it is MISSING) remove many entries."""
+        with self.graph.batch():
+            self._pending.update(changes)
+            self.graph.wake(self.rank)
+
     def replace(self, items: Mapping[K, V]) -> None:
         """Make the content exactly `items`, as after a relist; only differences travel on."""
         with self.graph.batch():
-            for key in (self.data.keys() | self._pending.keys()) - items.keys():
-                self._put(key, MISSING)
-            for key, value in items.items():
-                self._put(key, value)
+            known = self.data.keys() | self._taking.keys() | self._pending.keys()
+            self.update(dict.fromkeys(known - items.keys(), MISSING))
+            self.update(items)
 
     def _put(self, key: K, value: V | Missing) -> None:
         with self.graph.batch():
             self._pending[key] = value
             self.graph.wake(self.rank)
 
-    def run(self) -> Delta[K, V]:
+    def run(self, delta: Delta[K, V]) -> Iterator[None]:
         """Take over what was set since the last batch."""
-        delta: Delta[K, V] = {}
-        pending, self._pending = self._pending, {}
-        for key, new in pending.items():
+        self._taking, self._pending = self._pending, {}
+        for count, (key, new) in enumerate(self._taking.items(), 1):
+            if not count % LIGHT_STEP:
+                yield
             old: V | Missing = self.data.get(key, MISSING)
             if new is MISSING:
                 if old is MISSING:
@@ -62,4 +70,4 @@ class Source(Collection[K, V]):
             else:
                 self.data[key] = new
             delta[key] = (old, new)
-        return delta
+        self._taking = {}

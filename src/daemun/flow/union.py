@@ -1,8 +1,10 @@
 """Several collections seen as one."""
 
 from collections import ChainMap
+from collections.abc import Iterator
 
-from daemun.flow.collection import MISSING, Collection, Delta, K, Missing, V
+from daemun.flow.collection import Collection
+from daemun.flow.values import LIGHT_STEP, MISSING, Delta, K, Missing, V
 
 
 class Union(Collection[K, V]):
@@ -11,11 +13,27 @@ class Union(Collection[K, V]):
     def __init__(self, parts: tuple[Collection[K, V], ...], name: str) -> None:
         super().__init__(parts[0].graph, name)
         self.data = ChainMap(*(part.data for part in parts))
+        self._parts = parts
         self._before: dict[K, V | Missing] = {}
         for part in parts:
             part.followers.append(self._follow)
             if part.data:
                 self._follow({key: (MISSING, value) for key, value in part.data.items()})
+
+    # What is outside sees the parts as they were before a batch that rests.
+
+    def __getitem__(self, key: K) -> V:
+        for part in self._parts:
+            if key in part:
+                return part[key]
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[K]:
+        for part in self._parts:
+            yield from part
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts))
 
     def _follow(self, delta: Delta[K, V]) -> None:
         for key, (old, _) in delta.items():
@@ -24,15 +42,15 @@ class Union(Collection[K, V]):
                 self._before[key] = old
         self.graph.wake(self.rank)
 
-    def run(self) -> Delta[K, V]:
+    def run(self, delta: Delta[K, V]) -> Iterator[None]:
         """Tell what changed, as it is in the parts now."""
-        delta: Delta[K, V] = {}
         before, self._before = self._before, {}
-        for key, old in before.items():
+        for count, (key, old) in enumerate(before.items(), 1):
+            if not count % LIGHT_STEP:
+                yield
             new: V | Missing = self.data.get(key, MISSING)
             if old is not new:
                 delta[key] = (old, new)
-        return delta
 
 
 def union(*parts: Collection[K, V], name: str = "union") -> Union[K, V]:

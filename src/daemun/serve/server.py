@@ -11,7 +11,7 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import grpc
@@ -21,6 +21,7 @@ from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest
 from daemun.ir.resource import Part, PartKey
 from daemun.serve.counts import Counts
 from daemun.serve.proxy import OnEvent, Proxy
+from daemun.turns import Turns
 from daemun.xds.events import Rejected
 from daemun.xds.messages import Request
 from daemun.xds.session import HOLD, Session
@@ -43,6 +44,9 @@ _OPTIONS = [
     ("grpc.max_send_message_length", -1),
     ("grpc.so_reuseport", 0),
 ]
+
+_STEP = 256
+"""Parts that are taken over until others may have their turn."""
 
 Authenticate = Callable[[Mapping[str, str]], Awaitable[str | None]]
 """Which proxy a stream with this metadata is; None if it is none. What a client says of itself does not count.
@@ -70,6 +74,8 @@ class XdsServer:
         self._proxies: dict[str, Proxy] = {}
         self.counts = Counts()
         self._ready = asyncio.Event()
+        self._whole = asyncio.Event()
+        self._whole.set()
         self._server: grpc.aio.Server | None = None
 
     # What is to be served
@@ -79,16 +85,31 @@ class XdsServer:
 
         The first call says that the sources are complete.
         """
+        for _ in self._apply(changes):
+            pass
+        self.ready()
+
+    async def apply_much(self, changes: Iterable[tuple[PartKey, Part | None]]) -> None:
+        """The same in slices. Streams hear nothing new meanwhile, so that they do not get half of it."""
+        self._whole.clear()
+        try:
+            await Turns().through(self._apply(changes))
+        finally:
+            self._whole.set()
+        self.ready()
+
+    def _apply(self, changes: Iterable[tuple[PartKey, Part | None]]) -> Iterator[None]:
         by_proxy: dict[str, list[tuple[PartKey, Part | None]]] = {}
         for change in changes:
             by_proxy.setdefault(change[0].proxy, []).append(change)
         for name, own in by_proxy.items():
             proxy = self._proxy(name)
-            touched = proxy.wanted.apply(own)
-            if touched:
-                proxy.changed(touched)
+            for start in range(0, len(own), _STEP):
+                touched = proxy.wanted.apply(own[start : start + _STEP])
+                if touched:
+                    proxy.changed(touched)
+                yield
             self._forget_idle(proxy)
-        self.ready()
 
     def ready(self) -> None:
         """The sources are complete, even if there is nothing in them: begin to answer."""
@@ -188,6 +209,7 @@ class XdsServer:
 
     async def _write(self, context: _Stream, proxy: Proxy, session: Session, wake: asyncio.Event) -> None:
         """Send what may be sent now, then wait until there may be more."""
+        await self._whole.wait()
         wake.clear()
         responses = session.poll(self._clock())
         proxy.report(session)

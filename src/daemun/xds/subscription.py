@@ -1,5 +1,6 @@
 """One type of resource in one stream: what the client asked for, and what it is sent next."""
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
@@ -15,6 +16,8 @@ from daemun.xds.stream import Stream
 from daemun.xds.wanted import HEAD, Resource
 
 WILDCARD = "*"
+MOST = 1000
+"""Resources that are looked at for one response: neither side is held up by one for long."""
 
 MayRemove = Callable[[str, str, float], bool]
 """Whether the client may be told now that a resource (type URL, name) is gone."""
@@ -178,8 +181,9 @@ class Subscription:
         test = testing and (not self._dirty or self._tests_next)
         self._tests_next = testing and not test
         if not test:
-            names = list(self._dirty)
-            self._dirty.clear()
+            names = list(itertools.islice(self._dirty, MOST))
+            for name in names:
+                del self._dirty[name]
             return names
         group = self.quarantine.next_group(self._current)
         for one in group:

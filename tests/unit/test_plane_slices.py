@@ -1,0 +1,62 @@
+"""A batch that is too much for one turn of the event loop: everything else has its turn, and nobody sees half of it."""
+
+import asyncio
+from collections.abc import Iterable
+
+from daemun.api.decode import decode
+from daemun.base.names import Ref
+from daemun.plane import ControlPlane
+from daemun.translate import Translation
+from support.documents import Doc, exact, gateway, listener, route, rule, service
+
+MANY = 60
+
+Objects = list[tuple[Ref, object | None]]
+
+
+async def nobody(_: object) -> None:
+    return None
+
+
+def typed(documents: Iterable[Doc]) -> Objects:
+    found = [decode(document) for document in documents]
+    return [(one.ref, one.value) for one in found if one is not None]
+
+
+def routes(path: str) -> Objects:
+    return typed(
+        route(f"r{i}", rule(exact(path), to="s"), parents=["g"], hosts=[f"h{i}.example.com"]) for i in range(MANY)
+    )
+
+
+async def test_a_large_batch_is_one_step_for_everybody_and_no_change_is_lost() -> None:
+    told: list[dict[Ref, object]] = []
+    plane = ControlPlane(None, nobody, lambda: told.append(dict(plane.translation.statuses)))
+    plane.translation.graph.enough = lambda: True  # after every step others have their turn
+    running = asyncio.create_task(plane.run())
+    base = typed([gateway("g", listener(8080)), *service("s", 9000)])
+    changes = [base + routes("/old"), routes("/new"), [(ref, None) for ref, _ in routes("/old")[:10]]]
+    try:
+        plane.take(changes[0])
+        turns = 0
+        while not told:
+            turns += 1
+            assert not plane.translation.statuses
+            assert not plane.settled
+            await asyncio.sleep(0)
+        assert turns > MANY / 16
+        assert len(told[0]) == MANY + 1
+        for change in changes[1:]:  # the second comes while the first is under way
+            before = dict(plane.translation.resources)
+            plane.take(change)
+            await asyncio.sleep(0)
+            assert dict(plane.translation.resources) == before
+        while not plane.settled:  # noqa: ASYNC110 - nothing tells it
+            await asyncio.sleep(0)
+    finally:
+        running.cancel()
+    built = Translation()
+    built.apply(change for changes in changes for change in changes)
+    assert dict(plane.translation.resources) == dict(built.resources)
+    assert dict(plane.translation.statuses) == dict(built.statuses) == told[-1]
+    assert len(told[-1]) == MANY - 10 + 1
