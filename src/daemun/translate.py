@@ -134,7 +134,7 @@ class Translation:
 
         # Envoy: each collection is some of the parts that its resources are joined from.
         listener_parts = derive(self.frontends, listeners.listener_rule(settings.shared_host, access_log), "listeners")
-        route_heads = derive(self.frontends, routes.head_rule, "route configurations")
+        rest_scopes = derive(self.frontends, routes.rest_rule, "scopes of the rest")
         surfaces = derive(self.frontends, owners.surface_rule, "surfaces")
         host_owners = derive(self.frontends, owners.owner_rule, "host owners")
         encoded = derive(self.routes, routes.encoded_rule(surfaces), "encoded routes")
@@ -160,7 +160,7 @@ class Translation:
         )
         secret_parts = derive(needed_secrets, secrets.secret_rule(secret_objects, config_maps), "secrets")
         self.resources = union(
-            placed, listener_parts, stream_parts, route_heads, virtual_hosts, secret_parts, name="resources"
+            placed, listener_parts, stream_parts, rest_scopes, virtual_hosts, secret_parts, name="resources"
         )
 
         # Status: from the same values.

@@ -213,7 +213,7 @@ class XdsLaws(RuleBasedStateMachine):
             changes.append((head, part("", [leaf(f"{name}-head")])))
         leaves = [leaf(f"{name}-{host}")]
         leaves += [leaf(f"{name}-{host}-{n}", needs, needs=True, fallback=n != 2) for n in range(size)]
-        changes.append((PartKey("p", ROUTE, name, host), part(host, leaves, b"\x12")))
+        changes.append((PartKey("p", ROUTE, name, host), part(host, leaves, (b"\x12",))))
         self.apply(changes)
 
     @rule(name=st.sampled_from(ROUTES), host=st.sampled_from(("v0", "v1")))

@@ -252,7 +252,7 @@ async def test_check_ends_with_0_when_all_is_well_and_with_1_when_not(stage: Sta
 async def test_translate_shows_what_envoy_gets(stage: Stage) -> None:
     code, out, _ = await run("translate", str(stage.folder), "-o", "json")
     assert code == 0
-    assert {one["type"] for one in json.loads(out)} >= {"Listener", "RouteConfiguration", "Cluster"}
+    assert {one["type"] for one in json.loads(out)} >= {"Listener", "ScopedRouteConfiguration", "Cluster"}
 
 
 @pytest.mark.parametrize("command", ["", "up", "check", "translate", "demo", "explain"])

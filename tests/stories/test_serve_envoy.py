@@ -33,7 +33,7 @@ from support.ports import free_port
 
 PROXY = "default/gw"
 TOKEN = "not-a-secret"  # noqa: S105 - of this test
-VIRTUAL_HOSTS = wire.tag(2)
+VIRTUAL_HOSTS = (wire.tag(2),)
 Change = tuple[PartKey, Part | None]
 
 

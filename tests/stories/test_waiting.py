@@ -72,7 +72,7 @@ async def test_zero_and_nothing_are_no_timeout(shared: World, path: str) -> None
     """Also not Envoy's own, 15 s: that is read from what it was given, rather than waited for."""
     assert (await shared.ask(f"{path}?delay=1", host="timeouts.example")).status == 200
     assert shared.app is not None
-    dump = await shared.app.proxies.admin_get("default/gw", "/config_dump?resource=dynamic_route_configs")
+    dump = await shared.app.proxies.admin_get("default/gw", "/config_dump?resource=dynamic_scoped_route_configs")
     text = dump.decode().replace(" ", "").replace("\n", "")
     named = [part for part in text.split('"match":') if path in part]
     assert named

@@ -17,7 +17,7 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from daemun.ir.limits import RE2_MAX_PROGRAM_SIZE
-from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET
+from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, SCOPE, SECRET
 from daemun.provision.binary import find
 from daemun.translate import Translation
 from support.certificates import authority
@@ -42,11 +42,11 @@ def bootstrap(made: Iterable[Translation]) -> dict[str, Any]:
     secrets: dict[str, Any] = {}
     for number, one in enumerate(made):
         found = messages(one)
-        routes = {(proxy, name): value for (proxy, kind, name), value in found.items() if kind == ROUTE}
+        scopes = {(proxy, name): value for (proxy, kind, name), value in found.items() if kind == SCOPE}
         for (proxy, kind, name), message in found.items():
             unique = f"{number}/{proxy}/{name}"
             if kind == LISTENER:
-                _inline(message, proxy, routes, f"{number}/")
+                _inline(message, proxy, scopes, f"{number}/")
                 message.name = unique
                 message.ClearField("additional_addresses")
                 message.address.socket_address.port_value = 1024 + len(listeners)
@@ -79,13 +79,13 @@ def _plain(message: Message) -> Any:
     return json_format.MessageToDict(message, preserving_proto_field_name=True)
 
 
-def _inline(listener: Any, proxy: str, routes: dict[tuple[str, str], Any], prefix: str) -> None:
+def _inline(listener: Any, proxy: str, scopes: dict[tuple[str, str], Any], prefix: str) -> None:
     for chain in listener.filter_chains:
         manager = hcm_v3.HttpConnectionManager()
         if chain.filters[0].typed_config.Unpack(manager):
-            config = routes[proxy, manager.rds.route_config_name]
-            config.validate_clusters.value = False  # as for routes that come by RDS
-            manager.route_config.CopyFrom(config)
+            manager.scoped_routes.ClearField("rds_config_source")
+            found = manager.scoped_routes.scoped_route_configurations_list
+            found.scoped_route_configurations.extend(one for (of, _), one in scopes.items() if of == proxy)
             chain.filters[0].typed_config.Pack(manager)
         _inline_tls(chain, tls_pb2.DownstreamTlsContext(), prefix)
 

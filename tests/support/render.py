@@ -2,7 +2,8 @@
 
 Nothing is reworded: Envoy's resources are protobuf's own JSON. Some things are cut, and said to be: what keys and
 certificates hold, in listeners the connection manager, which is the same everywhere (section `manager` has it), and in
-section `tls` all of a cluster but its TLS context. A TCP proxy is shown as where it sends to.
+section `tls` all of a cluster but its TLS context. A TCP proxy is shown as where it sends to. Section `routes` shows
+the virtual hosts without what is the same in all scopes, which section `scopes` shows.
 """
 
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import msgspec
 from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.endpoint.v3 import endpoint_pb2
 from envoy.config.listener.v3 import listener_pb2
-from envoy.config.route.v3 import route_pb2
+from envoy.config.route.v3 import scoped_route_pb2
 from envoy.extensions.transport_sockets.tls.v3 import secret_pb2
 from google.protobuf import json_format
 from google.protobuf.message import Message
@@ -28,16 +29,16 @@ from daemun.api.status import (
     RouteStatus,
     Status,
 )
-from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET, encode
+from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, SCOPE, SECRET, encode
 from daemun.translate import Translation
 
-SECTIONS = {"listeners": LISTENER, "manager": LISTENER, "routes": ROUTE, "clusters": CLUSTER, "endpoints": ENDPOINT}
-SECTIONS |= {"secrets": SECRET, "tls": CLUSTER}
+SECTIONS = {"listeners": LISTENER, "manager": LISTENER, "routes": SCOPE, "scopes": SCOPE, "secrets": SECRET}
+SECTIONS |= {"clusters": CLUSTER, "endpoints": ENDPOINT, "tls": CLUSTER}
 MESSAGES: dict[str, type[Message]] = {
     CLUSTER: cluster_pb2.Cluster,
     ENDPOINT: endpoint_pb2.ClusterLoadAssignment,
     LISTENER: listener_pb2.Listener,
-    ROUTE: route_pb2.RouteConfiguration,
+    SCOPE: scoped_route_pb2.ScopedRouteConfiguration,
     SECRET: secret_pb2.Secret,
 }
 
@@ -69,12 +70,19 @@ def _resource(section: str, message: Message) -> Any:
         for chain in (*value.get("filterChains", ()), *filter(None, [value.get("defaultFilterChain")])):
             (only,) = chain.pop("filters")
             config = only["typedConfig"]
-            if "rds" in config:
-                chain["routes"] = config["rds"]["routeConfigName"]
+            if "scopedRoutes" in config:
+                (early,) = config["earlyHeaderMutationExtensions"]
+                asked = early["typedConfig"]["mutations"][0]["append"]["header"]["value"]
+                chain["routes"] = asked.partition("%")[0]
             else:
                 chain["to"] = config.get("cluster") or config["weightedClusters"]["clusters"]
     if section == "manager":
         value = value["filterChains"][0]["filters"][0]["typedConfig"]
+    if section == "routes":
+        value = value["routeConfiguration"].get("virtualHosts", [])
+        for host in value:
+            if host.get("routes", [{}])[-1].get("name") == "no-route":
+                host["routes"].pop()
     if section == "tls":
         value = value.get("transportSocket", {}).get("typedConfig")
     return _short(value)

@@ -24,13 +24,16 @@ from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
 from envoy.service.discovery.v3 import discovery_pb2
 from google.protobuf import json_format
 
+from daemun.envoy.scopes import head
 from daemun.ir.limits import RE2_MAX_PROGRAM_SIZE
-from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET
+from daemun.ir.listener import FrontendKey
+from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, SCOPE, SECRET
 from daemun.provision.binary import find
 from daemun.translate import Translation
 from support.render import messages
 
 CANARY = "version.canary"
+_SCOPES = "scopes.pb"
 INSECURE = ssl.create_default_context()
 INSECURE.check_hostname = False
 INSECURE.verify_mode = ssl.CERT_NONE
@@ -54,7 +57,7 @@ class SwappedEnvoy:
     """Started with the listeners, clusters and secrets of a translation; `show` swaps in the routes of another."""
 
     def __init__(self, first: Translation, echo: int) -> None:
-        self._names: dict[str, str] = {}  # of RouteConfigurations behind TLS: a server name that gets there
+        self._names: dict[str, str] = {}  # of ports behind TLS: a server name that gets there
         self.folder = Path(tempfile.mkdtemp(prefix="dmn-"))
         self._version = 0
         config = self.folder / "envoy.json"
@@ -80,19 +83,14 @@ class SwappedEnvoy:
     def show(self, made: Translation) -> None:
         """Swap in the routes, and return when they are served."""
         self._version += 1
-        names: list[str] = []
-        for (_, kind, name), message in messages(made).items():
-            if kind != ROUTE:
-                continue
+        scopes = {name: message for (_, kind, name), message in messages(made).items() if kind == SCOPE}
+        for message in scopes.values():
             for key, value in (("x-route", "%ROUTE_NAME%"), ("x-cluster", "%UPSTREAM_CLUSTER_RAW%")):
-                message.response_headers_to_add.add().header.MergeFrom(_header(key, value))
-            canary = message.virtual_hosts.add(name=CANARY, domains=[CANARY]).routes.add(match={"prefix": "/"})
-            canary.direct_response.status = 200
-            canary.direct_response.body.inline_string = str(self._version)
-            self._write(name, message)
-            names.append(name)
-        for name in names:
-            _until(lambda name=name: self._canary(name) == str(self._version), self._explain)  # type: ignore[misc]
+                message.route_configuration.response_headers_to_add.add().header.MergeFrom(_header(key, value))
+        ports = [name.partition("/")[0] for name in scopes if name.endswith("/*")]
+        self._write([*scopes.values(), *map(self._canary_of, ports)])
+        for port in ports:
+            _until(lambda port=port: self._canary(port) == str(self._version), self._explain)  # type: ignore[misc]
 
     def ask(
         self,
@@ -116,7 +114,17 @@ class SwappedEnvoy:
             response.close()
         names = ("x-route", "location", "x-cluster", "x-seen-path", "x-seen-host", "access-control-allow-origin")
         route, location, cluster, *seen = (given.get(name, "") for name in names)
-        return Got(response.status, "" if route == "-" else route, location, cluster, *seen)
+        return Got(response.status, "" if route in {"-", "no-route"} else route, location, cluster, *seen)
+
+    def _canary_of(self, port: str) -> Any:
+        """A scope that tells which version of the routes is served."""
+        frontend = FrontendKey("", int(port.removeprefix("port-")))
+        scope = head(frontend, CANARY, marked=False)
+        route = scope.route_configuration.virtual_hosts.add(name=CANARY, domains=[CANARY]).routes.add()
+        route.match.prefix = "/"
+        route.direct_response.status = 200
+        route.direct_response.body.inline_string = str(self._version)
+        return scope
 
     def _canary(self, name: str) -> str:
         port, sni = int(name.removeprefix("port-")), self._names.get(name)
@@ -133,15 +141,13 @@ class SwappedEnvoy:
     def _explain(self) -> str:
         return (self.folder / "log").read_text()[-3000:]
 
-    def _file(self, name: str) -> Path:
-        return self.folder / f"{name.replace('/', '_')}.pb"
-
-    def _write(self, name: str, message: Any) -> None:
-        response = discovery_pb2.DiscoveryResponse(version_info=str(self._version), type_url=ROUTE)
-        response.resources.add().Pack(message)
+    def _write(self, scopes: Iterable[Any]) -> None:
+        response = discovery_pb2.DiscoveryResponse(version_info=str(self._version), type_url=SCOPE)
+        for scope in scopes:
+            response.resources.add().Pack(scope)
         draft = self.folder / "draft"
         draft.write_bytes(response.SerializeToString())
-        draft.replace(self._file(name))
+        draft.replace(self.folder / _SCOPES)
 
     def _bootstrap(self, first: Translation, echo: int) -> dict[str, Any]:
         found = messages(first)
@@ -149,7 +155,7 @@ class SwappedEnvoy:
         for (_, kind, name), message in found.items():
             if kind == LISTENER:
                 for chain in message.filter_chains:
-                    self._local(chain)
+                    self._local(chain, message.address.socket_address.port_value)
                 listeners.append(message)
             elif kind == SECRET:
                 secrets.append(message)
@@ -157,8 +163,7 @@ class SwappedEnvoy:
                 message.ClearField("eds_cluster_config")
                 message.type = message.STATIC
                 clusters[name] = message
-            elif kind == ROUTE:
-                self._write(name, message)
+        self._write(message for (_, kind, _), message in found.items() if kind == SCOPE)
         for (_, kind, name), message in found.items():
             if kind == ENDPOINT:
                 clusters[name].load_assignment.MergeFrom(message)
@@ -175,19 +180,18 @@ class SwappedEnvoy:
             },
         }
 
-    def _local(self, chain: Any) -> None:
+    def _local(self, chain: Any, port: int) -> None:
         """Routes from a file, certificates from the bootstrap."""
         manager = hcm_v3.HttpConnectionManager()
         chain.filters[0].typed_config.Unpack(manager)
-        path = str(self._file(manager.rds.route_config_name))
         source = config_source_pb2.ConfigSource(resource_api_version=config_source_pb2.ApiVersion.V3)
-        source.path_config_source.path = path
-        manager.rds.config_source.CopyFrom(source)
+        source.path_config_source.path = str(self.folder / _SCOPES)
+        manager.scoped_routes.rds_config_source.CopyFrom(source)
+        manager.scoped_routes.scoped_rds.scoped_rds_config_source.CopyFrom(source)
         chain.filters[0].typed_config.Pack(manager)
         if chain.HasField("transport_socket"):
-            self._names[manager.rds.route_config_name] = "".join(chain.filter_chain_match.server_names).replace(
-                "*", "w"
-            )
+            server_name = "".join(chain.filter_chain_match.server_names).replace("*", "w")
+            self._names[f"port-{port}"] = server_name
             tls = tls_pb2.DownstreamTlsContext()
             chain.transport_socket.typed_config.Unpack(tls)
             for reference in tls.common_tls_context.tls_certificate_sds_secret_configs:

@@ -69,8 +69,8 @@ def test_check_gives_the_status_as_it_is_written() -> None:
 
 def test_translate_names_origins_and_gateways() -> None:
     found = json.loads(run("translate", LAB, "-o", "json", "--gateway", "gloo-system/http"))
-    routes = next(one for one in found if one["type"] == "RouteConfiguration")
-    assert "HTTPRoute httpbin/httpbin spec.rules[0].matches[0]" in routes["from"]
+    origins = [origin for one in found if one["type"] == "ScopedRouteConfiguration" for origin in one["from"]]
+    assert "HTTPRoute httpbin/httpbin spec.rules[0].matches[0]" in origins
     run("translate", LAB, "--gateway", "no/such", code=1)
 
 

@@ -13,7 +13,7 @@ from daemun.base.wire import delimited, tag
 from daemun.envoy.actions import NO_BACKEND, build
 from daemun.envoy.matches import match_faults, route_match
 from daemun.ir.backend import BackendKey
-from daemun.ir.resource import ROUTE
+from daemun.ir.resource import SCOPE
 from daemun.ir.route import Backend, Match, Rule, Use, ValueMatch
 from support.cases import objects, translation
 
@@ -139,7 +139,7 @@ spec: {ports: [{port: 80}]}
 
 def leaves() -> list[Any]:
     made = translation(objects(ROUTES))
-    (host,) = (part for key, part in made.resources.items() if key.type_url == ROUTE and key.part == "*")
+    (host,) = (part for key, part in made.resources.items() if key.type_url == SCOPE and key.part == "*")
     return list(host.leaves)
 
 

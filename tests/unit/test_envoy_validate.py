@@ -5,7 +5,7 @@ from pathlib import Path
 from envoy.config.route.v3 import route_components_pb2 as route_v3
 
 from daemun.base.wire import delimited, tag
-from daemun.ir.resource import ROUTE, Leaf, part
+from daemun.ir.resource import SCOPE, Leaf, part
 from daemun.translate import Translation
 from support import envoy
 from support.cases import translation
@@ -22,9 +22,9 @@ def test_good_ones_are_taken_together(tmp_path: Path) -> None:
 
 def test_a_bad_regex_is_refused(tmp_path: Path) -> None:
     made = world()
-    key = next(key for key in made.resources if key.type_url == ROUTE and key.part)
+    key = next(key for key in made.resources if key.type_url == SCOPE and key.part)
     value = made.resources[key]
     route = route_v3.Route(match={"safe_regex": {"regex": "(("}}, direct_response={"status": 200})
     bad = delimited(tag(3), route.SerializeToString())
-    made.resources.data[key] = part(key.part, [*value.leaves, Leaf(bad, value.leaves[0].origin)], value.tag)
+    made.resources.data[key] = part(key.part, [*value.leaves, Leaf(bad, value.leaves[0].origin)], value.tags)
     assert "missing )" in envoy.faults([world(), made], tmp_path)

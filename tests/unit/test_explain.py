@@ -51,7 +51,7 @@ def test_the_whole_way() -> None:
     assert (told.entry.gateway, told.entry.envoy_listener, told.entry.api_port) == (("default", "gw"), "port-8080", 80)
     assert told.entry.listener == "http"
     assert told.host is not None
-    assert (told.host.virtual_host, told.host.route_config) == ("*", "port-8080")
+    assert (told.host.virtual_host, told.host.route_config) == ("*", "port-8080/*")
     assert winner(told) == "r spec.rules[0].matches[0]"
     assert told.winner is not None
     assert told.winner.envoy_route == "HTTPRoute/default/r/spec.rules[0].matches[0]"

@@ -6,7 +6,7 @@ from daemun.api.status import PolicyStatus
 from daemun.base.names import GATEWAY, Ref
 from daemun.gatewayapi.proxies import Rejection, RejectionKey
 from daemun.gatewayapi.settings import Settings
-from daemun.ir.resource import CLUSTER, ROUTE, SECRET, PartKey
+from daemun.ir.resource import CLUSTER, SCOPE, SECRET, PartKey
 from daemun.translate import Translation
 from support.cases import objects, translation
 from support.certificates import Authority, authority
@@ -148,4 +148,4 @@ def test_secrets_are_read_one_by_one() -> None:
     calls = made.graph.calls
     made.apply(objects(authorities("x").replace("name: ca", "name: unrelated")).items())
     assert made.graph.calls == calls
-    assert any(key.type_url == ROUTE for key in made.resources)
+    assert any(key.type_url == SCOPE for key in made.resources)

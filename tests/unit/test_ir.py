@@ -3,7 +3,6 @@
 from daemun.base import wire
 from daemun.base.names import Ref
 from daemun.ir.backend import BackendKey
-from daemun.ir.listener import FrontendKey
 from daemun.ir.origin import Origin
 from daemun.ir.problem import Problem
 from daemun.ir.resource import Leaf, encode, part
@@ -16,8 +15,8 @@ ONE, TWO = Origin(SERVICE, "one"), Origin(SERVICE, "two")
 def test_a_part_is_its_leaves_in_a_field_or_bare() -> None:
     leaves = [Leaf(b"ab", ONE), Leaf(b"c", TWO)]
     assert encode(part("k", leaves)) == b"abc"
-    assert encode(part("k", leaves, wire.tag(2))) == b"\x12\x03abc"
-    assert encode(part("k", leaves, wire.tag(2)), {TWO: b"long"}) == b"\x12\x06ablong"
+    assert encode(part("k", leaves, (wire.tag(2),))) == b"\x12\x03abc"
+    assert encode(part("k", leaves, (wire.tag(2),)), {TWO: b"long"}) == b"\x12\x06ablong"
 
 
 def test_parts_are_equal_by_content_name_and_origins() -> None:
@@ -27,14 +26,13 @@ def test_parts_are_equal_by_content_name_and_origins() -> None:
     assert same != part("other", [Leaf(b"ab", ONE)])
     assert same != part("k", [Leaf(b"ab", TWO)])
     assert same != part("k", [Leaf(b"a", ONE), Leaf(b"b", ONE)])
-    assert same != part("k", [Leaf(b"ab", ONE)], wire.tag(2))
+    assert same != part("k", [Leaf(b"ab", ONE)], (wire.tag(2),))
     assert same != "something else"
 
 
-def test_names_of_clusters_and_route_configurations() -> None:
+def test_names_of_clusters() -> None:
     assert BackendKey("ns", "s", 80).cluster == "service/ns/s/80"
     assert BackendKey("ns", "s", 80, "h2c").cluster == "service/ns/s/80/h2c"
-    assert FrontendKey("p", 80).route_config == "port-80"
 
 
 def test_the_order_of_http_matches() -> None:

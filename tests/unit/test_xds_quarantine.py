@@ -12,7 +12,7 @@ HEAD = (key(ROUTE, "r"), part("", [leaf("r", "head")]))
 
 def host(name: str, *leaves: tuple[str, str], fallback: str = "500") -> tuple[PartKey, Part]:
     made = [leaf(f"{name}-frame", f"{name}-frame"), *(leaf(o, d, (), f"<{o}-{fallback}>") for o, d in leaves)]
-    return key(ROUTE, "r", name), part(name, made, b"\x12")
+    return key(ROUTE, "r", name), part(name, made, (b"\x12",))
 
 
 def words(heard: Response | Talk, name: str = "r") -> list[str]:

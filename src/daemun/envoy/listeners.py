@@ -15,9 +15,9 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import http_con
 from daemun.base import wire
 from daemun.envoy import tls as tls_contexts
 from daemun.envoy.accesslog import log_to
-from daemun.envoy.ads import ads
 from daemun.envoy.forward import closing_chain
-from daemun.envoy.misdirected import mark
+from daemun.envoy.misses import misses
+from daemun.envoy.scopes import ask
 from daemun.features import FEATURES
 from daemun.flow import Reader
 from daemun.ir.limits import IDLE_SECONDS
@@ -32,6 +32,11 @@ _STREAM_WINDOW_BYTES = 64 * 1024
 _CONNECTION_WINDOW_BYTES = 1024 * 1024
 _HEADERS_SECONDS = 10
 _CONNECTION_IDLE_SECONDS = 3600
+_UPGRADE = "websocket"
+# RE2 has no "all but": what differs from the word at one of its letters, ends early or goes on.
+_OTHER_UPGRADES = "(?i)" + "|".join(
+    [*(f"{_UPGRADE[:at]}(?:[^{letter}].*)?" for at, letter in enumerate(_UPGRADE)), f"{_UPGRADE}.+"]
+)
 _LOG_FORMAT = {
     "time": "%START_TIME%",
     "method": "%REQUEST_HEADER(:METHOD)%",
@@ -96,9 +101,7 @@ def _filter_chain(key: FrontendKey, listener: Listener, access_log: str) -> byte
     """The filter chain of a listener, as a field of Envoy's."""
     tls = listener.protocol == "HTTPS"
     chain = components_v3.FilterChain(name=listener.chain)
-    manager = connection_manager(key.route_config, access_log)
-    if tls:
-        mark(manager, listener)
+    manager = connection_manager(key, listener if tls else None, access_log)
     filter_ = chain.filters.add(name="envoy.filters.network.http_connection_manager")
     filter_.typed_config.Pack(manager)
     if tls:
@@ -109,11 +112,10 @@ def _filter_chain(key: FrontendKey, listener: Listener, access_log: str) -> byte
     return wire.delimited(_FILTER_CHAINS, chain.SerializeToString())
 
 
-def connection_manager(route_config: str, access_log: str) -> hcm_v3.HttpConnectionManager:
-    """The HTTP connection manager, the same for every listener but for the routes it asks for."""
+def connection_manager(port: FrontendKey, marked: Listener | None, access_log: str) -> hcm_v3.HttpConnectionManager:
+    """The HTTP connection manager, the same for every listener but for the routes it asks for, and its mark."""
     manager = hcm_v3.HttpConnectionManager(
         stat_prefix="http",
-        rds=hcm_v3.Rds(route_config_name=route_config, config_source=ads()),
         normalize_path={"value": True},
         merge_slashes=True,
         path_with_escaped_slashes_action=hcm_v3.HttpConnectionManager.UNESCAPE_AND_REDIRECT,
@@ -121,6 +123,7 @@ def connection_manager(route_config: str, access_log: str) -> hcm_v3.HttpConnect
         use_remote_address={"value": True},
         server_header_transformation=hcm_v3.HttpConnectionManager.PASS_THROUGH,
     )
+    ask(manager, port, marked)
     manager.common_http_protocol_options.headers_with_underscores_action = 1  # REJECT_REQUEST
     manager.common_http_protocol_options.idle_timeout.seconds = _CONNECTION_IDLE_SECONDS
     manager.http2_protocol_options.max_concurrent_streams.value = _STREAMS
@@ -128,11 +131,14 @@ def connection_manager(route_config: str, access_log: str) -> hcm_v3.HttpConnect
     manager.http2_protocol_options.initial_connection_window_size.value = _CONNECTION_WINDOW_BYTES
     manager.request_headers_timeout.seconds = _HEADERS_SECONDS
     manager.stream_idle_timeout.seconds = IDLE_SECONDS
-    manager.upgrade_configs.add(upgrade_type="websocket")
+    manager.upgrade_configs.add(upgrade_type=_UPGRADE)
+    # Where no scope is hit Envoy would not refuse an upgrade that it does not know, and pass it on instead.
+    manager.http_protocol_options.ignore_http_11_upgrade.add().safe_regex.regex = _OTHER_UPGRADES
     for feature in FEATURES:
         http_filter = feature.http_filter()
         if http_filter is not None:
             manager.http_filters.append(http_filter)
+    manager.http_filters.append(misses(port))
     router = manager.http_filters.add(name="envoy.filters.http.router")
     router.typed_config.Pack(router_pb2.Router(suppress_envoy_headers=True))
     if access_log:

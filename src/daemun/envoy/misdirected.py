@@ -2,13 +2,10 @@
 
 Browsers use a connection for every host that its certificate fits. Each listener's connections are marked with its
 hostname, and the virtual hosts of other listeners answer the mark with 421, so that the client comes again by the right
-handshake (Gateway API, Listener.hostname). One RouteConfiguration therefore serves all listeners of a port.
+handshake (Gateway API, Listener.hostname). The same routes therefore serve all listeners of a port.
 """
 
-from envoy.config.core.v3 import base_pb2
 from envoy.config.route.v3 import route_components_pb2 as route_v3
-from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
-from envoy.extensions.http.early_header_mutation.header_mutation.v3 import header_mutation_pb2
 
 from daemun.envoy.actions import answer
 from daemun.ir.listener import Listener
@@ -19,24 +16,14 @@ MARK = "x-daemun-listener"
 _STATUS = 421
 
 
-def mark(manager: hcm_v3.HttpConnectionManager, listener: Listener) -> None:
-    """Mark the requests of a listener's connections."""
-    mutation = header_mutation_pb2.HeaderMutation()
-    header = mutation.mutations.add().append
-    header.header.key, header.header.value = MARK, _value(listener)
-    header.append_action = base_pb2.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
-    extension = manager.early_header_mutation_extensions.add(name="envoy.http.early_header_mutation.header_mutation")
-    extension.typed_config.Pack(mutation)
-
-
 def guard(listener: Listener) -> route_v3.Route:
     """The route that stands before all others of a virtual host, for requests with another mark than its listener's."""
-    route = answer(f"misdirected/{_value(listener)}", Match(where=""), _STATUS)
+    route = answer(f"misdirected/{mark_value(listener)}", Match(where=""), _STATUS)
     header = route.match.headers.add(name=MARK, invert_match=True)
-    header.string_match.exact = _value(listener)
+    header.string_match.exact = mark_value(listener)
     return route
 
 
-def _value(listener: Listener) -> str:
+def mark_value(listener: Listener) -> str:
     """What tells a listener from the others of its port, whatever it is called and whoever owns it."""
     return listener.hostname or "*"

@@ -1,7 +1,7 @@
-"""The layout of HTTP routes: one RouteConfiguration per port, made of cached virtual hosts.
+"""HTTP routes: virtual hosts made of cached matches, in the scopes of their ports (`scopes`).
 
-This module alone knows the layout. A virtual host is a part of its RouteConfiguration, and each match of a rule is a
-leaf of it, so one changed route touches one part; the bytes of the others are sent again as they are.
+A virtual host is a part of its scope, and each match of a rule is a leaf of it, so one changed route touches one part;
+the bytes of the others are sent again as they are.
 """
 
 import functools
@@ -10,23 +10,29 @@ from hashlib import blake2b
 
 import msgspec
 from envoy.config.route.v3 import route_components_pb2 as route_v3
-from envoy.config.route.v3 import route_pb2
 
 from daemun.base import wire
 from daemun.base.names import Ref
 from daemun.envoy.actions import build
-from daemun.envoy.misdirected import MARK, guard
+from daemun.envoy.misdirected import guard
+from daemun.envoy.scopes import REST, TAGS, head, is_exact, place
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.owners import HostOwner, Surface, owner_of
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.ir.listener import Frontend, FrontendKey, HostKey
 from daemun.ir.origin import Origin
-from daemun.ir.resource import ROUTE, Leaf, Part, PartKey, part
+from daemun.ir.resource import Leaf, Part, PartKey, part
 from daemun.ir.route import Match, Precedence, Route, precedence
 
-_VIRTUAL_HOSTS = wire.tag(2)  # RouteConfiguration.virtual_hosts
 _ROUTES = wire.tag(3)  # VirtualHost.routes
 _MATCH = wire.tag(1)  # Route.match
+_NOTHING = wire.delimited(
+    _ROUTES,
+    route_v3.Route(
+        name="no-route", match={"prefix": ""}, direct_response=route_v3.DirectResponseAction(status=404)
+    ).SerializeToString(),
+)
+"""What ends a scope. A request without a route would count as one without a scope, and be sent on to a wildcard."""
 _ERROR = route_v3.Route(direct_response=route_v3.DirectResponseAction(status=500)).SerializeToString()
 
 Rank = tuple[Precedence, tuple[str, str, str], Ref, int, int]
@@ -124,13 +130,18 @@ def host_rule(
             # the host stays closed: its requests were not meant for a wildcard.
             return
         ranked.sort(key=_rank)
-        domain = key.hostname or "*"
-        head = route_v3.VirtualHost(name=domain, domains=[domain]).SerializeToString()
-        leaves = [Leaf(head, _hostname_of(mine.origin))]
+        found = place(key)
+        domain, origin = found.part, _hostname_of(mine.origin)
+        frame = route_v3.VirtualHost(name=domain, domains=[domain]).SerializeToString()
+        leaves = [Leaf(frame, origin)]
         if owner.shared:
             leaves.append(Leaf(wire.delimited(_ROUTES, guard(mine).SerializeToString()), mine.origin))
         leaves += [leaf for _, leaf in ranked]
-        yield PartKey(at.proxy, ROUTE, at.route_config, domain), part(domain, leaves, _VIRTUAL_HOSTS)
+        if is_exact(key.hostname):
+            leaves.append(Leaf(_NOTHING, origin))
+            scope = head(at, key.hostname, marked=owner.tls)
+            yield found._replace(part=""), part("", [Leaf(scope.SerializeToString(), origin)])
+        yield found, part(domain, leaves, TAGS)
 
     return virtual_host
 
@@ -145,12 +156,9 @@ def _rank(entry: tuple[Rank, Leaf]) -> Rank:
     return entry[0]
 
 
-def head_rule(_: Reader, key: FrontendKey, frontend: Frontend) -> Iterator[tuple[PartKey, Part]]:
-    """From a port to the head of its RouteConfiguration, if requests come in there."""
-    if not frontend.http:
-        return
-    proto = route_pb2.RouteConfiguration(name=key.route_config, ignore_port_in_host_matching=True)
-    if frontend.tls:
-        proto.request_headers_to_remove.append(MARK)
-    head = Leaf(proto.SerializeToString(), frontend.http[0].origin)
-    yield PartKey(key.proxy, ROUTE, key.route_config), part("", [head])
+def rest_rule(_: Reader, key: FrontendKey, frontend: Frontend) -> Iterator[tuple[PartKey, Part]]:
+    """From a port to the scope of all hosts that have none of their own, if requests come in there."""
+    if frontend.http:
+        scope = head(key, REST, marked=frontend.tls)
+        found = place(HostKey(key, ""))._replace(part="")
+        yield found, part("", [Leaf(scope.SerializeToString(), frontend.http[0].origin)])

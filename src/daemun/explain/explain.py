@@ -3,17 +3,17 @@
 import msgspec
 
 from daemun.base.names import Name
+from daemun.envoy.scopes import place as place_of
 from daemun.explain.actions import outcome
 from daemun.explain.effects import Scene, effects
 from daemun.explain.naming import called
 from daemun.explain.near import near_misses
-from daemun.explain.normalise import Seen, normalise, upgrade_refusal
+from daemun.explain.normalise import Seen, normalise
 from daemun.explain.order import Choice, Placed, asks_preflight, candidate, choose, entries
 from daemun.explain.place import Place, covering, find_place, responsible
 from daemun.explain.request import Request
 from daemun.explain.result import Explanation, Host, Outcome
 from daemun.ir.listener import Frontend, HostKey, Listener
-from daemun.ir.resource import ROUTE, PartKey
 from daemun.translate import Translation
 
 
@@ -37,15 +37,14 @@ def explain(translation: Translation, request: Request, gateway: Name | None = N
         why = f"answered with 404: no listener on port {place.key.port} is for {_shown(seen)} (they are for {names})"
         near = near_misses(translation, place, None, None, seen, None)
         return Explanation(request, Outcome("answered", why, 404), entry, changes, near=near)
-    told = Host(host.hostname or "*", place.key.route_config, _why_host(place.frontend, host, mine, seen))
+    told = Host(host.hostname or "*", place_of(host).resource, _why_host(place.frontend, host, mine, seen))
     asked = place.handshake
     if asked is not None and asked != mine:
         why = (
             f"answered with 421: the TLS handshake was for {called(asked.origin.ref, asked.name)}, "
             f"but host {_shown(seen)} belongs to {called(mine.origin.ref, mine.name)}"
         )
-        misdirected = upgrade_refusal(request) or Outcome("answered", why, 421)
-        return Explanation(request, misdirected, entry, changes, told)
+        return Explanation(request, Outcome("answered", why, 421), entry, changes, told)
     choice = choose(entries(translation, host, mine), place.frontend, seen)
     explanation = Explanation(
         request=request,
@@ -69,7 +68,7 @@ def _won(
     """The explanation, now that a route takes the request."""
     request, rule = explanation.request, winner.rule
     uses = () if rule.broken else rule.uses
-    result = upgrade_refusal(request) or outcome(translation, place, winner, seen, request.scheme)
+    result = outcome(translation, place, winner, seen, request.scheme)
     scene = Scene(seen, winner.match, forwarded=result.kind == "forwarded")
     why = "the first that fits, in Envoy's order"
     if choice.further:
@@ -88,8 +87,9 @@ def _won(
 def _virtual_host(translation: Translation, place: Place, hostname: str) -> HostKey | None:
     """The most specific virtual host that Envoy has for the host."""
     for one in covering(hostname):
-        if PartKey(place.key.proxy, ROUTE, place.key.route_config, one or "*") in translation.resources:
-            return HostKey(place.key, one)
+        key = HostKey(place.key, one)
+        if place_of(key) in translation.resources:
+            return key
     return None
 
 

@@ -94,20 +94,14 @@ def normalise(request: Request) -> tuple[Seen, tuple[Change, ...], Outcome | Non
     return seen, tuple(changes), answer
 
 
-def upgrade_refusal(request: Request) -> Outcome | None:
-    """The answer to a request for a protocol other than WebSocket, whatever route it takes."""
-    asked = _upgrade(request)
-    if asked in {"", "websocket"}:
-        return None
-    return Outcome("answered", f"Envoy answers 403: it upgrades to websocket, not to {asked}", 403)
-
-
-def _upgrade(request: Request) -> str:
-    """The protocol that is asked for; an upgrade to HTTP/2 is not heard."""
+def _upgrades(request: Request) -> bool:
+    """Whether a WebSocket is asked for. An upgrade to anything else is not heard."""
     headers = [(name.lower(), value.lower()) for name, value in request.headers]
-    asked = ",".join(value for name, value in headers if name == "upgrade")
-    tokens = [token.strip() for name, value in headers if name == "connection" for token in value.split(",")]
-    return asked if "upgrade" in tokens and asked != "h2c" else ""
+
+    def tokens(wanted: str) -> set[str]:
+        return {token.strip() for name, value in headers if name == wanted for token in value.split(",")}
+
+    return "upgrade" in tokens("connection") and "websocket" in tokens("upgrade")
 
 
 def _refusal(request: Request) -> Outcome | None:
@@ -142,7 +136,7 @@ def _port_at(host: str) -> int | None:
 def _headers(request: Request, changes: list[Change]) -> list[Header]:
     """The headers in lower case, without those that only Envoy may set and those that end at every hop."""
     kept: list[Header] = []
-    upgrading = _UPGRADE if _upgrade(request) else frozenset()
+    upgrading = _UPGRADE if _upgrades(request) else frozenset()
     for name, value in request.headers:
         key = name.lower()
         if (key in _REMOVED and key not in upgrading) or (key == "te" and value != "trailers"):

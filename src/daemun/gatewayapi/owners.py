@@ -19,11 +19,15 @@ class Surface(NamedTuple):
 
 
 class HostOwner(NamedTuple):
-    """The listener of a hostname. On a port with `requests` others than its own may come to it, if it is `shared`."""
+    """The listener of a hostname. On a port with `requests` others than its own may come to it, if it is `shared`.
+
+    `tls`: listeners of the port are told apart by the server name of a TLS handshake.
+    """
 
     listener: Listener
     requests: bool
     shared: bool
+    tls: bool
 
 
 def surface_rule(_: Reader, key: FrontendKey, frontend: Frontend) -> Iterator[tuple[FrontendKey, Surface]]:
@@ -35,7 +39,7 @@ def owner_rule(_: Reader, key: FrontendKey, frontend: Frontend) -> Iterator[tupl
     """From a port to the listeners of its hostnames."""
     requests, shared = bool(frontend.http), frontend.tls and len(frontend.listeners) > 1
     for listener in frontend.listeners:
-        yield HostKey(key, listener.hostname), HostOwner(listener, requests, shared)
+        yield HostKey(key, listener.hostname), HostOwner(listener, requests, shared, frontend.tls)
 
 
 def with_requests(key: HostKey, owner: HostOwner) -> Iterator[HostKey]:

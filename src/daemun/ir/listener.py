@@ -36,11 +36,6 @@ class FrontendKey(NamedTuple):
         """The name of the Envoy listener."""
         return f"port-{self.port}" if self.transport == "tcp" else f"udp-port-{self.port}"
 
-    @property
-    def route_config(self) -> str:
-        """The name of the RouteConfiguration, which all HTTP listeners of a port share."""
-        return f"port-{self.port}"
-
 
 @functools.lru_cache(maxsize=4096)
 def frontend_key(proxy: str, port: int, transport: Transport = "tcp") -> FrontendKey:

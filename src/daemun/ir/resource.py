@@ -16,11 +16,12 @@ from daemun.ir.origin import Origin
 
 _PREFIX = "type.googleapis.com/envoy.config."
 LISTENER = _PREFIX + "listener.v3.Listener"
+SCOPE = _PREFIX + "route.v3.ScopedRouteConfiguration"
 ROUTE = _PREFIX + "route.v3.RouteConfiguration"
 CLUSTER = _PREFIX + "cluster.v3.Cluster"
 ENDPOINT = _PREFIX + "endpoint.v3.ClusterLoadAssignment"
 SECRET = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"  # noqa: S105 - a type, not a secret
-TYPES = (CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET)
+TYPES = (CLUSTER, ENDPOINT, SCOPE, LISTENER, ROUTE, SECRET)
 """Make before break: additions are sent in this order. (xDS protocol, "Eventual consistency considerations".)"""
 
 
@@ -52,12 +53,13 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
 
 
 class Part(msgspec.Struct, frozen=True, gc=False):
-    """A run of leaves. With a `tag` they are the body of one length-delimited field, without it they stand as they are.
+    """A run of leaves. With `tags` they are the body of a length-delimited field (of the last in the one before it,
+    and so on); without them they stand as they are.
 
     Two parts are equal when their digests are: nobody compares protobufs.
     """
 
-    tag: bytes
+    tags: tuple[bytes, ...]
     leaves: tuple[Leaf, ...]
     digest: int
 
@@ -68,14 +70,14 @@ class Part(msgspec.Struct, frozen=True, gc=False):
         return hash(self.digest)
 
 
-def part(key: str, leaves: Iterable[Leaf], tag: bytes = b"") -> Part:
+def part(key: str, leaves: Iterable[Leaf], tags: tuple[bytes, ...] = ()) -> Part:
     """A part of a resource. `key` is its name within the resource and goes into the digest, as do the origins."""
     kept = tuple(leaves)
-    chunks = [key.encode(), tag]
+    chunks = [key.encode(), *tags]
     for leaf in kept:
         chunks.append(leaf.data)
         chunks.append(str(leaf.origin).encode())
-    return Part(tag, kept, digest(*chunks))
+    return Part(tags, kept, digest(*chunks))
 
 
 def encode(value: Part, instead: dict[Origin, bytes] | None = None) -> bytes:
@@ -84,4 +86,6 @@ def encode(value: Part, instead: dict[Origin, bytes] | None = None) -> bytes:
         body = b"".join([instead.get(leaf.origin, leaf.data) for leaf in value.leaves])
     else:
         body = b"".join([leaf.data for leaf in value.leaves])
-    return wire.delimited(value.tag, body) if value.tag else body
+    for tag in reversed(value.tags):
+        body = wire.delimited(tag, body)
+    return body

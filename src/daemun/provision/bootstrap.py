@@ -6,7 +6,9 @@ Pure: the same arguments give the same bytes, so a running Envoy can be recognis
 from collections.abc import Mapping
 
 import msgspec
+from google.protobuf import json_format
 
+from daemun.envoy.scopes import subscriber
 from daemun.ir.limits import RE2_MAX_PROGRAM_SIZE
 
 TOKEN_HEADER = "daemun-proxy-token"  # noqa: S105 - the header's name, not a token
@@ -40,7 +42,7 @@ def bootstrap(
     """
     xds = xds_cluster({"pipe": {"path": xds_socket}})
     metadata: list[Json] = [{"key": TOKEN_HEADER, "value": token}]
-    config = assembled(proxy, admin_socket, {"clusters": [xds]}, heap_bytes, connections, metadata)
+    config = assembled(proxy, admin_socket, {"clusters": [xds]}, [], heap_bytes, connections, metadata)
     return encoded(config | dict(overrides or {}))
 
 
@@ -53,11 +55,13 @@ def assembled(
     proxy: str,
     admin_socket: str,
     static: Json,
+    listeners: list[Json],
     heap_bytes: int,
     connections: int,
     metadata: list[Json] | None = None,
 ) -> Json:
-    """What every bootstrap has; `static` are its static resources, among them the cluster of the xDS server.
+    """What every bootstrap has; `static` are its static resources, among them the cluster of the xDS server, and
+    `listeners` those it listens on by itself.
 
     `metadata` goes along with the xDS stream. Without `heap_bytes` memory is left to whoever runs the proxy.
     """
@@ -70,7 +74,7 @@ def assembled(
             "ignore_global_conn_limit": True,
         },
         "dynamic_resources": _dynamic(metadata or []),
-        "static_resources": static,
+        "static_resources": static | {"listeners": [*listeners, json_format.MessageToDict(subscriber())]},
         "overload_manager": _overload(heap_bytes, connections),
         "layered_runtime": {
             "layers": [

@@ -43,11 +43,11 @@ def by_key(value: Part | None) -> dict[LeafKey, Leaf]:
 def choose(name: str, want: Part, have: Part | None, verdict: Callable[[LeafKey, Leaf], Verdict]) -> Part | None:
     """The part to send: what is wanted, except for the leaves that must wait or are refused.
 
-    The first leaf of the head and of a part with a tag carries the name of the message it begins, so leaving that one
+    The first leaf of the head and of a part with tags carries the name of the message it begins, so leaving that one
     out leaves out all: None. A part in which nothing had to be replaced is returned as it is.
     """
     earlier = by_key(have)
-    framed = bool(want.tag) or name == HEAD
+    framed = bool(want.tags) or name == HEAD
     kept: list[Leaf] = []
     replaced = False
     for position, (key, leaf) in enumerate(keyed(want)):
@@ -68,7 +68,7 @@ def choose(name: str, want: Part, have: Part | None, verdict: Callable[[LeafKey,
             return None
     if not replaced:
         return want
-    return part(name, kept, want.tag) if kept else None
+    return part(name, kept, want.tags) if kept else None
 
 
 def unproven(want: Part, sent: Part, have: Part | None) -> Iterator[tuple[LeafKey, Leaf]]:

@@ -6,7 +6,7 @@ of `warm`. Removals come last and in reverse: nothing is taken away while someth
 
 from collections.abc import Mapping
 
-from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, ROUTE
+from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, ROUTE, SCOPE
 from daemun.xds.stream import Stream
 from daemun.xds.subscription import Subscription
 
@@ -35,7 +35,7 @@ class Removals:
 
     def _foreign_users(self) -> bool:
         """Whether the client has listeners or routes of which it is not known which clusters they need."""
-        return any(sub.client.has_foreign() for sub in map(self._subscriptions.get, (LISTENER, ROUTE)) if sub)
+        return any(sub.client.has_foreign() for sub in map(self._subscriptions.get, (LISTENER, SCOPE, ROUTE)) if sub)
 
     def _leaving(self, cluster: str) -> bool:
         """Whether this cluster is about to be removed, too, but still there."""

@@ -24,8 +24,8 @@ def bootstrap(proxy: str, settings: ProxySettings, heap_bytes: int) -> bytes:
         "type": "STATIC",
         "load_assignment": load_assignment(_ADMIN, {"pipe": {"path": ADMIN_SOCKET}}),
     }
-    static: Json = {"clusters": [xds, admin], "listeners": [_ready_listener()]}
-    return encoded(assembled(proxy, ADMIN_SOCKET, static, heap_bytes, _CONNECTIONS))
+    clusters: Json = {"clusters": [xds, admin]}
+    return encoded(assembled(proxy, ADMIN_SOCKET, clusters, [_ready_listener()], heap_bytes, _CONNECTIONS))
 
 
 def secrets(xds_host: str) -> dict[str, str]:
