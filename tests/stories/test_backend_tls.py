@@ -109,6 +109,7 @@ async def test_authorities_that_are_not_there_close_the_backend_until_they_are(s
         "InvalidCACertificateRef",
     )
     assert shared.condition("BackendTLSPolicy", "late", "Accepted")[:2] == ("False", "NoValidCACertificate")
+    await shared.synced()
     closed = await shared.ask("/late")
     assert closed.status == 500
     shared.write("late-ca.yaml", authorities("late", CA.pem))

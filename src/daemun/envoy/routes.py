@@ -130,8 +130,8 @@ def host_rule(
             # the host stays closed: its requests were not meant for a wildcard.
             return
         ranked.sort(key=_rank)
-        found = place(key)
-        domain, origin = found.part, _hostname_of(mine.origin)
+        spot = place(key)
+        domain, origin = spot.part, _hostname_of(mine.origin)
         frame = route_v3.VirtualHost(name=domain, domains=[domain]).SerializeToString()
         leaves = [Leaf(frame, origin)]
         if owner.shared:
@@ -140,8 +140,8 @@ def host_rule(
         if is_exact(key.hostname):
             leaves.append(Leaf(_NOTHING, origin))
             scope = head(at, key.hostname, marked=owner.tls)
-            yield found._replace(part=""), part("", [Leaf(scope.SerializeToString(), origin)])
-        yield found, part(domain, leaves, TAGS)
+            yield spot._replace(part=""), part("", [Leaf(scope.SerializeToString(), origin)])
+        yield spot, part(domain, leaves, TAGS)
 
     return virtual_host
 
