@@ -42,6 +42,8 @@ SETTLING_SECONDS = 30.0
 """How long whoever begins to lead waits for proxies that were programmed to connect and say what they have, before it
 says otherwise of their Gateways."""
 CLOSING_SECONDS = 2.0
+STDOUT = "/dev/stdout"
+"""Where proxies write a line for each request, if that is asked for: kubelet keeps it and turns it over."""
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - proxies and kubelet come from outside of the pod
 _log = logging.getLogger(__name__)
 
@@ -63,6 +65,7 @@ class Installation(msgspec.Struct, frozen=True):
     health_port: int = 9091
     namespaces: tuple[str, ...] = ()
     leader_election: bool = True
+    access_log: bool = False
 
     @property
     def host(self) -> str:
@@ -75,7 +78,9 @@ class ClusterApp:
 
     def __init__(self, client: KubeClient, installation: Installation) -> None:
         self._installation = installation
-        self.plane = ControlPlane(cluster_settings(yamldoc.value, frozenset({READY_PORT})), self._identify, self._told)
+        settings = cluster_settings(yamldoc.value, frozenset({READY_PORT}))
+        access_log = STDOUT if installation.access_log else ""
+        self.plane = ControlPlane(settings, self._identify, self._told, access_log)
         self.source = KubeSource(client, self._changed, self._saw, namespaces=installation.namespaces)
         self.writer = StatusWriter(
             client,

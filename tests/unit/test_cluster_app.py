@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable
 import httpx2 as httpx
 import pytest
 
+from daemun.api.decode import decode
 from daemun.cluster import ClusterApp, Installation
+from daemun.ir.resource import LISTENER, encode
 from daemun.kube.client import KubeClient
 
 
@@ -45,3 +47,23 @@ async def test_who_leads_again_performs_again() -> None:
     duties.cancel()
     await asyncio.wait([duties])
     assert duties.cancelled()
+
+
+@pytest.mark.parametrize("asked", [False, True])
+async def test_proxies_print_a_line_for_each_request_if_that_is_asked_for(asked: bool) -> None:
+    client = KubeClient(httpx.AsyncClient(), "http://127.0.0.1:1", "default")
+    app = ClusterApp(client, Installation("default", "daemun", "one", "daemun:latest", access_log=asked))
+    spec = {"gatewayClassName": "daemun", "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}]}
+    found = decode(
+        {
+            "apiVersion": "gateway.networking.k8s.io/v1",
+            "kind": "Gateway",
+            "metadata": {"name": "gate", "namespace": "default"},
+            "spec": spec,
+        }
+    )
+    assert found
+    app.plane.translation.apply([(found.ref, found.value)])
+    listeners = [encode(part) for key, part in app.plane.translation.resources.items() if key.type_url == LISTENER]
+    assert listeners
+    assert [b"/dev/stdout" in one for one in listeners] == [asked] * len(listeners)

@@ -39,6 +39,9 @@ def serve(
     ] = True,
     xds_port: Annotated[int, typer.Option(help="Where proxies ask for their configuration.")] = 9977,
     health_port: Annotated[int, typer.Option(help="Where /healthz, /readyz and /metrics answer.")] = 9091,
+    access_log: Annotated[
+        bool, typer.Option("--access-log", envvar="DAEMUN_ACCESS_LOG", help="Proxies print a line for each request.")
+    ] = False,
     log_level: Annotated[str, typer.Option(envvar="DAEMUN_LOG_LEVEL", help="debug, info, warning or error.")] = "info",
     kube_context: KubeContext = None,
 ) -> None:
@@ -85,6 +88,7 @@ def serve(
         health_port=health_port,
         namespaces=tuple(watch_namespace or ()),
         leader_election=leader_election,
+        access_log=access_log,
     )
     asyncio.run(_serve(client, installation))
 
