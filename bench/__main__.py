@@ -1,27 +1,41 @@
 """Run benchmarks and keep what they measured, with the date and the versions."""
 
 import json
+import os
 import platform
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import change, cluster, engine, lag, startup
+from bench import change, engine, lag, startup, touched
 
-ALL = {"engine": engine.measure, "lag": lag.measure, "change": change.measure, "startup": startup.measure}
-IN_CLUSTER = {"cluster": cluster.measure}
-"""Those that need a cluster: only when they are asked for."""
+ALL = {
+    "engine": engine.measure,
+    "lag": lag.measure,
+    "change": change.measure,
+    "startup": startup.measure,
+    "touched": touched.measure,
+}
+IN_CLUSTER = "peers"
+"""The one that needs a cluster, and an hour or two: only when it is asked for."""
+INSIDE = "DAEMUN_CLUSTER_INSIDE"  # in the environment of what runs in a cluster
 RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> None:
     """Run what was named, or everything."""
     names = sys.argv[1:] or list(ALL)
-    known = ALL | IN_CLUSTER
+    known = dict(ALL)
+    if IN_CLUSTER in names:
+        from bench.peers import run  # it knows the test cluster, which has needs of its own
+
+        if INSIDE not in os.environ:
+            sys.exit(run.fresh(names))
+        known[IN_CLUSTER] = run.measure
     unknown = [name for name in names if name not in known]
     if unknown:
-        sys.exit(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(known)}")
+        sys.exit(f"no such benchmark: {', '.join(unknown)}; there are {', '.join([*ALL, IN_CLUSTER])}")
     now = datetime.now(UTC)
     document: dict[str, object] = {
         "date": now.isoformat(timespec="seconds"),

@@ -1,34 +1,75 @@
-"""Put the newest complete results into docs/performance.md: `python -m bench.page`."""
+"""Put the newest results into docs/performance.md, as tables and plots: `python -m bench.page`."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from bench import compared, goals
+from bench.compared import Rows
 
 _ROOT = Path(__file__).parents[1]
 _START, _END = "<!-- {} -->", "<!-- end -->"
 
 
 def main() -> None:
-    """Replace each marked block by a table of the newest results of its benchmark."""
+    """Replace each marked block by a table of the newest results of its benchmark, and draw the plots anew."""
     page = _ROOT / "docs" / "performance.md"
     text = page.read_text()
-    for name, table in _TABLES.items():
+    for name, lines in _blocks():
         start = _START.format(name)
-        head, _, rest = text.partition(start)
+        head, found, rest = text.partition(start)
+        assert found, f"{page} has no place for {name}"
         _, _, tail = rest.partition(_END)
-        text = f"{head}{start}\n{_block(name, table)}\n{_END}{tail}"
+        text = "\n".join([f"{head}{start}", *lines, f"{_END}{tail}"])
     page.write_text(text)
+    folder = page.with_suffix("")
+    folder.mkdir(exist_ok=True)
+    for name, svg in compared.plots(_rows()[0]):
+        (folder / f"{name}.svg").write_text(svg)
 
 
-def _block(name: str, table: Callable[[Any], Iterator[str]]) -> str:
-    """The table of a benchmark, and where its figures are from."""
+def _blocks() -> Iterator[tuple[str, list[str]]]:
+    for name, table in _TABLES.items():
+        figures, source = _newest(name)
+        yield name, [*table(figures), "", source]
+    rows, source = _rows()
+    for name, compare in _COMPARED.items():
+        yield name, [*compare(rows), "", source]
+    touched, change = (_newest(name)[0] for name in ("touched", "change"))
+    yield "goals", list(goals.goals(rows, touched, change))
+
+
+def _results() -> Iterator[tuple[str, Any]]:
+    """Names and contents of the raw results, newest first."""
     for path in sorted((_ROOT / "bench" / "results").glob("*.json"), reverse=True):
-        found = json.loads(path.read_text())
+        yield f"bench/results/{path.name}", json.loads(path.read_text())
+
+
+def _newest(name: str) -> tuple[Any, str]:
+    """The figures of a benchmark, and where they are from."""
+    for path, found in _results():
         if name in found:
-            source = f"From `bench/results/{path.name}` (Python {found['python']})."
-            return "\n".join([*table(found[name]), "", source])
+            return found[name], f"From `{path}` (Python {found['python']})."
     raise SystemExit(f"there are no results of {name}")
+
+
+def _rows() -> tuple[Rows, str]:
+    """The newest rows of each replay: all its rows are of one run, so that peers are compared within it."""
+    rows: dict[str, list[Any]] = {}
+    sources, versions, loads = [], {}, []
+    for path, found in _results():
+        peers = found.get("peers")
+        new = [row for row in peers["rows"] if row["replay"] not in rows] if peers else []
+        for row in new:
+            rows.setdefault(row["replay"], []).append(row)
+            loads.append(row["load_before"])
+        if new:
+            sources.append(f"`{path}`")
+            versions = peers["versions"] | versions
+    told = ", ".join(f"{compared.NAMES[name]} {version}" for name, version in versions.items())
+    load = f"load of the machine before each replay {min(loads)} to {max(loads)}" if loads else "no rows"
+    return Rows([row for found in rows.values() for row in found]), f"From {', '.join(sources)}: {told}; {load}."
 
 
 def _engine(engine: Any) -> Iterator[str]:
@@ -52,24 +93,6 @@ def _startup(startup: Any) -> Iterator[str]:
     yield f"| memory, 10,000 routes | {startup['rss_10000_mb']:.0f} MiB |"
 
 
-def _cluster(cluster: Any) -> Iterator[str]:
-    yield "| routes | created to 200, p50 | p90 | CPU idle | CPU, one change a second | memory |"
-    yield "|---|---|---|---|---|---|"
-    for size, at in cluster.items():
-        if size.isdigit():
-            yield (
-                f"| {int(size):,} | {at['applied_to_200_ms']['p50']:.0f} ms | {at['applied_to_200_ms']['p90']:.0f} ms "
-                f"| {at['idle']['cpu_percent']:.1f} % | {at['one_change_a_second']['cpu_percent']:.1f} % "
-                f"| {at['one_change_a_second']['rss_mib']:.0f} MiB |"
-            )
-    storm = cluster["at_once"]
-    yield ""
-    yield (
-        f"{storm['routes']:,} routes at once: created in {storm['created_s']:.1f} s, attachedRoutes right "
-        f"{storm['right_after_s']:.1f} s after the last one, {storm['gateway_writes']} writes of the Gateway's status."
-    )
-
-
 def _change(change: Any) -> Iterator[str]:
     yield "| p50 | file to 200 | bare push to 200 | ratio |"
     yield "|---|---|---|---|"
@@ -80,7 +103,18 @@ def _change(change: Any) -> Iterator[str]:
         )
 
 
-_TABLES = {"engine": _engine, "change": _change, "startup": _startup, "cluster": _cluster}
+def _touched(touched: Any) -> Iterator[str]:
+    yield "| routes | file to 200, p50 | p90 | bytes sent | CPU of Daemun | memory |"
+    yield "|---|---|---|---|---|---|"
+    for size, at in touched.items():
+        yield (
+            f"| {int(size):,} | {at['file_to_200_ms']['p50']:.1f} ms | {at['file_to_200_ms']['p90']:.1f} ms "
+            f"| {at['bytes_per_change']:,} | {at['cpu_ms_per_change']:.1f} ms | {at['rss_mib']:.0f} MiB |"
+        )
+
+
+_TABLES = {"engine": _engine, "change": _change, "startup": _startup, "touched": _touched}
+_COMPARED = {"propagation": compared.propagation, "scale": compared.scale, "events": compared.events}
 
 
 if __name__ == "__main__":

@@ -45,9 +45,11 @@ async def status(port: int, host: str, path: str, address: str = "127.0.0.1") ->
         writer.close()
 
 
-async def until_200(port: int, host: str, path: str, pause: float = _PAUSE_SECONDS) -> float:
+async def until_200(
+    port: int, host: str, path: str, pause: float = _PAUSE_SECONDS, patience: float = _PATIENCE_SECONDS
+) -> float:
     """Ask each millisecond, or as often as said; the time of the first 200, by time.perf_counter."""
-    deadline = time.perf_counter() + _PATIENCE_SECONDS
+    deadline = time.perf_counter() + patience
     while await status(port, host, path) != 200:
         if time.perf_counter() > deadline:
             raise TimeoutError(f"no 200 for {host}{path} at port {port}")

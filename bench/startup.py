@@ -55,7 +55,7 @@ async def _served(routes: int) -> dict[str, float]:
         port = free_port()
         world(folder, routes, port, behind, services=min(routes, 500))
         started = time.perf_counter()
-        with _daemun(base, folder) as process:
+        with daemun(base, folder) as process:
             # Asking more often would take the processors from what is measured.
             first = await until_200(port, f"h{routes - 1}.example.com", "/", pause=0.01)
             await asyncio.sleep(1)  # the rest of the start-up, such as remembering the last good manifests
@@ -65,7 +65,8 @@ async def _served(routes: int) -> dict[str, float]:
 
 
 @contextmanager
-def _daemun(base: Path, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def daemun(base: Path, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """`daemun up` for a folder, with its state below `base`."""
     environment = {**os.environ, "XDG_RUNTIME_DIR": str(base), "XDG_STATE_HOME": str(base / "state")}
     process = subprocess.Popen([*_DAEMUN, "up", str(folder), "-o", "json"], stdout=subprocess.DEVNULL, env=environment)
     try:

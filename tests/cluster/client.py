@@ -130,7 +130,7 @@ def established(client: Client, name: str, seconds: float = 30) -> bool:
 
     def served() -> bool:
         found = client.get(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}")
-        spec, conditions = found["spec"], found.get("status", {}).get("conditions", [])
+        spec, conditions = found["spec"], found.get("status", {}).get("conditions") or []
         if not any(one["type"] == "Established" and one["status"] == "True" for one in conditions):
             return False
         try:

@@ -13,15 +13,16 @@ NAMESPACE = "daemun-system"
 _CHART = Path(__file__).parents[2] / "deploy" / "chart"
 
 
-def install(image: Image, client: Client, environment: Mapping[str, str]) -> None:
-    """Put it there, or what has changed of it. Runs inside; the image was built outside, where there is a network."""
+def install(image: Image, client: Client, environment: Mapping[str, str], *settings: str) -> None:
+    """Put it there, or what has changed of it. Runs inside; the image was built outside, where there is a network.
+    `settings` are values of the chart, as `NAME=VALUE`."""
     daemun_image.load(image)
     crds.install(client)
     command = ["helm", "upgrade", "--install", "daemun", str(_CHART), "--namespace", NAMESPACE, "--create-namespace"]
     # The image has the same name whatever is in it: a new annotation makes new pods of it.
-    image_is = f"podAnnotations.image={image.layers[-1].key}"
+    values = ",".join([f"podAnnotations.image={image.layers[-1].key}", *settings])
     done = subprocess.run(
-        [*command, "--wait", "--timeout", "120s", "--set", image_is], env=dict(environment), check=False
+        [*command, "--wait", "--timeout", "120s", "--set", values], env=dict(environment), check=False
     )
     if done.returncode != 0:
         raise ClusterError(f"Daemun does not get ready: `kubectl -n {NAMESPACE} describe pods` and `logs` say why")

@@ -19,7 +19,7 @@ def load_all() -> None:
     """Make them and give them to the node."""
     load(_busybox(), PAUSE)
     for program, name in (("coredns", COREDNS), ("echo-basic", ECHO)):
-        load(_of_program(program), name, *_names_in_suite(program))
+        load(of_program(program), name, *_names_in_suite(program))
 
 
 def _busybox() -> Image:
@@ -40,7 +40,7 @@ def _busybox() -> Image:
     return Image((layer,), {"PATH": "/bin"}, "", ("/bin/busybox", "tail", "-f", "/dev/null"))
 
 
-def _of_program(name: str) -> Image:
+def of_program(name: str) -> Image:
     """An image that holds one static program."""
     program = tools.path(name)
     layer = layers.cached(layers.key("program", str(program)), lambda tree: _copy(program, tree))

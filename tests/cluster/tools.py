@@ -47,7 +47,10 @@ PROGRAMS = {
     "coredns": Program("coredns", "github.com/coredns/coredns", 2, static=True),
     "echo-basic": Program("conformance", "sigs.k8s.io/gateway-api/conformance/echo-basic", 1, static=True),
     "conformance.test": Program("conformance", ".", 4, test=True),
+    "envoy-gateway": Program("envoy-gateway", "github.com/envoyproxy/gateway/cmd/envoy-gateway", 8, static=True),
 }
+PEERS = ("envoy-gateway",)
+"""What benchmarks run beside Daemun. Tests do without."""
 API = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
 
 

@@ -1,0 +1,159 @@
+"""The tables and plots of docs/performance.md that set peers side by side, from rows of raw results."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bench import plot
+
+Figures = Mapping[str, Any]
+OURS, THEIRS = "daemun", "envoy-gateway"
+NAMES = {OURS: "Daemun", THEIRS: "Envoy Gateway"}
+
+
+class Rows:
+    """The rows of peers: what was measured, by replay, peer and number of routes."""
+
+    def __init__(self, rows: list[Figures]) -> None:
+        self._rows = rows
+
+    def sizes(self, replay: str) -> list[int]:
+        """At which numbers of routes it was measured."""
+        return sorted({row["routes"] for row in self._rows if row["replay"] == replay})
+
+    def of(self, replay: str, peer: str, routes: int | None = None) -> Figures:
+        """The figures; empty if there are none, or if the replay failed."""
+        found = (
+            row
+            for row in self._rows
+            if row["replay"] == replay and row["peer"] == peer and routes in (None, row["routes"])
+        )
+        figures: Figures = next((row["figures"] for row in found), {})
+        return {} if "failed" in figures else figures
+
+    def failures(self) -> Iterator[str]:
+        """What could not be measured."""
+        for row in self._rows:
+            if "failed" in row["figures"]:
+                yield f"{NAMES[row['peer']]}, {row['replay']} at {row['routes']:,} routes: {row['figures']['failed']}"
+
+    def load(self) -> tuple[float, float]:
+        """The least and the most load of the machine before a replay."""
+        loads = [row["load_before"] for row in self._rows]
+        return min(loads), max(loads)
+
+
+def _cell(figures: Figures, *path: str, unit: str = "", digits: int = 0) -> str:
+    found = value(figures, path)
+    return "–" if found is None else f"{found:,.{digits}f}{unit}"
+
+
+def _both(rows: Rows, replay: str, routes: int | None, *path: str, unit: str = "", digits: int = 0) -> str:
+    cells = [_cell(rows.of(replay, peer, routes), *path, unit=unit, digits=digits) for peer in NAMES]
+    return " | ".join(cells)
+
+
+def propagation(rows: Rows) -> Iterator[str]:
+    """Created to served."""
+    yield "| routes | | Daemun p50 | p90 | answers on the way | Envoy Gateway p50 | p90 | answers on the way |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for size in rows.sizes("propagation"):
+        for replay, name in (("propagation", "idle"), ("propagation_under_load", "10 changes a second")):
+            cells = []
+            for peer in NAMES:
+                found = rows.of(replay, peer, size)
+                n = found["ms"]["n"] if found.get("ms") else 0
+                late = f", {found['not_in_60_s']} never" if found.get("not_in_60_s") else ""
+                way = ", ".join(f"{count:,} × {status}" for status, count in found.get("on_the_way", {}).items())
+                p50, p90 = (_cell(found, "ms", key, unit=" ms") for key in ("p50", "p90"))
+                cells.append(f"{p50} | {p90} | {way or '–'} (n = {n}{late})")
+            yield f"| {size:,} | {name} | {' | '.join(cells)} |"
+
+
+def scale(rows: Rows) -> Iterator[str]:
+    """CPU and memory by the number of routes."""
+    yield "| routes | | Daemun | Envoy Gateway |"
+    yield "|---|---|---|---|"
+    for size in rows.sizes("scale"):
+        for name, key, unit, digits in (
+            ("control plane's CPU idle", "idle_cpu_percent", " %", 1),
+            ("its CPU for one change", "cpu_ms_per_change", " ms", 1),
+            ("its memory", "control_plane_mib", " MiB", 0),
+            ("proxy's CPU for one change", "proxy_cpu_ms_per_change", " ms", 1),
+            ("its memory", "proxy_mib", " MiB", 0),
+        ):
+            yield f"| {size:,} | {name} | {_both(rows, 'scale', size, key, unit=unit, digits=digits)} |"
+
+
+def events(rows: Rows) -> Iterator[str]:
+    """All that is one figure for each."""
+    yield "| | | Daemun | Envoy Gateway |"
+    yield "|---|---|---|---|"
+    for what, name, replay, path, unit, digits in _EVENTS:
+        yield f"| {what} | {name} | {_both(rows, replay, None, *path, unit=unit, digits=digits)} |"
+    for text in rows.failures():
+        yield f"\nNot measured: {text}."
+
+
+_EVENTS: tuple[tuple[str, str, str, tuple[str, ...], str, int], ...] = (
+    ("attached routes", "created at once", "attached", ("routes",), "", 0),
+    ("", "attachedRoutes right, after the first was created", "attached", ("right_s",), " s", 2),
+    ("", "after the last was created", "attached", ("right_after_last_s",), " s", 2),
+    ("", "after the last was deleted", "attached", ("right_after_last_delete_s",), " s", 2),
+    ("", "writes of the Gateway's status", "attached", ("gateway_writes",), "", 0),
+    ("route changes", "flips from port to port", "flips", ("flips",), "", 0),
+    ("", "seen after, p50", "flips", ("seen_ms", "p50"), " ms", 0),
+    ("", "requests of the tight loop", "flips", ("requests",), "", 0),
+    ("", "of them not 200", "flips", ("failed",), "", 0),
+    ("listener sets", "sets with HTTPS and 16 routes each", "listener_sets", ("sets",), "", 0),
+    ("", "last one serves, after all are created", "listener_sets", ("last_serves_after_created_s",), " s", 2),
+    ("", "control plane's CPU for all", "listener_sets", ("cpu_s",), " s", 1),
+    ("", "proxy's memory", "listener_sets", ("proxy_mib",), " MiB", 0),
+    ("", "one more set, created to 200, p50", "listener_sets", ("one_more_ms", "p50"), " ms", 0),
+    ("failover", "requests while one of three answers 503", "failover", ("requests", "one_of_three_broken"), "", 0),
+    ("", "of them failed", "failover", ("failed", "one_of_three_broken"), "", 0),
+    ("", "failed when a pod is deleted", "failover", ("failed", "one_gone"), "", 0),
+    ("restart", "all killed, to first 200, p50", "restart", ("both_killed_to_200_s", "p50"), " s", 1),
+    ("", "control plane killed, to a new route's 200, p50", "restart", ("killed_to_new_route_s", "p50"), " s", 1),
+    ("", "the same after it is ready again, p50", "restart", ("ready_to_new_route_s", "p50"), " s", 2),
+    ("data plane", "requests a second through the gateway", "traffic", ("through_rps",), "", 0),
+    ("", "straight to the backend", "traffic", ("straight_rps",), "", 0),
+    ("", "ratio", "traffic", ("ratio",), "", 3),
+    ("", "p50 through the gateway", "traffic", ("through_p50_ms",), " ms", 2),
+    ("churn", "minutes", "churn", ("minutes",), "", 0),
+    ("", "changes", "churn", ("changes",), "", 0),
+    ("", "control plane's memory grows by, an hour", "churn", ("control_plane_mib_per_hour",), " MiB", 1),
+    ("", "proxy's memory grows by, an hour", "churn", ("proxy_mib_per_hour",), " MiB", 1),
+)
+
+
+def plots(rows: Rows) -> Iterator[tuple[str, str]]:
+    """Names of files and their SVG."""
+    for name, title, replays, path in (
+        ("propagation", "Created to first 200, p50, ms", _IDLE_AND_LOAD, ("ms", "p50")),
+        ("cpu", "Control plane's CPU for one change, ms", (("scale", ""),), ("cpu_ms_per_change",)),
+        ("memory", "Control plane's memory, MiB", (("scale", ""),), ("control_plane_mib",)),
+    ):
+        sizes = rows.sizes(replays[0][0])
+        series = {}
+        for peer, called in NAMES.items():
+            for replay, suffix in replays:
+                found = [value(rows.of(replay, peer, size), path) for size in sizes]
+                series[f"{called}{suffix}"] = found
+        if sizes:
+            yield name, plot.bars(title, [f"{size:,} routes" for size in sizes], series)
+    churned = {
+        NAMES[peer]: [(at / 60, plane) for at, plane, _ in rows.of("churn", peer).get("samples", [])] for peer in NAMES
+    }
+    if any(churned.values()):
+        yield "churn", plot.lines("Control plane's memory under churn, MiB", "min", churned)
+
+
+_IDLE_AND_LOAD = (("propagation", ", idle"), ("propagation_under_load", ", under load"))
+
+
+def value(figures: Figures, path: tuple[str, ...]) -> float | None:
+    """A number in the figures, or None."""
+    found: Any = figures
+    for step in path:
+        found = found.get(step) if found else None
+    return None if found is None else float(found)

@@ -1,0 +1,46 @@
+"""From the request that creates an HTTPRoute to the first 200 of its host, and every answer on the way."""
+
+import os
+import time
+from collections import Counter
+from typing import Any
+
+from bench.peers.ask import Answer, Asker
+from bench.peers.manifests import host, route
+from bench.peers.world import World
+from bench.worlds import summary
+
+_ROUNDS = int(os.environ.get("BENCH_ROUNDS", "50"))
+_SECONDS = 120.0
+"""Whoever is slow gets fewer rounds."""
+_LOAD_PER_SECOND = 10
+
+
+async def idle(world: World) -> dict[str, Any]:
+    """One route after another is created and deleted; nothing else happens."""
+    times: list[float] = []
+    on_the_way: Counter[int] = Counter()
+    late = 0
+    ends = time.perf_counter() + _SECONDS
+    async with Asker(world.address) as asker:
+        while len(times) + late < _ROUNDS and time.perf_counter() < ends:
+            name = world.fresh()
+            await asker.ask(host(name))  # the connection is there
+            started = time.perf_counter()
+            await world.create(route(name))
+            served, seen = await asker.until(Answer(200), host(name))
+            on_the_way += seen
+            if served < float("inf"):
+                times.append((served - started) * 1e3)
+            else:
+                late += 1
+            await world.delete(name)
+    on_the_way[200] -= len(times)
+    statuses = {str(status): count for status, count in sorted(on_the_way.items()) if count}
+    return {"ms": summary(times) if times else None, "not_in_60_s": late, "on_the_way": statuses}
+
+
+async def under_load(world: World) -> dict[str, Any]:
+    """The same while other routes change all the time."""
+    async with world.changing(_LOAD_PER_SECOND):
+        return {"changes_per_second": _LOAD_PER_SECOND, **await idle(world)}
