@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any
@@ -17,7 +18,7 @@ from daemun.kube.client import KubeClient
 from daemun.kube.errors import ApiError
 from daemun.kube.paths import resource, within
 
-PATIENCE_SECONDS = 180.0
+PATIENCE_SECONDS = float(os.environ.get("BENCH_PATIENCE", "180"))
 _GROUP, _VERSION = GATEWAY.split("/")
 _QUIET_SHARE = 0.15
 
