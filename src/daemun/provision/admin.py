@@ -12,6 +12,10 @@ class AdminError(Exception):
     """The admin interface did not answer, or not with a 200."""
 
 
+class BusyError(AdminError):
+    """It is there, but did not answer in time."""
+
+
 async def request(path: str, target: str, *, method: str = "GET", pid: int = 0, seconds: float = 5.0) -> bytes:
     """One request to the admin interface at the socket `path`; the body of its answer.
 
@@ -20,7 +24,9 @@ async def request(path: str, target: str, *, method: str = "GET", pid: int = 0, 
     try:
         async with asyncio.timeout(seconds):
             return await _request(path, target, method, pid)
-    except (OSError, TimeoutError, asyncio.IncompleteReadError, ValueError) as error:
+    except TimeoutError as error:
+        raise BusyError(f"{method} {target} at {path}: no answer within {seconds:g} s") from error
+    except (OSError, asyncio.IncompleteReadError, ValueError) as error:
         raise AdminError(f"{method} {target} at {path}: {error or type(error).__name__}") from error
 
 

@@ -35,18 +35,22 @@ async def drain(path: str, pid: int, deadline: Callable[[], float]) -> bool:
     New connections are refused from now on. Answers on old ones carry `Connection: close` or a GOAWAY, because the
     proxy fails its health check. `deadline` is asked again and again, so that a second stop can cut the wait short.
     """
-    pause = 0.01
-    try:
-        for target in ("/healthcheck/fail", "/drain_listeners"):
-            await admin.request(path, target, method="POST", pid=pid, seconds=_left(deadline))
-        while monotonic() < deadline():
+    pause, steps = 0.01, ["/healthcheck/fail", "/drain_listeners"]
+    while True:
+        try:
+            while steps:
+                await admin.request(path, steps[0], method="POST", pid=pid, seconds=_left(deadline))
+                del steps[0]
             if not active(await admin.request(path, _STATS, pid=pid, seconds=_left(deadline))):
                 return True
-            await asyncio.sleep(min(pause, max(0.0, deadline() - monotonic())))
-            pause = min(pause * 1.5, 0.2)
-    except admin.AdminError:
-        pass  # it has ended, or does not answer: there is nothing to wait for
-    return False
+        except admin.BusyError:
+            pass  # it is asked again
+        except admin.AdminError:
+            return False  # it has ended: there is nothing to wait for
+        if monotonic() >= deadline():
+            return False
+        await asyncio.sleep(min(pause, max(0.0, deadline() - monotonic())))
+        pause = min(pause * 1.5, 0.2)
 
 
 def _left(deadline: Callable[[], float]) -> float:

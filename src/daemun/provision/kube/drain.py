@@ -7,23 +7,23 @@ connection that it should be the last, then it takes no new ones, then what is u
 """
 
 import asyncio
+import contextlib
 import sys
 from time import monotonic
 
 from daemun.provision import admin
 from daemun.provision.keeper.drain import drain
 
-SPREADING_SECONDS = 5.0
-"""How long it takes until nobody sends new connections to a pod that is to end."""
+SPREADING_SECONDS = 10.0
+"""How long it takes until nobody sends new connections to a pod that is to end: kube-proxy on every node, also a busy
+one, and load balancers that ask a node every few seconds whether it still has a proxy."""
 
 
 async def run(path: str, seconds: float, spreading: float = SPREADING_SECONDS) -> bool:
     """Drain the Envoy whose admin socket this is; False when something was still under way at the end."""
     deadline = monotonic() + seconds
-    try:
+    with contextlib.suppress(admin.AdminError):  # who is asked in vain may still serve: nothing is cut short
         await admin.request(path, "/healthcheck/fail", method="POST")
-    except admin.AdminError:
-        return True  # it has ended already
     await asyncio.sleep(min(spreading, seconds / 2))
     return await drain(path, 0, lambda: deadline)
 
