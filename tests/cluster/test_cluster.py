@@ -1,7 +1,9 @@
 """The cluster is a real one: pods run and reach each other, by every kind of address that a Service has."""
 
 import http.client
+import select
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 
@@ -56,6 +58,19 @@ def test_a_load_balancer_gets_the_address_it_asks_for_or_none(cluster: Cluster) 
     assert until(lambda: _address(cluster, "later") is not None, 10)
     assert _address(cluster, "usable") == ON_REQUEST[7]
     assert _address(cluster, "unusable") is None
+
+
+def test_a_connection_that_was_not_sent_on_gets_through_when_it_is_tried_again(cluster: Cluster) -> None:
+    """For a moment now and then the kernel does not see kube-proxy's rules; here they do not exist yet."""
+    address = ON_REQUEST[8]
+    with socket.socket() as early:
+        early.setblocking(False)
+        early.connect_ex((address, 80))
+        _service(cluster, "missed", type="LoadBalancer", loadBalancerIP=address)
+        assert _answers(address, 80)
+        _, ready, _ = select.select([], [early], [], 20)
+        assert ready
+        assert early.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
 
 
 def test_logs_tell_who_asked(cluster: Cluster) -> None:

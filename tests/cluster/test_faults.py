@@ -53,6 +53,7 @@ spec:
   template:
     metadata: {labels: {app: backend}}
     spec:
+      terminationGracePeriodSeconds: 1
       containers:
       - name: backend
         image: daemun.test/echo-basic:1
