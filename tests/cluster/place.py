@@ -33,8 +33,8 @@ _SETTINGS = (
     "/proc/sys/vm/panic_on_oom",
 )
 # While Linux changes packet filter rules a packet now and then passes a map of theirs as if it held nothing: with rules
-# like kube-proxy's, 61 of 2.4 million new connections at 45 changes a second. What then still has a load balancer's
-# address would look for a neighbour of that address and fail. Dropped here, before it counts as begun, it is sent again.
+# like kube-proxy's, 61 of 2.4 million new connections at 45 changes a second. What then still has the address of a
+# load balancer looks for a neighbour of that address and fails. Dropped before it counts as begun, it is sent again.
 _MISSED = f"""
 table ip missed {{
   chain output {{
