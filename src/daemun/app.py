@@ -20,6 +20,9 @@ from daemun.sources.folder import FolderSource
 
 XDS_SOCKET = "xds.sock"
 
+MOST = 200
+"""Objects of which is told at once."""
+
 Tell = Callable[[list[Line]], None]
 """Whoever watches is told what changed, in lines."""
 
@@ -91,9 +94,11 @@ class App:
         self.plane.take(batch.objects.items())
 
     def _report(self) -> None:
-        lines = self.journal.lines()
+        lines = self.journal.lines(MOST)
         if lines:
             self._tell(lines)
+        if self.journal.more:  # others have their turn in between
+            asyncio.get_running_loop().call_soon(self._report)
 
     # What the proxies say
 

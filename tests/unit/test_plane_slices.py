@@ -41,7 +41,7 @@ async def test_a_large_batch_is_one_step_for_everybody_and_no_change_is_lost() -
         turns = 0
         while not told:
             turns += 1
-            assert not plane.translation.statuses
+            assert len(plane.translation.statuses) in {0, MANY + 1}, "all or nothing"
             assert not plane.settled
             await asyncio.sleep(0)
         assert turns > MANY / 16

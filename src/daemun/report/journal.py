@@ -1,5 +1,6 @@
 """The journal: what changed for a person who watches. What is served and what is wrong, each told once per change."""
 
+import itertools
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
@@ -113,11 +114,11 @@ class Journal:
         """Every problem there is, sorted by place."""
         return sorted(self._known)
 
-    def lines(self) -> list[Line]:
-        """What is new, problems last."""
-        touched, self._touched = self._touched, {}
+    def lines(self, most: int | None = None) -> list[Line]:
+        """What is new, problems last. With `most`, of no more objects than that: `more` says that there are others."""
         lines: list[Line] = []
-        for ref in touched:
+        for ref in list(itertools.islice(self._touched, most)):
+            del self._touched[ref]
             lines.extend(self._object(ref))
             found = self._translation.problems.get(ref, ())
             if found or ref in self._problems:
@@ -126,7 +127,12 @@ class Journal:
             if not found:
                 self._problems.pop(ref, None)
         lines.sort(key=lambda told: not isinstance(told, GatewayLine))
-        return lines + self._problem_changes()
+        return lines if self.more else lines + self._problem_changes()
+
+    @property
+    def more(self) -> bool:
+        """Whether there is more to tell."""
+        return bool(self._touched)
 
     def _object(self, ref: Ref) -> Iterable[Line]:
         new = line(self._translation, ref)

@@ -8,7 +8,7 @@ the API server says so.
 import asyncio
 import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from daemun.api.kinds import Kind
 from daemun.base.names import Name, Ref
@@ -53,6 +53,7 @@ class Contents:
             if self._allowed(name.namespace):
                 self._awaited.add(name)
                 self._look(name)
+                self._outbox.owe()
         for name in removed:
             for names in (self._wanted, self._awaited, self._stale):
                 names.discard(name)
@@ -151,7 +152,8 @@ class ContentsWithin:
     def __init__(self, contents: Contents, namespace: str) -> None:
         self._contents, self._namespace = contents, namespace
 
-    def replace(self, entries: Mapping[Ref, Entry]) -> None:
+    def replace(self, entries: Mapping[Ref, Entry]) -> Iterator[None]:
+        yield
         self._contents.listed(self._namespace, {ref.key: entry.version for ref, entry in entries.items()})
 
     def put(self, entry: Entry) -> None:

@@ -51,7 +51,8 @@ class KindWatch:
         self._stop()
         self.served = None
         for store in self._stores.values():
-            store.replace({})
+            for _ in store.replace({}):
+                pass
         for one in self.watched:
             one.synced, one.trouble = False, ""
 

@@ -1,6 +1,6 @@
 """What a list and watch fills, and the usual one: objects that are handed on as they are."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from daemun.base.names import Ref
@@ -12,8 +12,8 @@ from daemun.sources.kube.wire import Entry
 class Store(Protocol):
     """What a list and watch fills."""
 
-    def replace(self, entries: Mapping[Ref, Entry]) -> None:
-        """These are all objects."""
+    def replace(self, entries: Mapping[Ref, Entry]) -> Iterator[None]:
+        """These are all objects. It is done in steps, between which others may have their turn."""
 
     def put(self, entry: Entry) -> None:
         """An object is new or has changed."""
@@ -29,11 +29,13 @@ class Objects:
         self._outbox, self._seen = outbox, seen
         self._refs: set[Ref] = set()
 
-    def replace(self, entries: Mapping[Ref, Entry]) -> None:
+    def replace(self, entries: Mapping[Ref, Entry]) -> Iterator[None]:
         for ref in self._refs - entries.keys():
             self.drop(ref)
+            yield
         for entry in entries.values():
             self.put(entry)
+            yield
         self._outbox.poke()
 
     def put(self, entry: Entry) -> None:

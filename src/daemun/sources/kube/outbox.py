@@ -42,13 +42,14 @@ class Outbox:
             self._problems[ref] = FileProblem("", 0, ref, problem.where, text, problem.mend)
         elif self._problems.pop(ref, None) is None:
             return
-        self._owe()
+        self.owe()
 
     def poke(self) -> None:
         """It may be ready now."""
         self._stir.set()
 
-    def _owe(self) -> None:
+    def owe(self) -> None:
+        """There is to be a batch, whatever is in it: because something was asked for, and is on its way."""
         self._owed = True
         self._stir.set()
 
@@ -78,6 +79,4 @@ class Outbox:
         self._owed, self.opened = False, True
         problems = sorted(self._problems.values(), key=lambda one: str(one.ref))
         self._changed(Batch(objects, tuple(problems), complete=True))
-        if not self._ready():  # what it asked for is on its way, and it is told when that is here, whatever it is
-            self._owe()
         return True

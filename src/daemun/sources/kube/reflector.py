@@ -9,16 +9,18 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 
+from daemun.base.names import Ref
 from daemun.kube.client import JSON, KubeClient
 from daemun.kube.errors import ApiError, KubeError, UnreachableError, UnreadableError
 from daemun.kube.stream import lines
 from daemun.sources.kube.backoff import Backoff, Pace
 from daemun.sources.kube.objects import Store
-from daemun.sources.kube.wire import Wire
+from daemun.sources.kube.wire import Entry, Listed, Wire
+from daemun.turns import Turns
 
 _LIST_SECONDS = 60.0
 """A list comes as a whole: an API server has it in its cache. In parts it took ten times as much of the server's time
@@ -68,6 +70,7 @@ class Reflector:
         self._backoff = Backoff(pace)
         self._version = ""  # how far the store has come; empty: list first
         self._doubtful = False
+        self._turns = Turns()
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -96,11 +99,19 @@ class Reflector:
         """Make the store what the API server has."""
         text = await self._client.get(self._path, accept=self._accept_list, seconds=_LIST_SECONDS)
         found = self._wire.list(text)
-        self._store.replace({entry.ref: entry for entry in found.entries})
+        entries: dict[Ref, Entry] = {}
+        await self._turns.through(self._decode(found, entries))
+        await self._turns.through(self._store.replace(entries))
         self._version = found.version
         self._watched.lists += 1
         self._watched.synced = True
         self._heard()
+
+    def _decode(self, found: Listed, entries: dict[Ref, Entry]) -> Iterator[None]:
+        for text in found.objects:
+            entry = self._wire.object(text)
+            entries[entry.ref] = entry
+            yield
 
     async def _watch(self) -> None:
         params = {

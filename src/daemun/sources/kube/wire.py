@@ -1,4 +1,4 @@
-"""Lists and events of a kind as the API server sends them, decoded in one pass into what the source hands over.
+"""Lists and events of a kind as the API server sends them, decoded into what the source hands over.
 
 What cannot be decoded is found out alone: its neighbours in a list are none the worse for it.
 """
@@ -38,9 +38,9 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
 
 class Listed(msgspec.Struct, frozen=True, gc=False):
-    """All there is of a kind, and the version from which a watch goes on."""
+    """All there is of a kind, not decoded yet, and the version from which a watch goes on."""
 
-    entries: list[Entry]
+    objects: list[msgspec.Raw]
     version: str
 
 
@@ -107,29 +107,21 @@ class Wire:
         self._rest = [name for name in kind.type.__struct_fields__ if name != "metadata"]
         shape = _Metadata if metadata else _shape(kind)
         self._object: msgspec.json.Decoder[Any] = msgspec.json.Decoder(shape)
-        self._list: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
-            msgspec.defstruct("List", [("metadata", _ListMeta), ("items", list[shape] | None, None)])  # type: ignore[valid-type]
-        )
         self._event: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
             msgspec.defstruct("Event", [("type", str), ("object", shape)])
         )
 
     def list(self, text: bytes) -> Listed:
-        """A list."""
-        try:
-            found = self._list.decode(text)
-            entries = [self._entry(one) for one in found.items or ()]
-        except _FAULTS:
-            found = _read(_RAW_LIST, text)
-            entries = [self.object(bytes(one)) for one in found.items or ()]
-        return Listed(entries, found.metadata.resource_version)
+        """A list. Its objects are taken apart only: decoding tens of thousands is not to be one piece of work."""
+        found = _read(_RAW_LIST, text)
+        return Listed(found.items or [], found.metadata.resource_version)
 
-    def object(self, text: bytes) -> Entry:
+    def object(self, text: bytes | msgspec.Raw) -> Entry:
         """One object."""
         try:
             return self._entry(self._object.decode(text))
         except _FAULTS:
-            return self._odd(text)
+            return self._odd(bytes(text))
 
     def event(self, text: bytes) -> Event:
         """A line of a watch. Raises ApiError for an error that is told in one, too."""
