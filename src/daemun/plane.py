@@ -215,7 +215,7 @@ class ControlPlane:
         match event:
             case Rejected(origin=origin, type_url=type_url, resource=resource, message=message):
                 key = RejectionKey(proxy, origin.ref, origin.where, type_url, resource)
-                rejections.set(key, Rejection(proxy, origin.ref, origin.where, " ".join(message.split())))
+                rejections.set(key, Rejection(proxy, origin.ref, origin.where, message))
             case Restored(origin=origin, type_url=type_url, resource=resource):
                 key = RejectionKey(proxy, origin.ref, origin.where, type_url, resource)
                 if key not in self.proxies.rejections(proxy):

@@ -59,7 +59,7 @@ class Proxies:
 
     def _refusals(self, proxy: str) -> tuple[Refusal, ...]:
         return tuple(
-            Refusal(one.origin.ref, one.origin.where, one.type_url, one.resource, " ".join(one.message.split()))
+            Refusal(one.origin.ref, one.origin.where, one.type_url, one.resource, one.message)
             for one in self._xds.rejections(proxy)[:REFUSALS_TOLD]
         )
 

@@ -15,7 +15,7 @@ from daemun.api.listenerset import ListenerSet
 from daemun.api.policy import BackendTLSPolicy
 from daemun.api.status import GatewayStatus
 from daemun.base.names import CORE, GATEWAY, Name, Ref
-from daemun.envoy import clusters, listeners, routes, secrets, streams, tls
+from daemun.envoy import blame, clusters, listeners, routes, secrets, streams, tls
 from daemun.envoy.matches import match_faults
 from daemun.features import rule_faults
 from daemun.flow import MISSING, Failure, Graph, Source, derive, distinct, union
@@ -83,7 +83,6 @@ class Translation:
         tls_policies: Source[Name, BackendTLSPolicy] = self.sources[GATEWAY, "BackendTLSPolicy"]
         slices: Source[Name, EndpointSlice] = self.sources["discovery.k8s.io", "EndpointSlice"]
         granted = grants.index(grant_keys)
-        rejected = self.rejections.index(lambda _, one: (one.ref,))
         authorities = cacerts.Inputs(config_maps, secret_objects, granted)
 
         # Gateways, with their ListenerSets: who has which port, which listeners can serve, what Envoy must listen on.
@@ -148,22 +147,24 @@ class Translation:
             "holders of streams",
         )
         stream_parts = derive(self.holders, streams.stream_rule(self.routes, access_log), "streams")
-        needed = distinct(self.routes.index(clusters.backends_of), name="needed backends")
+        by_backend = self.routes.index(clusters.backends_of)
+        needed = distinct(by_backend, name="needed backends")
         used = distinct(needed.index(clusters.backend_of), name="backends")
         cluster_parts = derive(used, clusters.cluster_rule, "clusters")
         endpoint_parts = derive(used, clusters.endpoint_rule(services, slices.index(clusters.slices_of)), "endpoints")
         certificates = derive(self.gateways, clientcerts.certificate_rule, "client certificates")
         encrypted = tls.upstream_rule(by_service, services, certificates)
         placed = derive(needed, clusters.at_proxy(cluster_parts, endpoint_parts, encrypted), "backends by proxy")
-        needed_secrets = distinct(
-            self.frontends.index(secrets.secrets_of), placed.index(secrets.secrets_of_part), name="needed secrets"
-        )
+        by_secret = (self.frontends.index(secrets.secrets_of), placed.index(secrets.secrets_of_part))
+        needed_secrets = distinct(*by_secret, name="needed secrets")
         secret_parts = derive(needed_secrets, secrets.secret_rule(secret_objects, config_maps), "secrets")
         self.resources = union(
             placed, listener_parts, stream_parts, rest_scopes, virtual_hosts, secret_parts, name="resources"
         )
 
-        # Status: from the same values.
+        # Status: from the same values, and from what the proxies said to them.
+        blamed = blame.blame_rule(used.index(blame.cluster_of), by_backend, *by_secret)
+        rejected = derive(self.rejections, blamed, "blame").index(lambda _, one: (one.ref,))
         heard = listener_status.Inputs(
             uses=self.routes.index(listener_status.uses_of),
             acknowledged=derive(self.proxies, listener_status.acknowledged_of, "acknowledged"),

@@ -54,6 +54,7 @@ class Client:
         self.asked: dict[str, set[str]] = {ENDPOINT: set(), ROUTE: set()}
         self.warm: set[str] = set()
         self.warming: set[str] = set()
+        self.half: set[str] = set()
         self.held: Request | None = None
         self.awaiting: set[tuple[str, str]] = set()
         self.poison: set[bytes] = set()
@@ -63,6 +64,7 @@ class Client:
     def connect(self) -> None:
         self.held = None
         self.warming.clear()
+        self.half.clear()
         self.outbox.clear()
         self.awaiting.clear()
         for type_url in (CLUSTER, ENDPOINT, LISTENER, ROUTE):
@@ -91,6 +93,7 @@ class Client:
             if response.type_url == CLUSTER:
                 self.check_unused(name)
                 self.warm.discard(name)
+                self.half.discard(name)
             have.pop(name, None)
             self.awaiting.discard((response.type_url, name))
         bad = []
@@ -102,7 +105,11 @@ class Client:
             assert found, "a resource is never empty"
             if any(token.text in self.poison for token in found):
                 bad.append(resource.name)
+                if response.type_url == CLUSTER:
+                    self.half.add(resource.name)
                 continue
+            if response.type_url == CLUSTER:
+                self.half.discard(resource.name)
             if response.type_url == CLUSTER and found[0].arguments:
                 self.warming.add(resource.name)  # a changed one, too: it waits for endpoints, but does not ask again
             elif response.type_url in (CLUSTER, ENDPOINT):
@@ -117,19 +124,22 @@ class Client:
         self.answer(response, Request(response.type_url, response.nonce, error_detail=detail))
 
     def answer(self, response: Response, request: Request) -> None:
-        """As Envoy does: clusters are answered for only when all of them are warm."""
-        if response.type_url == CLUSTER:
+        """As Envoy does: clusters are taken only when all of them are warm, and one that was rejected never is."""
+        if response.type_url == CLUSTER and request.error_detail is None:
             self.held = request
-            self.warming -= set(response.removed)
         else:
             self.outbox.append(request)
+        if response.type_url == CLUSTER:
+            self.warming -= set(response.removed)
         if response.type_url == ENDPOINT:
             self.warming -= {resource.name for resource in response.resources} | set(response.removed)
-        if self.held is not None and not self.warming:
+        if self.held is not None and not self.warming and not self.half:
             self.outbox.append(self.held)
             self.held = None
 
     def check_unused(self, cluster: str) -> None:
+        if cluster not in self.have[CLUSTER]:
+            return  # it was rejected
         for _, body in self.have[ROUTE].values():
             assert all(cluster not in token.arguments for token in tokens(body)), "a cluster in use is removed"
 
@@ -354,6 +364,9 @@ class XdsLaws(RuleBasedStateMachine):
 
     def check_converged(self) -> None:
         assert not self.client.awaiting, "whoever asks gets an answer"
+        clusters = self.session.subscription(CLUSTER).client
+        if not any(clusters.open(name).opaque for name in clusters.names()):  # then nobody knows what the client had
+            assert self.client.held is None, "nothing that was rejected stands in the way of answers"
         for type_url in (CLUSTER, LISTENER, ENDPOINT, ROUTE):
             asked = self.client.asked.get(type_url)
             wanted = self.names(type_url)

@@ -13,7 +13,7 @@ from daemun.gatewayapi.certificates import CERTIFICATE, PRIVATE_KEY, fault
 from daemun.ir.listener import Frontend, FrontendKey
 from daemun.ir.origin import Origin
 from daemun.ir.resource import SECRET, Leaf, Part, PartKey, part
-from daemun.ir.tls import bundle_name, bundle_of
+from daemun.ir.tls import bundle_of
 
 
 class ProxySecret(NamedTuple):
@@ -26,10 +26,8 @@ class ProxySecret(NamedTuple):
 def secrets_of(key: FrontendKey, frontend: Frontend) -> Iterator[ProxySecret]:
     """The secrets that a port needs; whether it may have them was decided before."""
     for listener in frontend.listeners:
-        for secret in listener.secrets:
+        for secret in listener.all_secrets:
             yield ProxySecret(key.proxy, secret)
-        if listener.clients:
-            yield ProxySecret(key.proxy, bundle_name(listener.clients.bundle))
 
 
 def secrets_of_part(key: PartKey, value: Part) -> Iterator[ProxySecret]:

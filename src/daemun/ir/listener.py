@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from daemun.ir.origin import Origin
-from daemun.ir.tls import ClientValidation
+from daemun.ir.tls import ClientValidation, bundle_name
 
 Transport = Literal["tcp", "udp"]
 ListenerProtocol = Literal["HTTP", "HTTPS", "TLS", "TCP", "UDP"]
@@ -66,6 +66,11 @@ class Listener(msgspec.Struct, frozen=True, gc=False):
     def http(self) -> bool:
         """Whether requests come in here, rather than connections or datagrams of which nothing is known."""
         return self.protocol in {"HTTP", "HTTPS"}
+
+    @property
+    def all_secrets(self) -> tuple[str, ...]:
+        """Everything that comes by SDS: its key pairs, and what the certificates of clients are checked with."""
+        return (*self.secrets, bundle_name(self.clients.bundle)) if self.clients else self.secrets
 
     @property
     def through(self) -> bool:

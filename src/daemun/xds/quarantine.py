@@ -16,6 +16,7 @@ import msgspec
 from daemun.ir.origin import Origin
 from daemun.xds.events import Event, Rejected, Restored
 from daemun.xds.leaves import LeafKey
+from daemun.xds.words import reason
 
 FIRST_RETRY = 5.0
 LAST_RETRY = 60.0
@@ -117,6 +118,7 @@ class Quarantine:
 
     def condemn(self, one: Suspect, data: Data, origin: Origin, message: str, now: float) -> None:
         """Envoy rejected this by itself."""
+        message = reason(message)
         before = self._culprits.get(one.resource, {}).get(one)
         delay = min(before.delay * 2, LAST_RETRY) if before and before.data == data else FIRST_RETRY
         self._culprits.setdefault(one.resource, {})[one] = Culprit(data, origin, message, delay, now + delay)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from daemun.ir.origin import Origin
+from daemun.ir.resource import CLUSTER
 from daemun.xds.client import Client
 from daemun.xds.compose import Composed, Composer
 from daemun.xds.copy import Entry
@@ -49,6 +50,9 @@ class Subscription:
         self._names: set[str] = set()
         self._dirty: dict[str, None] = {}
         self._forced: set[str] = set()
+        self._half: dict[str, None] = {}
+        """Clusters that Envoy has rejected, but may keep among those that warm up. It answers no response with clusters
+        as long as one of these is not warm; so it is told again what it had, or that the cluster is gone."""
         self._gone: dict[str, None] = {}
         self._flight: Flight | None = None
         self._tests_next = False
@@ -144,9 +148,9 @@ class Subscription:
         self._dirty[name] = None
 
     def refresh(self, name: str, serial: int) -> None:
-        """Send the resource again if the client subscribes to it and got it before this response."""
+        """Say again what there is of the resource if the client subscribes to it and was told before this response."""
         copy = self.client.get(name)
-        if name in self._names and copy is not None and copy.serial < serial:
+        if name in self._names and (copy is None or copy.serial < serial):
             self._force(name)
 
     def additions(self, now: float, may_remove: MayRemove) -> Response | None:
@@ -154,10 +158,11 @@ class Subscription:
         if not self.started or self._flight:
             return None
         self.quarantine.retry(now, self._current)
-        while self._dirty or self.quarantine.testing():
+        while self._dirty or self._half or self.quarantine.testing():
             draft = _Draft()
-            for name in self._next_names():
-                self._fill(draft, name, now)
+            half, self._half = self._half, {}
+            for name in dict.fromkeys([*half, *self._next_names()]):
+                self._fill(draft, name, now, again=name in half)
             if draft.entries:
                 draft.removed += self._removable(now, may_remove)
             if draft.entries or draft.removed or draft.absent:
@@ -192,8 +197,8 @@ class Subscription:
                 copy.stale.add(one.part)
         return [name for name in dict.fromkeys(one.resource for one in group) if name in self.client]
 
-    def _fill(self, draft: "_Draft", name: str, now: float) -> None:
-        """Add to the draft what the client needs to know of one resource."""
+    def _fill(self, draft: "_Draft", name: str, now: float, *, again: bool) -> None:
+        """Add to the draft what the client needs to know of one resource, or `again` whatever there is to know."""
         resource = self._stream.wanted.get(self.type_url, name)
         forced = name in self._forced
         if resource is None:
@@ -202,6 +207,9 @@ class Subscription:
         self._gone.pop(name, None)
         copy = self.client.open(name)
         composed = self._composer.compose(name, resource, copy, now)
+        if composed.body is None and again and copy.whole and not copy.opaque:
+            draft.absent.append(name)
+            return
         if composed.body is None and forced and not composed.waits and not self.quarantine.testing(name):
             if copy.whole and not copy.opaque:
                 self._forced.discard(name)
@@ -210,7 +218,7 @@ class Subscription:
             composed = self._composer.as_wanted(resource, copy)
         if composed.body is None:
             return
-        if composed.entry.version == copy.version and not forced:
+        if composed.entry.version == copy.version and not forced and not again:
             self._already_there(name, composed, now)
             return
         self._forced.discard(name)
@@ -284,6 +292,8 @@ class Subscription:
                     for key, leaf in unproven(piece.want, piece.sent, copy.parts.get(part)):
                         found[Suspect(name, part, key)] = leaf.data
             suspects.update(found or {Suspect(name, None, None): entry.wanted_version})
+        if self.type_url == CLUSTER:
+            self._half.update((one.resource, None) for one in suspects if one.resource in message)
         if len(suspects) == 1:
             one, data = suspects.popitem()
             self._condemn(one, data, message, now)

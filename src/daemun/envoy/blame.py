@@ -1,0 +1,74 @@
+"""Whom it concerns that Envoy rejected something: the object it comes from, or those that use what has no status."""
+
+from collections.abc import Callable, Iterator
+
+from daemun.base.names import CORE, Name, Ref
+from daemun.envoy.clusters import ProxyBackend
+from daemun.envoy.secrets import ProxySecret
+from daemun.flow import Index, Reader
+from daemun.gatewayapi.proxies import Rejection, RejectionKey
+from daemun.gatewayapi.resolved import ResolvedRoute
+from daemun.ir.backend import BackendKey
+from daemun.ir.listener import Frontend, FrontendKey
+from daemun.ir.origin import Origin
+from daemun.ir.resource import SECRET, Part, PartKey
+
+
+def cluster_of(_: BackendKey, key: BackendKey) -> tuple[str]:
+    """The name of a backend's cluster, and of its endpoints; for an index."""
+    return (key.cluster,)
+
+
+def blame_rule(
+    by_cluster: Index[str, BackendKey, BackendKey],
+    by_backend: Index[ProxyBackend, Ref, ResolvedRoute],
+    by_secret: Index[ProxySecret, FrontendKey, Frontend],
+    clusters_by_secret: Index[ProxySecret, PartKey, Part],
+) -> Callable[[Reader, RejectionKey, Rejection], Iterator[tuple[RejectionKey, Rejection]]]:
+    """The rule from a rejection to the same for each object that is to hear of it.
+
+    What a Service, Secret or ConfigMap caused concerns the routes, listeners and policies that use it.
+    """
+
+    def blame(reader: Reader, key: RejectionKey, one: Rejection) -> Iterator[tuple[RejectionKey, Rejection]]:
+        if one.ref.group != CORE:
+            yield key, one
+            return
+        if key.type_url == SECRET:
+            secret = ProxySecret(key.proxy, key.resource)
+            concerned = [
+                *_listeners(reader.find(by_secret, secret), key.resource),
+                *(leaf.origin for part in reader.find(clusters_by_secret, secret) for leaf in part.leaves),
+            ]
+        else:
+            backends = [ProxyBackend(key.proxy, backend) for backend in reader.find(by_cluster, key.resource)]
+            concerned = [
+                _place(route, one.ref.key) for backend in backends for route in reader.find(by_backend, backend)
+            ]
+        message = f"{one.ref}: {one.message}"
+        for origin in dict.fromkeys(concerned):
+            yield (
+                key._replace(ref=origin.ref, where=origin.where),
+                Rejection(one.proxy, origin.ref, origin.where, message),
+            )
+
+    return blame
+
+
+def _listeners(frontends: list[Frontend], secret: str) -> Iterator[Origin]:
+    for frontend in frontends:
+        for one in frontend.listeners:
+            if secret in one.all_secrets:
+                yield one.origin
+
+
+def _place(route: ResolvedRoute, service: Name) -> Origin:
+    """Where a route first sends something to a Service."""
+    for rule in route.route.rules:
+        for backend in rule.backends:
+            if backend.key is not None and backend.key[:2] == service:
+                return Origin(route.ref, backend.where)
+        for use in (*rule.uses, *(use for backend in rule.backends for use in backend.uses)):
+            if any(key is not None and key[:2] == service for key in use.backends):
+                return Origin(route.ref, use.where)
+    return Origin(route.ref)
