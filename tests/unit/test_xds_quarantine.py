@@ -3,7 +3,7 @@
 import pytest
 from xds_talk import CLUSTER, LISTENER, ROUTE, Talk, bodies, cluster, key, leaf, origin, whole
 
-from daemun.ir.resource import Part, PartKey, part
+from daemun.ir.resource import SCOPE, Part, PartKey, part
 from daemun.xds.events import Rejected, Restored
 from daemun.xds.messages import Response
 
@@ -211,3 +211,38 @@ def test_a_young_session_starts_with_the_known_culprits(talk: Talk) -> None:
     fresh = Talk(talk.wanted, young.session)
     fresh.ask(ROUTE, "r")
     assert words(fresh.one())[2:] == ["o0-500", "o1.2"]
+
+
+def test_scopes_beside_one_that_was_rejected_are_told_again_as_they_were() -> None:
+    """Envoy knows them without serving them, and would take what it knows for old."""
+    talk = Talk()
+    talk.apply(whole(SCOPE, "a", "a.1"), whole(SCOPE, "b", "b.1"))
+    talk.ask(SCOPE)
+    talk.settle()
+    talk.apply(whole(SCOPE, "a", "a.2"), whole(SCOPE, "b", "b.2"), whole(SCOPE, "c", "c.1"))
+    talk.nack(talk.one())
+    again = talk.one()
+    assert bodies(again) == {"a": b"<a.1>", "b": b"<b.1>"}
+    assert again.removed == ("c",)
+    talk.ack(again)
+    talk.settle("b.2")
+    assert talk.have == {"a": b"<a.2>", "b": b"<b.1>", "c": b"<c.1>"}
+
+
+def test_a_cluster_that_was_rejected_is_told_again_as_it_was() -> None:
+    """Envoy may keep it among those that warm up, and answer no response with clusters until that is over."""
+    talk = Talk()
+    talk.apply(cluster("a", "a.1"))
+    talk.ask(CLUSTER)
+    talk.settle()
+    talk.apply(cluster("a", "a.2"))
+    talk.nack(talk.one(), "Error adding/updating cluster(s) a: bad")
+    assert bodies(talk.one()) == {"a": b"<a.1>"}
+
+
+def test_a_cluster_that_came_bad_is_told_to_be_gone() -> None:
+    talk = Talk()
+    talk.apply(cluster("a"), cluster("b"))
+    talk.ask(CLUSTER)
+    talk.nack(talk.one(), "Error adding/updating cluster(s) a: no")
+    assert talk.one().removed == ("a",)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from daemun.ir.origin import Origin
-from daemun.ir.resource import CLUSTER
+from daemun.ir.resource import CLUSTER, SCOPE
 from daemun.xds.client import Client
 from daemun.xds.compose import Composed, Composer
 from daemun.xds.copy import Entry
@@ -51,8 +51,7 @@ class Subscription:
         self._dirty: dict[str, None] = {}
         self._forced: set[str] = set()
         self._half: dict[str, None] = {}
-        """Clusters that Envoy has rejected, but may keep among those that warm up. It answers no response with clusters
-        as long as one of these is not warm; so it is told again what it had, or that the cluster is gone."""
+        """What Envoy may have taken by half of a response that it rejected: it is told again what it had before."""
         self._gone: dict[str, None] = {}
         self._flight: Flight | None = None
         self._tests_next = False
@@ -161,8 +160,8 @@ class Subscription:
         while self._dirty or self._half or self.quarantine.testing():
             draft = _Draft()
             half, self._half = self._half, {}
-            for name in dict.fromkeys([*half, *self._next_names()]):
-                self._fill(draft, name, now, again=name in half)
+            for name in half or self._next_names():
+                self._fill(draft, name, now, again=bool(half))
             if draft.entries:
                 draft.removed += self._removable(now, may_remove)
             if draft.entries or draft.removed or draft.absent:
@@ -202,6 +201,8 @@ class Subscription:
         resource = self._stream.wanted.get(self.type_url, name)
         forced = name in self._forced
         if resource is None:
+            if again:
+                self._forced.add(name)
             self._missing(draft, name)
             return
         self._gone.pop(name, None)
@@ -292,8 +293,7 @@ class Subscription:
                     for key, leaf in unproven(piece.want, piece.sent, copy.parts.get(part)):
                         found[Suspect(name, part, key)] = leaf.data
             suspects.update(found or {Suspect(name, None, None): entry.wanted_version})
-        if self.type_url == CLUSTER:
-            self._half.update((one.resource, None) for one in suspects if one.resource in message)
+        self._half |= dict.fromkeys(self._half_taken(flight, message))
         if len(suspects) == 1:
             one, data = suspects.popitem()
             self._condemn(one, data, message, now)
@@ -307,6 +307,19 @@ class Subscription:
         # What takes its place travels with the tests that are still to come, if there are any.
         if not self.quarantine.testing(one.resource):
             self._dirty[one.resource] = None
+
+    def _half_taken(self, flight: Flight, message: str) -> Iterable[str]:
+        """What Envoy, having rejected the response, takes for something that it did not become.
+
+        Clusters that it rejects late stay among those that warm up, and as long as one of these is not warm no response
+        with clusters is answered. Scopes beside one that was rejected are known, but not served; sent again as they
+        were, they would be taken for old ones.
+        """
+        if self.type_url == CLUSTER:
+            return [name for name in flight.entries if name in message]
+        if self.type_url == SCOPE and len(flight.entries) + len(flight.removed) > 1:
+            return [*flight.entries, *flight.removed]
+        return ()
 
     # Helpers
 
