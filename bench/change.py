@@ -1,4 +1,4 @@
-"""A changed file until its first 200, beside the floor: a bare xDS push of the same RouteConfiguration."""
+"""A changed file until its first 200, beside the floor: a bare xDS push of the same scope."""
 
 import asyncio
 import os
@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from envoy.config.listener.v3 import listener_pb2
-from envoy.config.route.v3 import route_pb2
+from envoy.config.route.v3 import scoped_route_pb2
 
 from bench.floor import BareServer
 from bench.poller import Backend, free_port, until_200
 from bench.worlds import put, route, summary, text, world
 from daemun.app import App
 from daemun.gatewayapi.settings import Settings
-from daemun.ir.resource import LISTENER, ROUTE, Leaf, Part, PartKey, encode
+from daemun.ir.resource import LISTENER, SCOPE, Leaf, Part, PartKey, encode
 from daemun.provision.local import LocalProxies
 
 ROUTES = int(os.environ.get("BENCH_ROUTES", "1000"))
@@ -117,31 +117,26 @@ class _Floor:
         await self._server.stop()
 
     async def by_push(self, target: int, number: int) -> float:
-        """Push the RouteConfiguration with one changed path; all bytes are made before the clock starts."""
+        """Push the scope of a host with one changed path; all bytes are made before the clock starts."""
         path = f"/push-{number}"
         host = f"h{target}.example.com"
-        name = next(key.resource for key in self._parts if key.type_url == ROUTE)
-        head, others = b"", []
-        for key, part in self._parts.items():
-            if key.type_url != ROUTE:
-                continue
-            body = encode(part)
-            if key.part == host:
-                body = _with_path(part, path)
-            if key.part:
-                others.append(body)
-            else:
-                head = body
-        response = self._server.response(ROUTE, name, head + b"".join(others))
+        parts = {
+            key: part
+            for key, part in self._parts.items()
+            if key.type_url == SCOPE and key.resource.endswith(f"/{host}")
+        }
+        name = next(key.resource for key in parts)
+        body = b"".join(encode(parts[key]) for key in sorted(parts))
+        response = self._server.response(SCOPE, name, _with_path(body, path))
         started = time.perf_counter()
         self._server.push(response)
         return (await until_200(self._port, host, path) - started) * 1e3
 
 
-def _with_path(part: Part, path: str) -> bytes:
-    config = route_pb2.RouteConfiguration.FromString(encode(part))
-    config.virtual_hosts[0].routes[0].match.path = path
-    return config.SerializeToString()
+def _with_path(body: bytes, path: str) -> bytes:
+    scope = scoped_route_pb2.ScopedRouteConfiguration.FromString(body)
+    scope.route_configuration.virtual_hosts[0].routes[0].match.path = path
+    return scope.SerializeToString()
 
 
 def _moved(key: PartKey, part: Part, own_port: int) -> Part:
