@@ -1,5 +1,6 @@
 """From the request that creates an HTTPRoute to the first 200 of its host, and every answer on the way."""
 
+import asyncio
 import os
 import time
 from collections import Counter
@@ -14,6 +15,7 @@ _ROUNDS = int(os.environ.get("BENCH_ROUNDS", "50"))
 _SECONDS = 120.0
 """Whoever is slow gets fewer rounds."""
 _LOAD_PER_SECOND = 10
+_PAUSE_SECONDS = 0.2
 
 
 async def idle(world: World) -> dict[str, Any]:
@@ -35,6 +37,8 @@ async def idle(world: World) -> dict[str, Any]:
             else:
                 late += 1
             await world.delete(name)
+            await asker.until(Answer(404), host(name), patience=20)  # the next one is alone
+            await asyncio.sleep(_PAUSE_SECONDS)
     on_the_way[200] -= len(times)
     statuses = {str(status): count for status, count in sorted(on_the_way.items()) if count}
     return {"ms": summary(times) if times else None, "not_in_60_s": late, "on_the_way": statuses}

@@ -28,7 +28,9 @@ class Pace(msgspec.Struct, frozen=True):
     soon: float = 0.002
     """A change waits this long for those that come with it."""
     rest: float = 0.05
-    """Between two batches: a storm of changes comes in few of them."""
+    """The longest pause between two batches: a storm of changes comes in few of them."""
+    ease: float = 4.0
+    """That many times as long as a batch took is the pause after it, if that is shorter."""
     patience: float = 10.0
     """How long everything waits for an object that the server fails to give."""
 

@@ -1,6 +1,7 @@
 """What has changed, until it is handed over: changes that come together are one batch."""
 
 import asyncio
+import time
 from collections.abc import Callable
 
 from daemun.base.names import Ref
@@ -62,8 +63,11 @@ class Outbox:
         while True:
             await self.stirred()
             await asyncio.sleep(self._pace.soon)
+            began = time.perf_counter()
             if self.flush():
-                await asyncio.sleep(self._pace.rest)
+                # A small change that follows soon does not wait; a storm leaves most of the time to all else.
+                took = time.perf_counter() - began
+                await asyncio.sleep(min(self._pace.rest, took * self._pace.ease))
 
     def flush(self) -> bool:
         """Hand over what there is, if it is time; whether a batch was handed over."""
