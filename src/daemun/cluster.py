@@ -9,7 +9,8 @@ Every replica watches, translates and answers proxies. Only the leader writes: s
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -28,9 +29,11 @@ from daemun.lease import AlwaysLeading, LeaderElection
 from daemun.metrics import CONTENT_TYPE, Metrics
 from daemun.plane import ControlPlane
 from daemun.provision.kube.identity import Identities
+from daemun.provision.kube.issuer import Known
 from daemun.provision.kube.keyring import Certificates, Keyring
 from daemun.provision.kube.proxies import KubeProxies
 from daemun.provision.kube.settings import READY_PORT, ProxySettings
+from daemun.recall import Recall
 from daemun.replicas import Replicas
 from daemun.report.kube.writer import StatusWriter
 from daemun.serve.credentials import ServerCertificate
@@ -41,6 +44,8 @@ from daemun.sources.kube.source import KubeSource
 SETTLING_SECONDS = 30.0
 """How long whoever begins to lead waits for proxies that were programmed to connect and say what they have, before it
 says otherwise of their Gateways."""
+RECALL_SECONDS = 3.0
+"""How long a start waits for an API server that does not answer, before it serves what was served last."""
 CLOSING_SECONDS = 2.0
 STDOUT = "/dev/stdout"
 """Where proxies write a line for each request, if that is asked for: kubelet keeps it and turns it over."""
@@ -65,6 +70,10 @@ class Installation(msgspec.Struct, frozen=True):
     health_port: int = 9091
     namespaces: tuple[str, ...] = ()
     leader_election: bool = True
+    state_dir: str = ""
+    """Where what is served is kept for a start without the API server; nowhere if empty."""
+    state_key: str = ""
+    """The file with the key that it is sealed with."""
     access_log: bool = False
 
     @property
@@ -86,7 +95,7 @@ class ClusterApp:
             client,
             self.plane.translation.statuses,
             self.source.locate,
-            lambda: self.source.complete and self.plane.settled,
+            self._current,
         )
         proxies = ProxySettings(
             installation.image,
@@ -98,7 +107,8 @@ class ClusterApp:
         self._proxies = KubeProxies(
             client, proxies, self.plane.set_back, namespaces=installation.namespaces, unread=self._unread
         )
-        self._identities = Identities(client, self._proxies.proxy_of)
+        self._recall = _recall(client, installation, self._current)
+        self._identities = Identities(client, self._proxies.proxy_of, issuer=self._issuer)
         for key, want in self.source.wants.items():
             self.plane.translation.sources[key].on_read(want)
         self._problems: set[FileProblem] = set()
@@ -108,7 +118,9 @@ class ClusterApp:
         self._keyring = Keyring(client, Name(name.namespace, f"{name.name}-xds"), installation.host, self._certified)
         self._certificate: ServerCertificate | None = None
         self._certificates = asyncio.Event()
+        self._recalled: frozenset[Ref] | None = None
         self._read = asyncio.Event()
+        self._live = asyncio.Event()
         self._news = asyncio.Event()
         self.election = (
             LeaderElection(client, name, installation.identity, self._lead)
@@ -126,13 +138,13 @@ class ClusterApp:
         self._leads = asyncio.Event()
         self._performing: asyncio.Task[None] | None = None
         self._serving = False
-        metrics = Metrics(figures(self.plane, self.source, self.writer, self.election))
+        metrics = Metrics(figures(self.plane, self.source, self.writer, self.election, self._alone, self._unwritten))
         checks = {
             "sources": self._read.is_set,
             "certificates": self._certificates.is_set,
             "xds": lambda: self._serving,
         }
-        self._health = HealthServer(checks, metrics.text, CONTENT_TYPE)
+        self._health = HealthServer(checks, metrics.text, CONTENT_TYPE, self._remark)
 
     async def run(self) -> None:
         """Serve until cancelled. The proxies go on serving without us."""
@@ -141,6 +153,9 @@ class ClusterApp:
             stack.push_async_callback(self._health.stop)
             for part in (self.plane, self.source, self._keyring):
                 await stack.enter_async_context(_running(part.run()))
+            if self._recall is not None:
+                await stack.enter_async_context(_running(self._recall.run()))
+                await stack.enter_async_context(_running(self._start_alone(self._recall)))
             await self._read.wait()
             await self._certificates.wait()
             assert self._certificate is not None  # noqa: S101 - what was waited for
@@ -158,11 +173,51 @@ class ClusterApp:
 
     def _changed(self, batch: Batch) -> None:
         """The source has a batch of changes."""
-        self.plane.take(batch.objects.items(), lambda: self.source.complete)
+        objects = batch.objects
+        if self._recalled is not None:
+            _log.info("The API server answers again: what it says is served from now on.")
+            objects = dict.fromkeys(self._recalled - objects.keys()) | objects
+            self._recalled = None
+        if self._recall is not None:
+            self._recall.note(objects)
+        self.plane.take(objects.items(), lambda: self.source.complete)
         problems = set(batch.problems)
         for problem in problems - self._problems:
             _log.warning("%s", problem)
         self._problems = problems
+
+    def _current(self) -> bool:
+        """Whether what is served is what the API server says now."""
+        return self.source.complete and self.plane.settled
+
+    async def _start_alone(self, recall: Recall) -> None:
+        """If the API server is away at the start, serve what was served last. Nothing is written because of it."""
+        while not self.source.away:
+            await asyncio.sleep(RECALL_SECONDS)
+            if self.source.complete:
+                return
+        recalled = await asyncio.to_thread(recall.recall)
+        if recalled is None or self.source.complete or self.plane.batches:
+            return
+        told = "The API server does not answer: %s objects are served as they last were. Nothing is written."
+        _log.warning(told, len(recalled.objects))
+        self._recalled = frozenset(recalled.objects)
+        if self._certificate is None:
+            self._certified(recalled.certificates)
+        self.plane.take(recalled.objects.items())
+
+    def _alone(self) -> bool:
+        """Whether what is served is only remembered."""
+        return self._recalled is not None
+
+    def _remark(self) -> str:
+        return "the API server does not answer: served as it last was" if self._alone() else ""
+
+    def _unwritten(self) -> int:
+        return self._recall.pending if self._recall is not None else 0
+
+    def _issuer(self) -> Known | None:
+        return self._recall.issuer if self._recall is not None else None
 
     def _saw(self, ref: Ref, seen: Seen | None) -> None:
         self.writer.seen(ref, seen)
@@ -177,6 +232,8 @@ class ClusterApp:
     def _told(self) -> None:
         """Everything that is known was taken in: hand on what came of it."""
         self._read.set()
+        if self._current():
+            self._live.set()
         if self._placements:
             placements, self._placements = self._placements, {}
             self._proxies.want(placements)
@@ -212,7 +269,11 @@ class ClusterApp:
                 self._performing.result()
 
     async def _perform(self) -> None:
-        """Provide proxies, and write statuses as soon as it is known what the proxies have."""
+        """Provide proxies, and write statuses as soon as it is known what the proxies have.
+
+        What is served without the API server gives no reason for either.
+        """
+        await self._live.wait()
         async with _running(self._proxies.run()):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SETTLING_SECONDS):
@@ -233,11 +294,24 @@ class ClusterApp:
     def _certified(self, certificates: Certificates) -> None:
         """The first certificates, or fresh ones."""
         self._proxies.trust(certificates.authority)
+        if self._recall is not None:
+            self._recall.keep(certificates)
         if self._certificate is None:
             self._certificate = ServerCertificate(certificates.certificate, certificates.key)
             self._certificates.set()
         else:
             self._certificate.replace(certificates.certificate, certificates.key)
+
+
+def _recall(client: KubeClient, installation: Installation, complete: Callable[[], bool]) -> Recall | None:
+    """Where what is served is kept, if anywhere."""
+    if not installation.state_dir:
+        return None
+    try:
+        return Recall(client, Path(installation.state_dir), Path(installation.state_key), complete)
+    except (OSError, ValueError) as error:
+        _log.warning("Nothing is kept for a start without the API server: %s", error)
+        return None
 
 
 @contextlib.asynccontextmanager

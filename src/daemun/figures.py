@@ -16,7 +16,12 @@ from daemun.sources.kube.source import KubeSource
 
 
 def figures(
-    plane: ControlPlane, source: KubeSource, writer: StatusWriter, election: LeaderElection | AlwaysLeading
+    plane: ControlPlane,
+    source: KubeSource,
+    writer: StatusWriter,
+    election: LeaderElection | AlwaysLeading,
+    alone: Callable[[], bool],
+    unwritten: Callable[[], int],
 ) -> Iterator[Figure]:
     """All of them."""
     yield Figure(
@@ -26,6 +31,12 @@ def figures(
         ("version", "python"),
     )
     yield Figure("daemun_leader", "Whether this replica leads.", lambda: election.leading)
+    yield Figure(
+        "daemun_serving_last_good",
+        "Whether what is served is what an API server said that does not answer.",
+        alone,
+    )
+    yield Figure("daemun_last_good_pending", "Objects that are not yet kept for such a start.", unwritten)
     yield from _translation(plane)
     yield from _xds(plane)
     yield from _statuses(writer)

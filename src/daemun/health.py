@@ -28,12 +28,18 @@ class _Answer(NamedTuple):
 
 
 class HealthServer:
-    """`/healthz`, `/readyz` and `/metrics`. `metrics` makes the text of the last, of this type."""
+    """`/healthz`, `/readyz` and `/metrics`. `metrics` makes the text of the last, of this type.
 
-    def __init__(self, checks: Checks, metrics: Callable[[], bytes], metrics_type: str) -> None:
+    `remark` is something that people should know though all is well; it may be empty.
+    """
+
+    def __init__(
+        self, checks: Checks, metrics: Callable[[], bytes], metrics_type: str, remark: Callable[[], str] = str
+    ) -> None:
         self._checks = checks
         self._metrics = metrics
         self._metrics_type = metrics_type
+        self._remark = remark
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None] | None] = set()
 
@@ -80,6 +86,8 @@ class HealthServer:
     def _readiness(self) -> _Answer:
         ready = {name: check() for name, check in self._checks.items()}
         lines = "".join(f"{name}: {'ok' if fine else 'not yet'}\n" for name, fine in ready.items())
+        remark = self._remark()
+        lines += f"{remark}\n" if remark else ""
         return _Answer(HTTPStatus.OK if all(ready.values()) else HTTPStatus.SERVICE_UNAVAILABLE, lines.encode())
 
 

@@ -136,7 +136,12 @@ def test_the_classes_come_and_go_with_the_gateway_api_mode() -> None:
 
 @pytest.mark.parametrize(
     ("values", "said"),
-    [("replcas=2", "replcas"), ("replicas=2,gloo.disableLeaderElection=true", "one replica"), ("xds.port=80", "port")],
+    [
+        ("replcas=2", "replcas"),
+        ("replicas=2,gloo.disableLeaderElection=true", "one replica"),
+        ("lastGood.existingClaim=claim", "keySecret"),
+        ("xds.port=80", "port"),
+    ],
 )
 def test_values_that_cannot_be_meant_are_refused(values: str, said: str) -> None:
     with pytest.raises(CommandError, match=said):

@@ -16,6 +16,7 @@ def app_with(provide: Callable[[], Awaitable[None]]) -> ClusterApp:
     """A replica that provides proxies so."""
     client = KubeClient(httpx.AsyncClient(), "http://127.0.0.1:1", "default")
     app = ClusterApp(client, Installation("default", "daemun", "one", "daemun:latest"))
+    app._live.set()
     app._proxies.run = provide  # type: ignore[method-assign,assignment]
     return app
 

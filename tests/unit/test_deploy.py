@@ -52,7 +52,7 @@ def _verbs(group: str, resource: str) -> set[str]:
     """What the cluster roles allow with a resource."""
     documents = _documents(_DEPLOY / "chart" / "templates" / "rbac.yaml")
     rules = [rule for one in documents if one.get("kind") == "ClusterRole" for rule in one["rules"]]
-    allowing = [rule for rule in rules if group in rule["apiGroups"] and resource in rule["resources"]]
+    allowing = [rule for rule in rules if group in rule.get("apiGroups", ()) and resource in rule["resources"]]
     return {verb for rule in allowing for verb in rule["verbs"]}
 
 

@@ -55,7 +55,7 @@ class Made:
         source = KubeSource(client, lambda _: None)
         self.writer = StatusWriter(client, self.plane.translation.statuses, source.locate)
         self.election = AlwaysLeading(lambda _: None)
-        self.figures = tuple(figures(self.plane, source, self.writer, self.election))
+        self.figures = tuple(figures(self.plane, source, self.writer, self.election, bool, int))
 
 
 def test_numbers_are_read_when_they_are_asked_for() -> None:

@@ -42,6 +42,14 @@ def serve(
     access_log: Annotated[
         bool, typer.Option("--access-log", envvar="DAEMUN_ACCESS_LOG", help="Proxies print a line for each request.")
     ] = False,
+    state_dir: Annotated[
+        str,
+        typer.Option(envvar="DAEMUN_STATE_DIR", help="Where what is served is kept, for a start without API server."),
+    ] = "",
+    state_key: Annotated[
+        str,
+        typer.Option(envvar="DAEMUN_STATE_KEY", help="The file with the key that seals it; made if missing."),
+    ] = "",
     log_level: Annotated[str, typer.Option(envvar="DAEMUN_LOG_LEVEL", help="debug, info, warning or error.")] = "info",
     kube_context: KubeContext = None,
 ) -> None:
@@ -68,6 +76,8 @@ def serve(
     from daemun.kube.client import KubeClient
     from daemun.kube.errors import KubeError
 
+    if bool(state_dir) != bool(state_key):
+        fail("--state-dir and --state-key belong together", "What is kept has keys in it, and is sealed.")
     levels = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
     if log_level not in levels:
         fail(f"--log-level {log_level} is not a level", f"There are {', '.join(levels)}.")
@@ -88,6 +98,8 @@ def serve(
         health_port=health_port,
         namespaces=tuple(watch_namespace or ()),
         leader_election=leader_election,
+        state_dir=state_dir,
+        state_key=state_key,
         access_log=access_log,
     )
     asyncio.run(_serve(client, installation))

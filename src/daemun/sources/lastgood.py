@@ -5,8 +5,6 @@ kilobytes and never everything. Nothing here is needed to run: a file that is mi
 failing to write is a warning. Secrets are never handed to this module.
 """
 
-import os
-import tempfile
 from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
@@ -14,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from daemun.base.names import Ref
+from daemun.disk import replace
 from daemun.sources.beneath import MAX_BYTES
 
 SHARDS = 256
@@ -122,20 +121,11 @@ class LastGood:
         self._write(shard, entries.values())
 
     def _write(self, shard: int, entries: Iterable[Entry]) -> None:
-        """Replaces a file at once, readable only by us."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         ordered = sorted(entries, key=lambda entry: entry.key)
-        if not ordered:
+        if ordered:
+            replace(self._file(shard), msgspec.json.encode(ordered))
+        else:
             self._file(shard).unlink(missing_ok=True)
-            return
-        descriptor, name = tempfile.mkstemp(prefix=".new-", dir=self.folder)  # 0600 and exclusive
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(msgspec.json.encode(ordered))
-            Path(name).replace(self._file(shard))
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
 
 
 def _shard(ref: Ref) -> int:

@@ -1,5 +1,5 @@
 """Who a proxy is: the ServiceAccount whose token it presents, as the API server confirms. What it calls itself is not
-asked."""
+asked. While the API server is away, a token that it issued is good for as long as it says (issuer.py)."""
 
 import asyncio
 import base64
@@ -13,7 +13,9 @@ import msgspec
 
 from daemun.base.names import Name
 from daemun.kube.client import KubeClient
-from daemun.kube.errors import KubeError
+from daemun.kube.errors import ApiError, KubeError, UnreachableError
+from daemun.provision.kube.issuer import Known
+from daemun.provision.kube.issuer import account as issued_to
 from daemun.provision.kube.settings import AUDIENCE
 
 HEADER = "authorization"
@@ -24,6 +26,8 @@ _LONGEST_TOKEN = 16 * 1024
 _GOOD_SECONDS = 300.0
 """How long a token is believed at most: the API server may have revoked it, because its pod is gone."""
 _BAD_SECONDS = 10.0
+_UNREVIEWED_SECONDS = 10.0
+"""The same of one that the API server could not be asked about."""
 _EXPIRY_MARGIN = 30.0
 _REMEMBERED = 4096
 _AT_ONCE = 8
@@ -55,9 +59,16 @@ class _Claims(msgspec.Struct, frozen=True):
 class Identities:
     """Tells which proxy a stream is, by the token in its metadata."""
 
-    def __init__(self, client: KubeClient, find: Find, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        client: KubeClient,
+        find: Find,
+        clock: Callable[[], float] = time.time,
+        issuer: Callable[[], Known | None] = lambda: None,
+    ) -> None:
         self._client = client
         self._find = find
+        self._issuer = issuer
         self._clock = clock
         self._known: OrderedDict[bytes, tuple[Name | None, float]] = OrderedDict()
         self._asked: dict[bytes, asyncio.Task[Name | None]] = {}
@@ -94,17 +105,24 @@ class Identities:
         try:
             async with self._slots:
                 answer = await self._client.request("POST", _REVIEWS, body=body)
-            status = msgspec.json.decode(answer, type=_Review).status
+            account, good = _service_account(msgspec.json.decode(answer, type=_Review).status), _GOOD_SECONDS
         except (KubeError, msgspec.MsgspecError) as error:
-            raise ConnectionError(f"the token cannot be reviewed: {error}") from error
-        account = _service_account(status)
+            issuer = self._issuer() if _away(error) else None
+            if issuer is None:
+                raise ConnectionError(f"the token cannot be reviewed: {error}") from error
+            account, good = issued_to(issuer, token, self._clock()), _UNREVIEWED_SECONDS
         now = self._clock()
-        until = now + _BAD_SECONDS if account is None else min(now + _GOOD_SECONDS, _expiry(token) - _EXPIRY_MARGIN)
+        until = now + _BAD_SECONDS if account is None else min(now + good, _expiry(token) - _EXPIRY_MARGIN)
         self._known[key] = (account, until)
         self._known.move_to_end(key)
         while len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
         return account
+
+
+def _away(error: Exception) -> bool:
+    """Whether the API server could not be asked. What it refuses stays refused."""
+    return isinstance(error, UnreachableError) or (isinstance(error, ApiError) and error.status >= 500)
 
 
 def _service_account(status: _Answer) -> Name | None:

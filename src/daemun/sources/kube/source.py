@@ -70,6 +70,7 @@ class KubeSource:
         self.wants: Mapping[KindKey, Want] = {key: one.want for key, one in self._contents.items()}
         self._lost = asyncio.Event()
         self._known = False
+        self._trouble = ""
         self._missed: dict[KindKey, int] = {}
         self._watches = {
             key: KindWatch(client, kind, self._stores(kind), pace, self._lost.set, metadata=key in self._contents)
@@ -85,6 +86,12 @@ class KubeSource:
     def watched(self) -> list[Watched]:
         """How each watch is doing, of the kinds that there are."""
         return [each for one in self._watches.values() if one.served is not None for each in one.watched]
+
+    @property
+    def away(self) -> bool:
+        """Whether the API server does not answer, and has not since the start."""
+        trouble = self._trouble or next((one.trouble for one in self.watched if one.trouble), "")
+        return bool(trouble) and not self._outbox.opened
 
     def locate(self, ref: Ref) -> str | None:
         """The path of an object in the version that the API server has; None while its kind is not installed."""
@@ -121,17 +128,17 @@ class KubeSource:
         They are looked up again every few seconds: that takes some small requests and no permission, which watching
         CustomResourceDefinitions would.
         """
-        backoff, well = Backoff(self._pace), True
+        backoff = Backoff(self._pace)
         while True:
             try:
                 self._arrange(await discover(self._client, self._kinds.values()), group)
                 backoff.reset()
-                well = True
+                self._trouble = ""
                 pause = self._pace.again if self._missed else self._pace.look
             except KubeError as error:
-                if well:
+                if not self._trouble:
                     _log.warning("%s", error.text)
-                well = False
+                self._trouble = error.text
                 pause = backoff.after(error)
             if self._missed:  # let the server come to itself before it is believed
                 await asyncio.sleep(pause)
