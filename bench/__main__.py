@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import change, engine, lag, startup, touched
+from bench import change, churn, engine, lag, startup, touched
 
 ALL = {
     "engine": engine.measure,
@@ -16,6 +16,7 @@ ALL = {
     "change": change.measure,
     "startup": startup.measure,
     "touched": touched.measure,
+    "churn": churn.measure,
 }
 IN_CLUSTER = "peers"
 """The one that needs a cluster, and an hour or two: only when it is asked for."""

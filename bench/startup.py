@@ -59,7 +59,7 @@ async def _served(routes: int) -> dict[str, float]:
             # Asking more often would take the processors from what is measured.
             first = await until_200(port, f"h{routes - 1}.example.com", "/", pause=0.01)
             await asyncio.sleep(1)  # the rest of the start-up, such as remembering the last good manifests
-            rss = _rss_mb(process.pid)
+            rss = rss_mb(process.pid)
     await backend.stop()
     return {"start_s": round(first - started, 3), "rss_mb": rss}
 
@@ -76,6 +76,7 @@ def daemun(base: Path, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.wait(60)
 
 
-def _rss_mb(pid: int) -> float:
+def rss_mb(pid: int) -> float:
+    """The memory of a process, in MiB."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return round(pages * os.sysconf("SC_PAGESIZE") / 2**20, 1)

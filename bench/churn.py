@@ -1,0 +1,105 @@
+"""Routes that come and go, thousands at a time: does the memory of control plane and proxy come back?
+
+How long is told by DAEMUN_CHURN_SECONDS (a minute if not), how many routes by DAEMUN_CHURN_ROUTES (2,000).
+"""
+
+import asyncio
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from bench.poller import Backend, free_port, until_200
+from bench.startup import daemun, rss_mb
+from bench.worlds import gateway, route, service, write
+
+_FILES = 10
+_WARM = 3
+"""Rounds in which everything gets the memory that it works with."""
+
+
+def measure() -> dict[str, Any]:
+    """Memory after each round in which all routes were gone, and by how much it grows in an hour."""
+    return asyncio.run(_measure())
+
+
+async def _measure() -> dict[str, Any]:
+    seconds = float(os.environ.get("DAEMUN_CHURN_SECONDS", "60"))
+    routes = int(os.environ.get("DAEMUN_CHURN_ROUTES", "2000"))
+    backend = Backend()
+    behind = await backend.start()
+    with tempfile.TemporaryDirectory(prefix="db-") as temporary:
+        folder = Path(temporary) / "manifests"
+        folder.mkdir()
+        port = free_port()
+        write(folder / "gateway.yaml", gateway(port), *service(0, behind), route(0))
+        with daemun(Path(temporary), folder) as process:
+            await until_200(port, "h0.example.com", "/", pause=0.01)
+            pids = {"daemun": process.pid, "envoy": _envoy(process.pid, Path(temporary))}
+            began = time.monotonic()
+            rounds: list[dict[str, float]] = []
+            while time.monotonic() - began < seconds or len(rounds) < _WARM + 2:
+                await _come_and_go(folder, port, routes, len(rounds))
+                memory = {name: rss_mb(pid) for name, pid in pids.items()}
+                rounds.append({"at_s": round(time.monotonic() - began, 1), **memory})
+    await backend.stop()
+    found: dict[str, Any] = {"routes": routes, "rounds": rounds}
+    for name in pids:
+        found[name] = _judged([(one["at_s"], one[name]) for one in rounds[_WARM:]])
+        print(
+            f"{name}: {found[name]['first_mb']} MiB after {_WARM} rounds of {routes} routes, "
+            f"{found[name]['last_mb']} MiB after {len(rounds)}; "
+            f"{found[name]['slope_mb_per_1000_rounds']} MiB in 1,000 rounds",
+            flush=True,
+        )
+    return found
+
+
+async def _come_and_go(folder: Path, port: int, routes: int, turn: int) -> None:
+    """All of them are served, and then none."""
+    each = routes // _FILES
+    for file in range(_FILES):
+        numbers = range(1 + file * each, 1 + (file + 1) * each)
+        write(folder / f"many-{file}.yaml", *(route(number, f"/{turn}") for number in numbers))
+    await until_200(port, f"h{_FILES * each}.example.com", f"/{turn}", pause=0.01)
+    for file in range(_FILES):
+        (folder / f"many-{file}.yaml").unlink()
+    for number in (1, _FILES * each):
+        while await _status(port, f"h{number}.example.com", f"/{turn}") == 200:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.02)
+    await asyncio.sleep(0.5)  # the rest of the round, such as forgetting the last good manifests
+
+
+async def _status(port: int, host: str, path: str) -> int:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+    line = await reader.readline()
+    writer.close()
+    return int(line.split()[1])
+
+
+def _envoy(daemun: int, base: Path) -> int:
+    """The Envoy of this run: it is told by its run directory."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != daemun:
+            try:
+                command = (entry / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if command[0].endswith(b"envoy") and any(str(base).encode() in word for word in command):
+                return int(entry.name)
+    raise RuntimeError("there is no Envoy")
+
+
+def _judged(points: list[tuple[float, float]]) -> dict[str, float]:
+    """The ends, and the slope of a straight line through all (least squares), by round."""
+    count = len(points)
+    middle, mean = (count - 1) / 2, sum(value for _, value in points) / count
+    above = sum((number - middle) * (value - mean) for number, (_, value) in enumerate(points))
+    below = sum((number - middle) ** 2 for number in range(count))
+    return {
+        "first_mb": points[0][1],
+        "last_mb": points[-1][1],
+        "slope_mb_per_1000_rounds": round(1000 * above / below, 1),
+    }
