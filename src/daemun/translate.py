@@ -15,10 +15,11 @@ from daemun.api.listenerset import ListenerSet
 from daemun.api.policy import BackendTLSPolicy
 from daemun.api.status import GatewayStatus
 from daemun.base.names import CORE, GATEWAY, Name, Ref
-from daemun.envoy import blame, clusters, listeners, routes, secrets, streams, tls
+from daemun.envoy import blame, clusters, directory, listeners, routes, secrets, shards, streams, tls
+from daemun.envoy import hosts as envoy_hosts
 from daemun.envoy.matches import match_faults
 from daemun.features import rule_faults
-from daemun.flow import MISSING, Failure, Graph, Source, derive, distinct, union
+from daemun.flow import MISSING, Failure, Graph, Source, crowded, derive, distinct, union
 from daemun.gatewayapi import (
     backends,
     backendtls,
@@ -133,13 +134,21 @@ class Translation:
 
         # Envoy: each collection is some of the parts that its resources are joined from.
         listener_parts = derive(self.frontends, listeners.listener_rule(settings.shared_host, access_log), "listeners")
-        rest_scopes = derive(self.frontends, routes.rest_rule, "scopes of the rest")
         surfaces = derive(self.frontends, owners.surface_rule, "surfaces")
         host_owners = derive(self.frontends, owners.owner_rule, "host owners")
         encoded = derive(self.routes, routes.encoded_rule(surfaces), "encoded routes")
         self.by_host = self.routes.index(routes.hosts_of)
         hosts = distinct(self.by_host, host_owners.index(owners.with_requests), name="hosts")
-        virtual_hosts = derive(hosts, routes.host_rule(host_owners, encoded, self.by_host), "virtual hosts")
+        spreads = derive(self.frontends, directory.spread_rule(hosts.index(directory.rest_of)), "spread ports")
+        crowds = crowded(self.by_host, shards.MANY_ROUTES, "routes of crowded hosts")
+        host_inputs = envoy_hosts.Inputs(host_owners, encoded, self.by_host, crowds.index(shards.claims_of), spreads)
+        virtual_hosts = derive(hosts, envoy_hosts.host_rule(host_inputs), "virtual hosts")
+        by_shard = crowds.index(shards.shards_of)
+        by_path = derive(
+            distinct(by_shard, name="shards"), shards.shard_rule(host_owners, encoded, by_shard), "routes by path"
+        )
+        listed = distinct(virtual_hosts.index(directory.listed_of), name="listed hosts").index(directory.port_of)
+        rest_scopes = derive(self.frontends, directory.rest_rule(spreads, listed), "scopes of the rest")
         by_stream = self.routes.index(gateway_streams.streams_of)
         self.holders = derive(
             distinct(by_stream, host_owners.index(owners.with_streams), name="streams that come in"),
@@ -159,7 +168,7 @@ class Translation:
         needed_secrets = distinct(*by_secret, name="needed secrets")
         secret_parts = derive(needed_secrets, secrets.secret_rule(secret_objects, config_maps), "secrets")
         self.resources = union(
-            placed, listener_parts, stream_parts, rest_scopes, virtual_hosts, secret_parts, name="resources"
+            placed, listener_parts, stream_parts, rest_scopes, virtual_hosts, by_path, secret_parts, name="resources"
         )
 
         # Status: from the same values, and from what the proxies said to them.

@@ -1,5 +1,6 @@
 """What `explain` says is what Envoy does: the same request, explained and sent."""
 
+import contextlib
 import http.client
 import os
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from daemun.explain import Explanation, Request, Share, explain, request_from
 from daemun.gatewayapi.settings import Settings
 from daemun.translate import Translation
+from support.crowds import thresholds
 from support.explained import (
     Doc,
     Shot,
@@ -63,7 +65,8 @@ def bench() -> Iterator[Bench]:
 @settings(max_examples=WORLDS, report_multiple_bugs=False)
 def test_explain_says_what_envoy_does(bench: Bench, data: st.DataObject) -> None:
     documents = data.draw(worlds(bench.ports), label="world")
-    made = decoded([*documents, *services(bench.echo)], bench.settings)
+    with thresholds() if data.draw(st.booleans(), label="as if there were many") else contextlib.nullcontext():
+        made = decoded([*documents, *services(bench.echo)], bench.settings)
     bench.envoy.show(made)
     for _ in range(REQUESTS):
         shot = data.draw(requests(documents), label="request")

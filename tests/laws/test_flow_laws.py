@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemun import flow
-from daemun.flow import MISSING, Collection, Graph, Reader, Source, derive, distinct, union
+from daemun.flow import MISSING, Collection, Graph, Reader, Source, crowded, derive, distinct, union
 
 KEYS = "abcdef"
 BAD = 7
@@ -62,6 +62,13 @@ class World:
         self.first = derive(self.left, first, "first")
         self.split = union(derive(self.left, parity(1), "odd"), derive(self.left, parity(0), "even"), name="split")
         self.names = distinct(by_name, self.right.index(lambda key, _: (key,)), name="names")
+        self.crowded = crowded(by_name, 1)
+        in_crowd = self.crowded.index(lambda at, value: ((at[0], value[0]),))
+
+        def crowd(reader: Reader, name: str, _: str) -> Iterator[tuple[str, Any]]:
+            yield name, [reader.find(in_crowd, (name, number)) for number in range(BAD)]
+
+        self.crowd = derive(self.names, crowd, "crowd")
         self.fragile = derive(self.right, fragile, "fragile")
         together = union(self.read, self.first, name="together")
         by_head = together.index(lambda key, _: (key[1],))
@@ -114,6 +121,10 @@ class World:
         numbers = {key: number for key, (number, _) in sorted(self.left.items(), reverse=True)}
         names = {name for _, named in self.left.values() for name in named}
         assert set(self.names) == names | set(self.right)
+        users = {name: [key for key, (_, named) in self.left.items() if name in named] for name in names}
+        assert self.crowded.data == {
+            (name, key): self.left[key] for name, keys in users.items() if len(keys) > 1 for key in keys
+        }
         assert self.wanted == names, "just what is read by its key, whether it is there or not"
         assert self.split.data == {key: number // 2 for key, number in numbers.items()}
         assert {key for _, key in self.first} == {str(number) for number in numbers.values()}

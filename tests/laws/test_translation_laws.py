@@ -17,6 +17,7 @@ from daemun.gatewayapi.settings import Settings, cluster
 from daemun.translate import Translation
 from support import envoy
 from support.cases import documents, translation
+from support.crowds import thresholds
 from support.worlds import CORE, change, world
 
 Items = list[tuple[Ref, Resource | None]]
@@ -40,8 +41,14 @@ def objects(made: Translation) -> Items:
     ]
 
 
+@pytest.mark.parametrize("hosts", [0, 1, 50])
 @given(histories, kinds_of_place)
-def test_incremental_equals_rebuilt(history: list[Any], place: Settings) -> None:
+def test_incremental_equals_rebuilt(hosts: int, history: list[Any], place: Settings) -> None:
+    with thresholds(hosts, hosts):
+        _equals_rebuilt(history, place)
+
+
+def _equals_rebuilt(history: list[Any], place: Settings) -> None:
     made = Translation(place)
     made.apply(change(document, False) for document in CORE)
     for batch in history:

@@ -357,6 +357,8 @@ def _mutate(draw: st.DrawFn, shot: Shot, mutation: str) -> None:  # noqa: C901, 
             shot.host = shot.host.replace(":", ".:") if ":" in shot.host else f"{shot.host}."
         case "underscore":
             shot.headers.append(("x_a", "1"))
+        case "websocket" if ("Upgrade", "websocket") in shot.headers:
+            pass  # asked for twice it is another protocol to Envoy, which no client means
         case "upgrade" | "websocket":
             shot.headers += [("Connection", "Upgrade"), ("Upgrade", "foo" if mutation == "upgrade" else "websocket")]
         case "other path":

@@ -1,9 +1,9 @@
 """A translation's results as plain values that read well in an expected file.
 
 Nothing is reworded: Envoy's resources are protobuf's own JSON. Some things are cut, and said to be: what keys and
-certificates hold, in listeners the connection manager, which is the same everywhere (section `manager` has it), and in
-section `tls` all of a cluster but its TLS context. A TCP proxy is shown as where it sends to. Section `routes` shows
-the virtual hosts without what is the same in all scopes, which section `scopes` shows.
+certificates hold, and scripts; in listeners the connection manager, which is the same everywhere (section `manager` has
+it), and in section `tls` all of a cluster but its TLS context. A TCP proxy is shown as where it sends to. Section
+`routes` shows the virtual hosts without what is the same in all scopes, which section `scopes` shows.
 """
 
 from collections.abc import Iterator
@@ -34,6 +34,7 @@ from daemun.translate import Translation
 
 SECTIONS = {"listeners": LISTENER, "manager": LISTENER, "routes": SCOPE, "scopes": SCOPE, "secrets": SECRET}
 SECTIONS |= {"clusters": CLUSTER, "endpoints": ENDPOINT, "tls": CLUSTER}
+_LONG = {"inlineBytes", "inlineString"}
 MESSAGES: dict[str, type[Message]] = {
     CLUSTER: cluster_pb2.Cluster,
     ENDPOINT: endpoint_pb2.ClusterLoadAssignment,
@@ -90,9 +91,8 @@ def _resource(section: str, message: Message) -> Any:
 
 def _short(value: Any) -> Any:
     if isinstance(value, dict):
-        return {
-            key: f"({len(inner)} characters)" if key == "inlineBytes" else _short(inner) for key, inner in value.items()
-        }
+        long = {key: f"({len(inner)} characters)" for key, inner in value.items() if key in _LONG}
+        return {key: long.get(key) or _short(inner) for key, inner in value.items()}
     return [_short(inner) for inner in value] if isinstance(value, list) else value
 
 

@@ -24,7 +24,7 @@ from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
 from envoy.service.discovery.v3 import discovery_pb2
 from google.protobuf import json_format
 
-from daemun.envoy.scopes import head
+from daemun.envoy.scopes import head, scope_name
 from daemun.ir.limits import RE2_MAX_PROGRAM_SIZE
 from daemun.ir.listener import FrontendKey
 from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, SCOPE, SECRET
@@ -119,7 +119,7 @@ class SwappedEnvoy:
     def _canary_of(self, port: str) -> Any:
         """A scope that tells which version of the routes is served."""
         frontend = FrontendKey("", int(port.removeprefix("port-")))
-        scope = head(frontend, CANARY, marked=False)
+        scope = head(scope_name(frontend, CANARY), marked=False, hit=True)
         route = scope.route_configuration.virtual_hosts.add(name=CANARY, domains=[CANARY]).routes.add()
         route.match.prefix = "/"
         route.direct_response.status = 200

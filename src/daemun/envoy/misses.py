@@ -17,6 +17,7 @@ from envoy.extensions.filters.http.lua.v3 import lua_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 from envoy.type.matcher.v3 import http_inputs_pb2
 
+from daemun.envoy import directory, shards
 from daemun.envoy.filter_chain import filter_chain
 from daemun.envoy.scopes import MISSES, REST, SCOPE_HEADER, scope_name
 from daemun.features import FEATURES
@@ -43,7 +44,7 @@ end
 def misses(port: FrontendKey) -> hcm_v3.HttpFilter:
     """What requests that hit no scope pass, after the other filters and before the router."""
     features = [found for feature in FEATURES if (found := feature.http_filter()) is not None]
-    return filter_chain(MISSES, [_to_rest(port), _capitals(port), *features])
+    return filter_chain(MISSES, [_to_rest(port), _capitals(port), directory.lookup(port), shards.lookup(), *features])
 
 
 def _to_rest(port: FrontendKey) -> hcm_v3.HttpFilter:

@@ -3,9 +3,12 @@
 Each update of a RouteConfiguration costs Envoy's main thread 11 to 16 µs per virtual host and route in it, changed or
 not. A scope has a RouteConfiguration of its own (ScopedRouteConfiguration, inline), so a change costs what it touches.
 Envoy looks for the scope whose key is, letter for letter, the value of a header; `ask` writes it there from the port
-and the Host, whatever the client sent. Requests for a host without a scope of its own go to the one of the port with
-all the rest, wildcards and the catch-all (`misses`).
+and the Host, whatever the client sent. Requests for a host without a scope of that key go to the one of the port with
+all the rest, wildcards and the catch-all (`misses`). Where that would be too many, it only says where they are
+(`directory`), and a host with too many routes only says that they are by path (`shards`).
 """
+
+from collections.abc import Iterator
 
 from envoy.config.core.v3 import base_pb2
 from envoy.config.listener.v3 import listener_pb2
@@ -27,6 +30,8 @@ MISSES = "daemun.misses"
 """The HTTP filter that sends on what has no scope of its own; switched off where a scope was hit."""
 REST = "*"
 """The host of the scope with all that has none of its own."""
+LISTED = "~"
+"""What the hosts of scopes begin with that only the directory leads to."""
 TAGS = (wire.tag(5), wire.tag(2))
 """A virtual host within its scope: ScopedRouteConfiguration.route_configuration, RouteConfiguration.virtual_hosts.
 
@@ -41,25 +46,36 @@ def scope_name(port: FrontendKey, host: str) -> str:
 
 
 def is_exact(hostname: str) -> bool:
-    """Whether a hostname has a scope of its own."""
+    """Whether a hostname is no wildcard and not the catch-all."""
     return bool(hostname) and not hostname.startswith("*")
 
 
-def place(key: HostKey) -> PartKey:
-    """Where the virtual host of a hostname is."""
-    scope = key.hostname if is_exact(key.hostname) else REST
+def place(key: HostKey, *, crowded: bool, spread: bool) -> PartKey:
+    """Where the virtual host of a hostname is. `crowded`: its routes are in shards; `spread`: so is the rest."""
+    scope = f"{LISTED}{key.hostname}" if spread else REST
+    if is_exact(key.hostname) and not crowded:
+        scope = key.hostname
     return PartKey(key.frontend.proxy, SCOPE, scope_name(key.frontend, scope), key.hostname or "*")
 
 
-def head(port: FrontendKey, host: str, *, marked: bool) -> scoped_route_pb2.ScopedRouteConfiguration:
-    """A scope without its virtual hosts. `marked`: requests carry a listener's mark (`misdirected`)."""
-    name = scope_name(port, host)
+def places(key: HostKey) -> Iterator[PartKey]:
+    """Everywhere that the virtual host of a hostname may be."""
+    for crowded in (False, True):
+        for spread in (False, True):
+            yield place(key, crowded=crowded, spread=spread)
+
+
+def head(name: str, *, marked: bool, hit: bool) -> scoped_route_pb2.ScopedRouteConfiguration:
+    """A scope without its virtual hosts. `marked`: requests carry a listener's mark (`misdirected`).
+
+    `hit`: it is found at the first look, by requests that have nothing more to look for.
+    """
     # An unknown cluster is an error at request time (the route says which), not a reason to refuse the scope.
     routes = route_pb2.RouteConfiguration(
         name=name, ignore_port_in_host_matching=True, validate_clusters={"value": False}
     )
     routes.request_headers_to_remove.extend((SCOPE_HEADER, MARK) if marked else (SCOPE_HEADER,))
-    if host != REST:
+    if hit:
         routes.typed_per_filter_config[MISSES].Pack(route_v3.FilterConfig(disabled=True))
     scope = scoped_route_pb2.ScopedRouteConfiguration(name=name, route_configuration=routes)
     scope.key.fragments.add(string_key=name)

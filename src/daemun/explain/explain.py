@@ -3,7 +3,7 @@
 import msgspec
 
 from daemun.base.names import Name
-from daemun.envoy.scopes import place as place_of
+from daemun.envoy.scopes import places
 from daemun.explain.actions import outcome
 from daemun.explain.effects import Scene, effects
 from daemun.explain.naming import called
@@ -14,6 +14,7 @@ from daemun.explain.place import Place, covering, find_place, responsible
 from daemun.explain.request import Request
 from daemun.explain.result import Explanation, Host, Outcome
 from daemun.ir.listener import Frontend, HostKey, Listener
+from daemun.ir.resource import PartKey
 from daemun.translate import Translation
 
 
@@ -31,13 +32,14 @@ def explain(translation: Translation, request: Request, gateway: Name | None = N
         entry = msgspec.structs.replace(
             entry, owner=mine.origin.ref, listener=mine.name, hostname=mine.hostname, api_port=mine.port
         )
-    host = _virtual_host(translation, place, seen.hostname)
-    if host is None or mine is None:
+    found = _virtual_host(translation, place, seen.hostname)
+    if found is None or mine is None:
         names = ", ".join(sorted(listener.hostname for listener in place.frontend.listeners))
         why = f"answered with 404: no listener on port {place.key.port} is for {_shown(seen)} (they are for {names})"
         near = near_misses(translation, place, None, None, seen, None)
         return Explanation(request, Outcome("answered", why, 404), entry, changes, near=near)
-    told = Host(host.hostname or "*", place_of(host).resource, _why_host(place.frontend, host, mine, seen))
+    host, spot = found
+    told = Host(spot.part, spot.resource, _why_host(place.frontend, host, mine, seen))
     asked = place.handshake
     if asked is not None and asked != mine:
         why = (
@@ -84,12 +86,13 @@ def _won(
     )
 
 
-def _virtual_host(translation: Translation, place: Place, hostname: str) -> HostKey | None:
-    """The most specific virtual host that Envoy has for the host."""
+def _virtual_host(translation: Translation, place: Place, hostname: str) -> tuple[HostKey, PartKey] | None:
+    """The most specific virtual host that Envoy has for the host, and where."""
     for one in covering(hostname):
         key = HostKey(place.key, one)
-        if place_of(key) in translation.resources:
-            return key
+        for spot in places(key):
+            if spot in translation.resources:
+                return key, spot
     return None
 
 

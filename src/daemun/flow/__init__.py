@@ -10,6 +10,7 @@ bad user input (an exception is caught, kept as a `Failure`, and the last good o
 """
 
 from daemun.flow.collection import Collection, Index
+from daemun.flow.crowded import Crowded, crowded
 from daemun.flow.derived import Derived, Reader, derive
 from daemun.flow.distinct import Distinct, distinct
 from daemun.flow.graph import Failure, Graph
@@ -20,6 +21,7 @@ from daemun.flow.values import MISSING, Delta, Missing
 __all__ = [
     "MISSING",
     "Collection",
+    "Crowded",
     "Delta",
     "Derived",
     "Distinct",
@@ -30,6 +32,7 @@ __all__ = [
     "Reader",
     "Source",
     "Union",
+    "crowded",
     "derive",
     "distinct",
     "union",

@@ -1,0 +1,104 @@
+"""The directory of a port: where its wildcards and its catch-all are, when there are too many for one scope.
+
+A few of them share the scope of the rest, where Envoy finds the right one itself. Beyond `MANY_HOSTS` each has a scope
+of its own, and that of the rest has only one route. Its metadata lists the hosts, and a script of a few lines takes the
+most specific one that fits. Only a wildcard more or less changes the directory, not what is said of one.
+"""
+
+from collections.abc import Callable, Iterator
+
+from envoy.config.route.v3 import route_components_pb2 as route_v3
+from envoy.extensions.filters.http.lua.v3 import lua_pb2
+from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
+
+from daemun.envoy.scopes import LISTED, REST, SCOPE_HEADER, TAGS, head, is_exact, scope_name
+from daemun.envoy.scripts import SCRIPT, script_filter
+from daemun.flow import Collection, Index, Reader
+from daemun.ir.listener import Frontend, FrontendKey, HostKey
+from daemun.ir.resource import SCOPE, Leaf, Part, PartKey, part
+
+MANY_HOSTS = 50
+"""Up to so many wildcards of a port are in one scope: a change of one then costs Envoy less than a millisecond."""
+HOSTS = "daemun.hosts"
+"""The HTTP filter that looks into the directory."""
+_PART = "directory"
+_SCRIPT = """
+function envoy_on_request(request)
+  local listed = request:metadata()
+  local host = string.lower(string.match(request:headers():get(":authority"), "^[^:]*"))
+  local found = listed:get(host) and host
+  local at = string.find(host, ".", 2, true) -- a wildcard is for at least one character
+  while at and not found do
+    local wildcard = "*" .. string.sub(host, at)
+    found = listed:get(wildcard) and wildcard
+    at = string.find(host, ".", at + 1, true)
+  end
+  if found or listed:get("*") then
+    request:headers():replace("{header}", "{scope}" .. (found or ""))
+    request:clearRouteCache()
+  end
+end
+"""
+
+
+def spread_rule(
+    rest: Index[FrontendKey, HostKey, HostKey],
+) -> Callable[[Reader, FrontendKey, Frontend], Iterator[tuple[FrontendKey, bool]]]:
+    """The rule for the ports with so many wildcards that each has a scope of its own."""
+
+    def spread(reader: Reader, key: FrontendKey, _: Frontend) -> Iterator[tuple[FrontendKey, bool]]:
+        if reader.count(rest, key) > MANY_HOSTS:
+            yield key, True
+
+    return spread
+
+
+def rest_of(key: HostKey, _: HostKey) -> Iterator[FrontendKey]:
+    """The port whose rest a host is part of."""
+    if not is_exact(key.hostname):
+        yield key.frontend
+
+
+def listed_of(key: PartKey, _: Part) -> Iterator[PartKey]:
+    """The virtual hosts that only the directory leads to."""
+    if key.part and key.resource.partition("/")[2].startswith(LISTED):
+        yield key
+
+
+def port_of(key: PartKey, _: PartKey) -> Iterator[tuple[str, str]]:
+    """The proxy and port of a virtual host, as scopes call it."""
+    yield key.proxy, key.resource.partition("/")[0]
+
+
+def rest_rule(
+    spreads: Collection[FrontendKey, bool], listed: Index[tuple[str, str], PartKey, PartKey]
+) -> Callable[[Reader, FrontendKey, Frontend], Iterator[tuple[PartKey, Part]]]:
+    """The rule from a port to the scope of the rest, if requests come in there; with the directory, if there is one."""
+
+    def rest(reader: Reader, key: FrontendKey, frontend: Frontend) -> Iterator[tuple[PartKey, Part]]:
+        if not frontend.http:
+            return
+        origin = frontend.http[0].origin
+        name = scope_name(key, REST)
+        scope = head(name, marked=frontend.tls, hit=False)
+        yield PartKey(key.proxy, SCOPE, name), part("", [Leaf(scope.SerializeToString(), origin)])
+        if reader.get(spreads, key):
+            hosts = [one.part for one in reader.find_keys(listed, (key.proxy, scope_name(key, "").rstrip("/")))]
+            yield PartKey(key.proxy, SCOPE, name, _PART), part(_PART, [Leaf(_directory(hosts), origin)], TAGS)
+
+    return rest
+
+
+def lookup(port: FrontendKey) -> hcm_v3.HttpFilter:
+    """The filter that looks into the directory, once the scope of the rest has been found to be one."""
+    return script_filter(HOSTS, _SCRIPT.format(header=SCOPE_HEADER, scope=scope_name(port, LISTED)))
+
+
+def _directory(hosts: list[str]) -> bytes:
+    route = route_v3.Route(name="directory", match={"prefix": ""}, direct_response={"status": 404})
+    names = route.metadata.filter_metadata[HOSTS]
+    for host in hosts:
+        names.fields[host].bool_value = True
+    route.typed_per_filter_config[HOSTS].Pack(lua_pb2.LuaPerRoute(name=SCRIPT))
+    proto: bytes = route_v3.VirtualHost(name="directory", domains=["*"], routes=[route]).SerializeToString()
+    return proto

@@ -1,0 +1,92 @@
+"""Virtual hosts, in the scopes of their ports (`scopes`).
+
+A virtual host is a part of its scope, and each match of a rule is a leaf of it, so one changed route touches one part;
+the bytes of the others are sent again as they are.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from envoy.config.route.v3 import route_components_pb2 as route_v3
+
+from daemun.base import wire
+from daemun.base.names import Ref
+from daemun.envoy import shards
+from daemun.envoy.misdirected import guard
+from daemun.envoy.routes import ROUTES, EncodedRoute, Rank, frame, origin_of, rank_of
+from daemun.envoy.scopes import REST, TAGS, head, is_exact, place
+from daemun.flow import Collection, Index, Reader
+from daemun.gatewayapi.owners import HostOwner, owner_of
+from daemun.gatewayapi.resolved import ResolvedRoute
+from daemun.ir.listener import FrontendKey, HostKey, Listener
+from daemun.ir.resource import Leaf, Part, PartKey, part
+
+_NOTHING = wire.delimited(
+    ROUTES,
+    route_v3.Route(
+        name="no-route", match={"prefix": ""}, direct_response=route_v3.DirectResponseAction(status=404)
+    ).SerializeToString(),
+)
+"""What ends a scope. A request without a route would count as one without a scope, and be sent on to a wildcard."""
+
+
+class Inputs(NamedTuple):
+    """What virtual hosts are made of. `claims` has the routes of crowded hosts by host and listener."""
+
+    owners: Collection[HostKey, HostOwner]
+    encoded: Collection[tuple[Ref, FrontendKey], EncodedRoute]
+    by_host: Index[HostKey, Ref, ResolvedRoute]
+    claims: Index[tuple[HostKey, Ref, str], tuple[HostKey, Ref], ResolvedRoute]
+    spreads: Collection[FrontendKey, bool]
+
+
+def host_rule(of: Inputs) -> Callable[[Reader, HostKey, HostKey], Iterator[tuple[PartKey, Part]]]:
+    """The rule from a host to its virtual host. Every listener's hostname has one, be it without routes."""
+
+    def virtual_host(reader: Reader, key: HostKey, _: HostKey) -> Iterator[tuple[PartKey, Part]]:
+        owner = owner_of(reader, of.owners, key)
+        if owner is None or not owner.requests:
+            return
+        mine = owner.listener
+        crowded = reader.count(of.by_host, key) > shards.MANY_ROUTES
+        routes = _crowd(reader, of, key, mine) if crowded else _routes(reader, of, key, mine)
+        if routes is None and key.hostname != mine.hostname:
+            # Its routes are those of a less specific listener. An empty virtual host would hide what the listener
+            # that does own the host has for it by a wildcard. Where a route of its own listener lost all its rules
+            # the host stays closed: its requests were not meant for a wildcard.
+            return
+        hit = is_exact(key.hostname) and not crowded
+        spread = None if hit else reader.get(of.spreads, key.frontend)
+        spot = place(key, crowded=crowded, spread=bool(spread))
+        origin = origin_of(mine)
+        leaves = [Leaf(frame(spot.part), origin)]
+        if owner.shared:
+            leaves.append(Leaf(wire.delimited(ROUTES, guard(mine).SerializeToString()), mine.origin))
+        leaves += routes or ()
+        if hit:
+            leaves.append(Leaf(_NOTHING, origin))
+        if spot.resource.partition("/")[2] != REST:
+            scope = head(spot.resource, marked=owner.tls, hit=hit)
+            yield spot._replace(part=""), part("", [Leaf(scope.SerializeToString(), origin)])
+        yield spot, part(spot.part, leaves, TAGS)
+
+    return virtual_host
+
+
+def _routes(reader: Reader, of: Inputs, key: HostKey, mine: Listener) -> list[Leaf] | None:
+    """The host's routes on this listener, in order; None if none is attached there."""
+    ranked: list[tuple[Rank, Leaf]] = []
+    claimed = False
+    for resolved in reader.find(of.by_host, key):
+        if resolved.is_on(mine, key.frontend):
+            claimed = True
+            found = reader.get(of.encoded, (resolved.ref, key.frontend))
+            ranked.extend(found.leaves if found else ())
+    ranked.sort(key=rank_of)
+    return [leaf for _, leaf in ranked] if claimed else None
+
+
+def _crowd(reader: Reader, of: Inputs, key: HostKey, mine: Listener) -> list[Leaf] | None:
+    """What leads to the host's shards; None if no route is attached on this listener."""
+    claimed = reader.count(of.claims, (key, mine.origin.ref, mine.name)) > 0
+    return [Leaf(shards.by_path(key), origin_of(mine))] if claimed else None

@@ -1,0 +1,72 @@
+"""More and more hosts and routes until they are laid out otherwise, and fewer again: no request notices."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from support.client import Answer
+from support.crowds import thresholds
+from support.documents import exact, gateway, listener, prefix, regex, route, rule
+from support.world import World, load, tally, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+HOST = "crowd.example.com"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
+async def scene(shared: World) -> AsyncIterator[None]:
+    await shared.echo("a", "b", "c", "d")
+    shared.write(
+        "all.yaml",
+        gateway("gw", listener(shared.port)),
+        route("rest", rule(to="d")),
+        route("wild", rule(to="a"), hosts=["*.w0.example.com"]),
+        route("one", rule(prefix("/one"), to="b"), rule(regex("/r[0-9]+"), to="c"), hosts=[HOST]),
+    )
+    with thresholds(3, 3):
+        await shared.start()
+        yield
+
+
+def _grow(world: World, many: int) -> None:
+    """So many wildcards, and routes of one host, more."""
+    wilds = [route(f"w{at}", rule(to="b"), hosts=[f"*.w{at}.example.com"]) for at in range(1, many + 1)]
+    paths = [route(f"p{at}", rule(exact(f"/p{at}:x/y"), to="c"), hosts=[HOST]) for at in range(1, many + 1)]
+    world.write("more.yaml", *wilds, *paths)
+
+
+def _laid_out(world: World) -> tuple[bool, bool]:
+    """Whether wildcards are in a directory, and routes in scopes by path."""
+    assert world.app is not None
+    names = {key.resource for key in world.app.plane.translation.resources}
+    return any("/~*" in name for name in names), any(f"{HOST}/p" in name for name in names)
+
+
+async def _ask(world: World) -> Answer:
+    """Four requests; the answer of the first that is not as it should be, or else of the last."""
+    wanted = [
+        ("/", "x.w0.example.com", "a"),
+        ("/one/two?three", HOST, "b"),
+        ("/r77", HOST.upper(), "c"),
+        ("/", "other.org", "d"),
+    ]
+    for path, host, backend in wanted:
+        got = await world.ask(path, host=host)
+        if got.backend != backend:
+            return got
+    return got
+
+
+@pytest.mark.parametrize("round_", range(3))
+async def test_growing_and_shrinking(shared: World, round_: int) -> None:
+    async with load(lambda: _ask(shared)) as steady:
+        for many in (2, 8, 1, 3, 4, 0):
+            _grow(shared, many)
+            await until(lambda many=many: _laid_out(shared) == (many + 2 > 3, many + 1 > 3))
+            await shared.synced()
+            if many:
+                await shared.answered_by("b", host=f"x.W{many}.example.com")
+                await shared.answered_by("c", f"/p{many}:x/y?q", host=HOST)
+            assert (await shared.ask("/nothing", host=HOST)).status == 404
+    assert tally(steady.answers) == {"d": len(steady.answers)}, round_
