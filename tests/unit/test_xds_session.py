@@ -23,7 +23,19 @@ def test_a_wildcard_client_gets_all_and_then_what_changes() -> None:
     assert [event.resource for event in talk.events(Acked)] == ["a", "b"]  # type: ignore[union-attr]
     talk.apply(cluster("a", "a2"), (key(CLUSTER, "b"), None))
     second = talk.one()
-    assert (bodies(second), second.removed) == ({"a": b"<a2>"}, ("b",))
+    assert (bodies(second), second.removed) == ({"a": b"<a2>"}, ())
+    talk.ack(second)
+    assert talk.one().removed == ("b",), "after what takes its place: Envoy would do the removal first"
+
+
+def test_a_listener_that_goes_makes_room_for_another_at_once() -> None:
+    talk = Talk()
+    talk.apply((key(LISTENER, "a"), part("", [leaf("a", "a")])))
+    talk.ask(LISTENER)
+    talk.ack(talk.one())
+    talk.apply((key(LISTENER, "a"), None), (key(LISTENER, "b"), part("", [leaf("b", "b")])))
+    second = talk.one()
+    assert (bodies(second), second.removed) == ({"b": b"<b>"}, ("a",))
 
 
 def test_a_wildcard_client_learns_that_there_is_nothing() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from daemun.ir.origin import Origin
-from daemun.ir.resource import CLUSTER, SCOPE
+from daemun.ir.resource import CLUSTER, LISTENER, SCOPE
 from daemun.xds.client import Client
 from daemun.xds.compose import Composed, Composer
 from daemun.xds.copy import Entry
@@ -162,7 +162,9 @@ class Subscription:
             half, self._half = self._half, {}
             for name in half or self._next_names():
                 self._fill(draft, name, now, again=bool(half))
-            if draft.entries:
+            if draft.entries and self.type_url == LISTENER:
+                # Another one may be waiting for its address. Of all else a removal comes after what takes its place:
+                # Envoy does the removals of a response first, and requests that come in between find nothing.
                 draft.removed += self._removable(now, may_remove)
             if draft.entries or draft.removed or draft.absent:
                 return self._send(draft)
