@@ -64,6 +64,9 @@ class Composer:
             holds.retain(place, set())
             return None, False
         withheld = self._quarantine.withheld(place.resource, place.part)
+        if not withheld and all(warmth.is_warm(cluster) for leaf in want.leaves for cluster in leaf.needs):
+            holds.retain(place, set())  # so it nearly always is, and many proxies may connect at once
+            return want, False
         cold: set[LeafKey] = set()
         waits = False
 

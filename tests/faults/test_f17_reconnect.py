@@ -1,0 +1,145 @@
+"""F17: all proxies of a Gateway connect at once, one of them reads nothing. Each gets everything, and soon."""
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from daemun.ir.resource import SCOPE, TYPES
+from daemun.provision import binary
+from daemun.provision.bootstrap import bootstrap
+from support.documents import exact, gateway, listener, prefix, route, rule
+from support.world import World, until
+from support.xds_clients import Client
+
+ROUTES = 1000
+CLIENTS = 45
+PROMISED = 5.0
+ENVOYS = 4
+"""Besides the one that serves."""
+PROXY = "default/gw"
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    one = World()
+    try:
+        yield one
+    finally:
+        await one.stop()
+
+
+async def _served(world: World) -> tuple[str, str]:
+    """The address and token of its xDS server."""
+    await world.echo("a", "b")
+    world.write("gateway.yaml", gateway("gw", listener(world.port)))
+    every = [route(f"r{n}", rule(prefix("/"), to="a"), hosts=[f"h{n}.example"]) for n in range(ROUTES)]
+    world.write("routes.yaml", *every)
+    world.write("changing.yaml", route("changing", rule(exact("/"), to="a")))
+    await world.start(shared_host=False)  # several Envoys can listen on one port
+    assert world.app is not None
+    (token,) = world.app.proxies.tokens()
+    return f"unix:{world.app._xds_socket}", token
+
+
+def _wanted(world: World) -> int:
+    assert world.app is not None
+    every = world.app.plane.xds._proxies[PROXY].wanted
+    return sum(len(one) for one in every._types.values())
+
+
+@contextlib.asynccontextmanager
+async def _envoys(folder: Path, address: str, token: str) -> AsyncIterator[list[Path]]:
+    """Further Envoys of the same Gateway; their admin sockets."""
+    async with contextlib.AsyncExitStack() as stack:
+        sockets = []
+        for number in range(ENVOYS):
+            config, admin = folder / f"e{number}.json", folder / f"e{number}.sock"
+            config.write_bytes(bootstrap(PROXY, token, address.removeprefix("unix:"), str(admin), 0, 1000))
+            process = await asyncio.create_subprocess_exec(
+                str(binary.find()),
+                *("-c", str(config), "--disable-hot-restart", "--concurrency", "1", "-l", "off"),
+            )
+            stack.push_async_callback(_end, process)
+            sockets.append(admin)
+        yield sockets
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    process.kill()
+    await process.wait()
+
+
+async def test_f17_fifty_proxies_connect_at_once(world: World) -> None:
+    address, token = await _served(world)
+    assert world.app is not None
+    proxy = world.app.plane.xds._proxies[PROXY]
+    async with _envoys(world.base, address, token):
+        clients = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "support.xds_clients", address, token, str(CLIENTS), str(_wanted(world))),
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            assert clients.stdout is not None
+            await _all_served(clients.stdout)
+            await until(lambda: len(proxy._sessions) == 1 + ENVOYS + CLIENTS and proxy.synced())
+            # All of them lose their server and come back to it at once.
+            xds = world.app.plane.xds
+            await xds.stop()
+            await xds.start(address)
+            await _all_served(clients.stdout)
+            await until(lambda: len(proxy._sessions) == 1 + ENVOYS + CLIENTS and proxy.synced())
+            world.write("changing.yaml", route("changing", rule(exact("/"), to="b")))
+            await world.answered_by("b")
+        finally:
+            await _end(clients)
+
+
+async def _all_served(clients: asyncio.StreamReader) -> None:
+    """Each client has everything in time."""
+    async with asyncio.timeout(60):
+        seconds = [float(await clients.readline()) for _ in range(CLIENTS)]
+    print(f"{CLIENTS} clients: {min(seconds):.2f} to {max(seconds):.2f} s")
+    assert max(seconds) < PROMISED
+
+
+async def test_f17_who_reads_nothing_delays_nobody_and_costs_little(world: World) -> None:
+    address, token = await _served(world)
+    assert world.app is not None
+    xds = world.app.plane.xds
+    slow, quick = Client(address, token), Client(address, token)
+    try:
+        await slow.ask(*TYPES)
+        await quick.begin()
+        while len(quick.have) < _wanted(world):
+            await quick.take()
+        sessions = list(xds._proxies[PROXY]._sessions)
+        assert len(sessions) == 3
+        await until(lambda: sum(not one.synced() for one in sessions) == 1)
+        (stuck,) = (one for one in sessions if not one.synced())
+        before = [one._flight for one in stuck._subscriptions.values()]
+        for turn in range(30):
+            began = _version(world)
+            world.write("changing.yaml", route("changing", rule(exact("/"), to="ba"[turn % 2])))
+            await world.answered_by("ba"[turn % 2])
+            while (await quick.take()).type_url != SCOPE:
+                pass
+            assert _version(world) != began
+        # It has one response of each type to read, and no more: what is new meanwhile is a name to be looked at.
+        assert [one._flight for one in stuck._subscriptions.values()] == before
+        assert not xds.synced(PROXY)
+    finally:
+        await slow.close()
+        await quick.close()
+    await until(lambda: xds.synced(PROXY))
+
+
+def _version(world: World) -> list[str]:
+    assert world.app is not None
+    return [one.version for one in world.app.plane.xds._proxies[PROXY].wanted.of_type(SCOPE).values()]
