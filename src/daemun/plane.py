@@ -113,7 +113,8 @@ class ControlPlane:
                 self._held = not self._fetched()
                 if not self._held:
                     self._settled()
-                gc.freeze()  # what was built at once lives long: it is not looked at again
+                gc.freeze()
+                gc.enable()
 
     @property
     def settled(self) -> bool:
@@ -132,6 +133,7 @@ class ControlPlane:
 
     def _leave(self) -> None:
         self._busy = True
+        gc.disable()  # what is built at once lives long: looking through it again and again finds nothing
         self._left.set()
 
     def wanted(self) -> set[str]:

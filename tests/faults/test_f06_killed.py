@@ -23,6 +23,7 @@ from support.world import load, until
 POINTS = int(os.environ.get("DAEMUN_KILL_POINTS", "10"))
 ROUTES = int(os.environ.get("DAEMUN_KILL_ROUTES", "500"))
 FILES = 5
+SECONDS = 300.0
 LINGER = ("--linger", "300")
 _CHANGES_BY_ITSELF = {"last_updated", "version_info", "last_update_attempt"}
 
@@ -94,18 +95,18 @@ async def test_killed_at_any_moment_of_a_push_its_proxy_serves_on_and_gets_the_s
 
     last = POINTS + 1
     push(stage, last)
-    await stage.up()
-    await served(stage, last, 120)
+    await stage.up(seconds=SECONDS)
+    await served(stage, last, SECONDS)
     uninterrupted = await configuration(stage)
     assert len(json.dumps(uninterrupted)) > 200 * ROUTES
     await stage.down()
 
     push(stage, 0)
-    command = await stage.up(*LINGER)
-    await served(stage, 0, 120)
+    command = await stage.up(*LINGER, seconds=SECONDS)
+    await served(stage, 0, SECONDS)
     began = time.monotonic()
     push(stage, 1)
-    await served(stage, 1, 120)
+    await served(stage, 1, SECONDS)
     took = time.monotonic() - began
     async with load(ask) as steady:
         for point in range(POINTS):
@@ -114,13 +115,13 @@ async def test_killed_at_any_moment_of_a_push_its_proxy_serves_on_and_gets_the_s
             command.process.kill()
             await command.ended()
             await steady.more(10)
-            command = await stage.up(*LINGER)
+            command = await stage.up(*LINGER, seconds=SECONDS)
             await command.told(event="proxy", what="adopted")
-            await served(stage, point + 2, 120)
+            await served(stage, point + 2, SECONDS)
     assert steady.failed() == []
 
     async def the_same() -> bool:
         assert await configuration(stage) == uninterrupted
         return True
 
-    await until(the_same, 60)
+    await until(the_same, SECONDS)

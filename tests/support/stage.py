@@ -26,13 +26,13 @@ class Command:
         async for line in self.process.stdout:
             self.lines.append(json.loads(line))
 
-    async def told(self, **fields: object) -> dict[str, Any]:
+    async def told(self, seconds: float = 60, /, **fields: object) -> dict[str, Any]:
         """Wait for a line with these fields."""
 
         def find() -> dict[str, Any] | None:
             return next((line for line in self.lines if fields.items() <= line.items()), None)
 
-        return await until(find, 60)  # type: ignore[return-value]
+        return await until(find, seconds)  # type: ignore[return-value]
 
     async def ended(self, seconds: float = 60) -> int:
         """Wait for its end; its exit code."""
@@ -51,13 +51,13 @@ class Stage(World):
         self.env = os.environ | {"XDG_RUNTIME_DIR": str(self.base / "x"), "XDG_STATE_HOME": str(self.base / "st")}
         self.commands: list[Command] = []
 
-    async def up(self, *options: str) -> Command:
+    async def up(self, *options: str, seconds: float = 60) -> Command:
         """Start `daemun up`, and return when its Gateway is served."""
         argv = [str(DAEMUN), "up", str(self.folder), "-o", "json", *options]
         process = await asyncio.create_subprocess_exec(*argv, stdout=asyncio.subprocess.PIPE, env=self.env)
         one = Command(process)
         self.commands.append(one)
-        await one.told(event="gateway", state="ready")
+        await one.told(seconds, event="gateway", state="ready")
         return one
 
     def processes(self) -> set[int]:

@@ -1,7 +1,7 @@
 """A keyed collection, its indexes, and the deltas that travel between them."""
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias
 
 from daemun.flow.bags import Bags, items, put, take
@@ -28,7 +28,7 @@ class Collection(Mapping[K, V]):
         self.graph = graph
         self.name = name
         self.rank = graph.add(self)
-        self.data: MutableMapping[K, V] = {}
+        self.data: Mapping[K, V] = {}
         self.followers: list[Callable[[Delta[K, V]], None]] = []
         self.indexes: list[Index[Any, K, V]] = []
         self.readers: Readers = defaultdict(dict)

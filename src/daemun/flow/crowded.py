@@ -5,7 +5,7 @@ from typing import Generic
 
 from daemun.flow.bags import count, items
 from daemun.flow.collection import Collection, Index
-from daemun.flow.values import LIGHT_STEP, MISSING, Delta, I, K, Missing, V
+from daemun.flow.values import LIGHT_STEP, MISSING, STEP, Delta, I, K, Missing, V
 
 
 class Crowded(Collection[tuple[I, K], V], Generic[I, K, V]):
@@ -17,6 +17,7 @@ class Crowded(Collection[tuple[I, K], V], Generic[I, K, V]):
 
     def __init__(self, index: Index[I, K, V], above: int, name: str) -> None:
         super().__init__(index.of.graph, name)
+        self.data: dict[tuple[I, K], V] = {}
         self._index = index
         self._above = above
         self._crowds: dict[I, dict[K, None]] = {}
@@ -32,7 +33,9 @@ class Crowded(Collection[tuple[I, K], V], Generic[I, K, V]):
 
     def run(self, delta: Delta[tuple[I, K], V]) -> Iterator[None]:
         """Tell what changed under values that are crowded, were so, or become so."""
-        for number, (value, touched) in enumerate(self._touched().items(), 1):
+        found: dict[I, dict[K, None]] = {}
+        yield from self._touched(found)
+        for number, (value, touched) in enumerate(found.items(), 1):
             if not number % LIGHT_STEP:
                 yield
             bag = self._index.keys
@@ -43,14 +46,18 @@ class Crowded(Collection[tuple[I, K], V], Generic[I, K, V]):
             crowd = self._crowds.get(value)
             if crowd is None:
                 crowd = self._crowds[value] = {}
-                self._take_in(delta, value, crowd, items(bag, value))
+                yield from self._take_in(delta, value, crowd, items(bag, value))
             else:
-                self._take_in(delta, value, crowd, touched)
+                yield from self._take_in(delta, value, crowd, touched)
 
-    def _take_in(self, delta: Delta[tuple[I, K], V], value: I, crowd: dict[K, None], keys: Iterable[K]) -> None:
+    def _take_in(
+        self, delta: Delta[tuple[I, K], V], value: I, crowd: dict[K, None], keys: Iterable[K]
+    ) -> Iterator[None]:
         """Bring these entries of a crowded value up to date."""
         members = items(self._index.keys, value)
-        for key in keys:
+        for number, key in enumerate(keys, 1):
+            if not number % LIGHT_STEP:
+                yield
             old: V | Missing = self.data.get((value, key), MISSING)
             new: V | Missing = self._index.of.data[key] if key in members else MISSING
             if old is new or (old is not MISSING and old == new):
@@ -62,16 +69,16 @@ class Crowded(Collection[tuple[I, K], V], Generic[I, K, V]):
                 self.data[value, key] = new
                 crowd[key] = None
 
-    def _touched(self) -> dict[I, dict[K, None]]:
-        """The index values of what has changed, and the keys that changed there."""
-        found: dict[I, dict[K, None]] = {}
+    def _touched(self, found: dict[I, dict[K, None]]) -> Iterator[None]:
+        """Find the index values of what has changed, and the keys that changed there."""
         before, self._before = self._before, {}
-        for key, old in before.items():
+        for number, (key, old) in enumerate(before.items(), 1):
+            if not number % STEP:
+                yield
             for value in (old, self._index.of.data.get(key, MISSING)):
                 if value is not MISSING:
                     for at in self._index.by(key, value):
                         found.setdefault(at, {})[key] = None
-        return found
 
 
 def crowded(index: Index[I, K, V], above: int, name: str = "crowded") -> Crowded[I, K, V]:

@@ -64,6 +64,7 @@ class Derived(Collection[K, V], Generic[IK, IV, K, V]):
 
     def __init__(self, of: Collection[IK, IV], rule: Rule[IK, IV, K, V], name: str) -> None:
         super().__init__(of.graph, name)
+        self.data: dict[K, V] = {}
         self._of = of
         self._rule = rule
         self._dirty: dict[IK, None] = {}

@@ -12,6 +12,7 @@ class Distinct(Collection[I, I]):
 
     def __init__(self, indexes: tuple[Index[I, Any, Any], ...], name: str) -> None:
         super().__init__(indexes[0].of.graph, name)
+        self.data: dict[I, I] = {}
         self._indexes = indexes
         self._dirty: dict[I, None] = {}
         for index in indexes:

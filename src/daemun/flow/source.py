@@ -13,6 +13,7 @@ class Source(Collection[K, V]):
 
     def __init__(self, graph: Graph, name: str) -> None:
         super().__init__(graph, name)
+        self.data: dict[K, V] = {}
         self._pending: dict[K, V | Missing] = {}
         self._taking: dict[K, V | Missing] = {}  # what a batch that rests is taking over
 
