@@ -30,9 +30,9 @@ OnChange = Callable[[bool], None]
 class Terms(msgspec.Struct, frozen=True):
     """All times of an election, in seconds."""
 
-    lease: int = 15
+    lease: int = 12
     """For so long nobody else leads after the leader was last heard."""
-    renew: float = 10.0
+    renew: float = 8.0
     """Who could not renew for so long stops leading."""
     retry: float = 2.0
     """Between two attempts; somewhat less for those who wait, so that a lease that is given back is soon taken."""
@@ -118,7 +118,9 @@ class LeaderElection:
         retry = self._terms.retry
         if self._leading:
             return max(0.0, min(retry, self._until - self._clock()))
-        return retry * (0.7 + 0.2 * self._jitter())
+        pause = retry * (0.7 + 0.2 * self._jitter())
+        left = self._runs_out() - self._clock() if self._observed.holder_identity else 0.0
+        return min(pause, left + retry * 0.1 * self._jitter()) if left > 0 else pause
 
     def _lead(self, leading: bool) -> None:
         if leading != self._leading:
@@ -185,8 +187,10 @@ class LeaderElection:
             self._observed, self._observed_at = spec, self._clock()
 
     def _run_out(self) -> bool:
-        duration = self._observed.lease_duration_seconds or self._terms.lease
-        return self._clock() >= self._observed_at + duration
+        return self._clock() >= self._runs_out()
+
+    def _runs_out(self) -> float:
+        return self._observed_at + (self._observed.lease_duration_seconds or self._terms.lease)
 
     def _now(self) -> str:
         """For people: nobody's decisions depend on it."""

@@ -103,7 +103,7 @@ async def test_the_first_leads_at_once_and_goes_on(world: World) -> None:
     assert world.changes == [(pytest.approx(0.0, abs=0.1), "a", True)]
     assert a.election.leading
     assert a.election.holder == "a"
-    assert world.lease()["leaseDurationSeconds"] == 15
+    assert world.lease()["leaseDurationSeconds"] == TERMS.lease
     assert world.lease()["leaseTransitions"] == 0
     assert world.lease()["renewTime"] > world.lease()["acquireTime"]
 

@@ -17,8 +17,8 @@ class Pace(msgspec.Struct, frozen=True):
     """The longest wait for a server that does not answer: when it is back, nobody should wait for us."""
     refused: float = 30.0
     """The longest wait for a server that refuses: it is there, but may have too much to do."""
-    silence: float = 66.0
-    """The API server sends a bookmark each minute; a watch that is silent for longer is broken."""
+    silence: float = 55.0
+    """A watch is over before; one that says nothing for so long, not even that it ends, is broken."""
     healthy: float = 5.0
     """A watch that lasted that long was not in vain."""
     look: float = 10.0
