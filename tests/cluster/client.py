@@ -31,13 +31,13 @@ class Client:
     def __init__(self, kubeconfig: Path) -> None:
         config = yaml.safe_load(kubeconfig.read_text())
         cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
-        self._server = urllib.parse.urlsplit(cluster["server"])
+        self.server = urllib.parse.urlsplit(cluster["server"])
         authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
-        self._tls = ssl.create_default_context(cadata=authority)
+        self.tls = ssl.create_default_context(cadata=authority)
         with tempfile.NamedTemporaryFile() as pem:  # the ssl module takes a client's certificate from a file only
             pem.write(base64.b64decode(user["client-certificate-data"]) + base64.b64decode(user["client-key-data"]))
             pem.flush()
-            self._tls.load_cert_chain(pem.name)
+            self.tls.load_cert_chain(pem.name)
 
     def get(self, path: str) -> Document:
         """An object, or a list of them."""
@@ -117,8 +117,8 @@ class Client:
         return json.loads(text)  # type: ignore[no-any-return]
 
     def _connection(self, seconds: float) -> http.client.HTTPSConnection:
-        assert self._server.hostname is not None
-        return http.client.HTTPSConnection(self._server.hostname, self._server.port, context=self._tls, timeout=seconds)
+        assert self.server.hostname is not None
+        return http.client.HTTPSConnection(self.server.hostname, self.server.port, context=self.tls, timeout=seconds)
 
 
 def established(client: Client, name: str, seconds: float = 30) -> bool:

@@ -13,18 +13,18 @@ from collections.abc import Iterator
 class Steady:
     """Some threads that send requests, each on a new connection: the hardest for whoever must not drop one."""
 
-    def __init__(self, address: str, host: str, clients: int = 4) -> None:
-        self._address, self._host = address, host
+    def __init__(self, address: str, host: str, clients: int = 4, port: int = 80, wanted: str = "200") -> None:
+        self._address, self._host, self._port, self._wanted = address, host, port, wanted
         self._ended = threading.Event()
         self._threads = [threading.Thread(target=self._ask, daemon=True) for _ in range(clients)]
         self.answers: Counter[str] = Counter()
         self.failures: list[str] = []
-        """What came instead of 200: which request when, how long it took, and what came."""
+        """What came instead of what is wanted: which request when, how long it took, and what came."""
 
     def more(self, count: int = 50, seconds: float = 30) -> None:
         """Wait until so many further requests were answered well."""
-        wanted, deadline = self.answers["200"] + count, time.monotonic() + seconds
-        while self.answers["200"] < wanted:
+        wanted, deadline = self.answers[self._wanted] + count, time.monotonic() + seconds
+        while self.answers[self._wanted] < wanted:
             assert time.monotonic() < deadline, f"too few answers: {dict(self.answers)}"
             time.sleep(0.02)
 
@@ -42,16 +42,16 @@ class Steady:
     def _ask(self) -> None:
         while not self._ended.is_set():
             begun, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
-            answer = ask(self._address, self._host)
+            answer = ask(self._address, self._host, port=self._port)
             self.answers[answer] += 1
-            if answer != "200":
+            if answer != self._wanted:
                 self.failures.append(f"{begun:%H:%M:%S.%f} after {time.monotonic() - clock:.3f} s: {answer}")
             self._ended.wait(0.01)
 
 
-def ask(address: str, host: str, path: str = "/") -> str:
+def ask(address: str, host: str, path: str = "/", port: int = 80) -> str:
     """The status of one answer, or what went wrong."""
-    connection = http.client.HTTPConnection(address, 80, timeout=10)
+    connection = http.client.HTTPConnection(address, port, timeout=10)
     try:
         connection.request("GET", path, headers={"Host": host, "Connection": "close"})
         response = connection.getresponse()
@@ -66,9 +66,9 @@ def ask(address: str, host: str, path: str = "/") -> str:
 
 
 @contextlib.contextmanager
-def steady(address: str, host: str) -> Iterator[Steady]:
+def steady(address: str, host: str, port: int = 80, wanted: str = "200") -> Iterator[Steady]:
     """Requests for the time of the block."""
-    client = Steady(address, host)
+    client = Steady(address, host, port=port, wanted=wanted)
     client.start()
     try:
         yield client

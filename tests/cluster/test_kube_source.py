@@ -120,22 +120,6 @@ async def test_a_paused_api_server_is_noticed_and_caught_up_with(own_api_server:
         assert all(None not in batch.objects.values() for batch in watcher.batches)
 
 
-async def test_an_older_backup_is_believed(own_api_server: ApiServer) -> None:
-    crds.install(own_api_server.client)
-    own_api_server.client.apply(_route("before"))
-    await asyncio.to_thread(own_api_server.save)
-    async with watching(own_api_server.kubeconfig, None) as watcher:
-        await watcher.until(lambda: watcher.batches)
-        for number in range(20):
-            own_api_server.client.apply(_route(f"lost-{number}"))
-        own_api_server.client.delete(f"/apis/{GATEWAY}/v1/namespaces/default/httproutes/before")
-        await watcher.until(lambda: len(watcher.names("HTTPRoute")) == 20)
-        await asyncio.to_thread(own_api_server.restore)
-        await watcher.until(lambda: watcher.names("HTTPRoute") == {"default/before"})
-        own_api_server.client.apply(_route("after"))
-        await watcher.until(lambda: watcher.names("HTTPRoute") == {"default/before", "default/after"})
-
-
 async def test_kinds_come_go_and_come_back_in_another_version(own_api_server: ApiServer) -> None:
     ref = Ref(GATEWAY, "GRPCRoute", "default", "one")
     async with watching(own_api_server.kubeconfig, Pace(look=0.5, again=0.5)) as watcher:

@@ -1,8 +1,13 @@
-"""Two replicas and a real API server: a clean end, a sudden one, a line that is cut. All times are a fifth of usual."""
+"""F8: the leader is killed, or cut off from the API server, or a clock jumps.
+
+It passes when another leads within 15 s, never two of them, who is cut off stops before, and a steady client has no
+failed request. The first test is of whole control planes; those of elections alone take a fifth of all times.
+"""
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,7 +15,12 @@ from cluster.api import ApiServer
 from daemun.base.names import Name
 from daemun.kube.client import KubeClient
 from daemun.lease import LeaderElection, Terms
+from support.doorman import Doorman
+from support.gate import Gate, Serving
+from support.world import until
 
+SUCCESSION = 15.0
+HOUR = timedelta(hours=1)
 TERMS = Terms(lease=3, renew=2.0, retry=0.4, release=1.0)
 
 
@@ -68,16 +78,25 @@ class Replicas:
         self.name = Name("default", name)
         self.leaders: set[str] = set()
         self.lines: dict[str, Line] = {}
+        self.ahead: dict[str, timedelta] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self._clients: list[KubeClient] = []
         self._news = asyncio.Event()
 
     async def add(self, name: str) -> None:
+        self.ahead[name] = timedelta()
         line = self.lines[name] = Line(self._server)
         config = line.config(self._server.kubeconfig, await line.open(), self._folder / name)
         client = KubeClient.connect(kubeconfig=config)
         self._clients.append(client)
-        election = LeaderElection(client, self.name, name, lambda leads: self._changed(name, leads), terms=TERMS)
+        election = LeaderElection(
+            client,
+            self.name,
+            name,
+            lambda leads: self._changed(name, leads),
+            terms=TERMS,
+            wall=lambda: datetime.now(UTC) + self.ahead[name],
+        )
         self.tasks[name] = asyncio.create_task(election.run())
 
     def _changed(self, name: str, leads: bool) -> None:
@@ -115,6 +134,55 @@ async def electing(server: ApiServer, folder: Path, name: str) -> AsyncIterator[
         yield replicas
     finally:
         await replicas.close()
+
+
+async def test_a_leader_is_killed_and_the_next_is_cut_off(gate: Gate) -> None:
+    async with Doorman(gate.api.client) as doorman:
+        direct, watched = gate.replica("direct"), gate.replica("watched", doorman.kubeconfig(gate.folder / "config"))
+        await direct.start()
+        await until(direct.ready)
+        await until(direct.leads)
+        await watched.start()
+        await gate.proxy()
+        await until(watched.ready)
+        with gate.steady():
+            await direct.kill()
+            await until(watched.leads, SUCCESSION)
+            gate.route("second", "/second")
+            await gate.serves("second", "/second")
+            await until(lambda: accepted(gate, "second"))
+
+            await direct.start()
+            await until(direct.ready)
+            doorman.hangs = "/"
+            doorman.stall()
+            await until(lambda: succeeded(watched, direct), SUCCESSION)
+            gate.route("third")
+            await until(lambda: accepted(gate, "third"))
+
+
+async def succeeded(old: Serving, new: Serving) -> bool:
+    """Whether the new one leads; it must not while the old one does."""
+    leads = await new.leads()
+    assert not (leads and await old.leads())
+    return leads
+
+
+def accepted(gate: Gate, name: str) -> bool:
+    """Whether somebody has written so."""
+    path = f"/apis/gateway.networking.k8s.io/v1/namespaces/{gate.namespace}/httproutes/{name}"
+    parents = gate.api.client.get(path).get("status", {}).get("parents", [])
+    return any(one["type"] == "Accepted" and one["status"] == "True" for each in parents for one in each["conditions"])
+
+
+async def test_a_clock_that_is_wrong_or_jumps_changes_nothing(api_server: ApiServer, tmp_path: Path) -> None:
+    async with electing(api_server, tmp_path, "clock") as replicas:
+        for a, b in ((-HOUR, HOUR), (HOUR, -HOUR)):
+            replicas.ahead.update(a=a, b=b)
+            await asyncio.sleep(TERMS.lease + 2 * TERMS.retry)
+            assert replicas.leaders == {"a"}
+        await replicas.stop("a")
+        await replicas.until({"b"})
 
 
 async def test_a_clean_end_hands_over_at_once(api_server: ApiServer, tmp_path: Path) -> None:
