@@ -60,6 +60,8 @@ class FakeApi:
         self.bookmarks = 0.1
         self.piece = 1 << 20
         self.requests: list[str] = []
+        self.moments: list[float] = []
+        """When each of them came, on the loop's clock."""
         self.authorizations: list[str] = []
         self.port = 0
         self._history: list[Change] = []
@@ -196,6 +198,7 @@ class FakeApi:
 
     async def _answer(self, target: str, metadata: bool, writer: asyncio.StreamWriter) -> None:
         self.requests.append(target)
+        self.moments.append(asyncio.get_running_loop().time())
         await asyncio.sleep(self.pause)
         if self.refusals and self.refusals[0].of in target:
             refusal = self.refusals.popleft()
