@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import change, churn, engine, lag, startup, touched
+from bench import change, churn, engine, hosts, lag, shapes, startup, touched
 
 ALL = {
     "engine": engine.measure,
@@ -16,6 +16,8 @@ ALL = {
     "change": change.measure,
     "startup": startup.measure,
     "touched": touched.measure,
+    "shapes": shapes.measure,
+    "hosts": hosts.measure,
     "churn": churn.measure,
 }
 IN_CLUSTER = "peers"

@@ -11,9 +11,9 @@ _PATIENCE_SECONDS = 60.0
 class Backend:
     """Answers every request with 200 and nothing else."""
 
-    async def start(self) -> int:
-        """Listen on a port of 127.0.0.1, which is returned."""
-        self._server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
+    async def start(self, port: int = 0) -> int:
+        """Listen on this port of 127.0.0.1, or on one that is free; it is returned."""
+        self._server = await asyncio.start_server(self._answer, "127.0.0.1", port)
         return int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:

@@ -1,0 +1,164 @@
+"""What a request costs Envoy by how its host is found, beside one plain RouteConfiguration with the same routes.
+
+Two Envoys with one worker each and the same listeners, clusters and routes; they differ in the layout only. wrk asks
+both in turn; Envoy's own CPU time, as the kernel counts it, is divided by the requests that were answered.
+"""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from envoy.config.cluster.v3 import cluster_pb2
+from envoy.config.listener.v3 import listener_pb2
+from envoy.config.route.v3 import route_pb2
+from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
+from google.protobuf import json_format
+
+from bench.poller import Backend, free_port, until_200
+from bench.worlds import gateway, route, service
+from daemun.api.decode import decode
+from daemun.envoy.readable import grouped, message
+from daemun.envoy.scopes import MISSES
+from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, SCOPE
+from daemun.provision.binary import find
+from daemun.translate import Translation
+
+_ROUNDS = int(os.environ.get("BENCH_HOSTS_ROUNDS", "7"))
+_SECONDS = 2
+_EXACT, _PATHS = 40, 150
+_ASKED = {
+    "an exact host": ("h7.example.com", "/"),
+    "the same in capitals": ("H7.EXAMPLE.COM", "/"),
+    "a wildcard": ("x.wild.example.com", "/"),
+    "any host": ("other.example.org", "/"),
+    "a host with 150 paths, the last": ("crowd.example.com", f"/p{_PATHS - 1}"),
+}
+
+
+def measure() -> dict[str, Any]:
+    """Microseconds of CPU per request, and how many times those of the plain layout."""
+    if shutil.which("wrk") is None:
+        raise FileNotFoundError("the load generator is missing: apt-get install wrk")
+    with tempfile.TemporaryDirectory(prefix="db-") as temporary:
+        ports = {"plain": free_port(), "scoped": free_port()}
+        envoys, behind = {}, free_port()
+        for name, port in ports.items():
+            config = Path(temporary) / f"{name}.json"
+            config.write_text(json.dumps(_bootstrap(port, behind, plain=name == "plain")))
+            command = [find(), "-c", config, "--concurrency", "1", "--disable-hot-restart", "--log-level", "error"]
+            envoys[name] = subprocess.Popen(command)
+        try:
+            return asyncio.run(_measure(ports, behind, {name: one.pid for name, one in envoys.items()}))
+        finally:
+            for process in envoys.values():
+                process.kill()
+                process.wait()
+
+
+async def _measure(ports: dict[str, int], behind: int, pids: dict[str, int]) -> dict[str, Any]:
+    backend = Backend()
+    await backend.start(behind)
+    found: dict[str, Any] = {}
+    for what, (host, path) in _ASKED.items():
+        costs: dict[str, list[float]] = {name: [] for name in ports}
+        for port in ports.values():
+            await until_200(port, host.lower(), path)
+        for _ in range(_ROUNDS):
+            for name, port in ports.items():
+                costs[name].append(await asyncio.to_thread(_cost, pids[name], port, host, path))
+        micros = {name: round(median(values), 2) for name, values in costs.items()}
+        found[what] = micros | {"ratio": round(micros["scoped"] / micros["plain"], 3)}
+        print(what, found[what], flush=True)
+    await backend.stop()
+    return found
+
+
+def _cost(pid: int, port: int, host: str, path: str) -> float:
+    before = _cpu(pid)
+    command = ["wrk", "-t1", "-c16", f"-d{_SECONDS}s", "-H", f"Host: {host}", f"http://127.0.0.1:{port}{path}"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "Non-2xx" not in text, text
+    answered = re.search(r"(\d+) requests in", text)
+    assert answered, text
+    return (_cpu(pid) - before) / int(answered[1]) / 1e3
+
+
+def _cpu(pid: int) -> int:
+    """Nanoseconds that the threads of a process have run."""
+    return sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat"))
+
+
+def _bootstrap(port: int, behind: int, *, plain: bool) -> dict[str, Any]:
+    made = Translation()
+    made.apply((one.ref, one.value) for document in _world(port, behind) if (one := decode(document)))
+    found = {key: message(key[1], parts) for key, parts in grouped(made.resources).items()}
+    scopes = [one for (_, kind, _), one in found.items() if kind == SCOPE]
+    listeners, clusters = [], {}
+    for (_, kind, name), proto in found.items():
+        if kind == LISTENER:
+            assert isinstance(proto, listener_pb2.Listener)
+            _settle(proto, scopes, plain=plain)
+            listeners.append(proto)
+        elif kind == CLUSTER:
+            assert isinstance(proto, cluster_pb2.Cluster)
+            proto.ClearField("eds_cluster_config")
+            proto.type = cluster_pb2.Cluster.STATIC
+            clusters[name] = proto
+    for (_, kind, name), proto in found.items():
+        if kind == ENDPOINT:
+            clusters[name].load_assignment.MergeFrom(proto)  # type: ignore[arg-type]
+    return {
+        "static_resources": {
+            "listeners": [json_format.MessageToDict(one) for one in listeners],
+            "clusters": [json_format.MessageToDict(one) for one in clusters.values()],
+        }
+    }
+
+
+def _settle(listener: listener_pb2.Listener, scopes: list[Any], *, plain: bool) -> None:
+    """Give the listener its routes at once: as scopes, or all in one RouteConfiguration."""
+    filter_ = listener.filter_chains[0].filters[0]
+    manager = hcm_v3.HttpConnectionManager()
+    filter_.typed_config.Unpack(manager)
+    if plain:
+        del manager.early_header_mutation_extensions[:]
+        kept = [one for one in manager.http_filters if one.name != MISSES]
+        del manager.http_filters[:]
+        manager.http_filters.extend(kept)
+        manager.route_config.CopyFrom(route_pb2.RouteConfiguration(name="all", ignore_port_in_host_matching=True))
+        manager.route_config.virtual_hosts.extend(_joined(scopes))
+    else:
+        manager.scoped_routes.ClearField("rds_config_source")
+        manager.scoped_routes.scoped_route_configurations_list.scoped_route_configurations.extend(scopes)
+    filter_.typed_config.Pack(manager)
+
+
+def _joined(scopes: list[Any]) -> Iterator[Any]:
+    """The virtual hosts of all scopes, each once, with the routes that it has in any of them."""
+    hosts: dict[str, Any] = {}
+    for scope in scopes:
+        for host in scope.route_configuration.virtual_hosts:
+            first = hosts.setdefault(host.name, type(host)(name=host.name, domains=host.domains))
+            first.routes.extend(one for one in host.routes if not one.name.startswith(("no-route", "by-path/")))
+    return iter(hosts.values())
+
+
+def _world(port: int, behind: int) -> list[Any]:
+    documents = [gateway(port), *service(0, behind), *(route(number) for number in range(_EXACT))]
+    for name, hostname in (("wild", "*.wild.example.com"), ("any", "")):
+        documents.append(route(0))
+        documents[-1]["metadata"]["name"] = name
+        documents[-1]["spec"] |= {"hostnames": [hostname] if hostname else []}
+    for number in range(_PATHS):
+        documents.append(route(0, f"/p{number}"))
+        documents[-1]["metadata"]["name"] = f"path-{number}"
+        documents[-1]["spec"] |= {"hostnames": ["crowd.example.com"]}
+    return documents
