@@ -113,7 +113,30 @@ def _touched(touched: Any) -> Iterator[str]:
         )
 
 
-_TABLES = {"engine": _engine, "change": _change, "startup": _startup, "touched": _touched}
+def _shapes(shapes: Any) -> Iterator[str]:
+    sizes = list(next(iter(shapes.values())))
+    yield f"| p50 (p90) | {' | '.join([f'{int(size):,} routes' for size in sizes])} |"
+    yield f"|---|{'---|' * len(sizes)}"
+    for name, found in shapes.items():
+        cells = [f"{at['p50']:.1f} ms ({at['p90']:.1f})" for at in found.values()]
+        yield f"| {name} | {' | '.join(cells)} |"
+
+
+def _hosts(hosts: Any) -> Iterator[str]:
+    yield "| CPU per request | plain | scopes | ratio |"
+    yield "|---|---|---|---|"
+    for name, at in hosts.items():
+        yield f"| {name} | {at['plain']:.1f} µs | {at['scoped']:.1f} µs | {at['ratio']:.2f} |"
+
+
+_TABLES = {
+    "engine": _engine,
+    "change": _change,
+    "startup": _startup,
+    "touched": _touched,
+    "shapes": _shapes,
+    "hosts": _hosts,
+}
 _COMPARED = {"propagation": compared.propagation, "scale": compared.scale, "events": compared.events}
 
 
