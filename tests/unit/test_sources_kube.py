@@ -1,6 +1,5 @@
 """The Kubernetes source against an API server that misbehaves as real ones do, only sooner."""
 
-import asyncio
 import json
 
 import pytest
