@@ -17,6 +17,7 @@ from daemun.ir.resource import CLUSTER, Leaf, Part, PartKey, part
 from daemun.serve.proxy import Connected, Disconnected, Synced
 from daemun.serve.server import XdsServer
 from daemun.xds.events import Rejected, Restored
+from daemun.xds.subscription import MOST
 
 PATH = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
 
@@ -102,6 +103,25 @@ async def test_sources_may_be_complete_and_empty(served: Served) -> None:
         await call.write(DeltaDiscoveryRequest(type_url=CLUSTER, response_nonce=response.nonce))
         await served.until(Connected)
     await served.until(Disconnected)
+
+
+async def test_a_client_that_brings_thousands_of_names_hears_only_of_what_differs(served: Served) -> None:
+    many = [cluster("a", f"c{number}", b"c%d" % number) for number in range(3000)]
+    served.server.apply(many)
+    have: dict[str, str] = {}
+    async with served.client("a") as call:
+        await call.write(DeltaDiscoveryRequest(type_url=CLUSTER))
+        while len(have) < len(many):
+            response = await call.read()
+            assert len(response.resources) <= MOST
+            have |= {one.name: one.version for one in response.resources}
+            await call.write(DeltaDiscoveryRequest(type_url=CLUSTER, response_nonce=response.nonce))
+    async with served.client("a") as call:
+        await call.write(DeltaDiscoveryRequest(type_url=CLUSTER, initial_resource_versions=have | {"c7": "old"}))
+        response = await call.read()
+        assert [one.name for one in response.resources] == ["c7"]
+        await call.write(DeltaDiscoveryRequest(type_url=CLUSTER, response_nonce=response.nonce))
+        await served.until(Synced, 2)
 
 
 async def test_a_server_that_stops_leaves_its_successor_alone(served: Served) -> None:

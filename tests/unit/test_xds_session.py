@@ -4,7 +4,8 @@ from xds_talk import CLUSTER, ENDPOINT, LISTENER, ROUTE, Talk, bodies, cluster, 
 
 from daemun.ir.resource import SECRET, part
 from daemun.xds.events import Acked
-from daemun.xds.session import Session
+from daemun.xds.messages import Request
+from daemun.xds.session import HOLD, Session
 
 
 def versions(talk: Talk, type_url: str) -> dict[str, str]:
@@ -127,6 +128,28 @@ def test_a_cluster_goes_only_when_the_client_has_the_route_without_it() -> None:
     assert talk.poll() == []
     talk.ack(route)
     assert talk.one().removed == ("c",)
+
+
+def test_what_a_client_brings_is_taken_in_by_steps_and_what_changes_meanwhile_is_sent() -> None:
+    talk = Talk()
+    talk.apply(cluster("a"), cluster("b"), cluster("c"), cluster("d"))
+    have = versions(talk, CLUSTER)
+    again = Talk(talk.wanted)
+    steps = again.session.receiving(Request(CLUSTER, initial_resource_versions=have), again.now)
+    next(steps)
+    next(steps)
+    again.apply(cluster("a", "a2"), cluster("d", "d2"), (key(CLUSTER, "c"), None), cluster("e"))
+    assert not again.session.synced()
+    assert list(steps)
+    again.now += HOLD + 1
+    heard = again.settle()
+    assert {name: body for one in heard for name, body in bodies(one).items()} == {
+        "a": b"<a2>",
+        "d": b"<d2>",
+        "e": b"<e>",
+    }
+    assert [name for one in heard for name in one.removed] == ["c"]
+    assert again.session.synced()
 
 
 def test_a_restart_without_a_change_sends_nothing() -> None:

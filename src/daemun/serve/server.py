@@ -168,14 +168,14 @@ class XdsServer:
         await self._ready.wait()  # before that, no proxy is known
         name = await self._identify(context)
         proxy = self._proxy(name)
-        wake = asyncio.Event()
+        wake, turn = asyncio.Event(), asyncio.Lock()
         session = proxy.open(wake.set, self._hold)
-        reader = asyncio.create_task(self._read(requests, session, wake))
+        reader = asyncio.create_task(self._read(requests, session, wake, turn))
         reader.add_done_callback(lambda _: wake.set())
         try:
             self.counts.opened += 1
             while not reader.done():
-                await self._write(context, proxy, session, wake)
+                await self._write(context, proxy, session, wake, turn)
         finally:
             self.counts.closed += 1
             reader.cancel()
@@ -198,21 +198,31 @@ class XdsServer:
         return name
 
     async def _read(
-        self, requests: AsyncIterator[DeltaDiscoveryRequest], session: Session, wake: asyncio.Event
+        self, requests: AsyncIterator[DeltaDiscoveryRequest], session: Session, wake: asyncio.Event, turn: asyncio.Lock
     ) -> None:
-        """Hand what the client says to the session, as long as it speaks."""
+        """Hand what the client says to the session, as long as it speaks.
+
+        A client that connects anew brings the names of all it has: tens of thousands are taken in a slice at a time.
+        """
         async for message in requests:
             request = _request(message)
             self.counts.heard(request)
-            session.receive(request, self._clock())
+            if len(request.initial_resource_versions) > _STEP:
+                async with turn:
+                    await Turns().through(session.receiving(request, self._clock()))
+            else:
+                session.receive(request, self._clock())
             wake.set()
 
-    async def _write(self, context: _Stream, proxy: Proxy, session: Session, wake: asyncio.Event) -> None:
+    async def _write(
+        self, context: _Stream, proxy: Proxy, session: Session, wake: asyncio.Event, turn: asyncio.Lock
+    ) -> None:
         """Send what may be sent now, then wait until there may be more."""
-        await self._whole.wait()
-        wake.clear()
-        responses = session.poll(self._clock())
-        proxy.report(session)
+        async with turn:
+            await self._whole.wait()
+            wake.clear()
+            responses = session.poll(self._clock())
+            proxy.report(session)
         for response in responses:
             await context.write(response.encode())
         now = self._clock()

@@ -11,7 +11,7 @@ in the order of `TYPES`, a leaf only when the clusters it needs are warm or its 
 Envoy rejects is found and withheld by itself. The same content has the same version in every stream and process.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from daemun.ir.resource import CLUSTER, ENDPOINT, TYPES
 from daemun.xds.events import Event, Rejected
@@ -44,13 +44,18 @@ class Session:
 
     def receive(self, request: Request, now: float) -> None:
         """Take in what the client says: an answer to a response, names it wants or no longer wants, or all of it."""
+        for _ in self.receiving(request, now):
+            pass
+
+    def receiving(self, request: Request, now: float) -> Iterator[None]:
+        """The same in steps, for a client that brings much with it. Until the last, `poll` is not to be called."""
         self._met_at = now if self._met_at is None else self._met_at
         subscription = self.subscription(request.type_url)
         if request.type_url == ENDPOINT:
             self._stream.warmth.subscriptions(request.subscribe, request.unsubscribe)
         if not subscription.started:
             elder = self._elder.subscription(request.type_url) if self._elder else None
-            subscription.start(request, now, elder)
+            yield from subscription.start(request, now, elder)
             if request.type_url == ENDPOINT:
                 self._refresh_endpoints(self.subscription(CLUSTER).client.names())
         else:

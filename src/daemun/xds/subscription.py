@@ -1,7 +1,7 @@
 """One type of resource in one stream: what the client asked for, and what it is sent next."""
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from daemun.ir.origin import Origin
@@ -83,8 +83,8 @@ class Subscription:
 
     # What the client asks for
 
-    def start(self, request: Request, now: float, elder: "Subscription | None") -> None:
-        """The first request for this type: what the client asks for, and what it has from earlier streams."""
+    def start(self, request: Request, now: float, elder: "Subscription | None") -> Iterator[None]:
+        """The first request for this type: what the client asks for, and what it has from earlier streams, in steps."""
         known = request.initial_resource_versions
         self.started = True
         self._wildcard = not request.subscribe or WILDCARD in request.subscribe
@@ -95,6 +95,7 @@ class Subscription:
         for name, version in known.items():
             if self._interested(name):
                 self._take_over(name, version, elder)
+                yield
         if self._wildcard:
             for name in self._all():
                 if name not in self.client:
