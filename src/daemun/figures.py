@@ -74,6 +74,12 @@ def _xds(plane: ControlPlane) -> Iterator[Figure]:
     yield Figure("daemun_xds_acks_total", "Responses that proxies took.", lambda: _by(counts.acks), ("type",))
     yield Figure("daemun_xds_nacks_total", "Responses that proxies rejected.", lambda: _by(counts.nacks), ("type",))
     yield Figure(
+        "daemun_xds_drift_total",
+        "Resources that proxies did not have as they should; they are sent again.",
+        lambda: {(kind, why): count for (kind, why), count in plane.drift.items()},
+        ("type", "why"),
+    )
+    yield Figure(
         "daemun_xds_rejections",
         "Pieces of configuration that proxies reject now.",
         lambda: len(plane.translation.rejections),

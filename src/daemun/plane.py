@@ -10,6 +10,7 @@ import ctypes
 import gc
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -26,7 +27,7 @@ from daemun.serve.proxy import Event as StreamEvent
 from daemun.serve.server import Authenticate, XdsServer
 from daemun.translate import Translation
 from daemun.turns import Turns
-from daemun.xds.events import Acked, Rejected, Restored
+from daemun.xds.events import Acked, Drifted, Rejected, Restored
 
 _GC_THRESHOLDS = (10_000, 5, 2_000)
 """What lives long here are trees, without cycles to be found; looking for them again and again while 10,000 routes are
@@ -52,6 +53,8 @@ class ControlPlane:
         """Set whenever the proxies' configuration has changed, so that another proxy may be wanted."""
         self.synced = asyncio.Event()
         """Set once the sources were read and every proxy has acknowledged what it should have."""
+        self.drift: Counter[tuple[str, str]] = Counter()
+        """How often a proxy did not have what it should have had, by type of resource and why (`Drifted`)."""
         self.batches = 0
         """How many batches the sources gave so far; `seconds` is what the translation took for them."""
         self.seconds = 0.0
@@ -224,6 +227,10 @@ class ControlPlane:
                     rejections.delete(key)
             case Acked() | Connected() | Synced():
                 self._acknowledge(proxy)
+            case Drifted(type_url=type_url, resource=resource, why=why):
+                kind = type_url.rpartition(".")[2]
+                self.drift[kind, why] += 1
+                _log.warning("%s %s of the proxy of %s has drifted (%s); it is sent again", kind, resource, proxy, why)
             case Disconnected():
                 pass
 

@@ -16,6 +16,7 @@ from daemun.base.names import Ref
 from daemun.ir.origin import Origin
 from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, ROUTE, Leaf, Part, PartKey, part
 from daemun.xds.events import Rejected, Restored
+from daemun.xds.flight import PATIENCE
 from daemun.xds.messages import Request, Response
 from daemun.xds.session import Session
 from daemun.xds.wanted import Wanted
@@ -156,7 +157,7 @@ class XdsLaws(RuleBasedStateMachine):
         self.wanted = Wanted()
         self.client = Client()
         self.inbox: deque[Response] = deque()
-        self.in_flight: set[str] = set()
+        self.in_flight: dict[str, float] = {}
         self.in_step: dict[str, float] = {}
         self.rejected: set[tuple[Origin, str, str]] = set()
         self.session = Session(self.wanted, hold=HOLD)
@@ -261,8 +262,9 @@ class XdsLaws(RuleBasedStateMachine):
     @rule()
     def poll(self) -> None:
         for response in self.session.poll(self.now):
-            assert response.type_url not in self.in_flight, "one response in flight per type"
-            self.in_flight.add(response.type_url)
+            sent_at = self.in_flight.get(response.type_url, -PATIENCE)
+            assert self.now >= sent_at + PATIENCE, "one response in flight per type"
+            self.in_flight[response.type_url] = self.now
             self.check_warm(response)
             self.inbox.append(response)
 
@@ -276,8 +278,28 @@ class XdsLaws(RuleBasedStateMachine):
     def server_reads(self) -> None:
         request = self.client.outbox.popleft()
         if request.response_nonce:
-            self.in_flight.discard(request.type_url)
+            self.in_flight.pop(request.type_url, None)
         self.session.receive(request, self.now)
+
+    @rule(answer=st.booleans())
+    def lose(self, answer: bool) -> None:
+        """A response or an answer is lost, or the client does not find the time for it."""
+        if answer and self.client.outbox and self.client.outbox[0].response_nonce:
+            self.client.outbox.popleft()
+        elif not answer and self.inbox:
+            self.inbox.popleft()
+
+    @rule(kind=st.sampled_from((CLUSTER, LISTENER, ROUTE)), data=st.data())
+    def lie(self, kind: str, data: st.DataObject) -> None:
+        """The client has something else than it said, or the account of it is wrong."""
+        names = sorted(self.client.have[kind])
+        subscription = self.session.subscription(kind)
+        names = [name for name in names if subscription.quiet() and subscription.is_sure_of(name)]
+        if names and not self.client.poison:
+            name = data.draw(st.sampled_from(names))
+            _, body = self.client.have[kind][name]
+            self.client.have[kind][name] = ("lie", re.sub(rb"\|\d+\|", b"|0|", body))
+            subscription.client.open(name).version = "lie"
 
     @rule(seconds=st.sampled_from((0.5, 2.0, 6.0)))
     def wait(self, seconds: float) -> None:

@@ -171,18 +171,24 @@ class Churn:
         self._take([_route(host, names, self.random)])
 
     def _take(self, documents: Iterable[Doc], gone: Iterable[str] = ()) -> None:
-        objects: list[tuple[Ref, object | None]] = []
-        for one in documents:
-            decoded = decode(one)
-            assert decoded is not None
-            assert decoded.value is not None, decoded.problems
-            objects.append((decoded.ref, decoded.value))
+        objects = typed(documents)
         objects += [(Ref("", "Service", "default", name), None) for name in gone]
         self._plane.take(objects)
 
     def _goes_to(self, host: str, names: tuple[str, ...]) -> None:
         self._routes[host] = names
         self._history[host].note(names)
+
+
+def typed(documents: Iterable[Doc]) -> list[tuple[Ref, object | None]]:
+    """Documents as a control plane takes them."""
+    objects: list[tuple[Ref, object | None]] = []
+    for one in documents:
+        decoded = decode(one)
+        assert decoded is not None
+        assert decoded.value is not None, decoded.problems
+        objects.append((decoded.ref, decoded.value))
+    return objects
 
 
 def _name(host: str) -> str:

@@ -126,19 +126,19 @@ def test_a_rejection_is_tried_again_ever_more_seldom(talk: Talk) -> None:
     talk.settle("bad")
     waits = []
     for _ in range(6):
-        at = talk.session.deadline(talk.now)
+        at = talk.session.subscription(ROUTE).deadline(talk.now)
         assert at is not None
         waits.append(at - talk.now)
         talk.now = at
         talk.settle("bad")
     assert waits == [5, 10, 20, 40, 60, 60]
     assert len(talk.events(Rejected)) == 1
-    at = talk.session.deadline(talk.now)
+    at = talk.session.subscription(ROUTE).deadline(talk.now)
     assert at is not None
     talk.now = at
     talk.settle()
     assert len(talk.events(Restored)) == 1
-    assert talk.session.deadline(talk.now) is None
+    assert talk.session.subscription(ROUTE).deadline(talk.now) is None
 
 
 def test_a_resource_removed_during_the_search_ends_it(talk: Talk) -> None:

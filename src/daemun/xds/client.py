@@ -16,6 +16,7 @@ class Client:
         self._copies: dict[str, Copy] = {}
         self._brought: set[str] = set()
         self._foreign: set[str] = set()
+        self._doubtful: dict[str, list[Entry]] = {}
 
     def __len__(self) -> int:
         return len(self._copies)
@@ -83,6 +84,7 @@ class Client:
             self._release(entry)
             return False
         self._foreign.discard(name)
+        self._settle(name)
         for old in copy.record(entry):
             self._stream.users.release(old)
         for part in entry.pieces:
@@ -96,6 +98,18 @@ class Client:
         if copy is not None:
             copy.refuse(entry, alone=alone)
         return copy
+
+    def doubt(self, name: str, entry: Entry) -> bool:
+        """It will not be known whether the client has taken this. Until it takes something else it may need all that
+        this needs. Says whether it still wants the resource at all.
+        """
+        copy = self._copies.get(name)
+        if copy is None:
+            self._release(entry)
+            return False
+        copy.refuse(entry, alone=False)
+        self._doubtful.setdefault(name, []).append(entry)
+        return True
 
     def acked(self, name: str, serial: int) -> None:
         """The client has a resource that may make a cluster warm."""
@@ -114,9 +128,14 @@ class Client:
             return
         for part in copy.parts.values():
             self._stream.users.release(part)
+        self._settle(name)
         self._brought.discard(name)
         self._foreign.discard(name)
         self._stream.holds.drop(self._type_url, name)
+
+    def _settle(self, name: str) -> None:
+        for entry in self._doubtful.pop(name, ()):
+            self._release(entry)
 
     def _release(self, entry: Entry) -> None:
         for piece in entry.pieces.values():

@@ -1,5 +1,7 @@
 """What a stream tells the rest of the program: which configuration a proxy took, refused, or took after all."""
 
+from typing import Literal
+
 import msgspec
 
 from daemun.ir.origin import Origin
@@ -33,4 +35,16 @@ class Restored(msgspec.Struct, frozen=True):
     resource: str
 
 
-Event = Acked | Rejected | Restored
+class Drifted(msgspec.Struct, frozen=True):
+    """The proxy may not have what it should, which is sent to it again.
+
+    `why` is `unanswered` (in time), `different` (from what is wanted, though nothing is under way), or `unknown` (the
+    proxy says that it has something else than it acknowledged last).
+    """
+
+    type_url: str
+    resource: str
+    why: Literal["unanswered", "different", "unknown"]
+
+
+Event = Acked | Rejected | Restored | Drifted

@@ -70,6 +70,10 @@ class Quarantine:
         """Whether tests are still to be made, at all or of this resource."""
         return self._queued[resource] > 0 if resource is not None else bool(self._groups)
 
+    def blames(self, resource: str) -> bool:
+        """Whether anything of this resource is rejected."""
+        return resource in self._culprits
+
     def culprits(self) -> Iterator[Rejected]:
         """All that is rejected."""
         for resource, found in self._culprits.items():

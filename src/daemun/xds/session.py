@@ -8,7 +8,8 @@
 
 The laws. A name that the client asks for is always answered. At most one response per type is in flight. Additions go
 in the order of `TYPES`, a leaf only when the clusters it needs are warm or its time is over; removals go last. What
-Envoy rejects is found and withheld by itself. The same content has the same version in every stream and process.
+Envoy rejects is found and withheld by itself. What is not answered in time, or found to have drifted, is sent again.
+The same content has the same version in every stream and process.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,6 +25,8 @@ from daemun.xds.warm import Place
 
 HOLD = 5.0
 """Seconds a leaf waits for the clusters it needs."""
+AUDIT = 60.0
+"""Seconds between two looks at whether the client has acknowledged just what is wanted."""
 ELDER = 60.0
 """Seconds after which the client has long said what it brought with it, so that the elder can be forgotten."""
 
@@ -35,6 +38,7 @@ class Session:
         self._stream = Stream(wanted, hold)
         self._elder = elder
         self._met_at: float | None = None
+        self._audit_at: float | None = None
         self._subscriptions: dict[str, Subscription] = {}
         self._removals = Removals(self._stream, self._subscriptions)
         for type_url in TYPES:
@@ -49,7 +53,8 @@ class Session:
 
     def receiving(self, request: Request, now: float) -> Iterator[None]:
         """The same in steps, for a client that brings much with it. Until the last, `poll` is not to be called."""
-        self._met_at = now if self._met_at is None else self._met_at
+        if self._met_at is None:
+            self._met_at, self._audit_at = now, now + AUDIT
         subscription = self.subscription(request.type_url)
         if request.type_url == ENDPOINT:
             self._stream.warmth.subscriptions(request.subscribe, request.unsubscribe)
@@ -78,6 +83,10 @@ class Session:
         """The responses that may be sent now, in the order in which they are to be sent."""
         if self._met_at is not None and now > self._met_at + ELDER:
             self._elder = None
+        if self._audit_at is not None and now >= self._audit_at:
+            self._audit_at = now + AUDIT
+            for one in self._subscriptions.values():
+                one.audit()
         self._touch(self._stream.holds.overdue(now))
         allowed = self._removals.allowed
         made = []
@@ -92,7 +101,7 @@ class Session:
     def deadline(self, now: float) -> float | None:
         """When `poll` may have something to send though nothing happens until then."""
         times = [one.deadline(now) for one in self._subscriptions.values()]
-        times.append(self._stream.holds.deadline())
+        times += [self._stream.holds.deadline(), self._audit_at]
         return min((at for at in times if at is not None), default=None)
 
     def take_events(self) -> list[Event]:

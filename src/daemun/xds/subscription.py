@@ -2,16 +2,17 @@
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Literal
 
 from daemun.ir.origin import Origin
-from daemun.ir.resource import CLUSTER, LISTENER, SCOPE
+from daemun.ir.resource import LISTENER
 from daemun.xds.client import Client
 from daemun.xds.compose import Composed, Composer
-from daemun.xds.copy import Entry
-from daemun.xds.events import Acked
+from daemun.xds.copy import UNKNOWN
+from daemun.xds.events import Acked, Drifted
+from daemun.xds.flight import LAST_PATIENCE, PATIENCE, Draft, Flight
 from daemun.xds.leaves import by_key, unproven
-from daemun.xds.messages import Encoded, Request, Response
+from daemun.xds.messages import Request, Response
 from daemun.xds.quarantine import Data, Quarantine, Suspect
 from daemun.xds.stream import Stream
 from daemun.xds.wanted import HEAD, Resource
@@ -22,15 +23,6 @@ MOST = 1000
 
 MayRemove = Callable[[str, str, float], bool]
 """Whether the client may be told now that a resource (type URL, name) is gone."""
-
-
-class Flight(NamedTuple):
-    """The response that is not acknowledged yet."""
-
-    nonce: str
-    serial: int
-    entries: dict[str, Entry]
-    removed: tuple[str, ...]
 
 
 class Subscription:
@@ -54,6 +46,7 @@ class Subscription:
         """What Envoy may have taken by half of a response that it rejected: it is told again what it had before."""
         self._gone: dict[str, None] = {}
         self._flight: Flight | None = None
+        self._patience = PATIENCE
         self._tests_next = False
 
     # What others may ask
@@ -74,8 +67,10 @@ class Subscription:
 
     def deadline(self, now: float) -> float | None:
         """When there may be something to send though nothing happens."""
-        if not self.started or self._flight:
+        if not self.started:
             return None
+        if self._flight:
+            return self._flight.sent_at + self._patience
         times = [self.quarantine.deadline()]
         if self._gone and now < self.settled_at:
             times.append(self.settled_at)
@@ -155,11 +150,12 @@ class Subscription:
 
     def additions(self, now: float, may_remove: MayRemove) -> Response | None:
         """The next response, if there is something to add or change and none is in flight."""
+        self._give_up(now)
         if not self.started or self._flight:
             return None
         self.quarantine.retry(now, self._current)
         while self._dirty or self._half or self.quarantine.testing():
-            draft = _Draft()
+            draft = Draft()
             half, self._half = self._half, {}
             for name in half or self._next_names():
                 self._fill(draft, name, now, again=bool(half))
@@ -168,16 +164,16 @@ class Subscription:
                 # Envoy does the removals of a response first, and requests that come in between find nothing.
                 draft.removed += self._removable(now, may_remove)
             if draft.entries or draft.removed or draft.absent:
-                return self._send(draft)
-        return self._send(_Draft()) if self._greet else None
+                return self._send(draft, now)
+        return self._send(Draft(), now) if self._greet else None
 
     def removals(self, now: float, may_remove: MayRemove) -> Response | None:
         """A response with nothing but removals, if there are any to be made now and none is in flight."""
         if not self._gone or self._flight:
             return None
-        draft = _Draft()
+        draft = Draft()
         draft.removed = self._removable(now, may_remove)
-        return self._send(draft) if draft.removed else None
+        return self._send(draft, now) if draft.removed else None
 
     def _next_names(self) -> list[str]:
         """What to look at next: what has changed, or a group of suspects; by turns, so that neither starves.
@@ -199,7 +195,7 @@ class Subscription:
                 copy.stale.add(one.part)
         return [name for name in dict.fromkeys(one.resource for one in group) if name in self.client]
 
-    def _fill(self, draft: "_Draft", name: str, now: float, *, again: bool) -> None:
+    def _fill(self, draft: Draft, name: str, now: float, *, again: bool) -> None:
         """Add to the draft what the client needs to know of one resource, or `again` whatever there is to know."""
         resource = self._stream.wanted.get(self.type_url, name)
         forced = name in self._forced
@@ -228,7 +224,7 @@ class Subscription:
         self._forced.discard(name)
         draft.add(name, composed.entry, composed.body)
 
-    def _missing(self, draft: "_Draft", name: str) -> None:
+    def _missing(self, draft: Draft, name: str) -> None:
         """A resource that is not wanted: say so to those who ask, and later to those who have it."""
         if name in self._forced:
             self._forced.discard(name)
@@ -253,14 +249,14 @@ class Subscription:
         self._stream.events.append(Acked(self.type_url, name, copy.version))
         self.quarantine.acked(name)
 
-    def _send(self, draft: "_Draft") -> Response:
+    def _send(self, draft: Draft, now: float) -> Response:
         serial = self._stream.next_serial()
         self._greet = False
         for name, entry in draft.entries.items():
             self.client.sent(name, entry, serial)
         for name in draft.removed:
             self.client.leave(name)
-        self._flight = Flight(str(serial), serial, draft.entries, tuple(draft.removed))
+        self._flight = Flight(str(serial), serial, now, draft.entries, tuple(draft.removed))
         return Response(self.type_url, str(serial), tuple(draft.resources), (*draft.removed, *draft.absent))
 
     # What the client answers
@@ -270,7 +266,7 @@ class Subscription:
         flight = self._flight
         if flight is None or request.response_nonce != flight.nonce:
             return None
-        self._flight = None
+        self._flight, self._patience = None, PATIENCE
         for name in flight.removed:
             self._drop(name)
         if request.error_detail is not None:
@@ -296,7 +292,7 @@ class Subscription:
                     for key, leaf in unproven(piece.want, piece.sent, copy.parts.get(part)):
                         found[Suspect(name, part, key)] = leaf.data
             suspects.update(found or {Suspect(name, None, None): entry.wanted_version})
-        self._half |= dict.fromkeys(self._half_taken(flight, message))
+        self._half |= dict.fromkeys(flight.half_taken(self.type_url, message))
         if len(suspects) == 1:
             one, data = suspects.popitem()
             self._condemn(one, data, message, now)
@@ -311,18 +307,45 @@ class Subscription:
         if not self.quarantine.testing(one.resource):
             self._dirty[one.resource] = None
 
-    def _half_taken(self, flight: Flight, message: str) -> Iterable[str]:
-        """What Envoy, having rejected the response, takes for something that it did not become.
+    # What went wrong
 
-        Clusters that it rejects late stay among those that warm up, and as long as one of these is not warm no response
-        with clusters is answered. Scopes beside one that was rejected are known, but not served; sent again as they
-        were, they would be taken for old ones.
-        """
-        if self.type_url == CLUSTER:
-            return [name for name in flight.entries if name in message]
-        if self.type_url == SCOPE and len(flight.entries) + len(flight.removed) > 1:
-            return [*flight.entries, *flight.removed]
-        return ()
+    def is_sure_of(self, name: str) -> bool:
+        """Whether it is known what the client has of a resource."""
+        copy = self.client.get(name)
+        under_way = self._flight is not None and name in self._flight.entries
+        return copy is not None and copy.version != UNKNOWN and not under_way
+
+    def _give_up(self, now: float) -> None:
+        """Wait for an answer no longer: what the client made of it will not be known, so it is sent again."""
+        flight = self._flight
+        if flight is None or now < flight.sent_at + self._patience:
+            return
+        self._flight, self._patience = None, min(2 * self._patience, LAST_PATIENCE)
+        for name, entry in flight.entries.items():
+            if self.client.doubt(name, entry):
+                self._drifted(name, "unanswered")
+        for name in flight.removed:
+            self._half[name] = None
+
+    def audit(self) -> None:
+        """Compare what the client has acknowledged with what is wanted, while nothing is under way."""
+        if not self.started or not self.quiet() or self._half:
+            return
+        wanted = self._all()
+        for name, resource in wanted.items():
+            copy = self.client.get(name)
+            if not self._interested(name) or self.quarantine.blames(name):
+                continue
+            if copy is None or copy.version != resource.version_with(copy.instead):
+                self.client.open(name).whole = True
+                self._drifted(name, "different")
+        for name in self.client.names():
+            if name not in wanted and name not in self._gone:
+                self._drifted(name, "different")
+
+    def _drifted(self, name: str, why: Literal["unanswered", "different"]) -> None:
+        self._dirty[name] = None
+        self._stream.events.append(Drifted(self.type_url, name, why))
 
     # Helpers
 
@@ -331,6 +354,8 @@ class Subscription:
         copy = self.client.take_over(name, version, resource, elder.client.get(name) if elder else None)
         if resource is None or copy.opaque or copy.stale:
             self._dirty[name] = None
+            if copy.opaque and elder is not None and elder.is_sure_of(name):
+                self._stream.events.append(Drifted(self.type_url, name, "unknown"))
         else:
             self._stream.events.append(Acked(self.type_url, name, version))
 
@@ -369,19 +394,3 @@ class Subscription:
                 return leaf.origin
         parts = [resource.parts[HEAD]] if HEAD in resource.parts else list(resource.parts.values())
         return next((leaf.origin for part in parts for leaf in part.leaves), None)
-
-
-class _Draft:
-    """A response in the making."""
-
-    def __init__(self) -> None:
-        self.entries: dict[str, Entry] = {}
-        self.resources: list[Encoded] = []
-        self.removed: list[str] = []
-        self.absent: list[str] = []
-        """What is wanted but in quarantine: who asks for it learns that there is none."""
-
-    def add(self, name: str, entry: Entry, body: bytes) -> None:
-        """Send this resource."""
-        self.entries[name] = entry
-        self.resources.append(Encoded(name, entry.version, body))
