@@ -24,7 +24,7 @@ from daemun.xds.wanted import Wanted
 HOLD = 5.0
 CLUSTERS = ("c0", "c1", "c2")
 ROUTES = ("r0", "r1")
-TOKEN = re.compile(rb"<([^|>]*)\|([^|>]*)\|([^>]*)>")
+TOKEN = re.compile(rb"<([^<|>]*)\|([^|>]*)\|([^>]*)>")
 serial = count()
 
 
@@ -387,7 +387,9 @@ class XdsLaws(RuleBasedStateMachine):
     def check_converged(self) -> None:
         assert not self.client.awaiting, "whoever asks gets an answer"
         clusters = self.session.subscription(CLUSTER).client
-        if not any(clusters.open(name).opaque for name in clusters.names()):  # then nobody knows what the client had
+        known = [name for name in self.client.half if not clusters.open(name).opaque]
+        if self.client.half == set(known) <= self.names(CLUSTER):
+            # Otherwise nobody knows what the client had, or what it had must go, but is still used.
             assert self.client.held is None, "nothing that was rejected stands in the way of answers"
         for type_url in (CLUSTER, LISTENER, ENDPOINT, ROUTE):
             asked = self.client.asked.get(type_url)

@@ -61,7 +61,9 @@ class Client:
         else:
             copy = Copy.foreign(version)
             self._foreign.add(name)
-        if resource is not None and not copy.opaque:
+        if resource is None:
+            copy.stale.update(copy.parts)  # it may be wanted again before it is removed
+        elif not copy.opaque:
             copy.compare(resource)
         for part in copy.parts.values():
             self._stream.users.add(part)

@@ -198,12 +198,13 @@ class Subscription:
     def _fill(self, draft: Draft, name: str, now: float, *, again: bool) -> None:
         """Add to the draft what the client needs to know of one resource, or `again` whatever there is to know."""
         resource = self._stream.wanted.get(self.type_url, name)
-        forced = name in self._forced
+        known = self.client.get(name)
         if resource is None:
-            if again:
-                self._forced.add(name)
+            if again and (known is None or (known.whole and not known.opaque)):
+                self._forced.add(name)  # it never was one, so nothing in the client can need it
             self._missing(draft, name)
             return
+        forced = name in self._forced
         self._gone.pop(name, None)
         copy = self.client.open(name)
         composed = self._composer.compose(name, resource, copy, now)
