@@ -289,7 +289,7 @@ class XdsLaws(RuleBasedStateMachine):
         elif not answer and self.inbox:
             self.inbox.popleft()
 
-    @rule(kind=st.sampled_from((CLUSTER, LISTENER, ROUTE)), data=st.data())
+    @rule(kind=st.sampled_from((CLUSTER, LISTENER)), data=st.data())
     def lie(self, kind: str, data: st.DataObject) -> None:
         """The client has something else than it said, or the account of it is wrong."""
         names = sorted(self.client.have[kind])
