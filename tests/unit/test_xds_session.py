@@ -213,3 +213,23 @@ def test_the_end_of_the_wildcard_leaves_the_names() -> None:
 
 def test_a_session_needs_no_elder() -> None:
     assert Session(Talk().wanted).poll(0.0) == []
+
+
+def test_endpoint_changes_that_come_while_one_is_under_way_go_together_and_touch_nothing_else() -> None:
+    talk = Talk()
+    names = [f"c{n}" for n in range(10)]
+    talk.apply(*(cluster(name) for name in names), *(endpoints(name) for name in names))
+    talk.ask(CLUSTER)
+    talk.ask(ENDPOINT, *names)
+    talk.settle()
+    talk.apply(endpoints("c0", "e.0"))
+    alone = talk.one()  # nobody waits for company
+    assert bodies(alone) == {"c0": b"<e.0>"}
+    for turn in range(1, 300):
+        talk.apply(endpoints(f"c{turn % 3}", f"e.{turn}"))
+        assert talk.poll() == []
+    talk.ack(alone)
+    together = talk.one()
+    assert bodies(together) == {"c0": b"<e.297>", "c1": b"<e.298>", "c2": b"<e.299>"}
+    talk.ack(together)
+    assert talk.poll() == []
