@@ -2,8 +2,9 @@
 
 Nothing is reworded: Envoy's resources are protobuf's own JSON. Some things are cut, and said to be: what keys and
 certificates hold, and scripts; in listeners the connection manager, which is the same everywhere (section `manager` has
-it), and in section `tls` all of a cluster but its TLS context. A TCP proxy is shown as where it sends to. Section
-`routes` shows the virtual hosts without what is the same in all scopes, which section `scopes` shows.
+it, and `misses` its chain of that name), and in section `tls` all of a cluster but its TLS context. A TCP proxy is
+shown as where it sends to. Section `routes` shows the virtual hosts without what is the same in all scopes, which
+section `scopes` shows.
 """
 
 from collections.abc import Iterator
@@ -29,10 +30,18 @@ from daemun.api.status import (
     RouteStatus,
     Status,
 )
+from daemun.envoy.scopes import MISSES
 from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, SCOPE, SECRET, encode
 from daemun.translate import Translation
 
-SECTIONS = {"listeners": LISTENER, "manager": LISTENER, "routes": SCOPE, "scopes": SCOPE, "secrets": SECRET}
+SECTIONS = {
+    "listeners": LISTENER,
+    "manager": LISTENER,
+    "misses": LISTENER,
+    "routes": SCOPE,
+    "scopes": SCOPE,
+    "secrets": SECRET,
+}
 SECTIONS |= {"clusters": CLUSTER, "endpoints": ENDPOINT, "tls": CLUSTER}
 _LONG = {"inlineBytes", "inlineString"}
 MESSAGES: dict[str, type[Message]] = {
@@ -77,8 +86,13 @@ def _resource(section: str, message: Message) -> Any:
                 chain["routes"] = asked.partition("%")[0]
             else:
                 chain["to"] = config.get("cluster") or config["weightedClusters"]["clusters"]
-    if section == "manager":
+    if section in {"manager", "misses"}:
         value = value["filterChains"][0]["filters"][0]["typedConfig"]
+        misses = next(one for one in value["httpFilters"] if one["name"] == MISSES)
+        chain = misses["typedConfig"]["defaultFilterChain"]["filters"]
+        if section == "misses":
+            return _short(chain)
+        misses["typedConfig"] = [one["name"] for one in chain]
     if section == "routes":
         value = value["routeConfiguration"].get("virtualHosts", [])
         for host in value:

@@ -8,19 +8,16 @@ most specific one that fits. Only a wildcard more or less changes the directory,
 from collections.abc import Callable, Iterator
 
 from envoy.config.route.v3 import route_components_pb2 as route_v3
-from envoy.extensions.filters.http.lua.v3 import lua_pb2
-from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 
+from daemun.envoy import shards
 from daemun.envoy.scopes import LISTED, REST, SCOPE_HEADER, TAGS, head, is_exact, scope_name
-from daemun.envoy.scripts import SCRIPT, script_filter
+from daemun.envoy.scripts import SCRIPTS, run_on
 from daemun.flow import Collection, Index, Reader
 from daemun.ir.listener import Frontend, FrontendKey, HostKey
 from daemun.ir.resource import SCOPE, Leaf, Part, PartKey, part
 
 MANY_HOSTS = 50
 """Up to so many wildcards of a port are in one scope: a change of one then costs Envoy less than a millisecond."""
-HOSTS = "daemun.hosts"
-"""The HTTP filter that looks into the directory."""
 _PART = "directory"
 _SCRIPT = """
 function envoy_on_request(request)
@@ -84,21 +81,21 @@ def rest_rule(
         yield PartKey(key.proxy, SCOPE, name), part("", [Leaf(scope.SerializeToString(), origin)])
         if reader.get(spreads, key):
             hosts = [one.part for one in reader.find_keys(listed, (key.proxy, scope_name(key, "").rstrip("/")))]
-            yield PartKey(key.proxy, SCOPE, name, _PART), part(_PART, [Leaf(_directory(hosts), origin)], TAGS)
+            yield PartKey(key.proxy, SCOPE, name, _PART), part(_PART, [Leaf(_directory(key, hosts), origin)], TAGS)
 
     return rest
 
 
-def lookup(port: FrontendKey) -> hcm_v3.HttpFilter:
-    """The filter that looks into the directory, once the scope of the rest has been found to be one."""
-    return script_filter(HOSTS, _SCRIPT.format(header=SCOPE_HEADER, scope=scope_name(port, LISTED)))
+def script(port: FrontendKey) -> str:
+    """Looks into the directory, if the route that was found is one."""
+    return _SCRIPT.format(header=SCOPE_HEADER, scope=scope_name(port, LISTED))
 
 
-def _directory(hosts: list[str]) -> bytes:
+def _directory(port: FrontendKey, hosts: list[str]) -> bytes:
     route = route_v3.Route(name="directory", match={"prefix": ""}, direct_response={"status": 404})
-    names = route.metadata.filter_metadata[HOSTS]
+    names = route.metadata.filter_metadata[SCRIPTS]
     for host in hosts:
         names.fields[host].bool_value = True
-    route.typed_per_filter_config[HOSTS].Pack(lua_pb2.LuaPerRoute(name=SCRIPT))
+    run_on(route, script(port), shards.script())
     proto: bytes = route_v3.VirtualHost(name="directory", domains=["*"], routes=[route]).SerializeToString()
     return proto

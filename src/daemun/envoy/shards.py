@@ -10,14 +10,12 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from envoy.config.route.v3 import route_components_pb2 as route_v3
-from envoy.extensions.filters.http.lua.v3 import lua_pb2
-from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 
 from daemun.base import wire
 from daemun.base.names import Ref
 from daemun.envoy.routes import ROUTES, EncodedRoute, Rank, frame, origin_of, rank_of
 from daemun.envoy.scopes import SCOPE_HEADER, TAGS, head, scope_name
-from daemun.envoy.scripts import SCRIPT, script_filter
+from daemun.envoy.scripts import run_on
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.owners import HostOwner, owner_of
 from daemun.gatewayapi.resolved import ResolvedRoute
@@ -27,8 +25,6 @@ from daemun.ir.route import Match
 
 MANY_ROUTES = 100
 """Up to so many routes of a host are in one scope: a change of one then costs Envoy one or two milliseconds."""
-PATHS = "daemun.paths"
-"""The HTTP filter that looks by path."""
 _ANY = ""
 """Where routes are that may match any path."""
 _BY_PATH = "by-path/"
@@ -36,7 +32,8 @@ _BY_PATH = "by-path/"
 _SCRIPT = """
 function envoy_on_request(request)
   local headers = request:headers()
-  local scope = string.sub(request:streamInfo():routeName(), {length} + 1)
+  local scope = string.match(request:streamInfo():routeName(), "^{by_path}(.*)$")
+  if scope == nil then return end
   local element = string.match(headers:get(":path"), "^/([^/?#]*)") or ""
   headers:replace("{header}", scope .. "/" .. (string.gsub(element, ":", "%%3A")))
   request:clearRouteCache()
@@ -114,13 +111,13 @@ def by_path(key: HostKey) -> bytes:
     """The only route of a crowded host."""
     name = f"{_BY_PATH}{scope_name(key.frontend, key.hostname)}"
     route = route_v3.Route(name=name, match={"prefix": ""}, direct_response={"status": 404})
-    route.typed_per_filter_config[PATHS].Pack(lua_pb2.LuaPerRoute(name=SCRIPT))
+    run_on(route, script())
     return wire.delimited(ROUTES, route.SerializeToString())
 
 
-def lookup() -> hcm_v3.HttpFilter:
-    """The filter that looks by path, once the host has been found to be crowded."""
-    return script_filter(PATHS, _SCRIPT.format(header=SCOPE_HEADER, length=len(_BY_PATH)))
+def script() -> str:
+    """Looks by path, if the route that was found is a crowded host's."""
+    return _SCRIPT.format(header=SCOPE_HEADER, by_path=_BY_PATH.replace("-", "%-"))
 
 
 def _is_of(key: ShardKey, listener: Listener) -> bool:
