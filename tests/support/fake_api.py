@@ -191,6 +191,8 @@ class FakeApi:
                     fields = {name.lower(): value for name, _, value in (line.partition(": ") for line in head)}
                     if "authorization" in fields:
                         self.authorizations.append(fields["authorization"])
+                    if writer.transport.is_closing():
+                        return  # cut off before it was read: nobody would hear the answer
                     await self._answer(target, "PartialObjectMetadata" in fields["accept"], writer)
         finally:
             del self._streams[writer]

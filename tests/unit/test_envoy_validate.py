@@ -26,5 +26,6 @@ def test_a_bad_regex_is_refused(tmp_path: Path) -> None:
     value = made.resources[key]
     route = route_v3.Route(match={"safe_regex": {"regex": "(("}}, direct_response={"status": 200})
     bad = delimited(tag(3), route.SerializeToString())
-    made.resources.data[key] = part(key.part, [*value.leaves, Leaf(bad, value.leaves[0].origin)], value.tags)
+    hosts = next(node for node in made.graph.nodes if node.name == "virtual hosts")
+    hosts.data[key] = part(key.part, [*value.leaves, Leaf(bad, value.leaves[0].origin)], value.tags)
     assert "missing )" in envoy.faults([world(), made], tmp_path)
