@@ -69,4 +69,5 @@ async def test_growing_and_shrinking(shared: World, round_: int) -> None:
                 await shared.answered_by("b", host=f"x.W{many}.example.com")
                 await shared.answered_by("c", f"/p{many}:x/y?q", host=HOST)
             assert (await shared.ask("/nothing", host=HOST)).status == 404
+            assert (await shared.ask("/", host="*")).backend == "d"
     assert tally(steady.answers) == {"d": len(steady.answers)}, round_

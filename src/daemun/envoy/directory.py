@@ -23,7 +23,7 @@ _SCRIPT = """
 function envoy_on_request(request)
   local listed = request:metadata()
   local host = string.lower(string.match(request:headers():get(":authority"), "^[^:]*"))
-  local found = listed:get(host) and host
+  local found = host ~= "*" and listed:get(host) and host -- that is how the catch-all is listed
   local at = string.find(host, ".", 2, true) -- a wildcard is for at least one character
   while at and not found do
     local wildcard = "*" .. string.sub(host, at)

@@ -48,7 +48,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Host(msgspec.Struct, frozen=True):
-    """The virtual host that the request belongs to, and the RouteConfiguration that it is part of."""
+    """The virtual host that the request belongs to, and the scope that it is part of."""
 
     virtual_host: str
     route_config: str
