@@ -18,6 +18,9 @@ from support.world import World
 CHANGES = int(os.environ.get("DAEMUN_CHANGES", "1000"))
 SEED = int(os.environ.get("DAEMUN_SEED", "1"))
 CLIENTS = 6
+WORKERS = 0.5
+"""Seconds within which Envoy's workers have heard of what its main thread has acknowledged: on a busy machine very few
+requests are answered in between."""
 SHARP = 20
 """After so many changes it is waited until the proxy has all of them: only then it is sure what must be answered."""
 
@@ -39,6 +42,7 @@ async def test_random_changes_under_load_and_a_cluster_that_never_gets_warm(worl
         await churn.settled()
 
         wrong: list[tuple[str, frozenset[str], str]] = []
+        late: list[str] = []
         answers: Counter[str] = Counter()
         done = asyncio.Event()
 
@@ -52,9 +56,13 @@ async def test_random_changes_under_load_and_a_cluster_that_never_gets_warm(worl
                     got = await exchange(reader, writer, host=host)
                     answer = got.backend or str(got.status)
                     answers[answer] += 1
-                    allowed = churn.allowed(host, began, time.monotonic())
-                    if answer not in allowed:
-                        wrong.append((host, allowed, repr(got)))
+                    ended = time.monotonic()
+                    if answer not in churn.allowed(host, began, ended):
+                        allowed = churn.allowed(host, began - WORKERS, ended)
+                        if answer in allowed:
+                            late.append(host)
+                        else:
+                            wrong.append((host, allowed, repr(got)))
 
         async with asyncio.TaskGroup() as clients:
             for number in range(CLIENTS):
@@ -67,7 +75,8 @@ async def test_random_changes_under_load_and_a_cluster_that_never_gets_warm(worl
                     await churn.settled()
             await churn.settled()
             done.set()
-        print(f"seed {SEED}: {churn.changes.total()} changes {dict(churn.changes)}; answers {dict(answers)}")
+        print(f"seed {SEED}: {churn.changes.total()} changes {dict(churn.changes)}; {dict(answers)}, {len(late)} late")
         assert wrong == [], f"seed {SEED}: {len(wrong)} of {answers.total()} answers"
+        assert len(late) < answers.total() / 1000, f"seed {SEED}: {len(late)} of {answers.total()} answers are late"
         assert answers.total() > CHANGES
         assert world.problems(), "the cluster that never gets warm was there"

@@ -107,7 +107,10 @@ class Churn:
 
     def note_sync(self) -> bool:
         """Remember whether the proxy has everything just now."""
-        synced = self._plane.xds.synced(self._proxy)
+        sessions = self._plane.xds._proxies[self._proxy]._sessions
+        # Removals are late, and what is synced does not wait for them.
+        late = any(one._gone for session in sessions for one in session._subscriptions.values())
+        synced = not late and self._plane.xds.synced(self._proxy)
         if synced:
             self._synced.append(time.monotonic())
         return synced
