@@ -28,13 +28,13 @@ class Rows:
             if row["replay"] == replay and row["peer"] == peer and routes in (None, row["routes"])
         )
         figures: Figures = next((row["figures"] for row in found), {})
-        return {} if "failed" in figures else figures
+        return {} if "error" in figures else figures
 
     def failures(self) -> Iterator[str]:
         """What could not be measured."""
         for row in self._rows:
-            if "failed" in row["figures"]:
-                yield f"{NAMES[row['peer']]}, {row['replay']} at {row['routes']:,} routes: {row['figures']['failed']}"
+            if "error" in row["figures"]:
+                yield f"{NAMES[row['peer']]}, {row['replay']} at {row['routes']:,} routes: {row['figures']['error']}"
 
     def load(self) -> tuple[float, float]:
         """The least and the most load of the machine before a replay."""

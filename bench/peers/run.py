@@ -6,10 +6,13 @@ in the load that is kept with every figure.
 """
 
 import asyncio
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +52,20 @@ def measure() -> dict[str, Any]:
     for peer in chosen:
         print(f"installing {peer.name} {peer.version}", flush=True)
         peer.install(cluster, dict(os.environ))
-    rows = asyncio.run(_measure(chosen))
+    rows: list[Row] = []
+    asyncio.run(_until_told(_measure(chosen, rows)))
     return {"versions": {peer.name: peer.version for peer in chosen}, "cores": os.cpu_count(), "rows": rows}
 
 
-async def _measure(chosen: list[Peer]) -> list[Row]:
-    rows: list[Row] = []
+async def _until_told(work: Coroutine[Any, Any, None]) -> None:
+    """Whoever ends a long run by SIGTERM keeps what was measured."""
+    task = asyncio.create_task(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def _measure(chosen: list[Peer], rows: list[Row]) -> None:
     async with KubeClient.connect(kubeconfig=Path(os.environ["KUBECONFIG"])) as client:
         await _together([World(client, peer) for peer in chosen], rows)
         worlds = [World(client, peer) for peer in chosen]
@@ -69,7 +80,6 @@ async def _measure(chosen: list[Peer]) -> list[Row]:
             finally:
                 await world.clean()
             await world.scale(0)
-    return rows
 
 
 async def _together(worlds: list[World], rows: list[Row]) -> None:
@@ -81,7 +91,11 @@ async def _together(worlds: list[World], rows: list[Row]) -> None:
         await world.prepare()
     for name, replay in replays.items():
         load, started = os.getloadavg()[0], time.monotonic()
-        for peer, figures in (await replay(worlds)).items():
+        try:
+            found = await replay(worlds)
+        except Exception as error:  # noqa: BLE001 - the same as below
+            found = {world.peer.name: _failed(error) for world in worlds}
+        for peer, figures in found.items():
             _keep(rows, (peer, 1, name), load, time.monotonic() - started, figures)
     for world in worlds:
         await world.clean()
@@ -97,9 +111,13 @@ async def _at(world: World, size: int, replays: list[Replay], rows: list[Row]) -
         try:
             figures = await replay.measure(world)
         except Exception as error:  # noqa: BLE001 - what one replay cannot do does not end the others
-            figures = {"failed": f"{type(error).__name__}: {error}"}
+            figures = _failed(error)
         await world.quiet()
         _keep(rows, (world.peer.name, size, replay.name), load, time.monotonic() - started, figures)
+
+
+def _failed(error: Exception) -> Row:
+    return {"error": f"{type(error).__name__}: {error}"}
 
 
 def _keep(rows: list[Row], what: tuple[str, int, str], load: float, seconds: float, figures: Row) -> None:

@@ -12,8 +12,8 @@ from bench.peers.manifests import BACKEND_PORT, host, route
 from bench.peers.world import World
 
 _CONNECTIONS = 16
-_SECONDS = int(os.environ.get("BENCH_TRAFFIC_SECONDS", "5"))
-_ROUNDS = int(os.environ.get("BENCH_TRAFFIC_ROUNDS", "7"))
+_SECONDS = int(os.environ.get("BENCH_TRAFFIC_SECONDS", "2"))
+_ROUNDS = int(os.environ.get("BENCH_TRAFFIC_ROUNDS", "15"))
 _FIGURES = re.compile(r"Requests/sec:\s+([0-9.]+)")
 _FAULTS = re.compile(r"Non-2xx or 3xx responses: ([0-9]+)|Socket errors: (.*)")
 _LATENCY = re.compile(r"\s(50|99)%\s+([0-9.]+)(us|ms|s)")
