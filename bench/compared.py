@@ -1,5 +1,6 @@
 """The tables and plots of docs/performance.md that set peers side by side, from rows of raw results."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -36,10 +37,10 @@ class Rows:
             if "error" in row["figures"]:
                 yield f"{NAMES[row['peer']]}, {row['replay']} at {row['routes']:,} routes: {row['figures']['error']}"
 
-    def load(self) -> tuple[float, float]:
-        """The least and the most load of the machine before a replay."""
-        loads = [row["load_before"] for row in self._rows]
-        return min(loads), max(loads)
+    def load(self, replay: str, peer: str, routes: int) -> float:
+        """The load of the machine before it; NaN if it was not measured."""
+        found = (row for row in self._rows if (row["replay"], row["peer"], row["routes"]) == (replay, peer, routes))
+        return next((float(row["load_before"]) for row in found), math.nan)
 
 
 def _cell(figures: Figures, *path: str, unit: str = "", digits: int = 0) -> str:
@@ -52,12 +53,15 @@ def _both(rows: Rows, replay: str, routes: int | None, *path: str, unit: str = "
     return " | ".join(cells)
 
 
+_KINDS = (("propagation", "idle"), ("propagation_under_load", "10 changes a second"))
+
+
 def propagation(rows: Rows) -> Iterator[str]:
     """Created to served."""
     yield "| routes | | Daemun p50 | p90 | answers on the way | Envoy Gateway p50 | p90 | answers on the way |"
     yield "|---|---|---|---|---|---|---|---|"
     for size in rows.sizes("propagation"):
-        for replay, name in (("propagation", "idle"), ("propagation_under_load", "10 changes a second")):
+        for replay, name in _KINDS:
             cells = []
             for peer in NAMES:
                 found = rows.of(replay, peer, size)
@@ -65,8 +69,20 @@ def propagation(rows: Rows) -> Iterator[str]:
                 late = f", {found['not_in_60_s']} never" if found.get("not_in_60_s") else ""
                 way = ", ".join(f"{count:,} × {status}" for status, count in found.get("on_the_way", {}).items())
                 p50, p90 = (_cell(found, "ms", key, unit=" ms") for key in ("p50", "p90"))
-                cells.append(f"{p50} | {p90} | {way or '–'} (n = {n}{late})")
+                cells.append(f"{p50} | {p90} | {way or '–'} (n = {n}{late}; {rows.load(replay, peer, size):.0f})")
             yield f"| {size:,} | {name} | {' | '.join(cells)} |"
+
+
+def alone(rows: Rows) -> Iterator[str]:
+    """Daemun by itself, with the load of the machine."""
+    yield "| routes | | load before | Daemun p50 | p90 | CPU for one change |"
+    yield "|---|---|---|---|---|---|"
+    for size in rows.sizes("propagation"):
+        cpu = _cell(rows.of("scale", OURS, size), "cpu_ms_per_change", unit=" ms", digits=1)
+        for replay, name in _KINDS:
+            found = rows.of(replay, OURS, size)
+            p50, p90 = (_cell(found, "ms", key, unit=" ms") for key in ("p50", "p90"))
+            yield f"| {size:,} | {name} | {rows.load(replay, OURS, size):.0f} | {p50} | {p90} | {cpu} |"
 
 
 def scale(rows: Rows) -> Iterator[str]:

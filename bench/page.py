@@ -36,6 +36,8 @@ def _blocks() -> Iterator[tuple[str, list[str]]]:
     rows, source = _rows()
     for name, compare in _COMPARED.items():
         yield name, [*compare(rows), "", source]
+    rows, source = _alone()
+    yield "alone", [*compared.alone(rows), "", source]
     touched, change = (_newest(name)[0] for name in ("touched", "change"))
     yield "goals", list(goals.goals(rows, touched, change))
 
@@ -55,21 +57,33 @@ def _newest(name: str) -> tuple[Any, str]:
 
 
 def _rows() -> tuple[Rows, str]:
-    """The newest rows of each replay: all its rows are of one run, so that peers are compared within it."""
+    """The newest rows of each replay, all of one run: of peers side by side if there is one, else of one alone."""
+    runs = [(path, found["peers"]) for path, found in _results() if "peers" in found]
+    return _joined(sorted(runs, key=lambda run: len(run[1]["versions"]) < 2))
+
+
+def _alone() -> tuple[Rows, str]:
+    """The newest rows of runs of Daemun alone: how much the machine's load matters."""
+    return _joined([(path, found["peers"]) for path, found in _results() if len(_versions(found)) == 1])
+
+
+def _versions(found: Any) -> Any:
+    return found.get("peers", {}).get("versions", ())
+
+
+def _joined(runs: list[tuple[str, Any]]) -> tuple[Rows, str]:
     rows: dict[str, list[Any]] = {}
-    sources, versions, loads = [], {}, []
-    for path, found in _results():
-        peers = found.get("peers")
-        new = [row for row in peers["rows"] if row["replay"] not in rows] if peers else []
+    sources, versions = [], {}
+    for path, peers in runs:
+        known = set(rows)
+        new = [row for row in peers["rows"] if row["replay"] not in known]
         for row in new:
             rows.setdefault(row["replay"], []).append(row)
-            loads.append(row["load_before"])
         if new:
             sources.append(f"`{path}`")
             versions = peers["versions"] | versions
     told = ", ".join(f"{compared.NAMES[name]} {version}" for name, version in versions.items())
-    load = f"load of the machine before each replay {min(loads)} to {max(loads)}" if loads else "no rows"
-    return Rows([row for found in rows.values() for row in found]), f"From {', '.join(sources)}: {told}; {load}."
+    return Rows([row for found in rows.values() for row in found]), f"From {', '.join(sources)}: {told}."
 
 
 def _engine(engine: Any) -> Iterator[str]:
