@@ -117,8 +117,9 @@ def _slope(rows: Rows, _: Figures) -> tuple[str, bool] | None:
     found = rows.of("churn", OURS)
     if not found:
         return None
-    slope = found["control_plane_mib_per_hour"]
-    return f"{slope:+.1f} MiB an hour, fitted to half of {found['minutes']:.0f} min", abs(slope) <= 1
+    slope, minutes = found["slope"], found["minutes"]
+    text = f"{slope:+.1f} MiB an hour, fitted to the last third of {minutes:.0f} min"
+    return text, abs(slope) <= 1 and minutes >= 60
 
 
 _P50 = ("ms", "p50")
