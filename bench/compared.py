@@ -39,9 +39,10 @@ class Rows:
             if "error" in row["figures"]:
                 yield f"{NAMES[row['peer']]}, {row['replay']} at {row['routes']:,} routes: {row['figures']['error']}"
 
-    def load(self, replay: str, peer: str, routes: int) -> float:
+    def load(self, replay: str, peer: str, routes: int | None = None) -> float:
         """The load of the machine before it; NaN if it was not measured."""
-        found = (row for row in self._rows if (row["replay"], row["peer"], row["routes"]) == (replay, peer, routes))
+        asked = [row for row in self._rows if row["replay"] == replay and row["peer"] == peer]
+        found = (row for row in asked if routes in (None, row["routes"]))
         return next((float(row["load_before"]) for row in found), math.nan)
 
 
@@ -85,7 +86,8 @@ def propagation(rows: Rows) -> Iterator[str]:
                 late = f", {found['not_in_60_s']} never" if found.get("not_in_60_s") else ""
                 way = ", ".join(f"{count:,} × {status}" for status, count in found.get("on_the_way", {}).items())
                 p50, p90 = (_cell(found, "ms", key, unit=" ms") for key in ("p50", "p90"))
-                cells.append(f"{p50} | {p90} | {way or '–'} (n = {n}{late}; {rows.load(replay, peer, size):.0f})")
+                told = f"{p50} | {p90} | {way or '–'} (n = {n}{late}; {rows.load(replay, peer, size):.0f})"
+                cells.append(told if found else "– | – | not measured")
             yield f"| {size:,} | {name} | {' | '.join(cells)} |"
 
 

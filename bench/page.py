@@ -32,12 +32,12 @@ def main() -> None:
 def _blocks() -> Iterator[tuple[str, list[str]]]:
     for name, table in _TABLES.items():
         figures, source = _newest(name)
-        yield name, [*table(figures), "", source]
+        yield name, [*table(figures), "", source] if figures else [source]
     rows, source = _rows()
     for name, compare in _COMPARED.items():
         yield name, [*compare(rows), "", source]
-    rows, source = _alone()
-    yield "alone", [*compared.alone(rows), "", source]
+    alone, source = _alone()
+    yield "alone", [*compared.alone(alone), "", source]
     touched, change = (_newest(name)[0] for name in ("touched", "change"))
     yield "goals", list(goals.goals(rows, touched, change))
 
@@ -49,11 +49,11 @@ def _results() -> Iterator[tuple[str, Any]]:
 
 
 def _newest(name: str) -> tuple[Any, str]:
-    """The figures of a benchmark, and where they are from."""
+    """The figures of a benchmark, and where they are from; none if it has not run."""
     for path, found in _results():
         if name in found:
             return found[name], f"From `{path}` (Python {found['python']})."
-    raise SystemExit(f"there are no results of {name}")
+    return {}, f"Not measured yet: `python -m bench {name}`."
 
 
 def _rows() -> tuple[Rows, str]:
