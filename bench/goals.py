@@ -9,7 +9,8 @@ Verdict = tuple[str, bool | None] | None
 """What was measured, and whether the goal is met: None if that remains open."""
 Judge = Callable[[Rows, Figures], Verdict]
 _UNEQUAL = 2.0
-"""From such a ratio of the machine's loads on, a ratio of times says nothing for sure."""
+"""From such a ratio of the machine's loads on, a ratio of times says nothing for sure; from such a load on, nor does a
+ratio of requests."""
 
 
 class Goal(NamedTuple):
@@ -101,7 +102,11 @@ def _at_most(replay: str, path: tuple[str, ...], most: float, unit: str) -> Judg
 
 def _traffic(rows: Rows, _: Figures) -> Verdict:
     found = _pair(rows, "traffic", None, "ratio")
-    return found and (f"{found[0]:.3f} against {found[1]:.3f}", found[0] >= found[1])
+    if found is None:
+        return None
+    load = rows.load("traffic", OURS)
+    text = f"{found[0]:.3f} against {found[1]:.3f}, at a load of {load:.0f}"
+    return text, found[0] >= found[1] if load <= _UNEQUAL else None
 
 
 def _folder(_: Rows, others: Figures) -> Verdict:
