@@ -86,7 +86,8 @@ def _flips(rows: Rows, _: Figures) -> Verdict:
     text = f"{ours['failed']:,} of {ours['requests']:,} in {ours['flips']:,} flips"
     if theirs:
         text += f"; Envoy Gateway {theirs['failed']:,} of {theirs['requests']:,} in {theirs['flips']:,}"
-    return text, ours["failed"] == 0 and ours["not_in_20_s"] == 0 and ours["flips"] >= 10_000
+    clean = ours["failed"] == 0 and ours["not_in_20_s"] == 0
+    return text, clean if ours["flips"] >= 10_000 or not clean else None
 
 
 def _at_most(replay: str, path: tuple[str, ...], most: float, unit: str) -> Judge:
@@ -132,7 +133,7 @@ def _slope(rows: Rows, _: Figures) -> Verdict:
         return None
     slope, minutes = found["slope"], found["minutes"]
     text = f"{slope:+.1f} MiB an hour, fitted to the last third of {minutes:.0f} min"
-    return text, abs(slope) <= 1 and minutes >= 60
+    return text, False if abs(slope) > 1 else True if minutes >= 60 else None
 
 
 _P50 = ("ms", "p50")
