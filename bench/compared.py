@@ -178,7 +178,8 @@ def plots(rows: Rows) -> Iterator[tuple[str, str]]:
     churned = {
         NAMES[peer]: [(at / 60, plane) for at, plane, _ in rows.of("churn", peer).get("samples", [])] for peer in NAMES
     }
-    if any(churned.values()):
+    churned = {name: points for name, points in churned.items() if points}
+    if churned:
         yield "churn", plot.lines("Control plane's memory under churn, MiB", "min", churned)
 
 
