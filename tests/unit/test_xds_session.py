@@ -6,6 +6,7 @@ from daemun.ir.resource import SECRET, part
 from daemun.xds.events import Acked
 from daemun.xds.messages import Request
 from daemun.xds.session import HOLD, Session
+from daemun.xds.subscription import MOST
 
 
 def versions(talk: Talk, type_url: str) -> dict[str, str]:
@@ -37,6 +38,21 @@ def test_a_listener_that_goes_makes_room_for_another_at_once() -> None:
     talk.apply((key(LISTENER, "a"), None), (key(LISTENER, "b"), part("", [leaf("b", "b")])))
     second = talk.one()
     assert (bodies(second), second.removed) == ({"b": b"<b>"}, ("a",))
+
+
+def test_of_more_than_goes_into_one_response_what_is_new_goes_first() -> None:
+    talk = Talk()
+    talk.apply(cluster("a"))
+    talk.ask(CLUSTER)
+    talk.ack(talk.one())
+    new = [f"new-{number}" for number in range(MOST + 1)]
+    talk.apply(cluster("a", "a2"), *map(cluster, new))
+    sent = []
+    for _ in range(2):
+        response = talk.one()
+        sent.append(list(bodies(response)))
+        talk.ack(response)
+    assert sent == [new[:MOST], ["a", *new[MOST:]]]
 
 
 def test_a_wildcard_client_learns_that_there_is_nothing() -> None:

@@ -181,19 +181,23 @@ class Subscription:
         Fresh changes and suspects do not travel together: what is healthy is not held up by what may not be.
         """
         testing = self.quarantine.testing()
-        test = testing and (not self._dirty or self._tests_next)
-        self._tests_next = testing and not test
-        if not test:
-            names = list(itertools.islice(self._dirty, MOST))
-            for name in names:
-                del self._dirty[name]
-            return names
+        self._tests_next = testing and bool(self._dirty) and not self._tests_next
+        if not testing or self._tests_next:
+            return self._next_dirty()
         group = self.quarantine.next_group(self._current)
         for one in group:
             copy = self.client.get(one.resource)
             if copy is not None and one.part is not None:
                 copy.stale.add(one.part)
         return [name for name in dict.fromkeys(one.resource for one in group) if name in self.client]
+
+    def _next_dirty(self) -> list[str]:
+        """What has changed, as much as goes into one response: first what is new, which others may come to lead to."""
+        new = (name for name in self._dirty if name not in self.client) if len(self._dirty) > MOST else ()
+        names = list(itertools.islice(new, MOST)) or list(itertools.islice(self._dirty, MOST))
+        for name in names:
+            del self._dirty[name]
+        return names
 
     def _fill(self, draft: Draft, name: str, now: float, *, again: bool) -> None:
         """Add to the draft what the client needs to know of one resource, or `again` whatever there is to know."""
@@ -301,8 +305,7 @@ class Subscription:
             self.quarantine.suspect(suspects, message)
 
     def _condemn(self, one: Suspect, data: Data, message: str, now: float) -> None:
-        origin = self._origin(one)
-        if origin is not None:
+        if (origin := self._origin(one)) is not None:
             self.quarantine.condemn(one, data, origin, message, now)
         # What takes its place travels with the tests that are still to come, if there are any.
         if not self.quarantine.testing(one.resource):
