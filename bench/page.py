@@ -136,6 +136,16 @@ def _shapes(shapes: Any) -> Iterator[str]:
         yield f"| {name} | {' | '.join(cells)} |"
 
 
+def _lag(lag: Any) -> Iterator[str]:
+    yield "| routes | | build | loop late by, p50 | p99 | at most |"
+    yield "|---|---|---|---|---|---|"
+    for size, found in lag.items():
+        for how, at in found.items():
+            late = at["late_ms"]
+            cells = [f"{late[name]:,.0f} ms" for name in ("p50", "p99", "max")]
+            yield f"| {int(size):,} | {how} | {at['build_s']:.1f} s | {' | '.join(cells)} |"
+
+
 def _hosts(hosts: Any) -> Iterator[str]:
     yield "| CPU per request | plain | scopes | ratio |"
     yield "|---|---|---|---|"
