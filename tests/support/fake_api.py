@@ -202,6 +202,8 @@ class FakeApi:
         self.requests.append(target)
         self.moments.append(asyncio.get_running_loop().time())
         await asyncio.sleep(self.pause)
+        if writer.transport.is_closing():
+            return  # cut off meanwhile: a refusal is for someone who hears it
         if self.refusals and self.refusals[0].of in target:
             refusal = self.refusals.popleft()
             after = f"Retry-After: {refusal.retry_after}\r\n" if refusal.retry_after else ""
