@@ -3,12 +3,12 @@
 from typing import ClassVar
 
 from envoy.config.core.v3 import http_uri_pb2
-from envoy.extensions.common.matching.v3 import extension_matcher_pb2 as matching_v3
 from envoy.extensions.filters.http.composite.v3 import composite_pb2 as composite_v3
 from envoy.extensions.filters.http.ext_authz.v3 import ext_authz_pb2 as authz_v3
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 
 from daemun.api.filters import HTTPExternalAuthFilter as Spec
+from daemun.features.composite import always, composite
 from daemun.features.feature import Draft, Feature, Scene, disabled_filter
 from daemun.ir.route import Use
 
@@ -28,11 +28,7 @@ class ExternalAuth(Feature[Spec]):
 
     def http_filter(self) -> hcm_v3.HttpFilter:
         """The place of the routes' filters in the chain."""
-        frame = matching_v3.ExtensionWithMatcher()
-        frame.extension_config.name = _NAME
-        frame.extension_config.typed_config.Pack(composite_v3.Composite())
-        frame.xds_matcher.SetInParent()
-        return disabled_filter(_NAME, frame)
+        return disabled_filter(_NAME, composite(_NAME))
 
     def does(self, spec: Spec, use: Use, scene: Scene) -> str:
         """Who is asked."""
@@ -51,10 +47,7 @@ class ExternalAuth(Feature[Spec]):
         action = composite_v3.ExecuteFilterAction()
         action.typed_config.name = _NAME
         action.typed_config.typed_config.Pack(_filter(spec, draft.cluster(backend)))
-        always = matching_v3.ExtensionWithMatcherPerRoute()
-        always.xds_matcher.on_no_match.action.name = _NAME
-        always.xds_matcher.on_no_match.action.typed_config.Pack(action)
-        draft.per_route(_NAME, always)
+        draft.per_route(_NAME, always(_NAME, action))
 
 
 def _filter(spec: Spec, cluster: str) -> authz_v3.ExtAuthz:
