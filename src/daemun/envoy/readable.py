@@ -7,23 +7,22 @@ import msgspec
 from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.endpoint.v3 import endpoint_pb2
 from envoy.config.listener.v3 import listener_pb2
-from envoy.config.route.v3 import route_pb2, scoped_route_pb2
+from envoy.config.route.v3 import scoped_route_pb2
 from envoy.extensions.transport_sockets.tls.v3 import secret_pb2
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from daemun.ir.origin import Origin
-from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, ROUTE, SCOPE, SECRET, Part, PartKey, encode
+from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, SCOPE, SECRET, Part, PartKey, encode
 
 _MESSAGES: Mapping[str, type[Message]] = {
     LISTENER: listener_pb2.Listener,
     SCOPE: scoped_route_pb2.ScopedRouteConfiguration,
-    ROUTE: route_pb2.RouteConfiguration,
     CLUSTER: cluster_pb2.Cluster,
     ENDPOINT: endpoint_pb2.ClusterLoadAssignment,
     SECRET: secret_pb2.Secret,
 }
-_ORDER = {type_url: place for place, type_url in enumerate((LISTENER, SCOPE, ROUTE, CLUSTER, ENDPOINT, SECRET))}
+_ORDER = {type_url: place for place, type_url in enumerate((LISTENER, SCOPE, CLUSTER, ENDPOINT, SECRET))}
 _HIDDEN = b"[hidden]"
 
 
