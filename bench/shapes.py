@@ -6,14 +6,12 @@ with another element; and, as the worst, all with the same).
 
 import asyncio
 import os
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.poller import Backend, free_port, until_200
-from bench.worlds import Document, gateway, put, route, service, summary, text, write
+from bench.poller import until_200
+from bench.worlds import Document, gateway, put, route, service, stage, summary, text, write
 from daemun.app import App
 from daemun.gatewayapi.settings import Settings
 
@@ -52,13 +50,7 @@ def measure() -> dict[str, Any]:
 
 
 async def _at(shape: Shape, size: int) -> dict[str, float]:
-    backend = Backend()
-    behind = await backend.start()
-    with tempfile.TemporaryDirectory(prefix="db-") as temporary:
-        base = Path(temporary)
-        folder = base / "manifests"
-        folder.mkdir()
-        port = free_port()
+    async with stage() as (base, folder, port, behind):
         write(folder / "gateway.yaml", gateway(port), *service(0, behind))
         for first in range(1, size, _FILE):
             many = range(first, min(first + _FILE, size))
@@ -76,7 +68,6 @@ async def _at(shape: Shape, size: int) -> dict[str, float]:
             await asyncio.sleep(0.05)
         serving.cancel()
         await asyncio.wait([serving])
-    await backend.stop()
     return summary(times)
 
 

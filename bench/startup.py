@@ -6,15 +6,14 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.poller import Backend, free_port, until_200
-from bench.worlds import summary, world
+from bench.poller import until_200
+from bench.worlds import stage, summary, world
 
 _DAEMUN = [sys.executable, "-m", "daemun"]
 
@@ -46,13 +45,7 @@ def _serve(routes: int) -> dict[str, float]:
 
 
 async def _served(routes: int) -> dict[str, float]:
-    backend = Backend()
-    behind = await backend.start()
-    with tempfile.TemporaryDirectory(prefix="db-") as temporary:
-        base = Path(temporary)
-        folder = base / "manifests"
-        folder.mkdir()
-        port = free_port()
+    async with stage() as (base, folder, port, behind):
         world(folder, routes, port, behind, services=min(routes, 500))
         started = time.perf_counter()
         with daemun(base, folder) as process:
@@ -60,7 +53,6 @@ async def _served(routes: int) -> dict[str, float]:
             first = await until_200(port, f"h{routes - 1}.example.com", "/", pause=0.01)
             await asyncio.sleep(1)  # the rest of the start-up, such as remembering the last good manifests
             rss = rss_mb(process.pid)
-    await backend.stop()
     return {"start_s": round(first - started, 3), "rss_mb": rss}
 
 

@@ -2,15 +2,14 @@
 
 import asyncio
 import os
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 from bench.peers.usage import usage
-from bench.poller import Backend, free_port, until_200
+from bench.poller import until_200
 from bench.startup import daemun
-from bench.worlds import put, route, summary, text, world
+from bench.worlds import put, route, stage, summary, text, world
 from daemun.provision import admin
 from daemun.provision.bootstrap import XDS_CLUSTER
 
@@ -32,13 +31,7 @@ def measure() -> dict[str, Any]:
 
 
 async def _at(size: int) -> dict[str, Any]:
-    backend = Backend()
-    behind = await backend.start()
-    with tempfile.TemporaryDirectory(prefix="db-") as temporary:
-        base = Path(temporary)
-        folder = base / "manifests"
-        folder.mkdir()
-        port = free_port()
+    async with stage() as (base, folder, port, behind):
         services = min(size, _SERVICES)
         world(folder, 0, port, behind, services)
         texts = [text(route(number, services=services)) for number in range(size)]
@@ -65,7 +58,6 @@ async def _at(size: int) -> dict[str, Any]:
                 await asyncio.sleep(0.2)  # what it does afterwards, such as remembering the last good manifest
             after = usage([process.pid])
             sent = await _received(socket) - sent
-    await backend.stop()
     return {
         "ready_s": round(ready, 2),
         "file_to_200_ms": summary(times),

@@ -1,9 +1,14 @@
 """Manifests of any size: one Gateway, as many routes as wanted, each with a host of its own."""
 
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from bench.poller import Backend, free_port
 
 Document = dict[str, Any]
 GATEWAY = "gateway.networking.k8s.io/v1"
@@ -84,6 +89,19 @@ def world(folder: Path, routes: int, port: int, backend: int, services: int = 1)
     write(folder / "gateway.yaml", gateway(port), *(one for i in range(services) for one in service(i, backend)))
     for number in range(routes):
         write(folder / f"route-{number}.yaml", route(number, services=services))
+
+
+@contextlib.asynccontextmanager
+async def stage() -> AsyncIterator[tuple[Path, Path, int, int]]:
+    """For one measurement: a base folder, the manifests in it, a port for the gateway, and that of a backend."""
+    backend = Backend()
+    behind = await backend.start()
+    with tempfile.TemporaryDirectory(prefix="db-") as temporary:
+        base = Path(temporary)
+        folder = base / "manifests"
+        folder.mkdir()
+        yield base, folder, free_port(), behind
+    await backend.stop()
 
 
 def summary(values: list[float]) -> dict[str, float]:

@@ -2,9 +2,6 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
-
-import pytest
 
 from daemun.xds.messages import Response
 from support.certificates import authority
@@ -15,15 +12,6 @@ from support.ports import free_port
 from support.world import World, load, until
 
 HOST = "secure.example"
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    one = World()
-    try:
-        yield one
-    finally:
-        await one.stop()
 
 
 class Served:

@@ -7,8 +7,6 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
-
 from daemun.ir.resource import SCOPE, TYPES
 from daemun.provision import binary
 from daemun.provision.bootstrap import bootstrap
@@ -22,15 +20,6 @@ PROMISED = 5.0
 ENVOYS = 4
 """Besides the one that serves."""
 PROXY = "default/gw"
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    one = World()
-    try:
-        yield one
-    finally:
-        await one.stop()
 
 
 async def _served(world: World) -> tuple[str, str]:

@@ -4,24 +4,18 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from support.world import World
+from support.world import World, fresh
 
 
 @pytest_asyncio.fixture
 async def world() -> AsyncIterator[World]:
     """A world of its own for one story, not yet started."""
-    one = World()
-    try:
+    async with fresh() as one:
         yield one
-    finally:
-        await one.stop()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared() -> AsyncIterator[World]:
     """A world for all stories of a module, not yet started."""
-    one = World()
-    try:
+    async with fresh() as one:
         yield one
-    finally:
-        await one.stop()

@@ -224,6 +224,16 @@ def manifest(*documents: Doc | list[Doc] | str) -> str:
     return "---\n".join(one if isinstance(one, str) else yaml.safe_dump(one, sort_keys=False) for one in every)
 
 
+@contextlib.asynccontextmanager
+async def fresh() -> AsyncIterator[World]:
+    """A world that is not yet started, and stopped in the end."""
+    one = World()
+    try:
+        yield one
+    finally:
+        await one.stop()
+
+
 class Load:
     """Requests one after another on connections of their own, and what came of them."""
 
