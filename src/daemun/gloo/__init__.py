@@ -1,0 +1,1 @@
+"""What Gloo's API means, brought into the same intermediate representation as Gateway API."""

@@ -1,0 +1,99 @@
+"""Which fields of Gloo's messages are served, and why the others are not.
+
+Whoever serves a field says so in a `Fields`, next to the code that serves it. Statuses (a field that is set but not
+served is a warning, never silence) and the tables in the docs are both made from that.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import NODEFAULT, UNSET
+
+from daemun.gatewayapi.findings import Finding
+
+NOT_SERVED = "NotServed"
+"""The reason of a finding about a field that is set but not served."""
+
+
+class Fields(msgspec.Struct, frozen=True):
+    """Fields of a message by their names in the API: those that are served, and why each other is not.
+
+    Several may speak of one message, a family of fields in each.
+    """
+
+    message: type[msgspec.Struct]
+    served: tuple[str, ...] = ()
+    unserved: Mapping[str, str] = MappingProxyType({})
+
+
+class Row(NamedTuple):
+    """A field as the docs list it. `why_not` is empty for one that is served."""
+
+    message: type[msgspec.Struct]
+    field: str
+    why_not: str
+
+
+class Served:
+    """What is served of some messages, put together of what each family of fields says.
+
+    A message that nobody speaks of is served as a whole wherever a field that is served has it.
+    """
+
+    def __init__(self, tables: Iterable[Fields]) -> None:
+        self._reasons: dict[type[msgspec.Struct], dict[str, str]] = {}
+        for table in tables:
+            reasons = self._reasons.setdefault(table.message, {})
+            reasons.update(dict.fromkeys(table.served, ""))
+            reasons.update(table.unserved)
+
+    def unserved(self, value: object, where: str) -> Iterator[Finding]:
+        """A finding for each field that is set below `where` but not served."""
+        if isinstance(value, tuple):
+            for index, one in enumerate(value):
+                yield from self.unserved(one, f"{where}[{index}]")
+        elif isinstance(value, dict):
+            for key, one in value.items():
+                yield from self.unserved(one, f"{where}.{key}")
+        elif isinstance(value, msgspec.Struct):
+            yield from self._fields(value, where)
+
+    def _fields(self, value: msgspec.Struct, where: str) -> Iterator[Finding]:
+        reasons = self._reasons.get(type(value))
+        for field in msgspec.structs.fields(value):
+            held = getattr(value, field.name)
+            if not _is_set(field, held):
+                continue
+            here = f"{where}.{field.encode_name}" if where else field.encode_name
+            reason = "" if reasons is None else reasons.get(field.encode_name, "nobody has come to it yet")
+            if reason:
+                yield Finding(NOT_SERVED, here, f"is not served: {reason}", "It has no effect; remove it.")
+            else:
+                yield from self.unserved(held, here)
+
+    def rows(self) -> Iterator[Row]:
+        """Every field of the messages that somebody speaks of, in the order of the API."""
+        for message, reasons in self._reasons.items():
+            for field in msgspec.structs.fields(message):
+                name = field.encode_name
+                yield Row(message, name, reasons.get(name, "nobody has come to it yet"))
+
+    def undecided(self) -> Iterator[str]:
+        """Fields that are said to be there and are not, or are there and nobody has said anything about them."""
+        for message, reasons in self._reasons.items():
+            there = {field.encode_name for field in msgspec.structs.fields(message)}
+            for name in sorted(there ^ reasons.keys()):
+                yield f"{message.__name__}.{name}"
+
+
+def _is_set(field: Any, held: object) -> bool:
+    """Whether somebody wrote the field: its value is another than without it."""
+    if held is None or held is UNSET:
+        return False
+    if field.default is not NODEFAULT:
+        return bool(held != field.default)
+    if field.default_factory is not NODEFAULT:
+        return bool(held != field.default_factory())
+    return True
