@@ -129,7 +129,8 @@ class Translation:
         uses = candidates.index(conflicts.host_uses)
         policies = derive(tls_policies, backendtls.policy_rule(authorities, settings), "BackendTLSPolicies")
         by_service = policies.index(backendtls.services_of)
-        backend_inputs = backends.Inputs(services, granted, by_service)
+        backend_kinds = {(CORE, "Service"): backends.service_backends(services, by_service)}
+        backend_inputs = backends.Inputs(backend_kinds, granted)
         self.routes = derive(candidates, route_rule(uses, backend_inputs, Checks(match_faults, rule_faults)), "routes")
 
         # Envoy: each collection is some of the parts that its resources are joined from.

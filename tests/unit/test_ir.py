@@ -1,8 +1,8 @@
 """Parts, leaves and the order of matches."""
 
 from daemun.base import wire
-from daemun.base.names import Ref
-from daemun.ir.backend import BackendKey
+from daemun.base.names import Name, Ref
+from daemun.ir.backend import BackendKey, upstream_key
 from daemun.ir.origin import Origin
 from daemun.ir.problem import Problem
 from daemun.ir.resource import Leaf, encode, part
@@ -33,6 +33,10 @@ def test_parts_are_equal_by_content_name_and_origins() -> None:
 def test_names_of_clusters() -> None:
     assert BackendKey("ns", "s", 80).cluster == "service/ns/s/80"
     assert BackendKey("ns", "s", 80, "h2c").cluster == "service/ns/s/80/h2c"
+    upstream = upstream_key(Name("ns", "u"))
+    assert (upstream.cluster, str(upstream.ref)) == ("upstream/ns/u", "Upstream ns/u")
+    assert upstream.at(through=True).cluster == "upstream/ns/u/tcp"
+    assert upstream.at(through=False) is upstream
 
 
 def test_the_order_of_http_matches() -> None:

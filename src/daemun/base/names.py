@@ -9,6 +9,8 @@ CORE = ""
 """The API group of Service, Secret, Namespace and the other core kinds."""
 GATEWAY = "gateway.networking.k8s.io"
 """The API group of Gateway API."""
+GLOO = "gloo.solo.io"
+"""The API group of Gloo's Upstream, UpstreamGroup, Settings and Proxy."""
 
 
 class Name(NamedTuple):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from daemun.base.names import CORE, Name, Ref
+from daemun.base.names import CORE, Ref
 from daemun.envoy.clusters import ProxyBackend
 from daemun.envoy.secrets import ProxySecret
 from daemun.flow import Index, Reader
@@ -42,9 +42,7 @@ def blame_rule(
             ]
         else:
             backends = [ProxyBackend(key.proxy, backend) for backend in reader.find(by_cluster, key.resource)]
-            concerned = [
-                _place(route, one.ref.key) for backend in backends for route in reader.find(by_backend, backend)
-            ]
+            concerned = [_place(route, one.ref) for backend in backends for route in reader.find(by_backend, backend)]
         message = f"{one.ref}: {one.message}"
         for origin in dict.fromkeys(concerned):
             yield (
@@ -62,13 +60,13 @@ def _listeners(frontends: list[Frontend], secret: str) -> Iterator[Origin]:
                 yield one.origin
 
 
-def _place(route: ResolvedRoute, service: Name) -> Origin:
-    """Where a route first sends something to a Service."""
+def _place(route: ResolvedRoute, behind: Ref) -> Origin:
+    """Where a route first sends something to the backends of an object."""
     for rule in route.route.rules:
         for backend in rule.backends:
-            if backend.key is not None and backend.key[:2] == service:
+            if backend.key is not None and backend.key.ref == behind:
                 return Origin(route.ref, backend.where)
         for use in (*rule.uses, *(use for backend in rule.backends for use in backend.uses)):
-            if any(key is not None and key[:2] == service for key in use.backends):
+            if any(key is not None and key.ref == behind for key in use.backends):
                 return Origin(route.ref, use.where)
     return Origin(route.ref)

@@ -7,7 +7,6 @@ from envoy.config.endpoint.v3 import endpoint_pb2
 from envoy.config.route.v3 import route_components_pb2 as route_v3
 from envoy.extensions.filters.http.cors.v3 import cors_pb2
 
-from daemun.base.names import CORE, Ref
 from daemun.envoy.actions import NO_BACKEND
 from daemun.explain.effects import Scene, effects, preflight_answer
 from daemun.explain.further import MILLION, fitting, share_upto
@@ -103,8 +102,9 @@ def _forwards(translation: Translation, place: Place, entry: Placed, parted: _Pa
             continue
         ready = _endpoints(translation, place.key.proxy, cluster)
         count = f"{len(ready)} endpoint{'' if len(ready) == 1 else 's'} ready"
-        ref = Ref(CORE, "Service", backend.key.namespace, backend.key.name)
-        target = f"{ref} port {backend.key.port}{' by TLS' if backend.key.tls else ''}"
+        ref = backend.key.ref
+        port = f" port {backend.key.port}" if backend.key.port else ""
+        target = f"{ref}{port}{' by TLS' if backend.key.tls else ''}"
         none = f"answered with 503: {target} has no endpoint that is ready"
         yield Share(
             percent=percent,

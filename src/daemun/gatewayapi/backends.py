@@ -1,5 +1,6 @@
 """backendRefs: from a name to a backend that requests can be sent to, or to what is wrong with it."""
 
+from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -14,14 +15,6 @@ from daemun.gatewayapi.references import GrantIndex, grant_to_write, permitted
 from daemun.ir.backend import BackendKey, Protocol
 
 
-class Inputs(msgspec.Struct, frozen=True):
-    """The collections that backends are found in."""
-
-    services: Collection[Name, Service]
-    grants: GrantIndex
-    policies: ByService
-
-
 class Found(NamedTuple):
     """What a reference leads to, why to nothing if so, and the BackendTLSPolicies that have a say in it."""
 
@@ -30,45 +23,70 @@ class Found(NamedTuple):
     policies: tuple[Name, ...] = ()
 
 
+Resolver = Callable[[Reader, str, Ref, int | None, Protocol], Found]
+"""From an object that may be referred to, and the port that the reference names if any, to the backend behind it.
+
+The text is the field that refers to it, and the protocol what is spoken where the object does not say.
+"""
+
+
+class Inputs(msgspec.Struct, frozen=True):
+    """What backends are found by: each kind of object, (group, kind), in its own way."""
+
+    kinds: Mapping[tuple[str, str], Resolver]
+    grants: GrantIndex
+
+
 def resolve_backend(
     reader: Reader, inputs: Inputs, route: Ref, where: str, ref: BackendObjectReference, protocol: Protocol
 ) -> Found:
     """The backend behind a reference, or a finding that says why there is none (Gateway API, ResolvedRefs).
 
-    `protocol` is what the kind of route speaks when the Service's port does not say (GEP-1911).
+    `protocol` is what the kind of route speaks when the backend does not say (GEP-1911).
     """
-    if (ref.group, ref.kind) != ("", "Service"):
+    resolver = inputs.kinds.get((ref.group, ref.kind))
+    if resolver is None:
         text = f"{ref.kind} of group {ref.group!r} is not a kind of backend"
         return Found(None, Finding("InvalidKind", where, text, "Name a Service."))
-    target = Ref("", "Service", ref.namespace or route.namespace, ref.name)
+    target = Ref(ref.group, ref.kind, ref.namespace or route.namespace, ref.name)
     if not permitted(reader, inputs.grants, route, target):
         text = f"{target} is in another namespace, which has not granted it"
         return Found(None, Finding("RefNotPermitted", where, text, grant_to_write(route, target)))
-    service = reader.get(inputs.services, target.key)
-    policies = reader.find(inputs.policies, target.key)
-    if service is None:
-        missing = Finding("BackendNotFound", where, f"{target} does not exist")
-        return Found(None, missing, tuple(one.ref.key for one in policies))
-    if service.spec.type == "ExternalName":
-        # An ExternalName could name the gateway's own internals or another tenant's (CVE-2021-25740 and its kin).
-        return Found(None, Finding("BackendNotFound", where, f"{target} is an ExternalName, which is not routed to"))
-    port = port_of(service, ref.port, protocol)
-    if port is None:
-        has = ", ".join(f"{one.port}/{one.protocol}" for one in service.spec.ports) or "none"
-        text = f"{target} has no {port_protocol(protocol)} port {ref.port} (it has {has})"
-        return Found(None, Finding("BackendNotFound", where, text))
-    if protocol == "udp":
-        return Found(BackendKey(target.namespace, target.name, port.port, protocol))
-    policy = in_force(policies, target.key, port)
-    known = concerning(policies, target.key, port, {one.name for one in service.spec.ports})
-    if policy is not None and policy.tls is None:
-        return Found(None, _closed(where, target, policy), known)
-    spoken, needs_tls = _protocol(port, protocol)
-    if needs_tls and policy is None:
-        text = f"port {port.port} of {target} has appProtocol {port.app_protocol!r}, which needs TLS to the backend"
-        mend = "Write a BackendTLSPolicy for the Service."
-        return Found(None, Finding("UnsupportedProtocol", where, text, mend), known)
-    return Found(BackendKey(target.namespace, target.name, port.port, spoken, policy is not None), None, known)
+    return resolver(reader, where, target, ref.port, protocol)
+
+
+def service_backends(services: Collection[Name, Service], by_service: ByService) -> Resolver:
+    """How Services are backends, with the BackendTLSPolicies that are for them."""
+
+    def resolve(reader: Reader, where: str, target: Ref, number: int | None, protocol: Protocol) -> Found:
+        service = reader.get(services, target.key)
+        policies = reader.find(by_service, target.key)
+        if service is None:
+            missing = Finding("BackendNotFound", where, f"{target} does not exist")
+            return Found(None, missing, tuple(one.ref.key for one in policies))
+        if service.spec.type == "ExternalName":
+            # An ExternalName could name the gateway's own internals or another tenant's (CVE-2021-25740 and its kin).
+            text = f"{target} is an ExternalName, which is not routed to"
+            return Found(None, Finding("BackendNotFound", where, text))
+        port = port_of(service, number, protocol)
+        if port is None:
+            has = ", ".join(f"{one.port}/{one.protocol}" for one in service.spec.ports) or "none"
+            text = f"{target} has no {port_protocol(protocol)} port {number} (it has {has})"
+            return Found(None, Finding("BackendNotFound", where, text))
+        if protocol == "udp":
+            return Found(BackendKey(target.namespace, target.name, port.port, protocol))
+        policy = in_force(policies, target.key, port)
+        known = concerning(policies, target.key, port, {one.name for one in service.spec.ports})
+        if policy is not None and policy.tls is None:
+            return Found(None, _closed(where, target, policy), known)
+        spoken, needs_tls = _protocol(port, protocol)
+        if needs_tls and policy is None:
+            text = f"port {port.port} of {target} has appProtocol {port.app_protocol!r}, which needs TLS to the backend"
+            mend = "Write a BackendTLSPolicy for the Service."
+            return Found(None, Finding("UnsupportedProtocol", where, text, mend), known)
+        return Found(BackendKey(target.namespace, target.name, port.port, spoken, policy is not None), None, known)
+
+    return resolve
 
 
 def _closed(where: str, target: Ref, policy: ResolvedPolicy) -> Finding:

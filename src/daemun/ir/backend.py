@@ -4,17 +4,27 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
+from daemun.base.names import CORE, GLOO, Name, Ref
+
 Protocol = Literal["http", "h2c", "tcp", "udp"]
 """How Envoy speaks to the backend: HTTP/1.1 (WebSocket too), HTTP/2 with prior knowledge, or as the client does."""
+BackendKind = Literal["service", "upstream"]
+"""The kind of object behind a backend, as its cluster is named after it."""
 
 _OVER_TLS: Mapping[Protocol, str] = MappingProxyType({"http": "https", "h2c": "h2", "tcp": "tls"})
+_OBJECTS: Mapping[BackendKind, tuple[str, str]] = MappingProxyType(
+    {"service": (CORE, "Service"), "upstream": (GLOO, "Upstream")}
+)
 
 
 class BackendKey(NamedTuple):
-    """One port of a Service, spoken to in one protocol, over TLS or not.
+    """One port of a Service, or an Upstream, spoken to in one protocol, over TLS or not.
 
     How TLS is done may differ between Gateways and change with time. That it is done is part of the key: a route is
     never sent to a cluster without it that was there before.
+
+    An Upstream says itself how it is spoken to, and is `http` as a rule, whatever comes of that. `h2c` is for routes of
+    gRPC calls where it says nothing, `tcp` for connections that have their own TLS: it gets none of the Upstream's.
     """
 
     namespace: str
@@ -22,6 +32,13 @@ class BackendKey(NamedTuple):
     port: int
     protocol: Protocol = "http"
     tls: bool = False
+    kind: BackendKind = "service"
+
+    @property
+    def ref(self) -> Ref:
+        """The object behind it."""
+        group, kind = _OBJECTS[self.kind]
+        return Ref(group, kind, self.namespace, self.name)
 
     @property
     def spoken(self) -> str:
@@ -30,10 +47,20 @@ class BackendKey(NamedTuple):
 
     def at(self, through: bool) -> "BackendKey":
         """The backend as it is spoken to where connections pass `through`, with a TLS of their own."""
-        return self._replace(tls=False) if through and self.tls else self
+        if not through:
+            return self
+        if self.kind == "upstream":
+            return self._replace(protocol="tcp")
+        return self._replace(tls=False) if self.tls else self
 
     @property
     def cluster(self) -> str:
         """The name of its Envoy cluster; also what `explain`, the statistics and the access log call it."""
         suffix = "" if self.spoken == "http" else f"/{self.spoken}"
-        return f"service/{self.namespace}/{self.name}/{self.port}{suffix}"
+        port = f"/{self.port}" if self.port else ""
+        return f"{self.kind}/{self.namespace}/{self.name}{port}{suffix}"
+
+
+def upstream_key(name: Name, protocol: Protocol = "http") -> BackendKey:
+    """The key of an Upstream."""
+    return BackendKey(name.namespace, name.name, 0, protocol, kind="upstream")
