@@ -18,10 +18,35 @@ _LONGEST = 60
 def route_match(match: Match) -> route_v3.RouteMatch:
     """Envoy's form of a match. Envoy matches a regex against the whole value, as Gateway API wants it."""
     proto = route_v3.RouteMatch()
+    _set_path(proto, match)
+    if match.any_case:
+        proto.case_sensitive.value = False
+    if match.method:
+        proto.headers.add(name=":method", string_match={"exact": match.method})
+    for header in match.headers:
+        name = ":authority" if header.name == "host" else header.name
+        asked = proto.headers.add(name=name, invert_match=header.invert)
+        if header.present:
+            asked.present_match = True
+        else:
+            asked.string_match.CopyFrom(_string(header))
+    for param in match.query:
+        if param.present:
+            proto.query_parameters.add(name=param.name, present_match=True)
+        else:
+            proto.query_parameters.add(name=param.name, string_match=_string(param))
+    return proto
+
+
+def _set_path(proto: route_v3.RouteMatch, match: Match) -> None:
     if match.path_type == "Exact":
         proto.path = match.path
     elif match.path_type == "Regex":
         proto.safe_regex.regex = match.path
+    elif match.path_type == "Start":
+        proto.prefix = match.path
+    elif match.path_type == "Connect":
+        proto.connect_matcher.SetInParent()
     else:
         # /foo, /foo/ and /foo/bar have the prefix /foo, but /foobar has not: whole path elements.
         prefix = match.path.rstrip("/")
@@ -29,14 +54,6 @@ def route_match(match: Match) -> route_v3.RouteMatch:
             proto.path_separated_prefix = prefix
         else:
             proto.prefix = "/"
-    if match.method:
-        proto.headers.add(name=":method", string_match={"exact": match.method})
-    for header in match.headers:
-        name = ":authority" if header.name == "host" else header.name
-        proto.headers.add(name=name, string_match=_string(header))
-    for param in match.query:
-        proto.query_parameters.add(name=param.name, string_match=_string(param))
-    return proto
 
 
 def _string(value: ValueMatch) -> string_pb2.StringMatcher:

@@ -24,6 +24,7 @@ _ERROR = route_v3.Route(direct_response=route_v3.DirectResponseAction(status=500
 
 Rank = tuple[Precedence, tuple[str, str, str], Ref, int, int]
 """Where a match stands among all matches of its virtual host: precedence, age, name, place in the route."""
+_AS_WRITTEN: Precedence = (0, 0, 0, 0, 0)
 
 
 class EncodedRoute(msgspec.Struct, frozen=True, gc=False):
@@ -54,8 +55,9 @@ def encoded_rule(
 def _leaves(resolved: ResolvedRoute, port: int, tls: bool) -> Iterator[tuple[Rank, Leaf]]:
     route = resolved.route
     for at, rule in enumerate(route.rules):
+        author = route.author(rule)
         for index, match in enumerate(rule.matches):
-            protos, needs = build(route_name(route.ref, match), rule, match, port, tls)
+            protos, needs = build(route_name(author, match), rule, match, port, tls)
             data = b"".join(wire.delimited(ROUTES, proto.SerializeToString()) for proto in protos)
             # If Envoy rejects the route, its requests are answered with 500; a match that may itself be what Envoy
             # rejects cannot be kept.
@@ -63,13 +65,14 @@ def _leaves(resolved: ResolvedRoute, port: int, tls: bool) -> Iterator[tuple[Ran
             body = wire.delimited(_MATCH, matched) + _ERROR
             fallback = b"" if match.has_regex else wire.delimited(ROUTES, body)
             identity = blake2b(matched, digest_size=8).digest()
-            leaf = Leaf(data, Origin(route.ref, match.where), needs, fallback, identity)
+            leaf = Leaf(data, Origin(author, match.where), needs, fallback, identity)
             yield rank(route, match, at, index), leaf
 
 
 def rank(route: Route, match: Match, at: int, index: int) -> Rank:
     """Where the `index`th match of the `at`th rule stands."""
-    return (_one_of(precedence(match)), route.age, route.ref, at, index)
+    first = _AS_WRITTEN if route.ordered else _one_of(precedence(match))
+    return (first, route.age, route.ref, at, index)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -34,7 +34,7 @@ function envoy_on_request(request)
   local headers = request:headers()
   local scope = string.match(request:streamInfo():routeName(), "^{by_path}(.*)$")
   if scope == nil then return end
-  local element = string.match(headers:get(":path"), "^/([^/?#]*)") or ""
+  local element = string.match(headers:get(":path") or "", "^/([^/?#]*)") or ""
   headers:replace("{header}", scope .. "/" .. (string.gsub(element, ":", "%%3A")))
   request:clearRouteCache()
   request:metadata() -- looks for the route
@@ -126,6 +126,7 @@ def _is_of(key: ShardKey, listener: Listener) -> bool:
 
 def _element(match: Match) -> str:
     """The first path element of all requests that match; empty if they may have any."""
-    if match.path_type not in {"Exact", "Prefix"}:
+    if match.path_type not in {"Exact", "Prefix", "Start"} or match.any_case:
         return _ANY
-    return match.path[1:].partition("/")[0]
+    element, slash, _ = match.path[1:].partition("/")
+    return _ANY if match.path_type == "Start" and not slash else element

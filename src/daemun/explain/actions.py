@@ -67,7 +67,7 @@ def _shares(
     forwards = proto.HasField("route")
     only = parted.backends[0] if len(parted.backends) == 1 else None
     where = only.where if only else ""
-    uses = effects(entry.resolved.ref, only.uses if only else (), msgspec.structs.replace(scene, forwarded=forwards))
+    uses = effects(entry.author, only.uses if only else (), msgspec.structs.replace(scene, forwarded=forwards))
     if proto.HasField("redirect"):
         status, location = redirected(proto, scene.seen, scheme)
         why = f"redirected with {status} to {location}"
@@ -94,7 +94,7 @@ def _forwards(translation: Translation, place: Place, entry: Placed, parted: _Pa
         percent = round(parted.part * 100 * backend.weight / total, 4)
         cluster = clusters[at].name if clusters else parted.proto.route.cluster
         path, host = forwarded(parted.proto, scene.seen, clusters[at].host_rewrite_literal if clusters else "")
-        uses = effects(entry.resolved.ref, backend.uses, scene)
+        uses = effects(entry.author, backend.uses, scene)
         if backend.key is None or cluster == NO_BACKEND:
             error = entry.rule.error
             why = f"answered with {error}: {_reason(entry, backend, error, scene.seen)}"
@@ -127,7 +127,7 @@ def _unused(entry: Placed, scene: Scene) -> Iterator[Share]:
     """Backends that get nothing."""
     for backend in entry.rule.backends:
         if not backend.weight and not entry.rule.broken:
-            uses = effects(entry.resolved.ref, backend.uses, scene)
+            uses = effects(entry.author, backend.uses, scene)
             yield Share(0.0, "gets no requests: its weight is 0", backend.where, 0, effects=uses)
 
 

@@ -81,8 +81,8 @@ def _won(
         explanation,
         winner=candidate(winner, why),
         outcome=result,
-        effects=effects(winner.resolved.ref, uses, scene),
-        problems=translation.problems.get(winner.resolved.ref, ()),
+        effects=effects(winner.author, uses, scene),
+        problems=translation.problems.get(winner.author, ()),
     )
 
 

@@ -39,26 +39,39 @@ def share_upto(proto: route_v3.Route) -> int:
 
 def fits(match: route_v3.RouteMatch, seen: Seen) -> bool:
     """Whether a request fits Envoy's form of a match."""
-    if not _path_fits(match, seen.path):
+    if match.HasField("connect_matcher"):
+        if seen.method != "CONNECT":
+            return False
+    elif not _path_fits(match, seen.path):
         return False
     if not all(_header_fits(header, seen) for header in match.headers):
         return False
     params = first_params(seen.query)
     return all(
-        param.name in params and _string_fits(param.string_match, params[param.name])
+        param.name in params and (param.present_match or _string_fits(param.string_match, params[param.name]))
         for param in match.query_parameters
     )
 
 
 def _path_fits(match: route_v3.RouteMatch, path: str) -> bool:
-    if match.HasField("path"):
-        return path == str(match.path)
     if match.HasField("safe_regex"):
         return full_match(match.safe_regex.regex, path)
+    if match.HasField("case_sensitive") and not match.case_sensitive.value:
+        return _path_fits(_lowered(match), path.lower())
+    if match.HasField("path"):
+        return path == str(match.path)
     if match.HasField("path_separated_prefix"):
         prefix = match.path_separated_prefix
         return path == str(prefix) or path.startswith(f"{prefix}/")
     return path.startswith(match.prefix)
+
+
+def _lowered(match: route_v3.RouteMatch) -> route_v3.RouteMatch:
+    """The path of a match that is not case-sensitive."""
+    kind = match.WhichOneof("path_specifier")
+    lowered = route_v3.RouteMatch()
+    setattr(lowered, kind, getattr(match, kind).lower())
+    return lowered
 
 
 def _header_fits(header: route_v3.HeaderMatcher, seen: Seen) -> bool:

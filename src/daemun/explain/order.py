@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from daemun.base.names import Ref
 from daemun.envoy.routes import Rank, hosts_of, rank, route_name
 from daemun.explain.further import fitting
 from daemun.explain.matching import misses, path_fits, reads
@@ -40,9 +41,14 @@ class Placed(msgspec.Struct, frozen=True):
     match: Match
 
     @property
+    def author(self) -> Ref:
+        """The object that the rule is written in."""
+        return self.resolved.route.author(self.rule)
+
+    @property
     def envoy_route(self) -> str:
         """The name of its Envoy route."""
-        return route_name(self.resolved.ref, self.match)
+        return route_name(self.author, self.match)
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -96,7 +102,7 @@ def choose(found: list[Placed], frontend: Frontend, seen: Seen) -> Choice:
 def candidate(entry: Placed, why: str, missing: tuple[Miss, ...] = ()) -> Candidate:
     """An entry as it is told."""
     return Candidate(
-        route=entry.resolved.ref,
+        route=entry.author,
         rule=entry.rule.where,
         name=entry.rule.name,
         match=entry.match.where,

@@ -4,6 +4,8 @@ Every kind of route is brought into this shape by its front end; from here on a 
 TLSRoute, TCPRoute or UDPRoute is a route of streams.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 import msgspec
@@ -11,19 +13,28 @@ import msgspec
 from daemun.base.names import Ref
 from daemun.ir.backend import BackendKey
 
-PathType = Literal["Exact", "Prefix", "Regex"]
+PathType = Literal["Exact", "Prefix", "Regex", "Start", "Connect"]
+"""How a path is matched: as a whole, by its first elements, by an RE2 expression, by its first characters.
+
+`Connect` fits the CONNECT requests, which have no path.
+"""
 
 
 class ValueMatch(msgspec.Struct, frozen=True, gc=False):
-    """A named value (a header or a query parameter) that must be equal to, or match as a whole, `value`."""
+    """A named value (a header or a query parameter) that must be equal to, or match as a whole, `value`.
+
+    Without a `value` it only must be there (`present`). `invert`: the opposite is asked for.
+    """
 
     name: str
     value: str
     regex: bool = False
+    present: bool = False
+    invert: bool = False
 
 
 class Match(msgspec.Struct, frozen=True, gc=False):
-    """A request fits when everything named here fits. `path` of type Prefix matches whole path elements."""
+    """A request fits when everything named here fits. `any_case`: capital letters make no difference in the path."""
 
     where: str
     path_type: PathType = "Prefix"
@@ -33,6 +44,7 @@ class Match(msgspec.Struct, frozen=True, gc=False):
     method: str = ""
     chars: tuple[int, int] | None = None
     """Of a gRPC call: how much of the service and of the method is given, which decides instead of the path."""
+    any_case: bool = False
 
     @property
     def has_regex(self) -> bool:
@@ -65,6 +77,8 @@ class Backend(msgspec.Struct, frozen=True, gc=False):
 class Rule(msgspec.Struct, frozen=True, gc=False):
     """What happens to the requests that fit one of the matches. A `broken` rule answers them with `error`.
 
+    `by` is the object that it is written in, where that is not the route: one that the route delegates to.
+
     The one rule of a route of streams has no matches: it takes all that comes in where the route is attached.
     """
 
@@ -76,12 +90,14 @@ class Rule(msgspec.Struct, frozen=True, gc=False):
     broken: str = ""
     error: int = 500
     """The status where there is no backend to send to; Envoy makes UNAVAILABLE of 503 when it answers a gRPC call."""
+    by: Ref | None = None
 
 
 class Route(msgspec.Struct, frozen=True, gc=False):
     """A route of any kind. `age` sorts the oldest first; of two equal matches the older route wins.
 
-    One of `streams` takes connections or datagrams, unread; all others take requests.
+    One of `streams` takes connections or datagrams, unread; all others take requests. The matches of one that is
+    `ordered` are tried as they are written, and not by their precedence.
     """
 
     ref: Ref
@@ -89,9 +105,15 @@ class Route(msgspec.Struct, frozen=True, gc=False):
     hostnames: tuple[str, ...]
     rules: tuple[Rule, ...]
     streams: bool = False
+    ordered: bool = False
+
+    def author(self, rule: Rule) -> Ref:
+        """The object that a rule of this route is written in."""
+        return rule.by or self.ref
 
 
 Precedence = tuple[int, int, int, int, int]
+_PATH_RANKS: Mapping[PathType, int] = MappingProxyType({"Exact": 0, "Regex": 1, "Prefix": 2, "Start": 2, "Connect": 2})
 
 
 def precedence(match: Match) -> Precedence:
@@ -103,5 +125,5 @@ def precedence(match: Match) -> Precedence:
     if match.chars is not None:
         service, method = match.chars
         return (-service, -method, 0, -len(match.headers), 0)
-    kind = {"Exact": 0, "Regex": 1, "Prefix": 2}[match.path_type]
+    kind = _PATH_RANKS[match.path_type]
     return (kind, -len(match.path), 0 if match.method else 1, -len(match.headers), -len(match.query))
