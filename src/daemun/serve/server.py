@@ -171,19 +171,23 @@ class XdsServer:
         wake, turn = asyncio.Event(), asyncio.Lock()
         session = proxy.open(wake.set, self._hold)
         reader = asyncio.create_task(self._read(requests, session, wake, turn))
-        reader.add_done_callback(lambda _: wake.set())
+        reader.add_done_callback(lambda ended: self._has_read(name, ended, wake))
+        self.counts.opened += 1
         try:
-            self.counts.opened += 1
             while not reader.done():
                 await self._write(context, proxy, session, wake, turn)
         finally:
+            # Nothing is awaited here: gRPC may cancel a stream once more while it ends, and a session that was left
+            # open would count for ever as a proxy that does not answer.
             self.counts.closed += 1
             reader.cancel()
-            (ended,) = await asyncio.gather(reader, return_exceptions=True)
-            if isinstance(ended, Exception):
-                _log.error("The stream of %s has failed.", name, exc_info=ended)
             proxy.close(session)
             self._forget_idle(proxy)
+
+    def _has_read(self, name: str, reader: asyncio.Task[None], wake: asyncio.Event) -> None:
+        wake.set()
+        if not reader.cancelled() and (failure := reader.exception()) is not None:
+            _log.error("The stream of %s has failed.", name, exc_info=failure)
 
     async def _identify(self, context: _Stream) -> str:
         metadata = {str(key): str(value) for key, value in context.invocation_metadata() or ()}
