@@ -54,8 +54,8 @@ class Translation:
     """The graph of collections. Feed it with `apply`, read its results or subscribe to them.
 
     Results: `resources` (Envoy's, as parts), `statuses` and `problems` (by object), `placements` (what must run), and
-    on the way `gateways`, `parents` (they and their ListenerSets, each by itself) and `routes` as resolved, which
-    `explain` reads.
+    on the way `gateways`, `parents` (they and their ListenerSets, each by itself) `host_owners`, and `routes` as
+    resolved, which `explain` reads.
     """
 
     def __init__(  # noqa: PLR0915 - one statement is one step
@@ -136,7 +136,7 @@ class Translation:
         # Envoy: each collection is some of the parts that its resources are joined from.
         listener_parts = derive(self.frontends, listeners.listener_rule(settings.shared_host, access_log), "listeners")
         surfaces = derive(self.frontends, owners.surface_rule, "surfaces")
-        host_owners = derive(self.frontends, owners.owner_rule, "host owners")
+        self.host_owners = host_owners = derive(self.frontends, owners.owner_rule, "host owners")
         encoded = derive(self.routes, routes.encoded_rule(surfaces), "encoded routes")
         self.by_host = self.routes.index(routes.hosts_of)
         hosts = distinct(self.by_host, host_owners.index(owners.with_requests), name="hosts")

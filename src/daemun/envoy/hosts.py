@@ -13,7 +13,7 @@ from daemun.base import wire
 from daemun.base.names import Ref
 from daemun.envoy import shards
 from daemun.envoy.misdirected import guard
-from daemun.envoy.routes import ROUTES, EncodedRoute, Rank, frame, origin_of, rank_of
+from daemun.envoy.routes import ROUTES, EncodedRoute, Rank, frame, rank_of
 from daemun.envoy.scopes import REST, TAGS, head, is_exact, place
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.owners import HostOwner, owner_of
@@ -49,7 +49,7 @@ def host_rule(of: Inputs) -> Callable[[Reader, HostKey, HostKey], Iterator[tuple
             return
         mine = owner.listener
         crowded = reader.count(of.by_host, key) > shards.MANY_ROUTES
-        routes = _crowd(reader, of, key, mine) if crowded else _routes(reader, of, key, mine)
+        routes = _crowd(reader, of, key, owner) if crowded else _routes(reader, of, key, mine)
         if routes is None and key.hostname != mine.hostname:
             # Its routes are those of a less specific listener. An empty virtual host would hide what the listener
             # that does own the host has for it by a wildcard. Where a route of its own listener lost all its rules
@@ -58,10 +58,11 @@ def host_rule(of: Inputs) -> Callable[[Reader, HostKey, HostKey], Iterator[tuple
         hit = is_exact(key.hostname) and not crowded
         spread = None if hit else reader.get(of.spreads, key.frontend)
         spot = place(key, crowded=crowded, spread=bool(spread))
-        origin = origin_of(mine)
+        origin = owner.origin
         leaves = [Leaf(frame(spot.part), origin)]
-        if owner.shared:
-            leaves.append(Leaf(wire.delimited(ROUTES, guard(mine).SerializeToString()), mine.origin))
+        if owner.handshakes:
+            closed = guard(owner.handshakes).SerializeToString()
+            leaves.append(Leaf(wire.delimited(ROUTES, closed), mine.origin))
         leaves += routes or ()
         if hit:
             leaves.append(Leaf(_NOTHING, origin))
@@ -86,7 +87,8 @@ def _routes(reader: Reader, of: Inputs, key: HostKey, mine: Listener) -> list[Le
     return [leaf for _, leaf in ranked] if claimed else None
 
 
-def _crowd(reader: Reader, of: Inputs, key: HostKey, mine: Listener) -> list[Leaf] | None:
+def _crowd(reader: Reader, of: Inputs, key: HostKey, owner: HostOwner) -> list[Leaf] | None:
     """What leads to the host's shards; None if no route is attached on this listener."""
+    mine = owner.listener
     claimed = reader.count(of.claims, (key, mine.origin.ref, mine.name)) > 0
-    return [Leaf(shards.by_path(key), origin_of(mine))] if claimed else None
+    return [Leaf(shards.by_path(key), owner.origin)] if claimed else None

@@ -8,7 +8,6 @@ handshake (Gateway API, Listener.hostname). The same routes therefore serve all 
 from envoy.config.route.v3 import route_components_pb2 as route_v3
 
 from daemun.envoy.actions import answer
-from daemun.ir.listener import Listener
 from daemun.ir.route import Match
 
 MARK = "x-daemun-listener"
@@ -16,14 +15,15 @@ MARK = "x-daemun-listener"
 _STATUS = 421
 
 
-def guard(listener: Listener) -> route_v3.Route:
-    """The route that stands before all others of a virtual host, for requests with another mark than its listener's."""
-    route = answer(f"misdirected/{mark_value(listener)}", Match(where=""), _STATUS)
-    header = route.match.headers.add(name=MARK, invert_match=True)
-    header.string_match.exact = mark_value(listener)
+def guard(handshakes: tuple[str, ...]) -> route_v3.Route:
+    """The route that stands before all others of a virtual host, for requests with none of these listeners' marks."""
+    marks = [mark(hostname) for hostname in handshakes]
+    route = answer(f"misdirected/{marks[0]}", Match(where=""), _STATUS)
+    for one in marks:
+        route.match.headers.add(name=MARK, invert_match=True, string_match={"exact": one})
     return route
 
 
-def mark_value(listener: Listener) -> str:
+def mark(hostname: str) -> str:
     """What tells a listener from the others of its port, whatever it is called and whoever owns it."""
-    return listener.hostname or "*"
+    return hostname or "*"

@@ -13,7 +13,7 @@ from daemun.envoy.actions import build
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.owners import Surface
 from daemun.gatewayapi.resolved import ResolvedRoute
-from daemun.ir.listener import FrontendKey, HostKey, Listener
+from daemun.ir.listener import FrontendKey, HostKey
 from daemun.ir.origin import Origin
 from daemun.ir.resource import Leaf
 from daemun.ir.route import Match, Precedence, Route, precedence
@@ -98,16 +98,6 @@ def frame(domain: str) -> bytes:
     """A virtual host without its routes."""
     proto: bytes = route_v3.VirtualHost(name=domain, domains=[domain]).SerializeToString()
     return proto
-
-
-@functools.lru_cache(maxsize=4096)
-def _hostname_of(listener: Origin) -> Origin:
-    return Origin(listener.ref, f"{listener.where}.hostname")
-
-
-def origin_of(listener: Listener) -> Origin:
-    """The field that a listener's virtual hosts come from, one for all of them."""
-    return _hostname_of(listener.origin)
 
 
 def rank_of(entry: tuple[Rank, Leaf]) -> Rank:

@@ -20,7 +20,7 @@ from envoy.extensions.http.early_header_mutation.header_mutation.v3 import heade
 
 from daemun.base import wire
 from daemun.envoy.ads import ads
-from daemun.envoy.misdirected import MARK, mark_value
+from daemun.envoy.misdirected import MARK, mark
 from daemun.ir.listener import FrontendKey, HostKey, Listener
 from daemun.ir.resource import SCOPE, PartKey
 
@@ -112,7 +112,7 @@ def ask(manager: hcm_v3.HttpConnectionManager, port: FrontendKey, listener: List
     mutation = header_mutation_pb2.HeaderMutation()
     _overwrite(mutation, SCOPE_HEADER, scope_name(port, "%REQUEST_HEADER(:AUTHORITY)%"))
     if listener is not None:
-        _overwrite(mutation, MARK, mark_value(listener))
+        _overwrite(mutation, MARK, mark(listener.hostname))
     extension = manager.early_header_mutation_extensions.add(name="envoy.http.early_header_mutation.header_mutation")
     extension.typed_config.Pack(mutation)
 

@@ -13,7 +13,7 @@ from envoy.config.route.v3 import route_components_pb2 as route_v3
 
 from daemun.base import wire
 from daemun.base.names import Ref
-from daemun.envoy.routes import ROUTES, EncodedRoute, Rank, frame, origin_of, rank_of
+from daemun.envoy.routes import ROUTES, EncodedRoute, Rank, frame, rank_of
 from daemun.envoy.scopes import SCOPE_HEADER, TAGS, head, scope_name
 from daemun.envoy.scripts import run_on
 from daemun.flow import Collection, Index, Reader
@@ -96,7 +96,7 @@ def shard_rule(
                     if _element(resolved.route.rules[rank[3]].matches[rank[4]]) == element:
                         ranked.append((rank, leaf))
         ranked.sort(key=rank_of)
-        port, origin = key.host.frontend, origin_of(owner.listener)
+        port, origin = key.host.frontend, owner.origin
         name = f"{scope_name(port, key.host.hostname)}/{key.element.replace(':', '%3A')}"
         scope = head(name, marked=owner.tls, hit=False)
         yield PartKey(port.proxy, SCOPE, name), part("", [Leaf(scope.SerializeToString(), origin)])

@@ -32,9 +32,7 @@ def stream_rule(
 
     def stream(reader: Reader, key: HostKey, holder: Holder) -> Iterator[tuple[PartKey, Part]]:
         route = reader.get(routes, holder.route) if holder.route else None
-        encoded = (
-            _forwarded(key, holder.listener, route, access_log) if route else _refused(key, holder.listener, access_log)
-        )
+        encoded = _forwarded(key, holder, route, access_log) if route else _refused(key, holder.listener, access_log)
         if encoded is not None:
             name = key.hostname or "*"
             yield PartKey(key.frontend.proxy, LISTENER, key.frontend.listener, name), part(name, [encoded])
@@ -42,8 +40,8 @@ def stream_rule(
     return stream
 
 
-def _forwarded(key: HostKey, listener: Listener, resolved: ResolvedRoute, access_log: str) -> Leaf:
-    rule = resolved.route.rules[0]
+def _forwarded(key: HostKey, holder: Holder, resolved: ResolvedRoute, access_log: str) -> Leaf:
+    listener, rule = holder.listener, resolved.route.rules[holder.rule]
     to = shares(rule.backends, listener.through)
     needs = tuple(sorted({cluster for cluster, _ in to if cluster != NO_BACKEND}))
     if key.frontend.transport == "udp":

@@ -10,9 +10,10 @@ from daemun.explain.naming import called
 from daemun.explain.near import near_misses
 from daemun.explain.normalise import Seen, normalise
 from daemun.explain.order import Choice, Placed, asks_preflight, candidate, choose, entries
-from daemun.explain.place import Place, covering, find_place, responsible
+from daemun.explain.place import Place, covering, find_place
 from daemun.explain.request import Request
 from daemun.explain.result import Explanation, Host, Outcome
+from daemun.gatewayapi.owners import HostOwner
 from daemun.ir.listener import Frontend, HostKey, Listener
 from daemun.ir.resource import PartKey
 from daemun.translate import Translation
@@ -27,21 +28,22 @@ def explain(translation: Translation, request: Request, gateway: Name | None = N
     entry = place.entry
     if answer is not None:
         return Explanation(request, answer, entry, changes)
-    mine = responsible(place.frontend, seen.hostname)
+    owner = _owner(translation, place, seen.hostname)
+    mine = owner.listener if owner else None
     if mine is not None:
         entry = msgspec.structs.replace(
             entry, owner=mine.origin.ref, listener=mine.name, hostname=mine.hostname, api_port=mine.port
         )
     found = _virtual_host(translation, place, seen.hostname)
-    if found is None or mine is None:
-        names = ", ".join(sorted(listener.hostname for listener in place.frontend.listeners))
+    if found is None or owner is None or mine is None:
+        names = ", ".join(sorted(listener.hostname or "any" for listener in place.frontend.listeners))
         why = f"answered with 404: no listener on port {place.key.port} is for {_shown(seen)} (they are for {names})"
         near = near_misses(translation, place, None, None, seen, None)
         return Explanation(request, Outcome("answered", why, 404), entry, changes, near=near)
     host, spot = found
     told = Host(spot.part, spot.resource, _why_host(place.frontend, host, mine, seen))
     asked = place.handshake
-    if asked is not None and asked != mine:
+    if asked is not None and owner.handshakes and asked.hostname not in owner.handshakes:
         why = (
             f"answered with 421: the TLS handshake was for {called(asked.origin.ref, asked.name)}, "
             f"but host {_shown(seen)} belongs to {called(mine.origin.ref, mine.name)}"
@@ -84,6 +86,12 @@ def _won(
         effects=effects(winner.author, uses, scene),
         problems=translation.problems.get(winner.author, ()),
     )
+
+
+def _owner(translation: Translation, place: Place, hostname: str) -> HostOwner | None:
+    """Whose the host is: that of the most specific hostname that covers it."""
+    keys = (HostKey(place.key, one) for one in covering(hostname))
+    return next((translation.host_owners[key] for key in keys if key in translation.host_owners), None)
 
 
 def _virtual_host(translation: Translation, place: Place, hostname: str) -> tuple[HostKey, PartKey] | None:

@@ -15,7 +15,7 @@ def stream_outcome(translation: Translation, at: FrontendKey, listener: Listener
     mine = called(listener.origin.ref, listener.name)
     if holder is None or holder.route is None:
         return Outcome("closed", f"{mine} ({listener.protocol}) has no route for it: it is closed")
-    to = shares(translation.routes[holder.route].route.rules[0].backends, listener.through)
+    to = shares(translation.routes[holder.route].route.rules[holder.rule].backends, listener.through)
     where = ", ".join(f"{cluster} (weight {weight})" for cluster, weight in to)
     how = "after the TLS handshake" if listener.terminates else "as it is"
     why = f"{mine} passes it on {how}, unread: {holder.route} sends it to {where}"

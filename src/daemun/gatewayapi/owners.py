@@ -3,12 +3,14 @@
 They read it host by host, so that a listener more on the port is no change to those whose hosts it does not have.
 """
 
+import functools
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.hostnames import parents
 from daemun.ir.listener import Frontend, FrontendKey, HostKey, Listener
+from daemun.ir.origin import Origin
 
 
 class Surface(NamedTuple):
@@ -19,15 +21,18 @@ class Surface(NamedTuple):
 
 
 class HostOwner(NamedTuple):
-    """The listener of a hostname. On a port with `requests` others than its own may come to it, if it is `shared`.
+    """The listener of a hostname, and the field that says the hostname. Of a port with `requests` or with streams.
 
-    `tls`: listeners of the port are told apart by the server name of a TLS handshake.
+    `tls`: listeners of the port are told apart by the server name of a TLS handshake. Then requests for the hostname
+    may come over the connections of others; only those of `handshakes` are taken, by the hostnames of their listeners,
+    or all if that is empty.
     """
 
     listener: Listener
+    origin: Origin
     requests: bool
-    shared: bool
     tls: bool
+    handshakes: tuple[str, ...] = ()
 
 
 def surface_rule(_: Reader, key: FrontendKey, frontend: Frontend) -> Iterator[tuple[FrontendKey, Surface]]:
@@ -39,7 +44,15 @@ def owner_rule(_: Reader, key: FrontendKey, frontend: Frontend) -> Iterator[tupl
     """From a port to the listeners of its hostnames."""
     requests, shared = bool(frontend.http), frontend.tls and len(frontend.listeners) > 1
     for listener in frontend.listeners:
-        yield HostKey(key, listener.hostname), HostOwner(listener, requests, shared, frontend.tls)
+        handshakes = (listener.hostname,) if shared else ()
+        origin = _hostname_of(listener.origin)
+        yield HostKey(key, listener.hostname), HostOwner(listener, origin, requests, frontend.tls, handshakes)
+
+
+@functools.lru_cache(maxsize=4096)
+def _hostname_of(listener: Origin) -> Origin:
+    """The field that a listener's virtual hosts come from, one for all of them."""
+    return Origin(listener.ref, f"{listener.where}.hostname")
 
 
 def with_requests(key: HostKey, owner: HostOwner) -> Iterator[HostKey]:

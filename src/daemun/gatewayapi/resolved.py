@@ -138,7 +138,8 @@ class ParentResult(msgspec.Struct, frozen=True, gc=False):
 class Attachment(msgspec.Struct, frozen=True, gc=False):
     """A route on a port of a proxy: the listener it attached to, by owner and name, and the hosts it has there.
 
-    Connections that pass `through` have TLS already: no more is put on them for the backend.
+    Of a route of streams the rule counts there that is the `rule`th. Connections that pass `through` have TLS already:
+    no more is put on them for the backend.
     """
 
     frontend: FrontendKey
@@ -146,6 +147,7 @@ class Attachment(msgspec.Struct, frozen=True, gc=False):
     listener: str
     hosts: tuple[str, ...]
     through: bool = False
+    rule: int = 0
 
     def is_to(self, listener: Listener) -> bool:
         """Whether this is the listener that the route attached to."""
@@ -176,6 +178,11 @@ class ResolvedRoute(msgspec.Struct, frozen=True, gc=False):
     def is_on(self, listener: Listener, at: FrontendKey) -> bool:
         """Whether it is attached to the listener: what comes to a host reaches only the routes of its listener."""
         return any(one.frontend == at and one.is_to(listener) for one in self.attachments)
+
+    def rule_on(self, listener: Listener, at: HostKey) -> int:
+        """Of a route of streams: which rule takes what comes to a host on the listener."""
+        here = (one for one in self.attachments if one.frontend == at.frontend and one.is_to(listener))
+        return next((one.rule for one in here if at.hostname in one.hosts), 0)
 
     def backends(self) -> set[BackendKey]:
         """Every backend that requests of this route may be sent to."""

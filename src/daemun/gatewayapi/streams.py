@@ -13,10 +13,11 @@ from daemun.ir.listener import HostKey, Listener
 
 
 class Holder(msgspec.Struct, frozen=True, gc=False):
-    """Whose the streams are that come in somewhere: a listener's and, if it has one for them, a route's."""
+    """Whose the streams are that come in somewhere: a listener's and, if it has one for them, a rule's of a route."""
 
     listener: Listener
     route: Ref | None
+    rule: int = 0
 
 
 def streams_of(ref: Ref, resolved: ResolvedRoute) -> Iterator[HostKey]:
@@ -44,7 +45,7 @@ def holder_rule(
         routes = [one for one in reader.find(by_stream, key) if one.is_on(mine, key.frontend)]
         first = min(routes, key=lambda one: one.route.age, default=None)
         if first is not None or key.hostname == mine.hostname:
-            yield key, Holder(mine, first.ref if first else None)
+            yield key, Holder(mine, first.ref, first.rule_on(mine, key)) if first else Holder(mine, None)
 
     return holder
 
