@@ -17,6 +17,7 @@ from daemun.provision.local import Event, LocalProxies
 from daemun.report.journal import Journal, Line, ProxyLine
 from daemun.sources.batch import Batch
 from daemun.sources.folder import FolderSource
+from daemun.xds.events import Drifted
 
 XDS_SOCKET = "xds.sock"
 
@@ -44,7 +45,7 @@ class App:
         paths = [path.absolute() for path in paths]
         self._tell = tell
         run_dir = run_dir or state.locate(paths)
-        self.plane = ControlPlane(settings, self._identify, self._report, access_log)
+        self.plane = ControlPlane(settings, self._identify, self._report, access_log, self._drifted)
         self._source = FolderSource(paths, self._changed, state_dir or state.remembered(paths))
         self.journal = Journal(self.plane.translation, self._source.place)
         self._xds_socket = run_dir / XDS_SOCKET
@@ -104,6 +105,13 @@ class App:
 
     async def _identify(self, metadata: Mapping[str, str]) -> str | None:
         return self.proxies.tokens().get(metadata.get(TOKEN_HEADER, ""))
+
+    def _drifted(self, proxy: str, drift: list[Drifted]) -> None:
+        """The proxy did not have all that it should."""
+        first, *others = sorted({f"{one.kind} {one.resource} ({one.why})" for one in drift})
+        more = f" and {len(others)} more" if others else ""
+        text = f"did not have what it should: {first}{more}; it is sent again"
+        self._tell([ProxyLine(proxy, "drifted", text)])
 
     # The proxies themselves
 

@@ -40,11 +40,17 @@ _log = logging.getLogger(__name__)
 class ControlPlane:
     """Objects in, Envoy's configuration and statuses out, and what the proxies made of it back in.
 
-    `told` is called after every step that may have changed a status.
+    `told` is called after every step that may have changed a status, `drifted` when a proxy did not have what it should
+    have had; without it that is logged.
     """
 
     def __init__(
-        self, settings: Settings | None, authenticate: Authenticate, told: Callable[[], None], access_log: str = ""
+        self,
+        settings: Settings | None,
+        authenticate: Authenticate,
+        told: Callable[[], None],
+        access_log: str = "",
+        drifted: Callable[[str, list[Drifted]], None] | None = None,
     ) -> None:
         self.translation = Translation(settings, _defect, access_log)
         self.xds = XdsServer(authenticate, self._heard)
@@ -59,6 +65,7 @@ class ControlPlane:
         """How many batches the sources gave so far; `seconds` is what the translation took for them."""
         self.seconds = 0.0
         self._told = told
+        self._drifted = drifted or _log_drift
         self._turn = Turns()
         self.translation.graph.enough = self._turn.over
         self._busy = False
@@ -213,6 +220,8 @@ class ControlPlane:
             for proxy, events in heard.items():
                 for event in events:
                     self._note(proxy, event)
+                if drift := [event for event in events if isinstance(event, Drifted)]:
+                    self._drifted(proxy, drift)
         self._tell()
 
     def _note(self, proxy: str, event: StreamEvent) -> None:
@@ -227,10 +236,8 @@ class ControlPlane:
                     rejections.delete(key)
             case Acked() | Connected() | Synced():
                 self._acknowledge(proxy)
-            case Drifted(type_url=type_url, resource=resource, why=why):
-                kind = type_url.rpartition(".")[2]
-                self.drift[kind, why] += 1
-                _log.warning("%s %s of the proxy of %s has drifted (%s); it is sent again", kind, resource, proxy, why)
+            case Drifted():
+                self.drift[event.kind, event.why] += 1
             case Disconnected():
                 pass
 
@@ -250,6 +257,11 @@ class ControlPlane:
             self.synced.set()
             _give_back()
         self._told()
+
+
+def _log_drift(proxy: str, drift: list[Drifted]) -> None:
+    for one in drift:
+        _log.warning("%s %s of the proxy of %s has drifted (%s)", one.kind, one.resource, proxy, one.why)
 
 
 def _give_back() -> None:

@@ -9,10 +9,11 @@ from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest
 from daemun.ir.resource import CLUSTER, ENDPOINT, TYPES
 from daemun.plane import ControlPlane
 from daemun.provision.bootstrap import TOKEN_HEADER
+from daemun.report.journal import ProxyLine
 from daemun.xds import flight
 from support.churn import typed
 from support.documents import gateway, listener, route, rule, service
-from support.world import until
+from support.world import World, until
 from support.xds_clients import Client
 
 PROXY = "default/gw"
@@ -103,3 +104,22 @@ async def test_an_account_that_is_wrong_is_found_by_the_audit(served: Served, cl
     response = await client.take()
     assert [one.name for one in response.resources] == [name]
     assert served.plane.drift == {("Cluster", "different"): 1}
+
+
+async def test_whoever_watches_a_folder_is_told(world: World) -> None:
+    await world.echo("a")
+    world.write("gateway.yaml", gateway("gw", listener(world.port)))
+    world.write("route.yaml", route("r", rule(to="a")))
+    await world.start()
+    await world.answered_by("a")
+    assert world.app is not None
+    await until(lambda: world.app and world.app.plane.xds.synced(PROXY))
+    proxy = world.app.plane.xds._proxies[PROXY]
+    (session,) = proxy._sessions
+    clusters = session.subscription(CLUSTER)
+    (name,) = clusters.client.names()
+    clusters.client.open(name).version = "something else"
+    clusters.audit()
+    proxy.report(session)
+    said = f"did not have what it should: Cluster {name} (different); it is sent again"
+    await until(lambda: ProxyLine(PROXY, "drifted", said) in world.lines)

@@ -46,5 +46,10 @@ class Drifted(msgspec.Struct, frozen=True):
     resource: str
     why: Literal["unanswered", "different", "unknown"]
 
+    @property
+    def kind(self) -> str:
+        """The type without its package."""
+        return self.type_url.rpartition(".")[2]
+
 
 Event = Acked | Rejected | Restored | Drifted
