@@ -58,6 +58,10 @@ def _verbs(group: str, resource: str) -> set[str]:
 
 def _plural(kind: str) -> str:
     word = kind.lower()
-    if word.endswith("cy"):
+    if word.startswith("matchable"):
+        word = word.removeprefix("matchable")  # as Gloo has it
+    if word.endswith(("settings", "parameters")):
+        return word
+    if word.endswith(("cy", "xy")):
         return f"{word[:-1]}ies"
     return f"{word}es" if word.endswith("s") else f"{word}s"

@@ -9,6 +9,8 @@ from typing import Any, get_args
 import msgspec
 
 from daemun.api.core import Secret
+from daemun.api.gloo.oneof import one_of_each
+from daemun.api.gloo.resource import GlooResource
 from daemun.api.kinds import BY_NAME, Kind
 from daemun.api.meta import Resource
 from daemun.api.rules import broken_rules
@@ -84,7 +86,7 @@ def decode(document: object) -> Decoded | None:
     except msgspec.ValidationError as error:
         return Decoded(ref, None, (_explained(ref, str(error), cleaned),))
     broken = tuple(
-        Problem(ref, "Invalid", where, text, "This is a rule of the API; an API server refuses the object too.")
+        _broken(value, ref, where, text)
         for where, text in broken_rules(value, cleaned["apiVersion"].rpartition("/")[2])
     )
     return Decoded(ref, None if broken else value, broken[:1])
@@ -98,9 +100,23 @@ def served(ref: Ref, kind: Kind, text: bytes) -> Decoded:
     except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
         return Decoded(ref, None, (_problem(ref, "", "cannot be read", "Write it in plain UTF-8, and flatter."),))
     try:
-        return Decoded(ref, msgspec.convert(cleaned, kind.type))
+        value = msgspec.convert(cleaned, kind.type)
     except msgspec.ValidationError as error:
         return Decoded(ref, None, (_explained(ref, str(error), cleaned),))
+    found = flaw(ref, value)
+    return Decoded(ref, None if found else value, (found,) if found else ())
+
+
+def flaw(ref: Ref, value: Resource) -> Problem | None:
+    """What is wrong with a resource that an API server has let pass, since its CRD does not say it."""
+    if not isinstance(value, GlooResource):
+        return None
+    return next((_broken(value, ref, where, text) for where, text in one_of_each(value)), None)
+
+
+def _broken(value: Resource, ref: Ref, where: str, text: str) -> Problem:
+    mend = "This is a rule of the API; an API server refuses the object too."
+    return Problem(ref, "Invalid", where, text, "Keep one of them." if isinstance(value, GlooResource) else mend)
 
 
 def _problem(ref: Ref, where: str, text: str, mend: str) -> Problem:
@@ -185,7 +201,10 @@ def _fields(struct: type[msgspec.Struct]) -> dict[str, Any]:
 
 
 def _first_unknown(ref: Ref, where: str, value: Any, annotation: Any) -> Problem | None:
-    struct, item = _shape(annotation)
+    struct, item, held = _shape(annotation)
+    if isinstance(value, dict) and held is not None:
+        found = (_first_unknown(ref, f"{where}.{key}", inner, held) for key, inner in value.items())
+        return next((problem for problem in found if problem), None)
     if isinstance(value, list) and item is not None:
         found = (_first_unknown(ref, f"{where}[{at}]", inner, item) for at, inner in enumerate(value))
         return next((problem for problem in found if problem), None)
@@ -208,14 +227,16 @@ def _unknown(ref: Ref, where: str, field: object, known: tuple[str, ...]) -> Pro
 
 
 @functools.cache
-def _shape(annotation: Any) -> tuple[type[msgspec.Struct] | None, Any]:
-    """The struct in an annotation, and the item type if it is a list."""
+def _shape(annotation: Any) -> tuple[type[msgspec.Struct] | None, Any, Any]:
+    """The struct in an annotation, the type of the items if it is a list, and that of the values if it is a map."""
     if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
-        return annotation, None
+        return annotation, None, None
     args = get_args(annotation)
     if getattr(annotation, "__origin__", None) is tuple:
-        return None, args[0]
+        return None, args[0], None
+    if getattr(annotation, "__origin__", None) is dict:
+        return None, None, args[1]
     if hasattr(annotation, "__metadata__"):
         return _shape(args[0])
     shapes = [_shape(arg) for arg in args if arg is not type(None)]
-    return shapes[0] if len(shapes) == 1 else (None, None)
+    return shapes[0] if len(shapes) == 1 else (None, None, None)

@@ -6,8 +6,22 @@ from types import MappingProxyType
 import msgspec
 
 from daemun.api import core, gateway, grant, listenerset, policy, routes, streams
+from daemun.api.gloo import (
+    auth_config,
+    destinations,
+    direct_response,
+    graphql,
+    parameters,
+    policies,
+    proxy,
+    ratelimit,
+    upstream,
+    virtual_service,
+)
+from daemun.api.gloo import gateway as classic
+from daemun.api.gloo import settings as gloo_settings
 from daemun.api.meta import Resource
-from daemun.base.names import CORE, GATEWAY
+from daemun.base.names import CORE, GATEWAY, GLOO, GLOO_GATEWAY, GLOO_KUBE_GATEWAY
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -15,6 +29,10 @@ class Kind(msgspec.Struct, frozen=True):
 
     `strict` kinds are ours to judge: a field that their API does not have is an error, as `kubectl` has it too. Of the
     others only the fields that routing needs are typed.
+
+    That a kind is read does not mean that all of it is served. What is told of an object is told by those who use it:
+    of a kind that nothing uses (Gloo's Proxy, GraphQLApi) that its fields are right or wrong, and no more. A cluster
+    without its CRD is one without such objects.
     """
 
     group: str
@@ -36,6 +54,24 @@ KINDS = (
     Kind(GATEWAY, "UDPRoute", ("v1", "v1alpha2"), streams.UDPRoute, strict=True),
     Kind(GATEWAY, "ReferenceGrant", ("v1", "v1beta1", "v1alpha2"), grant.ReferenceGrant, strict=True),
     Kind(GATEWAY, "BackendTLSPolicy", ("v1", "v1alpha3"), policy.BackendTLSPolicy, strict=True),
+    Kind(GLOO_GATEWAY, "RouteOption", ("v1",), policies.RouteOption, strict=True),
+    Kind(GLOO_GATEWAY, "VirtualHostOption", ("v1",), policies.VirtualHostOption, strict=True),
+    Kind(GLOO_GATEWAY, "ListenerOption", ("v1",), policies.ListenerOption, strict=True),
+    Kind(GLOO_GATEWAY, "HttpListenerOption", ("v1",), policies.HttpListenerOption, strict=True),
+    Kind(GLOO_GATEWAY, "Gateway", ("v1",), classic.Gateway, strict=True),
+    Kind(GLOO_GATEWAY, "VirtualService", ("v1",), virtual_service.VirtualService, strict=True),
+    Kind(GLOO_GATEWAY, "RouteTable", ("v1",), virtual_service.RouteTable, strict=True),
+    Kind(GLOO_GATEWAY, "MatchableHttpGateway", ("v1",), classic.MatchableHttpGateway, strict=True),
+    Kind(GLOO_GATEWAY, "MatchableTcpGateway", ("v1",), classic.MatchableTcpGateway, strict=True),
+    Kind(GLOO, "Upstream", ("v1",), upstream.Upstream, strict=True),
+    Kind(GLOO, "UpstreamGroup", ("v1",), destinations.UpstreamGroup, strict=True),
+    Kind(GLOO, "Settings", ("v1",), gloo_settings.Settings, strict=True),
+    Kind(GLOO, "Proxy", ("v1",), proxy.Proxy, strict=True),
+    Kind(GLOO_KUBE_GATEWAY, "GatewayParameters", ("v1alpha1",), parameters.GatewayParameters, strict=True),
+    Kind(GLOO_KUBE_GATEWAY, "DirectResponse", ("v1alpha1",), direct_response.DirectResponse, strict=True),
+    Kind("enterprise.gloo.solo.io", "AuthConfig", ("v1",), auth_config.AuthConfig, strict=True),
+    Kind("ratelimit.solo.io", "RateLimitConfig", ("v1alpha1",), ratelimit.RateLimitConfig, strict=True),
+    Kind("graphql.gloo.solo.io", "GraphQLApi", ("v1beta1",), graphql.GraphQLApi, strict=True),
     Kind(CORE, "Namespace", ("v1",), core.Namespace, namespaced=False),
     Kind(CORE, "Service", ("v1",), core.Service),
     Kind(CORE, "Secret", ("v1",), core.Secret),

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from daemun.api.core import EndpointSlice
 from daemun.api.filters import HTTPPathModifier, RouteFilter, SessionPersistence
 from daemun.api.gateway import Gateway, GatewaySpec, Listener
+from daemun.api.gloo.oneof import one_of_each
+from daemun.api.gloo.resource import GlooResource
 from daemun.api.listenerset import ListenerSet
 from daemun.api.meta import BackendObjectReference, ParentReference, Resource
 from daemun.api.policy import BackendTLSPolicy
@@ -74,6 +76,8 @@ def broken_rules(value: Resource, version: str = "v1") -> Iterator[Broken]:
             yield from backend_tls(value.spec)
         case EndpointSlice():
             yield from _addresses(value)
+        case GlooResource():
+            yield from one_of_each(value)
         case _:
             pass
 

@@ -1,6 +1,7 @@
-"""Gateway API durations: `1h30m`, `500ms`, `0s` (GEP-2257)."""
+"""Durations: Gateway API's (`1h30m`, `500ms`, `0s`; GEP-2257) and Go's, which Gloo reads (`1.5s`, `1m30s`)."""
 
 import re
+from fractions import Fraction
 
 _PART = re.compile(r"([0-9]{1,5})(h|ms|m|s)")
 _MILLISECONDS = {"h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
@@ -9,3 +10,12 @@ _MILLISECONDS = {"h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 def milliseconds(text: str) -> int:
     """A duration, already checked against GEP-2257's pattern, in milliseconds."""
     return sum(int(amount) * _MILLISECONDS[unit] for amount, unit in _PART.findall(text))
+
+
+_GO_PART = re.compile(r"([0-9.]+)(ns|us|µs|ms|s|m|h)")
+_NANOSECONDS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
+
+
+def nanoseconds(text: str) -> int:
+    """A duration as Go writes it, already checked (`api.gloo.scalars.Duration`), in nanoseconds; less is cut off."""
+    return sum(int(Fraction(amount) * _NANOSECONDS[unit]) for amount, unit in _GO_PART.findall(text))

@@ -13,6 +13,14 @@ GLOO = "gloo.solo.io"
 """The API group of Gloo's Upstream, UpstreamGroup, Settings and Proxy."""
 
 
+GLOO = "gloo.solo.io"
+"""The API group of Gloo's Upstream, UpstreamGroup, Settings and Proxy."""
+GLOO_GATEWAY = "gateway.solo.io"
+"""The API group of Gloo's policies and of its classic Gateway, VirtualService and RouteTable."""
+GLOO_KUBE_GATEWAY = "gateway.gloo.solo.io"
+"""The API group of what Gloo adds to Gateway API: GatewayParameters and DirectResponse."""
+
+
 class Name(NamedTuple):
     """An object within its kind. `namespace` is empty for cluster-scoped kinds."""
 

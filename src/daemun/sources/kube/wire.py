@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from daemun.api.decode import served
+from daemun.api.decode import flaw, served
 from daemun.api.kinds import Kind
 from daemun.api.meta import ObjectMeta, Resource
 from daemun.base.names import Ref
@@ -141,7 +141,9 @@ class Wire:
             return Entry(ref, meta.resource_version)
         meta.annotations.pop(_APPLIED, None)
         value = self._kind.type(ObjectMeta(*_OF_META(meta)), *[getattr(found, name) for name in self._rest])
-        return Entry(ref, meta.resource_version, value, bytes(found.status) if self._kind.strict else b"")
+        status = bytes(found.status) if self._kind.strict else b""
+        problem = flaw(ref, value)
+        return Entry(ref, meta.resource_version, None if problem else value, status, problem)
 
     def _odd(self, text: bytes) -> Entry:
         """An object that is not as its type is: it has fields that are null, or a problem."""
