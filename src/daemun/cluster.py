@@ -96,6 +96,8 @@ class ClusterApp:
             self.plane.translation.statuses,
             self.source.locate,
             self._current,
+            namespace=installation.namespace,
+            whole=self.source.whole,
         )
         proxies = ProxySettings(
             installation.image,

@@ -20,6 +20,7 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 from msgspec import UNSET
 
+from daemun.api.gloo.status import GlooStatus
 from daemun.api.status import (
     Condition,
     GatewayClassStatus,
@@ -118,6 +119,8 @@ def statuses(made: Translation) -> Iterator[tuple[str, Any]]:
 
 def status(value: Status) -> Any:
     match value:
+        case GlooStatus():
+            return msgspec.to_builtins(value)
         case GatewayClassStatus():
             return _conditions(value.conditions)
         case GatewayStatus():

@@ -1,9 +1,13 @@
-"""The status of Gateway API's kinds, as it is written. Times are put on by whoever writes it, not here."""
+"""The status of Gateway API's kinds, as it is written. Times are put on by whoever writes it, not here.
+
+That of Gloo's kinds is in `gloo.status`.
+"""
 
 from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
+from daemun.api.gloo.status import GlooStatus
 from daemun.api.meta import Api, List, ParentReference
 
 
@@ -97,4 +101,4 @@ class GatewayClassStatus(Api, frozen=True, omit_defaults=False):
     supported_features: List[SupportedFeature]
 
 
-Status = GatewayStatus | ListenerSetStatus | RouteStatus | PolicyStatus | GatewayClassStatus
+Status = GatewayStatus | ListenerSetStatus | RouteStatus | PolicyStatus | GatewayClassStatus | GlooStatus

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from daemun.api.gloo.resource import GlooResource
 from daemun.api.kinds import Kind
 from daemun.base.names import Ref
 from daemun.kube import paths
@@ -19,6 +20,8 @@ class Served(NamedTuple):
     kind: Kind
     version: str
     plural: str
+    whole: bool = False
+    """The status is no subresource, as in most of Gloo's own CRDs: it is written with the object."""
 
     def path(self, namespace: str = "") -> str:
         """The path of all its objects, or of those in a namespace."""
@@ -38,6 +41,11 @@ class _Resource(msgspec.Struct):
     kind: str
     verbs: tuple[str, ...] = ()
 
+    @property
+    def watched(self) -> bool:
+        """Whether it is a kind that can be watched."""
+        return "/" not in self.name and _VERBS.issubset(self.verbs)
+
 
 class _Resources(msgspec.Struct):
     """metav1.APIResourceList."""
@@ -56,27 +64,31 @@ async def discover(client: KubeClient, kinds: Iterable[Kind]) -> Mapping[tuple[s
     """
     kinds = tuple(kinds)
     versions = list(dict.fromkeys((kind.group, version) for kind in kinds for version in kind.versions))
-    plurals = dict(zip(versions, await asyncio.gather(*(_plurals(client, *one) for one in versions)), strict=True))
+    answers = await asyncio.gather(*(_resources(client, *one) for one in versions))
+    known = dict(zip(versions, answers, strict=True))
     found: dict[tuple[str, str], Served] = {}
     for kind in kinds:
         for version in kind.versions:
-            plural = plurals[kind.group, version].get(kind.kind)
+            resources = known[kind.group, version]
+            plural = next((one.name for one in resources if one.kind == kind.kind and one.watched), None)
             if plural is not None:
-                found[kind.group, kind.kind] = Served(kind, version, plural)
+                whole = issubclass(kind.type, GlooResource) and not any(
+                    one.name == f"{plural}/status" for one in resources
+                )
+                found[kind.group, kind.kind] = Served(kind, version, plural, whole)
                 break
     return found
 
 
-async def _plurals(client: KubeClient, group: str, version: str) -> dict[str, str]:
-    """The plural of each kind in a version of a group."""
+async def _resources(client: KubeClient, group: str, version: str) -> tuple[_Resource, ...]:
+    """What there is in a version of a group."""
     try:
         answer = await client.get(paths.root(group, version))
     except ApiError as error:
         if error.missing:
-            return {}
+            return ()
         raise
     try:
-        resources = _DECODER.decode(answer).resources
+        return _DECODER.decode(answer).resources
     except msgspec.MsgspecError as error:
         raise UnreadableError(f"what kinds {group}/{version} has cannot be read: {error}") from None
-    return {one.kind: one.name for one in resources if "/" not in one.name and _VERBS.issubset(one.verbs)}

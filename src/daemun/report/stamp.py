@@ -5,10 +5,13 @@ from typing import Any
 
 import msgspec
 
+from daemun.api.gloo.status import GlooStatus
 from daemun.api.status import Status
 from daemun.base.names import Ref
 
 Document = dict[str, Any]
+NAMESPACE = "daemun-system"
+"""Where the chart is installed: statuses of Gloo's kinds are told by namespace of the control plane."""
 
 
 class Stamps:
@@ -19,6 +22,8 @@ class Stamps:
 
     def document(self, ref: Ref, status: Status, now: str) -> Document:
         """The status as it is written, each condition with its lastTransitionTime."""
+        if isinstance(status, GlooStatus):
+            return {"statuses": {NAMESPACE: msgspec.to_builtins(status)}}
         document: Document = msgspec.to_builtins(status)
         before = self._since.get(ref, {})
         after: dict[tuple[str, str], tuple[str, str]] = {}

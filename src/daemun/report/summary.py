@@ -2,6 +2,7 @@
 
 import msgspec
 
+from daemun.api.gloo.status import GlooStatus
 from daemun.api.status import Condition, GatewayStatus, ListenerSetStatus, PolicyStatus, RouteStatus, Status
 from daemun.base.names import Name, Ref
 from daemun.gatewayapi.resolved import Parent, ResolvedRoute
@@ -109,7 +110,12 @@ def where(line: Served) -> str:
 
 
 def state(status: Status) -> str:
-    """One word for a status: `ready`, `pending`, or the reason of the first condition that is not as it should be."""
+    """One word for a status: `ready`, `pending`, `Rejected`, or the reason of the first condition that is not good.
+
+    What is served though not quite as it is written is ready: the problem that is told of it is a warning.
+    """
+    if isinstance(status, GlooStatus):
+        return {"Rejected": "Rejected", "Pending": "pending"}.get(status.state, "ready")
     bad = [one for one in all_conditions(status) if not good(one)]
     if not bad:
         return "ready"
@@ -126,6 +132,8 @@ def all_conditions(status: Status) -> list[Condition]:
             return [one for parent in status.parents for one in parent.conditions]
         case PolicyStatus():
             return [one for ancestor in status.ancestors for one in ancestor.conditions]
+        case GlooStatus():
+            return []
         case _:
             return list(status.conditions)
 

@@ -1,9 +1,10 @@
 """What of an object's status has to be written, given what the API server has: ours as wanted, other people's as it is.
 
 A status belongs to several writers. Of a route's `parents` and a policy's `ancestors` the entries with our controllers'
-names are ours; of the conditions of a GatewayClass, Gateway or ListenerSet the types that Gateway API has. A list can
-only be written as a whole, so it is woven: ours take the places that ours had, and what is not ours is handed back as
-it came. That nobody has changed it meanwhile is what the resourceVersion is for, which goes with the patch.
+names are ours; of the conditions of a GatewayClass, Gateway or ListenerSet the types that Gateway API has; of a status
+in Gloo's shape one key (`namespaced`). A list can only be written as a whole, so it is woven: ours take the places that
+ours had, and what is not ours is handed back as it came. That nobody has changed it meanwhile is what the
+resourceVersion is for, which goes with the patch.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,9 +12,12 @@ from typing import Any, NamedTuple, cast
 
 import msgspec
 
+from daemun.api.gloo.status import GlooStatus
 from daemun.api.status import Status
 from daemun.base.names import GATEWAY
 from daemun.gatewayapi.classes import CONTROLLERS
+from daemun.report.kube.namespaced import STATUSES, told_by_namespace
+from daemun.report.stamp import NAMESPACE
 
 Document = dict[str, Any]
 Documents = list[Document]
@@ -51,12 +55,15 @@ class Change(NamedTuple):
     """Nothing differs but how many routes or ListenerSets are attached."""
 
 
-def change(status: Status | None, seen: bytes, now: str) -> Change:
+def change(status: Status | None, seen: bytes, now: str, namespace: str = NAMESPACE) -> Change:
     """How the status that the API server has must change. Without a status of ours, our entries in lists end.
 
-    A condition keeps its lastTransitionTime as long as its status is the same; otherwise it is `now`.
+    A condition keeps its lastTransitionTime as long as its status is the same; otherwise it is `now`. `namespace` is
+    the control plane's, under which the status of Gloo's kinds is told.
     """
     there = _decode(seen)
+    if isinstance(status, GlooStatus) or STATUSES in there:
+        return Change(told_by_namespace(status if isinstance(status, GlooStatus) else None, there, namespace))
     wanted = {field: [] for field in MOST_ENTRIES if field in there} if status is None else _plain(status)
     merged = {field: _merged(field, value, there.get(field), now) for field, value in wanted.items()}
     fields = {

@@ -24,6 +24,7 @@ from daemun.kube.errors import ApiError, KubeError
 from daemun.kube.seen import Locate, Seen
 from daemun.report.kube.merge import Document, change, is_true
 from daemun.report.kube.pace import LONGEST_COUNT_GAP, Pace, pause
+from daemun.report.stamp import NAMESPACE
 
 WORKERS = 12
 """Requests under way at once."""
@@ -71,7 +72,8 @@ class StatusWriter:
     """Writes while it leads. `seen` is told of the objects by the source, as `OnSeen`.
 
     `run` is to begin once the translation has read all sources. While they are not `settled`, because something is
-    still being fetched that would change them, statuses are not told.
+    still being fetched that would change them, statuses are not told. `namespace` is the control plane's. `whole` says
+    that the status of an object is written with the object, since its CRD has no subresource for it.
     """
 
     def __init__(
@@ -81,6 +83,8 @@ class StatusWriter:
         locate: Locate,
         settled: Callable[[], bool] = lambda: True,
         *,
+        namespace: str = NAMESPACE,
+        whole: Callable[[Ref], bool] = lambda _: False,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
         jitter: Callable[[], float] = random.random,
@@ -89,6 +93,8 @@ class StatusWriter:
         self._statuses = statuses
         self._locate = locate
         self._settled = settled
+        self._namespace = namespace
+        self._whole = whole
         self._clock = clock
         self._wall = wall
         self._jitter = jitter
@@ -200,7 +206,7 @@ class StatusWriter:
             self._pace.touch(ref, until)
             return None
         stamp = self._wall().strftime("%Y-%m-%dT%H:%M:%SZ")
-        fields, only_counts = change(self._statuses.get(ref), seen.status, stamp)
+        fields, only_counts = change(self._statuses.get(ref), seen.status, stamp, self._namespace)
         if ref.kind in self._plain:
             fields = {field: value for field, value in fields.items() if field not in EXTRAS}
         if not fields:
@@ -227,7 +233,8 @@ class StatusWriter:
     async def _send(self, ref: Ref, seen: Seen, path: str, fields: Document) -> None:
         body = {"metadata": {"resourceVersion": seen.resource_version}, "status": fields}
         try:
-            answer = msgspec.json.decode(await self._client.merge(f"{path}/status", body), type=_Object)
+            to = path if self._whole(ref) else f"{path}/status"
+            answer = msgspec.json.decode(await self._client.merge(to, body), type=_Object)
             self.counts.writes[ref.kind] += 1
         except ApiError as error:
             if not error.conflict:

@@ -98,6 +98,11 @@ class KubeSource:
         watch = self._watches.get((ref.group, ref.kind))
         return None if watch is None or watch.served is None else watch.served.object(ref)
 
+    def whole(self, ref: Ref) -> bool:
+        """Whether the status of an object is written with it, since its CRD has no subresource for it."""
+        watch = self._watches.get((ref.group, ref.kind))
+        return watch is not None and watch.served is not None and watch.served.whole
+
     async def run(self) -> None:
         """Follow until cancelled."""
         async with asyncio.TaskGroup() as group:
