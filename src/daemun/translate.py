@@ -14,7 +14,7 @@ from daemun.api.kinds import KINDS
 from daemun.api.listenerset import ListenerSet
 from daemun.api.policy import BackendTLSPolicy
 from daemun.api.status import GatewayStatus
-from daemun.base.names import CORE, GATEWAY, Name, Ref
+from daemun.base.names import CORE, GATEWAY, GLOO_KUBE_GATEWAY, Name, Ref
 from daemun.envoy import blame, clusters, directory, listeners, routes, secrets, shards, streams, tls
 from daemun.envoy import hosts as envoy_hosts
 from daemun.envoy.matches import match_faults
@@ -41,13 +41,14 @@ from daemun.gatewayapi import listeners as gateway_listeners
 from daemun.gatewayapi import streams as gateway_streams
 from daemun.gatewayapi.claims import claim_rule, set_claim_rule
 from daemun.gatewayapi.kinds import ROUTE_KINDS
-from daemun.gatewayapi.parameters import parameter_rule
+from daemun.gatewayapi.parameters import in_config_maps, parameter_rule
 from daemun.gatewayapi.placement import Setback
 from daemun.gatewayapi.proxies import ProxyState, Rejection, RejectionKey
 from daemun.gatewayapi.reach import Surroundings
 from daemun.gatewayapi.references import grant_keys
 from daemun.gatewayapi.routes import Checks, route_rule
 from daemun.gatewayapi.settings import Settings
+from daemun.gloo.parameters import gateway_parameters
 
 
 class Translation:
@@ -87,7 +88,11 @@ class Translation:
         authorities = cacerts.Inputs(config_maps, secret_objects, granted)
 
         # Gateways, with their ListenerSets: who has which port, which listeners can serve, what Envoy must listen on.
-        parameters = derive(written, parameter_rule(gateway_classes, config_maps, settings), "parameters")
+        parameter_kinds = (
+            *in_config_maps(config_maps, settings),
+            gateway_parameters(self.sources[GLOO_KUBE_GATEWAY, "GatewayParameters"]),
+        )
+        parameters = derive(written, parameter_rule(gateway_classes, parameter_kinds, settings), "parameters")
         listener_inputs = gateway_listeners.Inputs(secret_objects, granted)
         set_inputs = listenersets.Inputs(gateway_classes, written, namespaces, listener_inputs, settings)
         brought = derive(written_sets, listenersets.set_rule(set_inputs), "brought listeners")
@@ -185,7 +190,7 @@ class Translation:
         policy_uses = distinct(self.routes.index(policystatus.uses_of), name="policy uses")
         about_policies = (by_service, services, policy_uses.index(policystatus.policy_of), rejected)
         self.statuses = union(
-            derive(gateway_classes, status.class_rule(config_maps, settings), "GatewayClass status"),
+            derive(gateway_classes, status.class_rule(parameter_kinds), "GatewayClass status"),
             derive(self.gateways, status.gateway_rule(heard, surroundings), "Gateway status"),
             derive(self.parents, set_status.set_rule(heard, self.parents, surroundings), "ListenerSet status"),
             derive(self.routes, status.route_rule(rejected), "route status"),

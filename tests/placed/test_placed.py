@@ -39,7 +39,7 @@ def load(case: Path) -> Translation:
 def made_objects(made: Translation, show: list[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for placement in made.placements.values():
-        for one in [] if placement.held else render(placement, PROXIES, "PEM"):
+        for one in render(placement, PROXIES, "PEM") if placement.made else ():
             if not show or one.made.kind in show:
                 found[f"{one.made.kind} {one.name}"] = _short(one.body)
     return found

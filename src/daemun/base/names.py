@@ -11,10 +11,6 @@ GATEWAY = "gateway.networking.k8s.io"
 """The API group of Gateway API."""
 GLOO = "gloo.solo.io"
 """The API group of Gloo's Upstream, UpstreamGroup, Settings and Proxy."""
-
-
-GLOO = "gloo.solo.io"
-"""The API group of Gloo's Upstream, UpstreamGroup, Settings and Proxy."""
 GLOO_GATEWAY = "gateway.solo.io"
 """The API group of Gloo's policies and of its classic Gateway, VirtualService and RouteTable."""
 GLOO_KUBE_GATEWAY = "gateway.gloo.solo.io"

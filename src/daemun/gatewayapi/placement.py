@@ -13,7 +13,7 @@ from daemun.gatewayapi.classes import GLOO_CONTROLLER
 from daemun.gatewayapi.parameters import ResolvedParameters
 from daemun.gatewayapi.resolved import ResolvedGateway
 from daemun.ir.listener import Frontend, FrontendKey
-from daemun.ir.placement import Parameters, Placement, Port
+from daemun.ir.placement import Placement, Port
 
 _LABEL = 63
 """The longest name of a Service, and the longest value of a label."""
@@ -44,7 +44,7 @@ def placement_rule(
         if source is None:
             return
         spec = source.spec
-        said = reader.get(parameters, name) or ResolvedParameters(Parameters())
+        said = reader.get(parameters, name) or ResolvedParameters()
         found = {_port(key, reader.get(ports.of, key)) for key in reader.find_keys(ports, gateway.proxy)}
         gloo = gateway.controller == GLOO_CONTROLLER
         yield (
@@ -60,7 +60,9 @@ def placement_rule(
                 labels=spec.infrastructure.labels if spec.infrastructure else {},
                 annotations=spec.infrastructure.annotations if spec.infrastructure else {},
                 parameters=said.parameters,
+                overrides=said.overrides,
                 held=bool(gateway.refused or said.findings or not found),
+                self_managed=said.self_managed,
             ),
         )
 

@@ -44,7 +44,7 @@ def parent_problems(
         findings, notes = list(parent.refused), parent.notes
         if isinstance(parent, ResolvedGateway):
             reach = surroundings.reach(reader, parent)
-            notes += parent.fallbacks
+            notes += (*parent.fallbacks, *reach.notes)
             findings += [*parent.not_resolved, *reach.refused, *(one for one in reach.missing if one.mend)]
         for index, one in enumerate(parent.listeners):
             where = f"spec.listeners[{index}]"

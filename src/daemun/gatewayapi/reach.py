@@ -17,11 +17,15 @@ Addresses = tuple[GatewayStatusAddress, ...]
 
 
 class Reach(msgspec.Struct, frozen=True, gc=False):
-    """`refused` goes to Accepted, `missing` to Programmed; `addresses` are those that are really assigned."""
+    """`refused` goes to Accepted, `missing` to Programmed; `addresses` are those that are really assigned.
+
+    `notes` are what it asks for that has no effect.
+    """
 
     addresses: Addresses = ()
     refused: tuple[Finding, ...] = ()
     missing: tuple[Finding, ...] = ()
+    notes: tuple[Finding, ...] = ()
 
 
 class Surroundings(msgspec.Struct, frozen=True):
@@ -40,15 +44,16 @@ class Surroundings(msgspec.Struct, frozen=True):
         name = gateway.ref.key
         said = reader.get(self.parameters, name)
         placement = reader.get(self.placements, name)
+        refused, notes = (said.findings, said.notes) if said else ((), ())
         if placement is None:
-            return Reach(refused=said.findings if said else ())
+            return Reach(refused=refused, notes=notes)
         service = reader.get(self.services, Name(name.namespace, placement.name))
         addresses = _assigned(service)
         missing: tuple[Finding, ...] = ()
-        if not self.settings.assume_programmed:
+        if not self.settings.assume_programmed and not placement.self_managed:
             setback = reader.get(self.setbacks, gateway.proxy)
             missing = (_unplaced(setback),) if setback else tuple(_unreached(placement, service, addresses))
-        return Reach(addresses, said.findings if said else (), missing)
+        return Reach(addresses, refused, missing, notes)
 
 
 def _assigned(service: Service | None) -> Addresses:

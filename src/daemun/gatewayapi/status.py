@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 from msgspec import UNSET
 
-from daemun.api.core import ConfigMap
 from daemun.api.gateway import GatewayClass
 from daemun.api.status import (
     Condition,
@@ -17,22 +16,21 @@ from daemun.api.status import (
     SupportedFeature,
 )
 from daemun.base.names import GATEWAY, Name, Ref
-from daemun.flow import Collection, Index, Reader
+from daemun.flow import Index, Reader
 from daemun.gatewayapi import listener_status
 from daemun.gatewayapi.classes import CONTROLLERS
 from daemun.gatewayapi.conditions import Findings, condition
 from daemun.gatewayapi.findings import Finding, joined
 from daemun.gatewayapi.listener_status import Inputs
-from daemun.gatewayapi.parameters import class_findings
+from daemun.gatewayapi.parameters import Kinds, class_findings
 from daemun.gatewayapi.proxies import Rejection, RejectionKey
 from daemun.gatewayapi.reach import Surroundings
 from daemun.gatewayapi.resolved import ParentResult, ResolvedGateway, ResolvedRoute
-from daemun.gatewayapi.settings import Settings
 from daemun.gatewayapi.supported import FEATURES
 
 
 def class_rule(
-    maps: Collection[Name, ConfigMap], settings: Settings
+    kinds: Kinds,
 ) -> Callable[[Reader, Name, GatewayClass], Iterator[tuple[Ref, Status]]]:
     """The rule from a class to its status, if it is ours."""
 
@@ -44,7 +42,7 @@ def class_rule(
             Ref(GATEWAY, "GatewayClass", "", name.name),
             GatewayClassStatus(
                 (
-                    condition("Accepted", generation, "Accepted", class_findings(reader, maps, settings, one)),
+                    condition("Accepted", generation, "Accepted", class_findings(reader, kinds, one)),
                     condition("SupportedVersion", generation, "SupportedVersion", ()),
                 ),
                 tuple(SupportedFeature(feature) for feature in FEATURES),

@@ -30,6 +30,7 @@ class Parameters(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True
     replicas: Annotated[int, Meta(ge=0, le=1000)] | None = None
     concurrency: Annotated[int, Meta(ge=1, le=1024)] | None = None
     log_level: Literal["trace", "debug", "info", "warning", "error", "critical", "off"] | None = None
+    component_log_levels: dict[str, str] | None = None
     resources: Resources | None = None
     node_selector: dict[str, str] | None = None
     tolerations: tuple[Json, ...] | None = None
@@ -47,6 +48,24 @@ class Parameters(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True
     load_balancer_source_ranges: tuple[str, ...] | None = None
     external_traffic_policy: Literal["Cluster", "Local"] | None = None
     node_ports: dict[int, int] | None = None
+    cluster_ip: str | None = field(default=None, name="clusterIP")
+    service_account_labels: dict[str, str] | None = None
+    service_account_annotations: dict[str, str] | None = None
+
+
+class Overrides(msgspec.Struct, frozen=True):
+    """What more an API may say whose objects only those write who may run pods anyway (Gloo's GatewayParameters).
+
+    `image` is a whole reference. With `floating_user` the cluster chooses who the pods run as. `scraped` says whether
+    they ask to be scraped.
+    """
+
+    image: str | None = None
+    image_pull_policy: str | None = None
+    security_context: Json | None = None
+    pod_security_context: Json | None = None
+    floating_user: bool | None = None
+    scraped: bool | None = None
 
 
 class Port(NamedTuple):
@@ -61,7 +80,7 @@ class Placement(msgspec.Struct, frozen=True):
     """A Gateway as its proxies' provider sees it.
 
     `name` is that of everything made for it. One that is `held` is not to be served as it is written: what runs for it
-    is left alone, and nothing is made.
+    is left alone, and nothing is made. One that is `self_managed` is served, by proxies that somebody else runs.
     """
 
     ref: Ref
@@ -74,7 +93,14 @@ class Placement(msgspec.Struct, frozen=True):
     labels: dict[str, str] = field(default_factory=dict)
     annotations: dict[str, str] = field(default_factory=dict)
     parameters: Parameters = Parameters()
+    overrides: Overrides = Overrides()
     held: bool = False
+    self_managed: bool = False
+
+    @property
+    def made(self) -> bool:
+        """Whether objects are made for it."""
+        return not self.held and not self.self_managed
 
     @property
     def proxy(self) -> str:

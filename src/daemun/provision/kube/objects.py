@@ -66,7 +66,7 @@ def render(placement: Placement, settings: ProxySettings, authority: str) -> Ite
     }
     # What the proxy follows by itself does not make new pods.
     digest = blake2b("".join(files.values()).encode(), digest_size=8).hexdigest()
-    yield _object(SERVICE_ACCOUNT, placement, {"automountServiceAccountToken": False})
+    yield _account(placement)
     yield _object(CONFIG_MAP, placement, {"data": files | {bootstrap.AUTHORITY_FILE: authority}})
     yield _service(placement, settings)
     yield _deployment(placement, settings, digest)
@@ -123,6 +123,13 @@ def _selector(placement: Placement) -> Json:
     return {"matchLabels": _selected(placement)}
 
 
+def _account(placement: Placement) -> Rendered:
+    said = placement.parameters
+    labels, annotations = said.service_account_labels or {}, said.service_account_annotations or {}
+    content: Json = {"automountServiceAccountToken": False}
+    return _object(SERVICE_ACCOUNT, placement, content, labels=labels, annotations=annotations)
+
+
 def _service(placement: Placement, settings: ProxySettings) -> Rendered:
     said = placement.parameters
     kind = said.service_type or settings.service_type
@@ -136,6 +143,8 @@ def _service(placement: Placement, settings: ProxySettings) -> Rendered:
             for port in placement.ports
         ],
     }
+    if said.cluster_ip:
+        spec["clusterIP"] = said.cluster_ip
     if kind == "LoadBalancer":
         optional = {
             "loadBalancerIP": placement.addresses[0] if placement.addresses else None,

@@ -5,7 +5,7 @@ import re
 
 import msgspec
 
-from daemun.ir.placement import Amount, Json, Parameters, Placement, Resources
+from daemun.ir.placement import Amount, Json, Overrides, Parameters, Placement, Resources
 from daemun.provision.kube.settings import (
     ADMIN_SOCKET,
     AUDIENCE,
@@ -47,8 +47,10 @@ def template(
     placement: Placement, settings: ProxySettings, labels: dict[str, str], annotations: dict[str, str], digest: str
 ) -> Json:
     """The pod template of a Deployment."""
-    said = placement.parameters
+    said, over = placement.parameters, placement.overrides
     scraped = {"prometheus.io/scrape": "true", "prometheus.io/port": str(READY_PORT), "prometheus.io/path": "/metrics"}
+    if over.scraped is False:
+        scraped = {}
     selected = {"matchLabels": {"app.kubernetes.io/name": placement.name}}
     grace = said.termination_grace_period_seconds or _GRACE_SECONDS
     spread = {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway"}
@@ -57,16 +59,8 @@ def template(
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": grace,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-            # Port 80 without being root: in a network of its own there is nobody to take it from.
-            "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
-        },
-        "containers": [_envoy(said, settings, grace)],
+        "securityContext": _security(over),
+        "containers": [_envoy(placement, settings, grace)],
         "volumes": _volumes(placement.name),
         "topologySpreadConstraints": said.topology_spread_constraints or [spread | {"labelSelector": selected}],
     }
@@ -81,7 +75,26 @@ def template(
     return {"metadata": {"labels": labels, "annotations": scraped | annotations | {DIGEST: digest}}, "spec": spec}
 
 
-def _envoy(said: Parameters, settings: ProxySettings, grace: int) -> Json:
+def _security(over: Overrides) -> Json:
+    user: Json = {} if over.floating_user else {"runAsUser": USER, "runAsGroup": USER, "fsGroup": USER}
+    ours: Json = {
+        "runAsNonRoot": True,
+        **user,
+        "seccompProfile": {"type": "RuntimeDefault"},
+        # Port 80 without being root: in a network of its own there is nobody to take it from.
+        "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
+    }
+    return ours | _floating(over.pod_security_context or {}, over)
+
+
+def _floating(context: Json, over: Overrides) -> Json:
+    """A security context, without its user where the cluster chooses that."""
+    return {key: value for key, value in context.items() if not (over.floating_user and key == "runAsUser")}
+
+
+def _envoy(placement: Placement, settings: ProxySettings, grace: int) -> Json:
+    said, over = placement.parameters, placement.overrides
+    components = {"main": "warning"} | (said.component_log_levels or {})
     resources = said.resources or _RESOURCES
     cores = quantity(resources.limits.get("cpu", 0))
     concurrency = said.concurrency or math.ceil(cores)
@@ -90,13 +103,13 @@ def _envoy(said: Parameters, settings: ProxySettings, grace: int) -> Json:
     wait = max(1, grace - 5)
     return {
         "name": "envoy",
-        "image": settings.image,
-        "imagePullPolicy": settings.image_pull_policy,
+        "image": over.image or settings.image,
+        "imagePullPolicy": over.image_pull_policy or settings.image_pull_policy,
         "command": [ENVOY],
         "args": [
             *("--config-path", f"{CONFIG_DIR}/bootstrap.json"),
             *("--log-level", said.log_level or settings.log_level),
-            *("--component-log-level", "main:warning"),
+            *("--component-log-level", ",".join(f"{name}:{level}" for name, level in sorted(components.items()))),
             "--disable-hot-restart",
             *drain,
             *threads,
@@ -119,7 +132,8 @@ def _envoy(said: Parameters, settings: ProxySettings, grace: int) -> Json:
             "capabilities": {"drop": ["ALL"]},
             "privileged": False,
             "readOnlyRootFilesystem": True,
-        },
+        }
+        | _floating(over.security_context or {}, over),
         "volumeMounts": [
             {"name": "config", "mountPath": CONFIG_DIR, "readOnly": True},
             {"name": "token", "mountPath": TOKEN_DIR, "readOnly": True},

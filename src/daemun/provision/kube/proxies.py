@@ -176,7 +176,7 @@ class KubeProxies:
 
     async def _reconcile(self, name: Name) -> None:
         placement = self._wanted.get(name)
-        if placement is not None and placement.held:
+        if placement is not None and not placement.made:
             return
         known = self._known.setdefault(name, {})
         rendered = list(render(placement, self._settings, self._authority)) if placement else []
@@ -252,7 +252,7 @@ class KubeProxies:
         wanted = self._wanted.get(name)
         if wanted is None:
             return not self._unread(name)
-        if wanted.held:
+        if not wanted.made:
             return False
         busy = name in self._wakes or name in self._due
         return not busy and name in self._known and path not in self._known[name]
