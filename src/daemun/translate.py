@@ -14,11 +14,11 @@ from daemun.api.kinds import KINDS
 from daemun.api.listenerset import ListenerSet
 from daemun.api.policy import BackendTLSPolicy
 from daemun.api.status import GatewayStatus
-from daemun.base.names import CORE, GATEWAY, GLOO_KUBE_GATEWAY, Name, Ref
+from daemun.base.names import CORE, GATEWAY, GLOO_GATEWAY, GLOO_KUBE_GATEWAY, Name, Ref
 from daemun.envoy import blame, clusters, directory, listeners, routes, secrets, shards, streams, tls
 from daemun.envoy import hosts as envoy_hosts
 from daemun.envoy.matches import match_faults
-from daemun.features import rule_faults
+from daemun.features import BY_KIND, rule_faults
 from daemun.flow import MISSING, Failure, Graph, Source, crowded, derive, distinct, union
 from daemun.gatewayapi import (
     backends,
@@ -48,7 +48,10 @@ from daemun.gatewayapi.reach import Surroundings
 from daemun.gatewayapi.references import grant_keys
 from daemun.gatewayapi.routes import Checks, route_rule
 from daemun.gatewayapi.settings import Settings
+from daemun.gloo import attach, options_status
+from daemun.gloo import policies as options
 from daemun.gloo.parameters import gateway_parameters
+from daemun.gloo.policies import no_upstreams
 
 
 class Translation:
@@ -136,10 +139,22 @@ class Translation:
         by_service = policies.index(backendtls.services_of)
         backend_kinds = {(CORE, "Service"): backends.service_backends(services, by_service)}
         backend_inputs = backends.Inputs(backend_kinds, granted)
-        self.routes = derive(candidates, route_rule(uses, backend_inputs, Checks(match_faults, rule_faults)), "routes")
+        # Gloo's policies: each by itself, then what they put on listeners and on the rules of routes.
+        judged = options.Inputs(BY_KIND.get, no_upstreams)
+        chosen = {
+            of.kind: derive(self.sources[GLOO_GATEWAY, of.kind], options.policy_rule(of, judged), f"{of.kind}s")
+            for of in options.KINDS
+        }
+        by_target = {kind: one.index(options.targets_of) for kind, one in chosen.items()}
+        attached = derive(self.parents, attach.listener_rule(by_target), "policies of listeners")
+        self.listener_uses = derive(attached, attach.uses_of, "uses of listeners")
+        extend = attach.extension(chosen, by_target, self.sources[GLOO_KUBE_GATEWAY, "DirectResponse"])
+        checks = Checks(match_faults, rule_faults)
+        self.routes = derive(candidates, route_rule(uses, backend_inputs, checks, extend), "routes")
 
         # Envoy: each collection is some of the parts that its resources are joined from.
-        listener_parts = derive(self.frontends, listeners.listener_rule(settings.shared_host, access_log), "listeners")
+        heads = listeners.listener_rule(settings.shared_host, access_log, self.listener_uses)
+        listener_parts = derive(self.frontends, heads, "listeners")
         surfaces = derive(self.frontends, owners.surface_rule, "surfaces")
         self.host_owners = host_owners = derive(self.frontends, owners.owner_rule, "host owners")
         encoded = derive(self.routes, routes.encoded_rule(surfaces), "encoded routes")
@@ -147,11 +162,15 @@ class Translation:
         hosts = distinct(self.by_host, host_owners.index(owners.with_requests), name="hosts")
         spreads = derive(self.frontends, directory.spread_rule(hosts.index(directory.rest_of)), "spread ports")
         crowds = crowded(self.by_host, shards.MANY_ROUTES, "routes of crowded hosts")
-        host_inputs = envoy_hosts.Inputs(host_owners, encoded, self.by_host, crowds.index(shards.claims_of), spreads)
+        host_inputs = envoy_hosts.Inputs(
+            host_owners, encoded, self.by_host, crowds.index(shards.claims_of), spreads, self.listener_uses
+        )
         virtual_hosts = derive(hosts, envoy_hosts.host_rule(host_inputs), "virtual hosts")
         by_shard = crowds.index(shards.shards_of)
         by_path = derive(
-            distinct(by_shard, name="shards"), shards.shard_rule(host_owners, encoded, by_shard), "routes by path"
+            distinct(by_shard, name="shards"),
+            shards.shard_rule(host_owners, encoded, by_shard, self.listener_uses),
+            "routes by path",
         )
         listed = distinct(virtual_hosts.index(directory.listed_of), name="listed hosts").index(directory.port_of)
         rest_scopes = derive(self.frontends, directory.rest_rule(spreads, listed), "scopes of the rest")
@@ -163,7 +182,7 @@ class Translation:
         )
         stream_parts = derive(self.holders, streams.stream_rule(self.routes, access_log), "streams")
         by_backend = self.routes.index(clusters.backends_of)
-        needed = distinct(by_backend, name="needed backends")
+        needed = distinct(by_backend, self.listener_uses.index(clusters.backends_of_listener), name="needed backends")
         used = distinct(needed.index(clusters.backend_of), name="backends")
         cluster_parts = derive(used, clusters.cluster_rule, "clusters")
         endpoint_parts = derive(used, clusters.endpoint_rule(services, slices.index(clusters.slices_of)), "endpoints")
@@ -189,6 +208,13 @@ class Translation:
         )
         policy_uses = distinct(self.routes.index(policystatus.uses_of), name="policy uses")
         about_policies = (by_service, services, policy_uses.index(policystatus.policy_of), rejected)
+        about_options = options_status.Inputs(
+            routes=self.routes.index(options_status.options_of),
+            listeners=attached.index(attach.policies_of),
+            parents=self.parents,
+            written=lambda kind: self.sources[GATEWAY, kind],
+            rejections=rejected,
+        )
         self.statuses = union(
             derive(gateway_classes, status.class_rule(parameter_kinds), "GatewayClass status"),
             derive(self.gateways, status.gateway_rule(heard, surroundings), "Gateway status"),
@@ -201,6 +227,10 @@ class Translation:
             derive(self.parents, problems.parent_problems(rejected, surroundings), "parents' problems"),
             derive(self.routes, problems.route_problems(rejected, self.holders), "route problems"),
             derive(policies, policystatus.policy_problems(*about_policies), "policy problems"),
+            *(
+                derive(one, options_status.problem_rule(about_options), f"{kind} problems")
+                for kind, one in chosen.items()
+            ),
             derive(written, problems.unclaimed_gateways(gateway_classes), "unclaimed Gateways"),
             derive(written_sets, problems.orphaned_sets, "orphaned ListenerSets"),
             *(

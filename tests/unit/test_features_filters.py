@@ -9,7 +9,7 @@ from envoy.config.route.v3 import route_components_pb2 as route_v3
 from envoy.extensions.filters.http.cors.v3 import cors_pb2
 
 from daemun.api import filters as api
-from daemun.features import BY_KIND, FEATURES, Draft, rule_faults
+from daemun.features import BY_KIND, FEATURES, Draft, http_filters, rule_faults
 from daemun.features.feature import Feature
 from daemun.gatewayapi.routes import filter_spec
 from daemun.ir.backend import BackendKey
@@ -144,9 +144,9 @@ def test_the_longest_back_off_is_one_that_envoy_can_read(backoff: str, expected:
 @pytest.mark.parametrize("name", ["a b", "a;b", "a\nb", "ü"])
 def test_a_session_name_must_be_one(name: str) -> None:
     feature = BY_KIND["sessionPersistence"]
-    ((where, _, _),) = feature.faults(api.SessionPersistence(session_name=name), "here", Rule("r"))
+    ((where, _, _),) = feature.faults(api.SessionPersistence(session_name=name), "here")
     assert where == "here.sessionName"
-    assert not list(feature.faults(api.SessionPersistence(session_name="a-b.c"), "here", Rule("r")))
+    assert not list(feature.faults(api.SessionPersistence(session_name="a-b.c"), "here"))
 
 
 def test_faults_of_a_rule_are_those_of_its_filters_and_its_backends() -> None:
@@ -165,8 +165,8 @@ def test_a_tab_may_stand_in_a_header() -> None:
 def test_every_filter_of_the_api_has_a_feature_and_its_spec_is_found() -> None:
     fields = [field for field in msgspec.structs.fields(api.RouteFilter) if field.name not in {"type", "extension_ref"}]
     assert len(fields) == 7
-    kinds = {feature.kind for feature in FEATURES} - {"timeouts", "retry", "sessionPersistence"}
-    assert kinds == {name for name in api.RouteFilter.__annotations__["type"].__args__ if name != "ExtensionRef"}
+    kinds = {name for name in api.RouteFilter.__annotations__["type"].__args__ if name != "ExtensionRef"}
+    assert kinds <= {feature.kind for feature in FEATURES}
     spec = api.HTTPURLRewriteFilter("a.test")
     assert filter_spec(api.RouteFilter("URLRewrite", url_rewrite=spec)) == (spec, "urlRewrite")
     with pytest.raises(ValueError, match="without a spec"):
@@ -182,10 +182,14 @@ def test_a_feature_does_nothing_unless_it_says_so() -> None:
 
 
 def test_http_filters_are_off_until_a_route_wants_them() -> None:
-    made = [feature.http_filter() for feature in FEATURES]
-    assert [one.name for one in made if one] == [
+    made = http_filters({})
+    assert [one.name for one in made] == [
+        "envoy.filters.http.fault",
         "envoy.filters.http.cors",
+        "envoy.filters.http.local_ratelimit",
         "envoy.filters.http.ext_authz",
         "envoy.filters.http.stateful_session",
+        "envoy.filters.http.buffer",
+        "envoy.filters.http.csrf",
     ]
-    assert all(one.disabled for one in made if one)
+    assert all(one.disabled for one in made)

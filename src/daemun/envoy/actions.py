@@ -7,14 +7,13 @@ from envoy.config.route.v3 import route_components_pb2 as route_v3
 from envoy.type.v3 import percent_pb2
 
 from daemun.envoy.matches import route_match
-from daemun.features import BY_KIND, FEATURES, Draft
+from daemun.features import BY_KIND, Draft, in_force, ordered
 from daemun.ir.route import Backend, Match, Rule, Use
 
 NO_BACKEND = "no-backend"
 """A cluster that never exists: the share of a backend that cannot be used is answered with an error."""
 _ERRORS = {500: route_v3.RouteAction.INTERNAL_SERVER_ERROR, 503: route_v3.RouteAction.SERVICE_UNAVAILABLE}
 _MILLION = 1_000_000
-_PLACES = {feature.kind: place for place, feature in enumerate(FEATURES)}
 
 
 def build(name: str, rule: Rule, match: Match, port: int, tls: bool) -> tuple[list[route_v3.Route], tuple[str, ...]]:
@@ -24,16 +23,17 @@ def build(name: str, rule: Rule, match: Match, port: int, tls: bool) -> tuple[li
     backends = [backend for backend in rule.backends if backend.weight]
     protos: list[route_v3.Route] = []
     needs: set[str] = set()
+    of_rule = tuple(in_force(rule.uses))
     for share in _shares(backends):
         draft = Draft(route_v3.Route(name=name, match=route_match(match)), match, port, tls)
-        uses, shared = _levels(rule.uses, share)
+        uses, shared = _levels(of_rule, share)
         _forward(draft, share.backends, shared, rule.error)
         if share.upto < _MILLION:
             fraction = draft.proto.match.runtime_fraction.default_value
             fraction.numerator = share.upto
             fraction.denominator = percent_pb2.FractionalPercent.MILLION
         # Redirects are last: their further routes are copies, and get what the others have done.
-        for use in sorted(uses, key=lambda use: _PLACES[use.kind]):
+        for use in ordered(uses):
             BY_KIND[use.kind].on_route(use.spec, use, draft)
         if draft.closed:
             # Last, so that nothing, a redirect for instance, opens it again.

@@ -14,8 +14,10 @@ from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.backends import port_protocol
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.ir.backend import BackendKey
+from daemun.ir.listener import ListenerKey
 from daemun.ir.origin import Origin
 from daemun.ir.resource import CLUSTER, ENDPOINT, Leaf, Part, PartKey, part
+from daemun.ir.uses import ListenerUses
 
 _BUFFER_BYTES = 32 * 1024
 _CONNECT_SECONDS = 5
@@ -37,6 +39,11 @@ def backends_of(_: Ref, resolved: ResolvedRoute) -> Iterator[ProxyBackend]:
     if ways:
         keys = resolved.backends()
         yield from {ProxyBackend(proxy, key.at(through)) for key in keys for proxy, through in ways}
+
+
+def backends_of_listener(_: ListenerKey, uses: ListenerUses) -> Iterator[ProxyBackend]:
+    """The backends that policies of a listener need."""
+    yield from {ProxyBackend(uses.proxy, key) for key in uses.backends()}
 
 
 def backend_of(_: ProxyBackend, needed: ProxyBackend) -> tuple[BackendKey]:

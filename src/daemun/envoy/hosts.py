@@ -12,14 +12,16 @@ from envoy.config.route.v3 import route_components_pb2 as route_v3
 from daemun.base import wire
 from daemun.base.names import Ref
 from daemun.envoy import shards
+from daemun.envoy.frames import opening
 from daemun.envoy.misdirected import guard
-from daemun.envoy.routes import ROUTES, EncodedRoute, Rank, frame, rank_of
+from daemun.envoy.routes import ROUTES, EncodedRoute, Rank, rank_of
 from daemun.envoy.scopes import REST, TAGS, head, is_exact, place
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.owners import HostOwner, owner_of
 from daemun.gatewayapi.resolved import ResolvedRoute
-from daemun.ir.listener import FrontendKey, HostKey, Listener
+from daemun.ir.listener import FrontendKey, HostKey, Listener, ListenerKey
 from daemun.ir.resource import Leaf, Part, PartKey, part
+from daemun.ir.uses import ListenerUses
 
 _NOTHING = wire.delimited(
     ROUTES,
@@ -31,13 +33,17 @@ _NOTHING = wire.delimited(
 
 
 class Inputs(NamedTuple):
-    """What virtual hosts are made of. `claims` has the routes of crowded hosts by host and listener."""
+    """What virtual hosts are made of. `claims` has the routes of crowded hosts by host and listener.
+
+    `policies` has what policies put on the virtual hosts of a listener.
+    """
 
     owners: Collection[HostKey, HostOwner]
     encoded: Collection[tuple[Ref, FrontendKey], EncodedRoute]
     by_host: Index[HostKey, Ref, ResolvedRoute]
     claims: Index[tuple[HostKey, Ref, str], tuple[HostKey, Ref], ResolvedRoute]
     spreads: Collection[FrontendKey, bool]
+    policies: Collection[ListenerKey, ListenerUses]
 
 
 def host_rule(of: Inputs) -> Callable[[Reader, HostKey, HostKey], Iterator[tuple[PartKey, Part]]]:
@@ -59,7 +65,9 @@ def host_rule(of: Inputs) -> Callable[[Reader, HostKey, HostKey], Iterator[tuple
         spread = None if hit else reader.get(of.spreads, key.frontend)
         spot = place(key, crowded=crowded, spread=bool(spread))
         origin = owner.origin
-        leaves = [Leaf(frame(spot.part), origin)]
+        # What leads to shards does nothing else: they have what policies say.
+        uses = None if crowded else reader.get(of.policies, mine.key)
+        leaves = list(opening(spot.part, origin, uses))
         if owner.handshakes:
             closed = guard(owner.handshakes).SerializeToString()
             leaves.append(Leaf(wire.delimited(ROUTES, closed), mine.origin))

@@ -18,12 +18,14 @@ from daemun.envoy.accesslog import log_to
 from daemun.envoy.forward import closing_chain
 from daemun.envoy.misses import misses
 from daemun.envoy.scopes import ask
-from daemun.features import FEATURES
-from daemun.flow import Reader
+from daemun.features import BY_KIND, http_filters, ordered
+from daemun.features.drafts import ListenerDraft, ManagerDraft
+from daemun.flow import Collection, Reader
 from daemun.ir.limits import IDLE_SECONDS
-from daemun.ir.listener import Frontend, FrontendKey, Listener
+from daemun.ir.listener import Frontend, FrontendKey, Listener, ListenerKey
 from daemun.ir.origin import Origin
 from daemun.ir.resource import LISTENER, Leaf, Part, PartKey, part
+from daemun.ir.uses import NOTHING, ListenerUses
 
 _FILTER_CHAINS = wire.tag(3)  # Listener.filter_chains
 _BUFFER_BYTES = 32 * 1024
@@ -58,11 +60,14 @@ _LOG_FORMAT = {
 
 
 def listener_rule(
-    shared_host: bool, access_log: str
+    shared_host: bool, access_log: str, policies: Collection[ListenerKey, ListenerUses]
 ) -> Callable[[Reader, FrontendKey, Frontend], Iterator[tuple[PartKey, Part]]]:
-    """The rule from a port to its Envoy listener. `access_log` is the path of a file, empty for none."""
+    """The rule from a port to its Envoy listener. `access_log` is the path of a file, empty for none.
 
-    def listener(_: Reader, key: FrontendKey, frontend: Frontend) -> Iterator[tuple[PartKey, Part]]:
+    What is there once for a port is as the policies of its first listener say.
+    """
+
+    def listener(reader: Reader, key: FrontendKey, frontend: Frontend) -> Iterator[tuple[PartKey, Part]]:
         proto = listener_pb2.Listener(name=key.listener, address=_address(frontend.addresses[0], key))
         for address in frontend.addresses[1:]:
             proto.additional_addresses.add(address=_address(address, key))
@@ -80,11 +85,18 @@ def listener_rule(
         http = frontend.http if frontend.tls else frontend.http[:1]
         if not http and key.transport == "tcp":
             proto.default_filter_chain.CopyFrom(closing_chain("none", access_log))
+        first = (http or frontend.listeners)[0]
+        draft = ListenerDraft(proto)
+        _apply_to_listener(draft, reader.get(policies, first.key) or NOTHING)
+        chains = [_filter_chain(key, one, access_log, reader.get(policies, one.key) or NOTHING) for one in http]
         # A listener cannot be without a filter chain: to test its address alone would always fail.
-        head = proto.SerializeToString() + b"".join(_filter_chain(key, one, access_log) for one in http[:1])
-        first = (http or frontend.listeners)[0].origin
-        leaves = [Leaf(head, Origin(first.ref, f"{first.where}.port"))]
-        leaves += [Leaf(_filter_chain(key, one, access_log), one.origin) for one in http[1:]]
+        head = Leaf(
+            proto.SerializeToString() + b"".join(data for data, _ in chains[:1]),
+            Origin(first.origin.ref, f"{first.origin.where}.port"),
+            tuple(sorted(draft.needs.union(*(needs for _, needs in chains[:1])))),
+        )
+        further = zip(http[1:], chains[1:], strict=True)
+        leaves = [head, *(Leaf(data, one.origin, tuple(sorted(needs))) for one, (data, needs) in further)]
         yield PartKey(key.proxy, LISTENER, key.listener), part("", leaves)
 
     return listener
@@ -97,11 +109,17 @@ def _address(address: str, key: FrontendKey) -> address_pb2.Address:
     return address_pb2.Address(socket_address=socket)
 
 
-def _filter_chain(key: FrontendKey, listener: Listener, access_log: str) -> bytes:
-    """The filter chain of a listener, as a field of Envoy's."""
+def _apply_to_listener(draft: ListenerDraft, uses: ListenerUses) -> None:
+    for use in ordered(uses.port):
+        if BY_KIND[use.kind].works("on_listener"):
+            BY_KIND[use.kind].on_listener(use.spec, use, draft)
+
+
+def _filter_chain(key: FrontendKey, listener: Listener, access_log: str, uses: ListenerUses) -> tuple[bytes, set[str]]:
+    """The filter chain of a listener, as a field of Envoy's, and the clusters that must be warm for it."""
     tls = listener.protocol == "HTTPS"
     chain = components_v3.FilterChain(name=listener.chain)
-    manager = connection_manager(key, listener if tls else None, access_log)
+    manager, needs = connection_manager(key, listener if tls else None, access_log, uses)
     filter_ = chain.filters.add(name="envoy.filters.network.http_connection_manager")
     filter_.typed_config.Pack(manager)
     if tls:
@@ -109,11 +127,16 @@ def _filter_chain(key: FrontendKey, listener: Listener, access_log: str) -> byte
             chain.filter_chain_match.server_names.append(listener.hostname)
         chain.transport_socket.name = "envoy.transport_sockets.tls"
         chain.transport_socket.typed_config.Pack(tls_contexts.downstream(listener, "h2", "http/1.1"))
-    return wire.delimited(_FILTER_CHAINS, chain.SerializeToString())
+    return wire.delimited(_FILTER_CHAINS, chain.SerializeToString()), needs
 
 
-def connection_manager(port: FrontendKey, marked: Listener | None, access_log: str) -> hcm_v3.HttpConnectionManager:
-    """The HTTP connection manager, the same for every listener but for the routes it asks for, and its mark."""
+def connection_manager(
+    port: FrontendKey, marked: Listener | None, access_log: str, uses: ListenerUses
+) -> tuple[hcm_v3.HttpConnectionManager, set[str]]:
+    """The HTTP connection manager, and the clusters that must be warm for it.
+
+    It is the same for every listener but for the routes it asks for, its mark, and what policies want.
+    """
     manager = hcm_v3.HttpConnectionManager(
         stat_prefix="http",
         normalize_path={"value": True},
@@ -134,13 +157,14 @@ def connection_manager(port: FrontendKey, marked: Listener | None, access_log: s
     manager.upgrade_configs.add(upgrade_type=_UPGRADE)
     # Where no scope is hit Envoy would not refuse an upgrade that it does not know, and pass it on instead.
     manager.http_protocol_options.ignore_http_11_upgrade.add().safe_regex.regex = _OTHER_UPGRADES
-    for feature in FEATURES:
-        http_filter = feature.http_filter()
-        if http_filter is not None:
-            manager.http_filters.append(http_filter)
-    manager.http_filters.append(misses(port))
-    router = manager.http_filters.add(name="envoy.filters.http.router")
-    router.typed_config.Pack(router_pb2.Router(suppress_envoy_headers=True))
     if access_log:
         manager.access_log.append(log_to(access_log, _LOG_FORMAT))
-    return manager
+    draft = ManagerDraft(manager, router_pb2.Router(suppress_envoy_headers=True))
+    for use in ordered(uses.port):
+        if BY_KIND[use.kind].works("on_manager"):
+            BY_KIND[use.kind].on_manager(use.spec, use, draft)
+    filters = http_filters(draft.filters)
+    manager.http_filters.extend(filters)
+    manager.http_filters.append(misses(port, [one for one in filters if one.disabled]))
+    manager.http_filters.add(name="envoy.filters.http.router").typed_config.Pack(draft.router)
+    return manager, draft.needs

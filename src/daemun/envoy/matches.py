@@ -2,17 +2,11 @@
 
 from collections.abc import Iterable
 
-import re2
 from envoy.config.route.v3 import route_components_pb2 as route_v3
 from envoy.type.matcher.v3 import regex_pb2, string_pb2
 
-from daemun.ir.limits import RE2_MAX_PROGRAM_SIZE
+from daemun.features.regexes import regex_faults
 from daemun.ir.route import Match, ValueMatch
-
-_QUIET = re2.Options()
-_QUIET.log_errors = False
-_LONGEST = 60
-"""Characters of a pattern that a message shows."""
 
 
 def route_match(match: Match) -> route_v3.RouteMatch:
@@ -65,25 +59,8 @@ def _string(value: ValueMatch) -> string_pb2.StringMatcher:
 def match_faults(match: Match) -> Iterable[tuple[str, str, str]]:
     """Regular expressions that Envoy would refuse, and with them every other route of the same listener."""
     if match.path_type == "Regex":
-        yield from _regex_faults(f"{match.where}.path.value", match.path)
+        yield from regex_faults(match.path, f"{match.where}.path.value")
     for field, values in (("headers", match.headers), ("queryParams", match.query)):
         for value in values:
             if value.regex:
-                yield from _regex_faults(f"{match.where}.{field}[{value.name}].value", value.value)
-
-
-def _regex_faults(where: str, pattern: str) -> Iterable[tuple[str, str, str]]:
-    try:
-        compiled = re2.compile(pattern, _QUIET)
-    except (re2.error, UnicodeError, ValueError) as error:
-        why = str(error.args[0]) if error.args else "it does not compile"
-        what = why.removeprefix("b").strip("'")[:_LONGEST]
-        yield where, f"{_short(pattern)} is not an RE2 expression: {what}", "Mend it."
-        return
-    if compiled.programsize > RE2_MAX_PROGRAM_SIZE:
-        text = f"{_short(pattern)} is too large a program ({compiled.programsize} > {RE2_MAX_PROGRAM_SIZE})"
-        yield where, text, "Use smaller repetitions."
-
-
-def _short(pattern: str) -> str:
-    return repr(pattern if len(pattern) <= _LONGEST else pattern[: _LONGEST - 3] + "...")
+                yield from regex_faults(value.value, f"{match.where}.{field}[{value.name}].value")

@@ -4,8 +4,10 @@ Envoy knows no scope for "all the rest", and it decides which HTTP filters a req
 route: after a miss nothing that a route switches on is there. So what a miss needs is one chain of filters that is on
 until a scope switches it off: the key becomes that of the rest (ip_tagging is the native filter that can overwrite a
 header with a constant and then has the route looked for again), and every feature's filter stands there once more,
-which does nothing unless the route that was found says so.
+which does nothing unless the route that was found says so. (Filters that run on every request have done their work.)
 """
+
+from collections.abc import Iterable
 
 from envoy.config.core.v3 import address_pb2
 from envoy.extensions.filters.http.ip_tagging.v3 import ip_tagging_pb2
@@ -15,7 +17,6 @@ from daemun.envoy import directory, shards
 from daemun.envoy.filter_chain import filter_chain
 from daemun.envoy.scopes import MISSES, REST, SCOPE_HEADER, scope_name
 from daemun.envoy.scripts import script_filter
-from daemun.features import FEATURES
 from daemun.ir.listener import FrontendKey
 
 _REST = "daemun.rest"
@@ -36,9 +37,8 @@ end
 """
 
 
-def misses(port: FrontendKey) -> hcm_v3.HttpFilter:
+def misses(port: FrontendKey, features: Iterable[hcm_v3.HttpFilter]) -> hcm_v3.HttpFilter:
     """What requests that hit no scope pass, after the other filters and before the router."""
-    features = [found for feature in FEATURES if (found := feature.http_filter()) is not None]
     # A host in capital letters is the same host, but not the same key.
     lower = _LOWER.format(header=SCOPE_HEADER, scope=scope_name(port, ""))
     scripts = script_filter(_CAPITALS, lower, directory.script(port), shards.script())

@@ -13,15 +13,17 @@ from envoy.config.route.v3 import route_components_pb2 as route_v3
 
 from daemun.base import wire
 from daemun.base.names import Ref
-from daemun.envoy.routes import ROUTES, EncodedRoute, Rank, frame, rank_of
+from daemun.envoy.frames import opening
+from daemun.envoy.routes import ROUTES, EncodedRoute, Rank, rank_of
 from daemun.envoy.scopes import SCOPE_HEADER, TAGS, head, scope_name
 from daemun.envoy.scripts import run_on
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.owners import HostOwner, owner_of
 from daemun.gatewayapi.resolved import ResolvedRoute
-from daemun.ir.listener import FrontendKey, HostKey, Listener
+from daemun.ir.listener import FrontendKey, HostKey, Listener, ListenerKey
 from daemun.ir.resource import SCOPE, Leaf, Part, PartKey, part
 from daemun.ir.route import Match
+from daemun.ir.uses import ListenerUses
 
 MANY_ROUTES = 100
 """Up to so many routes of a host are in one scope: a change of one then costs Envoy one or two milliseconds."""
@@ -81,6 +83,7 @@ def shard_rule(
     owners: Collection[HostKey, HostOwner],
     encoded: Collection[tuple[Ref, FrontendKey], EncodedRoute],
     by_shard: Index[ShardKey, tuple[HostKey, Ref], ResolvedRoute],
+    policies: Collection[ListenerKey, ListenerUses],
 ) -> Callable[[Reader, ShardKey, ShardKey], Iterator[tuple[PartKey, Part]]]:
     """The rule from a shard to its scope."""
 
@@ -101,7 +104,8 @@ def shard_rule(
         scope = head(name, marked=owner.tls, hit=False)
         yield PartKey(port.proxy, SCOPE, name), part("", [Leaf(scope.SerializeToString(), origin)])
         domain = key.host.hostname or "*"
-        leaves = [Leaf(frame(domain), origin), *(leaf for _, leaf in ranked)]
+        uses = reader.get(policies, owner.listener.key)
+        leaves = [*opening(domain, origin, uses), *(leaf for _, leaf in ranked)]
         yield PartKey(port.proxy, SCOPE, name, domain), part(domain, leaves, TAGS)
 
     return shard

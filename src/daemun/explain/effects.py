@@ -9,11 +9,9 @@ from daemun import features
 from daemun.base.names import Ref
 from daemun.explain.normalise import Seen
 from daemun.explain.result import Effect
-from daemun.features import BY_KIND, FEATURES
+from daemun.features import BY_KIND, in_force
 from daemun.features.cors import allows
 from daemun.ir.route import Match, Use
-
-_ORDER = {feature.kind: at for at, feature in enumerate(FEATURES)}
 
 
 class Scene(msgspec.Struct, frozen=True):
@@ -28,8 +26,10 @@ def effects(route: Ref, uses: Iterable[Use], scene: Scene) -> tuple[Effect, ...]
     """The features in use, in the order in which Envoy applies them."""
     origins = scene.seen.values("origin")
     view = features.Scene(scene.match, origins[0] if origins else "", scene.forwarded)
-    ordered = sorted(uses, key=lambda use: _ORDER[use.kind])
-    return tuple(Effect(use.kind, route, use.where, BY_KIND[use.kind].does(use.spec, use, view)) for use in ordered)
+    return tuple(
+        Effect(use.kind, use.by or route, use.where, BY_KIND[use.kind].does(use.spec, use, view))
+        for use in in_force(uses)
+    )
 
 
 def preflight_answer(policy: cors_pb2.CorsPolicy, seen: Seen) -> str:

@@ -91,7 +91,7 @@ class Near(msgspec.Struct, frozen=True):
 
 
 class Effect(msgspec.Struct, frozen=True):
-    """A feature at work: the field that asked for it, and what it does to this request."""
+    """A feature at work: the field of a route, or of a policy, that asked for it, and what it does to this request."""
 
     kind: str
     route: Ref

@@ -7,40 +7,127 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
+
 from daemun.features.cors import Cors
+from daemun.features.direct_response import DirectResponse
+from daemun.features.drafts import Draft
 from daemun.features.external_auth import ExternalAuth
-from daemun.features.feature import Draft, Fault, Feature, Scene
+from daemun.features.feature import Fault, Feature, Scene
 from daemun.features.headers import RequestHeaderModifier, ResponseHeaderModifier
 from daemun.features.mirror import RequestMirror
+from daemun.features.options.attempt_counts import RequestAttemptCount, ResponseAttemptCount
+from daemun.features.options.buffer_per_route import BufferPerRoute
+from daemun.features.options.cors import CorsOption
+from daemun.features.options.csrf import Csrf
+from daemun.features.options.envoy_metadata import EnvoyMetadata
+from daemun.features.options.faults import Faults
+from daemun.features.options.header_manipulation import HeaderManipulation
+from daemun.features.options.host_rewrite import (
+    AppendXForwardedHost,
+    AutoHostRewrite,
+    HostRewrite,
+    HostRewriteHeader,
+    HostRewritePathRegex,
+)
+from daemun.features.options.lb_hash import LbHash
+from daemun.features.options.path_rewrites import PrefixRewrite, RegexRewrite
+from daemun.features.options.rate_limit import RateLimit
+from daemun.features.options.retries import Retries
+from daemun.features.options.shadowing import Shadowing
+from daemun.features.options.stats import Stats
+from daemun.features.options.timeouts import IdleTimeout, MaxStreamDuration, Timeout
+from daemun.features.options.tracing import Tracing
+from daemun.features.options.upgrades import Upgrades
 from daemun.features.redirect import RequestRedirect
 from daemun.features.retry import Retry
 from daemun.features.rewrite import URLRewrite
 from daemun.features.session import SessionPersistence
 from daemun.features.timeouts import Timeouts
-from daemun.ir.route import Rule
+from daemun.ir.route import Rule, Use
 
 FEATURES: tuple[Feature[Any], ...] = (
+    Faults(),
     Cors(),
+    CorsOption(),
+    RateLimit(),
     ExternalAuth(),
     SessionPersistence(),
+    BufferPerRoute(),
+    Csrf(),
     RequestHeaderModifier(),
     ResponseHeaderModifier(),
+    HeaderManipulation(),
     RequestMirror(),
+    Shadowing(),
+    PrefixRewrite(),
+    RegexRewrite(),
+    HostRewrite(),
+    AutoHostRewrite(),
+    HostRewritePathRegex(),
+    HostRewriteHeader(),
+    AppendXForwardedHost(),
     URLRewrite(),
     Timeouts(),
+    Timeout(),
+    IdleTimeout(),
+    MaxStreamDuration(),
     Retry(),
+    Retries(),
+    LbHash(),
+    Upgrades(),
+    Tracing(),
+    EnvoyMetadata(),
+    Stats(),
+    RequestAttemptCount(),
+    ResponseAttemptCount(),
     RequestRedirect(),
+    DirectResponse(),
 )
 BY_KIND: Mapping[str, Feature[Any]] = MappingProxyType({feature.kind: feature for feature in FEATURES})
+_PLACES: Mapping[str, int] = MappingProxyType({feature.kind: place for place, feature in enumerate(FEATURES)})
 
 
 def rule_faults(rule: Rule) -> Iterable[Fault]:
-    """What the features in use find wrong with a rule."""
-    for use in rule.uses:
-        yield from BY_KIND[use.kind].faults(use.spec, use.where, rule)
-    for backend in rule.backends:
-        for use in backend.uses:
-            yield from BY_KIND[use.kind].faults(use.spec, use.where, rule)
+    """What the features in use find wrong with a rule; policies are judged by themselves."""
+    for use in (*rule.uses, *(use for backend in rule.backends for use in backend.uses)):
+        if use.by is None:
+            yield from BY_KIND[use.kind].faults(use.spec, use.where)
 
 
-__all__ = ["BY_KIND", "FEATURES", "Draft", "Fault", "Feature", "Scene", "rule_faults"]
+def ordered(uses: Iterable[Use]) -> list[Use]:
+    """Uses in the order of their features."""
+    return sorted(uses, key=lambda use: _PLACES[use.kind])
+
+
+def in_force(uses: Iterable[Use]) -> list[Use]:
+    """Uses in the order of their features, without those that others replace."""
+    found = ordered(uses)
+    gone = {kind for use in found for kind in BY_KIND[use.kind].replaces}
+    return [use for use in found if use.kind not in gone] if gone else found
+
+
+def http_filters(further: Mapping[str, hcm_v3.HttpFilter]) -> list[hcm_v3.HttpFilter]:
+    """The HTTP filters of all features in their order, each once and disabled; and the further ones of some kinds."""
+    found: dict[str, hcm_v3.HttpFilter] = {}
+    for feature in FEATURES:
+        if feature.kind in further:
+            found[f"{feature.kind} always"] = further[feature.kind]
+        one = feature.http_filter()
+        if one is not None:
+            found.setdefault(one.name, one)
+    return list(found.values())
+
+
+__all__ = [
+    "BY_KIND",
+    "FEATURES",
+    "Draft",
+    "Fault",
+    "Feature",
+    "Scene",
+    "http_filters",
+    "in_force",
+    "ordered",
+    "rule_faults",
+]

@@ -11,7 +11,8 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import http_con
 from envoy.type.matcher.v3 import string_pb2
 
 from daemun.api.filters import HTTPCORSFilter
-from daemun.features.feature import Draft, Feature, Scene, disabled_filter
+from daemun.features.drafts import Draft
+from daemun.features.feature import Feature, Scene, disabled_filter
 from daemun.ir.route import Use
 
 _NAME = "envoy.filters.http.cors"

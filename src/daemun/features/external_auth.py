@@ -9,7 +9,8 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import http_con
 
 from daemun.api.filters import HTTPExternalAuthFilter as Spec
 from daemun.features.composite import always, composite
-from daemun.features.feature import Draft, Feature, Scene, disabled_filter
+from daemun.features.drafts import Draft
+from daemun.features.feature import Feature, Scene, disabled_filter
 from daemun.ir.route import Use
 
 _NAME = "envoy.filters.http.ext_authz"

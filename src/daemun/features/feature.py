@@ -1,54 +1,19 @@
-"""The shape of a feature, and the draft of an Envoy route that features work on."""
+"""The shape of a feature: what it puts on which of Envoy's messages, and how it is told."""
 
 from collections.abc import Iterable
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 from envoy.config.route.v3 import route_components_pb2 as route_v3
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 from google.protobuf.message import Message
 
-from daemun.ir.backend import BackendKey
-from daemun.ir.route import Match, Rule, Use
+from daemun.features.drafts import Draft, HostDraft, ListenerDraft, ManagerDraft
+from daemun.ir.route import Match, Use
 
-S = TypeVar("S", bound=msgspec.Struct)
+S = TypeVar("S")
 Fault = tuple[str, str, str]
 """Where, what is wrong there, and how to mend it."""
-
-
-class Draft:
-    """One Envoy route in the making.
-
-    `port` and `tls` are those of the listener as the API says. `extra` are further Envoy routes for the same match,
-    tried before it.
-    """
-
-    def __init__(self, proto: route_v3.Route, match: Match, port: int, tls: bool) -> None:
-        self.proto = proto
-        self.match = match
-        self.port = port
-        self.tls = tls
-        self.extra: list[route_v3.Route] = []
-        self.needs: set[str] = set()
-        self.closed = False
-
-    @property
-    def action(self) -> route_v3.RouteAction:
-        """The action that forwards to a backend."""
-        return self.proto.route
-
-    def cluster(self, backend: BackendKey) -> str:
-        """The cluster of a backend that a feature sends something to; it will be warm before the route is used."""
-        self.needs.add(backend.cluster)
-        return backend.cluster
-
-    def close(self) -> None:
-        """Answer with 500 instead: what was asked for cannot be done, and doing less could let someone in."""
-        self.closed = True
-
-    def per_route(self, name: str, config: Message) -> None:
-        """Switch on an HTTP filter for this route, with this configuration."""
-        self.proto.typed_per_filter_config[name].Pack(config)
 
 
 class Scene(msgspec.Struct, frozen=True):
@@ -63,31 +28,103 @@ class Scene(msgspec.Struct, frozen=True):
 
 
 class Feature(Generic[S]):
-    """One thing that can be done to a request. `kind` is the filter's type, or the field's name, in the API."""
+    """One thing that can be done to a request.
+
+    `kind` is the filter's type, or the field's name, in the API. A feature works in those places whose method it has:
+    on a route, on a backend's share of one, on a virtual host, on the connection manager, on the listener. One that
+    `guards` closes what it is asked for on when it cannot be done. It `replaces` these kinds where a rule has both.
+    """
 
     kind: ClassVar[str]
+    guards: ClassVar[bool] = False
+    replaces: ClassVar[tuple[str, ...]] = ()
 
-    def faults(self, spec: S, where: str, rule: Rule) -> Iterable[Fault]:
+    def faults(self, spec: S, where: str) -> Iterable[Fault]:
         """What is wrong with the spec that its API cannot say: the rule is then answered with 500."""
-        del spec, where, rule
+        del spec, where
+        return ()
+
+    def omits(self, spec: S, where: str) -> Iterable[Fault]:
+        """What of the spec is left out because Envoy or Daemun cannot do it, and nothing is closed for that."""
+        del spec, where
+        return ()
+
+    def upstreams(self, spec: S) -> Iterable[tuple[str, Any]]:
+        """The Upstreams that the spec of a policy refers to, with their fields; the use has them as its backends."""
+        del spec
         return ()
 
     def http_filter(self) -> hcm_v3.HttpFilter | None:
-        """The Envoy filter behind the feature, disabled: routes that use the feature switch it on."""
-        return None
+        """The Envoy filter behind the feature, disabled: routes and hosts that use the feature switch it on.
 
-    def on_route(self, spec: S, use: Use, draft: Draft) -> None:
-        """Put the feature into an Envoy route."""
-        raise NotImplementedError
+        Features may have the same filter: it stands where the first of them does.
+        """
+        return None
 
     def does(self, spec: S, use: Use, scene: Scene) -> str:
         """What the feature does to a request, in a sentence without its subject, for `explain`."""
+        raise NotImplementedError
+
+    def on_route(self, spec: S, use: Use, draft: Draft) -> None:
+        """Put the feature into an Envoy route."""
         raise NotImplementedError
 
     def on_backend(self, spec: S, backend: route_v3.WeightedCluster.ClusterWeight) -> bool:
         """Put the feature on one backend's share of a route. False when Envoy has no way to say that."""
         del spec, backend
         return False
+
+    def on_host(self, spec: S, use: Use, draft: HostDraft) -> None:
+        """Put the feature on a virtual host. A route that has the feature too has the last word."""
+        raise NotImplementedError
+
+    def on_manager(self, spec: S, use: Use, draft: ManagerDraft) -> None:
+        """Put the feature on the connection manager of a port."""
+        raise NotImplementedError
+
+    def on_listener(self, spec: S, use: Use, draft: ListenerDraft) -> None:
+        """Put the feature on the listener of a port."""
+        raise NotImplementedError
+
+    def works(self, *places: str) -> bool:
+        """Whether it has the method for one of these places."""
+        return any(getattr(type(self), place) is not getattr(Feature, place) for place in places)
+
+
+class PerRoute(Feature[S]):
+    """A feature that is an HTTP filter of Envoy's, which routes, shares and virtual hosts configure alike.
+
+    Envoy takes the configuration of the most specific of them.
+    """
+
+    filter: ClassVar[str]
+
+    def idle(self) -> Message:
+        """The filter's configuration where nothing is asked for: it does nothing."""
+        raise NotImplementedError
+
+    def config(self, spec: S) -> Message:
+        """The configuration of a route, share or virtual host."""
+        raise NotImplementedError
+
+    def http_filter(self) -> hcm_v3.HttpFilter:
+        """The filter, disabled."""
+        return disabled_filter(self.filter, self.idle())
+
+    def on_route(self, spec: S, use: Use, draft: Draft) -> None:
+        """On all of a route's requests."""
+        del use
+        draft.per_route(self.filter, self.config(spec))
+
+    def on_backend(self, spec: S, backend: route_v3.WeightedCluster.ClusterWeight) -> bool:
+        """On one backend's share."""
+        backend.typed_per_filter_config[self.filter].Pack(self.config(spec))
+        return True
+
+    def on_host(self, spec: S, use: Use, draft: HostDraft) -> None:
+        """On all requests of a host."""
+        del use
+        draft.per_route(self.filter, self.config(spec))
 
 
 def disabled_filter(name: str, config: Message) -> hcm_v3.HttpFilter:

@@ -8,8 +8,9 @@ from envoy.config.core.v3 import base_pb2 as core_v3
 from envoy.config.route.v3 import route_components_pb2 as route_v3
 
 from daemun.api.filters import HTTPHeaderFilter
-from daemun.features.feature import Draft, Fault, Feature, Scene
-from daemun.ir.route import Rule, Use
+from daemun.features.drafts import Draft
+from daemun.features.feature import Fault, Feature, Scene
+from daemun.ir.route import Use
 
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -82,16 +83,15 @@ class RequestHeaderModifier(_HeaderModifier):
 
     kind: ClassVar = "RequestHeaderModifier"
 
-    def faults(self, spec: HTTPHeaderFilter, where: str, rule: Rule) -> Iterable[Fault]:
+    def faults(self, spec: HTTPHeaderFilter, where: str) -> Iterable[Fault]:
         """Names and values that no request can carry."""
-        del rule
         return _faults(spec, where, request=True)
 
     def on_route(self, spec: HTTPHeaderFilter, use: Use, draft: Draft) -> None:
         """On all of a route's requests."""
         super().on_route(spec, use, draft)
         host = _new_host(spec)
-        if host is not None and draft.proto.HasField("route"):
+        if host is not None and draft.forwards:
             draft.action.host_rewrite_literal = host
 
     def on_backend(self, spec: HTTPHeaderFilter, backend: route_v3.WeightedCluster.ClusterWeight) -> bool:
@@ -113,9 +113,8 @@ class ResponseHeaderModifier(_HeaderModifier):
     kind: ClassVar = "ResponseHeaderModifier"
     of: ClassVar = "response "
 
-    def faults(self, spec: HTTPHeaderFilter, where: str, rule: Rule) -> Iterable[Fault]:
+    def faults(self, spec: HTTPHeaderFilter, where: str) -> Iterable[Fault]:
         """Names and values that no response can carry."""
-        del rule
         return _faults(spec, where, request=False)
 
     def apply(self, spec: HTTPHeaderFilter, proto: Any) -> None:

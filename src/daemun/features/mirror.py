@@ -2,13 +2,11 @@
 
 from typing import ClassVar
 
-from envoy.type.v3 import percent_pb2
-
 from daemun.api.filters import HTTPRequestMirrorFilter
-from daemun.features.feature import Draft, Feature, Scene
+from daemun.features.drafts import Draft
+from daemun.features.feature import Feature, Scene
+from daemun.features.shadows import MILLION, shadow
 from daemun.ir.route import Use
-
-_MILLION = 1_000_000
 
 
 class RequestMirror(Feature[HTTPRequestMirrorFilter]):
@@ -22,23 +20,13 @@ class RequestMirror(Feature[HTTPRequestMirrorFilter]):
         backend = use.backends[0]
         if backend is None:
             return "mirrors nothing: the backend to mirror to cannot be used"
-        percent = 100 * _share(spec) / _MILLION
+        percent = 100 * _share(spec) / MILLION
         whole = "a copy" if percent == 100 else f"a copy of {percent:g} % of the requests"
         return f"sends {whole} to {backend.cluster} and drops the answers"
 
     def on_route(self, spec: HTTPRequestMirrorFilter, use: Use, draft: Draft) -> None:
         """One more mirror. A backend that cannot be used is left out; the route's status says so."""
-        backend = use.backends[0]
-        if backend is None or not draft.proto.HasField("route"):
-            return
-        mirror = draft.action.request_mirror_policies.add(
-            cluster=draft.cluster(backend), disable_shadow_host_suffix_append=True
-        )
-        share = _share(spec)
-        if share < _MILLION:
-            percent = mirror.runtime_fraction.default_value
-            percent.numerator = share
-            percent.denominator = percent_pb2.FractionalPercent.MILLION
+        shadow(draft, use.backends[0], _share(spec), same_host=True)
 
 
 def _share(spec: HTTPRequestMirrorFilter) -> int:
@@ -46,5 +34,5 @@ def _share(spec: HTTPRequestMirrorFilter) -> int:
     if spec.percent is not None:
         return spec.percent * 10_000
     if spec.fraction is not None:
-        return round(spec.fraction.numerator * _MILLION / spec.fraction.denominator)
-    return _MILLION
+        return round(spec.fraction.numerator * MILLION / spec.fraction.denominator)
+    return MILLION

@@ -7,9 +7,10 @@ from typing import ClassVar
 from envoy.config.route.v3 import route_components_pb2 as route_v3
 
 from daemun.api.filters import HTTPRequestRedirectFilter
-from daemun.features.feature import Draft, Fault, Feature, Scene
+from daemun.features.drafts import Draft
+from daemun.features.feature import Fault, Feature, Scene
 from daemun.features.paths import path_does, path_faults, set_new_path
-from daemun.ir.route import Rule, Use
+from daemun.ir.route import Use
 
 _DEFAULT_PORTS: Mapping[str, int] = MappingProxyType({"http": 80, "https": 443})
 _CODES = MappingProxyType(
@@ -28,9 +29,8 @@ class RequestRedirect(Feature[HTTPRequestRedirectFilter]):
 
     kind: ClassVar = "RequestRedirect"
 
-    def faults(self, spec: HTTPRequestRedirectFilter, where: str, rule: Rule) -> Iterable[Fault]:
+    def faults(self, spec: HTTPRequestRedirectFilter, where: str) -> Iterable[Fault]:
         """Paths that no URL can have."""
-        del rule
         return path_faults(spec.path, where)
 
     def does(self, spec: HTTPRequestRedirectFilter, use: Use, scene: Scene) -> str:

@@ -6,7 +6,8 @@ from envoy.extensions.retry.host.previous_hosts.v3 import previous_hosts_pb2
 
 from daemun.api.filters import HTTPRouteRetry
 from daemun.base.durations import milliseconds
-from daemun.features.feature import Draft, Feature, Scene
+from daemun.features.drafts import Draft
+from daemun.features.feature import Feature, Scene
 from daemun.ir.route import Use
 
 _ON = "connect-failure,refused-stream,reset"
@@ -35,7 +36,7 @@ class Retry(Feature[HTTPRouteRetry]):
     def on_route(self, spec: HTTPRouteRetry, use: Use, draft: Draft) -> None:
         """The status codes exactly as listed; without a list those that a gateway makes up itself."""
         del use
-        if not draft.proto.HasField("route"):
+        if not draft.forwards:
             return
         policy = draft.action.retry_policy
         policy.num_retries.value = min(spec.attempts or 1, _MOST)

@@ -6,9 +6,10 @@ from typing import ClassVar
 from envoy.config.route.v3 import route_components_pb2 as route_v3
 
 from daemun.api.filters import HTTPURLRewriteFilter
-from daemun.features.feature import Draft, Fault, Feature, Scene
+from daemun.features.drafts import Draft
+from daemun.features.feature import Fault, Feature, Scene
 from daemun.features.paths import path_does, path_faults, set_new_path
-from daemun.ir.route import Rule, Use
+from daemun.ir.route import Use
 
 
 class URLRewrite(Feature[HTTPURLRewriteFilter]):
@@ -16,9 +17,8 @@ class URLRewrite(Feature[HTTPURLRewriteFilter]):
 
     kind: ClassVar = "URLRewrite"
 
-    def faults(self, spec: HTTPURLRewriteFilter, where: str, rule: Rule) -> Iterable[Fault]:
+    def faults(self, spec: HTTPURLRewriteFilter, where: str) -> Iterable[Fault]:
         """Paths that no request can carry."""
-        del rule
         return path_faults(spec.path, where)
 
     def does(self, spec: HTTPURLRewriteFilter, use: Use, scene: Scene) -> str:
@@ -31,11 +31,14 @@ class URLRewrite(Feature[HTTPURLRewriteFilter]):
     def on_route(self, spec: HTTPURLRewriteFilter, use: Use, draft: Draft) -> None:
         """Host and path of the request that the backend gets."""
         del use
-        if not draft.proto.HasField("route"):
+        if not draft.forwards:
             return
         if spec.hostname:
             draft.action.host_rewrite_literal = spec.hostname
         if spec.path:
+            # In place of what a policy says: Envoy takes only one of the two.
+            draft.action.ClearField("prefix_rewrite")
+            draft.action.ClearField("regex_rewrite")
             set_new_path(spec.path, draft.match, draft.action, "regex_rewrite")
 
     def on_backend(self, spec: HTTPURLRewriteFilter, backend: route_v3.WeightedCluster.ClusterWeight) -> bool:

@@ -11,8 +11,9 @@ from envoy.extensions.http.stateful_session.header.v3 import header_pb2
 
 from daemun.api.filters import SessionPersistence as Spec
 from daemun.base.durations import milliseconds
-from daemun.features.feature import Draft, Fault, Feature, Scene, disabled_filter
-from daemun.ir.route import Rule, Use
+from daemun.features.drafts import Draft
+from daemun.features.feature import Fault, Feature, Scene, disabled_filter
+from daemun.ir.route import Use
 
 _NAME = "envoy.filters.http.stateful_session"
 _COOKIE = "daemun-session"
@@ -29,9 +30,8 @@ class SessionPersistence(Feature[Spec]):
         """The filter, without a state of its own."""
         return disabled_filter(_NAME, session_v3.StatefulSession())
 
-    def faults(self, spec: Spec, where: str, rule: Rule) -> Iterable[Fault]:
+    def faults(self, spec: Spec, where: str) -> Iterable[Fault]:
         """A name that no cookie and no header can have."""
-        del rule
         if spec.session_name and not _TOKEN.fullmatch(spec.session_name):
             yield f"{where}.sessionName", f"{spec.session_name!r} is not a name", "Use letters, digits and '-'."
 

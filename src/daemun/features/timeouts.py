@@ -4,7 +4,8 @@ from typing import ClassVar
 
 from daemun.api.filters import HTTPRouteTimeouts
 from daemun.base.durations import milliseconds
-from daemun.features.feature import Draft, Feature, Scene
+from daemun.features.drafts import Draft
+from daemun.features.feature import Feature, Scene
 from daemun.ir.limits import IDLE_SECONDS
 from daemun.ir.route import Use
 
@@ -24,7 +25,7 @@ class Timeouts(Feature[HTTPRouteTimeouts]):
     def on_route(self, spec: HTTPRouteTimeouts, use: Use, draft: Draft) -> None:
         """The whole request by the route's timeout, each try by the retry policy's, which need not retry."""
         del use
-        if not draft.proto.HasField("route"):
+        if not draft.forwards:
             return
         if spec.request:
             whole = milliseconds(spec.request)

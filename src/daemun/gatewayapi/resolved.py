@@ -163,7 +163,7 @@ class ResolvedRoute(msgspec.Struct, frozen=True, gc=False):
 
     `not_resolved` are references that lead nowhere (ResolvedRefs), `dropped` are rules that cannot be served as they
     are written (PartiallyInvalid, or Accepted when no rule is left). `policies` are the BackendTLSPolicies of its
-    backends, also those that lost to others.
+    backends, also those that lost to others; `options` are the policies of other APIs that its rules have.
     """
 
     ref: Ref
@@ -174,6 +174,7 @@ class ResolvedRoute(msgspec.Struct, frozen=True, gc=False):
     not_resolved: tuple[Finding, ...] = ()
     dropped: tuple[Finding, ...] = ()
     policies: tuple[Name, ...] = ()
+    options: tuple[Ref, ...] = ()
 
     def is_on(self, listener: Listener, at: FrontendKey) -> bool:
         """Whether it is attached to the listener: what comes to a host reaches only the routes of its listener."""

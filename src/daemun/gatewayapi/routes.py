@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from daemun.api.filters import RouteFilter
-from daemun.api.meta import BackendObjectReference
+from daemun.api.meta import BackendObjectReference, LocalObjectReference
 from daemun.api.routes import HTTPBackendRef
 from daemun.base.names import Name, Ref
 from daemun.flow import Reader
-from daemun.gatewayapi import backends
+from daemun.gatewayapi import backends, extensions
 from daemun.gatewayapi.backends import resolve_backend
 from daemun.gatewayapi.conflicts import UseIndex, rival
+from daemun.gatewayapi.extensions import Extend, Extended
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.kinds import PlainRule, place
 from daemun.gatewayapi.parents import Candidate
@@ -34,13 +35,13 @@ class Checks(msgspec.Struct, frozen=True):
 
 
 def route_rule(
-    uses: UseIndex, inputs: backends.Inputs, checks: Checks
+    uses: UseIndex, inputs: backends.Inputs, checks: Checks, extend: Extend
 ) -> Callable[[Reader, Ref, Candidate], Iterator[tuple[Ref, ResolvedRoute]]]:
     """The rule from a route with parents to a route with everything."""
 
     def resolve(reader: Reader, ref: Ref, candidate: Candidate) -> Iterator[tuple[Ref, ResolvedRoute]]:
         parents, attachments = _without_rivals(reader, uses, candidate)
-        builder = _Rules(reader, inputs, checks, candidate)
+        builder = _Rules(reader, inputs, checks, extend, candidate)
         rules = [rule for plain in candidate.kind.rules(candidate.resource) for rule in builder.rule(plain)]
         kind, resource = candidate.kind, candidate.resource
         route = Route(ref, resource.age, kind.hostnames(resource), tuple(rules), kind.streams)
@@ -55,6 +56,7 @@ def route_rule(
                 not_resolved=tuple(builder.not_resolved),
                 dropped=tuple(builder.dropped),
                 policies=tuple(builder.policies),
+                options=tuple(builder.options),
             ),
         )
 
@@ -88,15 +90,19 @@ def _without_rivals(
 class _Rules:
     """Resolves the rules of one route and gathers what is found on the way."""
 
-    def __init__(self, reader: Reader, inputs: backends.Inputs, checks: Checks, candidate: Candidate) -> None:
+    def __init__(
+        self, reader: Reader, inputs: backends.Inputs, checks: Checks, extend: Extend, candidate: Candidate
+    ) -> None:
         self._reader = reader
         self._inputs = inputs
         self._checks = checks
+        self._extend = extend
         self._ref = candidate.ref
         self._kind = candidate.kind
         self.not_resolved: list[Finding] = []
         self.dropped: list[Finding] = []
         self.policies: dict[Name, None] = {}
+        self.options: dict[Ref, None] = {}
 
     def rule(self, plain: PlainRule) -> Iterator[Rule]:
         """The rule as it will be served; none when no match of it can be, or nothing ever gets there."""
@@ -106,26 +112,45 @@ class _Rules:
         matches = [match for match in plain.matches if self._usable(match)]
         if plain.matches and not matches:
             return
-        filters, broken = self._filters(plain.where, plain.filters)
+        filters = self._filters(plain.where, plain.filters)
+        extended = self._extended(plain)
         fields = [Use(kind, spec, f"{plain.where}.{kind}") for kind, spec in plain.fields]
         resolved = []
         for index, ref in enumerate(plain.backend_refs):
             where = place(f"{plain.where}.backendRefs", index)
             key = self._backend(where, ref, self._kind.protocol)
-            uses, unusable = self._filters(where, ref.filters if isinstance(ref, HTTPBackendRef) else ())
-            resolved.append(Backend(where, None if unusable else key, ref.weight, tuple(uses)))
+            own = ref.filters if isinstance(ref, HTTPBackendRef) else ()
+            uses = self._filters(where, own)
+            resolved.append(Backend(where, None if self._unknown(where, own) else key, ref.weight, tuple(uses)))
         rule = Rule(
             where=plain.where,
             name=plain.name,
             matches=tuple(matches),
-            uses=(*filters, *fields),
+            uses=(*filters, *fields, *extended.uses),
             backends=tuple(resolved),
-            broken=broken,
+            broken=extended.broken,
             error=self._kind.error,
         )
         faults = [Finding("UnsupportedValue", *fault) for fault in self._checks.rule(rule)]
         self.dropped.extend(faults)
-        yield msgspec.structs.replace(rule, broken=str(faults[0])) if faults and not broken else rule
+        yield msgspec.structs.replace(rule, broken=str(faults[0])) if faults and not rule.broken else rule
+
+    def _extended(self, plain: PlainRule) -> Extended:
+        """What policies, and filters of other APIs, do to the rule."""
+        if self._kind.streams:
+            return Extended()
+        extended = self._extend(self._reader, self._ref, tuple(_extension_refs(plain.where, plain.filters)))
+        self.not_resolved.extend(extended.not_resolved)
+        if extended.broken and not extended.not_resolved:
+            self.dropped.append(Finding("UnsupportedValue", plain.where, extended.broken))
+        self.options.update(dict.fromkeys(extended.policies))
+        return extended
+
+    def _unknown(self, where: str, filters: tuple[RouteFilter, ...]) -> str:
+        """Why a backend cannot be used: of other APIs there are filters for whole rules only."""
+        refused = extensions.refused(extensions.unknown(*one) for one in _extension_refs(where, filters))
+        self.not_resolved.extend(refused.not_resolved)
+        return refused.broken
 
     def _usable(self, match: Match) -> bool:
         faults = [Finding("UnsupportedValue", *fault) for fault in self._checks.match(match)]
@@ -139,16 +164,12 @@ class _Rules:
         self.policies.update(dict.fromkeys(found.policies))
         return found.key
 
-    def _filters(self, where: str, filters: tuple[RouteFilter, ...]) -> tuple[list[Use], str]:
-        """The filters as features in use, and why their rule cannot be served, if so."""
-        uses, broken = [], ""
+    def _filters(self, where: str, filters: tuple[RouteFilter, ...]) -> list[Use]:
+        """The filters as features in use."""
+        uses = []
         for index, one in enumerate(filters):
             here = f"{where}.filters[{index}]"
             if one.extension_ref is not None:
-                ref = one.extension_ref
-                text = f"{ref.kind} of group {ref.group!r} is not a kind of filter"
-                self.not_resolved.append(Finding("InvalidKind", f"{here}.extensionRef", text, "Remove the filter."))
-                broken = broken or text
                 continue
             spec, field = filter_spec(one)
             keys: list[BackendKey | None] = []
@@ -159,7 +180,14 @@ class _Rules:
                 protocol = "h2c" if getattr(spec, "protocol", "") == "GRPC" else self._kind.protocol
                 keys.append(self._backend(at, target, protocol))
             uses.append(Use(one.type, spec, f"{here}.{field}", tuple(keys)))
-        return uses, broken
+        return uses
+
+
+def _extension_refs(where: str, filters: tuple[RouteFilter, ...]) -> Iterator[tuple[str, LocalObjectReference]]:
+    """The filters of other APIs, and where they are."""
+    for index, one in enumerate(filters):
+        if one.extension_ref is not None:
+            yield f"{where}.filters[{index}].extensionRef", one.extension_ref
 
 
 def filter_spec(one: RouteFilter) -> tuple[msgspec.Struct, str]:

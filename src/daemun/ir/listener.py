@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from daemun.base.names import Ref
 from daemun.ir.origin import Origin
 from daemun.ir.tls import ClientValidation, bundle_name
 
@@ -15,6 +16,10 @@ ListenerProtocol = Literal["HTTP", "HTTPS", "TLS", "TCP", "UDP"]
 def transport(protocol: str) -> Transport:
     """Whose ports a listener with this protocol has: those of UDP are not those of TCP."""
     return "udp" if protocol == "UDP" else "tcp"
+
+
+ListenerKey = tuple[Ref, str]
+"""A listener by its owner, a Gateway or a ListenerSet, and its name."""
 
 
 class Socket(NamedTuple):
@@ -61,6 +66,11 @@ class Listener(msgspec.Struct, frozen=True, gc=False):
     secrets: tuple[str, ...] = ()
     clients: ClientValidation | None = None
     terminates: bool = False
+
+    @property
+    def key(self) -> ListenerKey:
+        """What tells it apart from all others."""
+        return (self.origin.ref, self.name)
 
     @property
     def http(self) -> bool:

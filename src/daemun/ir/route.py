@@ -6,7 +6,7 @@ TLSRoute, TCPRoute or UDPRoute is a route of streams.
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -53,16 +53,18 @@ class Match(msgspec.Struct, frozen=True, gc=False):
 
 
 class Use(msgspec.Struct, frozen=True, gc=False):
-    """A feature in use: a filter, or a field of a rule such as its timeouts.
+    """A feature in use: a filter, a field of a rule such as its timeouts, or a field of a policy.
 
-    `kind` names the feature and `spec` is what the user wrote. `backends` are the backends that the spec refers to,
-    resolved; None for one that cannot be used.
+    `kind` names the feature and `spec` is what the user wrote, at `where` in the object: the route's own, or the policy
+    `by` which it was asked for. `backends` are the backends that the spec refers to, resolved; None for one that cannot
+    be used.
     """
 
     kind: str
-    spec: msgspec.Struct
+    spec: Any
     where: str
     backends: tuple[BackendKey | None, ...] = ()
+    by: Ref | None = None
 
 
 class Backend(msgspec.Struct, frozen=True, gc=False):

@@ -1,0 +1,50 @@
+"""What a virtual host begins with: its name, and a leaf for each feature that a policy puts on all of its requests.
+
+Protobuf merges the fields of messages that stand one after another (its encoding, "Last One Wins"), so each feature
+writes its own fields and is a leaf by itself: a change of one policy touches one leaf per host, and one that Envoy
+rejects is put out alone.
+"""
+
+from collections.abc import Iterator
+
+from envoy.config.route.v3 import route_components_pb2 as route_v3
+
+from daemun.base import wire
+from daemun.envoy.routes import ROUTES, frame
+from daemun.features import BY_KIND, ordered
+from daemun.features.drafts import HostDraft
+from daemun.ir.origin import Origin
+from daemun.ir.resource import Leaf
+from daemun.ir.route import Use
+from daemun.ir.uses import ListenerUses
+
+_CLOSED = wire.delimited(
+    ROUTES,
+    route_v3.Route(
+        name="closed", match={"prefix": ""}, direct_response=route_v3.DirectResponseAction(status=500)
+    ).SerializeToString(),
+)
+"""Before all other routes it answers for all of them: something that guards the host cannot be done."""
+
+
+def opening(domain: str, origin: Origin, uses: ListenerUses | None) -> Iterator[Leaf]:
+    """The leaves of a virtual host before its routes."""
+    yield Leaf(frame(domain), origin)
+    if uses is None:
+        return
+    if uses.closed:
+        yield Leaf(_CLOSED, origin)
+    for use in ordered(uses.on_hosts()):
+        if BY_KIND[use.kind].works("on_host"):
+            yield _leaf(use, origin)
+
+
+def _leaf(use: Use, origin: Origin) -> Leaf:
+    draft = HostDraft()
+    feature = BY_KIND[use.kind]
+    feature.on_host(use.spec, use, draft)
+    data = _CLOSED if draft.closed else draft.proto.SerializeToString()
+    # Without what guards it a host must not serve; without anything else it may.
+    fallback = _CLOSED if feature.guards else b""
+    at = Origin(use.by, use.where) if use.by else origin
+    return Leaf(data, at, tuple(sorted(draft.needs)), fallback)

@@ -1,0 +1,100 @@
+"""Drafts: Envoy's messages in the making, one kind for each place that a feature may work on."""
+
+from typing import Any
+
+from envoy.config.listener.v3 import listener_pb2
+from envoy.config.route.v3 import route_components_pb2 as route_v3
+from envoy.extensions.filters.http.router.v3 import router_pb2 as router_v3
+from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
+from google.protobuf.message import Message
+
+from daemun.ir.backend import BackendKey
+from daemun.ir.route import Match
+
+
+class Making:
+    """What all drafts have: the clusters that must be warm before it is used, and whether it is closed."""
+
+    def __init__(self) -> None:
+        self.needs: set[str] = set()
+        self.closed = False
+
+    def cluster(self, backend: BackendKey) -> str:
+        """The cluster of a backend that a feature sends something to; it will be warm before the draft is used."""
+        self.needs.add(backend.cluster)
+        return backend.cluster
+
+    def close(self) -> None:
+        """Answer with 500 instead: what was asked for cannot be done, and doing less could let someone in."""
+        self.closed = True
+
+
+class Configured(Making):
+    """A draft of something that HTTP filters look at. `proto` is the message."""
+
+    proto: Any
+
+    def per_route(self, name: str, config: Message) -> None:
+        """Switch on an HTTP filter here, with this configuration."""
+        self.proto.typed_per_filter_config[name].Pack(config)
+
+
+class Draft(Configured):
+    """One Envoy route in the making.
+
+    `port` and `tls` are those of the listener as the API says. `extra` are further Envoy routes for the same match,
+    tried before it.
+    """
+
+    def __init__(self, proto: route_v3.Route, match: Match, port: int, tls: bool) -> None:
+        super().__init__()
+        self.proto = proto
+        self.match = match
+        self.port = port
+        self.tls = tls
+        self.extra: list[route_v3.Route] = []
+
+    @property
+    def action(self) -> route_v3.RouteAction:
+        """The action that forwards to a backend."""
+        return self.proto.route
+
+    @property
+    def forwards(self) -> bool:
+        """Whether requests go to a backend: only then has it an action."""
+        return bool(self.proto.HasField("route"))
+
+
+class HostDraft(Configured):
+    """What one feature adds to an Envoy virtual host: its fields are merged with those of the others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.proto = route_v3.VirtualHost()
+
+
+class ManagerDraft(Making):
+    """An HTTP connection manager in the making, and the router at the end of its filters.
+
+    `filters` are further HTTP filters by the kind of their feature, at whose place they stand. They work on every
+    request, once; what a route or virtual host is to switch on is the feature's own `http_filter`.
+    """
+
+    def __init__(self, proto: hcm_v3.HttpConnectionManager, router: router_v3.Router) -> None:
+        super().__init__()
+        self.proto = proto
+        self.router = router
+        self.filters: dict[str, hcm_v3.HttpFilter] = {}
+
+    def always(self, kind: str, name: str, config: Message) -> None:
+        """Run an HTTP filter on every request, whatever its route."""
+        self.filters[kind] = hcm_v3.HttpFilter(name=name)
+        self.filters[kind].typed_config.Pack(config)
+
+
+class ListenerDraft(Making):
+    """An Envoy listener in the making, without its filter chains."""
+
+    def __init__(self, proto: listener_pb2.Listener) -> None:
+        super().__init__()
+        self.proto = proto

@@ -1,0 +1,51 @@
+"""bufferPerRoute: requests are read as a whole before they go on (Gloo, BufferPerRoute)."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from envoy.extensions.common.matching.v3 import extension_matcher_pb2 as matching_v3
+from envoy.extensions.filters.http.buffer.v3 import buffer_pb2 as buffer_v3
+from envoy.extensions.filters.http.composite.v3 import composite_pb2 as composite_v3
+
+from daemun.api.gloo.routing import BufferPerRoute as Spec
+from daemun.features.composite import always, composite
+from daemun.features.feature import Fault, PerRoute, Scene
+from daemun.ir.route import Use
+
+
+class BufferPerRoute(PerRoute[Spec]):
+    """Envoy's buffer filter. In Gloo it needs a buffer of the listener; here it works by itself.
+
+    Envoy has no buffer filter that does nothing. So each route or host brings its own, in a composite filter.
+    """
+
+    kind: ClassVar = "bufferPerRoute"
+    filter: ClassVar = "envoy.filters.http.buffer"
+
+    def faults(self, spec: Spec, where: str) -> Iterable[Fault]:
+        """A buffer without a size."""
+        if spec.buffer is not None and not spec.buffer.max_request_bytes:
+            yield f"{where}.buffer.maxRequestBytes", "is missing", "Say how large a request may be, in bytes."
+
+    def does(self, spec: Spec, use: Use, scene: Scene) -> str:
+        """How large."""
+        del use, scene
+        if spec.buffer is None or spec.disabled:
+            return "sends requests on as they come"
+        return f"reads requests of up to {spec.buffer.max_request_bytes} bytes as a whole; answers larger ones with 413"
+
+    def idle(self) -> matching_v3.ExtensionWithMatcher:
+        """A place for a buffer."""
+        return composite(self.filter)
+
+    def config(self, spec: Spec) -> matching_v3.ExtensionWithMatcherPerRoute:
+        """The buffer, or none in place of the host's."""
+        if spec.buffer is None or spec.disabled:
+            nothing = matching_v3.ExtensionWithMatcherPerRoute()
+            nothing.xds_matcher.SetInParent()
+            return nothing
+        config = buffer_v3.Buffer(max_request_bytes={"value": spec.buffer.max_request_bytes or 0})
+        action = composite_v3.ExecuteFilterAction()
+        action.typed_config.name = self.filter
+        action.typed_config.typed_config.Pack(config)
+        return always(self.filter, action)

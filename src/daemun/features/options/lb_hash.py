@@ -1,0 +1,57 @@
+"""lbHash: requests that are alike go to the same endpoint (Gloo, RouteActionHashConfig)."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from daemun.api.gloo.routing import HashPolicy, RouteActionHashConfig
+from daemun.features.drafts import Draft
+from daemun.features.feature import Fault, Feature, Scene
+from daemun.features.times import duration, duration_faults
+from daemun.ir.route import Use
+
+
+class LbHash(Feature[RouteActionHashConfig]):
+    """Envoy's hash policies of a route. They count where the backend chooses by hash (ringHash or maglev)."""
+
+    kind: ClassVar = "lbHash"
+
+    def faults(self, spec: RouteActionHashConfig, where: str) -> Iterable[Fault]:
+        """Policies that say nothing to hash."""
+        for index, policy in enumerate(spec.hash_policies):
+            at = f"{where}.hashPolicies[{index}]"
+            if policy.cookie is not None:
+                if not policy.cookie.name:
+                    yield f"{at}.cookie.name", "is missing", "Name the cookie."
+                yield from duration_faults(policy.cookie.ttl, f"{at}.cookie.ttl")
+            elif not policy.header and not policy.source_ip:
+                yield at, "says nothing of a request to hash", "Set one of header, cookie and sourceIp."
+
+    def does(self, spec: RouteActionHashConfig, use: Use, scene: Scene) -> str:
+        """What decides."""
+        del use, scene
+        told = ", then ".join(map(_told, spec.hash_policies)) or "nothing"
+        return f"chooses the endpoint by {told}, if the backend chooses by hash"
+
+    def on_route(self, spec: RouteActionHashConfig, use: Use, draft: Draft) -> None:
+        """One policy after the other; after a `terminal` one that has something to hash, no more."""
+        del use
+        if not draft.forwards:
+            return
+        for one in spec.hash_policies:
+            policy = draft.action.hash_policy.add(terminal=one.terminal)
+            if one.header:
+                policy.header.header_name = one.header
+            elif one.cookie is not None:
+                policy.cookie.name, policy.cookie.path = one.cookie.name, one.cookie.path
+                if one.cookie.ttl is not None:
+                    policy.cookie.ttl.CopyFrom(duration(one.cookie.ttl))
+            else:
+                policy.connection_properties.source_ip = True
+
+
+def _told(policy: HashPolicy) -> str:
+    if policy.header:
+        return f"header {policy.header.lower()}"
+    if policy.cookie is not None:
+        return f"cookie {policy.cookie.name}"
+    return "the client's address"

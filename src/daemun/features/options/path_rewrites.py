@@ -1,0 +1,49 @@
+"""prefixRewrite and regexRewrite: another path on the way to the backend (Gloo, RouteOptions)."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from daemun.api.gloo.common import RegexMatchAndSubstitute
+from daemun.features.drafts import Draft
+from daemun.features.feature import Fault, Feature, Scene
+from daemun.features.patterns import substituted, substitution_faults
+from daemun.ir.route import Use
+
+
+class PrefixRewrite(Feature[str]):
+    """Puts something else in the place of the characters that matched. An HTTPRoute's own URLRewrite comes after it."""
+
+    kind: ClassVar = "prefixRewrite"
+
+    def does(self, spec: str, use: Use, scene: Scene) -> str:
+        """What is replaced."""
+        del use
+        return f"replaces {scene.match.path} at the start of the path by {spec}"
+
+    def on_route(self, spec: str, use: Use, draft: Draft) -> None:
+        """As Envoy's prefix_rewrite."""
+        del use
+        if draft.forwards:
+            draft.action.prefix_rewrite = spec
+
+
+class RegexRewrite(Feature[RegexMatchAndSubstitute]):
+    """Replaces what a regex matches of the path. Of this and `prefixRewrite` this counts: Envoy takes only one."""
+
+    kind: ClassVar = "regexRewrite"
+    replaces: ClassVar = ("prefixRewrite",)
+
+    def faults(self, spec: RegexMatchAndSubstitute, where: str) -> Iterable[Fault]:
+        """A regex that is none."""
+        return substitution_faults(spec, where)
+
+    def does(self, spec: RegexMatchAndSubstitute, use: Use, scene: Scene) -> str:
+        """What is replaced."""
+        del use, scene
+        return f"replaces {spec.pattern.regex if spec.pattern else ''} in the path by {spec.substitution}"
+
+    def on_route(self, spec: RegexMatchAndSubstitute, use: Use, draft: Draft) -> None:
+        """As Envoy's regex_rewrite."""
+        del use
+        if draft.forwards:
+            draft.action.regex_rewrite.CopyFrom(substituted(spec))

@@ -1,0 +1,50 @@
+"""upgrades: protocols that a route's connections may be upgraded to (Gloo, ProtocolUpgradeConfig)."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from daemun.api.gloo.routing import ProtocolUpgradeConfig
+from daemun.features.drafts import Draft
+from daemun.features.feature import Fault, Feature, Scene
+from daemun.ir.route import Use
+
+Spec = tuple[ProtocolUpgradeConfig, ...]
+
+
+class Upgrades(Feature[Spec]):
+    """Envoy's upgrade configs of a route. WebSocket is on everywhere unless it is switched off here."""
+
+    kind: ClassVar = "upgrades"
+
+    def faults(self, spec: Spec, where: str) -> Iterable[Fault]:
+        """A protocol that is there twice, or none."""
+        seen = set()
+        for index, one in enumerate(spec):
+            name, _ = _named(one)
+            if not name:
+                yield f"{where}[{index}]", "names no protocol", "Set websocket or connect."
+            elif name in seen:
+                yield f"{where}[{index}]", f"{name} is there twice", "Remove one of them."
+            seen.add(name)
+
+    def does(self, spec: Spec, use: Use, scene: Scene) -> str:
+        """Which protocols."""
+        del use, scene
+        told = [f"{'lets' if on else 'does not let'} connections become {name}" for name, on in map(_named, spec)]
+        return ", ".join(told) or "changes nothing about upgrades"
+
+    def on_route(self, spec: Spec, use: Use, draft: Draft) -> None:
+        """On if nothing else is said."""
+        del use
+        if draft.forwards:
+            for name, on in map(_named, spec):
+                draft.action.upgrade_configs.add(upgrade_type=name, enabled={"value": on})
+
+
+def _named(one: ProtocolUpgradeConfig) -> tuple[str, bool]:
+    """The protocol as Envoy calls it, and whether it is on."""
+    if one.websocket is not None:
+        return "websocket", one.websocket.enabled is not False
+    if one.connect is not None:
+        return "CONNECT", one.connect.enabled is not False
+    return "", False

@@ -1,0 +1,182 @@
+"""Where policies attach: RouteOptions to the rules of routes, the others to listeners.
+
+Gloo 1.17 honours the first targetRef only and looks listeners up by the first one of a port. Here every targetRef
+counts, and every listener is found by its own name.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import msgspec
+
+from daemun.api.gloo.direct_response import DirectResponse
+from daemun.api.meta import LocalObjectReference
+from daemun.base.names import GATEWAY, GLOO_GATEWAY, GLOO_KUBE_GATEWAY, Name, Ref
+from daemun.flow import Collection, Index, Reader
+from daemun.gatewayapi import extensions
+from daemun.gatewayapi.extensions import Extend, Extended
+from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.resolved import Parent, ResolvedGateway, ResolvedListener
+from daemun.gloo.merge import Merged, merged
+from daemun.gloo.policies import HTTP_LISTENER_OPTION, LISTENER_OPTION, ROUTE_OPTION, VIRTUAL_HOST_OPTION, Policy
+from daemun.ir.listener import ListenerKey
+from daemun.ir.route import Use
+from daemun.ir.uses import ListenerUses
+
+ByTarget = Index[Ref, Name, Policy]
+
+
+def extension(
+    policies: Mapping[str, Collection[Name, Policy]],
+    by_target: Mapping[str, ByTarget],
+    direct_responses: Collection[Name, DirectResponse],
+) -> Extend:
+    """What Gloo's policies and filters do to the rules of routes.
+
+    Filters of the rule come first, in their order, then the policies of the route, the oldest first.
+    """
+    route_options, by_route = policies[ROUTE_OPTION.kind], by_target[ROUTE_OPTION.kind]
+
+    def extend(reader: Reader, route: Ref, filters: tuple[tuple[str, LocalObjectReference], ...]) -> Extended:
+        found: list[Policy] = []
+        answers: list[Use] = []
+        missing: list[Finding] = []
+        for where, ref in filters:
+            name = Name(route.namespace, ref.name)
+            if (ref.group, ref.kind) == (GLOO_GATEWAY, "RouteOption"):
+                policy = reader.get(route_options, name)
+                if policy is not None:
+                    found.append(policy)
+                    continue
+            elif (ref.group, ref.kind) == (GLOO_KUBE_GATEWAY, "DirectResponse"):
+                answer = reader.get(direct_responses, name)
+                if answer is not None:
+                    by = Ref(GLOO_KUBE_GATEWAY, "DirectResponse", *name)
+                    answers.append(Use("DirectResponse", answer.spec, "spec", by=by))
+                    continue
+            else:
+                missing.append(extensions.unknown(where, ref))
+                continue
+            text = f"extensionRef '{ref.name}' of type {ref.group}.{ref.kind} in namespace '{name.namespace}' not found"
+            missing.append(Finding("BackendNotFound", where, text))
+        if missing:
+            return extensions.refused(missing)
+        found.extend(sorted(reader.find(by_route, route), key=_age))
+        if not found and not answers:
+            return Extended()
+        whole = merged({policy.ref: policy for policy in found}.values())
+        policies = (*dict.fromkeys(policy.ref for policy in found), *(use.by for use in answers if use.by))
+        return Extended((*whole.uses, *answers), policies, whole.fault)
+
+    return extend
+
+
+class Attached(msgspec.Struct, frozen=True, gc=False):
+    """What policies put on a listener, those that are for it, and why some of them put nothing there."""
+
+    uses: ListenerUses
+    policies: tuple[Ref, ...] = ()
+    unused: tuple[tuple[Ref, Finding], ...] = ()
+
+
+def listener_rule(
+    by_target: Mapping[str, ByTarget],
+) -> Callable[[Reader, Ref, Parent], Iterator[tuple[ListenerKey, Attached]]]:
+    """The rule from a Gateway or ListenerSet to what policies put on each of its listeners."""
+    kinds = (VIRTUAL_HOST_OPTION.kind, HTTP_LISTENER_OPTION.kind, LISTENER_OPTION.kind)
+
+    def attach(reader: Reader, ref: Ref, parent: Parent) -> Iterator[tuple[ListenerKey, Attached]]:
+        owners = [ref]
+        if not isinstance(parent, ResolvedGateway):
+            # A policy for a whole Gateway is for its ListenerSets' listeners too, after their own.
+            owners.append(Ref(GATEWAY, "Gateway", *parent.gateway))
+        every = {kind: _found(reader, by_target[kind], owners) for kind in kinds}
+        if not any(every.values()):
+            return
+        for one in parent.listeners:
+            attached = _attached(ref, parent.proxy, one, every)
+            if attached.policies:
+                yield (ref, one.name), attached
+
+    return attach
+
+
+def uses_of(_: Reader, key: ListenerKey, attached: Attached) -> Iterator[tuple[ListenerKey, ListenerUses]]:
+    """From what is attached to a listener to what is done there."""
+    yield key, attached.uses
+
+
+def policies_of(_: ListenerKey, attached: Attached) -> Iterator[Ref]:
+    """The policies that are for a listener; for an index."""
+    yield from attached.policies
+
+
+Found = list[tuple[Policy, str, bool]]
+"""Policies with the section they name, and whether they are for the listener's own object."""
+
+
+def _found(reader: Reader, by_target: ByTarget, owners: list[Ref]) -> Found:
+    return [
+        (policy, target.section, at == 0)
+        for at, owner in enumerate(owners)
+        for policy in reader.find(by_target, owner)
+        for target in policy.targets
+        if target.ref == owner
+    ]
+
+
+def _attached(owner: Ref, proxy: str, listener: ResolvedListener, every: dict[str, Found]) -> Attached:
+    hosts = _in_order(every[VIRTUAL_HOST_OPTION.kind], listener.name)
+    http = _in_order(every[HTTP_LISTENER_OPTION.kind], listener.name)
+    own = _in_order(every[LISTENER_OPTION.kind], listener.name)
+    unused: list[tuple[Ref, Finding]] = []
+    on_hosts = merged(hosts)
+    unused.extend(_conflicts(owner, listener, hosts, on_hosts.contributors))
+    # Of these two kinds only the first is used, and not merged.
+    on_http, on_listener = merged(http[:1]), merged(own[:1])
+    unused.extend(_conflicts(owner, listener, http, tuple(one.ref for one in http[:1])))
+    unused.extend(_conflicts(owner, listener, own, tuple(one.ref for one in own[:1])))
+    uses = ListenerUses(
+        proxy=proxy,
+        port=(*on_http.uses, *on_listener.uses),
+        hosts=on_hosts.uses,
+        closed=_closed(on_hosts, on_http, on_listener),
+    )
+    return Attached(uses, tuple(one.ref for one in (*hosts, *http, *own)), tuple(unused))
+
+
+def _in_order(found: Found, name: str) -> list[Policy]:
+    """The policies for a listener: those that name it come first, then those for the whole, each oldest first.
+
+    Those of its own object come before those of the Gateway that its ListenerSet belongs to, whose sections are others.
+    """
+    mine = [
+        (not own, not section, policy.age, policy) for policy, section, own in found if section in _names(own, name)
+    ]
+    ranked = sorted(mine, key=lambda entry: entry[:3])
+    return list({policy.ref: policy for *_, policy in ranked}.values())
+
+
+def _names(own: bool, name: str) -> tuple[str, ...]:
+    return ("", name) if own else ("",)
+
+
+def _closed(*every: Merged) -> str:
+    return next((one.closed for one in every if one.closed), "")
+
+
+def _conflicts(
+    owner: Ref, listener: ResolvedListener, policies: Iterable[Policy], used: tuple[Ref, ...]
+) -> Iterator[tuple[Ref, Finding]]:
+    """The policies that put nothing on the listener, since others have said all that they say (Gloo's words)."""
+    for policy in policies:
+        if policy.ref not in used and policy.options:
+            others = ", ".join(f"{one.namespace}/{one.name}" for one in used)
+            text = (
+                f"{policy.ref.kind} '{policy.ref.key}' not attached to listener '{listener.name}' on "
+                f"{owner.kind} '{owner.key}' due to conflict with more specific or older {policy.ref.kind}s '{others}'"
+            )
+            yield policy.ref, Finding("Conflicted", "spec.targetRefs", text)
+
+
+def _age(policy: Policy) -> tuple[str, str, str]:
+    return policy.age

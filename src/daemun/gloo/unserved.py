@@ -1,0 +1,42 @@
+"""Fields of Gloo's options that are not served, and why. Setting one is never silent.
+
+Some of them guard what they are set on. Without them requests would pass that should not, so there nothing passes.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import msgspec
+
+
+class Unserved(msgspec.Struct, frozen=True):
+    """Why a field is not served. One that `guards` closes what it is set on."""
+
+    why: str
+    guards: bool = False
+
+
+_RATE = Unserved("rate limits by a service come later; requests are not limited")
+_LATER = Unserved("it comes later", guards=True)
+_NO_FILTER = Unserved("it needs a filter that stock Envoy does not have", guards=True)
+
+UNSERVED: Mapping[str, Unserved] = MappingProxyType(
+    {
+        "extensions": Unserved("it is for filters that stock Envoy does not have"),
+        "ratelimitBasic": _RATE,
+        "ratelimitEarly": _RATE,
+        "rateLimitEarlyConfigs": _RATE,
+        "rateLimitConfigs": _RATE,
+        "ratelimitRegular": _RATE,
+        "rateLimitRegularConfigs": _RATE,
+        "waf": _NO_FILTER,
+        "dlp": _NO_FILTER,
+        "jwt": _LATER,
+        "jwtStaged": _LATER,
+        "rbac": _LATER,
+        "extauth": _LATER,
+        "extProc": _LATER,
+    }
+)
+OTHERWISE = Unserved("nobody has come to it yet")
+"""Of a field that is not in the table."""
