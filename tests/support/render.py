@@ -44,6 +44,7 @@ SECTIONS = {
     "secrets": SECRET,
 }
 SECTIONS |= {"clusters": CLUSTER, "endpoints": ENDPOINT, "tls": CLUSTER}
+_MAPS = {"typedPerFilterConfig", "filterMetadata"}
 _LONG = {"inlineBytes", "inlineString"}
 MESSAGES: dict[str, type[Message]] = {
     CLUSTER: cluster_pb2.Cluster,
@@ -107,8 +108,13 @@ def _resource(section: str, message: Message) -> Any:
 def _short(value: Any) -> Any:
     if isinstance(value, dict):
         long = {key: f"({len(inner)} characters)" for key, inner in value.items() if key in _LONG}
-        return {key: long.get(key) or _short(inner) for key, inner in value.items()}
+        return {key: long.get(key) or _in_order(key, _short(inner)) for key, inner in value.items()}
     return [_short(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _in_order(key: str, value: Any) -> Any:
+    """Maps of protobuf have no order of their own; what Envoy gets is sorted."""
+    return dict(sorted(value.items())) if key in _MAPS and isinstance(value, dict) else value
 
 
 def statuses(made: Translation) -> Iterator[tuple[str, Any]]:

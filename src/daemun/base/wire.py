@@ -5,6 +5,8 @@ that field (https://protobuf.dev/programming-guides/encoding/). So a RouteConfig
 virtual hosts joined, and nothing is parsed or built again when one of them changes.
 """
 
+from typing import Any
+
 _LENGTH_DELIMITED = 2
 
 
@@ -26,3 +28,9 @@ def tag(field: int) -> bytes:
 def delimited(field_tag: bytes, body: bytes) -> bytes:
     """One length-delimited field: its tag, the length of its body, the body."""
     return b"".join((field_tag, varint(len(body)), body))
+
+
+def encoded(message: Any) -> bytes:
+    """A protobuf message as bytes. Maps have no order of their own; equal messages have equal bytes."""
+    found: bytes = message.SerializeToString(deterministic=True)
+    return found

@@ -8,6 +8,7 @@ from envoy.config.endpoint.v3 import endpoint_pb2
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2 as http_v3
 
 from daemun.api.core import SERVICE_NAME, Endpoint, EndpointSlice, Service, ServicePort
+from daemun.base import wire
 from daemun.base.names import CORE, Name, Ref
 from daemun.envoy.ads import ads
 from daemun.flow import Collection, Index, Reader
@@ -79,7 +80,7 @@ def cluster_rule(_: Reader, key: BackendKey, __: BackendKey) -> Iterator[tuple[B
         else:
             options.explicit_http_config.http_protocol_options.SetInParent()
         proto.typed_extension_protocol_options[_OPTIONS].Pack(options)
-    yield key, part("", [Leaf(proto.SerializeToString(), _origin(key))])
+    yield key, part("", [Leaf(wire.encoded(proto), _origin(key))])
 
 
 def _origin(key: BackendKey) -> Origin:
@@ -102,7 +103,7 @@ def endpoint_rule(
             socket = locality.lb_endpoints.add().endpoint.address.socket_address
             socket.address = address
             socket.port_value = port
-        yield key, part("", [Leaf(proto.SerializeToString(), _origin(key))])
+        yield key, part("", [Leaf(wire.encoded(proto), _origin(key))])
 
     return endpoints
 

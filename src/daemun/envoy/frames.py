@@ -43,7 +43,7 @@ def _leaf(use: Use, origin: Origin) -> Leaf:
     draft = HostDraft()
     feature = BY_KIND[use.kind]
     feature.on_host(use.spec, use, draft)
-    data = _CLOSED if draft.closed else draft.proto.SerializeToString()
+    data = _CLOSED if draft.closed else wire.encoded(draft.proto)
     # Without what guards it a host must not serve; without anything else it may.
     fallback = _CLOSED if feature.guards else b""
     at = Origin(use.by, use.where) if use.by else origin

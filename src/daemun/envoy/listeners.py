@@ -91,7 +91,7 @@ def listener_rule(
         chains = [_filter_chain(key, one, access_log, reader.get(policies, one.key) or NOTHING) for one in http]
         # A listener cannot be without a filter chain: to test its address alone would always fail.
         head = Leaf(
-            proto.SerializeToString() + b"".join(data for data, _ in chains[:1]),
+            wire.encoded(proto) + b"".join(data for data, _ in chains[:1]),
             Origin(first.origin.ref, f"{first.origin.where}.port"),
             tuple(sorted(draft.needs.union(*(needs for _, needs in chains[:1])))),
         )
@@ -127,7 +127,7 @@ def _filter_chain(key: FrontendKey, listener: Listener, access_log: str, uses: L
             chain.filter_chain_match.server_names.append(listener.hostname)
         chain.transport_socket.name = "envoy.transport_sockets.tls"
         chain.transport_socket.typed_config.Pack(tls_contexts.downstream(listener, "h2", "http/1.1"))
-    return wire.delimited(_FILTER_CHAINS, chain.SerializeToString()), needs
+    return wire.delimited(_FILTER_CHAINS, wire.encoded(chain)), needs
 
 
 def connection_manager(

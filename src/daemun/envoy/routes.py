@@ -58,10 +58,10 @@ def _leaves(resolved: ResolvedRoute, port: int, tls: bool) -> Iterator[tuple[Ran
         author = route.author(rule)
         for index, match in enumerate(rule.matches):
             protos, needs = build(route_name(author, match), rule, match, port, tls)
-            data = b"".join(wire.delimited(ROUTES, proto.SerializeToString()) for proto in protos)
+            data = b"".join(wire.delimited(ROUTES, wire.encoded(proto)) for proto in protos)
             # If Envoy rejects the route, its requests are answered with 500; a match that may itself be what Envoy
             # rejects cannot be kept.
-            matched = protos[-1].match.SerializeToString()
+            matched = wire.encoded(protos[-1].match)
             body = wire.delimited(_MATCH, matched) + _ERROR
             fallback = b"" if match.has_regex else wire.delimited(ROUTES, body)
             identity = blake2b(matched, digest_size=8).digest()

@@ -11,6 +11,7 @@ from envoy.extensions.transport_sockets.tls.v3 import common_pb2 as common_v3
 from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
 
 from daemun.api.core import Service
+from daemun.base import wire
 from daemun.base.names import Name
 from daemun.envoy.ads import ads
 from daemun.flow import Collection, Reader
@@ -77,7 +78,7 @@ def upstream_rule(
         cluster.transport_socket.typed_config.Pack(upstream(policy.tls, key, certificate))
         secrets = [bundle_name(policy.tls.bundle)] if policy.tls.bundle else []
         secrets += [certificate] if certificate else []
-        return Leaf(plain.data + cluster.SerializeToString(), policy.tls.origin, secrets=tuple(secrets))
+        return Leaf(plain.data + wire.encoded(cluster), policy.tls.origin, secrets=tuple(secrets))
 
     return encrypted
 

@@ -36,7 +36,7 @@ class Configured(Making):
 
     def per_route(self, name: str, config: Message) -> None:
         """Switch on an HTTP filter here, with this configuration."""
-        self.proto.typed_per_filter_config[name].Pack(config)
+        self.proto.typed_per_filter_config[name].Pack(config, deterministic=True)
 
 
 class Draft(Configured):
@@ -89,7 +89,7 @@ class ManagerDraft(Making):
     def always(self, kind: str, name: str, config: Message) -> None:
         """Run an HTTP filter on every request, whatever its route."""
         self.filters[kind] = hcm_v3.HttpFilter(name=name)
-        self.filters[kind].typed_config.Pack(config)
+        self.filters[kind].typed_config.Pack(config, deterministic=True)
 
 
 class ListenerDraft(Making):

@@ -118,7 +118,7 @@ class PerRoute(Feature[S]):
 
     def on_backend(self, spec: S, backend: route_v3.WeightedCluster.ClusterWeight) -> bool:
         """On one backend's share."""
-        backend.typed_per_filter_config[self.filter].Pack(self.config(spec))
+        backend.typed_per_filter_config[self.filter].Pack(self.config(spec), deterministic=True)
         return True
 
     def on_host(self, spec: S, use: Use, draft: HostDraft) -> None:
@@ -130,5 +130,5 @@ class PerRoute(Feature[S]):
 def disabled_filter(name: str, config: Message) -> hcm_v3.HttpFilter:
     """An HTTP filter that does nothing until a route switches it on."""
     proto = hcm_v3.HttpFilter(name=name, disabled=True)
-    proto.typed_config.Pack(config)
+    proto.typed_config.Pack(config, deterministic=True)
     return proto
