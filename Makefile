@@ -49,7 +49,8 @@ cluster-test: .venv/developed ## the tests that need a whole cluster, in a clust
 conformance: .venv/developed ## the Gateway API conformance suite, in a cluster of its own; writes docs/conformance
 	$(BIN)/python -m tests.cluster conformance --fresh $(ARGS)
 
-golden: .venv/developed ## write the expected files of the goldens anew; read the diff
+golden: .venv/developed ## write the expected files of the goldens and the CRDs of the chart anew; read the diff
+	$(BIN)/python tests/support/crds.py
 	DAEMUN_GOLDEN=write $(BIN)/pytest tests/golden tests/placed $(ARGS)
 
 bench: .venv/developed ## measure; results go to bench/results, and with no ARGS into docs/performance.md

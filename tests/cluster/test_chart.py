@@ -162,6 +162,20 @@ def test_two_releases_do_not_serve_the_same_namespace() -> None:
     helm("uninstall", "-n", _NAMESPACE, "other")
 
 
+@pytest.mark.usefixtures("release")
+def test_gloos_kinds_are_there_and_stay_as_whoever_made_them_has_them() -> None:
+    made = json.loads(kubectl("get", "crd", "upstreams.gloo.solo.io", "-o", "json"))
+    assert made["spec"]["versions"][0]["subresources"] == {"status": {}}
+    kubectl("annotate", "crd", "upstreams.gloo.solo.io", "owner=somebody")
+    helm("uninstall", "-n", _NAMESPACE, _RELEASE)
+    _install()
+    kept = json.loads(kubectl("get", "crd", "upstreams.gloo.solo.io", "-o", "json"))
+    assert kept["metadata"]["uid"] == made["metadata"]["uid"]
+    assert kept["metadata"]["annotations"]["owner"] == "somebody"
+    assert _may("watch", "upstreams.gloo.solo.io", "-A")
+    assert _may("patch", "upstreams.gloo.solo.io", "--subresource=status", "-n", "watched")
+
+
 def test_lint_finds_nothing() -> None:
     assert "0 chart(s) failed" in helm("lint", "--strict", str(CHART))
 
@@ -188,7 +202,8 @@ def _classes() -> set[str]:
 
 
 def _everything() -> set[str]:
-    """Every object but events."""
-    kinds = [kind for kind in kubectl("api-resources", "--verbs=list", "-o", "name").split() if "events" not in kind]
+    """Every object but events, and CRDs: those stay, or every object of their kinds would go with them."""
+    every = kubectl("api-resources", "--verbs=list", "-o", "name").split()
+    kinds = [kind for kind in every if "events" not in kind and "customresourcedefinitions" not in kind]
     form = '{range .items[*]}{.kind} {.metadata.namespace}/{.metadata.name}{"\\n"}{end}'
     return set(kubectl("get", ",".join(kinds), "-A", "-o", f"jsonpath={form}").splitlines())

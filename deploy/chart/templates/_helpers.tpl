@@ -28,6 +28,20 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
+{{/* Of Gloo's CRDs, as the cluster has them, those without a subresource for the status: group and names, as JSON. */}}
+{{- define "daemun.statusInObject" -}}
+{{- $found := list }}
+{{- range (lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" "").items }}
+{{- if has .spec.group (list "enterprise.gloo.solo.io" "gateway.gloo.solo.io" "gateway.solo.io" "gloo.solo.io" "ratelimit.solo.io") }}
+{{- $subresources := (first .spec.versions).subresources | default dict }}
+{{- if not (hasKey $subresources "status") }}
+{{- $found = append $found (dict "group" .spec.group "names" .spec.names) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- $found | toJson }}
+{{- end }}
+
 {{/* Two releases that serve the same namespace would undo each other's work for ever: the second is refused. */}}
 {{- define "daemun.alone" -}}
 {{- $ours := .Values.watchNamespaces }}

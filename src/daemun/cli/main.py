@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from daemun import __version__
-from daemun.cli import check, demo, explain, serve, translate, up
+from daemun.cli import check, crds, demo, explain, serve, translate, up
 
 app = typer.Typer(
     name="daemun",
@@ -23,6 +23,7 @@ app.command()(serve.serve)
 app.command()(check.check)
 app.command()(translate.translate)
 app.command()(explain.explain)
+app.command()(crds.crds)
 
 
 def _version(wanted: bool) -> None:
