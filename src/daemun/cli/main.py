@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from daemun import __version__
-from daemun.cli import check, crds, demo, explain, serve, translate, up
+from daemun.cli import check, crds, demo, explain, serve, translate, up, webhook
 
 app = typer.Typer(
     name="daemun",
@@ -20,6 +20,7 @@ app = typer.Typer(
 app.command()(demo.demo)
 app.command()(up.up)
 app.command()(serve.serve)
+app.command()(webhook.webhook)
 app.command()(check.check)
 app.command()(translate.translate)
 app.command()(explain.explain)

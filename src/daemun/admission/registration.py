@@ -1,0 +1,62 @@
+"""The ValidatingWebhookConfiguration of the chart: whom API servers trust to be the webhook is written into it."""
+
+import asyncio
+import base64
+import logging
+from typing import Any
+
+import msgspec
+
+from daemun.base.names import Name
+from daemun.kube import paths
+from daemun.kube.client import KubeClient
+from daemun.kube.errors import KubeError
+
+_GROUP, _VERSION, _PLURAL = "admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations"
+_LOOK_SECONDS = 60.0
+_RETRY_SECONDS = 5.0
+_log = logging.getLogger(__name__)
+
+
+class Registration:
+    """Keeps `caBundle` of the configuration with this name as it should be."""
+
+    def __init__(self, client: KubeClient, name: str) -> None:
+        self._client = client
+        self._name = name
+        self._path = paths.resource(_GROUP, _VERSION, _PLURAL, Name("", name))
+        self._authority = asyncio.Event()
+        self._bundle = ""
+
+    def trust(self, authority: str) -> None:
+        """The authorities, in PEM, that sign the webhook's certificate."""
+        self._bundle = base64.b64encode(authority.encode()).decode()
+        self._authority.set()
+
+    async def run(self) -> None:
+        """See to it until cancelled. Without a configuration nobody asks, and there is nothing to do."""
+        pause = 0.0
+        while True:
+            try:
+                async with asyncio.timeout(pause or None):
+                    await self._authority.wait()
+            except TimeoutError:
+                pass
+            self._authority.clear()
+            try:
+                await self._write()
+                pause = _LOOK_SECONDS
+            except KubeError as error:
+                _log.warning("The webhook configuration %s cannot be written: %s", self._name, error)
+                pause = _RETRY_SECONDS
+
+    async def _write(self) -> None:
+        found = await self._client.find(self._path)
+        if found is None or not self._bundle:
+            return
+        webhooks: list[dict[str, Any]] = msgspec.json.decode(found).get("webhooks") or []
+        if all(one["clientConfig"].get("caBundle") == self._bundle for one in webhooks):
+            return
+        for one in webhooks:
+            one["clientConfig"]["caBundle"] = self._bundle
+        await self._client.merge(self._path, {"webhooks": webhooks})

@@ -1,0 +1,75 @@
+"""`daemun webhook`: judges what is to be stored in a cluster."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from daemun.cli.options import KubeContext
+
+
+def webhook(
+    namespace: Annotated[
+        str, typer.Option(envvar="POD_NAMESPACE", help="Daemun's own namespace, for its certificates and Settings.")
+    ] = "",
+    name: Annotated[str, typer.Option(envvar="DAEMUN_NAME", help="The name of this installation.")] = "daemun",
+    configuration: Annotated[
+        str, typer.Option(help="The ValidatingWebhookConfiguration that is told whom to trust.")
+    ] = "daemun",
+    port: Annotated[int, typer.Option(help="Where API servers ask, over HTTPS.")] = 8443,
+    always_accept: Annotated[bool, typer.Option(help="Say what is wrong, and refuse only what cannot be read.")] = True,
+    allow_warnings: Annotated[bool, typer.Option(help="Refuse nothing for a warning.")] = True,
+    warn_missing_tls_secret: Annotated[bool, typer.Option(help="A certificate that is missing is a warning.")] = False,
+    watch_namespace: Annotated[
+        list[str] | None, typer.Option(help="Only this namespace; several times for several.", metavar="NAMESPACE")
+    ] = None,
+    log_level: Annotated[str, typer.Option(envvar="DAEMUN_LOG_LEVEL", help="debug, info, warning or error.")] = "info",
+    kube_context: KubeContext = None,
+) -> None:
+    """Tell an API server what would be wrong with an object, before it stores it.
+
+    It is what the chart runs with gateway.validation.enabled=true. `daemun check` says the same of files.
+
+    Examples:
+
+      helm upgrade daemun deploy/chart -n daemun-system --set gateway.validation.enabled=true
+
+      daemun webhook --namespace daemun-system --no-always-accept
+    """
+    import signal
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    import asyncio
+    import contextlib
+    import logging
+
+    from daemun.admission.judge import Policy
+    from daemun.cli.output import fail
+    from daemun.kube.client import KubeClient
+    from daemun.kube.errors import KubeError
+    from daemun.webhook import Hook, WebhookApp
+
+    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    try:
+        client = KubeClient.connect(kube_context)
+    except KubeError as error:
+        fail(error.text, error.mend, code=1)
+    hook = Hook(
+        namespace=namespace or client.namespace,
+        name=name,
+        configuration=configuration,
+        port=port,
+        policy=Policy(always_accept, allow_warnings, warn_missing_tls_secret),
+        namespaces=tuple(watch_namespace or ()),
+    )
+
+    async def run() -> None:
+        async with client:
+            task = asyncio.ensure_future(WebhookApp(client, hook).run())
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    asyncio.run(run())
