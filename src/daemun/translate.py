@@ -221,6 +221,7 @@ class Translation:
             derive(self.parents, set_status.set_rule(heard, self.parents, surroundings), "ListenerSet status"),
             derive(self.routes, status.route_rule(rejected), "route status"),
             derive(policies, policystatus.policy_rule(*about_policies), "policy status"),
+            *(derive(one, options_status.status_rule(about_options), f"{kind} status") for kind, one in chosen.items()),
             name="statuses",
         )
         self.problems = union(

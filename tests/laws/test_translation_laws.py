@@ -223,6 +223,67 @@ def test_a_change_costs_what_it_touches_not_what_exists(kind: str) -> None:
     assert max(many.values()) < 20
 
 
+OPTIONS = """
+apiVersion: gateway.solo.io/v1
+kind: RouteOption
+metadata: {name: o}
+spec: {targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: r}], options: {timeout: 1s}}
+---
+apiVersion: gateway.solo.io/v1
+kind: VirtualHostOption
+metadata: {name: v}
+spec: {targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: NAME}], options: {retries: {retryOn: 5xx}}}
+"""
+
+
+def costs_of_options(routes: int) -> dict[str, int]:
+    """How many rules run for one change among so many routes, each with a RouteOption and two Gateways of hosts."""
+    gateway, route, service, slices = documents(MANY)
+    route_option, host_option = documents(OPTIONS)
+
+    def named(document: Any, name: str, **spec: Any) -> Any:
+        return change({**document, "metadata": {"name": name}, "spec": {**document["spec"], **spec}}, False)
+
+    def attached(number: int, timeout: str) -> Any:
+        target = {**route_option["spec"]["targetRefs"][0], "name": f"n{number}"}
+        return named(route_option, f"n{number}", targetRefs=[target], options={"timeout": timeout})
+
+    def for_hosts(on: str) -> Any:
+        target = {**host_option["spec"]["targetRefs"][0], "name": "small"}
+        return named(host_option, "v", targetRefs=[target], options={"retries": {"retryOn": on}})
+
+    def served(number: int, by: str) -> Any:
+        return named(route, f"n{number}", parentRefs=[{"name": by}], hostnames=[f"h{number}.test"])
+
+    made = Translation()
+    ports = [{**one, "port": one["port"] + 1} for one in gateway["spec"]["listeners"]]
+    made.apply([change(gateway, False), named(gateway, "small", listeners=ports)])
+    made.apply([change(service, False), change(slices, False), served(routes, "small")])
+    for number in range(routes):
+        made.apply([served(number, "g"), attached(number, "1s")])
+
+    def cost(*items: Any) -> int:
+        before = made.graph.calls
+        made.apply(items)
+        return made.graph.calls - before
+
+    some = routes // 2
+    return {
+        "a changed RouteOption": cost(attached(some, "2s")),
+        "a RouteOption gone": cost((attached(some, "2s")[0], None)),
+        "a new RouteOption": cost(attached(some, "1s")),
+        "a route with one": cost(named(route, f"n{some}", parentRefs=[{"name": "g"}], hostnames=["other.test"])),
+        "a VirtualHostOption for others": cost(for_hosts("5xx")),
+        "another for the same": cost(for_hosts("reset")),
+    }
+
+
+def test_a_policy_costs_what_it_is_for() -> None:
+    few, many = costs_of_options(50), costs_of_options(1000)
+    assert few == many
+    assert all(0 < cost < 25 for cost in many.values()), many
+
+
 @pytest.mark.parametrize("change", ["a changed rule", "new endpoints"])
 def test_a_change_is_seen_at_all(change: str) -> None:
     assert costs(3, "HTTPRoute")[change] > 0

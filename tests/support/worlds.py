@@ -164,6 +164,8 @@ filters = one(
     {"type": "ResponseHeaderModifier", "responseHeaderModifier": {"add": [{"name": "x", "value": "\x01"}]}},
     {"type": "RequestMirror", "requestMirror": {"backendRef": {"name": "b", "port": 80}, "percent": 5}},
     {"type": "ExtensionRef", "extensionRef": {"group": "x.test", "kind": "Y", "name": "z"}},
+    {"type": "ExtensionRef", "extensionRef": {"group": "gateway.solo.io", "kind": "RouteOption", "name": "p"}},
+    {"type": "ExtensionRef", "extensionRef": {"group": "gateway.gloo.solo.io", "kind": "DirectResponse", "name": "q"}},
 )
 http_filters = st.one_of(
     filters,
@@ -258,6 +260,69 @@ policies = manifest(
 )
 
 
+def option(kind: str, targets: st.SearchStrategy[Any], **options: st.SearchStrategy[Any]) -> st.SearchStrategy[Doc]:
+    return manifest(
+        "gateway.solo.io/v1",
+        kind,
+        ("p", "q"),
+        spec=maybe(
+            targetRefs=some(st.builds(lambda ref, more: {"group": GATEWAY, **ref, **more}, targets, namespace), 2),
+            options=maybe(**options),
+        ),
+    )
+
+
+of_routes = one(
+    {"kind": "HTTPRoute", "name": "p"}, {"kind": "GRPCRoute", "name": "p"}, {"kind": "Gateway", "name": "g"}
+)
+of_listeners = st.builds(
+    lambda ref, more: {**ref, **more},
+    one({"kind": "Gateway", "name": "g"}, {"kind": "Gateway", "name": "g"}, {"kind": "ListenerSet", "name": "k"}),
+    maybe(sectionName=one("one", "two", "no")),
+)
+everywhere = {
+    "headerManipulation": one({"requestHeadersToAdd": [{"header": {"key": "x", "value": "1"}}]}, {}),
+    "retries": one({"retryOn": "5xx"}, {"retryBackOff": {"maxInterval": "1s"}}),
+    "csrf": one({}, {"additionalOrigins": [{"safeRegex": {"regex": "("}}]}),
+    "cors": one({"allowOrigin": ["https://a.test"]}, {"allowOrigin": ["*"]}),
+    "bufferPerRoute": one({"disabled": True}, {"buffer": {"maxRequestBytes": 100}}),
+    "ratelimit": one({"localRatelimit": {"maxTokens": 1000000}}, {"localRatelimit": {}}),
+    "waf": one({}, {"disabled": True}),
+}
+options = st.one_of(
+    option(
+        "RouteOption",
+        of_routes,
+        **everywhere,
+        prefixRewrite=one("/y", "/"),
+        regexRewrite=one(
+            {"pattern": {"regex": "^/(x)"}, "substitution": "/\\1\\1"}, {"pattern": {"regex": "("}, "substitution": ""}
+        ),
+        hostRewriteHeader=one("h", ""),
+        hostRewritePathRegex=one({"pattern": {"regex": "/(.*)"}, "substitution": "\\1.test"}),
+        timeout=one("0s", "1.5s"),
+        ratelimitBasic=one({}),
+    ),
+    option(
+        "VirtualHostOption",
+        of_listeners,
+        **everywhere,
+        stats=one({"virtualClusters": [{"name": "x", "pattern": "/x"}]}),
+        includeRequestAttemptCount=one(True, False),
+    ),
+    option("HttpListenerOption", of_listeners, csrf=everywhere["csrf"], waf=everywhere["waf"]),
+    option("ListenerOption", of_listeners, perConnectionBufferLimitBytes=one(1000)),
+    st.fixed_dictionaries(
+        {
+            "apiVersion": one("gateway.gloo.solo.io/v1alpha1"),
+            "kind": one("DirectResponse"),
+            "metadata": one({"name": "p"}, {"name": "q"}),
+            "spec": one({"status": 418, "body": "x"}, {"status": 200}),
+        }
+    ),
+)
+
+
 one_of_streams = st.one_of(
     stream_routes("TCPRoute"),
     stream_routes("UDPRoute"),
@@ -278,6 +343,7 @@ world = st.one_of(
     ),
     stream_routes("TLSRoute", hostnames=some(one(*HOSTS[1:]), 2, 1)),
     one_of_streams,
+    options,
     routes("GRPCRoute", matches=some(one({"method": {"service": "s"}}, {"method": {"method": "M"}}, {}))),
     classes,
     manifest(

@@ -12,6 +12,7 @@ from daemun.explain.result import Effect
 from daemun.features import BY_KIND, in_force
 from daemun.features.cors import allows
 from daemun.ir.route import Match, Use
+from daemun.ir.uses import ListenerUses
 
 
 class Scene(msgspec.Struct, frozen=True):
@@ -30,6 +31,13 @@ def effects(route: Ref, uses: Iterable[Use], scene: Scene) -> tuple[Effect, ...]
         Effect(use.kind, use.by or route, use.where, BY_KIND[use.kind].does(use.spec, use, view))
         for use in in_force(uses)
     )
+
+
+def host_effects(route: Ref, of_host: ListenerUses, of_rule: Iterable[Use], scene: Scene) -> tuple[Effect, ...]:
+    """What policies do on the request's virtual host, but for that of which its rule has the last word."""
+    rules = {use.kind for use in of_rule if not BY_KIND[use.kind].adds_up}
+    here = (use for use in of_host.on_hosts() if BY_KIND[use.kind].works("on_host") and use.kind not in rules)
+    return effects(route, here, scene)
 
 
 def preflight_answer(policy: cors_pb2.CorsPolicy, seen: Seen) -> str:

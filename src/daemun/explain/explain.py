@@ -5,7 +5,7 @@ import msgspec
 from daemun.base.names import Name
 from daemun.envoy.scopes import places
 from daemun.explain.actions import outcome
-from daemun.explain.effects import Scene, effects
+from daemun.explain.effects import Scene, effects, host_effects
 from daemun.explain.naming import called
 from daemun.explain.near import near_misses
 from daemun.explain.normalise import Seen, normalise
@@ -16,6 +16,7 @@ from daemun.explain.result import Explanation, Host, Outcome
 from daemun.gatewayapi.owners import HostOwner
 from daemun.ir.listener import Frontend, HostKey, Listener
 from daemun.ir.resource import PartKey
+from daemun.ir.uses import NOTHING, ListenerUses
 from daemun.translate import Translation
 
 
@@ -49,6 +50,10 @@ def explain(translation: Translation, request: Request, gateway: Name | None = N
             f"but host {_shown(seen)} belongs to {called(mine.origin.ref, mine.name)}"
         )
         return Explanation(request, Outcome("answered", why, 421), entry, changes, told)
+    of_host = translation.listener_uses.get(mine.key, NOTHING)
+    if of_host.closed:
+        closed = Outcome("answered", f"answered with 500: {of_host.closed}", 500)
+        return Explanation(request, closed, entry, changes, told)
     choice = choose(entries(translation, host, mine), place.frontend, seen)
     explanation = Explanation(
         request=request,
@@ -63,11 +68,17 @@ def explain(translation: Translation, request: Request, gateway: Name | None = N
     )
     if choice.winner is None:
         return explanation
-    return _won(translation, place, explanation, choice, choice.winner, seen)
+    return _won(translation, place, explanation, choice, choice.winner, seen, of_host)
 
 
 def _won(
-    translation: Translation, place: Place, explanation: Explanation, choice: Choice, winner: Placed, seen: Seen
+    translation: Translation,
+    place: Place,
+    explanation: Explanation,
+    choice: Choice,
+    winner: Placed,
+    seen: Seen,
+    of_host: ListenerUses,
 ) -> Explanation:
     """The explanation, now that a route takes the request."""
     request, rule = explanation.request, winner.rule
@@ -83,7 +94,7 @@ def _won(
         explanation,
         winner=candidate(winner, why),
         outcome=result,
-        effects=effects(winner.author, uses, scene),
+        effects=(*effects(winner.author, uses, scene), *host_effects(winner.author, of_host, uses, scene)),
         problems=translation.problems.get(winner.author, ()),
     )
 

@@ -1,5 +1,6 @@
 """The path, host and Location that come out of an Envoy route, read from the very message that Envoy gets."""
 
+import re
 from typing import Any
 
 import re2
@@ -8,6 +9,7 @@ from envoy.config.route.v3 import route_components_pb2 as route_v3
 from daemun.explain.normalise import Seen
 
 _REDIRECT_CODES = {0: 301, 1: 302, 2: 303, 3: 307, 4: 308}
+_GROUP = re.compile(r"\\([0-9\\])")
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
@@ -16,7 +18,19 @@ def forwarded(route: route_v3.Route, seen: Seen, host_rewrite: str = "") -> tupl
     action = route.route
     path = _rewritten(action, route.match, seen.path)
     target = path if seen.query is None else f"{path}?{seen.query}"
-    return target, host_rewrite or action.host_rewrite_literal or seen.host
+    return target, host_rewrite or _host(action, seen)
+
+
+def _host(action: route_v3.RouteAction, seen: Seen) -> str:
+    """The host that a route makes of a request's. Of endpoints' hostnames nothing is known here."""
+    how = action.WhichOneof("host_rewrite_specifier")
+    if how == "host_rewrite_literal":
+        return str(action.host_rewrite_literal)
+    if how == "host_rewrite_header":
+        return next(iter(seen.values(action.host_rewrite_header)), seen.host)
+    if how == "host_rewrite_path_regex":
+        return substituted(action.host_rewrite_path_regex, seen.path)
+    return seen.host
 
 
 def redirected(route: route_v3.Route, seen: Seen, scheme: str) -> tuple[int, str]:
@@ -50,6 +64,16 @@ def _rewritten(action: Any, match: route_v3.RouteMatch, path: str) -> str:
         matched = match.path_separated_prefix or match.prefix or match.path
         return str(action.prefix_rewrite) + path[len(matched) :]
     if action.HasField("regex_rewrite"):
-        new = action.regex_rewrite.substitution.replace("\\\\", "\\")
-        return str(re2.sub(action.regex_rewrite.pattern.regex, lambda _: new, path))
+        return substituted(action.regex_rewrite, path)
     return path
+
+
+def substituted(change: Any, text: str) -> str:
+    """A text after Envoy's RegexMatchAndSubstitute."""
+
+    def expanded(found: Any) -> str:
+        return _GROUP.sub(
+            lambda escape: found[int(escape[1])] or "" if escape[1] != "\\" else "\\", change.substitution
+        )
+
+    return str(re2.sub(change.pattern.regex, expanded, text))

@@ -33,11 +33,13 @@ class Feature(Generic[S]):
     `kind` is the filter's type, or the field's name, in the API. A feature works in those places whose method it has:
     on a route, on a backend's share of one, on a virtual host, on the connection manager, on the listener. One that
     `guards` closes what it is asked for on when it cannot be done. It `replaces` these kinds where a rule has both.
+    What a route and its host say of it `adds_up`, or else only the route's counts.
     """
 
     kind: ClassVar[str]
     guards: ClassVar[bool] = False
     replaces: ClassVar[tuple[str, ...]] = ()
+    adds_up: ClassVar[bool] = False
 
     def faults(self, spec: S, where: str) -> Iterable[Fault]:
         """What is wrong with the spec that its API cannot say: the rule is then answered with 500."""

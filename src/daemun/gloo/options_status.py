@@ -1,10 +1,15 @@
-"""What is wrong with option policies, for people: what of them is not done, and where they have no effect."""
+"""The status of option policies: what of them is not done, and where they have no effect.
+
+Gloo writes none for the two kinds of listener options; here every kind has one.
+"""
 
 from collections.abc import Callable, Iterator
 
 import msgspec
 
+from daemun.api.gloo.status import GlooStatus
 from daemun.api.meta import Resource
+from daemun.api.status import Status
 from daemun.base.names import Name, Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.findings import Finding
@@ -60,6 +65,17 @@ def _lost(reader: Reader, of: Inputs, policy: Policy, attached: list[Attached]) 
             if parent is not None and all(one.name != target.section for one in parent.listeners):
                 text = f"{target.ref} has no listener named {target.section}"
                 yield Finding("TargetNotFound", f"{target.where}.sectionName", text)
+
+
+def status_rule(of: Inputs) -> Callable[[Reader, Name, Policy], Iterator[tuple[Ref, Status]]]:
+    """The rule from a policy to its status."""
+
+    def status(reader: Reader, _: Name, policy: Policy) -> Iterator[tuple[Ref, Status]]:
+        found = verdict(reader, of, policy)
+        if found is not None:
+            yield policy.ref, GlooStatus.of(map(str, found.errors), map(str, found.warnings))
+
+    return status
 
 
 def problem_rule(of: Inputs) -> Callable[[Reader, Name, Policy], Iterator[tuple[Ref, Problems]]]:

@@ -178,6 +178,8 @@ class _Reading:
         empty = is_empty(value)
         if feature is None or not feature.works(*self._of.places):
             unserved = UNSERVED.get(name, OTHERWISE)
+            if unserved.guards and _is_off(value):
+                return Option(name, unit, empty=empty)
             mend = "So nothing passes; remove it to let requests pass." if unserved.guards else "It has no effect."
             finding = Finding(NOT_SERVED, where, f"is not served: {unserved.why}", mend)
             (self.errors if unserved.guards else self.warnings).append(finding)
@@ -201,6 +203,17 @@ class _Reading:
             self.warnings.append(found)
             return None
         return found
+
+
+def _is_off(value: object) -> bool:
+    """Whether a guard is switched off: then nothing need be done for it."""
+    if not isinstance(value, msgspec.Struct):
+        return False
+    inner = {name: getattr(value, name) for name in value.__struct_fields__}
+    if inner.get("disable") or inner.get("disabled"):
+        return True
+    structs = [one for one in inner.values() if isinstance(one, msgspec.Struct)]
+    return bool(structs) and all(map(_is_off, structs))
 
 
 def is_empty(value: object) -> bool:

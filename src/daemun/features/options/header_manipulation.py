@@ -27,6 +27,7 @@ class HeaderManipulation(Feature[Spec]):
     """
 
     kind: ClassVar = "headerManipulation"
+    adds_up: ClassVar = True
     replaces: ClassVar = ("RequestHeaderModifier", "ResponseHeaderModifier")
 
     def faults(self, spec: Spec, where: str) -> Iterable[Fault]:
