@@ -9,15 +9,17 @@ from typing import Any
 
 from daemun.api.core import ConfigMap, EndpointSlice, Namespace, Secret, Service
 from daemun.api.gateway import Gateway, GatewayClass
+from daemun.api.gloo.upstream import Upstream
 from daemun.api.grant import ReferenceGrant
 from daemun.api.kinds import KINDS
 from daemun.api.listenerset import ListenerSet
 from daemun.api.policy import BackendTLSPolicy
 from daemun.api.status import GatewayStatus
-from daemun.base.names import CORE, GATEWAY, GLOO_GATEWAY, GLOO_KUBE_GATEWAY, Name, Ref
+from daemun.base.names import CORE, GATEWAY, GLOO, GLOO_GATEWAY, GLOO_KUBE_GATEWAY, Name, Ref
 from daemun.envoy import blame, clusters, directory, listeners, routes, secrets, shards, streams, tls
 from daemun.envoy import hosts as envoy_hosts
 from daemun.envoy.matches import match_faults
+from daemun.envoy.upstreams import CHECKS as UPSTREAM_CHECKS
 from daemun.features import BY_KIND, rule_faults
 from daemun.flow import MISSING, Failure, Graph, Source, crowded, derive, distinct, union
 from daemun.gatewayapi import (
@@ -48,10 +50,10 @@ from daemun.gatewayapi.reach import Surroundings
 from daemun.gatewayapi.references import grant_keys
 from daemun.gatewayapi.routes import Checks, route_rule
 from daemun.gatewayapi.settings import Settings
-from daemun.gloo import attach, options_status
+from daemun.gloo import attach, options_status, upstream_status
 from daemun.gloo import policies as options
+from daemun.gloo import upstreams as gloo_upstreams
 from daemun.gloo.parameters import gateway_parameters
-from daemun.gloo.policies import no_upstreams
 
 
 class Translation:
@@ -87,6 +89,7 @@ class Translation:
         secret_objects: Source[Name, Secret] = self.sources[CORE, "Secret"]
         tls_policies: Source[Name, BackendTLSPolicy] = self.sources[GATEWAY, "BackendTLSPolicy"]
         slices: Source[Name, EndpointSlice] = self.sources["discovery.k8s.io", "EndpointSlice"]
+        written_upstreams: Source[Name, Upstream] = self.sources[GLOO, "Upstream"]
         granted = grants.index(grant_keys)
         authorities = cacerts.Inputs(config_maps, secret_objects, granted)
 
@@ -137,10 +140,18 @@ class Translation:
         uses = candidates.index(conflicts.host_uses)
         policies = derive(tls_policies, backendtls.policy_rule(authorities, settings), "BackendTLSPolicies")
         by_service = policies.index(backendtls.services_of)
-        backend_kinds = {(CORE, "Service"): backends.service_backends(services, by_service)}
+        upstream_inputs = gloo_upstreams.Inputs(services, secret_objects)
+        upstreams = derive(
+            written_upstreams, gloo_upstreams.upstream_rule(upstream_inputs, UPSTREAM_CHECKS), "Upstreams"
+        )
+        doors = derive(upstreams, gloo_upstreams.door_rule, "Upstreams as routes know them")
+        backend_kinds = {
+            (CORE, "Service"): backends.service_backends(services, by_service),
+            (GLOO, "Upstream"): gloo_upstreams.upstream_backends(doors),
+        }
         backend_inputs = backends.Inputs(backend_kinds, granted)
         # Gloo's policies: each by itself, then what they put on listeners and on the rules of routes.
-        judged = options.Inputs(BY_KIND.get, no_upstreams)
+        judged = options.Inputs(BY_KIND.get, gloo_upstreams.upstream_of(doors, granted))
         chosen = {
             of.kind: derive(self.sources[GLOO_GATEWAY, of.kind], options.policy_rule(of, judged), f"{of.kind}s")
             for of in options.KINDS
@@ -184,8 +195,9 @@ class Translation:
         by_backend = self.routes.index(clusters.backends_of)
         needed = distinct(by_backend, self.listener_uses.index(clusters.backends_of_listener), name="needed backends")
         used = distinct(needed.index(clusters.backend_of), name="backends")
-        cluster_parts = derive(used, clusters.cluster_rule, "clusters")
-        endpoint_parts = derive(used, clusters.endpoint_rule(services, slices.index(clusters.slices_of)), "endpoints")
+        cluster_parts = derive(used, clusters.cluster_rule(upstreams), "clusters")
+        by_name = slices.index(clusters.slices_of)
+        endpoint_parts = derive(used, clusters.endpoint_rule(services, by_name, upstreams), "endpoints")
         certificates = derive(self.gateways, clientcerts.certificate_rule, "client certificates")
         encrypted = tls.upstream_rule(by_service, services, certificates)
         placed = derive(needed, clusters.at_proxy(cluster_parts, endpoint_parts, encrypted), "backends by proxy")
@@ -222,6 +234,7 @@ class Translation:
             derive(self.routes, status.route_rule(rejected), "route status"),
             derive(policies, policystatus.policy_rule(*about_policies), "policy status"),
             *(derive(one, options_status.status_rule(about_options), f"{kind} status") for kind, one in chosen.items()),
+            derive(upstreams, upstream_status.status_rule(rejected), "Upstream status"),
             name="statuses",
         )
         self.problems = union(
@@ -232,6 +245,7 @@ class Translation:
                 derive(one, options_status.problem_rule(about_options), f"{kind} problems")
                 for kind, one in chosen.items()
             ),
+            derive(upstreams, upstream_status.problem_rule(rejected), "Upstream problems"),
             derive(written, problems.unclaimed_gateways(gateway_classes), "unclaimed Gateways"),
             derive(written_sets, problems.orphaned_sets, "orphaned ListenerSets"),
             *(

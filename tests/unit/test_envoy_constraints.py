@@ -6,6 +6,7 @@ import pytest
 from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.core.v3 import base_pb2
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2 as http_v3
+from envoy.type.matcher.v3 import string_pb2
 from google.protobuf import json_format
 
 from daemun.envoy.constraints import broken
@@ -56,6 +57,14 @@ def test_what_is_packed_is_looked_at_too() -> None:
     ((path, text),) = broken(cluster)
     assert path == "typedExtensionProtocolOptions.http"
     assert text.startswith("one of explicitHttpConfig, useDownstreamProtocolConfig")
+
+
+def test_what_is_not_chosen_of_several_need_not_be_there() -> None:
+    matcher = string_pb2.StringMatcher(exact="a")
+    assert list(broken(matcher)) == []
+    assert list(broken(string_pb2.StringMatcher(safe_regex={}))) == [
+        ("safeRegex.regex", "must have 1 characters at least")
+    ]
 
 
 def test_a_header_has_no_line_breaks() -> None:

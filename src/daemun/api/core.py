@@ -28,6 +28,7 @@ class ServiceSpec(Api, frozen=True):
 
     ports: List[ServicePort] = ()
     type: str = "ClusterIP"
+    selector: dict[str, str] = field(default_factory=dict)
     external_name: str | None = None
     cluster_ip: str = field(default="", name="clusterIP")
     cluster_ips: List[str] = field(default=(), name="clusterIPs")

@@ -9,22 +9,19 @@ from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2 as http
 
 from daemun.api.core import SERVICE_NAME, Endpoint, EndpointSlice, Service, ServicePort
 from daemun.base import wire
-from daemun.base.names import CORE, Name, Ref
+from daemun.base.names import Name, Ref
 from daemun.envoy.ads import ads
+from daemun.envoy.defaults import BREAKER, BUFFER_BYTES, CONNECT_SECONDS, HTTP_OPTIONS
+from daemun.envoy.upstreams import built
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.backends import port_protocol
 from daemun.gatewayapi.resolved import ResolvedRoute
+from daemun.gloo.upstreams import ResolvedUpstream, service_of
 from daemun.ir.backend import BackendKey
 from daemun.ir.listener import ListenerKey
 from daemun.ir.origin import Origin
 from daemun.ir.resource import CLUSTER, ENDPOINT, Leaf, Part, PartKey, part
 from daemun.ir.uses import ListenerUses
-
-_BUFFER_BYTES = 32 * 1024
-_CONNECT_SECONDS = 5
-_BREAKER = 65_536
-"""Envoy's default of 1,024 connections, pending and active requests turns a busy hour into 503s."""
-_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
 class ProxyBackend(NamedTuple):
@@ -59,8 +56,25 @@ def slices_of(_: Name, one: EndpointSlice) -> Iterator[Name]:
         yield Name(one.metadata.namespace, service)
 
 
-def cluster_rule(_: Reader, key: BackendKey, __: BackendKey) -> Iterator[tuple[BackendKey, Part]]:
-    """From a backend to its cluster."""
+def cluster_rule(
+    upstreams: Collection[Name, ResolvedUpstream],
+) -> Callable[[Reader, BackendKey, BackendKey], Iterator[tuple[BackendKey, Part]]]:
+    """The rule from a backend to its cluster."""
+
+    def cluster(reader: Reader, key: BackendKey, _: BackendKey) -> Iterator[tuple[BackendKey, Part]]:
+        if key.kind == "service":
+            yield key, part("", [Leaf(wire.encoded(_service_cluster(key)), Origin(key.ref))])
+            return
+        upstream = reader.get(upstreams, Name(key.namespace, key.name))
+        if upstream is not None and not upstream.faults:
+            draft = built(key, upstream)
+            leaf = Leaf(wire.encoded(draft.cluster), Origin(key.ref), secrets=(*draft.secrets,))
+            yield key, part("", [leaf])
+
+    return cluster
+
+
+def _service_cluster(key: BackendKey) -> cluster_pb2.Cluster:
     proto = cluster_pb2.Cluster(
         name=key.cluster,
         type=cluster_pb2.Cluster.EDS,
@@ -68,44 +82,56 @@ def cluster_rule(_: Reader, key: BackendKey, __: BackendKey) -> Iterator[tuple[B
         lb_policy=cluster_pb2.Cluster.LEAST_REQUEST,
         ignore_health_on_host_removal=True,
     )
-    proto.connect_timeout.seconds = _CONNECT_SECONDS
-    proto.per_connection_buffer_limit_bytes.value = _BUFFER_BYTES
+    proto.connect_timeout.seconds = CONNECT_SECONDS
+    proto.per_connection_buffer_limit_bytes.value = BUFFER_BYTES
     breaker = proto.circuit_breakers.thresholds.add()
     for limit in (breaker.max_connections, breaker.max_pending_requests, breaker.max_requests, breaker.max_retries):
-        limit.value = _BREAKER
+        limit.value = BREAKER
     if key.protocol in {"http", "h2c"}:
         options = http_v3.HttpProtocolOptions()
         if key.protocol == "h2c":
             options.explicit_http_config.http2_protocol_options.SetInParent()
         else:
             options.explicit_http_config.http_protocol_options.SetInParent()
-        proto.typed_extension_protocol_options[_OPTIONS].Pack(options)
-    yield key, part("", [Leaf(wire.encoded(proto), _origin(key))])
-
-
-def _origin(key: BackendKey) -> Origin:
-    return Origin(Ref(CORE, "Service", key.namespace, key.name))
+        proto.typed_extension_protocol_options[HTTP_OPTIONS].Pack(options)
+    return proto
 
 
 def endpoint_rule(
-    services: Collection[Name, Service], slices: Index[Name, Name, EndpointSlice]
+    services: Collection[Name, Service],
+    slices: Index[Name, Name, EndpointSlice],
+    upstreams: Collection[Name, ResolvedUpstream],
 ) -> Callable[[Reader, BackendKey, BackendKey], Iterator[tuple[BackendKey, Part]]]:
-    """The rule from a backend to its endpoints."""
+    """The rule from a backend to its endpoints; to none where they go with the cluster."""
+
+    def of_service(reader: Reader, name: Name, port: int, protocol: str) -> list[tuple[str, int]]:
+        return ready_endpoints(reader.get(services, name), port, reader.find(slices, name), protocol)
 
     def endpoints(reader: Reader, key: BackendKey, _: BackendKey) -> Iterator[tuple[BackendKey, Part]]:
         name = Name(key.namespace, key.name)
-        service = reader.get(services, name)
-        found = ready_endpoints(service, key.port, reader.find(slices, name), port_protocol(key.protocol))
-        proto = endpoint_pb2.ClusterLoadAssignment(cluster_name=key.cluster)
-        # An empty assignment is sent too: without it Envoy would go on with the endpoints that are gone.
-        locality = proto.endpoints.add()
-        for address, port in found:
-            socket = locality.lb_endpoints.add().endpoint.address.socket_address
-            socket.address = address
-            socket.port_value = port
-        yield key, part("", [Leaf(wire.encoded(proto), _origin(key))])
+        if key.kind == "service":
+            proto = endpoint_pb2.ClusterLoadAssignment(cluster_name=key.cluster)
+            _put(proto, of_service(reader, name, key.port, port_protocol(key.protocol)))
+        else:
+            upstream = reader.get(upstreams, name)
+            draft = built(key, upstream) if upstream is not None and not upstream.faults else None
+            if upstream is None or draft is None or draft.named:
+                return
+            proto, kube = draft.endpoints, upstream.spec.kube
+            if kube is not None:
+                _put(proto, of_service(reader, service_of(key.namespace, kube), kube.service_port, "TCP"))
+        yield key, part("", [Leaf(wire.encoded(proto), Origin(key.ref))])
 
     return endpoints
+
+
+def _put(proto: endpoint_pb2.ClusterLoadAssignment, found: list[tuple[str, int]]) -> None:
+    """The endpoints of a Service. An empty assignment too: else Envoy would go on with endpoints that are gone."""
+    locality = proto.endpoints.add()
+    for address, port in found:
+        socket = locality.lb_endpoints.add().endpoint.address.socket_address
+        socket.address = address
+        socket.port_value = port
 
 
 def ready_endpoints(
@@ -150,7 +176,7 @@ def at_proxy(
     def place(reader: Reader, needed: ProxyBackend, _: ProxyBackend) -> Iterator[tuple[PartKey, Part]]:
         key = needed.backend
         cluster, assignment = reader.get(clusters, key), reader.get(endpoints, key)
-        if cluster is None or assignment is None:
+        if cluster is None:
             return
         if key.tls:
             leaf = encrypted(reader, needed.proxy, key, cluster.leaves[0])
@@ -158,6 +184,7 @@ def at_proxy(
                 return
             cluster = part("", [leaf])
         yield PartKey(needed.proxy, CLUSTER, key.cluster), cluster
-        yield PartKey(needed.proxy, ENDPOINT, key.cluster), assignment
+        if assignment is not None:
+            yield PartKey(needed.proxy, ENDPOINT, key.cluster), assignment
 
     return place

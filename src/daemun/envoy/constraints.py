@@ -69,7 +69,7 @@ def _field(message: Message, field: Any, path: str) -> Iterator[Broken]:
             yield from _scalar(rules, value, path)
         return
     if not message.HasField(field.name):
-        if rules.message.required or rules.duration.required or rules.any.required:
+        if field.containing_oneof is None and (rules.message.required or rules.duration.required or rules.any.required):
             yield path, "must be given"
         return
     yield from _one(rules, value, path)

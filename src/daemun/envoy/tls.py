@@ -44,11 +44,11 @@ def downstream(listener: Listener, *alpn: str) -> tls_pb2.DownstreamTlsContext:
         rules = _Validation()
         if not listener.clients.required:
             rules.trust_chain_verification = _Validation.ACCEPT_UNTRUSTED
-        _trust(common, listener.clients.bundle, rules)
+        trust(common, listener.clients.bundle, rules)
     return context
 
 
-def _trust(common: tls_pb2.CommonTlsContext, bundle: Bundle, rules: common_v3.CertificateValidationContext) -> None:
+def trust(common: tls_pb2.CommonTlsContext, bundle: Bundle, rules: common_v3.CertificateValidationContext) -> None:
     """Trust the CA certificates of a bundle, and check by these rules besides."""
     combined = common.combined_validation_context
     combined.default_validation_context.CopyFrom(rules)
@@ -97,7 +97,7 @@ def upstream(tls: BackendTLS, key: BackendKey, certificate: str) -> tls_pb2.Upst
         matcher = rules.match_typed_subject_alt_names.add(san_type=_SAN_TYPES[name.kind])
         _match(matcher, name)
     if tls.bundle:
-        _trust(common, tls.bundle, rules)
+        trust(common, tls.bundle, rules)
     else:
         rules.trusted_ca.filename = tls.system
         common.validation_context.CopyFrom(rules)

@@ -101,12 +101,6 @@ class Inputs(msgspec.Struct, frozen=True):
     upstreams: Callable[[Reader, Ref, str, ResourceRef], BackendKey | Finding]
 
 
-def no_upstreams(_: Reader, policy: Ref, where: str, ref: ResourceRef) -> Finding:
-    """Where there are no Upstreams."""
-    name = Name(ref.namespace or policy.namespace, ref.name)
-    return Finding("BackendNotFound", where, f"Upstream {name} does not exist")
-
-
 def policy_rule(of: Places, inputs: Inputs) -> Callable[[Reader, Name, Resource], Iterator[tuple[Name, Policy]]]:
     """The rule from a policy of a kind to what it comes to."""
 

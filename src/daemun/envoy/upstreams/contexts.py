@@ -1,0 +1,195 @@
+"""Gloo's TLS towards a backend as Envoy's: certificates from a Secret, from files, or from an SDS server."""
+
+from collections.abc import Iterable
+
+from envoy.config.core.v3 import config_source_pb2, grpc_service_pb2
+from envoy.extensions.transport_sockets.tls.v3 import common_pb2 as common_v3
+from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
+from google.protobuf import any_pb2
+
+from daemun.api.gloo.ssl import (
+    CallCredentials,
+    FileCredentialSource,
+    SDSConfig,
+    SSLFiles,
+    SslParameters,
+    UpstreamSslConfig,
+)
+from daemun.base.addresses import is_ip
+from daemun.base.names import CORE, Ref
+from daemun.envoy.ads import ads
+from daemun.envoy.tls import trust
+from daemun.envoy.upstreams.family import Draft, Fault
+from daemun.gloo.served import Fields
+from daemun.gloo.upstreams import ResolvedUpstream
+from daemun.ir.tls import bundle_name
+
+SERVES = (
+    Fields(
+        UpstreamSslConfig,
+        (
+            "secretRef",
+            "sslFiles",
+            "sds",
+            "sni",
+            "verifySubjectAltName",
+            "parameters",
+            "alpnProtocols",
+            "allowRenegotiation",
+        ),
+    ),
+    Fields(SSLFiles, ("tlsCert", "tlsKey", "rootCa", "ocspStaple")),
+    Fields(
+        SDSConfig,
+        ("targetUri", "callCredentials", "certificatesSecretName", "validationContextName"),
+        {"clusterName": "it names a cluster of Gloo's own bootstrap; the server at `targetUri` is asked directly"},
+    ),
+    Fields(CallCredentials, ("fileCredentialSource",)),
+    Fields(FileCredentialSource, ("tokenFileName", "header")),
+    Fields(SslParameters, ("minimumProtocolVersion", "maximumProtocolVersion", "cipherSuites", "ecdhCurves")),
+)
+_Validation = common_v3.CertificateValidationContext
+_San = common_v3.SubjectAltNameMatcher
+_SDS_SECONDS = 5
+"""How long a cluster waits for a foreign SDS server: no other change of a cluster gets to the proxy meanwhile."""
+
+
+def context(config: UpstreamSslConfig, draft: Draft, sni: str = "") -> tls_pb2.UpstreamTlsContext:
+    """The context for a backend. `sni` is what it is called where the configuration does not say."""
+    found = tls_pb2.UpstreamTlsContext(sni=config.sni or sni)
+    if config.allow_renegotiation is not None:
+        found.allow_renegotiation = config.allow_renegotiation
+    common = found.common_tls_context
+    common.alpn_protocols.extend(config.alpn_protocols)
+    _parameters(config.parameters or SslParameters(), common.tls_params)
+    rules = _Validation()
+    for name in config.verify_subject_alt_name:
+        rules.match_typed_subject_alt_names.add(san_type=_san_type(name)).matcher.exact = name
+    if config.secret_ref is not None:
+        _from_secret(config, draft, common, rules)
+    elif config.ssl_files is not None:
+        _from_files(config.ssl_files, common, rules)
+    elif config.sds is not None:
+        _from_server(config.sds, common, rules)
+    return found
+
+
+def faults(where: str, config: UpstreamSslConfig, upstream: ResolvedUpstream) -> Iterable[Fault]:
+    """What makes TLS impossible, or less than it seems to be."""
+    if config.secret_ref is None and config.ssl_files is None and config.sds is None and config.verify_subject_alt_name:
+        yield from _unchecked(where)
+    if config.secret_ref is not None and config.verify_subject_alt_name:
+        parts = upstream.secrets.get(upstream.secret(config.secret_ref))
+        if parts is not None and not parts.authority:
+            yield from _unchecked(where)
+    if config.ssl_files is not None:
+        files = config.ssl_files
+        if bool(files.tls_cert) != bool(files.tls_key):
+            yield (
+                f"{where}.sslFiles",
+                "a certificate needs its key, and a key its certificate",
+                "Give both, or neither.",
+            )
+        if config.verify_subject_alt_name and not files.root_ca:
+            yield from _unchecked(where)
+    if config.sds is not None:
+        if not config.sds.target_uri:
+            yield f"{where}.sds.targetUri", "is missing", "Give the address of the SDS server."
+        if not config.sds.certificates_secret_name and not config.sds.validation_context_name:
+            yield f"{where}.sds", "names nothing to ask for", "Give certificatesSecretName or validationContextName."
+    for name in config.verify_subject_alt_name:
+        if not name:
+            yield f"{where}.verifySubjectAltName", "an empty name cannot be in a certificate", "Remove it."
+
+
+def _unchecked(where: str) -> Iterable[Fault]:
+    text = "names are checked in certificates that nobody vouches for: there is no root CA"
+    yield f"{where}.verifySubjectAltName", text, "Give the root CA, or no names."
+
+
+def _parameters(wanted: SslParameters, proto: common_v3.TlsParameters) -> None:
+    # Envoy's own limit for a client is 1.2.
+    least, most = wanted.minimum_protocol_version, wanted.maximum_protocol_version
+    versions = common_v3.TlsParameters.TlsProtocol
+    proto.tls_minimum_protocol_version = versions.Value("TLSv1_2" if least == "TLS_AUTO" else least)
+    proto.tls_maximum_protocol_version = versions.Value("TLSv1_3" if most == "TLS_AUTO" else most)
+    proto.cipher_suites.extend(wanted.cipher_suites)
+    proto.ecdh_curves.extend(wanted.ecdh_curves)
+
+
+def _san_type(name: str) -> int:
+    if "://" in name:
+        return int(_San.URI)
+    if is_ip(name):
+        return int(_San.IP_ADDRESS)
+    return int(_San.EMAIL if "@" in name else _San.DNS)
+
+
+def _from_secret(
+    config: UpstreamSslConfig,
+    draft: Draft,
+    common: tls_pb2.CommonTlsContext,
+    rules: common_v3.CertificateValidationContext,
+) -> None:
+    """The Secret may hold a key pair, the authorities to trust, or both. Without these everybody is trusted."""
+    assert config.secret_ref is not None  # noqa: S101 - the caller has looked
+    name = draft.upstream.secret(config.secret_ref)
+    parts = draft.upstream.secrets.get(name)
+    if parts is None:
+        return
+    if parts.pair:
+        common.tls_certificate_sds_secret_configs.add(name=str(name), sds_config=ads())
+        draft.secrets[str(name)] = None
+    if parts.authority:
+        bundle = (Ref(CORE, "Secret", *name),)
+        trust(common, bundle, rules)
+        draft.secrets[bundle_name(bundle)] = None
+
+
+def _from_files(
+    files: SSLFiles, common: tls_pb2.CommonTlsContext, rules: common_v3.CertificateValidationContext
+) -> None:
+    if files.tls_cert:
+        pair = common.tls_certificates.add()
+        pair.certificate_chain.filename, pair.private_key.filename = files.tls_cert, files.tls_key
+        if files.ocsp_staple:
+            pair.ocsp_staple.filename = files.ocsp_staple
+    if files.root_ca:
+        rules.trusted_ca.filename = files.root_ca
+        common.validation_context.CopyFrom(rules)
+
+
+def _from_server(
+    sds: SDSConfig, common: tls_pb2.CommonTlsContext, rules: common_v3.CertificateValidationContext
+) -> None:
+    source = config_source_pb2.ConfigSource(resource_api_version=config_source_pb2.V3)
+    source.initial_fetch_timeout.seconds = _SDS_SECONDS
+    api = source.api_config_source
+    api.api_type = api.GRPC
+    api.transport_api_version = config_source_pb2.V3
+    google = api.grpc_services.add().google_grpc
+    google.target_uri, google.stat_prefix = sds.target_uri, "sds"
+    if sds.call_credentials is not None and sds.call_credentials.file_credential_source is not None:
+        _token(sds.call_credentials.file_credential_source, google)
+    if sds.certificates_secret_name:
+        common.tls_certificate_sds_secret_configs.add(name=sds.certificates_secret_name, sds_config=source)
+    if sds.validation_context_name:
+        combined = common.combined_validation_context
+        combined.default_validation_context.CopyFrom(rules)
+        combined.validation_context_sds_secret_config.name = sds.validation_context_name
+        combined.validation_context_sds_secret_config.sds_config.CopyFrom(source)
+
+
+def _token(wanted: FileCredentialSource, google: grpc_service_pb2.GrpcService.GoogleGrpc) -> None:
+    """A token from a file, which gRPC sends on a connection to the same machine."""
+    from envoy.config.grpc_credential.v3 import file_based_metadata_pb2 as token_v3
+
+    config = token_v3.FileBasedMetadataConfig(header_key=wanted.header or "authorization")
+    config.secret_data.filename = wanted.token_file_name
+    packed = any_pb2.Any()
+    packed.Pack(config)
+    google.credentials_factory_name = "envoy.grpc_credentials.file_based_metadata"
+    google.channel_credentials.local_credentials.SetInParent()
+    plugin = google.call_credentials.add().from_plugin
+    plugin.name = "envoy.grpc_credentials.file_based_metadata"
+    plugin.typed_config.CopyFrom(packed)

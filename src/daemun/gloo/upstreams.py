@@ -1,0 +1,221 @@
+"""Upstreams: which of them requests can be sent to, what is wrong with the others, and how routes come to know."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from daemun.api.core import Secret, Service
+from daemun.api.gloo.common import ResourceRef
+from daemun.api.gloo.upstream import KubeUpstreamSpec, Upstream, UpstreamSpec
+from daemun.base.names import GLOO, Name, Ref
+from daemun.flow import Collection, Reader
+from daemun.gatewayapi import cacerts
+from daemun.gatewayapi.backends import Found, Resolver, port_of
+from daemun.gatewayapi.certificates import CERTIFICATE, PRIVATE_KEY, fault
+from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.references import GrantIndex, grant_to_write, permitted
+from daemun.ir.backend import BackendKey, Protocol, upstream_key
+
+TYPES = ("kube", "static", "pipe", "aws", "azure", "consul", "awsEc2", "gcp")
+"""The fields of which an Upstream has one: it says what kind of thing it is."""
+_NOT_YET = ("aws", "azure", "consul", "aws_ec2", "gcp")
+INVALID = "Invalid"
+
+
+class SecretParts(NamedTuple):
+    """What a Secret that an Upstream names has in it for TLS."""
+
+    pair: bool
+    authority: bool
+
+
+class ResolvedUpstream(msgspec.Struct, frozen=True, gc=False):
+    """An Upstream with what it refers to. With `faults` nothing is sent to it; `notes` are of no such weight."""
+
+    ref: Ref
+    generation: int
+    spec: UpstreamSpec
+    secrets: Mapping[Name, SecretParts]
+    faults: tuple[Finding, ...] = ()
+    notes: tuple[Finding, ...] = ()
+
+    def secret(self, ref: ResourceRef) -> Name:
+        """The Secret that the Upstream means: in its own namespace if it names none."""
+        return Name(ref.namespace or self.ref.namespace, ref.name)
+
+
+class Door(NamedTuple):
+    """All that routes know of an Upstream, so that no change of anything else concerns them."""
+
+    fault: str
+    says_protocol: bool
+
+
+class Checks(msgspec.Struct, frozen=True):
+    """What is known where clusters are made; handed in, because that stands above this package.
+
+    `faults` are what makes an Upstream unusable, `notes` the fields that are set but not served.
+    """
+
+    faults: Callable[[ResolvedUpstream], Iterable[Finding]]
+    notes: Callable[[UpstreamSpec], Iterable[Finding]]
+
+
+class Inputs(msgspec.Struct, frozen=True):
+    """The collections that an Upstream's references are found in."""
+
+    services: Collection[Name, Service]
+    secrets: Collection[Name, Secret]
+
+
+def upstream_rule(
+    inputs: Inputs, checks: Checks
+) -> Callable[[Reader, Name, Upstream], Iterator[tuple[Name, ResolvedUpstream]]]:
+    """The rule from an Upstream to what it comes to."""
+
+    def resolve(reader: Reader, name: Name, upstream: Upstream) -> Iterator[tuple[Name, ResolvedUpstream]]:
+        spec = upstream.spec
+        ref = Ref(GLOO, "Upstream", name.namespace, name.name)
+        faults = list(_type_faults(spec))
+        notes = [note for note in checks.notes(spec) if all(note.where != one.where for one in faults)]
+        parts: dict[Name, SecretParts] = {}
+        for where, secret in secret_refs(spec):
+            target = Name(secret.namespace or name.namespace, secret.name)
+            held = reader.get(inputs.secrets, target)
+            finding = _secret_fault(where, target, held)
+            if finding is not None or held is None:
+                faults += [finding] if finding else []
+            else:
+                parts[target] = _parts(held)
+        if spec.kube is not None:
+            found, told = _service(reader, inputs.services, name.namespace, spec.kube)
+            faults += found
+            notes += told
+        resolved = ResolvedUpstream(ref, upstream.metadata.generation, spec, parts, tuple(faults), tuple(notes))
+        if not faults:
+            resolved = msgspec.structs.replace(resolved, faults=tuple(checks.faults(resolved)))
+        yield name, resolved
+
+    return resolve
+
+
+def _type_faults(spec: UpstreamSpec) -> Iterator[Finding]:
+    for kind in _NOT_YET:
+        if getattr(spec, kind) is not None:
+            where = f"spec.{'awsEc2' if kind == 'aws_ec2' else kind}"
+            yield Finding(INVALID, where, "this type of Upstream is not served yet", "Use kube, static or pipe.")
+            return
+    if spec.kube is None and spec.static is None and spec.pipe is None:
+        yield Finding(INVALID, "spec", "the Upstream has no type", f"Give it one of {', '.join(TYPES)}.")
+
+
+def secret_refs(spec: UpstreamSpec) -> Iterator[tuple[str, ResourceRef]]:
+    """Every Secret that an Upstream names for TLS, by the field that names it."""
+    configs = [("spec.sslConfig", spec.ssl_config), ("spec.httpConnectSslConfig", spec.http_connect_ssl_config)]
+    for priority, level in enumerate(spec.failover.prioritized_localities if spec.failover else ()):
+        for place, locality in enumerate(level.locality_endpoints):
+            for index, endpoint in enumerate(locality.lb_endpoints):
+                at = f"prioritizedLocalities[{priority}].localityEndpoints[{place}].lbEndpoints[{index}]"
+                configs.append((f"spec.failover.{at}.upstreamSslConfig", endpoint.upstream_ssl_config))
+    for where, config in configs:
+        if config is not None and config.secret_ref is not None:
+            yield f"{where}.secretRef", config.secret_ref
+
+
+def _secret_fault(where: str, target: Name, secret: Secret | None) -> Finding | None:
+    """Nothing is sent where TLS cannot be what was asked for."""
+    if secret is None:
+        return Finding(INVALID, where, f"Secret {target} does not exist")
+    parts = _parts(secret)
+    if parts.pair and (text := fault(secret)):
+        return Finding(INVALID, where, f"Secret {target}: {text}")
+    if parts.authority and not cacerts.certificates(secret.get(cacerts.KEY) or b""):
+        return Finding(INVALID, where, f"{cacerts.KEY} of Secret {target} holds no PEM certificates, or a broken one")
+    if not any(parts):
+        text = f"Secret {target} has neither {CERTIFICATE} with {PRIVATE_KEY} nor {cacerts.KEY}"
+        return Finding(INVALID, where, text)
+    return None
+
+
+def _parts(secret: Secret) -> SecretParts:
+    return SecretParts(
+        bool(secret.get(CERTIFICATE) or secret.get(PRIVATE_KEY)),
+        bool(secret.get(cacerts.KEY)),
+    )
+
+
+def service_of(namespace: str, kube: KubeUpstreamSpec) -> Name:
+    """The Service of an Upstream that is in this namespace."""
+    return Name(kube.service_namespace or namespace, kube.service_name)
+
+
+def _service(
+    reader: Reader, services: Collection[Name, Service], namespace: str, kube: KubeUpstreamSpec
+) -> tuple[list[Finding], list[Finding]]:
+    """What makes the Service of an Upstream unusable, and what is not done about it."""
+    name = service_of(namespace, kube)
+    service = reader.get(services, name)
+    if service is None:
+        return [Finding(INVALID, "spec.kube.serviceName", f"Service {name} does not exist")], []
+    if service.spec.type == "ExternalName":
+        text = f"Service {name} is an ExternalName, which is not routed to"
+        return [Finding(INVALID, "spec.kube.serviceName", text, "Write a static Upstream.")], []
+    if port_of(service, kube.service_port, "tcp") is None:
+        has = ", ".join(f"{one.port}/{one.protocol}" for one in service.spec.ports) or "none"
+        text = f"Service {name} has no TCP port {kube.service_port} (it has {has})"
+        return [Finding(INVALID, "spec.kube.servicePort", text)], []
+    chosen = kube.selector.items() - service.spec.selector.items()
+    if not chosen:
+        return [], []
+    more = ", ".join(f"{key}={value}" for key, value in sorted(chosen))
+    text = f"is served only as far as the Service selects the same; {more} does not narrow it further"
+    return [], [Finding("NotServed", "spec.kube.selector", text, "Write a Service for those pods.")]
+
+
+def door_rule(_: Reader, name: Name, upstream: ResolvedUpstream) -> Iterator[tuple[Name, Door]]:
+    """From an Upstream to what routes know of it."""
+    spec = upstream.spec
+    says = spec.use_http2 is not None or spec.protocol_selection == "USE_DOWNSTREAM_PROTOCOL"
+    yield name, Door(str(upstream.faults[0]) if upstream.faults else "", says)
+
+
+def upstream_backends(doors: Collection[Name, Door]) -> Resolver:
+    """How Upstreams are backends. The port of a reference says nothing: an Upstream has its own."""
+
+    def resolve(reader: Reader, where: str, target: Ref, _: int | None, protocol: Protocol) -> Found:
+        if protocol == "udp":
+            text = f"{target} takes no datagrams: Upstreams are for TCP"
+            return Found(None, Finding("InvalidKind", where, text, "Name a Service."))
+        found = _enter(reader, doors, where, target, protocol)
+        return Found(None, found) if isinstance(found, Finding) else Found(found)
+
+    return resolve
+
+
+def upstream_of(
+    doors: Collection[Name, Door], grants: GrantIndex
+) -> Callable[[Reader, Ref, str, ResourceRef], BackendKey | Finding]:
+    """How a policy's reference to an Upstream is resolved: across namespaces with a grant, as those of routes."""
+
+    def resolve(reader: Reader, policy: Ref, where: str, ref: ResourceRef) -> BackendKey | Finding:
+        target = Ref(GLOO, "Upstream", ref.namespace or policy.namespace, ref.name)
+        if not permitted(reader, grants, policy, target):
+            text = f"{target} is in another namespace, which has not granted it"
+            return Finding("RefNotPermitted", where, text, grant_to_write(policy, target))
+        return _enter(reader, doors, where, target, "http")
+
+    return resolve
+
+
+def _enter(
+    reader: Reader, doors: Collection[Name, Door], where: str, target: Ref, protocol: Protocol
+) -> BackendKey | Finding:
+    door = reader.get(doors, target.key)
+    if door is None:
+        return Finding("BackendNotFound", where, f"{target} does not exist")
+    if door.fault:
+        text = f"{target} cannot be used, so nothing is sent there ({door.fault.rstrip('.')})"
+        return Finding("BackendNotFound", where, text, "See its status.")
+    # A gRPC call needs HTTP/2 where the Upstream does not say what it speaks.
+    return upstream_key(target.key, "h2c" if protocol == "h2c" and not door.says_protocol else "http")
