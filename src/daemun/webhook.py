@@ -65,7 +65,7 @@ class WebhookApp:
         self.server = AdmissionServer(Judge(self._suppositions, self._policy, self._fetched))
         host = hook.host or f"{hook.name}.{hook.namespace}.svc"
         self._keyring = Keyring(client, Name(hook.namespace, f"{hook.name}-xds"), host, self._certified)
-        self._registration = Registration(client, hook.configuration)
+        self.registration = Registration(client, hook.configuration)
         self._certificates = asyncio.Event()
         self.port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
@@ -82,7 +82,7 @@ class WebhookApp:
             stack.push_async_callback(self.server.stop)
             _log.info("Changes are judged at port %s.", self.port.result())
             # API servers begin to ask when they know whom to trust.
-            await self._registration.run()
+            await self.registration.run()
 
     def _changed(self, batch: Batch) -> None:
         self._suppositions.apply(batch.objects.items())
@@ -102,5 +102,5 @@ class WebhookApp:
 
     def _certified(self, certificates: Certificates) -> None:
         self.server.certify(certificates.certificate, certificates.key)
-        self._registration.trust(certificates.authority)
+        self.registration.trust(certificates.authority)
         self._certificates.set()

@@ -1,8 +1,8 @@
 """Judging a change, as Gloo's webhook does, but each object by itself.
 
-What cannot be decoded is refused. What would be wrong with the object, or with others because of it, refuses it only
-where `always_accept` is off, warnings only where `allow_warnings` is off too; else whoever writes it is told. What was
-wrong before does not count: who mends one of two mistakes is let through.
+What cannot be decoded is refused. What would be wrong with the object refuses it only where `always_accept` is off;
+warnings, and what would be wrong with others because of it, only where `allow_warnings` is off too; else whoever writes
+it is told. What was wrong before does not count: who mends one of two mistakes is let through.
 """
 
 import asyncio
@@ -75,12 +75,13 @@ class Judge:
             self._suppositions.begin(ref, value)
             try:
                 await self._fetched()
-                concerned = [ref, *self._suppositions.others(ref)]
-                found = [self._suppositions.news(one) for one in concerned]
+                own = self._suppositions.news(ref)
+                others = [self._suppositions.news(one) for one in self._suppositions.others(ref)]
             finally:
                 self._suppositions.end()
-        errors = [problem for news in found for problem in news.errors]
-        return errors, [problem for news in found for problem in news.warnings]
+        # What becomes wrong with others is theirs to mend: it is told, and stands in nobody's way.
+        theirs = [problem for news in others for problem in (*news.errors, *news.warnings)]
+        return list(own.errors), [*own.warnings, *theirs]
 
 
 def _decoded(asked: Asked) -> tuple[Decoded | None, list[Problem]]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import logging
 from typing import Any
 
@@ -25,24 +26,26 @@ class Registration:
         self._client = client
         self._name = name
         self._path = paths.resource(_GROUP, _VERSION, _PLURAL, Name("", name))
-        self._authority = asyncio.Event()
+        self._due = asyncio.Event()
         self._bundle = ""
 
     def trust(self, authority: str) -> None:
         """The authorities, in PEM, that sign the webhook's certificate."""
         self._bundle = base64.b64encode(authority.encode()).decode()
-        self._authority.set()
+        self.look()
+
+    def look(self) -> None:
+        """See to it at once."""
+        self._due.set()
 
     async def run(self) -> None:
         """See to it until cancelled. Without a configuration nobody asks, and there is nothing to do."""
         pause = 0.0
         while True:
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause or None):
-                    await self._authority.wait()
-            except TimeoutError:
-                pass
-            self._authority.clear()
+                    await self._due.wait()
+            self._due.clear()
             try:
                 await self._write()
                 pause = _LOOK_SECONDS
