@@ -18,13 +18,18 @@ from support.client import websocket_accept
 class Echo:
     """An HTTP/1.1 server that answers with the request as JSON, and remembers every request.
 
+    It answers with `status` where nothing else is asked for. With `proxied` every connection begins with a line of the
+    PROXY protocol, which the answers tell as `proxy`.
+
     `/status/N` answers N; `/retry/KEY/N/CODE` answers CODE to the first N requests with this key; `/reset/KEY/N` closes
     the first N connections without an answer; `?delay=S` waits; the request header `x-echo-set` (`name: value`) sets a
     header of the response and `x-echo-status` its status; `/ws` echoes WebSocket frames.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, proxied: bool = False, status: int = 200) -> None:
         self.name = name
+        self.status = status
+        self.proxied = proxied
         self.port = 0
         self.requests: list[dict[str, Any]] = []
         self.waiting = 0
@@ -36,6 +41,11 @@ class Echo:
         """Listen, by default on a port that the system chooses and without TLS."""
         self._server = await asyncio.start_server(self._serve, address, port, ssl=tls)
         self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def start_at(self, path: str) -> "Echo":
+        """Listen at a Unix socket."""
+        self._server = await asyncio.start_unix_server(self._serve, path)
         return self
 
     async def stop(self) -> None:
@@ -58,13 +68,14 @@ class Echo:
         self._tasks.add(task)
         try:
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-                while await self._one(reader, writer):
+                proxy = (await reader.readline()).decode("latin-1").strip() if self.proxied else ""
+                while await self._one(reader, writer, proxy):
                     pass
         finally:
             self._tasks.discard(task)
             writer.close()
 
-    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, proxy: str) -> bool:
         head = await reader.readuntil(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").rstrip("\r\n").split("\r\n")
         method, path, _ = first.split(" ", 2)
@@ -78,6 +89,7 @@ class Echo:
             "host": by_name.get("host", ""),
             "headers": headers,
             "body": body.decode("latin-1"),
+            "proxy": proxy,
             "sni": getattr(writer.get_extra_info("ssl_object"), "sni", None),
             "client": _common_name(writer.get_extra_info("peercert")),
         }
@@ -101,7 +113,7 @@ class Echo:
             case ["retry", key, count, code] if self._try(key, count):
                 status = int(code)
             case _:
-                status = int(by_name.get("x-echo-status", "200"))
+                status = int(by_name.get("x-echo-status", self.status))
         document = json.dumps(request).encode()
         answer = [f"HTTP/1.1 {status} X", "content-type: application/json", f"x-backend: {self.name}"]
         answer += [value for name, value in headers if name == "x-echo-set"]

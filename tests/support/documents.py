@@ -205,3 +205,18 @@ def trusted(name: str) -> Doc:
 def validation(*names: str, mode: str = "AllowValidOnly") -> Doc:
     """How clients of a listener are checked: `tls.frontend.default` or `perPort[].tls`."""
     return {"validation": {"mode": mode, "caCertificateRefs": [trusted(name) for name in names]}}
+
+
+def upstream(name: str, **spec: Any) -> Doc:
+    """A Gloo Upstream."""
+    return {"apiVersion": "gloo.solo.io/v1", "kind": "Upstream", "metadata": _meta(name), "spec": spec}
+
+
+def hosts(*ports: int, address: str = "127.0.0.1") -> Doc:
+    """The hosts of a static Upstream: these ports of an address or hostname."""
+    return {"hosts": [{"addr": address, "port": port} for port in ports]}
+
+
+def to_upstream(name: str, **fields: Any) -> Doc:
+    """A backendRef to an Upstream."""
+    return reference(name, group="gloo.solo.io", kind="Upstream", **fields)
