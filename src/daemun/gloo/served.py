@@ -97,3 +97,16 @@ def _is_set(field: Any, held: object) -> bool:
     if field.default_factory is not NODEFAULT:
         return bool(held != field.default_factory())
     return True
+
+
+def table(served: Served, message: type[msgspec.Struct], title: str) -> str:
+    """The fields of a message as the docs have them, in Markdown: those that are served, and why each other is not."""
+    rows = [one for one in served.rows() if one.message is message]
+    good = ", ".join(f"`{one.field}`" for one in rows if not one.why_not)
+    lines = ["|  | fields |", "|---|---|", f"| served | {good} |"] if good else ["|  | fields |", "|---|---|"]
+    reasons: dict[str, list[str]] = {}
+    for one in rows:
+        if one.why_not:
+            reasons.setdefault(one.why_not, []).append(f"`{one.field}`")
+    lines += [f"| not served: {why} | {', '.join(fields)} |" for why, fields in reasons.items()]
+    return f"### {title}\n\n" + "\n".join(lines) + "\n"

@@ -1,0 +1,43 @@
+"""The tables of fields in the docs are what the code says (`make golden` writes them anew)."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from daemun.api.gloo import failover, health, ssl, upstream
+from daemun.envoy.upstreams import SERVED
+from daemun.gloo.served import table
+
+DOCS = Path(__file__).parents[2] / "docs/gloo"
+MARK = "<!-- Made from the code by `make golden`. -->\n"
+UPSTREAM = {
+    "Upstream": upstream.UpstreamSpec,
+    "kube": upstream.KubeUpstreamSpec,
+    "static": upstream.StaticUpstreamSpec,
+    "static.hosts[]": upstream.StaticHost,
+    "static.hosts[].healthCheckConfig": upstream.HostHealthCheckConfig,
+    "pipe": upstream.PipeUpstreamSpec,
+    "sslConfig": ssl.UpstreamSslConfig,
+    "sslConfig.sds": ssl.SDSConfig,
+    "healthChecks[]": health.HealthCheck,
+    "healthChecks[].httpHealthCheck": health.HttpHealthCheck,
+    "healthChecks[].customHealthCheck": health.CustomHealthCheck,
+    "failover…lbEndpoints[].healthCheckConfig": failover.LbHealthCheckConfig,
+}
+
+
+@pytest.mark.parametrize("page, messages", [("upstreams.md", UPSTREAM)])
+def test_tables(page: str, messages: dict[str, type]) -> None:
+    written = (DOCS / page).read_text()
+    head, _, found = written.partition(MARK)
+    expected = "\n" + "\n".join(table(SERVED, message, title) for title, message in messages.items())
+    if os.environ.get("DAEMUN_GOLDEN") == "write":
+        (DOCS / page).write_text(head + MARK + expected)
+        return
+    assert found == expected
+
+
+def test_every_field_is_decided_and_what_is_not_served_is_in_a_table() -> None:
+    assert list(SERVED.undecided()) == []
+    assert {one.message for one in SERVED.rows() if one.why_not} <= set(UPSTREAM.values())
