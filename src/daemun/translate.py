@@ -53,6 +53,7 @@ from daemun.gatewayapi.settings import Settings
 from daemun.gloo import attach, options_status, upstream_status
 from daemun.gloo import policies as options
 from daemun.gloo import upstreams as gloo_upstreams
+from daemun.gloo.classic import wiring
 from daemun.gloo.parameters import gateway_parameters
 
 
@@ -102,32 +103,34 @@ class Translation:
         listener_inputs = gateway_listeners.Inputs(secret_objects, granted)
         set_inputs = listenersets.Inputs(gateway_classes, written, namespaces, listener_inputs, settings)
         brought = derive(written_sets, listenersets.set_rule(set_inputs), "brought listeners")
+        classic_ports = wiring.Ports(self.sources, settings)
         claims = union(
             derive(written, claim_rule(gateway_classes, settings), "claims"),
             derive(brought, set_claim_rule(written, settings), "ListenerSet claims"),
+            classic_ports.claims,
             name="all claims",
         )
         by_port = claims.index(lambda _, claim: claim.sockets)
         by_gateway = brought.index(listenersets.allowed_by)
-        self.gateways = derive(
+        ours = derive(
             written,
             gateways.gateway_rule(gateway_classes, by_gateway, by_port, listener_inputs, authorities, settings),
             "gateways",
         )
-        self.frontends = derive(self.gateways, gateways.frontend_rule, "frontends")
+        of_ours = derive(ours, gateways.frontend_rule, "frontends")
         self.parents = union(
-            derive(self.gateways, gateways.parent_rule, "accepted parents"),
+            derive(ours, gateways.parent_rule, "accepted parents"),
             derive(brought, listenersets.refused_rule, "refused ListenerSets"),
             name="parents",
         )
 
         # Proxies: what must be there to serve the Gateways, and how it is reached.
-        ports = self.frontends.index(placement.proxy_of)
-        self.placements = derive(self.gateways, placement.placement_rule(written, ports, parameters), "placements")
-        surroundings = Surroundings(settings, services, parameters, self.placements, self.setbacks)
+        ports = of_ours.index(placement.proxy_of)
+        placements = derive(ours, placement.placement_rule(written, ports, parameters), "placements")
+        surroundings = Surroundings(settings, services, parameters, placements, self.setbacks)
 
         # Routes: their parents, then everything else about them, in one path for all kinds.
-        defaults = self.gateways.index(gateways.default_of)
+        defaults = ours.index(gateways.default_of)
         kinds_of_parents = {kind: self.sources[GATEWAY, kind] for kind in ("Gateway", "ListenerSet")}
         parent_inputs = parents.Inputs(kinds_of_parents, self.parents, defaults, namespaces, settings)
         candidates = union(
@@ -157,17 +160,26 @@ class Translation:
             for of in options.KINDS
         }
         by_target = {kind: one.index(options.targets_of) for kind, one in chosen.items()}
-        attached = derive(self.parents, attach.listener_rule(by_target), "policies of listeners")
-        self.listener_uses = derive(attached, attach.uses_of, "uses of listeners")
+        on_listeners = derive(self.parents, attach.listener_rule(by_target), "policies of listeners")
+        self.listener_uses = derive(on_listeners, attach.uses_of, "uses of listeners")
         extend = attach.extension(chosen, by_target, self.sources[GLOO_KUBE_GATEWAY, "DirectResponse"])
         checks = Checks(match_faults, rule_faults)
-        self.routes = derive(candidates, route_rule(uses, backend_inputs, checks, extend), "routes")
+        routed = derive(candidates, route_rule(uses, backend_inputs, checks, extend), "routes")
+
+        # Gloo's classic objects come to the same things; from here on nobody knows which API somebody wrote.
+        classic = wiring.Classic(classic_ports, wiring.Inputs(secret_objects, backend_kinds, by_port, ours, checks))
+        self.gateways = union(ours, classic.proxies, name="all gateways")
+        self.frontends = union(of_ours, classic.frontends, name="all frontends")
+        self.placements = union(placements, classic.placements, name="all placements")
+        self.routes = union(routed, classic.routes, name="all routes")
 
         # Envoy: each collection is some of the parts that its resources are joined from.
         heads = listeners.listener_rule(settings.shared_host, access_log, self.listener_uses)
         listener_parts = derive(self.frontends, heads, "listeners")
         surfaces = derive(self.frontends, owners.surface_rule, "surfaces")
-        self.host_owners = host_owners = derive(self.frontends, owners.owner_rule, "host owners")
+        self.host_owners = host_owners = union(
+            derive(of_ours, owners.owner_rule, "host owners"), classic.owners, name="all host owners"
+        )
         encoded = derive(self.routes, routes.encoded_rule(surfaces), "encoded routes")
         self.by_host = self.routes.index(routes.hosts_of)
         hosts = distinct(self.by_host, host_owners.index(owners.with_requests), name="hosts")
@@ -222,24 +234,26 @@ class Translation:
         about_policies = (by_service, services, policy_uses.index(policystatus.policy_of), rejected)
         about_options = options_status.Inputs(
             routes=self.routes.index(options_status.options_of),
-            listeners=attached.index(attach.policies_of),
+            listeners=on_listeners.index(attach.policies_of),
             parents=self.parents,
             written=lambda kind: self.sources[GATEWAY, kind],
             rejections=rejected,
         )
+        classic.tell(rejected)
         self.statuses = union(
             derive(gateway_classes, status.class_rule(parameter_kinds), "GatewayClass status"),
-            derive(self.gateways, status.gateway_rule(heard, surroundings), "Gateway status"),
+            derive(ours, status.gateway_rule(heard, surroundings), "Gateway status"),
             derive(self.parents, set_status.set_rule(heard, self.parents, surroundings), "ListenerSet status"),
-            derive(self.routes, status.route_rule(rejected), "route status"),
+            derive(routed, status.route_rule(rejected), "route status"),
             derive(policies, policystatus.policy_rule(*about_policies), "policy status"),
             *(derive(one, options_status.status_rule(about_options), f"{kind} status") for kind, one in chosen.items()),
             derive(upstreams, upstream_status.status_rule(rejected), "Upstream status"),
+            classic.statuses,
             name="statuses",
         )
         self.problems = union(
             derive(self.parents, problems.parent_problems(rejected, surroundings), "parents' problems"),
-            derive(self.routes, problems.route_problems(rejected, self.holders), "route problems"),
+            derive(routed, problems.route_problems(rejected, self.holders), "route problems"),
             derive(policies, policystatus.policy_problems(*about_policies), "policy problems"),
             *(
                 derive(one, options_status.problem_rule(about_options), f"{kind} problems")
@@ -254,6 +268,7 @@ class Translation:
                 )
                 for kind in ROUTE_KINDS
             ),
+            classic.problems,
             name="problems",
         )
 

@@ -20,7 +20,7 @@ from daemun.gatewayapi.backendtls import ByService, in_force
 from daemun.ir.backend import BackendKey
 from daemun.ir.listener import Listener
 from daemun.ir.resource import Leaf
-from daemun.ir.tls import BackendTLS, Bundle, SubjectName, bundle_name
+from daemun.ir.tls import BackendTLS, Bundle, Handshake, SubjectName, bundle_name
 
 _SOCKET = "envoy.transport_sockets.tls"
 _ALPN = {"http": "http/1.1", "h2c": "h2"}
@@ -29,14 +29,28 @@ _SAN_TYPES = {
     "URI": common_v3.SubjectAltNameMatcher.URI,
 }
 _Validation = common_v3.CertificateValidationContext
+_VERSIONS = {
+    "": common_v3.TlsParameters.TLSv1_2,
+    "TLSv1_0": common_v3.TlsParameters.TLSv1_0,
+    "TLSv1_1": common_v3.TlsParameters.TLSv1_1,
+    "TLSv1_2": common_v3.TlsParameters.TLSv1_2,
+    "TLSv1_3": common_v3.TlsParameters.TLSv1_3,
+}
+_USUAL = Handshake()
 
 
 def downstream(listener: Listener, *alpn: str) -> tls_pb2.DownstreamTlsContext:
     """The context of a listener: its certificates, the check of those of its clients, and the protocols it offers."""
     context = tls_pb2.DownstreamTlsContext()
     common = context.common_tls_context
-    common.alpn_protocols.extend(alpn)
-    common.tls_params.tls_minimum_protocol_version = common_v3.TlsParameters.TLSv1_2
+    agreed = listener.handshake or _USUAL
+    common.alpn_protocols.extend(agreed.alpn or alpn)
+    limits = common.tls_params
+    limits.tls_minimum_protocol_version = _VERSIONS[agreed.minimum]
+    if agreed.maximum:
+        limits.tls_maximum_protocol_version = _VERSIONS[agreed.maximum]
+    limits.cipher_suites.extend(agreed.ciphers)
+    limits.ecdh_curves.extend(agreed.curves)
     for secret in listener.secrets:
         common.tls_certificate_sds_secret_configs.add(name=secret, sds_config=ads())
     if listener.clients:
@@ -44,6 +58,9 @@ def downstream(listener: Listener, *alpn: str) -> tls_pb2.DownstreamTlsContext:
         rules = _Validation()
         if not listener.clients.required:
             rules.trust_chain_verification = _Validation.ACCEPT_UNTRUSTED
+        for name in listener.clients.names:
+            for kind in _SAN_TYPES.values():
+                rules.match_typed_subject_alt_names.add(san_type=kind, matcher={"exact": name})
         trust(common, listener.clients.bundle, rules)
     return context
 

@@ -40,6 +40,7 @@ from daemun.features.options.timeouts import IdleTimeout, MaxStreamDuration, Tim
 from daemun.features.options.tracing import Tracing
 from daemun.features.options.upgrades import Upgrades
 from daemun.features.redirect import RequestRedirect
+from daemun.features.redirect_action import RedirectAction
 from daemun.features.retry import Retry
 from daemun.features.rewrite import URLRewrite
 from daemun.features.session import SessionPersistence
@@ -82,6 +83,7 @@ FEATURES: tuple[Feature[Any], ...] = (
     RequestAttemptCount(),
     ResponseAttemptCount(),
     RequestRedirect(),
+    RedirectAction(),
     DirectResponse(),
 )
 BY_KIND: Mapping[str, Feature[Any]] = MappingProxyType({feature.kind: feature for feature in FEATURES})

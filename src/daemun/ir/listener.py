@@ -7,7 +7,7 @@ import msgspec
 
 from daemun.base.names import Ref
 from daemun.ir.origin import Origin
-from daemun.ir.tls import ClientValidation, bundle_name
+from daemun.ir.tls import ClientValidation, Handshake, bundle_name
 
 Transport = Literal["tcp", "udp"]
 ListenerProtocol = Literal["HTTP", "HTTPS", "TLS", "TCP", "UDP"]
@@ -54,7 +54,7 @@ class Listener(msgspec.Struct, frozen=True, gc=False):
     Several objects may bring listeners of the same `name`; `chain` is a name that no other listener of the proxy has.
     `port` is the port that the API says, which redirects speak of; what is bound may differ. Where a listener
     `terminates` TLS it needs `secrets`. `clients` says how the certificates of clients are checked; None when they are
-    not asked for any.
+    not asked for any. `handshake` is what else is said of TLS.
     """
 
     name: str
@@ -66,6 +66,7 @@ class Listener(msgspec.Struct, frozen=True, gc=False):
     secrets: tuple[str, ...] = ()
     clients: ClientValidation | None = None
     terminates: bool = False
+    handshake: Handshake | None = None
 
     @property
     def key(self) -> ListenerKey:

@@ -26,10 +26,24 @@ def bundle_of(secret: str) -> Bundle:
 
 
 class ClientValidation(msgspec.Struct, frozen=True, gc=False):
-    """How the certificates of clients are checked. Where they are not `required`, any certificate or none will do."""
+    """How the certificates of clients are checked. Where they are not `required`, any certificate or none will do.
+
+    With `names` they must bear one of them, a DNS name or a URI.
+    """
 
     bundle: Bundle
     required: bool = True
+    names: tuple[str, ...] = ()
+
+
+class Handshake(msgspec.Struct, frozen=True, gc=False):
+    """What a listener agrees to in a TLS handshake, where that is not left to us: in Envoy's words."""
+
+    minimum: str = ""
+    maximum: str = ""
+    ciphers: tuple[str, ...] = ()
+    curves: tuple[str, ...] = ()
+    alpn: tuple[str, ...] = ()
 
 
 class SubjectName(NamedTuple):

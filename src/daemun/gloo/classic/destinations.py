@@ -1,0 +1,100 @@
+"""Destinations: where a route sends requests, or a TCP host its connections."""
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from daemun.api.gloo.common import ResourceRef
+from daemun.api.gloo.destinations import Destination, MultiDestination, UpstreamGroup, WeightedDestination
+from daemun.base.names import CORE, GLOO, Name, Ref
+from daemun.flow import Collection, Reader
+from daemun.gatewayapi.backends import Resolver
+from daemun.gatewayapi.kinds import place
+from daemun.gloo.classic.report import Report
+from daemun.ir.backend import BackendKey, Protocol
+from daemun.ir.route import Backend
+
+NOT_SERVED = "NotServed"
+
+
+class Inputs(msgspec.Struct, frozen=True):
+    """What destinations are found by. Gloo asks nobody for consent across namespaces, so neither is it asked here."""
+
+    kinds: Mapping[tuple[str, str], Resolver]
+    groups: Collection[Name, UpstreamGroup]
+
+
+class Destinations:
+    """The destinations in one object, found; `report` hears of those that lead nowhere."""
+
+    def __init__(self, reader: Reader, of: Inputs, report: Report, by: Ref, protocol: Protocol) -> None:
+        self._reader = reader
+        self._of = of
+        self._report = report
+        self._by = by
+        self._protocol = protocol
+
+    def single(self, where: str, one: Destination) -> tuple[Backend, ...]:
+        """All requests to one destination."""
+        return (Backend(where, self._key(where, one)),)
+
+    def multi(self, where: str, several: MultiDestination) -> tuple[Backend, ...]:
+        """Shares of the requests to each of several."""
+        return self.weighted(f"{where}.destinations", several.destinations)
+
+    def group(self, where: str, ref: ResourceRef) -> tuple[Backend, ...]:
+        """The destinations of an UpstreamGroup. What is wrong with them is its own affair."""
+        name = Name(ref.namespace or self._by.namespace, ref.name)
+        group = self._reader.get(self._of.groups, name)
+        if group is None:
+            self._report.warning(self._by, "UpstreamGroupNotFound", where, f"UpstreamGroup {name} does not exist")
+            return (Backend(where, None),)
+        theirs = Ref(GLOO, "UpstreamGroup", *name)
+        found = Destinations(self._reader, self._of, self._report, theirs, self._protocol).weighted(
+            "spec.destinations", group.spec.destinations
+        )
+        return tuple(msgspec.structs.replace(one, where=where) for one in found)
+
+    def weighted(self, where: str, several: tuple[WeightedDestination, ...]) -> tuple[Backend, ...]:
+        """Destinations with their weights. One without a weight gets nothing, as with Gloo."""
+        found = tuple(self._shares(where, several))
+        if not any(one.weight for one in found):
+            self._report.error(self._by, "Invalid", where, "no destination has a weight", "Give one of them a weight.")
+        return found
+
+    def _shares(self, where: str, several: tuple[WeightedDestination, ...]) -> Iterator[Backend]:
+        for index, one in enumerate(several):
+            here = place(where, index)
+            if one.options is not None:
+                text = "options of a destination are not served yet"
+                self._report.warning(self._by, NOT_SERVED, f"{here}.options", text, "They have no effect.")
+            at = f"{here}.destination"
+            key = None if one.destination is None else self._key(at, one.destination)
+            yield Backend(at, key, one.weight or 0)
+
+    def _key(self, where: str, one: Destination) -> BackendKey | None:
+        if one.destination_spec is not None:
+            text = "functions of an Upstream are not served: requests go to the Upstream as they are"
+            self._report.warning(self._by, NOT_SERVED, f"{where}.destinationSpec", text)
+        if one.upstream is not None:
+            name = Name(one.upstream.namespace or self._by.namespace, one.upstream.name)
+            return self._found(f"{where}.upstream", Ref(GLOO, "Upstream", *name), None)
+        if one.kube is not None:
+            ref = one.kube.ref or ResourceRef()
+            service = Ref(CORE, "Service", ref.namespace or self._by.namespace, ref.name)
+            return self._found(f"{where}.kube", service, one.kube.port)
+        if one.consul is not None:
+            self._report.error(self._by, NOT_SERVED, f"{where}.consul", "services in Consul are not served")
+        else:
+            self._report.error(self._by, "Invalid", where, "it names no destination", "Give it an upstream or kube.")
+        return None
+
+    def _found(self, where: str, target: Ref, port: int | None) -> BackendKey | None:
+        resolver = self._of.kinds.get((target.group, target.kind))
+        if resolver is None:
+            self._report.warning(self._by, NOT_SERVED, where, f"a {target.kind} is not a destination that is served")
+            return None
+        found = resolver(self._reader, where, target, port, self._protocol)
+        if found.finding is not None:
+            self._report.findings(self._by, (found.finding,), warning=True)
+        return found.key

@@ -1,0 +1,189 @@
+"""Classic Gateways: which of them count, whose a port is, and where VirtualServices can be served."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+import msgspec
+
+from daemun.api.gloo import gateway as api
+from daemun.api.meta import ObjectMeta
+from daemun.base.names import GLOO_GATEWAY, Name, Ref
+from daemun.flow import Collection, Index, Reader
+from daemun.gatewayapi.claims import Claim, winner
+from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.settings import ANY_ADDRESS, Settings
+from daemun.gloo.classic.labels import in_namespaces, selects
+from daemun.gloo.classic.scope import NAMESPACE, Scope, Scopes, scope_of
+from daemun.ir.listener import FrontendKey, Socket, frontend_key
+
+PROXY = "gateway-proxy"
+"""The proxy of Gateways that name none."""
+_LAST_PORT = 65_535
+
+
+def _built_in(name: str, port: int, *, ssl: bool) -> api.Gateway:
+    spec = api.GatewaySpec(bind_address="::", bind_port=port, ssl=ssl, http_gateway=api.HttpGateway())
+    return api.Gateway(ObjectMeta(name, NAMESPACE), spec=spec)
+
+
+BUILT_IN: Mapping[Name, api.Gateway] = {
+    one.name: one for one in (_built_in(PROXY, 8080, ssl=False), _built_in(f"{PROXY}-ssl", 8443, ssl=True))
+}
+"""What Gloo's installation brings along: they are there while VirtualServices are and nobody wrote any Gateway."""
+
+
+class Door(msgspec.Struct, frozen=True, gc=False):
+    """A Gateway of ours: the ports that it has, by the name of the proxy, and what is said of them.
+
+    `refused` says why it is not served. `port` is the port as it is said, what is bound may differ.
+    """
+
+    ref: Ref
+    age: tuple[str, str, str]
+    port: int
+    addresses: tuple[str, ...]
+    frontends: tuple[FrontendKey, ...]
+    spec: api.GatewaySpec
+    refused: tuple[Finding, ...] = ()
+
+
+class Entrance(msgspec.Struct, frozen=True, gc=False):
+    """Where a Gateway takes requests, and which VirtualServices answer them: all that these need to know of it.
+
+    With `refused`, which says why, it takes none.
+    """
+
+    gateway: Ref
+    port: int
+    frontends: tuple[FrontendKey, ...]
+    ssl: bool
+    selection: api.HttpGateway
+    refused: str = ""
+
+    def selects(self, name: Name, labels: Mapping[str, str], *, ssl: bool, scope: Scope) -> bool:
+        """Whether a VirtualService belongs here. Expressions count before labels, these before names (HttpGateway)."""
+        if ssl != self.ssl or not scope.watches(name.namespace):
+            return False
+        wanted = self.selection
+        here = in_namespaces(name.namespace, wanted.virtual_service_namespaces, "*")
+        if wanted.virtual_service_expressions is not None:
+            return here and selects(labels, {}, wanted.virtual_service_expressions.expressions)
+        if wanted.virtual_service_selector:
+            return here and selects(labels, wanted.virtual_service_selector, ())
+        if wanted.virtual_services:
+            return any(name == Name(one.namespace, one.name) for one in wanted.virtual_services)
+        return here
+
+
+def any_of(_: object, __: object) -> tuple[bool]:
+    """Whether there is anything at all; for an index."""
+    return (True,)
+
+
+def built_in_rule(
+    written: Index[bool, Name, api.Gateway],
+) -> Callable[[Reader, bool, bool], Iterator[tuple[Name, api.Gateway]]]:
+    """The rule for the Gateways that nobody needs to write, once there is a VirtualService."""
+
+    def built_in(reader: Reader, _: bool, __: bool) -> Iterator[tuple[Name, api.Gateway]]:
+        if not reader.count(written, True):
+            yield from BUILT_IN.items()
+
+    return built_in
+
+
+def door_rule(scopes: Scopes, settings: Settings) -> Callable[[Reader, Name, api.Gateway], Iterator[tuple[Name, Door]]]:
+    """The rule from a Gateway to the ports that it asks for. Gateways that do not count come to nothing."""
+
+    def door(reader: Reader, name: Name, gateway: api.Gateway) -> Iterator[tuple[Name, Door]]:
+        scope, spec = scope_of(reader, scopes), gateway.spec
+        if not scope.watches(name.namespace) or (name.namespace != scope.namespace and not scope.everywhere):
+            return
+        refused = tuple(_faults(spec, settings))
+        bound = settings.bound_port(spec.bind_port)
+        proxies = dict.fromkeys(spec.proxy_names or (PROXY,))
+        yield (
+            name,
+            Door(
+                ref=Ref(GLOO_GATEWAY, "Gateway", *name),
+                age=gateway.age,
+                port=spec.bind_port,
+                addresses=_addresses(spec.bind_address, settings),
+                frontends=tuple(frontend_key(str(Name(scope.namespace, one)), bound) for one in proxies),
+                spec=spec,
+                refused=refused,
+            ),
+        )
+
+    return door
+
+
+def _faults(spec: api.GatewaySpec, settings: Settings) -> Iterator[Finding]:
+    if not 0 < spec.bind_port <= _LAST_PORT:
+        yield Finding("Invalid", "spec.bindPort", f"{spec.bind_port} is not a port", "Give one from 1 to 65535.")
+    elif settings.bound_port(spec.bind_port) in settings.reserved:
+        text = f"port {spec.bind_port} is where the proxy itself is asked whether it is ready"
+        yield Finding("PortUnavailable", "spec.bindPort", text, "Choose another port.")
+    if spec.http_gateway is None and spec.tcp_gateway is None and spec.hybrid_gateway is None:
+        yield Finding("Invalid", "spec", "it is no httpGateway, tcpGateway or hybridGateway", "Make it one of them.")
+
+
+def _addresses(wanted: str, settings: Settings) -> tuple[str, ...]:
+    """What is bound. All addresses of a machine are more than a folder should open: there it is the usual one."""
+    if settings.clustered or not wanted or wanted in ANY_ADDRESS:
+        return (settings.address,)
+    return (wanted,)
+
+
+def sockets_of(_: Name, door: Door) -> Iterator[FrontendKey]:
+    """The ports of proxies that a Gateway asks for; for an index."""
+    yield from door.frontends
+
+
+def claim_rule(_: Reader, name: Name, door: Door) -> Iterator[tuple[Ref, Claim]]:
+    """From a Gateway to what it asks for of a machine that proxies share."""
+    del name
+    if not door.refused:
+        for key in door.frontends:
+            proxy = Name.of(key.proxy)
+            ref = door.ref._replace(name=f"{door.ref.name}/{proxy.name}")
+            yield ref, Claim(proxy, (*door.age, door.ref.kind), door.addresses, (Socket(key.port, key.transport),))
+
+
+def opened_rule(
+    by_socket: Index[FrontendKey, Name, Door], claims: Index[Socket, Ref, Claim] | None
+) -> Callable[[Reader, Name, Door], Iterator[tuple[Name, Door]]]:
+    """The rule from a Gateway to the same with the ports that are its own. `claims`: where proxies share a machine."""
+
+    def opened(reader: Reader, name: Name, door: Door) -> Iterator[tuple[Name, Door]]:
+        refused = list(door.refused)
+        for key in door.frontends if not refused else ():
+            others = (one for one in reader.find(by_socket, key) if not one.refused and one.ref != door.ref)
+            older = min((one for one in others if one.age < door.age), key=_age, default=None)
+            if older is not None:
+                text = f"port {door.port} of proxy {key.proxy} belongs to the older {older.ref}"
+                refused.append(Finding("PortUnavailable", "spec.bindPort", text, "Give one of them another port."))
+                continue
+            socket = Socket(key.port, key.transport)
+            won = winner(reader, claims, Name.of(key.proxy), door.addresses, socket) if claims else None
+            if won is not None:
+                text = f"port {key.port} of {won[1]} belongs to Gateway {won[0]}, which asked for it earlier"
+                refused.append(Finding("PortUnavailable", "spec.bindPort", text, "Give one of them another port."))
+        yield name, msgspec.structs.replace(door, refused=tuple(refused)) if refused else door
+
+    return opened
+
+
+def _age(door: Door) -> tuple[str, str, str]:
+    return door.age
+
+
+def entrance_rule(_: Reader, name: Name, door: Door) -> Iterator[tuple[Name, Entrance]]:
+    """From a Gateway to where it takes requests."""
+    if door.spec.http_gateway is not None:
+        http = msgspec.structs.replace(door.spec.http_gateway, options=None)
+        refused = str(door.refused[0]) if door.refused else ""
+        yield name, Entrance(door.ref, door.port, door.frontends, door.spec.ssl, http, refused)
+
+
+Doors = Collection[Name, Door]
+Entrances = Collection[Name, Entrance]

@@ -1,0 +1,75 @@
+"""What became of classic objects: their status in Gloo's shape, and the same for people."""
+
+from collections.abc import Callable, Iterator
+
+from daemun.api.gloo.status import GlooStatus
+from daemun.api.meta import Resource
+from daemun.api.status import Status
+from daemun.base.names import GLOO_GATEWAY, Name, Ref
+from daemun.flow import Index, Reader
+from daemun.gatewayapi.problems import Rejections, from_findings, rejected
+from daemun.gloo.classic.gateways import Doors
+from daemun.gloo.classic.report import Problems
+from daemun.gloo.classic.scope import Scope
+from daemun.ir.problem import Problem
+
+Found = Index[Ref, Ref, Problems]
+"""What was found, by the object that it is about."""
+
+
+def about(_: Ref, problems: Problems) -> Iterator[Ref]:
+    """The objects that something was found about; for an index."""
+    yield from dict.fromkeys(one.ref for one in problems)
+
+
+def object_rule(
+    group: str, kind: str, found: Found, rejections: Rejections
+) -> Callable[[Reader, Name, Resource], Iterator[tuple[Ref, Problems]]]:
+    """The rule from an object to everything that is wrong with it."""
+
+    def problems(reader: Reader, name: Name, _: Resource) -> Iterator[tuple[Ref, Problems]]:
+        ref = Ref(group, kind, *name)
+        mine = [one for each in reader.find(found, ref) for one in each if one.ref == ref]
+        mine += from_findings(ref, rejected(reader, rejections, ref))
+        yield ref, tuple(dict.fromkeys(mine))
+
+    return problems
+
+
+def status_rule(_: Reader, ref: Ref, problems: Problems) -> Iterator[tuple[Ref, Status]]:
+    """From what is wrong with an object to its status."""
+    errors = [_told(one) for one in problems if not one.warning]
+    yield ref, GlooStatus.of(errors, [_told(one) for one in problems if one.warning])
+
+
+def problem_rule(_: Reader, ref: Ref, problems: Problems) -> Iterator[tuple[Ref, Problems]]:
+    """From an object to its problems, if it has any."""
+    if problems:
+        yield ref, problems
+
+
+def _told(problem: Problem) -> str:
+    at = f"{problem.where}: " if problem.where else ""
+    mend = f" {problem.mend}" if problem.mend else ""
+    return f"{at}{problem.text}.{mend}"
+
+
+def gateway_rule(
+    doors: Doors, scope: Callable[[Reader], Scope]
+) -> Callable[[Reader, Name, Resource], Iterator[tuple[Ref, Problems]]]:
+    """The rule from a Gateway as it is written to what keeps it from being served."""
+
+    def problems(reader: Reader, name: Name, gateway: Resource) -> Iterator[tuple[Ref, Problems]]:
+        del gateway
+        door = reader.get(doors, name)
+        if door is not None:
+            if door.refused:
+                yield door.ref, from_findings(door.ref, door.refused)
+            return
+        ref = Ref(GLOO_GATEWAY, "Gateway", *name)
+        home = scope(reader).namespace
+        text = f"Gateways are read from namespace {home} only"
+        mend = f"Put it there, or set gateway.readGatewaysFromAllNamespaces in Settings {home}/default."
+        yield ref, (Problem(ref, "NotRead", "metadata.namespace", text, mend, warning=True),)
+
+    return problems

@@ -1,0 +1,116 @@
+"""Classic mode's collections, wired together: `Ports` first, then `Classic` with all that the rest of the translation
+takes from a front end.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from daemun.api.core import Secret
+from daemun.api.gloo.gateway import Gateway
+from daemun.api.gloo.virtual_service import RouteTable, VirtualService
+from daemun.base.names import GLOO, GLOO_GATEWAY, Name, Ref
+from daemun.flow import Collection, Index, Reader, Source, derive, distinct, union
+from daemun.gatewayapi.backends import Resolver
+from daemun.gatewayapi.claims import Claim
+from daemun.gatewayapi.problems import Rejections
+from daemun.gatewayapi.resolved import ResolvedGateway
+from daemun.gatewayapi.routes import Checks
+from daemun.gatewayapi.settings import Settings
+from daemun.gloo.classic import delegation, destinations, gateways, hosts, placed, proxies, routes, scope, status
+from daemun.ir.listener import Socket
+
+Sources = Mapping[tuple[str, str], Source[Name, Any]]
+_TOLD = (
+    (GLOO_GATEWAY, "Gateway"),
+    (GLOO_GATEWAY, "VirtualService"),
+    (GLOO_GATEWAY, "RouteTable"),
+    (GLOO, "UpstreamGroup"),
+)
+"""Kinds whose status says what was found about them."""
+
+
+class Ports:
+    """The ports that classic Gateways ask for: what Gateway API's Gateways must know of them."""
+
+    def __init__(self, sources: Sources, settings: Settings) -> None:
+        self.sources = sources
+        self.settings = settings
+        written: Source[Name, Gateway] = sources[GLOO_GATEWAY, "Gateway"]
+        self.services: Source[Name, VirtualService] = sources[GLOO_GATEWAY, "VirtualService"]
+        self.scopes = derive(sources[GLOO, "Settings"], scope.scope_rule, "scope")
+        unwritten = derive(
+            distinct(self.services.index(gateways.any_of), name="whether there are VirtualServices"),
+            gateways.built_in_rule(written.index(gateways.any_of)),
+            "unwritten Gateways",
+        )
+        self.gateways = union(written, unwritten, name="classic Gateways")
+        self.doors = derive(self.gateways, gateways.door_rule(self.scopes, settings), "doors")
+        self.claims = derive(self.doors, gateways.claim_rule, "classic claims")
+
+
+class Inputs(msgspec.Struct, frozen=True):
+    """What classic mode takes from the others."""
+
+    secrets: Collection[Name, Secret]
+    backends: Mapping[tuple[str, str], Resolver]
+    claims: Index[Socket, Ref, Claim]
+    gateways: Collection[Name, ResolvedGateway]
+    checks: Checks
+
+
+class Classic:
+    """What classic mode comes to: `frontends`, `owners` of hosts, `routes`, `proxies` and their `placements`."""
+
+    def __init__(self, ports: Ports, of: Inputs) -> None:
+        self._ports = ports
+        self._scopes = scopes = ports.scopes
+        opened = gateways.opened_rule(
+            ports.doors.index(gateways.sockets_of), of.claims if ports.settings.shared_host else None
+        )
+        self._doors = derive(ports.doors, opened, "open doors")
+        entrances = derive(self._doors, gateways.entrance_rule, "entrances")
+        tenants = derive(ports.services, hosts.tenant_rule(entrances, scopes), "VirtualServices without routes")
+        placing = placed.Inputs(
+            entrances, tenants.index(hosts.domains_of), tenants.index(hosts.server_names_of), of.secrets, scopes
+        )
+        self._placed = derive(tenants, placed.placed_rule(placing), "VirtualServices where they are served")
+        answers = derive(self._placed, placed.answer_rule, "handshakes").index(placed.gateways_of)
+        self.owners = derive(self._placed, placed.owner_rule, "hosts of VirtualServices")
+        asked = derive(self._doors, proxies.frontend_rule(answers), "classic ports")
+        by_proxy = asked.index(proxies.proxies_of)
+        self.proxies = derive(
+            distinct(by_proxy, name="classic proxies"), proxies.proxy_rule(by_proxy, of.gateways), "proxies"
+        )
+        self.frontends = derive(asked, proxies.kept_rule(self.proxies), "classic frontends")
+        self.placements = derive(self.proxies, proxies.placement_rule(by_proxy), "classic placements")
+        tables: Source[Name, RouteTable] = ports.sources[GLOO_GATEWAY, "RouteTable"]
+        inputs = routes.Inputs(
+            self._placed,
+            delegation.Tables(tables, tables.index(delegation.labels_of)),
+            destinations.Inputs(of.backends, ports.sources[GLOO, "UpstreamGroup"]),
+            scopes,
+            of.checks,
+        )
+        self.resolved = derive(ports.services, routes.service_rule(inputs), "VirtualServices")
+        self.routes = derive(self.resolved, routes.route_rule, "routes of VirtualServices")
+
+    def tell(self, rejections: Rejections) -> None:
+        """Make the `statuses` and `problems`, now that it is known what proxies reject."""
+
+        def scope_now(reader: Reader) -> scope.Scope:
+            return scope.scope_of(reader, self._scopes)
+
+        written = self._ports.sources
+        found = union(
+            derive(self.resolved, routes.problems_rule, "what was found by VirtualServices"),
+            derive(written[GLOO_GATEWAY, "Gateway"], status.gateway_rule(self._doors, scope_now), "unserved Gateways"),
+            name="what was found",
+        ).index(status.about)
+        told = [
+            derive(written[kind], status.object_rule(*kind, found, rejections), f"about {kind[1]}s") for kind in _TOLD
+        ]
+        everything = union(*told, name="about classic objects")
+        self.statuses = derive(everything, status.status_rule, "classic statuses")
+        self.problems = derive(everything, status.problem_rule, "classic problems")
