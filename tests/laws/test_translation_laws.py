@@ -11,56 +11,23 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from daemun.api.decode import decode
-from daemun.api.meta import Resource
-from daemun.base.names import Ref
 from daemun.gatewayapi.settings import Settings, cluster
 from daemun.translate import Translation
 from support import envoy
 from support.cases import documents, translation
 from support.crowds import thresholds
+from support.rebuilt import content, equals_rebuilt
 from support.worlds import CORE, change, world
 
-Items = list[tuple[Ref, Resource | None]]
 histories = st.lists(st.lists(st.tuples(world, st.integers(0, 5)), min_size=1, max_size=6), min_size=1, max_size=6)
 kinds_of_place = st.sampled_from([Settings(), cluster(json.loads, frozenset({8443}))])
-
-
-def content(made: Translation) -> dict[str, Any]:
-    """Everything derived, down to the digests and bytes of what Envoy gets."""
-    found = {node.name: dict(node.data) for node in made.graph.nodes}
-    found["edges"] = {node.name: node.edges() for node in made.graph.nodes if hasattr(node, "edges")}
-    found["bytes"] = {key: part.leaves for key, part in made.resources.items()}
-    return found
-
-
-def objects(made: Translation) -> Items:
-    return [
-        (Ref(group, kind, *name), value)
-        for (group, kind), source in made.sources.items()
-        for name, value in source.items()
-    ]
 
 
 @pytest.mark.parametrize("hosts", [0, 50])
 @given(histories, kinds_of_place)
 def test_incremental_equals_rebuilt(hosts: int, history: list[Any], place: Settings) -> None:
     with thresholds(hosts, hosts):
-        _equals_rebuilt(history, place)
-
-
-def _equals_rebuilt(history: list[Any], place: Settings) -> None:
-    made = Translation(place)
-    made.apply(change(document, False) for document in CORE)
-    for batch in history:
-        made.apply(change(document, chance == 0) for document, chance in batch)
-        assert not made.graph.failures
-    built = Translation(place)
-    built.apply(objects(made))
-    assert content(built) == content(made)
-    made.apply([(ref, None) for ref, _ in objects(made)])
-    assert not any(content(made)["edges"].values())
-    assert not made.resources
-    assert not made.statuses
+        equals_rebuilt(history, place)
 
 
 @given(st.lists(world, max_size=12), st.randoms(use_true_random=False))

@@ -1,0 +1,125 @@
+"""Classic mode obeys the same laws: rebuilt equals incremental, order is no matter, a change costs what it touches."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from daemun.gatewayapi.settings import Settings
+from daemun.translate import Translation
+from support import envoy
+from support.cases import documents, translation
+from support.classic import classic
+from support.crowds import thresholds
+from support.rebuilt import content, equals_rebuilt
+from support.worlds import CORE, change, world
+
+any_world = st.one_of(classic, classic, classic, world)
+histories = st.lists(st.lists(st.tuples(any_world, st.integers(0, 5)), min_size=1, max_size=8), min_size=1, max_size=6)
+
+
+@pytest.mark.parametrize("hosts", [0, 50])
+@given(history=histories)
+def test_incremental_equals_rebuilt(hosts: int, history: list[Any]) -> None:
+    with thresholds(hosts, hosts):
+        equals_rebuilt(history, Settings())
+
+
+@given(st.lists(any_world, max_size=14), st.randoms(use_true_random=False))
+def test_the_order_in_which_objects_come_does_not_matter(documents: list[Any], shuffled: random.Random) -> None:
+    order = list(dict(change(document, False) for document in CORE + documents).items())
+    at_once = Translation()
+    at_once.apply(order)
+    shuffled.shuffle(order)
+    one_by_one = Translation()
+    for item in order:
+        one_by_one.apply([item])
+    assert content(one_by_one) == content(at_once)
+
+
+def test_envoy_takes_whatever_is_made(tmp_path: Path) -> None:
+    made: list[tuple[Any, Translation]] = []
+
+    @settings(max_examples=100, phases=[Phase.generate])
+    @given(st.lists(classic, min_size=4, max_size=14))
+    def gather(documents: list[Any]) -> None:
+        items = dict(change(document, False) for document in CORE + documents)
+        made.append((documents, translation({ref: value for ref, value in items.items() if value is not None})))
+
+    gather()
+    if envoy.faults((one for _, one in made), tmp_path):
+        refused = [(documents, fault) for documents, one in made if (fault := envoy.faults([one], tmp_path))]
+        pytest.fail(str(refused[:1]) or "only all together are refused")
+    served = [one for _, one in made if any(ref.kind == "VirtualService" for ref, _ in one.routes.items())]
+    assert len(served) > len(made) / 2, "hardly anything that Envoy could refuse"
+
+
+MANY = """
+apiVersion: gateway.solo.io/v1
+kind: Gateway
+metadata: {name: http, namespace: gloo-system}
+spec: {bindPort: 8080, httpGateway: {}}
+---
+apiVersion: gateway.solo.io/v1
+kind: VirtualService
+metadata: {name: vs}
+spec:
+  virtualHost:
+    domains: [HOST]
+    routes: [{matchers: [{prefix: PATH}], delegateAction: {ref: {name: NAME, namespace: default}}}]
+---
+apiVersion: gateway.solo.io/v1
+kind: RouteTable
+metadata: {name: rt, namespace: default}
+spec: {routes: [{matchers: [{prefix: PATH}], routeAction: {single: {kube: {ref: {name: s}, port: 80}}}}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: s, namespace: default}
+spec: {ports: [{port: 80}]}
+"""
+
+
+def costs(services: int) -> tuple[dict[str, int], dict[str, int]]:
+    """How many rules run for one change among so many VirtualServices, and how many parts of resources change."""
+    texts = dict(zip(("gateway", "service", "table", "backend"), MANY.split("---\n"), strict=True))
+
+    def named(which: str, number: int = 0, path: str = "/") -> Any:
+        text = texts[which].replace("HOST", f"h{number}.test").replace("PATH", path).replace("NAME", f"n{number}")
+        (document,) = documents(text)
+        document["metadata"] |= {} if which in {"gateway", "backend"} else {"name": f"n{number}"}
+        return change(document, False)
+
+    made = Translation()
+    changed: list[int] = []
+    made.resources.subscribe(lambda delta: changed.append(len(delta)))
+    made.apply([named("gateway"), named("backend")])
+    for number in range(services):
+        made.apply([named("table", number), named("service", number)])
+    some = services // 2
+    calls, parts = {}, {}
+
+    def cost(name: str, *items: Any) -> None:
+        before = made.graph.calls
+        changed.clear()
+        made.apply(items)
+        calls[name], parts[name] = made.graph.calls - before, sum(changed)
+
+    cost("a changed route", named("service", some, "/new"), named("table", some, "/new/more"))
+    cost("a changed RouteTable", named("table", some, "/new"))
+    cost("one gone", (named("service", some)[0], None))
+    cost("a new one", named("service", some, "/new"))
+    cost("nothing", named("service", some, "/new"))
+    return calls, parts
+
+
+def test_a_change_costs_what_it_touches_not_what_exists() -> None:
+    few, many = costs(50), costs(1000)
+    assert few == many
+    calls, parts = many
+    assert calls["nothing"] == 0
+    assert max(calls.values()) < 20
+    assert parts["a changed route"] == parts["a changed RouteTable"] == 1
