@@ -1,11 +1,13 @@
 """What is served, in short, for people and programs: Gateways and ListenerSets with their URLs, routes with hosts."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from daemun.api.gloo.status import GlooStatus
 from daemun.api.status import Condition, GatewayStatus, ListenerSetStatus, PolicyStatus, RouteStatus, Status
-from daemun.base.names import Name, Ref
-from daemun.gatewayapi.resolved import Parent, ResolvedRoute
+from daemun.base.names import GLOO_GATEWAY, Name, Ref
+from daemun.gatewayapi.resolved import Parent, ResolvedGateway, ResolvedRoute
 from daemun.translate import Translation
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -42,6 +44,7 @@ class RouteLine(msgspec.Struct, frozen=True, tag_field="event", tag="route", ren
     state: str
     hostnames: tuple[str, ...]
     gateways: tuple[str, ...]
+    urls: tuple[str, ...] = ()
 
 
 Served = GatewayLine | ListenerSetLine | RouteLine
@@ -74,6 +77,12 @@ def line(translation: Translation, ref: Ref) -> Served | None:
             return ListenerSetLine(ref.namespace, ref.name, state(status), one.proxy, answers, _attached(status))
         case RouteStatus():
             return _route_line(translation.routes[ref], status)
+        case GlooStatus() if ref in translation.routes:
+            return _classic_line(translation, translation.routes[ref], status)
+        case GlooStatus() if (ref.group, ref.kind) == (GLOO_GATEWAY, "Gateway"):
+            proxies = [one for one in translation.gateways.values() if one.ref.kind == "Proxy"]
+            answers = _answers(translation, proxies, ref.name)
+            return GatewayLine(ref.namespace, ref.name, state(status), answers, 0)
         case _:
             return None
 
@@ -82,7 +91,26 @@ def _attached(status: GatewayStatus | ListenerSetStatus) -> int:
     return sum(one.attached_routes for one in status.listeners)
 
 
-def _route_line(route: ResolvedRoute, status: RouteStatus) -> RouteLine:
+def _answers(translation: Translation, proxies: Iterable[ResolvedGateway], name: str) -> tuple[str, ...]:
+    """The URLs at which a classic Gateway answers: its name is that of its listeners."""
+    found: dict[str, None] = {}
+    for one in proxies:
+        mine = tuple(listener for listener in one.listeners if listener.name == name)
+        of_name = msgspec.structs.replace(one, listeners=mine)
+        found |= dict.fromkeys(urls(of_name, translation.reached_at(one.ref.key)))
+    return tuple(found)
+
+
+def _classic_line(translation: Translation, route: ResolvedRoute, status: GlooStatus) -> RouteLine:
+    """The line of a VirtualService with its URLs: the Gateway that has them may not even be written."""
+    line = _route_line(route, status)
+    names = {one.listener for one in route.attachments}
+    proxies = [translation.gateways[Name.of(one)] for one in line.gateways if Name.of(one) in translation.gateways]
+    answers = (url.partition(" ")[0] for name in sorted(names) for url in _answers(translation, proxies, name))
+    return msgspec.structs.replace(line, urls=tuple(dict.fromkeys(answers)))
+
+
+def _route_line(route: ResolvedRoute, status: Status) -> RouteLine:
     streams = route.route.streams  # which may well have no hosts; requests always do
     hosts = {host or "*" for one in route.attachments for host in one.hosts if host or not streams}
     gateways = {parent.proxy for parent in route.parents if not parent.refused}
@@ -106,7 +134,8 @@ def where(line: Served) -> str:
             return f"{'  '.join(line.urls)} via {line.gateway}" if line.urls else ""
         case RouteLine():
             hosts = f"{', '.join(line.hostnames)} " if line.hostnames else ""
-            return f"{hosts}via {', '.join(line.gateways)}" if line.gateways else ""
+            at = f" ({'  '.join(line.urls)})" if line.urls else ""
+            return f"{hosts}via {', '.join(line.gateways)}{at}" if line.gateways else ""
 
 
 def state(status: Status) -> str:

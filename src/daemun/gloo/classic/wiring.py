@@ -81,7 +81,7 @@ class Classic:
         asked = derive(self._doors, proxies.frontend_rule(answers), "classic ports")
         by_proxy = asked.index(proxies.proxies_of)
         self.proxies = derive(
-            distinct(by_proxy, name="classic proxies"), proxies.proxy_rule(by_proxy, of.gateways), "proxies"
+            distinct(by_proxy, name="classic proxies"), proxies.proxy_rule(by_proxy, of.gateways), "proxies as Gateways"
         )
         self.frontends = derive(asked, proxies.kept_rule(self.proxies), "classic frontends")
         self.placements = derive(self.proxies, proxies.placement_rule(by_proxy), "classic placements")
