@@ -221,7 +221,7 @@ class Translation:
         )
 
         # Status: from the same values, and from what the proxies said to them.
-        blamed = blame.blame_rule(used.index(blame.cluster_of), by_backend, *by_secret)
+        blamed = blame.blame_rule(used.index(blame.cluster_of), by_backend, *by_secret, self.routes)
         rejected = derive(self.rejections, blamed, "blame").index(lambda _, one: (one.ref,))
         heard = listener_status.Inputs(
             uses=self.routes.index(listener_status.uses_of),

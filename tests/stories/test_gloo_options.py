@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from support.client import Answer
 from support.documents import Doc, gateway, listener, prefix, route, rule
-from support.world import World
+from support.world import World, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SHOP = "https://shop.example"
@@ -30,6 +30,13 @@ def option(kind: str, name: str, *targets: Doc, **options: Any) -> Doc:
 def target(kind: str, name: str, **fields: Any) -> Doc:
     """What a policy is for."""
     return {"group": "gateway.networking.k8s.io", "kind": kind, "name": name, **fields}
+
+
+def upstream(name: str, *ports: int) -> Doc:
+    """An Upstream of ports of this machine, of which one is chosen by hash if there is something to hash."""
+    at = [{"addr": "127.0.0.1", "port": port} for port in ports]
+    spec = {"static": {"hosts": at}, "loadBalancerConfig": {"ringHash": {}}}
+    return {"apiVersion": "gloo.solo.io/v1", "kind": "Upstream", "metadata": {"name": name}, "spec": spec}
 
 
 def having(name: str, group: str = "gateway.solo.io", kind: str = "RouteOption") -> Doc:
@@ -62,6 +69,7 @@ ROUTE_OPTIONS: dict[str, Doc] = {
     "csrf-shadow": {"csrf": {"shadowEnabled": {"defaultValue": {"numerator": 100}}}},
     "limited": {"ratelimit": {"localRatelimit": {"maxTokens": 2, "fillInterval": "600s"}}},
     "buffered": {"bufferPerRoute": {"buffer": {"maxRequestBytes": 100}}},
+    "copied": {"shadowing": {"upstream": {"name": "copies"}, "percentage": 100}},
     "guarded": {"waf": {"customInterventionMessage": "no"}},
     "mistaken": {"hostRewritePathRegex": {"pattern": {"regex": "("}, "substitution": ""}},
 }
@@ -76,13 +84,22 @@ ON_HOST: dict[str, Doc] = {
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
 async def scene(shared: World) -> None:
-    await shared.echo("a")
+    await shared.echo("a", "b", "copies")
     shared.write(
         "gateway.yaml",
         gateway("gw", listener(shared.port, "rest"), listener(shared.port, "own", hostname="*.host.test")),
     )
     rules = [rule(prefix(f"/{name}"), to="a", filters=[having(name)]) for name in ROUTE_OPTIONS]
     rules.append(rule(prefix("/nowhere"), to="a", filters=[having("missing")]))
+    hashed = option("RouteOption", "hashed", lbHash={"hashPolicies": [{"header": "x-user"}]})
+    both = {"group": "gloo.solo.io", "kind": "Upstream", "name": "both"}
+    rules.append(rule(prefix("/hashed"), to=[both], filters=[having("hashed")]))
+    shared.write(
+        "upstreams.yaml",
+        hashed,
+        upstream("copies", shared.backends["copies"].port),
+        upstream("both", shared.backends["a"].port, shared.backends["b"].port),
+    )
     answer = having("teapot", "gateway.gloo.solo.io", "DirectResponse")
     for number, some in enumerate((rules[:8], rules[8:], [rule(prefix("/teapot"), filters=[answer])])):
         shared.write(f"route-{number}.yaml", route(f"route-{number}", *some, hosts=[HIT, "*.wild.test"]))
@@ -177,6 +194,24 @@ async def test_a_local_rate_limit(shared: World, host: str) -> None:
 async def test_a_buffer(shared: World, host: str) -> None:
     assert (await ask(shared, host, "/buffered", "POST", body=b"x" * 100)).backend == "a"
     assert (await ask(shared, host, "/buffered", "POST", body=b"x" * 101)).status == 413
+
+
+@hosts
+async def test_copies(shared: World, host: str) -> None:
+    assert (await ask(shared, host, f"/copied/{host}")).backend == "a"
+    copies = shared.backends["copies"]
+    await until(lambda: f"/copied/{host}" in copies.paths())
+    (copy,) = (one for one in copies.requests if one["path"] == f"/copied/{host}")
+    assert copy["host"] == f"{host}-shadow"
+
+
+@hosts
+async def test_who_is_alike_meets_the_same_endpoint(shared: World, host: str) -> None:
+    met: dict[str, set[str]] = {}
+    for user in [f"u{number}" for number in range(12)] * 3:
+        met.setdefault(user, set()).add((await ask(shared, host, "/hashed", headers={"x-user": user})).backend)
+    assert all(len(backends) == 1 for backends in met.values())
+    assert set.union(*met.values()) == {"a", "b"}
 
 
 @hosts

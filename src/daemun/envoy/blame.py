@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from daemun.base.names import CORE, Ref
 from daemun.envoy.clusters import ProxyBackend
 from daemun.envoy.secrets import ProxySecret
-from daemun.flow import Index, Reader
+from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.proxies import Rejection, RejectionKey
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.ir.backend import BackendKey
@@ -24,15 +24,22 @@ def blame_rule(
     by_backend: Index[ProxyBackend, Ref, ResolvedRoute],
     by_secret: Index[ProxySecret, FrontendKey, Frontend],
     clusters_by_secret: Index[ProxySecret, PartKey, Part],
+    routes: Collection[Ref, ResolvedRoute],
 ) -> Callable[[Reader, RejectionKey, Rejection], Iterator[tuple[RejectionKey, Rejection]]]:
     """The rule from a rejection to the same for each object that is to hear of it.
 
-    What a Service, Secret or ConfigMap caused concerns the routes, listeners and policies that use it.
+    What a Service, Secret or ConfigMap caused concerns the routes, listeners and policies that use it. What is wrong
+    with a route may come of any policy that it has.
     """
 
     def blame(reader: Reader, key: RejectionKey, one: Rejection) -> Iterator[tuple[RejectionKey, Rejection]]:
         if one.ref.group != CORE:
             yield key, one
+            route = reader.get(routes, one.ref)
+            for policy in _policies(route, one.where) if route else ():
+                at = f"{one.ref} {one.where}"
+                said = Rejection(one.proxy, policy, "spec.options", f"{at}: {one.message}")
+                yield key._replace(ref=policy, where=at), said
             return
         if key.type_url == SECRET:
             secret = ProxySecret(key.proxy, key.resource)
@@ -51,6 +58,13 @@ def blame_rule(
             )
 
     return blame
+
+
+def _policies(route: ResolvedRoute, where: str) -> Iterator[Ref]:
+    """The policies that have a say in a piece of a route."""
+    for rule in route.route.rules:
+        if where == rule.where or where.startswith(f"{rule.where}."):
+            yield from dict.fromkeys(use.by for use in rule.uses if use.by is not None)
 
 
 def _listeners(frontends: list[Frontend], secret: str) -> Iterator[Origin]:
