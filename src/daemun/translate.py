@@ -52,6 +52,7 @@ from daemun.gatewayapi.routes import Checks, route_rule
 from daemun.gatewayapi.settings import Settings
 from daemun.gloo import attach, options_status, upstream_status
 from daemun.gloo import policies as options
+from daemun.gloo import services as gloo_services
 from daemun.gloo import upstreams as gloo_upstreams
 from daemun.gloo.classic import wiring
 from daemun.gloo.parameters import gateway_parameters
@@ -148,8 +149,13 @@ class Translation:
             written_upstreams, gloo_upstreams.upstream_rule(upstream_inputs, UPSTREAM_CHECKS), "Upstreams"
         )
         doors = derive(upstreams, gloo_upstreams.door_rule, "Upstreams as routes know them")
+        annotated = derive(
+            services, gloo_services.annotated_rule(secret_objects, UPSTREAM_CHECKS), "Services with Gloo's annotations"
+        )
+        annotations = backends.Annotations(gloo_services.spoken, gloo_services.closed(annotated))
+        described = clusters.Described(upstreams, annotated)
         backend_kinds = {
-            (CORE, "Service"): backends.service_backends(services, by_service),
+            (CORE, "Service"): backends.service_backends(services, by_service, annotations),
             (GLOO, "Upstream"): gloo_upstreams.upstream_backends(doors),
         }
         backend_inputs = backends.Inputs(backend_kinds, granted)
@@ -207,9 +213,9 @@ class Translation:
         by_backend = self.routes.index(clusters.backends_of)
         needed = distinct(by_backend, self.listener_uses.index(clusters.backends_of_listener), name="needed backends")
         used = distinct(needed.index(clusters.backend_of), name="backends")
-        cluster_parts = derive(used, clusters.cluster_rule(upstreams), "clusters")
+        cluster_parts = derive(used, clusters.cluster_rule(described), "clusters")
         by_name = slices.index(clusters.slices_of)
-        endpoint_parts = derive(used, clusters.endpoint_rule(services, by_name, upstreams), "endpoints")
+        endpoint_parts = derive(used, clusters.endpoint_rule(services, by_name, described), "endpoints")
         certificates = derive(self.gateways, clientcerts.certificate_rule, "client certificates")
         encrypted = tls.upstream_rule(by_service, services, certificates)
         placed = derive(needed, clusters.at_proxy(cluster_parts, endpoint_parts, encrypted), "backends by proxy")
@@ -260,6 +266,7 @@ class Translation:
                 for kind, one in chosen.items()
             ),
             derive(upstreams, upstream_status.problem_rule(rejected), "Upstream problems"),
+            derive(annotated, gloo_services.problem_rule, "problems of annotations"),
             derive(written, problems.unclaimed_gateways(gateway_classes), "unclaimed Gateways"),
             derive(written_sets, problems.orphaned_sets, "orphaned ListenerSets"),
             *(

@@ -194,6 +194,12 @@ def _unknown_fields(ref: Ref, kind: Kind, document: dict[str, Any]) -> Problem |
     return None
 
 
+def unknown_field(value: object, kind: type[msgspec.Struct]) -> str:
+    """The path of the first field in a plain value that this type of the API does not have; empty if there is none."""
+    found = _first_unknown(Ref("", "", "", ""), "", value, kind)
+    return found.where.lstrip(".") if found else ""
+
+
 @functools.cache
 def _fields(struct: type[msgspec.Struct]) -> dict[str, Any]:
     """The fields of a type by their name in the API."""

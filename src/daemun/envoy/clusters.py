@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+import msgspec
 from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.endpoint.v3 import endpoint_pb2
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2 as http_v3
@@ -16,6 +17,7 @@ from daemun.envoy.upstreams import built
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.backends import port_protocol
 from daemun.gatewayapi.resolved import ResolvedRoute
+from daemun.gloo.services import Annotated
 from daemun.gloo.upstreams import ResolvedUpstream, service_of
 from daemun.ir.backend import BackendKey
 from daemun.ir.listener import ListenerKey
@@ -56,20 +58,35 @@ def slices_of(_: Name, one: EndpointSlice) -> Iterator[Name]:
         yield Name(one.metadata.namespace, service)
 
 
+class Described(msgspec.Struct, frozen=True):
+    """The collections that say more of a backend than where it is: Upstreams, and annotations of Services."""
+
+    upstreams: Collection[Name, ResolvedUpstream]
+    annotated: Collection[Name, Annotated]
+
+    def of(self, reader: Reader, key: BackendKey) -> ResolvedUpstream | None:
+        """The Upstream behind a backend, or what annotations make of a Service; None for one that is unusable."""
+        name = Name(key.namespace, key.name)
+        if key.kind == "upstream":
+            found = reader.get(self.upstreams, name)
+        else:
+            annotated = reader.get(self.annotated, name)
+            found = annotated.ports.get(key.port) if annotated and key.protocol != "udp" else None
+        return None if found is None or found.faults else found
+
+
 def cluster_rule(
-    upstreams: Collection[Name, ResolvedUpstream],
+    described: Described,
 ) -> Callable[[Reader, BackendKey, BackendKey], Iterator[tuple[BackendKey, Part]]]:
     """The rule from a backend to its cluster."""
 
     def cluster(reader: Reader, key: BackendKey, _: BackendKey) -> Iterator[tuple[BackendKey, Part]]:
-        if key.kind == "service":
-            yield key, part("", [Leaf(wire.encoded(_service_cluster(key)), Origin(key.ref))])
-            return
-        upstream = reader.get(upstreams, Name(key.namespace, key.name))
-        if upstream is not None and not upstream.faults:
+        upstream = described.of(reader, key)
+        if upstream is not None:
             draft = built(key, upstream)
-            leaf = Leaf(wire.encoded(draft.cluster), Origin(key.ref), secrets=(*draft.secrets,))
-            yield key, part("", [leaf])
+            yield key, part("", [Leaf(wire.encoded(draft.cluster), Origin(key.ref), secrets=(*draft.secrets,))])
+        elif key.kind == "service":
+            yield key, part("", [Leaf(wire.encoded(_service_cluster(key)), Origin(key.ref))])
 
     return cluster
 
@@ -98,9 +115,7 @@ def _service_cluster(key: BackendKey) -> cluster_pb2.Cluster:
 
 
 def endpoint_rule(
-    services: Collection[Name, Service],
-    slices: Index[Name, Name, EndpointSlice],
-    upstreams: Collection[Name, ResolvedUpstream],
+    services: Collection[Name, Service], slices: Index[Name, Name, EndpointSlice], described: Described
 ) -> Callable[[Reader, BackendKey, BackendKey], Iterator[tuple[BackendKey, Part]]]:
     """The rule from a backend to its endpoints; to none where they go with the cluster."""
 
@@ -108,18 +123,20 @@ def endpoint_rule(
         return ready_endpoints(reader.get(services, name), port, reader.find(slices, name), protocol)
 
     def endpoints(reader: Reader, key: BackendKey, _: BackendKey) -> Iterator[tuple[BackendKey, Part]]:
-        name = Name(key.namespace, key.name)
-        if key.kind == "service":
-            proto = endpoint_pb2.ClusterLoadAssignment(cluster_name=key.cluster)
-            _put(proto, of_service(reader, name, key.port, port_protocol(key.protocol)))
-        else:
-            upstream = reader.get(upstreams, name)
-            draft = built(key, upstream) if upstream is not None and not upstream.faults else None
-            if upstream is None or draft is None or draft.named:
+        upstream = described.of(reader, key)
+        if upstream is not None:
+            draft = built(key, upstream)
+            if draft.named:
                 return
             proto, kube = draft.endpoints, upstream.spec.kube
             if kube is not None:
                 _put(proto, of_service(reader, service_of(key.namespace, kube), kube.service_port, "TCP"))
+        elif key.kind == "service":
+            proto = endpoint_pb2.ClusterLoadAssignment(cluster_name=key.cluster)
+            name = Name(key.namespace, key.name)
+            _put(proto, of_service(reader, name, key.port, port_protocol(key.protocol)))
+        else:
+            return
         yield key, part("", [Leaf(wire.encoded(proto), Origin(key.ref))])
 
     return endpoints

@@ -55,7 +55,17 @@ def resolve_backend(
     return resolver(reader, where, target, ref.port, protocol)
 
 
-def service_backends(services: Collection[Name, Service], by_service: ByService) -> Resolver:
+class Annotations(msgspec.Struct, frozen=True):
+    """What annotations of a Service have to say; by default nothing.
+
+    `spoken` is what a port speaks, if they say, and `closed` why nothing can be sent to it, if they are broken.
+    """
+
+    spoken: Callable[[Service, ServicePort], Protocol | None] = lambda _, __: None
+    closed: Callable[[Reader, Service, int], Finding | None] = lambda _, __, ___: None
+
+
+def service_backends(services: Collection[Name, Service], by_service: ByService, annotations: Annotations) -> Resolver:
     """How Services are backends, with the BackendTLSPolicies that are for them."""
 
     def resolve(reader: Reader, where: str, target: Ref, number: int | None, protocol: Protocol) -> Found:
@@ -79,7 +89,12 @@ def service_backends(services: Collection[Name, Service], by_service: ByService)
         known = concerning(policies, target.key, port, {one.name for one in service.spec.ports})
         if policy is not None and policy.tls is None:
             return Found(None, _closed(where, target, policy), known)
-        spoken, needs_tls = _protocol(port, protocol)
+        closed = annotations.closed(reader, service, port.port)
+        if closed is not None:
+            text = f"{target} has annotations that cannot be heeded, so nothing is sent there ({closed.text})"
+            return Found(None, Finding("BackendNotFound", where, text, closed.mend), known)
+        told = None if protocol == "tcp" else annotations.spoken(service, port)
+        spoken, needs_tls = _protocol(port, told or protocol)
         if needs_tls and policy is None:
             text = f"port {port.port} of {target} has appProtocol {port.app_protocol!r}, which needs TLS to the backend"
             mend = "Write a BackendTLSPolicy for the Service."

@@ -79,20 +79,14 @@ def upstream_rule(
         ref = Ref(GLOO, "Upstream", name.namespace, name.name)
         faults = list(_type_faults(spec))
         notes = [note for note in checks.notes(spec) if all(note.where != one.where for one in faults)]
-        parts: dict[Name, SecretParts] = {}
-        for where, secret in secret_refs(spec):
-            target = Name(secret.namespace or name.namespace, secret.name)
-            held = reader.get(inputs.secrets, target)
-            finding = _secret_fault(where, target, held)
-            if finding is not None or held is None:
-                faults += [finding] if finding else []
-            else:
-                parts[target] = _parts(held)
+        secrets = secrets_of(reader, inputs.secrets, name.namespace, spec)
+        faults += secrets.faults
         if spec.kube is not None:
             found, told = _service(reader, inputs.services, name.namespace, spec.kube)
             faults += found
             notes += told
-        resolved = ResolvedUpstream(ref, upstream.metadata.generation, spec, parts, tuple(faults), tuple(notes))
+        generation = upstream.metadata.generation
+        resolved = ResolvedUpstream(ref, generation, spec, secrets.parts, tuple(faults), tuple(notes))
         if not faults:
             resolved = msgspec.structs.replace(resolved, faults=tuple(checks.faults(resolved)))
         yield name, resolved
@@ -108,6 +102,27 @@ def _type_faults(spec: UpstreamSpec) -> Iterator[Finding]:
             return
     if spec.kube is None and spec.static is None and spec.pipe is None:
         yield Finding(INVALID, "spec", "the Upstream has no type", f"Give it one of {', '.join(TYPES)}.")
+
+
+class Secrets(NamedTuple):
+    """What the Secrets that an Upstream names have for TLS, and what is wrong with the others."""
+
+    parts: dict[Name, SecretParts]
+    faults: list[Finding]
+
+
+def secrets_of(reader: Reader, secrets: Collection[Name, Secret], namespace: str, spec: UpstreamSpec) -> Secrets:
+    """The Secrets of an Upstream in this namespace."""
+    found = Secrets({}, [])
+    for where, ref in secret_refs(spec):
+        target = Name(ref.namespace or namespace, ref.name)
+        held = reader.get(secrets, target)
+        finding = _secret_fault(where, target, held)
+        if finding is not None:
+            found.faults.append(finding)
+        elif held is not None:
+            found.parts[target] = _parts(held)
+    return found
 
 
 def secret_refs(spec: UpstreamSpec) -> Iterator[tuple[str, ResourceRef]]:

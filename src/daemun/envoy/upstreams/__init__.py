@@ -59,8 +59,9 @@ SERVED = Served([*(table for family in FAMILIES for table in family.serves), UNS
 
 
 def built(key: BackendKey, upstream: ResolvedUpstream) -> Draft:
-    """The cluster of an Upstream, as it is spoken to by this key."""
-    draft = Draft(key.cluster, upstream, through=key.protocol == "tcp", needs_http2=key.protocol == "h2c")
+    """The cluster of an Upstream, or of a Service that is to be like one, as it is spoken to by this key."""
+    through = key.kind == "upstream" and key.protocol == "tcp"
+    draft = Draft(key.cluster, upstream, through=through, needs_http2=key.protocol == "h2c")
     for family in FAMILIES:
         family.on_cluster(upstream.spec, draft)
     draft.cluster.typed_extension_protocol_options[HTTP_OPTIONS].Pack(draft.options)
