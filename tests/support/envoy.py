@@ -50,7 +50,7 @@ def bootstrap(made: Iterable[Translation]) -> dict[str, Any]:
                 message.name = unique
                 message.ClearField("additional_addresses")
                 message.address.socket_address.port_value = 1024 + len(listeners)
-                listeners.append(message)
+                listeners.append(_tracing_to(_plain(message), f"{number}/{proxy}/"))
             elif kind == SECRET:
                 message.name = f"{number}/{name}"
                 secrets[message.name] = message
@@ -71,10 +71,22 @@ def bootstrap(made: Iterable[Translation]) -> dict[str, Any]:
             "layers": [{"name": "test", "static_layer": {"re2.max_program_size.error_level": RE2_MAX_PROGRAM_SIZE}}]
         },
         "static_resources": {
-            "listeners": [_plain(one) for one in listeners],
+            "listeners": listeners,
             "clusters": [_named(_plain(one)) for one in clusters.values()],
             "secrets": [_plain(one) for one in secrets.values()],
         },
+    }
+
+
+def _tracing_to(value: Any, prefix: str) -> Any:
+    """The listener with the names that clusters have here. A tracer asks for its cluster at once; nothing else does."""
+    if isinstance(value, list):
+        return [_tracing_to(one, prefix) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: f"{prefix}{one}" if key in ("collector_cluster", "collectorCluster") else _tracing_to(one, prefix)
+        for key, one in value.items()
     }
 
 

@@ -2,9 +2,9 @@
 
 Nothing is reworded: Envoy's resources are protobuf's own JSON. Some things are cut, and said to be: what keys and
 certificates hold, and scripts; in listeners the connection manager, which is the same everywhere (section `manager` has
-it, and `misses` its chain of that name), and in section `tls` all of a cluster but its TLS context. A TCP proxy is
-shown as where it sends to. Section `routes` shows the virtual hosts without what is the same in all scopes, which
-section `scopes` shows.
+it, `connections` all of it but its filters and where routes are, and `misses` its chain of that name), and in section
+`tls` all of a cluster but its TLS context. A TCP proxy is shown as where it sends to. Section `routes` shows the
+virtual hosts without what is the same in all scopes, which section `scopes` shows.
 """
 
 from collections.abc import Iterator
@@ -37,6 +37,7 @@ from daemun.translate import Translation
 
 SECTIONS = {
     "listeners": LISTENER,
+    "connections": LISTENER,
     "manager": LISTENER,
     "misses": LISTENER,
     "routes": SCOPE,
@@ -88,8 +89,14 @@ def _resource(section: str, message: Message) -> Any:
                 chain["routes"] = asked.partition("%")[0]
             else:
                 chain["to"] = config.get("cluster") or config["weightedClusters"]["clusters"]
-    if section in {"manager", "misses"}:
+    if section in {"connections", "manager", "misses"}:
         value = value["filterChains"][0]["filters"][0]["typedConfig"]
+        if section == "connections":
+            for everywhere in ("@type", "httpFilters", "scopedRoutes"):
+                value.pop(everywhere, None)
+            value.get("httpProtocolOptions", {}).pop("ignoreHttp11Upgrade", None)
+            value["earlyHeaderMutationExtensions"].pop()  # which says where the route is
+            return _short(value)
         misses = next(one for one in value["httpFilters"] if one["name"] == MISSES)
         chain = misses["typedConfig"]["defaultFilterChain"]["filters"]
         if section == "misses":

@@ -3,7 +3,7 @@
 import pytest
 
 from daemun.explain import request_from
-from daemun.explain.normalise import normalise
+from daemun.explain.normalise import Ways, normalise
 
 
 @pytest.mark.parametrize(
@@ -105,3 +105,37 @@ def test_upgrades(headers: list[tuple[str, str]], heard: bool) -> None:
     found, _, answer = normalise(request_from("GET", "http://a/", headers))
     assert answer is None
     assert bool(found.values("upgrade")) == heard
+
+
+@pytest.mark.parametrize(
+    ("ways", "expected"),
+    [
+        (Ways(normalize=False), "/a/./%2e"),
+        (Ways(merge=False), "/a//"),
+        (Ways(normalize=False, merge=False), "/a//./%2e"),
+    ],
+)
+def test_a_policy_may_leave_paths_as_they_are(ways: Ways, expected: str) -> None:
+    found, _, answer = normalise(request_from("GET", "http://a/a//./%2e"), ways)
+    assert (found.path, answer) == (expected, None)
+
+
+@pytest.mark.parametrize(
+    ("slashes", "path", "status"),
+    [("KEEP_UNCHANGED", "/x%2Fy", None), ("UNESCAPE_AND_FORWARD", "/x/y", None), ("REJECT_REQUEST", "/x/y", 400)],
+)
+def test_a_policy_may_say_what_becomes_of_escaped_slashes(slashes: str, path: str, status: int | None) -> None:
+    found, _, answer = normalise(request_from("GET", "http://a/x%2Fy"), Ways(slashes=slashes))
+    assert found.path == path
+    assert (answer.status if answer else None) == status
+
+
+def test_a_policy_may_let_header_names_have_underscores() -> None:
+    headers = [("a_b", "1")]
+    found, _, answer = normalise(request_from("GET", "http://a/", headers), Ways(underscores="ALLOW"))
+    assert answer is None
+    assert found.values("a_b") == ("1",)
+    found, changes, answer = normalise(request_from("GET", "http://a/", headers), Ways(underscores="DROP_HEADER"))
+    assert answer is None
+    assert found.values("a_b") == ()
+    assert "underscore" in changes[0].why

@@ -3,12 +3,13 @@
 import msgspec
 
 from daemun.base.names import Name
+from daemun.envoy.listeners import connection_manager
 from daemun.envoy.scopes import places
 from daemun.explain.actions import outcome
 from daemun.explain.effects import Scene, effects, host_effects
 from daemun.explain.naming import called
 from daemun.explain.near import near_misses
-from daemun.explain.normalise import Seen, normalise
+from daemun.explain.normalise import USUAL, Seen, Ways, normalise
 from daemun.explain.order import Choice, Placed, asks_preflight, candidate, choose, entries
 from daemun.explain.place import Place, covering, find_place
 from daemun.explain.request import Request
@@ -25,7 +26,7 @@ def explain(translation: Translation, request: Request, gateway: Name | None = N
     place = find_place(translation, request, gateway)
     if isinstance(place, Outcome):
         return Explanation(request, place)
-    seen, changes, answer = normalise(request)
+    seen, changes, answer = normalise(request, _ways(translation, place))
     entry = place.entry
     if answer is not None:
         return Explanation(request, answer, entry, changes)
@@ -69,6 +70,21 @@ def explain(translation: Translation, request: Request, gateway: Name | None = N
     if choice.winner is None:
         return explanation
     return _won(translation, place, explanation, choice, choice.winner, seen, of_host)
+
+
+def _ways(translation: Translation, place: Place) -> Ways:
+    """What the port does with paths and header names, from the configuration that Envoy has."""
+    listener = place.handshake or next(iter(place.frontend.http), None)
+    if listener is None:
+        return USUAL
+    manager, _ = connection_manager(place.key, None, "", translation.listener_uses.get(listener.key, NOTHING))
+    http = manager.common_http_protocol_options
+    return Ways(
+        normalize=manager.normalize_path.value,
+        merge=manager.merge_slashes,
+        slashes=manager.PathWithEscapedSlashesAction.Name(manager.path_with_escaped_slashes_action),
+        underscores=http.HeadersWithUnderscoresAction.Name(http.headers_with_underscores_action),
+    )
 
 
 def _won(

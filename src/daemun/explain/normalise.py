@@ -41,6 +41,7 @@ _TARGET = re.compile(r"[!-~]*")
 _ESCAPED = re.compile(r"%(?:2[fF]|5[cC])")
 _PERCENT = re.compile(r"%([0-9a-fA-F]{2})")
 _UNRESERVED = re.compile(r"[A-Za-z0-9\-._~]")
+_SLASHES_STAY = ("KEEP_UNCHANGED", "IMPLEMENTATION_SPECIFIC_DEFAULT")
 _UNSAFE = re.compile(r'["<>^`{|}]')
 
 
@@ -67,7 +68,20 @@ class Seen(msgspec.Struct, frozen=True):
         return (_joined(found),) if found and name in JOINED else found
 
 
-def normalise(request: Request) -> tuple[Seen, tuple[Change, ...], Outcome | None]:
+class Ways(msgspec.Struct, frozen=True):
+    """What a port does with paths and header names; see the fields of Envoy's connection manager."""
+
+    normalize: bool = True
+    merge: bool = True
+    slashes: str = "UNESCAPE_AND_REDIRECT"
+    underscores: str = "REJECT_REQUEST"
+
+
+USUAL = Ways()
+"""As it is unless a policy says otherwise."""
+
+
+def normalise(request: Request, ways: Ways = USUAL) -> tuple[Seen, tuple[Change, ...], Outcome | None]:
     """The request as routing sees it, what was changed for that, and the answer if it does not get that far."""
     changes: list[Change] = []
     host = _host(request.host)
@@ -76,19 +90,21 @@ def normalise(request: Request) -> tuple[Seen, tuple[Change, ...], Outcome | Non
     hostname = host[: _port_at(host)].lower()
     if hostname != host:
         changes.append(Change("hostname", host, hostname, "the host is matched in lower case and without its port"))
-    path, escaped = _path(request.path, changes)
+    path, escaped = _path(request.path, changes, ways)
     seen = Seen(
         method=request.method,
         path=path or "/",
         query=request.query,
         host=host,
         hostname=hostname,
-        headers=tuple(_headers(request, changes)),
+        headers=tuple(_headers(request, changes, ways)),
     )
-    answer = _refusal(request)
+    answer = _refusal(request, ways)
     if answer is None and path is None:
         answer = Outcome("answered", "Envoy answers 400: %00 may not stand in a path", 400)
-    if answer is None and escaped:
+    if answer is None and escaped and ways.slashes == "REJECT_REQUEST":
+        answer = Outcome("answered", "Envoy answers 400: escaped slashes (%2F, %5C) may not stand in a path", 400)
+    if answer is None and escaped and ways.slashes == "UNESCAPE_AND_REDIRECT":
         why = "Envoy redirects to the path with its escaped slashes (%2F, %5C) written out, so that all see the same"
         answer = Outcome("redirected", why, 307, seen.target)
     return seen, tuple(changes), answer
@@ -104,7 +120,7 @@ def _upgrades(request: Request) -> bool:
     return "upgrade" in tokens("connection") and "websocket" in tokens("upgrade")
 
 
-def _refusal(request: Request) -> Outcome | None:
+def _refusal(request: Request, ways: Ways) -> Outcome | None:
     """The answer of the HTTP parser, which knows nothing of routes."""
     why = ""
     bad = next((name for name, _ in request.headers if "_" in name), None)
@@ -115,7 +131,7 @@ def _refusal(request: Request) -> Outcome | None:
         why = "the URL has characters that must be percent-encoded"
     elif not _HOST.fullmatch(request.host):
         why = f"{request.host!r} is not a host"
-    elif bad is not None:
+    elif bad is not None and ways.underscores == "REJECT_REQUEST":
         why = f"a header name with an underscore ({bad}) is rejected, since backends may read it as another"
     return Outcome("answered", f"Envoy answers 400: {why}", 400) if why else None
 
@@ -133,7 +149,7 @@ def _port_at(host: str) -> int | None:
     return colon if colon > host.rfind("]") else None
 
 
-def _headers(request: Request, changes: list[Change]) -> list[Header]:
+def _headers(request: Request, changes: list[Change], ways: Ways) -> list[Header]:
     """The headers in lower case, without those that only Envoy may set and those that end at every hop."""
     kept: list[Header] = []
     upgrading = _UPGRADE if _upgrades(request) else frozenset()
@@ -141,6 +157,8 @@ def _headers(request: Request, changes: list[Change]) -> list[Header]:
         key = name.lower()
         if (key in _REMOVED and key not in upgrading) or (key == "te" and value != "trailers"):
             changes.append(Change(f"header {name}", value, "", "Envoy removes it before routing"))
+        elif "_" in key and ways.underscores == "DROP_HEADER":
+            changes.append(Change(f"header {name}", value, "", "a header name with an underscore is dropped"))
         elif key == "x-forwarded-proto":
             changes.append(Change(f"header {name}", value, request.scheme, "Envoy says itself how the request came"))
         elif key in {"x-request-id", "x-envoy-external-address"}:
@@ -161,19 +179,21 @@ def _joined(values: Iterable[str]) -> str:
     return ",".join(value for value in values if value)
 
 
-def _path(path: str, changes: list[Change]) -> tuple[str | None, bool]:
+def _path(path: str, changes: list[Change], ways: Ways) -> tuple[str | None, bool]:
     """The path as Envoy normalises it (None: not a path), and whether slashes were escaped in it."""
-    unescaped = _ESCAPED.sub(lambda found: "/" if found[0].lower() == "%2f" else "\\", path)
-    if "%00" in unescaped:
+    unescaped = path
+    if ways.slashes not in _SLASHES_STAY:
+        unescaped = _ESCAPED.sub(lambda found: "/" if found[0].lower() == "%2f" else "\\", path)
+    if "%00" in unescaped and ways.normalize:
         return None, False
-    steps = (
+    normal = (
         ("a percent-encoded letter, digit, '-', '.', '_' or '~' is the same as the plain one", _decoded),
         ("'\\' is the same as '/'", lambda value: value.replace("\\", "/")),
         ("'.' and '..' are resolved", _without_dots),
-        ("adjacent slashes are merged", _merged),
     )
+    merge = (("adjacent slashes are merged", _merged),)
     now = unescaped
-    for why, step in steps:
+    for why, step in (*(normal if ways.normalize else ()), *(merge if ways.merge else ())):
         after = step(now)
         if after != now:
             changes.append(Change("path", now, after, why))

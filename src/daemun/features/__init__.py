@@ -16,12 +16,14 @@ from daemun.features.external_auth import ExternalAuth
 from daemun.features.feature import Fault, Feature, Scene
 from daemun.features.headers import RequestHeaderModifier, ResponseHeaderModifier
 from daemun.features.mirror import RequestMirror
+from daemun.features.options.access_logs import AccessLogging, ListenerAccessLogging
 from daemun.features.options.attempt_counts import RequestAttemptCount, ResponseAttemptCount
 from daemun.features.options.buffer_per_route import BufferPerRoute
 from daemun.features.options.cors import CorsOption
 from daemun.features.options.csrf import Csrf
 from daemun.features.options.envoy_metadata import EnvoyMetadata
 from daemun.features.options.faults import Faults
+from daemun.features.options.hcm import HttpConnectionManagerSettings
 from daemun.features.options.header_manipulation import HeaderManipulation
 from daemun.features.options.host_rewrite import (
     AppendXForwardedHost,
@@ -32,9 +34,11 @@ from daemun.features.options.host_rewrite import (
 )
 from daemun.features.options.lb_hash import LbHash
 from daemun.features.options.path_rewrites import PrefixRewrite, RegexRewrite
+from daemun.features.options.proxy_protocol import ProxyProtocol
 from daemun.features.options.rate_limit import RateLimit
 from daemun.features.options.retries import Retries
 from daemun.features.options.shadowing import Shadowing
+from daemun.features.options.sockets import ConnectionBalance, ConnectionBuffer, SocketOptions
 from daemun.features.options.stats import Stats
 from daemun.features.options.timeouts import IdleTimeout, MaxStreamDuration, Timeout
 from daemun.features.options.tracing import Tracing
@@ -80,6 +84,13 @@ FEATURES: tuple[Feature[Any], ...] = (
     Tracing(),
     EnvoyMetadata(),
     Stats(),
+    HttpConnectionManagerSettings(),
+    AccessLogging(),
+    ListenerAccessLogging(),
+    ProxyProtocol(),
+    ConnectionBuffer(),
+    SocketOptions(),
+    ConnectionBalance(),
     RequestAttemptCount(),
     ResponseAttemptCount(),
     RequestRedirect(),

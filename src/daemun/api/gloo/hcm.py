@@ -2,8 +2,6 @@
 
 from typing import ClassVar, Literal, TypeAlias
 
-from msgspec import field
-
 from daemun.api.gloo.common import CidrRange
 from daemun.api.gloo.routing import EarlyHeaderManipulation, ProtocolUpgradeConfig
 from daemun.api.gloo.scalars import Duration, OneOf, UInt32
@@ -80,7 +78,10 @@ class InternalAddressConfig(Api, frozen=True):
 
 
 class HttpConnectionManagerSettings(Api, frozen=True):
-    """How a listener speaks HTTP: headers that are set, limits, timeouts, versions."""
+    """How a listener speaks HTTP: headers that are set, limits, timeouts, versions.
+
+    Of three of its enums Daemun's default is another than Gloo's, so that what is not set is told from the first name.
+    """
 
     ONE_OF: ClassVar[OneOf] = (("proper_case_header_key_format", "preserve_case_header_key_format"),)
 
@@ -89,7 +90,7 @@ class HttpConnectionManagerSettings(Api, frozen=True):
     xff_num_trusted_hops: UInt32 | None = None
     use_remote_address: bool | None = None
     generate_request_id: bool | None = None
-    proxy100_continue: bool | None = None
+    proxy_100_continue: bool | None = None
     stream_idle_timeout: Duration | None = None
     idle_timeout: Duration | None = None
     max_request_headers_kb: UInt32 | None = None
@@ -113,15 +114,15 @@ class HttpConnectionManagerSettings(Api, frozen=True):
     max_connection_duration: Duration | None = None
     max_stream_duration: Duration | None = None
     max_headers_count: UInt32 | None = None
-    headers_with_underscores_action: HeadersWithUnderscoreAction = "ALLOW"
+    headers_with_underscores_action: HeadersWithUnderscoreAction | None = None
     max_requests_per_connection: UInt32 | None = None
-    server_header_transformation: ServerHeaderTransformation = "OVERWRITE"
-    path_with_escaped_slashes_action: PathWithEscapedSlashesAction = "IMPLEMENTATION_SPECIFIC_DEFAULT"
+    server_header_transformation: ServerHeaderTransformation | None = None
+    path_with_escaped_slashes_action: PathWithEscapedSlashesAction | None = None
     codec_type: CodecType = "AUTO"
     merge_slashes: bool | None = None
     normalize_path: bool | None = None
     uuid_request_id_config: UuidRequestIdConfigSettings | None = None
     http2_protocol_options: Http2ProtocolOptions | None = None
     internal_address_config: InternalAddressConfig | None = None
-    append_xforwarded_port: bool | None = field(default=None, name="appendXForwardedPort")
+    append_x_forwarded_port: bool | None = None
     early_header_manipulation: EarlyHeaderManipulation | None = None

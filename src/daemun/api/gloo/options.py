@@ -209,7 +209,7 @@ class RouteOptions(Api, frozen=True):
     auto_host_rewrite: bool | None = None
     host_rewrite_path_regex: RegexMatchAndSubstitute | None = None
     host_rewrite_header: str | None = None
-    append_xforwarded_host: bool | None = field(default=None, name="appendXForwardedHost")
+    append_x_forwarded_host: bool | None = None
     cors: CorsPolicy | None = None
     lb_hash: RouteActionHashConfig | None = None
     upgrades: List[ProtocolUpgradeConfig] = ()

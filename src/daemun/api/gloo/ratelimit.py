@@ -26,7 +26,7 @@ class LocalRateLimitSettings(Api, frozen=True):
 
     default_limit: TokenBucket | None = None
     local_rate_limit_per_downstream_connection: bool | None = None
-    enable_xratelimit_headers: bool | None = field(default=None, name="enableXRatelimitHeaders")
+    enable_x_ratelimit_headers: bool | None = None
 
 
 class RateLimit(Api, frozen=True):
@@ -233,7 +233,7 @@ class RateLimitServerSettings(Api, frozen=True):
     ratelimit_server_ref: ResourceRef | None = None
     request_timeout: Duration | None = None
     deny_on_fail: bool = False
-    enable_xratelimit_headers: bool = field(default=False, name="enableXRatelimitHeaders")
+    enable_x_ratelimit_headers: bool = False
     rate_limit_before_auth: bool = False
     grpc_service: RateLimitGrpcService | None = None
 

@@ -255,7 +255,7 @@ class InvalidConfigPolicy(Api, frozen=True):
 class IstioOptions(Api, frozen=True):
     """Whether proxies take part in a mesh of Istio's."""
 
-    append_xforwarded_host: bool | None = field(default=None, name="appendXForwardedHost")
+    append_x_forwarded_host: bool | None = None
     enable_auto_mtls: bool | None = None
     enable_integration: bool | None = None
 

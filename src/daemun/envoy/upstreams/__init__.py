@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 
 from daemun.api.gloo.upstream import UpstreamSpec
 from daemun.envoy.ads import ads
-from daemun.envoy.constraints import broken
 from daemun.envoy.defaults import HTTP_OPTIONS
 from daemun.envoy.upstreams.balancing import Balancing
 from daemun.envoy.upstreams.circuit_breakers import CircuitBreakers
@@ -23,6 +22,7 @@ from daemun.envoy.upstreams.preconnect import Preconnect
 from daemun.envoy.upstreams.protocol import Protocol
 from daemun.envoy.upstreams.proxy_protocol import ProxyProtocol
 from daemun.envoy.upstreams.subsets import Subsets
+from daemun.features.constraints import broken
 from daemun.gatewayapi.findings import Finding
 from daemun.gloo.served import NOT_SERVED, Fields, Served
 from daemun.gloo.upstreams import INVALID, Checks, ResolvedUpstream

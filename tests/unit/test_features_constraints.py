@@ -9,7 +9,7 @@ from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2 as http
 from envoy.type.matcher.v3 import string_pb2
 from google.protobuf import json_format
 
-from daemun.envoy.constraints import broken
+from daemun.features.constraints import broken
 
 
 def faults(**fields: Any) -> list[tuple[str, str]]:
