@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from daemun.api.gloo import failover, health, ssl, upstream
+from daemun.api.gloo import failover, health, options, ratelimit, routing, ssl, upstream
 from daemun.envoy.upstreams import SERVED
-from daemun.gloo.served import table
+from daemun.features.served import OPTIONS
+from daemun.gloo.served import Served, table
 
 DOCS = Path(__file__).parents[2] / "docs/gloo"
 MARK = "<!-- Made from the code by `make golden`. -->\n"
@@ -26,18 +27,35 @@ UPSTREAM = {
     "failover…lbEndpoints[].healthCheckConfig": failover.LbHealthCheckConfig,
 }
 
+OF_OPTIONS = {
+    "RouteOptions": options.RouteOptions,
+    "VirtualHostOptions": options.VirtualHostOptions,
+    "WeightedDestinationOptions": options.WeightedDestinationOptions,
+    "HttpListenerOptions": options.HttpListenerOptions,
+    "ListenerOptions": options.ListenerOptions,
+    "headerManipulation.requestHeadersToAdd[]": routing.HeaderValueOption,
+    "ratelimit of a route": ratelimit.RateLimitRouteExtension,
+    "ratelimit of a host": ratelimit.RateLimitVhostExtension,
+}
+every = pytest.mark.parametrize(
+    "page, served, messages", [("upstreams.md", SERVED, UPSTREAM), ("options.md", OPTIONS, OF_OPTIONS)]
+)
 
-@pytest.mark.parametrize("page, messages", [("upstreams.md", UPSTREAM)])
-def test_tables(page: str, messages: dict[str, type]) -> None:
+
+@every
+def test_tables(page: str, served: Served, messages: dict[str, type]) -> None:
     written = (DOCS / page).read_text()
     head, _, found = written.partition(MARK)
-    expected = "\n" + "\n".join(table(SERVED, message, title) for title, message in messages.items())
+    expected = "\n" + "\n".join(table(served, message, title) for title, message in messages.items())
     if os.environ.get("DAEMUN_GOLDEN") == "write":
         (DOCS / page).write_text(head + MARK + expected)
         return
     assert found == expected
 
 
-def test_every_field_is_decided_and_what_is_not_served_is_in_a_table() -> None:
-    assert list(SERVED.undecided()) == []
-    assert {one.message for one in SERVED.rows() if one.why_not} <= set(UPSTREAM.values())
+@every
+def test_every_field_is_decided_and_what_is_not_served_is_in_a_table(
+    page: str, served: Served, messages: dict[str, type]
+) -> None:
+    assert list(served.undecided()) == [], page
+    assert {one.message for one in served.rows() if one.why_not} <= set(messages.values())

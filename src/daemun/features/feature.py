@@ -9,6 +9,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import http_con
 from google.protobuf.message import Message
 
 from daemun.features.drafts import Draft, HostDraft, ListenerDraft, ManagerDraft
+from daemun.gloo.served import Fields, Served
 from daemun.ir.route import Match, Use
 
 S = TypeVar("S")
@@ -37,6 +38,8 @@ class Feature(Generic[S]):
     """
 
     kind: ClassVar[str]
+    serves: ClassVar[tuple[Fields, ...]] = ()
+    """Of the messages within its spec: which fields are served. One that is not named is served as a whole."""
     guards: ClassVar[bool] = False
     replaces: ClassVar[tuple[str, ...]] = ()
     adds_up: ClassVar[bool] = False
@@ -48,8 +51,8 @@ class Feature(Generic[S]):
 
     def omits(self, spec: S, where: str) -> Iterable[Fault]:
         """What of the spec is left out because Envoy or Daemun cannot do it, and nothing is closed for that."""
-        del spec, where
-        return ()
+        for one in Served(self.serves).unserved(spec, where) if self.serves else ():
+            yield one.where, one.text, one.mend
 
     def upstreams(self, spec: S) -> Iterable[tuple[str, Any]]:
         """The Upstreams that the spec of a policy refers to, with their fields; the use has them as its backends."""

@@ -1,5 +1,6 @@
 """Option policies, each read by itself: which of its fields are set, and what each of them comes to."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
@@ -14,6 +15,9 @@ from daemun.gloo.served import NOT_SERVED
 from daemun.gloo.unserved import OTHERWISE, UNSERVED
 from daemun.ir.backend import BackendKey
 from daemun.ir.route import Use
+
+_NO_TIME = re.compile(r"0+(\.0*)?(ns|us|µs|ms|s|m|h)")
+"""A duration of nothing, for Go a pointer to zero."""
 
 
 class Option(msgspec.Struct, frozen=True, gc=False):
@@ -215,4 +219,4 @@ def is_empty(value: object) -> bool:
     if isinstance(value, msgspec.Struct):
         inner = (getattr(value, name) for name in value.__struct_fields__)
         return all(one is msgspec.UNSET or (not one and not isinstance(one, msgspec.Struct)) for one in inner)
-    return not value
+    return not value or (isinstance(value, str) and _NO_TIME.fullmatch(value) is not None)

@@ -15,6 +15,11 @@ class Unserved(msgspec.Struct, frozen=True):
     why: str
     guards: bool = False
 
+    @property
+    def told(self) -> str:
+        """The reason in a table."""
+        return f"{self.why}; what it is set on is closed" if self.guards else self.why
+
 
 _RATE = Unserved("rate limits by a service come later; requests are not limited")
 _LATER = Unserved("it comes later", guards=True)

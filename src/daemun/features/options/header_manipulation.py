@@ -11,13 +11,14 @@ from daemun.api.gloo.routing import HeaderManipulation as Spec
 from daemun.api.gloo.routing import HeaderValueOption, ResponseHeaderValueOption
 from daemun.features.drafts import Draft, HostDraft
 from daemun.features.feature import Fault, Feature, Scene
+from daemun.gloo.served import Fields
 from daemun.ir.route import Use
 
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _VARIABLES = re.compile(r"%%|%[A-Z][A-Z0-9_]*(\([^%]*\))?(:[0-9]+)?%")
 _HOST = "host"
-_SECRET = "a Secret's values would stand in the configuration of routes, which many can read"  # noqa: S105 - a reason
+_SECRET = "a Secret would stand in the configuration of routes, which many can read"  # noqa: S105 - a reason
 
 
 class HeaderManipulation(Feature[Spec]):
@@ -28,6 +29,7 @@ class HeaderManipulation(Feature[Spec]):
 
     kind: ClassVar = "headerManipulation"
     adds_up: ClassVar = True
+    serves: ClassVar = (Fields(HeaderValueOption, ("header", "append"), {"headerSecretRef": _SECRET}),)
     replaces: ClassVar = ("RequestHeaderModifier", "ResponseHeaderModifier")
 
     def faults(self, spec: Spec, where: str) -> Iterable[Fault]:
@@ -41,13 +43,6 @@ class HeaderManipulation(Feature[Spec]):
             yield from _name_faults(name, f"{where}.requestHeadersToRemove[{index}]")
         for index, name in enumerate(spec.response_headers_to_remove):
             yield from _name_faults(name, f"{where}.responseHeadersToRemove[{index}]")
-
-    def omits(self, spec: Spec, where: str) -> Iterable[Fault]:
-        """Headers from Secrets."""
-        for index, option in enumerate(spec.request_headers_to_add):
-            if option.header_secret_ref is not None:
-                at = f"{where}.requestHeadersToAdd[{index}].headerSecretRef"
-                yield at, f"is not served: {_SECRET}", "The header is not added."
 
     def does(self, spec: Spec, use: Use, scene: Scene) -> str:
         """Which headers change."""

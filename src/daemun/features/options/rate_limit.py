@@ -10,9 +10,11 @@ from daemun.base.durations import nanoseconds
 from daemun.features.feature import Fault, PerRoute, Scene
 from daemun.features.percent import always
 from daemun.features.times import duration, duration_faults
+from daemun.gloo.served import Fields
 from daemun.ir.route import Use
 
 Spec = RateLimitRouteExtension | RateLimitVhostExtension
+_LATER = "rate limits by a service come later"
 _STAT = "http_local_rate_limiter"
 _LEAST = 50_000_000
 """Envoy fills no bucket more often (nanoseconds)."""
@@ -23,17 +25,15 @@ class RateLimit(PerRoute[Spec]):
 
     kind: ClassVar = "ratelimit"
     filter: ClassVar = "envoy.filters.http.local_ratelimit"
+    serves: ClassVar = (
+        Fields(RateLimitRouteExtension, ("localRatelimit",), {"rateLimits": _LATER, "includeVhRateLimits": _LATER}),
+        Fields(RateLimitVhostExtension, ("localRatelimit",), {"rateLimits": _LATER}),
+    )
 
     def faults(self, spec: Spec, where: str) -> Iterable[Fault]:
         """A bucket that cannot be."""
         if spec.local_ratelimit is not None:
             yield from bucket_faults(spec.local_ratelimit, f"{where}.localRatelimit")
-
-    def omits(self, spec: Spec, where: str) -> Iterable[Fault]:
-        """Limits that a service keeps."""
-        if spec.rate_limits:
-            text = "is not served: rate limits by a service come later"
-            yield f"{where}.rateLimits", text, "Requests are not limited by it."
 
     def does(self, spec: Spec, use: Use, scene: Scene) -> str:
         """How many."""

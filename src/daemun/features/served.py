@@ -1,0 +1,42 @@
+"""Which fields of Gloo's options are served: what the features say, for the tables in the docs."""
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+import msgspec
+
+from daemun.api.gloo.options import (
+    HttpListenerOptions,
+    ListenerOptions,
+    RouteOptions,
+    VirtualHostOptions,
+    WeightedDestinationOptions,
+)
+from daemun.features import BY_KIND
+from daemun.gloo.served import Fields, Served
+from daemun.gloo.unserved import OTHERWISE, UNSERVED
+
+PLACES: Mapping[type[msgspec.Struct], tuple[str, ...]] = MappingProxyType(
+    {
+        RouteOptions: ("on_route",),
+        VirtualHostOptions: ("on_host",),
+        WeightedDestinationOptions: ("on_backend",),
+        HttpListenerOptions: ("on_manager", "on_host"),
+        ListenerOptions: ("on_listener", "on_manager"),
+    }
+)
+"""The messages, and in which places their fields work."""
+
+
+def _options() -> Iterator[Fields]:
+    for message, places in PLACES.items():
+        names = [field.encode_name for field in msgspec.structs.fields(message)]
+        served = tuple(name for name in names if name in BY_KIND and BY_KIND[name].works(*places))
+        others = {name: UNSERVED.get(name, OTHERWISE) for name in names if name not in served}
+        yield Fields(message, served, {name: one.told for name, one in others.items()})
+        for name in served:
+            yield from BY_KIND[name].serves
+
+
+OPTIONS = Served(_options())
+"""The options, and what is within them."""

@@ -1,0 +1,127 @@
+"""The fields of Gloo's options one at a time: what cannot be, and how they are told, beyond what the goldens show."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from daemun.api.gloo.options import RouteOptions, VirtualHostOptions
+from daemun.api.gloo.policies import RouteOption
+from daemun.explain import explain
+from daemun.explain.request import request_from
+from daemun.features import BY_KIND
+from daemun.features.served import PLACES
+from support.cases import objects, translation
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+FAULTS: list[tuple[type, str, str]] = [
+    (RouteOptions, "{faults: {abort: {percentage: 101, httpStatus: 500}}}", "faults.abort.percentage"),
+    (RouteOptions, "{faults: {abort: {percentage: 1, httpStatus: 600}}}", "faults.abort.httpStatus"),
+    (RouteOptions, "{faults: {delay: {percentage: 1}}}", "faults.delay.fixedDelay"),
+    (RouteOptions, "{regexRewrite: {substitution: x}}", "regexRewrite.pattern.regex"),
+    (RouteOptions, r"{regexRewrite: {pattern: {regex: '(a)'}, substitution: '\2'}}", "regexRewrite.substitution"),
+    (RouteOptions, r"{regexRewrite: {pattern: {regex: a}, substitution: '\x'}}", "regexRewrite.substitution"),
+    (RouteOptions, "{regexRewrite: {pattern: {regex: 'a{1000}{1000}'}}}", "regexRewrite.pattern.regex"),
+    (RouteOptions, "{hostRewritePathRegex: {pattern: {regex: '['}}}", "hostRewritePathRegex.pattern.regex"),
+    (RouteOptions, "{hostRewriteHeader: ':path'}", "hostRewriteHeader"),
+    (RouteOptions, "{timeout: 1000000000000s}", "timeout"),
+    (RouteOptions, "{retries: {retryBackOff: {maxInterval: 1s}}}", "retries.retryBackOff.baseInterval"),
+    (RouteOptions, "{retries: {retryBackOff: {baseInterval: 0s}}}", "retries.retryBackOff.baseInterval"),
+    (
+        RouteOptions,
+        "{retries: {retryBackOff: {baseInterval: 2s, maxInterval: 1s}}}",
+        "retries.retryBackOff.maxInterval",
+    ),
+    (
+        RouteOptions,
+        "{tracing: {tracePercentages: {randomSamplePercentage: -1}}}",
+        "tracing.tracePercentages.randomSamplePercentage",
+    ),
+    (RouteOptions, "{shadowing: {percentage: 100}}", "shadowing.upstream"),
+    (
+        RouteOptions,
+        "{headerManipulation: {requestHeadersToAdd: [{header: {key: Host, value: x}}]}}",
+        "headerManipulation.requestHeadersToAdd[0].header.key",
+    ),
+    (
+        RouteOptions,
+        "{headerManipulation: {responseHeadersToAdd: [{header: {key: x, value: 100%}}]}}",
+        "headerManipulation.responseHeadersToAdd[0].header.value",
+    ),
+    (
+        RouteOptions,
+        "{headerManipulation: {requestHeadersToRemove: [':path']}}",
+        "headerManipulation.requestHeadersToRemove[0]",
+    ),
+    (
+        RouteOptions,
+        "{headerManipulation: {responseHeadersToAdd: [{}]}}",
+        "headerManipulation.responseHeadersToAdd[0].header",
+    ),
+    (RouteOptions, "{cors: {}}", "cors"),
+    (RouteOptions, "{cors: {allowOrigin: [a], maxAge: long}}", "cors.maxAge"),
+    (RouteOptions, "{lbHash: {hashPolicies: [{terminal: true}]}}", "lbHash.hashPolicies[0]"),
+    (RouteOptions, "{lbHash: {hashPolicies: [{cookie: {}}]}}", "lbHash.hashPolicies[0].cookie.name"),
+    (RouteOptions, "{upgrades: [{websocket: {}}, {websocket: {}}]}", "upgrades[1]"),
+    (RouteOptions, "{upgrades: [{}]}", "upgrades[0]"),
+    (RouteOptions, "{ratelimit: {localRatelimit: {}}}", "ratelimit.localRatelimit.maxTokens"),
+    (
+        RouteOptions,
+        "{ratelimit: {localRatelimit: {maxTokens: 1, fillInterval: 1ms}}}",
+        "ratelimit.localRatelimit.fillInterval",
+    ),
+    (
+        RouteOptions,
+        "{ratelimit: {localRatelimit: {maxTokens: 1, tokensPerFill: 0}}}",
+        "ratelimit.localRatelimit.tokensPerFill",
+    ),
+    (RouteOptions, "{bufferPerRoute: {buffer: {}}}", "bufferPerRoute.buffer.maxRequestBytes"),
+    (
+        RouteOptions,
+        "{csrf: {additionalOrigins: [{safeRegex: {regex: '('}}]}}",
+        "csrf.additionalOrigins[0].safeRegex.regex",
+    ),
+    (RouteOptions, "{csrf: {additionalOrigins: [{}]}}", "csrf.additionalOrigins[0]"),
+    (VirtualHostOptions, "{stats: {virtualClusters: [{name: x}]}}", "stats.virtualClusters[0].pattern"),
+    (VirtualHostOptions, "{stats: {virtualClusters: [{pattern: x}]}}", "stats.virtualClusters[0].name"),
+]
+
+
+@pytest.mark.parametrize("message, text, where", FAULTS)
+def test_what_cannot_be_is_found_with_its_place(message: type, text: str, where: str) -> None:
+    found = list(faults(msgspec.yaml.decode(text, type=message)))
+    assert [at for at, _, _ in found] == [where]
+    assert all(what for _, what, _ in found)
+
+
+def faults(options: Any) -> Any:
+    for field in msgspec.structs.fields(options):
+        value = getattr(options, field.name)
+        if value not in (None, (), {}):
+            yield from BY_KIND[field.encode_name].faults(value, field.encode_name)
+
+
+def test_a_percent_sign_that_is_written_twice_is_one() -> None:
+    text = "{headerManipulation: {responseHeadersToAdd: [{header: {key: x, value: '100%% %REQ(a):3% %PROTOCOL%'}}]}}"
+    assert not list(faults(msgspec.yaml.decode(text, type=RouteOptions)))
+
+
+@pytest.mark.parametrize("case", sorted((GOLDEN / "gloo/route-options").iterdir()), ids=lambda case: case.name)
+def test_every_field_is_told_with_the_policy_that_asks_for_it(case: Path) -> None:
+    made = translation({**objects(GOLDEN / "base.yaml"), **objects(case / "in.yaml")})
+    request = request_from("GET", "http://127.0.0.1:8080/api/x")
+    told = explain(made, request).effects
+    (option,) = (value for ref, value in objects(case / "in.yaml").items() if ref.kind == "RouteOption")
+    assert isinstance(option, RouteOption)
+    fields = msgspec.structs.fields(RouteOptions)
+    wanted = {one.encode_name for one in fields if getattr(option.spec.options, one.name) not in (None, (), {})}
+    assert {effect.kind for effect in told} == wanted
+    assert {(effect.route.kind, effect.where.split(".")[1]) for effect in told} == {("RouteOption", "options")}
+    assert all(effect.does and not effect.does.endswith(".") for effect in told)
+
+
+def test_a_feature_has_the_method_of_each_place_that_it_serves() -> None:
+    for feature in BY_KIND.values():
+        assert feature.works("on_route", "on_backend", *(place for places in PLACES.values() for place in places))
