@@ -167,13 +167,16 @@ class Translation:
         }
         by_target = {kind: one.index(options.targets_of) for kind, one in chosen.items()}
         on_listeners = derive(self.parents, attach.listener_rule(by_target), "policies of listeners")
-        self.listener_uses = derive(on_listeners, attach.uses_of, "uses of listeners")
+        uses_of_ours = derive(on_listeners, attach.uses_of, "uses of listeners")
         extend = attach.extension(chosen, by_target, self.sources[GLOO_KUBE_GATEWAY, "DirectResponse"])
         checks = Checks(match_faults, rule_faults)
         routed = derive(candidates, route_rule(uses, backend_inputs, checks, extend), "routes")
 
         # Gloo's classic objects come to the same things; from here on nobody knows which API somebody wrote.
-        classic = wiring.Classic(classic_ports, wiring.Inputs(secret_objects, backend_kinds, by_port, ours, checks))
+        classic_judged = options.Inputs(BY_KIND.get, gloo_upstreams.any_upstream_of(doors))
+        classic_inputs = wiring.Inputs(secret_objects, backend_kinds, by_port, ours, checks, classic_judged, chosen)
+        classic = wiring.Classic(classic_ports, classic_inputs)
+        self.listener_uses = union(uses_of_ours, classic.uses, name="all uses of listeners")
         self.gateways = union(ours, classic.proxies, name="all gateways")
         self.frontends = union(of_ours, classic.frontends, name="all frontends")
         self.placements = union(placements, classic.placements, name="all placements")

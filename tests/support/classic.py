@@ -87,6 +87,7 @@ action = st.one_of(
         maybe(labels=one(*_LABELS), namespaces=namespaces, expressions=expressions),
     ),
 )
+option_refs = st.builds(lambda refs: {"delegateOptions": refs}, some(ref, 2))
 route = st.builds(
     lambda action, more: {**action, **more},
     action,
@@ -94,7 +95,8 @@ route = st.builds(
         matchers=some(matcher),
         inheritableMatchers=st.booleans(),
         inheritablePathMatchers=st.booleans(),
-        options=one({"timeout": "1s"}, {"prefixRewrite": "/"}),
+        options=one({"timeout": "1s"}, {"prefixRewrite": "/"}, {"waf": {}}),
+        optionsConfigRefs=option_refs,
     ),
 )
 ssl = st.fixed_dictionaries(
@@ -109,7 +111,10 @@ virtual_services = labelled(
         spec=st.fixed_dictionaries(
             {
                 "virtualHost": maybe(
-                    domains=some(one("a.test", "A.test:80", "*.test", "*", "", "x.*"), 2), routes=some(route, 3)
+                    options=one({"includeRequestAttemptCount": True}, {"dlp": {}}),
+                    optionsConfigRefs=option_refs,
+                    domains=some(one("a.test", "A.test:80", "*.test", "*", "", "x.*"), 2),
+                    routes=some(route, 3),
                 )
             },
             optional={"sslConfig": ssl},
@@ -135,8 +140,15 @@ gateways = manifest(
             bindPort=one(80, 8081, 8444, 0),
             ssl=st.booleans(),
             bindAddress=one("::", "127.0.0.2"),
+            useProxyProto=st.booleans(),
             proxyNames=one([], ["gateway-proxy"], ["one", "two"]),
         ),
+    ),
+)
+options = st.one_of(
+    manifest(SOLO, "RouteOption", _NAMES, spec=one({}, {"options": {"timeout": "2s", "idleTimeout": "1s"}})),
+    manifest(
+        SOLO, "VirtualHostOption", _NAMES, spec=one({"options": {"cors": {"allowOrigin": ["https://x.test"]}}}, {})
     ),
 )
 groups = manifest(GLOO, "UpstreamGroup", _NAMES, spec=st.fixed_dictionaries({"destinations": destinations}))
@@ -152,6 +164,14 @@ settings = st.builds(
     maybe(watchNamespaces=some(one("default", "far"), 1)),
 )
 classic: st.SearchStrategy[Any] = st.one_of(
-    virtual_services, virtual_services, virtual_services, route_tables, route_tables, gateways, groups, settings
+    virtual_services,
+    virtual_services,
+    virtual_services,
+    route_tables,
+    route_tables,
+    gateways,
+    groups,
+    settings,
+    options,
 )
 """Any classic manifest."""

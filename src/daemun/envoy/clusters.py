@@ -43,7 +43,7 @@ def backends_of(_: Ref, resolved: ResolvedRoute) -> Iterator[ProxyBackend]:
 
 def backends_of_listener(_: ListenerKey, uses: ListenerUses) -> Iterator[ProxyBackend]:
     """The backends that policies of a listener need."""
-    yield from {ProxyBackend(uses.proxy, key) for key in uses.backends()}
+    yield from {ProxyBackend(proxy, key) for key in uses.backends() for proxy in uses.proxies}
 
 
 def backend_of(_: ProxyBackend, needed: ProxyBackend) -> tuple[BackendKey]:

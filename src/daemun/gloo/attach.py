@@ -136,7 +136,7 @@ def _attached(owner: Ref, proxy: str, listener: ResolvedListener, every: dict[st
     unused.extend(_conflicts(owner, listener, http, tuple(one.ref for one in http[:1])))
     unused.extend(_conflicts(owner, listener, own, tuple(one.ref for one in own[:1])))
     uses = ListenerUses(
-        proxy=proxy,
+        proxies=(proxy,),
         port=(*on_http.uses, *on_listener.uses),
         hosts=on_hosts.uses,
         closed=_closed(on_hosts, on_http, on_listener),

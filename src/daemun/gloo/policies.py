@@ -70,8 +70,7 @@ ROUTE_OPTION = Places("RouteOption", ("HTTPRoute", "GRPCRoute"), ("on_route",))
 VIRTUAL_HOST_OPTION = Places("VirtualHostOption", ("Gateway", "ListenerSet"), ("on_host",))
 LISTENER_OPTION = Places("ListenerOption", ("Gateway", "ListenerSet"), ("on_listener", "on_manager"))
 HTTP_LISTENER_OPTION = Places("HttpListenerOption", ("Gateway", "ListenerSet"), ("on_manager", "on_host"))
-
-
+DESTINATION_OPTIONS = Places("options of a destination", (), ("on_backend",))
 KINDS = (ROUTE_OPTION, VIRTUAL_HOST_OPTION, LISTENER_OPTION, HTTP_LISTENER_OPTION)
 
 
@@ -110,7 +109,7 @@ def policy_rule(of: Places, inputs: Inputs) -> Callable[[Reader, Name, Resource]
 
     def read(reader: Reader, name: Name, resource: Any) -> Iterator[tuple[Name, Policy]]:
         ref = Ref(GLOO_GATEWAY, of.kind, *name)
-        reading = _Reading(reader, ref, of, inputs)
+        reading = Reading(reader, ref, of, inputs)
         targets = tuple(_targets(name, of, resource.spec.target_refs, reading.warnings))
         options = tuple(reading.options(resource.spec.options))
         yield (
@@ -149,14 +148,15 @@ def _targets(name: Name, of: Places, refs: tuple[Any, ...], warnings: list[Findi
             yield Target(Ref(GATEWAY, one.kind, name.namespace, one.name), section, where)
 
 
-class _Reading:
-    """Reads the fields of one policy and gathers what is found on the way."""
+class Reading:
+    """Reads options that an object holds in a field, as those of policies, and gathers what is found on the way."""
 
-    def __init__(self, reader: Reader, ref: Ref, of: Places, inputs: Inputs) -> None:
+    def __init__(self, reader: Reader, ref: Ref, of: Places, inputs: Inputs, field: str = "spec.options") -> None:
         self._reader = reader
         self._ref = ref
         self._of = of
         self._inputs = inputs
+        self._field = field
         self.errors: list[Finding] = []
         self.warnings: list[Finding] = []
 
@@ -171,7 +171,7 @@ class _Reading:
                 yield self._option(field.encode_name, units.get(field.name, field.name), value)
 
     def _option(self, name: str, unit: str, value: Any) -> Option:
-        where = f"spec.options.{name}"
+        where = f"{self._field}.{name}"
         feature = self._inputs.features(name)
         empty = is_empty(value)
         if feature is None or not feature.works(*self._of.places):
@@ -190,6 +190,11 @@ class _Reading:
         if faults:
             return Option(name, unit, None, self._fault(faults[0]), feature.guards, empty)
         return Option(name, unit, Use(name, value, where, backends, self._ref), empty=empty)
+
+    def policy(self, options: msgspec.Struct | None) -> Policy:
+        """The options as a policy without targets: what stands in the object that it is for."""
+        found = tuple(self.options(options))
+        return Policy(self._ref, 0, ("", "", ""), (), found, tuple(self.errors), tuple(self.warnings))
 
     def _fault(self, finding: Finding) -> str:
         """A finding as a text within others."""

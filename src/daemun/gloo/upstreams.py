@@ -223,6 +223,16 @@ def upstream_of(
     return resolve
 
 
+def any_upstream_of(doors: Collection[Name, Door]) -> Callable[[Reader, Ref, str, ResourceRef], BackendKey | Finding]:
+    """How a classic object's reference to an Upstream is resolved: nobody's consent is asked for there."""
+
+    def resolve(reader: Reader, by: Ref, where: str, ref: ResourceRef) -> BackendKey | Finding:
+        target = Ref(GLOO, "Upstream", ref.namespace or by.namespace, ref.name)
+        return _enter(reader, doors, where, target, "http")
+
+    return resolve
+
+
 def _enter(
     reader: Reader, doors: Collection[Name, Door], where: str, target: Ref, protocol: Protocol
 ) -> BackendKey | Finding:

@@ -10,11 +10,11 @@ class ListenerUses(msgspec.Struct, frozen=True, gc=False):
     """The features in use on a listener (`port`) and on its virtual hosts (`hosts`).
 
     Those of the port are on its connection manager and its socket, which it may share with other listeners, or on its
-    own virtual hosts, before theirs. What guards its hosts and cannot be done has `closed` them, and says why. `proxy`
-    is the name of the proxy that serves the listener.
+    own virtual hosts, before theirs. What guards its hosts and cannot be done has `closed` them, and says why.
+    `proxies` are the names of those that serve the listener.
     """
 
-    proxy: str = ""
+    proxies: tuple[str, ...] = ()
     port: tuple[Use, ...] = ()
     hosts: tuple[Use, ...] = ()
     closed: str = ""

@@ -10,9 +10,10 @@ from daemun.base.names import CORE, GLOO, Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.backends import Resolver
 from daemun.gatewayapi.kinds import place
+from daemun.gloo.classic.options import OptionsOf
 from daemun.gloo.classic.report import Report
 from daemun.ir.backend import BackendKey, Protocol
-from daemun.ir.route import Backend
+from daemun.ir.route import Backend, Use
 
 NOT_SERVED = "NotServed"
 
@@ -27,12 +28,15 @@ class Inputs(msgspec.Struct, frozen=True):
 class Destinations:
     """The destinations in one object, found; `report` hears of those that lead nowhere."""
 
-    def __init__(self, reader: Reader, of: Inputs, report: Report, by: Ref, protocol: Protocol) -> None:
+    def __init__(
+        self, reader: Reader, of: Inputs, report: Report, by: Ref, protocol: Protocol, read: OptionsOf
+    ) -> None:
         self._reader = reader
         self._of = of
         self._report = report
         self._by = by
         self._protocol = protocol
+        self._read = read
 
     def single(self, where: str, one: Destination) -> tuple[Backend, ...]:
         """All requests to one destination."""
@@ -50,7 +54,7 @@ class Destinations:
             self._report.warning(self._by, "UpstreamGroupNotFound", where, f"UpstreamGroup {name} does not exist")
             return (Backend(where, None),)
         theirs = Ref(GLOO, "UpstreamGroup", *name)
-        found = Destinations(self._reader, self._of, self._report, theirs, self._protocol).weighted(
+        found = Destinations(self._reader, self._of, self._report, theirs, self._protocol, self._read).weighted(
             "spec.destinations", group.spec.destinations
         )
         return tuple(msgspec.structs.replace(one, where=where) for one in found)
@@ -65,12 +69,13 @@ class Destinations:
     def _shares(self, where: str, several: tuple[WeightedDestination, ...]) -> Iterator[Backend]:
         for index, one in enumerate(several):
             here = place(where, index)
-            if one.options is not None:
-                text = "options of a destination are not served yet"
-                self._report.warning(self._by, NOT_SERVED, f"{here}.options", text, "They have no effect.")
             at = f"{here}.destination"
             key = None if one.destination is None else self._key(at, one.destination)
-            yield Backend(at, key, one.weight or 0)
+            uses: tuple[Use, ...] = ()
+            if one.options is not None:
+                whole = self._read.share(self._by, f"{here}.options", one.options)
+                uses, key = whole.uses, None if whole.fault else key
+            yield Backend(at, key, one.weight or 0, uses)
 
     def _key(self, where: str, one: Destination) -> BackendKey | None:
         if one.destination_spec is not None:

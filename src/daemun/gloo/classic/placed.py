@@ -21,11 +21,14 @@ _CLASH = "Gloo rejects both; here the older one is served on."
 
 
 class Placed(msgspec.Struct, frozen=True, gc=False):
-    """A VirtualService where it is served. `handshakes` are the server names that it answers with its certificate."""
+    """A VirtualService where it is served: at which Gateways.
+
+    `handshakes` are the server names that it answers with its certificate.
+    """
 
     ref: Ref
     age: tuple[str, str, str]
-    attachments: tuple[Attachment, ...]
+    attachments: tuple[tuple[Name, Attachment], ...]
     owners: tuple[tuple[HostKey, HostOwner], ...]
     handshakes: tuple[At, ...] = ()
     certificate: Certificate | None = None
@@ -66,7 +69,7 @@ class _Placing:
         """Where it is served, and why not everywhere."""
         tenant = self._tenant
         certificate = self._certificate()
-        attachments: list[Attachment] = []
+        attachments: list[tuple[Name, Attachment]] = []
         owners: list[tuple[HostKey, HostOwner]] = []
         handshakes: list[At] = []
         for gateway in tenant.gateways:
@@ -81,7 +84,9 @@ class _Placing:
             owners += found
             hosts = tuple(key.hostname for key, _ in found if key.frontend == entrance.frontends[0])
             if hosts:
-                attachments += [Attachment(key, tenant.ref, gateway.name, hosts) for key in entrance.frontends]
+                attachments += [
+                    (gateway, Attachment(key, tenant.ref, gateway.name, hosts)) for key in entrance.frontends
+                ]
         return Placed(
             ref=tenant.ref,
             age=tenant.age,

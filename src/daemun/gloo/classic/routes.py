@@ -13,11 +13,12 @@ from daemun.flow import Reader
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.resolved import ParentResult, ResolvedRoute
 from daemun.gatewayapi.routes import Checks
-from daemun.gloo.classic import destinations
+from daemun.gloo.classic import destinations, options
 from daemun.gloo.classic.delegation import Flattening, Placing, Tables
 from daemun.gloo.classic.destinations import Destinations
 from daemun.gloo.classic.hosts import KIND
 from daemun.gloo.classic.matchers import match_of
+from daemun.gloo.classic.options import OptionsOf, host_policies
 from daemun.gloo.classic.placed import Placed, Placeds
 from daemun.gloo.classic.proxies import CONTROLLER
 from daemun.gloo.classic.report import Problems, Report
@@ -41,6 +42,7 @@ class Inputs(NamedTuple):
     placed: Placeds
     tables: Tables
     destinations: destinations.Inputs
+    options: options.Inputs
     scopes: Scopes
     checks: Checks
 
@@ -56,11 +58,13 @@ def service_rule(of: Inputs) -> Callable[[Reader, Name, VirtualService], Iterato
         scope, report = scope_of(reader, of.scopes), Report()
         host = service.spec.virtual_host
         flattening = Flattening(reader, of.tables, scope, report, ref)
-        rules = _Rules(reader, of, scope, report)
+        read = OptionsOf(reader, of.options, report)
+        host_policies(read, ref, service)
+        rules = _Rules(reader, of, scope, report, read)
         written = host.routes if host else ()
         found = [rule for placing in flattening.routes(ref, _ROUTES, written) for rule in rules.rule(placing)]
-        problems = (*placed.problems, *report.problems)
-        hosts = dict.fromkeys(hostname for one in placed.attachments for hostname in one.hosts)
+        attachments = tuple(one for _, one in placed.attachments)
+        hosts = dict.fromkeys(hostname for one in attachments for hostname in one.hosts)
         route = Route(ref, service.age, tuple(hosts), tuple(found), ordered=True)
         yield (
             ref,
@@ -70,12 +74,13 @@ def service_rule(of: Inputs) -> Callable[[Reader, Name, VirtualService], Iterato
                     generation=service.metadata.generation,
                     route=route,
                     parents=tuple(_parents(placed)),
-                    attachments=placed.attachments,
+                    attachments=attachments,
+                    options=read.referred,
                     dropped=tuple(
                         Finding(one.code, one.where, one.text, one.mend) for one in report.problems if not one.warning
                     ),
                 ),
-                problems,
+                (*placed.problems, *report.problems),
             ),
         )
 
@@ -84,20 +89,20 @@ def service_rule(of: Inputs) -> Callable[[Reader, Name, VirtualService], Iterato
 
 def _parents(placed: Placed) -> Iterator[ParentResult]:
     """The Gateways that serve it, as one asks who looks for a request."""
-    for one in placed.attachments:
-        proxy = Name.of(one.frontend.proxy)
-        parent = ParentReference(name=one.listener, group=GLOO_GATEWAY, namespace=proxy.namespace)
+    for gateway, one in placed.attachments:
+        parent = ParentReference(name=gateway.name, group=GLOO_GATEWAY, namespace=gateway.namespace)
         yield ParentResult(parent, CONTROLLER, one.owner, one.frontend.proxy, (one.listener,))
 
 
 class _Rules:
     """The routes of one VirtualService as rules."""
 
-    def __init__(self, reader: Reader, of: Inputs, scope: Scope, report: Report) -> None:
+    def __init__(self, reader: Reader, of: Inputs, scope: Scope, report: Report, read: OptionsOf) -> None:
         self._reader = reader
         self._of = of
         self._scope = scope
         self._report = report
+        self._read = read
         self._times: Counter[tuple[Ref, str]] = Counter()
 
     def rule(self, placing: Placing) -> Iterator[Rule]:
@@ -105,7 +110,8 @@ class _Rules:
         matches = tuple(self._matches(placing))
         if not matches:
             return
-        uses: list[Use] = []
+        whole = self._read.route(placing)
+        uses = list(whole.uses)
         backends: tuple[Backend, ...] = ()
         broken = ""
         route, where = placing.route, placing.where
@@ -119,6 +125,7 @@ class _Rules:
             broken = self._error(placing, "graphqlApiRef", "NotServed", "GraphQL is not served")
         else:
             broken = self._error(placing, "", "Invalid", "a route needs an action", f"Give it a {_ACTIONS}.")
+        broken = broken or whole.fault
         rule = Rule(where, route.name, matches, tuple(uses), backends, broken, by=placing.by)
         faults = [Finding("Invalid", *fault) for fault in self._of.checks.rule(rule)]
         self._report.findings(placing.by, faults)
@@ -145,7 +152,7 @@ class _Rules:
         """Where requests go, and why nowhere, if so."""
         action, where = placing.route.route_action, f"{placing.where}.routeAction"
         assert action is not None  # noqa: S101 - the caller has looked
-        found = Destinations(self._reader, self._of.destinations, self._report, placing.by, "http")
+        found = Destinations(self._reader, self._of.destinations, self._report, placing.by, "http", self._read)
         if action.single is not None:
             return found.single(f"{where}.single", action.single), ""
         if action.multi is not None:

@@ -9,6 +9,7 @@ from daemun.base.names import GLOO_GATEWAY, Name, Ref
 from daemun.flow import Index, Reader
 from daemun.gatewayapi.problems import Rejections, from_findings, rejected
 from daemun.gloo.classic.gateways import Doors
+from daemun.gloo.classic.options import DoorsUses
 from daemun.gloo.classic.report import Problems
 from daemun.gloo.classic.scope import Scope
 from daemun.ir.problem import Problem
@@ -55,7 +56,7 @@ def _told(problem: Problem) -> str:
 
 
 def gateway_rule(
-    doors: Doors, scope: Callable[[Reader], Scope]
+    doors: Doors, uses: DoorsUses, scope: Callable[[Reader], Scope]
 ) -> Callable[[Reader, Name, Resource], Iterator[tuple[Ref, Problems]]]:
     """The rule from a Gateway as it is written to what keeps it from being served."""
 
@@ -63,8 +64,10 @@ def gateway_rule(
         del gateway
         door = reader.get(doors, name)
         if door is not None:
-            if door.refused:
-                yield door.ref, from_findings(door.ref, door.refused)
+            asked = reader.get(uses, name)
+            found = (*from_findings(door.ref, door.refused), *(asked.problems if asked else ()))
+            if found:
+                yield door.ref, found
             return
         ref = Ref(GLOO_GATEWAY, "Gateway", *name)
         home = scope(reader).namespace

@@ -18,7 +18,20 @@ from daemun.gatewayapi.problems import Rejections
 from daemun.gatewayapi.resolved import ResolvedGateway
 from daemun.gatewayapi.routes import Checks
 from daemun.gatewayapi.settings import Settings
-from daemun.gloo.classic import delegation, destinations, gateways, hosts, placed, proxies, routes, scope, status
+from daemun.gloo import policies
+from daemun.gloo.classic import (
+    delegation,
+    destinations,
+    gateways,
+    hosts,
+    options,
+    placed,
+    proxies,
+    routes,
+    scope,
+    status,
+)
+from daemun.gloo.policies import Policy
 from daemun.ir.listener import Socket
 
 Sources = Mapping[tuple[str, str], Source[Name, Any]]
@@ -58,13 +71,19 @@ class Inputs(msgspec.Struct, frozen=True):
     claims: Index[Socket, Ref, Claim]
     gateways: Collection[Name, ResolvedGateway]
     checks: Checks
+    judged: policies.Inputs
+    options: Mapping[str, Collection[Name, Policy]]
 
 
 class Classic:
-    """What classic mode comes to: `frontends`, `owners` of hosts, `routes`, `proxies` and their `placements`."""
+    """What classic mode comes to: `frontends`, `owners` of hosts, `routes`, `proxies` and their `placements`.
+
+    `uses` is what options put on listeners and on virtual hosts.
+    """
 
     def __init__(self, ports: Ports, of: Inputs) -> None:
         self._ports = ports
+        judged = options.Inputs(of.judged, of.options)
         self._scopes = scopes = ports.scopes
         opened = gateways.opened_rule(
             ports.doors.index(gateways.sockets_of), of.claims if ports.settings.shared_host else None
@@ -85,11 +104,19 @@ class Classic:
         )
         self.frontends = derive(asked, proxies.kept_rule(self.proxies), "classic frontends")
         self.placements = derive(self.proxies, proxies.placement_rule(by_proxy), "classic placements")
+        self._door_uses = derive(self._doors, options.door_rule(judged), "options of classic Gateways")
+        of_services = options.of_service_rule(judged, self._placed, self._door_uses)
+        self.uses = union(
+            derive(self._door_uses, options.of_gateway_rule, "uses of classic Gateways"),
+            derive(ports.services, of_services, "uses of VirtualServices"),
+            name="classic uses",
+        )
         tables: Source[Name, RouteTable] = ports.sources[GLOO_GATEWAY, "RouteTable"]
         inputs = routes.Inputs(
             self._placed,
             delegation.Tables(tables, tables.index(delegation.labels_of)),
             destinations.Inputs(of.backends, ports.sources[GLOO, "UpstreamGroup"]),
+            judged,
             scopes,
             of.checks,
         )
@@ -105,7 +132,11 @@ class Classic:
         written = self._ports.sources
         found = union(
             derive(self.resolved, routes.problems_rule, "what was found by VirtualServices"),
-            derive(written[GLOO_GATEWAY, "Gateway"], status.gateway_rule(self._doors, scope_now), "unserved Gateways"),
+            derive(
+                written[GLOO_GATEWAY, "Gateway"],
+                status.gateway_rule(self._doors, self._door_uses, scope_now),
+                "unserved Gateways",
+            ),
             name="what was found",
         ).index(status.about)
         told = [
