@@ -7,7 +7,7 @@ after what it holds, and depends only on those above it.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from daemun.api.core import ConfigMap, EndpointSlice, Namespace, Secret, Service
+from daemun.api.core import ConfigMap, EndpointSlice, Namespace, Pod, Secret, Service
 from daemun.api.gateway import Gateway, GatewayClass
 from daemun.api.gloo.upstream import Upstream
 from daemun.api.grant import ReferenceGrant
@@ -16,8 +16,9 @@ from daemun.api.listenerset import ListenerSet
 from daemun.api.policy import BackendTLSPolicy
 from daemun.api.status import GatewayStatus
 from daemun.base.names import CORE, GATEWAY, GLOO, GLOO_GATEWAY, GLOO_KUBE_GATEWAY, Name, Ref
-from daemun.envoy import blame, clusters, directory, listeners, routes, secrets, shards, streams, tls
+from daemun.envoy import blame, clusters, directory, endpoints, listeners, routes, secrets, shards, streams, tls
 from daemun.envoy import hosts as envoy_hosts
+from daemun.envoy.described import Described
 from daemun.envoy.matches import match_faults
 from daemun.envoy.upstreams import CHECKS as UPSTREAM_CHECKS
 from daemun.features import BY_KIND, rule_faults
@@ -89,6 +90,7 @@ class Translation:
         services: Source[Name, Service] = self.sources[CORE, "Service"]
         config_maps: Source[Name, ConfigMap] = self.sources[CORE, "ConfigMap"]
         secret_objects: Source[Name, Secret] = self.sources[CORE, "Secret"]
+        pods: Source[Name, Pod] = self.sources[CORE, "Pod"]
         tls_policies: Source[Name, BackendTLSPolicy] = self.sources[GATEWAY, "BackendTLSPolicy"]
         slices: Source[Name, EndpointSlice] = self.sources["discovery.k8s.io", "EndpointSlice"]
         written_upstreams: Source[Name, Upstream] = self.sources[GLOO, "Upstream"]
@@ -153,7 +155,7 @@ class Translation:
             services, gloo_services.annotated_rule(secret_objects, UPSTREAM_CHECKS), "Services with Gloo's annotations"
         )
         annotations = backends.Annotations(gloo_services.spoken, gloo_services.closed(annotated))
-        described = clusters.Described(upstreams, annotated)
+        described = Described(upstreams, annotated)
         backend_kinds = {
             (CORE, "Service"): backends.service_backends(services, by_service, annotations),
             (GLOO, "Upstream"): gloo_upstreams.upstream_backends(doors),
@@ -217,8 +219,8 @@ class Translation:
         needed = distinct(by_backend, self.listener_uses.index(clusters.backends_of_listener), name="needed backends")
         used = distinct(needed.index(clusters.backend_of), name="backends")
         cluster_parts = derive(used, clusters.cluster_rule(described), "clusters")
-        by_name = slices.index(clusters.slices_of)
-        endpoint_parts = derive(used, clusters.endpoint_rule(services, by_name, described), "endpoints")
+        by_name = slices.index(endpoints.slices_of)
+        endpoint_parts = derive(used, endpoints.endpoint_rule(services, by_name, pods, described), "endpoints")
         certificates = derive(self.gateways, clientcerts.certificate_rule, "client certificates")
         encrypted = tls.upstream_rule(by_service, services, certificates)
         placed = derive(needed, clusters.at_proxy(cluster_parts, endpoint_parts, encrypted), "backends by proxy")

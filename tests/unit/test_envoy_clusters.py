@@ -2,7 +2,7 @@
 
 from daemun.api.core import EndpointSlice, Service
 from daemun.base.names import Name
-from daemun.envoy.clusters import ready_endpoints, slices_of
+from daemun.envoy.endpoints import ready_endpoints, slices_of
 from support.cases import objects
 
 WORLD = """

@@ -68,12 +68,21 @@ class EndpointConditions(Api, frozen=True):
     terminating: bool | None = None
 
 
+class TargetReference(Api, frozen=True):
+    """What an endpoint is: a pod as a rule."""
+
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+
+
 class Endpoint(Api, frozen=True):
     """One pod or process behind a Service."""
 
     addresses: List[str] = ()
     conditions: EndpointConditions = EndpointConditions()
     zone: str | None = None
+    target_ref: TargetReference | None = None
 
 
 class EndpointPort(Api, frozen=True):
@@ -115,6 +124,10 @@ class Secret(Resource, frozen=True):
 
     def __rich_repr__(self) -> list[tuple[str, str]]:
         return [("name", f"{self.metadata.namespace}/{self.metadata.name}")]
+
+
+class Pod(Resource, frozen=True):
+    """Its labels tell endpoints apart, where somebody asks for that."""
 
 
 class ConfigMap(Resource, frozen=True):

@@ -76,6 +76,7 @@ KINDS = (
     Kind(CORE, "Service", ("v1",), core.Service),
     Kind(CORE, "Secret", ("v1",), core.Secret),
     Kind(CORE, "ConfigMap", ("v1",), core.ConfigMap),
+    Kind(CORE, "Pod", ("v1",), core.Pod),
     Kind("discovery.k8s.io", "EndpointSlice", ("v1",), core.EndpointSlice),
 )
 

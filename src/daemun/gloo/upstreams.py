@@ -82,9 +82,7 @@ def upstream_rule(
         secrets = secrets_of(reader, inputs.secrets, name.namespace, spec)
         faults += secrets.faults
         if spec.kube is not None:
-            found, told = _service(reader, inputs.services, name.namespace, spec.kube)
-            faults += found
-            notes += told
+            faults += _service_faults(reader, inputs.services, name.namespace, spec.kube)
         generation = upstream.metadata.generation
         resolved = ResolvedUpstream(ref, generation, spec, secrets.parts, tuple(faults), tuple(notes))
         if not faults:
@@ -165,27 +163,22 @@ def service_of(namespace: str, kube: KubeUpstreamSpec) -> Name:
     return Name(kube.service_namespace or namespace, kube.service_name)
 
 
-def _service(
+def _service_faults(
     reader: Reader, services: Collection[Name, Service], namespace: str, kube: KubeUpstreamSpec
-) -> tuple[list[Finding], list[Finding]]:
-    """What makes the Service of an Upstream unusable, and what is not done about it."""
+) -> list[Finding]:
+    """What makes the Service of an Upstream unusable."""
     name = service_of(namespace, kube)
     service = reader.get(services, name)
     if service is None:
-        return [Finding(INVALID, "spec.kube.serviceName", f"Service {name} does not exist")], []
+        return [Finding(INVALID, "spec.kube.serviceName", f"Service {name} does not exist")]
     if service.spec.type == "ExternalName":
         text = f"Service {name} is an ExternalName, which is not routed to"
-        return [Finding(INVALID, "spec.kube.serviceName", text, "Write a static Upstream.")], []
+        return [Finding(INVALID, "spec.kube.serviceName", text, "Write a static Upstream.")]
     if port_of(service, kube.service_port, "tcp") is None:
         has = ", ".join(f"{one.port}/{one.protocol}" for one in service.spec.ports) or "none"
         text = f"Service {name} has no TCP port {kube.service_port} (it has {has})"
-        return [Finding(INVALID, "spec.kube.servicePort", text)], []
-    chosen = kube.selector.items() - service.spec.selector.items()
-    if not chosen:
-        return [], []
-    more = ", ".join(f"{key}={value}" for key, value in sorted(chosen))
-    text = f"is served only as far as the Service selects the same; {more} does not narrow it further"
-    return [], [Finding("NotServed", "spec.kube.selector", text, "Write a Service for those pods.")]
+        return [Finding(INVALID, "spec.kube.servicePort", text)]
+    return []
 
 
 def door_rule(_: Reader, name: Name, upstream: ResolvedUpstream) -> Iterator[tuple[Name, Door]]:

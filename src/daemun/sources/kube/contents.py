@@ -1,4 +1,4 @@
-"""The Secret Watcher: what Secrets and ConfigMaps hold, of just those that the rules read.
+"""The Secret Watcher: what Secrets, ConfigMaps and pods hold, of just those that the rules read.
 
 Of all others only the metadata is watched, and nothing of it kept: an event is a reason to read an object again if it
 is wanted. What a read says is the truth, and a server that does not answer says nothing: a Secret is missing only when

@@ -28,8 +28,8 @@ KindKey = tuple[str, str]
 Want = Callable[[set[Name], set[Name]], None]
 """Told which objects the rules read now and did not before, and which they read no more."""
 
-CONTENTS = ((CORE, "Secret"), (CORE, "ConfigMap"))
-"""What anybody may put anything into: only what is wanted of it is read."""
+CONTENTS = ((CORE, "Secret"), (CORE, "ConfigMap"), (CORE, "Pod"))
+"""What anybody may put anything into, and what there are many of: only what is wanted of it is read."""
 _LOOKS = 2
 """A kind is gone when so many looks in a row have not found it: an API server that starts may not know all at once."""
 _LOAD_SECONDS = 60.0
@@ -40,7 +40,7 @@ class KubeSource:
     """Follows a cluster and calls `changed`, on the event loop, with each batch of changes.
 
     The first batch is everything there is, and is given only when every kind was listed. `wants` has to be told, by
-    group and kind, what the rules read of Secrets and ConfigMaps; while that is being fetched `complete` is false, no
+    group and kind, what the rules read of `CONTENTS`; while that is being fetched `complete` is false, no
     further batch is given, and what was made of the last one is not to be sent to anybody: it lacks what is there.
 
     `seen` is told of every version of the objects that have a status of ours, before the batch they are in.

@@ -1,0 +1,26 @@
+"""What is said of a backend beyond where it is: by an Upstream, or by annotations of a Service."""
+
+import msgspec
+
+from daemun.base.names import Name
+from daemun.flow import Collection, Reader
+from daemun.gloo.services import Annotated
+from daemun.gloo.upstreams import ResolvedUpstream
+from daemun.ir.backend import BackendKey
+
+
+class Described(msgspec.Struct, frozen=True):
+    """The collections that say it."""
+
+    upstreams: Collection[Name, ResolvedUpstream]
+    annotated: Collection[Name, Annotated]
+
+    def of(self, reader: Reader, key: BackendKey) -> ResolvedUpstream | None:
+        """The Upstream behind a backend, or what annotations make of a Service; None for one that is unusable."""
+        name = Name(key.namespace, key.name)
+        if key.kind == "upstream":
+            found = reader.get(self.upstreams, name)
+        else:
+            annotated = reader.get(self.annotated, name)
+            found = annotated.ports.get(key.port) if annotated and key.protocol != "udp" else None
+        return None if found is None or found.faults else found
