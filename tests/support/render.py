@@ -2,9 +2,10 @@
 
 Nothing is reworded: Envoy's resources are protobuf's own JSON. Some things are cut, and said to be: what keys and
 certificates hold, and scripts; in listeners the connection manager, which is the same everywhere (section `manager` has
-it, `connections` all of it but its filters and where routes are, and `misses` its chain of that name), and in section
-`tls` all of a cluster but its TLS context. A TCP proxy is shown as where it sends to. Section `routes` shows the
-virtual hosts without what is the same in all scopes, which section `scopes` shows.
+it, `connections` all of it but its filters and where routes are, `filters` those that run on every request, and
+`misses` its chain of that name), and in section `tls` all of a cluster but its TLS context. A TCP proxy is shown as
+where it sends to. Section `routes` shows the virtual hosts without what is the same in all scopes, which section
+`scopes` shows.
 """
 
 from collections.abc import Iterator
@@ -38,6 +39,7 @@ from daemun.translate import Translation
 SECTIONS = {
     "listeners": LISTENER,
     "connections": LISTENER,
+    "filters": LISTENER,
     "manager": LISTENER,
     "misses": LISTENER,
     "routes": SCOPE,
@@ -46,6 +48,7 @@ SECTIONS = {
 }
 SECTIONS |= {"clusters": CLUSTER, "endpoints": ENDPOINT, "tls": CLUSTER}
 _MAPS = {"typedPerFilterConfig", "filterMetadata"}
+_OF_MANAGER = {"connections", "filters", "manager", "misses"}
 _LONG = {"inlineBytes", "inlineString"}
 MESSAGES: dict[str, type[Message]] = {
     CLUSTER: cluster_pb2.Cluster,
@@ -81,27 +84,18 @@ def _resource(section: str, message: Message) -> Any:
     value.pop("clusterName", None)
     if section == "listeners":
         for chain in (*value.get("filterChains", ()), *filter(None, [value.get("defaultFilterChain")])):
-            (only,) = chain.pop("filters")
+            *before, only = chain.pop("filters")
+            if before:
+                chain["before"] = before
             config = only["typedConfig"]
             if "scopedRoutes" in config:
-                (early,) = config["earlyHeaderMutationExtensions"]
+                *_, early = config["earlyHeaderMutationExtensions"]
                 asked = early["typedConfig"]["mutations"][0]["append"]["header"]["value"]
                 chain["routes"] = asked.partition("%")[0]
             else:
                 chain["to"] = config.get("cluster") or config["weightedClusters"]["clusters"]
-    if section in {"connections", "manager", "misses"}:
-        value = value["filterChains"][0]["filters"][0]["typedConfig"]
-        if section == "connections":
-            for everywhere in ("@type", "httpFilters", "scopedRoutes"):
-                value.pop(everywhere, None)
-            value.get("httpProtocolOptions", {}).pop("ignoreHttp11Upgrade", None)
-            value["earlyHeaderMutationExtensions"].pop()  # which says where the route is
-            return _short(value)
-        misses = next(one for one in value["httpFilters"] if one["name"] == MISSES)
-        chain = misses["typedConfig"]["defaultFilterChain"]["filters"]
-        if section == "misses":
-            return _short(chain)
-        misses["typedConfig"] = [one["name"] for one in chain]
+    if section in _OF_MANAGER:
+        return _short(_manager(section, value["filterChains"][0]["filters"][-1]["typedConfig"]))
     if section == "routes":
         value = value["routeConfiguration"].get("virtualHosts", [])
         for host in value:
@@ -110,6 +104,24 @@ def _resource(section: str, message: Message) -> Any:
     if section == "tls":
         value = value.get("transportSocket", {}).get("typedConfig")
     return _short(value)
+
+
+def _manager(section: str, value: Any) -> Any:
+    """What a section shows of a connection manager."""
+    misses = next(one for one in value["httpFilters"] if one["name"] == MISSES)
+    chain = misses["typedConfig"]["defaultFilterChain"]["filters"]
+    if section == "misses":
+        return chain
+    if section == "filters":
+        return [one for one in value["httpFilters"] if not one.get("disabled") and one is not misses]
+    if section == "connections":
+        for everywhere in ("@type", "httpFilters", "scopedRoutes"):
+            del value[everywhere]
+        value.get("httpProtocolOptions", {}).pop("ignoreHttp11Upgrade", None)
+        value["earlyHeaderMutationExtensions"].pop()  # which says where the route is
+        return value
+    misses["typedConfig"] = [one["name"] for one in chain]
+    return value
 
 
 def _short(value: Any) -> Any:

@@ -19,7 +19,7 @@ from daemun.envoy.forward import closing_chain
 from daemun.envoy.misses import misses
 from daemun.envoy.scopes import ask
 from daemun.features import BY_KIND, http_filters, ordered
-from daemun.features.drafts import ListenerDraft, ManagerDraft
+from daemun.features.drafts import ChainDraft, ListenerDraft, ManagerDraft
 from daemun.flow import Collection, Reader
 from daemun.ir.limits import IDLE_SECONDS
 from daemun.ir.listener import Frontend, FrontendKey, Listener, ListenerKey
@@ -119,6 +119,10 @@ def _filter_chain(key: FrontendKey, listener: Listener, access_log: str, uses: L
     """The filter chain of a listener, as a field of Envoy's, and the clusters that must be warm for it."""
     tls = listener.protocol == "HTTPS"
     chain = components_v3.FilterChain(name=listener.chain)
+    before = ChainDraft(chain)
+    for use in ordered(uses.port):
+        if BY_KIND[use.kind].works("on_chain"):
+            BY_KIND[use.kind].on_chain(use.spec, use, before)
     manager, needs = connection_manager(key, listener if tls else None, access_log, uses)
     filter_ = chain.filters.add(name="envoy.filters.network.http_connection_manager")
     filter_.typed_config.Pack(manager)

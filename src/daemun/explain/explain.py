@@ -83,6 +83,7 @@ def _ways(translation: Translation, place: Place) -> Ways:
         normalize=manager.normalize_path.value,
         merge=manager.merge_slashes,
         slashes=manager.PathWithEscapedSlashesAction.Name(manager.path_with_escaped_slashes_action),
+        any_method=manager.http_protocol_options.allow_custom_methods,
         underscores=http.HeadersWithUnderscoresAction.Name(http.headers_with_underscores_action),
     )
 

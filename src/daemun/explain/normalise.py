@@ -75,6 +75,7 @@ class Ways(msgspec.Struct, frozen=True):
     merge: bool = True
     slashes: str = "UNESCAPE_AND_REDIRECT"
     underscores: str = "REJECT_REQUEST"
+    any_method: bool = False
 
 
 USUAL = Ways()
@@ -124,7 +125,7 @@ def _refusal(request: Request, ways: Ways) -> Outcome | None:
     """The answer of the HTTP parser, which knows nothing of routes."""
     why = ""
     bad = next((name for name, _ in request.headers if "_" in name), None)
-    if request.method not in METHODS:
+    if request.method not in METHODS and not ways.any_method:
         hint = "; methods are written in capitals" if request.method.upper() in METHODS else ""
         why = f"{request.method} is not a method that it takes{hint}"
     elif not _TARGET.fullmatch(request.target):

@@ -18,13 +18,15 @@ from daemun.features.headers import RequestHeaderModifier, ResponseHeaderModifie
 from daemun.features.mirror import RequestMirror
 from daemun.features.options.access_logs import AccessLogging, ListenerAccessLogging
 from daemun.features.options.attempt_counts import RequestAttemptCount, ResponseAttemptCount
-from daemun.features.options.buffer_per_route import BufferPerRoute
+from daemun.features.options.buffer_per_route import Buffer, BufferPerRoute
 from daemun.features.options.cors import CorsOption
 from daemun.features.options.csrf import Csrf
 from daemun.features.options.envoy_metadata import EnvoyMetadata
 from daemun.features.options.faults import Faults
+from daemun.features.options.gzip import Gzip
 from daemun.features.options.hcm import HttpConnectionManagerSettings
 from daemun.features.options.header_manipulation import HeaderManipulation
+from daemun.features.options.health_check import HealthCheck
 from daemun.features.options.host_rewrite import (
     AppendXForwardedHost,
     AutoHostRewrite,
@@ -32,13 +34,16 @@ from daemun.features.options.host_rewrite import (
     HostRewriteHeader,
     HostRewritePathRegex,
 )
+from daemun.features.options.http_listener import GrpcWeb, HeaderValidation, LeftmostXffAddress, Router
 from daemun.features.options.lb_hash import LbHash
+from daemun.features.options.listener_limits import ConnectionLimit, HttpLocalRateLimit, NetworkLocalRateLimit
 from daemun.features.options.path_rewrites import PrefixRewrite, RegexRewrite
 from daemun.features.options.proxy_protocol import ProxyProtocol
 from daemun.features.options.rate_limit import RateLimit
 from daemun.features.options.retries import Retries
 from daemun.features.options.shadowing import Shadowing
 from daemun.features.options.sockets import ConnectionBalance, ConnectionBuffer, SocketOptions
+from daemun.features.options.stateful_session import StatefulSession
 from daemun.features.options.stats import Stats
 from daemun.features.options.timeouts import IdleTimeout, MaxStreamDuration, Timeout
 from daemun.features.options.tracing import Tracing
@@ -52,13 +57,19 @@ from daemun.features.timeouts import Timeouts
 from daemun.ir.route import Rule, Use
 
 FEATURES: tuple[Feature[Any], ...] = (
+    HealthCheck(),
+    Gzip(),
     Faults(),
     Cors(),
     CorsOption(),
+    HttpLocalRateLimit(),
     RateLimit(),
     ExternalAuth(),
+    GrpcWeb(),
     SessionPersistence(),
+    StatefulSession(),
     BufferPerRoute(),
+    Buffer(),
     Csrf(),
     RequestHeaderModifier(),
     ResponseHeaderModifier(),
@@ -85,6 +96,11 @@ FEATURES: tuple[Feature[Any], ...] = (
     EnvoyMetadata(),
     Stats(),
     HttpConnectionManagerSettings(),
+    LeftmostXffAddress(),
+    HeaderValidation(),
+    Router(),
+    ConnectionLimit(),
+    NetworkLocalRateLimit(),
     AccessLogging(),
     ListenerAccessLogging(),
     ProxyProtocol(),

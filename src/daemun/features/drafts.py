@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from envoy.config.listener.v3 import listener_components_pb2 as components_v3
 from envoy.config.listener.v3 import listener_pb2
 from envoy.config.route.v3 import route_components_pb2 as route_v3
 from envoy.extensions.filters.http.router.v3 import router_pb2 as router_v3
@@ -90,6 +91,18 @@ class ManagerDraft(Making):
         """Run an HTTP filter on every request, whatever its route."""
         self.filters[kind] = hcm_v3.HttpFilter(name=name)
         self.filters[kind].typed_config.Pack(config, deterministic=True)
+
+
+class ChainDraft(Making):
+    """The network filters that connections pass before they are HTTP. `proto` is a filter chain in the making."""
+
+    def __init__(self, proto: components_v3.FilterChain) -> None:
+        super().__init__()
+        self.proto = proto
+
+    def filter(self, name: str, config: Message) -> None:
+        """Run a network filter on every connection."""
+        self.proto.filters.add(name=name).typed_config.Pack(config, deterministic=True)
 
 
 class ListenerDraft(Making):

@@ -8,7 +8,7 @@ from envoy.config.route.v3 import route_components_pb2 as route_v3
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 from google.protobuf.message import Message
 
-from daemun.features.drafts import Draft, HostDraft, ListenerDraft, ManagerDraft
+from daemun.features.drafts import ChainDraft, Draft, HostDraft, ListenerDraft, ManagerDraft
 from daemun.gloo.served import Fields, Served
 from daemun.ir.route import Match, Use
 
@@ -32,8 +32,9 @@ class Feature(Generic[S]):
     """One thing that can be done to a request.
 
     `kind` is the filter's type, or the field's name, in the API. A feature works in those places whose method it has:
-    on a route, on a backend's share of one, on a virtual host, on the connection manager, on the listener. One that
-    `guards` closes what it is asked for on when it cannot be done. It `replaces` these kinds where a rule has both.
+    on a route, on a backend's share of one, on a virtual host, on the connection manager, on the network filters before
+    it, on the listener. One that `guards` closes what it is asked for on when it cannot be done. It `replaces` these
+    kinds where a rule has both.
     What a route and its host say of it `adds_up`, or else only the route's counts.
     """
 
@@ -85,6 +86,10 @@ class Feature(Generic[S]):
 
     def on_manager(self, spec: S, use: Use, draft: ManagerDraft) -> None:
         """Put the feature on the connection manager of a port."""
+        raise NotImplementedError
+
+    def on_chain(self, spec: S, use: Use, draft: ChainDraft) -> None:
+        """Put the feature before the connection manager of a port."""
         raise NotImplementedError
 
     def on_listener(self, spec: S, use: Use, draft: ListenerDraft) -> None:

@@ -21,7 +21,7 @@ PLACES: Mapping[type[msgspec.Struct], tuple[str, ...]] = MappingProxyType(
         RouteOptions: ("on_route",),
         VirtualHostOptions: ("on_host",),
         WeightedDestinationOptions: ("on_backend",),
-        HttpListenerOptions: ("on_manager", "on_host"),
+        HttpListenerOptions: ("on_manager", "on_host", "on_chain"),
         ListenerOptions: ("on_listener", "on_manager"),
     }
 )

@@ -41,6 +41,15 @@ UNSERVED: Mapping[str, Unserved] = MappingProxyType(
         "rbac": _LATER,
         "extauth": _LATER,
         "extProc": _LATER,
+        "ratelimitServer": _RATE,
+        "disableExtProc": Unserved("there is no external processing to switch off"),
+        "proxyLatency": Unserved("it needs a filter that stock Envoy does not have"),
+        "sanitizeClusterHeader": Unserved("it needs a filter that stock Envoy does not have"),
+        "caching": Unserved("it comes later"),
+        "tap": Unserved("it comes later"),
+        "wasm": Unserved("it comes later"),
+        "grpcJsonTranscoder": Unserved("it comes later"),
+        "dynamicForwardProxy": Unserved("it comes later"),
     }
 )
 OTHERWISE = Unserved("nobody has come to it yet")

@@ -18,6 +18,7 @@ from daemun.api.gloo.access_log import AccessLoggingService as Spec
 from daemun.api.gloo.common import EnvoyHeaderMatcher, ResourceRef
 from daemun.features.drafts import ListenerDraft, Making, ManagerDraft
 from daemun.features.feature import Fault, Feature, Scene
+from daemun.features.formats import format_faults, nested_faults
 from daemun.features.regexes import regex_faults
 from daemun.ir.route import Use
 
@@ -40,6 +41,9 @@ class AccessLogging(Feature[Spec]):
                 yield at, "goes nowhere", "Set fileSink or grpcService."
             if one.file_sink is not None and not one.file_sink.path:
                 yield f"{at}.fileSink.path", "is missing", "Name a file, such as /dev/stdout."
+            if one.file_sink is not None:
+                yield from format_faults(one.file_sink.string_format or "", f"{at}.fileSink.stringFormat")
+                yield from nested_faults(one.file_sink.json_format, f"{at}.fileSink.jsonFormat")
             if one.filter is not None:
                 yield from _filter_faults(one.filter, f"{at}.filter")
 
@@ -107,7 +111,7 @@ def _log(one: AccessLog, config: Message) -> log_v3.AccessLog:
     if isinstance(config, als_pb2.TcpGrpcAccessLogConfig):
         name = "tcp_grpc"
     log = log_v3.AccessLog(name=f"envoy.access_loggers.{name}")
-    log.typed_config.Pack(config)
+    log.typed_config.Pack(config, deterministic=True)
     if one.filter is not None:
         log.filter.CopyFrom(_filter(one.filter))
     return log

@@ -1,4 +1,4 @@
-"""bufferPerRoute: requests are read as a whole before they go on (Gloo, BufferPerRoute)."""
+"""bufferPerRoute, and buffer of a listener: requests are read as a whole before they go on (Gloo, Buffer)."""
 
 from collections.abc import Iterable
 from typing import ClassVar
@@ -7,9 +7,11 @@ from envoy.extensions.common.matching.v3 import extension_matcher_pb2 as matchin
 from envoy.extensions.filters.http.buffer.v3 import buffer_pb2 as buffer_v3
 from envoy.extensions.filters.http.composite.v3 import composite_pb2 as composite_v3
 
+from daemun.api.gloo.routing import Buffer as BufferSpec
 from daemun.api.gloo.routing import BufferPerRoute as Spec
 from daemun.features.composite import always, composite
-from daemun.features.feature import Fault, PerRoute, Scene
+from daemun.features.drafts import HostDraft
+from daemun.features.feature import Fault, Feature, PerRoute, Scene
 from daemun.ir.route import Use
 
 
@@ -44,8 +46,34 @@ class BufferPerRoute(PerRoute[Spec]):
             nothing = matching_v3.ExtensionWithMatcherPerRoute()
             nothing.xds_matcher.SetInParent()
             return nothing
-        config = buffer_v3.Buffer(max_request_bytes={"value": spec.buffer.max_request_bytes or 0})
+        return self.of(spec.buffer)
+
+    def of(self, spec: BufferSpec) -> matching_v3.ExtensionWithMatcherPerRoute:
+        """A buffer of some size."""
+        config = buffer_v3.Buffer(max_request_bytes={"value": spec.max_request_bytes or 0})
         action = composite_v3.ExecuteFilterAction()
         action.typed_config.name = self.filter
         action.typed_config.typed_config.Pack(config)
         return always(self.filter, action)
+
+
+class Buffer(Feature[BufferSpec]):
+    """The buffer of all hosts of a listener; one of a host or route is in its place."""
+
+    kind: ClassVar = "buffer"
+
+    def faults(self, spec: BufferSpec, where: str) -> Iterable[Fault]:
+        """A buffer without a size."""
+        return _PER_ROUTE.faults(Spec(buffer=spec), where)
+
+    def does(self, spec: BufferSpec, use: Use, scene: Scene) -> str:
+        """How large."""
+        return _PER_ROUTE.does(Spec(buffer=spec), use, scene)
+
+    def on_host(self, spec: BufferSpec, use: Use, draft: HostDraft) -> None:
+        """On each."""
+        del use
+        draft.per_route(_PER_ROUTE.filter, _PER_ROUTE.of(spec))
+
+
+_PER_ROUTE = BufferPerRoute()

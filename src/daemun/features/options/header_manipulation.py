@@ -11,12 +11,12 @@ from daemun.api.gloo.routing import HeaderManipulation as Spec
 from daemun.api.gloo.routing import HeaderValueOption, ResponseHeaderValueOption
 from daemun.features.drafts import Draft, HostDraft
 from daemun.features.feature import Fault, Feature, Scene
+from daemun.features.formats import format_faults
 from daemun.gloo.served import Fields
 from daemun.ir.route import Use
 
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_VARIABLES = re.compile(r"%%|%[A-Z][A-Z0-9_]*(\([^%]*\))?(:[0-9]+)?%")
 _HOST = "host"
 _SECRET = "a Secret would stand in the configuration of routes, which many can read"  # noqa: S105 - a reason
 
@@ -100,8 +100,8 @@ def _added_faults(one: HeaderValueOption | ResponseHeaderValueOption, where: str
     yield from _name_faults(one.header.key, f"{where}.header.key")
     if _CONTROL.search(one.header.value):
         yield f"{where}.header.value", "has a control character", "Remove it."
-    elif "%" in _VARIABLES.sub("", one.header.value):
-        yield f"{where}.header.value", "has a '%' that begins no variable of Envoy's", "Write '%%' for the character."
+    else:
+        yield from format_faults(one.header.value, f"{where}.header.value")
 
 
 def _name_faults(name: str, where: str) -> Iterator[Fault]:

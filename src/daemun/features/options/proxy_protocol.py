@@ -46,5 +46,5 @@ class ProxyProtocol(Feature[Spec]):
         others = list(draft.proto.listener_filters)
         del draft.proto.listener_filters[:]
         first = components_v3.ListenerFilter(name="envoy.filters.listener.proxy_protocol")
-        first.typed_config.Pack(config)
+        first.typed_config.Pack(config, deterministic=True)
         draft.proto.listener_filters.extend([first, *others])

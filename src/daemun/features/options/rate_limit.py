@@ -6,18 +6,15 @@ from typing import ClassVar
 from envoy.extensions.filters.http.local_ratelimit.v3 import local_rate_limit_pb2 as local_v3
 
 from daemun.api.gloo.ratelimit import RateLimitRouteExtension, RateLimitVhostExtension, TokenBucket
-from daemun.base.durations import nanoseconds
+from daemun.features.buckets import bucket_faults, put_bucket
 from daemun.features.feature import Fault, PerRoute, Scene
 from daemun.features.percent import always
-from daemun.features.times import duration, duration_faults
 from daemun.gloo.served import Fields
 from daemun.ir.route import Use
 
 Spec = RateLimitRouteExtension | RateLimitVhostExtension
 _LATER = "rate limits by a service come later"
 _STAT = "http_local_rate_limiter"
-_LEAST = 50_000_000
-"""Envoy fills no bucket more often (nanoseconds)."""
 
 
 class RateLimit(PerRoute[Spec]):
@@ -55,25 +52,11 @@ class RateLimit(PerRoute[Spec]):
         return limit(spec.local_ratelimit)
 
 
-def bucket_faults(bucket: TokenBucket, where: str) -> Iterable[Fault]:
-    """A bucket that Envoy would not take."""
-    if not bucket.max_tokens:
-        yield f"{where}.maxTokens", "is missing", "Say how many requests may pass at once."
-    if bucket.tokens_per_fill == 0:
-        yield f"{where}.tokensPerFill", "is 0, so that nothing passes once the bucket is empty", "Use at least 1."
-    found = list(duration_faults(bucket.fill_interval, f"{where}.fillInterval"))
-    yield from found
-    if not found and bucket.fill_interval and nanoseconds(bucket.fill_interval) < _LEAST:
-        yield f"{where}.fillInterval", f"{bucket.fill_interval} is too short", "Use at least 50ms."
-
-
 def limit(bucket: TokenBucket | None) -> local_v3.LocalRateLimit:
     """Envoy's configuration for a bucket; without one there is no limit."""
     config = local_v3.LocalRateLimit(stat_prefix=_STAT)
     if bucket is not None:
-        config.token_bucket.max_tokens = bucket.max_tokens
-        config.token_bucket.tokens_per_fill.value = bucket.tokens_per_fill or 1
-        config.token_bucket.fill_interval.CopyFrom(duration(bucket.fill_interval or "1s"))
+        put_bucket(bucket, config.token_bucket)
         config.filter_enabled.CopyFrom(always())
         config.filter_enforced.CopyFrom(always())
     return config

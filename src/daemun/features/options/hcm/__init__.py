@@ -22,13 +22,14 @@ class HttpConnectionManagerSettings(Feature[Spec]):
     """Envoy's HTTP connection manager. What is not set stays as Daemun has it for the edge (docs/edge-defaults.md)."""
 
     kind: ClassVar = "httpConnectionManagerSettings"
+    serves: ClassVar = traces.SERVES
 
     def faults(self, spec: Spec, where: str) -> Iterable[Fault]:
         """What Envoy would refuse."""
         found = [
             fault for name in limits.TIMES for fault in duration_faults(getattr(spec, name), _at(spec, name, where))
         ]
-        found += [*protocols.faults(spec, where), *traces.faults(spec, where)]
+        found += [*paths.faults(spec, where), *protocols.faults(spec, where), *traces.faults(spec, where)]
         yield from found
         if not found:
             draft = ManagerDraft(hcm_v3.HttpConnectionManager(stat_prefix="tried"), router_v3.Router())
@@ -37,10 +38,6 @@ class HttpConnectionManagerSettings(Feature[Spec]):
             for at, text in broken(draft.proto):
                 if at != "routeSpecifier" and at:
                     yield where, f"{at} {text}", "Envoy takes no other."
-
-    def omits(self, spec: Spec, where: str) -> Iterable[Fault]:
-        """What stock Envoy cannot do."""
-        return traces.omits(spec, where)
 
     def upstreams(self, spec: Spec) -> Iterable[tuple[str, Any]]:
         """Where spans go."""

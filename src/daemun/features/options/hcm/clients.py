@@ -37,4 +37,4 @@ def put_clients(spec: Spec, draft: ManagerDraft) -> None:
     if spec.uuid_request_id_config is not None:
         uuid = uuid_pb2.UuidRequestIdConfig()
         put_all(uuid, spec.uuid_request_id_config, ("pack_trace_reason", "use_request_id_for_trace_sampling"))
-        manager.request_id_extension.typed_config.Pack(uuid)
+        manager.request_id_extension.typed_config.Pack(uuid, deterministic=True)

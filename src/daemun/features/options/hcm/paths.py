@@ -1,5 +1,7 @@
 """What becomes of a request's path, host and header names before a route is looked for, and of its headers."""
 
+from collections.abc import Iterable
+
 from envoy.config.core.v3 import base_pb2 as core_v3
 from envoy.config.core.v3 import protocol_pb2 as protocol_v3
 from envoy.extensions.http.early_header_mutation.header_mutation.v3 import header_mutation_pb2
@@ -7,10 +9,23 @@ from envoy.extensions.http.early_header_mutation.header_mutation.v3 import heade
 from daemun.api.gloo.hcm import HttpConnectionManagerSettings as Spec
 from daemun.api.gloo.routing import EarlyHeaderManipulation
 from daemun.features.drafts import ManagerDraft
+from daemun.features.feature import Fault
+from daemun.features.formats import format_faults
 from daemun.features.wrapped import put_all
 
 _UNDERSCORES = {"ALLOW": "ALLOW", "REJECT_CLIENT_REQUEST": "REJECT_REQUEST", "DROP_HEADER": "DROP_HEADER"}
 _EARLY = "envoy.http.early_header_mutation.header_mutation"
+
+
+def faults(spec: Spec, where: str) -> Iterable[Fault]:
+    """Early headers that no request can carry."""
+    early = spec.early_header_manipulation
+    for index, one in enumerate(early.headers_to_add if early is not None else ()):
+        at = f"{where}.earlyHeaderManipulation.headersToAdd[{index}].header"
+        if one.header is None or not one.header.key:
+            yield at, "names no header", "Name it."
+        else:
+            yield from format_faults(one.header.value, f"{at}.value")
 
 
 def put_paths(spec: Spec, draft: ManagerDraft) -> None:
@@ -29,7 +44,7 @@ def put_paths(spec: Spec, draft: ManagerDraft) -> None:
         extensions = list(manager.early_header_mutation_extensions)
         del manager.early_header_mutation_extensions[:]
         first = manager.early_header_mutation_extensions.add(name=_EARLY)
-        first.typed_config.Pack(_early(spec.early_header_manipulation))
+        first.typed_config.Pack(_early(spec.early_header_manipulation), deterministic=True)
         manager.early_header_mutation_extensions.extend(extensions)
 
 

@@ -12,6 +12,7 @@ from daemun.features.drafts import ManagerDraft
 from daemun.features.feature import Fault
 from daemun.features.percent import percent_faults
 from daemun.features.wrapped import put_all
+from daemun.gloo.served import Fields
 from daemun.ir.route import Use
 
 _ZIPKIN = ("collector_endpoint", "trace_id_128bit", "shared_span_context")
@@ -21,6 +22,36 @@ _SHARES = {
     "overall_sample_percentage": "overall_sampling",
 }
 _MEND = "Name an Upstream with collectorUpstreamRef."
+_NO_CLUSTER = {"clusterName": "it names a cluster of Envoy's bootstrap, and Daemun's has none; name an Upstream"}
+SERVES = (
+    Fields(
+        ListenerTracingSettings,
+        (
+            "requestHeadersForTags",
+            "verbose",
+            "tracePercentages",
+            "zipkinConfig",
+            "datadogConfig",
+            "openTelemetryConfig",
+            "environmentVariablesForTags",
+            "literalsForTags",
+        ),
+        {"openCensusConfig": "Envoy has removed OpenCensus"},
+    ),
+    Fields(
+        ZipkinConfig,
+        (
+            "collectorUpstreamRef",
+            "collectorEndpoint",
+            "traceId128bit",
+            "sharedSpanContext",
+            "collectorEndpointVersion",
+        ),
+        _NO_CLUSTER,
+    ),
+    Fields(DatadogConfig, ("collectorUpstreamRef", "serviceName"), _NO_CLUSTER),
+    Fields(OpenTelemetryConfig, ("collectorUpstreamRef",), _NO_CLUSTER),
+)
 Provider = ZipkinConfig | DatadogConfig | OpenTelemetryConfig
 
 
@@ -50,19 +81,6 @@ def faults(spec: Spec, where: str) -> Iterable[Fault]:
     zipkin = spec.tracing.zipkin_config
     if zipkin is not None and not zipkin.collector_endpoint:
         yield f"{here}.zipkinConfig.collectorEndpoint", "is missing", "It is /api/v2/spans, most of the time."
-
-
-def omits(spec: Spec, where: str) -> Iterable[Fault]:
-    """OpenCensus, and clusters of a bootstrap."""
-    if spec.tracing is None:
-        return
-    here = f"{where}.tracing"
-    if spec.tracing.open_census_config is not None:
-        yield f"{here}.openCensusConfig", "is not served: Envoy has removed OpenCensus", "Use openTelemetryConfig."
-    found = _provider(spec.tracing)
-    if found is not None and found[1].cluster_name is not None:
-        text = "is not served: it names a cluster of Envoy's bootstrap, and Daemun's has none"
-        yield f"{here}.{found[0]}.clusterName", text, _MEND
 
 
 def upstreams(spec: Spec) -> Iterable[tuple[str, Any]]:
@@ -95,7 +113,7 @@ def put_tracing(spec: Spec, use: Use, draft: ManagerDraft) -> None:
         proto.custom_tags.add(tag=literal.tag or "", literal={"value": literal.value or ""})
     name, config = _config(found[1], draft.cluster(backend))
     proto.provider.name = name
-    proto.provider.typed_config.Pack(config)
+    proto.provider.typed_config.Pack(config, deterministic=True)
 
 
 def _config(provider: Provider, cluster: str) -> tuple[str, Message]:
