@@ -1,5 +1,6 @@
 """Gloo's classic objects through a real Envoy: VirtualServices as they are written, RouteTables, TLS, conflicts."""
 
+import re
 import ssl
 
 import pytest
@@ -10,11 +11,12 @@ from support.certificates import authority
 from support.client import Answer, connection, exchange
 from support.documents import secret
 from support.ports import free_port
+from support.streams import greeted
 from support.world import World, tally, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CA = authority()
-TLS_PORT = free_port()
+TLS_PORT, TCP_PORT, SNI_PORT = free_port(), free_port(), free_port()
 GATEWAYS = """
 apiVersion: gateway.solo.io/v1
 kind: Gateway
@@ -25,6 +27,27 @@ apiVersion: gateway.solo.io/v1
 kind: Gateway
 metadata: {name: gateway-proxy-ssl, namespace: gloo-system}
 spec: {bindAddress: '::', bindPort: TLS, ssl: true, httpGateway: {}, proxyNames: [gateway-proxy]}
+---
+apiVersion: gateway.solo.io/v1
+kind: Gateway
+metadata: {name: tcp, namespace: gloo-system}
+spec:
+  bindPort: TCP
+  proxyNames: [streams]
+  tcpGateway: {tcpHosts: [{destination: {single: {kube: {ref: {name: t1, namespace: default}, port: 80}}}}]}
+---
+apiVersion: gateway.solo.io/v1
+kind: Gateway
+metadata: {name: sni, namespace: gloo-system}
+spec:
+  bindPort: SNI
+  proxyNames: [streams]
+  tcpGateway:
+    tcpHosts:
+    - sslConfig: {secretRef: {name: one, namespace: default}, sniDomains: [one.test]}
+      destination: {single: {kube: {ref: {name: t1, namespace: default}, port: 80}}}
+    - sslConfig: {secretRef: {name: two, namespace: default}, sniDomains: ['*.two.test']}
+      destination: {single: {kube: {ref: {name: t2, namespace: default}, port: 80}}}
 """
 PETSTORE = """
 apiVersion: gateway.solo.io/v1
@@ -50,6 +73,11 @@ spec:
       directResponseAction: {status: 418, body: short and stout}
     - matchers: [{prefix: /tables}]
       delegateAction: {selector: {labels: {of: api}, namespaces: ['*']}}
+    - matchers: [{prefix: /static}]
+      options: {prefixRewrite: /rewritten}
+      routeAction: {single: {upstream: {name: petstore, namespace: gloo-system}}}
+    - matchers: [{prefix: /discovered}]
+      routeAction: {single: {upstream: {name: default-a-80, namespace: gloo-system}}}
     - matchers: [{prefix: /gone}]
       routeAction: {single: {kube: {ref: {name: missing, namespace: default}, port: 80}}}
 ---
@@ -90,8 +118,16 @@ def shop(name: str, domain: str, status: int, **ssl_config: object) -> dict:
 @pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
 async def scene(shared: World) -> None:
     await shared.echo("a", "b")
-    shared.write("gateways.yaml", GATEWAYS.replace("PORT", str(shared.port)).replace("TLS", str(TLS_PORT)))
+    await shared.tcp("t1", "t2")
+    ports = {"PORT": shared.port, "TLS": TLS_PORT, "TCP": TCP_PORT, "SNI": SNI_PORT}
+    shared.write("gateways.yaml", re.sub("|".join(ports), lambda found: str(ports[found[0]]), GATEWAYS))
     shared.write("petstore.yaml", PETSTORE)
+    static = {"hosts": [{"addr": "127.0.0.1", "port": shared.backends["b"].port}]}
+    petstore = {"name": "petstore", "namespace": "gloo-system"}
+    shared.write(
+        "upstream.yaml",
+        {"apiVersion": "gloo.solo.io/v1", "kind": "Upstream", "metadata": petstore, "spec": {"static": static}},
+    )
     for name in ("one", "two"):
         shared.write(f"secret-{name}.yaml", secret(name, *CA.issue(f"{name}.test")))
     bank = secret("bank", *CA.issue("bank.test"))
@@ -118,6 +154,8 @@ async def scene(shared: World) -> None:
         ("/m?q=1", "b"),
         ("/tables/b/x", "b"),  # the RouteTable of less weight comes first
         ("/tables/c", "a"),
+        ("/static/x", "b"),
+        ("/discovered", "a"),
     ],
 )
 async def test_a_request_goes_where_the_virtual_service_says(shared: World, path: str, to: str) -> None:
@@ -125,7 +163,8 @@ async def test_a_request_goes_where_the_virtual_service_says(shared: World, path
     assert (got.status, got.backend) == (200, to)
     told = explain(shared.app.plane.translation, request_from("GET", f"http://127.0.0.1:{shared.port}{path}"))
     assert told.outcome.kind == "forwarded"
-    assert told.outcome.shares[0].backend.name == to
+    assert told.outcome.shares[0].backend.name == ("petstore" if path == "/static/x" else to)
+    assert got.seen["path"] == told.outcome.shares[0].path
 
 
 @pytest.mark.parametrize(("headers", "status"), [({"x-not": "c"}, 219), ({"x-not": "b"}, 200), ({}, 200)])
@@ -177,6 +216,16 @@ async def test_each_server_name_has_its_own_certificate_and_all_hosts_are_reache
 async def test_who_shows_no_certificate_does_not_reach_the_bank(shared: World) -> None:
     with pytest.raises((ssl.SSLError, OSError)):
         await over_tls("bank.test", "bank.test")
+
+
+@pytest.mark.parametrize(
+    ("port", "sni", "to"), [(TCP_PORT, "", "t1"), (SNI_PORT, "one.test", "t1"), (SNI_PORT, "x.two.test", "t2")]
+)
+async def test_connections_go_on_unread(port: int, sni: str, to: str) -> None:
+    context = CA.client() if sni else None
+    if context is not None:
+        context.check_hostname = False
+    assert await greeted(port, context, sni) == to
 
 
 async def test_of_two_with_the_same_domain_the_older_is_served_and_both_are_told(shared: World) -> None:

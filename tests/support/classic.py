@@ -128,6 +128,17 @@ http_gateway = maybe(
     virtualServiceExpressions=st.builds(lambda all_: {"expressions": all_}, expressions),
     virtualServiceNamespaces=namespaces,
 )
+tcp_hosts = some(
+    st.fixed_dictionaries(
+        {
+            "destination": st.one_of(
+                st.builds(lambda to: {"single": to}, destination), one({"forwardSniClusterName": {}})
+            )
+        },
+        optional={"sslConfig": st.one_of(ssl, one({"sniDomains": ["a.test"]}, {}))},
+    ),
+    3,
+)
 gateways = manifest(
     SOLO,
     "Gateway",
@@ -135,7 +146,11 @@ gateways = manifest(
     ("gloo-system", "gloo-system", "gloo-system", "default"),
     spec=st.builds(
         lambda kind, more: {**kind, **more},
-        st.one_of(st.builds(lambda http: {"httpGateway": http}, http_gateway), one({})),
+        st.one_of(
+            st.builds(lambda http: {"httpGateway": http}, http_gateway),
+            st.builds(lambda hosts: {"tcpGateway": {"tcpHosts": hosts}}, tcp_hosts),
+            one({}),
+        ),
         maybe(
             bindPort=one(80, 8081, 8444, 0),
             ssl=st.booleans(),

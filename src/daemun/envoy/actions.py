@@ -14,6 +14,8 @@ NO_BACKEND = "no-backend"
 """A cluster that never exists: the share of a backend that cannot be used is answered with an error."""
 _ERRORS = {500: route_v3.RouteAction.INTERNAL_SERVER_ERROR, 503: route_v3.RouteAction.SERVICE_UNAVAILABLE}
 _MILLION = 1_000_000
+_BALANCER = "envoy.lb"
+"""Where Envoy's load balancer looks for the values of a subset."""
 
 
 def build(name: str, rule: Rule, match: Match, port: int, tls: bool) -> tuple[list[route_v3.Route], tuple[str, ...]]:
@@ -110,10 +112,18 @@ def _forward(draft: Draft, backends: list[Backend], shared: tuple[Use, ...], err
     action.cluster_not_found_response_code = _ERRORS[error]
     if len(backends) == 1 and backends[0].key is not None:
         action.cluster = draft.cluster(backends[0].key)
+        _choose(action, backends[0])
         return
     for backend in backends:
         name = NO_BACKEND if backend.key is None else draft.cluster(backend.key)
         weighted = action.weighted_clusters.clusters.add(name=name)
         weighted.weight.value = backend.weight
+        _choose(weighted, backend)
         for use in (*shared, *backend.uses):
             BY_KIND[use.kind].on_backend(use.spec, weighted)
+
+
+def _choose(to: route_v3.RouteAction | route_v3.WeightedCluster.ClusterWeight, backend: Backend) -> None:
+    """Of the backend's endpoints only those of a subset."""
+    if backend.subset:
+        to.metadata_match.filter_metadata[_BALANCER].update(dict(backend.subset))

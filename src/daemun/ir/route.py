@@ -68,12 +68,16 @@ class Use(msgspec.Struct, frozen=True, gc=False):
 
 
 class Backend(msgspec.Struct, frozen=True, gc=False):
-    """A share of a rule's requests. Without a `key` that share is answered with 500."""
+    """A share of a rule's requests. Without a `key` that share is answered with 500.
+
+    With a `subset` only those endpoints will do that have all of its values.
+    """
 
     where: str
     key: BackendKey | None
     weight: int = 1
     uses: tuple[Use, ...] = ()
+    subset: tuple[tuple[str, str], ...] = ()
 
 
 class Rule(msgspec.Struct, frozen=True, gc=False):

@@ -77,12 +77,12 @@ def line(translation: Translation, ref: Ref) -> Served | None:
             return ListenerSetLine(ref.namespace, ref.name, state(status), one.proxy, answers, _attached(status))
         case RouteStatus():
             return _route_line(translation.routes[ref], status)
-        case GlooStatus() if ref in translation.routes:
-            return _classic_line(translation, translation.routes[ref], status)
         case GlooStatus() if (ref.group, ref.kind) == (GLOO_GATEWAY, "Gateway"):
             proxies = [one for one in translation.gateways.values() if one.ref.kind == "Proxy"]
             answers = _answers(translation, proxies, ref.name)
             return GatewayLine(ref.namespace, ref.name, state(status), answers, 0)
+        case GlooStatus() if ref in translation.routes:
+            return _classic_line(translation, translation.routes[ref], status)
         case _:
             return None
 

@@ -23,6 +23,8 @@ class Inputs(msgspec.Struct, frozen=True):
 
     kinds: Mapping[tuple[str, str], Resolver]
     groups: Collection[Name, UpstreamGroup]
+    upstreams: Collection[Name, object]
+    services: Collection[Name, object]
 
 
 class Destinations:
@@ -40,7 +42,7 @@ class Destinations:
 
     def single(self, where: str, one: Destination) -> tuple[Backend, ...]:
         """All requests to one destination."""
-        return (Backend(where, self._key(where, one)),)
+        return (Backend(where, self._key(where, one), subset=_subset(one)),)
 
     def multi(self, where: str, several: MultiDestination) -> tuple[Backend, ...]:
         """Shares of the requests to each of several."""
@@ -75,7 +77,7 @@ class Destinations:
             if one.options is not None:
                 whole = self._read.share(self._by, f"{here}.options", one.options)
                 uses, key = whole.uses, None if whole.fault else key
-            yield Backend(at, key, one.weight or 0, uses)
+            yield Backend(at, key, one.weight or 0, uses, _subset(one.destination))
 
     def _key(self, where: str, one: Destination) -> BackendKey | None:
         if one.destination_spec is not None:
@@ -83,6 +85,10 @@ class Destinations:
             self._report.warning(self._by, NOT_SERVED, f"{where}.destinationSpec", text)
         if one.upstream is not None:
             name = Name(one.upstream.namespace or self._by.namespace, one.upstream.name)
+            if self._reader.get(self._of.upstreams, name) is None:
+                discovered = self._discovered(name.name)
+                if discovered is not None:
+                    return self._found(f"{where}.upstream", *discovered)
             return self._found(f"{where}.upstream", Ref(GLOO, "Upstream", *name), None)
         if one.kube is not None:
             ref = one.kube.ref or ResourceRef()
@@ -94,6 +100,20 @@ class Destinations:
             self._report.error(self._by, "Invalid", where, "it names no destination", "Give it an upstream or kube.")
         return None
 
+    def _discovered(self, name: str) -> tuple[Ref, int] | None:
+        """The port of a Service that Gloo's discovery would have made an Upstream of this name for.
+
+        It calls them `namespace-service-port`, each of which may have hyphens too: the first that exists is meant.
+        """
+        rest, _, port = name.rpartition("-")
+        if not port.isdigit():
+            return None
+        for at, char in enumerate(rest):
+            service = Name(rest[:at], rest[at + 1 :])
+            if char == "-" and self._reader.get(self._of.services, service) is not None:
+                return Ref(CORE, "Service", *service), int(port)
+        return None
+
     def _found(self, where: str, target: Ref, port: int | None) -> BackendKey | None:
         resolver = self._of.kinds.get((target.group, target.kind))
         if resolver is None:
@@ -103,3 +123,8 @@ class Destinations:
         if found.finding is not None:
             self._report.findings(self._by, (found.finding,), warning=True)
         return found.key
+
+
+def _subset(one: Destination | None) -> tuple[tuple[str, str], ...]:
+    """The labels that an endpoint must have."""
+    return tuple(sorted(one.subset.values.items())) if one is not None and one.subset is not None else ()

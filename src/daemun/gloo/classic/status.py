@@ -6,12 +6,13 @@ from daemun.api.gloo.status import GlooStatus
 from daemun.api.meta import Resource
 from daemun.api.status import Status
 from daemun.base.names import GLOO_GATEWAY, Name, Ref
-from daemun.flow import Index, Reader
+from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.problems import Rejections, from_findings, rejected
 from daemun.gloo.classic.gateways import Doors
 from daemun.gloo.classic.options import DoorsUses
 from daemun.gloo.classic.report import Problems
 from daemun.gloo.classic.scope import Scope
+from daemun.gloo.classic.tcp import Streams
 from daemun.ir.problem import Problem
 
 Found = Index[Ref, Ref, Problems]
@@ -56,7 +57,7 @@ def _told(problem: Problem) -> str:
 
 
 def gateway_rule(
-    doors: Doors, uses: DoorsUses, scope: Callable[[Reader], Scope]
+    doors: Doors, uses: DoorsUses, streams: Collection[Name, Streams], scope: Callable[[Reader], Scope]
 ) -> Callable[[Reader, Name, Resource], Iterator[tuple[Ref, Problems]]]:
     """The rule from a Gateway as it is written to what keeps it from being served."""
 
@@ -65,7 +66,12 @@ def gateway_rule(
         door = reader.get(doors, name)
         if door is not None:
             asked = reader.get(uses, name)
-            found = (*from_findings(door.ref, door.refused), *(asked.problems if asked else ()))
+            passed = reader.get(streams, name)
+            found = (
+                *from_findings(door.ref, door.refused),
+                *(asked.problems if asked else ()),
+                *(passed.problems if passed else ()),
+            )
             if found:
                 yield door.ref, found
             return

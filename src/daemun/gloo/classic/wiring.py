@@ -10,7 +10,7 @@ import msgspec
 from daemun.api.core import Secret
 from daemun.api.gloo.gateway import Gateway
 from daemun.api.gloo.virtual_service import RouteTable, VirtualService
-from daemun.base.names import GLOO, GLOO_GATEWAY, Name, Ref
+from daemun.base.names import CORE, GLOO, GLOO_GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader, Source, derive, distinct, union
 from daemun.gatewayapi.backends import Resolver
 from daemun.gatewayapi.claims import Claim
@@ -30,6 +30,7 @@ from daemun.gloo.classic import (
     routes,
     scope,
     status,
+    tcp,
 )
 from daemun.gloo.policies import Policy
 from daemun.ir.listener import Socket
@@ -84,6 +85,12 @@ class Classic:
     def __init__(self, ports: Ports, of: Inputs) -> None:
         self._ports = ports
         judged = options.Inputs(of.judged, of.options)
+        to = destinations.Inputs(
+            of.backends,
+            ports.sources[GLOO, "UpstreamGroup"],
+            ports.sources[GLOO, "Upstream"],
+            ports.sources[CORE, "Service"],
+        )
         self._scopes = scopes = ports.scopes
         opened = gateways.opened_rule(
             ports.doors.index(gateways.sockets_of), of.claims if ports.settings.shared_host else None
@@ -96,8 +103,19 @@ class Classic:
         )
         self._placed = derive(tenants, placed.placed_rule(placing), "VirtualServices where they are served")
         answers = derive(self._placed, placed.answer_rule, "handshakes").index(placed.gateways_of)
-        self.owners = derive(self._placed, placed.owner_rule, "hosts of VirtualServices")
-        asked = derive(self._doors, proxies.frontend_rule(answers), "classic ports")
+        self._streams = derive(
+            self._doors, tcp.streams_rule(tcp.Inputs(of.secrets, scopes, to, judged)), "connections of classic Gateways"
+        )
+        self.owners = union(
+            derive(self._placed, placed.owner_rule, "hosts of VirtualServices"),
+            derive(self._streams, tcp.owner_rule, "server names of TCP hosts"),
+            name="classic owners",
+        )
+        asked = union(
+            derive(self._doors, proxies.frontend_rule(answers), "classic ports for requests"),
+            derive(self._streams, tcp.frontend_rule, "classic ports for connections"),
+            name="classic ports",
+        )
         by_proxy = asked.index(proxies.proxies_of)
         self.proxies = derive(
             distinct(by_proxy, name="classic proxies"), proxies.proxy_rule(by_proxy, of.gateways), "proxies as Gateways"
@@ -115,13 +133,17 @@ class Classic:
         inputs = routes.Inputs(
             self._placed,
             delegation.Tables(tables, tables.index(delegation.labels_of)),
-            destinations.Inputs(of.backends, ports.sources[GLOO, "UpstreamGroup"]),
+            to,
             judged,
             scopes,
             of.checks,
         )
         self.resolved = derive(ports.services, routes.service_rule(inputs), "VirtualServices")
-        self.routes = derive(self.resolved, routes.route_rule, "routes of VirtualServices")
+        self.routes = union(
+            derive(self.resolved, routes.route_rule, "routes of VirtualServices"),
+            derive(self._streams, tcp.route_rule, "routes of TCP hosts"),
+            name="classic routes",
+        )
 
     def tell(self, rejections: Rejections) -> None:
         """Make the `statuses` and `problems`, now that it is known what proxies reject."""
@@ -134,7 +156,7 @@ class Classic:
             derive(self.resolved, routes.problems_rule, "what was found by VirtualServices"),
             derive(
                 written[GLOO_GATEWAY, "Gateway"],
-                status.gateway_rule(self._doors, self._door_uses, scope_now),
+                status.gateway_rule(self._doors, self._door_uses, self._streams, scope_now),
                 "unserved Gateways",
             ),
             name="what was found",
