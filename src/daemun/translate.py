@@ -185,7 +185,8 @@ class Translation:
         self.routes = union(routed, classic.routes, name="all routes")
 
         # Envoy: each collection is some of the parts that its resources are joined from.
-        heads = listeners.listener_rule(settings.shared_host, access_log, self.listener_uses)
+        rare = distinct(self.routes.index(listeners.rare_of_route), name="rare filters of ports")
+        heads = listeners.listener_rule(settings.shared_host, access_log, self.listener_uses, rare)
         listener_parts = derive(self.frontends, heads, "listeners")
         surfaces = derive(self.frontends, owners.surface_rule, "surfaces")
         self.host_owners = host_owners = union(

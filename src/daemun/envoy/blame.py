@@ -80,7 +80,7 @@ def _place(route: ResolvedRoute, behind: Ref) -> Origin:
         for backend in rule.backends:
             if backend.key is not None and backend.key.ref == behind:
                 return Origin(route.route.author(rule), backend.where)
-        for use in (*rule.uses, *(use for backend in rule.backends for use in backend.uses)):
+        for use in rule.every_use():
             if any(key is not None and key.ref == behind for key in use.backends):
                 return Origin(route.route.author(rule), use.where)
     return Origin(route.ref)

@@ -13,14 +13,16 @@ from envoy.extensions.filters.listener.tls_inspector.v3 import tls_inspector_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 
 from daemun.base import wire
+from daemun.base.names import Ref
 from daemun.envoy import tls as tls_contexts
 from daemun.envoy.accesslog import log_to
 from daemun.envoy.forward import closing_chain
 from daemun.envoy.misses import misses
 from daemun.envoy.scopes import ask
-from daemun.features import BY_KIND, http_filters, ordered
+from daemun.features import BY_KIND, RARE, http_filters, ordered, rare_of
 from daemun.features.drafts import ChainDraft, ListenerDraft, ManagerDraft
 from daemun.flow import Collection, Reader
+from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.ir.limits import IDLE_SECONDS
 from daemun.ir.listener import Frontend, FrontendKey, Listener, ListenerKey
 from daemun.ir.origin import Origin
@@ -59,12 +61,26 @@ _LOG_FORMAT = {
 }
 
 
+Rare = tuple[FrontendKey, str]
+"""A port, and a family of features whose filters it must have."""
+
+
+def rare_of_route(_: Ref, route: ResolvedRoute) -> Iterator[Rare]:
+    """What the ports that a route is on must have for it; for an index."""
+    families = rare_of(use for rule in route.route.rules for use in rule.every_use())
+    if families:
+        yield from {(one.frontend, family) for one in route.attachments for family in families}
+
+
 def listener_rule(
-    shared_host: bool, access_log: str, policies: Collection[ListenerKey, ListenerUses]
+    shared_host: bool,
+    access_log: str,
+    policies: Collection[ListenerKey, ListenerUses],
+    rare: Collection[Rare, Rare],
 ) -> Callable[[Reader, FrontendKey, Frontend], Iterator[tuple[PartKey, Part]]]:
     """The rule from a port to its Envoy listener. `access_log` is the path of a file, empty for none.
 
-    What is there once for a port is as the policies of its first listener say.
+    What is there once for a port is as the policies of its first listener say. `rare`: what its routes need.
     """
 
     def listener(reader: Reader, key: FrontendKey, frontend: Frontend) -> Iterator[tuple[PartKey, Part]]:
@@ -88,7 +104,10 @@ def listener_rule(
         first = (http or frontend.listeners)[0]
         draft = ListenerDraft(proto)
         _apply_to_listener(draft, reader.get(policies, first.key) or NOTHING)
-        chains = [_filter_chain(key, one, access_log, reader.get(policies, one.key) or NOTHING) for one in http]
+        uses = [reader.get(policies, one.key) or NOTHING for one in http]
+        needed = {family for family in RARE if reader.get(rare, (key, family)) is not None}
+        needed = needed.union(*(rare_of(one.hosts) for one in uses))
+        chains = [_filter_chain(key, one, access_log, of, needed) for one, of in zip(http, uses, strict=True)]
         # A listener cannot be without a filter chain: to test its address alone would always fail.
         head = Leaf(
             wire.encoded(proto) + b"".join(data for data, _ in chains[:1]),
@@ -115,7 +134,9 @@ def _apply_to_listener(draft: ListenerDraft, uses: ListenerUses) -> None:
             BY_KIND[use.kind].on_listener(use.spec, use, draft)
 
 
-def _filter_chain(key: FrontendKey, listener: Listener, access_log: str, uses: ListenerUses) -> tuple[bytes, set[str]]:
+def _filter_chain(
+    key: FrontendKey, listener: Listener, access_log: str, uses: ListenerUses, rare: set[str]
+) -> tuple[bytes, set[str]]:
     """The filter chain of a listener, as a field of Envoy's, and the clusters that must be warm for it."""
     tls = listener.protocol == "HTTPS"
     chain = components_v3.FilterChain(name=listener.chain)
@@ -123,7 +144,7 @@ def _filter_chain(key: FrontendKey, listener: Listener, access_log: str, uses: L
     for use in ordered(uses.port):
         if BY_KIND[use.kind].works("on_chain"):
             BY_KIND[use.kind].on_chain(use.spec, use, before)
-    manager, needs = connection_manager(key, listener if tls else None, access_log, uses)
+    manager, needs = connection_manager(key, listener if tls else None, access_log, uses, rare)
     filter_ = chain.filters.add(name="envoy.filters.network.http_connection_manager")
     filter_.typed_config.Pack(manager)
     if tls:
@@ -135,7 +156,7 @@ def _filter_chain(key: FrontendKey, listener: Listener, access_log: str, uses: L
 
 
 def connection_manager(
-    port: FrontendKey, marked: Listener | None, access_log: str, uses: ListenerUses
+    port: FrontendKey, marked: Listener | None, access_log: str, uses: ListenerUses, rare: set[str] | None = None
 ) -> tuple[hcm_v3.HttpConnectionManager, set[str]]:
     """The HTTP connection manager, and the clusters that must be warm for it.
 
@@ -167,7 +188,7 @@ def connection_manager(
     for use in ordered(uses.port):
         if BY_KIND[use.kind].works("on_manager"):
             BY_KIND[use.kind].on_manager(use.spec, use, draft)
-    filters = http_filters(draft.filters)
+    filters = http_filters(draft.filters, rare or ())
     manager.http_filters.extend(filters)
     manager.http_filters.append(misses(port, [one for one in filters if one.disabled]))
     manager.http_filters.add(name="envoy.filters.http.router").typed_config.Pack(draft.router)

@@ -3,7 +3,7 @@
 To add one: write its file with a `Feature`, put it in the tuple, add a golden case and a page under `docs/features/`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -47,6 +47,12 @@ from daemun.features.options.stateful_session import StatefulSession
 from daemun.features.options.stats import Stats
 from daemun.features.options.timeouts import IdleTimeout, MaxStreamDuration, Timeout
 from daemun.features.options.tracing import Tracing
+from daemun.features.options.transformations import (
+    EarlyTransformations,
+    OldTransformations,
+    StagedTransformations,
+    WhyOfResponses,
+)
 from daemun.features.options.upgrades import Upgrades
 from daemun.features.redirect import RequestRedirect
 from daemun.features.redirect_action import RedirectAction
@@ -60,12 +66,15 @@ FEATURES: tuple[Feature[Any], ...] = (
     HealthCheck(),
     Gzip(),
     Faults(),
+    EarlyTransformations(),
     Cors(),
     CorsOption(),
     HttpLocalRateLimit(),
     RateLimit(),
     ExternalAuth(),
     GrpcWeb(),
+    OldTransformations(),
+    StagedTransformations(),
     SessionPersistence(),
     StatefulSession(),
     BufferPerRoute(),
@@ -112,14 +121,17 @@ FEATURES: tuple[Feature[Any], ...] = (
     RequestRedirect(),
     RedirectAction(),
     DirectResponse(),
+    WhyOfResponses(),
 )
 BY_KIND: Mapping[str, Feature[Any]] = MappingProxyType({feature.kind: feature for feature in FEATURES})
+RARE = tuple(sorted({feature.rare for feature in FEATURES if feature.rare}))
+"""The families of features whose filters are only where they are used."""
 _PLACES: Mapping[str, int] = MappingProxyType({feature.kind: place for place, feature in enumerate(FEATURES)})
 
 
 def rule_faults(rule: Rule) -> Iterable[Fault]:
     """What the features in use find wrong with a rule; policies are judged by themselves."""
-    for use in (*rule.uses, *(use for backend in rule.backends for use in backend.uses)):
+    for use in rule.every_use():
         if use.by is None:
             yield from BY_KIND[use.kind].faults(use.spec, use.where)
 
@@ -136,13 +148,21 @@ def in_force(uses: Iterable[Use]) -> list[Use]:
     return [use for use in found if use.kind not in gone] if gone else found
 
 
-def http_filters(further: Mapping[str, hcm_v3.HttpFilter]) -> list[hcm_v3.HttpFilter]:
-    """The HTTP filters of all features in their order, each once and disabled; and the further ones of some kinds."""
+def rare_of(uses: Iterable[Use]) -> set[str]:
+    """The families of features among those in use whose filters are only where they are used."""
+    return {family for use in uses if (family := BY_KIND[use.kind].rare)}
+
+
+def http_filters(further: Mapping[str, hcm_v3.HttpFilter], rare: Collection[str] = ()) -> list[hcm_v3.HttpFilter]:
+    """The HTTP filters of all features in their order, each once and disabled; and the further ones of some kinds.
+
+    Those of rare families only if the family is among `rare`.
+    """
     found: dict[str, hcm_v3.HttpFilter] = {}
     for feature in FEATURES:
         if feature.kind in further:
             found[f"{feature.kind} always"] = further[feature.kind]
-        one = feature.http_filter()
+        one = feature.http_filter() if not feature.rare or feature.rare in rare else None
         if one is not None:
             found.setdefault(one.name, one)
     return list(found.values())
@@ -151,6 +171,7 @@ def http_filters(further: Mapping[str, hcm_v3.HttpFilter]) -> list[hcm_v3.HttpFi
 __all__ = [
     "BY_KIND",
     "FEATURES",
+    "RARE",
     "Draft",
     "Fault",
     "Feature",
@@ -158,5 +179,6 @@ __all__ = [
     "http_filters",
     "in_force",
     "ordered",
+    "rare_of",
     "rule_faults",
 ]

@@ -36,6 +36,7 @@ class Feature(Generic[S]):
     it, on the listener. One that `guards` closes what it is asked for on when it cannot be done. It `replaces` these
     kinds where a rule has both.
     What a route and its host say of it `adds_up`, or else only the route's counts.
+    The filter of a `rare` one (the name of a family) is too dear to stand idle: ports have it where it is used.
     """
 
     kind: ClassVar[str]
@@ -44,6 +45,7 @@ class Feature(Generic[S]):
     guards: ClassVar[bool] = False
     replaces: ClassVar[tuple[str, ...]] = ()
     adds_up: ClassVar[bool] = False
+    rare: ClassVar[str] = ""
 
     def faults(self, spec: S, where: str) -> Iterable[Fault]:
         """What is wrong with the spec that its API cannot say: the rule is then answered with 500."""

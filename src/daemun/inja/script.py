@@ -9,4 +9,4 @@ _PARTS = ("values", "json", "regex", "functions", "templates", "matching", "tran
 SCRIPT = "\n".join(
     files("daemun.inja").joinpath("runtime", f"{part}.lua").read_text(encoding="utf-8") for part in _PARTS
 )
-"""Lua, with `envoy_on_request` and `envoy_on_response`. It reads `id` and `program` of the filter's context."""
+"""Lua, with `envoy_on_request` and `envoy_on_response`. It reads `program` of the filter's context."""

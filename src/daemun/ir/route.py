@@ -4,7 +4,7 @@ Every kind of route is brought into this shape by its front end; from here on a 
 TLSRoute, TCPRoute or UDPRoute is a route of streams.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -97,6 +97,12 @@ class Rule(msgspec.Struct, frozen=True, gc=False):
     error: int = 500
     """The status where there is no backend to send to; Envoy makes UNAVAILABLE of 503 when it answers a gRPC call."""
     by: Ref | None = None
+
+    def every_use(self) -> Iterator[Use]:
+        """What is done to all of its requests, and what to those of single backends."""
+        yield from self.uses
+        for backend in self.backends:
+            yield from backend.uses
 
 
 class Route(msgspec.Struct, frozen=True, gc=False):

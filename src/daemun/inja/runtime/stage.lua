@@ -1,10 +1,10 @@
--- What Envoy calls: one stage of the transformations of the route that was found.
+-- What Envoy calls: the stages of the transformations of the route that was found, as far as they are at this place.
 do
   local cache, cached, most = {}, 0, 1000
   local namespace, details = "daemun.transformation", "x-daemun-details"
+  local failed = -1
 
-  local function compile(text)
-    local m = json.parse(text).m
+  local function compile(m)
     local stage = { name = m.stage, details = m.details, requests = {}, responses = {}, answers = false }
     for i = 1, m.requests and m.requests.n or 0 do
       local one = m.requests[i].m
@@ -20,21 +20,23 @@ do
         matches = matching.headers(one.headers), details = one.details, response = transformation.compile(one.response),
       }
     end
+    stage.answers = stage.answers or #stage.responses > 0
     return stage
   end
 
-  -- The stage that the route's context holds; made once, found again by its digest.
-  local function stage_of(handle)
-    local context = handle:filterContext()
-    local id = context:get("id")
-    if not id then return nil end
-    local stage = cache[id]
-    if not stage then
+  -- The stages that the route's context holds; made once, and found again by their text, which Lua has only once.
+  local function stages_of(handle)
+    local text = handle:filterContext():get("program")
+    if not text then return {} end
+    local stages = cache[text]
+    if not stages then
       if cached >= most then cache, cached = {}, 0 end
-      stage = compile(context:get("program"))
-      cache[id], cached = stage, cached + 1
+      local programs = json.parse(text)
+      stages = {}
+      for i = 1, programs.n do stages[i] = compile(programs[i].m) end
+      cache[text], cached = stages, cached + 1
     end
-    return stage
+    return stages
   end
 
   local function message(handle, problem)
@@ -44,13 +46,12 @@ do
     return "bad request"
   end
 
+  -- What the response will have to know of the request: which transformations are its own, or that there were none.
   local function remember(handle, stage, which)
-    if stage.answers or #stage.responses > 0 then handle:streamInfo():dynamicMetadata():set(namespace, stage.name, which) end
+    if stage.answers then handle:streamInfo():dynamicMetadata():set(namespace, stage.name, which) end
   end
 
-  local function request(handle)
-    local stage = stage_of(handle)
-    if not stage then return end
+  local function request(handle, stage)
     local headers = handle:headers()
     for i = 1, #stage.requests do
       local one = stage.requests[i]
@@ -67,11 +68,16 @@ do
   end
 
   function envoy_on_request(handle)
-    local ok, problem = pcall(request, handle)
+    local stages
+    local ok, problem = pcall(function() stages = stages_of(handle) end)
+    local at = 1
+    while ok and stages[at] do
+      ok, problem = pcall(request, handle, stages[at])
+      if ok then at = at + 1 end
+    end
     if ok then return end
     local text = message(handle, problem)
-    local found, stage = pcall(stage_of, handle)
-    if found then remember(handle, stage, -1) end
+    if stages then remember(handle, stages[at], failed) end
     handle:respond({ [":status"] = "400", ["content-type"] = "text/plain" }, text)
   end
 
@@ -84,7 +90,7 @@ do
     end
     local which = (handle:streamInfo():dynamicMetadata():get(namespace) or {})[stage.name]
     -- What this stage itself has answered stays as it is.
-    if which == -1 then return nil end
+    if which == failed then return nil end
     local one = stage.requests[which]
     if one and one.response then return one.response end
     for i = 1, #stage.responses do
@@ -94,9 +100,7 @@ do
     return nil
   end
 
-  local function response(handle)
-    local stage = stage_of(handle)
-    if not stage or not (stage.answers or #stage.responses > 0) then return end
+  local function response(handle, stage)
     local transform = chosen(handle, stage)
     if not transform then return end
     local can_wait = handle:headers():get(":status") ~= "101"
@@ -104,7 +108,12 @@ do
   end
 
   function envoy_on_response(handle)
-    local ok, problem = pcall(response, handle)
+    local ok, problem = pcall(function()
+      local stages = stages_of(handle)
+      for i = #stages, 1, -1 do
+        if stages[i].answers then response(handle, stages[i]) end
+      end
+    end)
     if ok then return end
     local text = message(handle, problem)
     local body = handle:body(true)

@@ -1,0 +1,243 @@
+"""stagedTransformations, and transformations, the old way to write it: templates for headers and bodies (Gloo).
+
+Envoy has no filter for them. It has Lua, and one script that takes a route's templates as data (`daemun.inja`). The
+script stands at two places: before CORS and everything that guards (`early`), and behind what guards (`regular`, and
+right after it `postRouting`, for which stock Envoy has no place of its own).
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar
+
+from envoy.config.core.v3 import base_pb2 as core_v3
+from envoy.config.route.v3 import route_components_pb2 as route_v3
+from envoy.extensions.filters.http.header_mutation.v3 import header_mutation_pb2 as mutation_v3
+from envoy.extensions.filters.http.lua.v3 import lua_pb2
+from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
+
+from daemun.api.gloo.transformation import (
+    RequestMatch,
+    RequestResponseTransformations,
+    ResponseMatch,
+    Transformation,
+    Transformations,
+    TransformationStages,
+)
+from daemun.features.drafts import Draft, HostDraft
+from daemun.features.feature import Fault, Feature, Scene, disabled_filter
+from daemun.features.transformations.stages import (
+    EARLY,
+    POST_ROUTING,
+    REGULAR,
+    Programs,
+    asks_why,
+    stage_programs,
+    waits,
+)
+from daemun.inja.script import SCRIPT
+from daemun.ir.route import Use
+
+_EARLY_FILTER = "daemun.transformations.early"
+_FILTER = "daemun.transformations"
+_WHY_FILTER = "daemun.transformations.why"
+_WHY_HEADER = "x-daemun-details"
+_PLACES = ((_EARLY_FILTER, (EARLY,)), (_FILTER, (REGULAR, POST_ROUTING)))
+_SCRIPT = "inja"
+_RARE = "transformations"
+_BODY_BYTES = 1024 * 1024
+"""How long a body may be that a template needs as a whole: Envoy's own default, which Gloo has too."""
+
+
+class StagedTransformations(Feature[TransformationStages]):
+    """Transformations by stages. Those of a route are in place of its host's, as a whole."""
+
+    kind: ClassVar = "stagedTransformations"
+    rare: ClassVar = _RARE
+
+    def http_filter(self) -> hcm_v3.HttpFilter:
+        """The script, behind what guards."""
+        return _script(_FILTER)
+
+    def faults(self, spec: TransformationStages, where: str) -> Iterable[Fault]:
+        """Templates and expressions that cannot be read, and what they may not do."""
+        return stage_programs(spec, where)[1]
+
+    def omits(self, spec: TransformationStages, where: str) -> Iterable[Fault]:
+        """What a script cannot see to."""
+        if spec.inherit_transformation:
+            text = "is served for stages that are not set here; one that is set is not joined with the host's"
+            yield f"{where}.inheritTransformation", text, "Write all of it here."
+        if spec.log_request_response_info:
+            yield f"{where}.logRequestResponseInfo", "is not served: bodies and headers are not logged", ""
+        for at, one in _each(spec):
+            if one.log_request_response_info:
+                yield f"{where}.{at}.logRequestResponseInfo", "is not served: bodies and headers are not logged", ""
+            if one.transformation_template and one.transformation_template.span_transformer:
+                text = "is not served: Envoy shows a script no spans"
+                yield f"{where}.{at}.transformationTemplate.spanTransformer", text, "Use tracing.routeDescriptor."
+
+    def does(self, spec: TransformationStages, use: Use, scene: Scene) -> str:
+        """Which parts of a message change, and when."""
+        del use, scene
+        return "; ".join(_told(at, one) for at, one in _each(spec)) or "transforms nothing"
+
+    def on_route(self, spec: TransformationStages, use: Use, draft: Draft) -> None:
+        """On all of a route's requests."""
+        del use
+        programs, _ = stage_programs(spec)
+        _put(draft.proto, programs, alone=not spec.inherit_transformation)
+        if waits(programs):
+            draft.proto.request_body_buffer_limit.value = _BODY_BYTES
+
+    def on_backend(self, spec: TransformationStages, backend: route_v3.WeightedCluster.ClusterWeight) -> bool:
+        """On one backend's share."""
+        _put(backend, stage_programs(spec)[0], alone=not spec.inherit_transformation)
+        return True
+
+    def on_host(self, spec: TransformationStages, use: Use, draft: HostDraft) -> None:
+        """On all requests of a host."""
+        del use
+        programs, _ = stage_programs(spec)
+        _put(draft.proto, programs, alone=False)
+        if waits(programs):
+            draft.proto.request_body_buffer_limit.value = _BODY_BYTES
+
+
+class OldTransformations(Feature[Transformations]):
+    """The old way to write `stagedTransformations.regular`. It counts where that is not set."""
+
+    kind: ClassVar = "transformations"
+    rare: ClassVar = _RARE
+
+    def __init__(self) -> None:
+        self._new = StagedTransformations()
+
+    def faults(self, spec: Transformations, where: str) -> Iterable[Fault]:
+        """Templates and expressions that cannot be read, and what they may not do."""
+        inner = f"{where}.{REGULAR}.requestTransforms[0]"
+        for at, text, mend in self._new.faults(_staged(spec), where):
+            yield at.replace(inner, where, 1), text, mend
+
+    def omits(self, spec: Transformations, where: str) -> Iterable[Fault]:
+        """What a script cannot see to."""
+        inner = f"{where}.{REGULAR}.requestTransforms[0]"
+        for at, text, mend in self._new.omits(_staged(spec), where):
+            yield at.replace(inner, where, 1), text, mend
+
+    def does(self, spec: Transformations, use: Use, scene: Scene) -> str:
+        """Which parts of a message change."""
+        return self._new.does(_staged(spec), use, scene)
+
+    def on_route(self, spec: Transformations, use: Use, draft: Draft) -> None:
+        """On all of a route's requests."""
+        self._new.on_route(_staged(spec), use, draft)
+
+    def on_backend(self, spec: Transformations, backend: route_v3.WeightedCluster.ClusterWeight) -> bool:
+        """On one backend's share."""
+        return self._new.on_backend(_staged(spec), backend)
+
+    def on_host(self, spec: Transformations, use: Use, draft: HostDraft) -> None:
+        """On all requests of a host."""
+        self._new.on_host(_staged(spec), use, draft)
+
+
+class EarlyTransformations(Feature[None]):
+    """The place of the early stage. No field has its name."""
+
+    kind: ClassVar = "stagedTransformations.early"
+    rare: ClassVar = _RARE
+
+    def does(self, spec: None, use: Use, scene: Scene) -> str:
+        """Nothing by itself."""
+        del spec, use, scene
+        return "does nothing: it is a place for stagedTransformations.early"
+
+    def http_filter(self) -> hcm_v3.HttpFilter:
+        """The script, before what guards."""
+        return _script(_EARLY_FILTER)
+
+
+class WhyOfResponses(Feature[None]):
+    """The place at which a response is told why it came. No field has its name."""
+
+    kind: ClassVar = "stagedTransformations.why"
+    rare: ClassVar = _RARE
+
+    def does(self, spec: None, use: Use, scene: Scene) -> str:
+        """Nothing by itself."""
+        del spec, use, scene
+        return "does nothing: it is a place for responseTransforms with responseCodeDetails"
+
+    def http_filter(self) -> hcm_v3.HttpFilter:
+        """Envoy's header mutation, next to the router, so that it sees responses before the others do."""
+        return disabled_filter(_WHY_FILTER, mutation_v3.HeaderMutation())
+
+
+def _script(name: str) -> hcm_v3.HttpFilter:
+    # Without a default it does nothing where no script is named; and routes stay as they were found, unless a
+    # transformation says otherwise (`clearRouteCache`).
+    config = lua_pb2.Lua()
+    config.source_codes[_SCRIPT].inline_string = SCRIPT
+    config.clear_route_cache.value = False
+    return disabled_filter(name, config)
+
+
+def _put(proto: Any, programs: Programs, alone: bool) -> None:
+    """Put the stages' programs on a route, a share or a host. `alone`: no stages of what is around it come through."""
+    configs = proto.typed_per_filter_config
+    for name, stages in _PLACES:
+        mine = [programs[stage] for stage in stages if stage in programs]
+        if mine:
+            text = json.dumps(mine, ensure_ascii=False, separators=(",", ":"))
+            config = lua_pb2.LuaPerRoute(name=_SCRIPT)
+            # One entry: the order of several would be another in each process, and so the version of the resource.
+            config.filter_context.update({"program": text})
+            configs[name].Pack(config)
+        elif alone and name not in configs:
+            configs[name].Pack(lua_pb2.LuaPerRoute(disabled=True))
+    if asks_why(programs):
+        header = core_v3.HeaderValue(key=_WHY_HEADER, value="%RESPONSE_CODE_DETAILS%")
+        told = mutation_v3.HeaderMutationPerRoute()
+        told.mutations.response_mutations.add().append.CopyFrom(
+            core_v3.HeaderValueOption(header=header, append_action=core_v3.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD)
+        )
+        configs[_WHY_FILTER].Pack(told)
+
+
+def _staged(spec: Transformations) -> TransformationStages:
+    match = RequestMatch(
+        clear_route_cache=spec.clear_route_cache,
+        request_transformation=spec.request_transformation,
+        response_transformation=spec.response_transformation,
+    )
+    return TransformationStages(regular=RequestResponseTransformations(request_transforms=(match,)))
+
+
+def _each(spec: TransformationStages) -> Iterator[tuple[str, Transformation]]:
+    """Every transformation, and where it is."""
+    for stage, held in ((EARLY, spec.early), (REGULAR, spec.regular), (POST_ROUTING, spec.post_routing)):
+        for index, one in enumerate(held.request_transforms if held else ()):
+            yield from _parts(one, f"{stage}.requestTransforms[{index}]")
+        for index, answer in enumerate(held.response_transforms if held else ()):
+            yield from _parts(answer, f"{stage}.responseTransforms[{index}]")
+
+
+def _parts(one: RequestMatch | ResponseMatch, where: str) -> Iterator[tuple[str, Transformation]]:
+    if isinstance(one, RequestMatch) and one.request_transformation is not None:
+        yield f"{where}.requestTransformation", one.request_transformation
+    if one.response_transformation is not None:
+        yield f"{where}.responseTransformation", one.response_transformation
+
+
+def _told(where: str, one: Transformation) -> str:
+    stage, _, rest = where.partition(".")
+    of = "response" if rest.endswith("responseTransformation") else "request"
+    template = one.transformation_template
+    if template is None:
+        return f"{stage}: makes one JSON body of a matching {of}"
+    told = [f"sets header {name.lower()}" for name in template.headers]
+    told += [f"adds header {one.key.lower()}" for one in template.headers_to_append]
+    told += [f"removes header {name.lower()}" for name in template.headers_to_remove]
+    told += ["makes a new body"] * (template.body is not None or template.merge_extractors_to_body is not None)
+    told += [f"tells {one.key} to the filters that come after" for one in template.dynamic_metadata_values]
+    return f"{stage}: of a matching {of} {', '.join(told) or 'changes nothing'}"
