@@ -135,6 +135,9 @@ def _reason(entry: Placed, backend: Backend | None, status: int, seen: Seen) -> 
     """Why nothing can be done for this share."""
     if entry.rule.broken:
         return entry.rule.broken
+    answer = next((use for use in entry.rule.uses if use.kind == "DirectResponse"), None)
+    if answer is not None:
+        return f"{answer.by or entry.resolved.ref} says so"
     if status == 403 and asks_preflight(seen):
         return f"it is a CORS preflight, and origin {seen.values('origin')[0]} is not allowed"
     within = backend.where if backend else entry.rule.where

@@ -141,7 +141,12 @@ class _Rules:
             return Extended()
         extended = self._extend(self._reader, self._ref, tuple(_extension_refs(plain.where, plain.filters)))
         self.not_resolved.extend(extended.not_resolved)
-        if extended.broken and not extended.not_resolved:
+        others = plain.backend_refs or any(one.type == "RequestRedirect" for one in plain.filters)
+        if len(extended.answers) > 1 or (extended.answers and others):
+            text = "the rule has an answer of its own, so it cannot have another, a redirect or backends besides"
+            extended = extended._replace(broken=text)
+            self.dropped.append(Finding("IncompatibleFilters", extended.answers[-1], text, "Leave one of them."))
+        elif extended.broken and not extended.not_resolved:
             self.dropped.append(Finding("UnsupportedValue", plain.where, extended.broken))
         self.options.update(dict.fromkeys(extended.policies))
         return extended

@@ -38,7 +38,7 @@ def extension(
 
     def extend(reader: Reader, route: Ref, filters: tuple[tuple[str, LocalObjectReference], ...]) -> Extended:
         found: list[Policy] = []
-        answers: list[Use] = []
+        answers: dict[str, Use] = {}
         missing: list[Finding] = []
         for where, ref in filters:
             name = Name(route.namespace, ref.name)
@@ -51,7 +51,7 @@ def extension(
                 answer = reader.get(direct_responses, name)
                 if answer is not None:
                     by = Ref(GLOO_KUBE_GATEWAY, "DirectResponse", *name)
-                    answers.append(Use("DirectResponse", answer.spec, "spec", by=by))
+                    answers[where] = Use("DirectResponse", answer.spec, "spec", by=by)
                     continue
             else:
                 missing.append(extensions.unknown(where, ref))
@@ -64,8 +64,8 @@ def extension(
         if not found and not answers:
             return Extended()
         whole = merged({policy.ref: policy for policy in found}.values())
-        policies = (*dict.fromkeys(policy.ref for policy in found), *(use.by for use in answers if use.by))
-        return Extended((*whole.uses, *answers), policies, whole.fault)
+        policies = (*dict.fromkeys(policy.ref for policy in found), *(use.by for use in answers.values() if use.by))
+        return Extended((*whole.uses, *answers.values()), policies, whole.fault, answers=tuple(answers))
 
     return extend
 
