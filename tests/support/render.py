@@ -133,7 +133,13 @@ def _short(value: Any) -> Any:
 
 def _in_order(key: str, value: Any) -> Any:
     """Maps of protobuf have no order of their own; what Envoy gets is sorted."""
+    if key == "jsonFormat":
+        return _sorted(value)
     return dict(sorted(value.items())) if key in _MAPS and isinstance(value, dict) else value
+
+
+def _sorted(value: Any) -> Any:
+    return {key: _sorted(value[key]) for key in sorted(value)} if isinstance(value, dict) else value
 
 
 def statuses(made: Translation) -> Iterator[tuple[str, Any]]:

@@ -12,5 +12,5 @@ def log_to(path: str, fields: Mapping[str, str]) -> accesslog_pb2.AccessLog:
     for field, value in fields.items():
         config.log_format.json_format[field] = value
     log = accesslog_pb2.AccessLog(name="envoy.access_loggers.file")
-    log.typed_config.Pack(config)
+    log.typed_config.Pack(config, deterministic=True)
     return log
