@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from daemun import __version__
-from daemun.base.names import GATEWAY, Name, Ref
+from daemun.base.names import GATEWAY, GLOO_GATEWAY, Name, Ref
 from daemun.figures import figures
 from daemun.flow import MISSING
 from daemun.gatewayapi.proxies import ProxyState
@@ -225,7 +225,9 @@ class ClusterApp:
         self.writer.seen(ref, seen)
 
     def _unread(self, gateway: Name) -> bool:
-        return any(one.ref == Ref(GATEWAY, "Gateway", gateway.namespace, gateway.name) for one in self._problems)
+        # A proxy of classic mode is named by Gateways of other names: any that cannot be read may be one of them.
+        mine = Ref(GATEWAY, "Gateway", gateway.namespace, gateway.name)
+        return any(one.ref == mine or (one.ref and one.ref[:2] == (GLOO_GATEWAY, "Gateway")) for one in self._problems)
 
     def _collect(self, delta: Mapping[Name, tuple[Any, Any]]) -> None:
         for name, (_, new) in delta.items():

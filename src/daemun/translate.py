@@ -47,7 +47,7 @@ from daemun.gatewayapi.kinds import ROUTE_KINDS
 from daemun.gatewayapi.parameters import in_config_maps, parameter_rule
 from daemun.gatewayapi.placement import Setback
 from daemun.gatewayapi.proxies import ProxyState, Rejection, RejectionKey
-from daemun.gatewayapi.reach import Surroundings
+from daemun.gatewayapi.reach import Surroundings, assigned
 from daemun.gatewayapi.references import grant_keys
 from daemun.gatewayapi.routes import Checks, route_rule
 from daemun.gatewayapi.settings import Settings
@@ -251,7 +251,7 @@ class Translation:
             written=lambda kind: self.sources[GATEWAY, kind],
             rejections=rejected,
         )
-        classic.tell(rejected)
+        classic.tell(rejected, self.setbacks)
         self.statuses = union(
             derive(gateway_classes, status.class_rule(parameter_kinds), "GatewayClass status"),
             derive(ours, status.gateway_rule(heard, surroundings), "Gateway status"),
@@ -290,6 +290,9 @@ class Translation:
         found = self.gateways.get(gateway)
         if found is None or not self.settings.clustered:
             return found.addresses if found else ()
+        if found.ref.kind == "Proxy":
+            service = self.sources[CORE, "Service"].get(Name(gateway.namespace, self.placements[gateway].name))
+            return tuple(one.value for one in assigned(service))
         status = self.statuses.get(found.ref)
         return tuple(one.value for one in status.addresses) if isinstance(status, GatewayStatus) else ()
 

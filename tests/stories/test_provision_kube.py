@@ -248,3 +248,35 @@ data: {{replicas: "{replicas}"}}
         await until(lambda: place.get("PodDisruptionBudget", "gate-daemun") is None)
         place.server.client.delete(f"/api/v1/namespaces/{place.namespace}/configmaps/size")
         assert place.get("Deployment", "gate-daemun")["spec"]["replicas"] == 1
+
+
+CLASSIC = """
+apiVersion: gloo.solo.io/v1
+kind: Settings
+metadata: {name: default, namespace: gloo-system}
+spec: {discoveryNamespace: HOME}
+---
+apiVersion: gateway.solo.io/v1
+kind: Gateway
+metadata: {name: some-name, namespace: HOME}
+spec: {bindPort: 8080, httpGateway: {}, proxyNames: [public]}
+"""
+
+
+async def test_a_proxy_of_classic_mode_belongs_to_no_object_and_is_kept_and_removed_all_the_same(place: Place) -> None:
+    written = objects(CLASSIC.replace("HOME", place.namespace))
+    place.translation.apply(written.items())
+    place.proxies.want(dict(place.translation.placements))
+    async with running(place.proxies):
+        made = await place.there("public")
+        assert "ownerReferences" not in made["metadata"]
+        service = await place.there("public", "Service")
+        assert [(one["port"], one["targetPort"]) for one in service["spec"]["ports"]] == [(80, 8080)]
+        place.server.client.delete(PATHS["Service"].format(place.namespace, "public"))
+        await until(
+            lambda: (place.get("Service", "public") or service)["metadata"]["uid"] != service["metadata"]["uid"]
+        )
+    # The next leader finds it by its labels, also when nobody wants it any more.
+    place.translation.apply([(ref, None) for ref in written if ref.kind == "Gateway"])
+    async with running(place.leader()):
+        await until(lambda: not any(place.get(kind, "public") for kind in PATHS))

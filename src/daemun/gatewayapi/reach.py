@@ -48,7 +48,7 @@ class Surroundings(msgspec.Struct, frozen=True):
         if placement is None:
             return Reach(refused=refused, notes=notes)
         service = reader.get(self.services, Name(name.namespace, placement.name))
-        addresses = _assigned(service)
+        addresses = assigned(service)
         missing: tuple[Finding, ...] = ()
         if not self.settings.assume_programmed and not placement.self_managed:
             setback = reader.get(self.setbacks, gateway.proxy)
@@ -56,7 +56,7 @@ class Surroundings(msgspec.Struct, frozen=True):
         return Reach(addresses, refused, missing, notes)
 
 
-def _assigned(service: Service | None) -> Addresses:
+def assigned(service: Service | None) -> Addresses:
     """The addresses of a Service: its load balancer's, or its own within the cluster."""
     if service is None:
         return ()

@@ -69,18 +69,24 @@ class Overrides(msgspec.Struct, frozen=True):
 
 
 class Port(NamedTuple):
-    """A port that clients reach. `name` is unique among a Gateway's."""
+    """A port that clients reach, and the one that is bound for it: the same if `bound` is 0.
+
+    `name` is unique among a Gateway's.
+    """
 
     number: int
     protocol: Literal["TCP", "UDP"]
     name: str
+    bound: int = 0
 
 
 class Placement(msgspec.Struct, frozen=True):
     """A Gateway as its proxies' provider sees it.
 
-    `name` is that of everything made for it. One that is `held` is not to be served as it is written: what runs for it
-    is left alone, and nothing is made. One that is `self_managed` is served, by proxies that somebody else runs.
+    `name` is that of everything made for it, which belongs to `ref`. If that is no Gateway there is no such object in
+    the cluster, and what is made is known by its labels alone. One that is `held` is not to be served as it is written:
+    what runs for it is left alone, and nothing is made. One that is `self_managed` is served, by proxies that somebody
+    else runs.
     """
 
     ref: Ref

@@ -15,6 +15,8 @@ from daemun.ir.placement import Placement, Port
 
 CONTROLLER = "solo.io/gloo"
 """Who serves classic objects, as far as anybody asks."""
+_REACHED_AT = {8080: 80, 8443: 443}
+"""Ports of Gateways whose Service has the usual ports, as that of Gloo's installation has them."""
 _KINDS = (RouteGroupKindStatus(GLOO_GATEWAY, "VirtualService"),)
 
 
@@ -129,7 +131,8 @@ def placement_rule(
         for key in reader.find_keys(frontends, gateway.proxy):
             frontend = reader.get(frontends.of, key)
             protocol = frontend.listeners[0].protocol if frontend else "TCP"
-            ports[key.port] = Port(key.port, "TCP", f"{protocol.lower()}-{key.port}")
+            number = _REACHED_AT.get(key.port, key.port)
+            ports[number] = Port(number, "TCP", f"{protocol.lower()}-{number}", key.port if number != key.port else 0)
         yield (
             name,
             Placement(
@@ -137,7 +140,7 @@ def placement_rule(
                 uid="",
                 class_name="gloo",
                 name=name.name,
-                gloo=True,
+                labels={"gloo": "gateway-proxy", "gateway-proxy": "live", "gateway-proxy-id": name.name},
                 ports=tuple(ports[number] for number in sorted(ports)),
                 held=not ports,
             ),

@@ -1,14 +1,16 @@
 """What became of classic objects: their status in Gloo's shape, and the same for people."""
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from daemun.api.gloo.status import GlooStatus
 from daemun.api.meta import Resource
 from daemun.api.status import Status
 from daemun.base.names import GLOO_GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader
+from daemun.gatewayapi.placement import Setback
 from daemun.gatewayapi.problems import Rejections, from_findings, rejected
-from daemun.gloo.classic.gateways import Doors
+from daemun.gloo.classic.gateways import Door, Doors
 from daemun.gloo.classic.options import DoorsUses
 from daemun.gloo.classic.report import Problems
 from daemun.gloo.classic.scope import Scope
@@ -56,21 +58,39 @@ def _told(problem: Problem) -> str:
     return f"{at}{problem.text}.{mend}"
 
 
+class Gateways(NamedTuple):
+    """What keeps Gateways from being served: of their own, and of their surroundings."""
+
+    doors: Doors
+    uses: DoorsUses
+    streams: Collection[Name, Streams]
+    setbacks: Collection[str, Setback]
+
+
+def _unplaced(reader: Reader, of: Gateways, door: Door) -> Iterator[Problem]:
+    """That a proxy of a Gateway cannot be provided."""
+    for key in door.frontends:
+        setback = reader.get(of.setbacks, key.proxy)
+        if setback is not None:
+            yield Problem(door.ref, "NoResources", "spec.proxyNames", setback.text, setback.mend)
+
+
 def gateway_rule(
-    doors: Doors, uses: DoorsUses, streams: Collection[Name, Streams], scope: Callable[[Reader], Scope]
+    of: Gateways, scope: Callable[[Reader], Scope]
 ) -> Callable[[Reader, Name, Resource], Iterator[tuple[Ref, Problems]]]:
     """The rule from a Gateway as it is written to what keeps it from being served."""
 
     def problems(reader: Reader, name: Name, gateway: Resource) -> Iterator[tuple[Ref, Problems]]:
         del gateway
-        door = reader.get(doors, name)
+        door = reader.get(of.doors, name)
         if door is not None:
-            asked = reader.get(uses, name)
-            passed = reader.get(streams, name)
+            asked = reader.get(of.uses, name)
+            passed = reader.get(of.streams, name)
             found = (
                 *from_findings(door.ref, door.refused),
                 *(asked.problems if asked else ()),
                 *(passed.problems if passed else ()),
+                *_unplaced(reader, of, door),
             )
             if found:
                 yield door.ref, found

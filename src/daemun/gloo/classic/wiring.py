@@ -14,6 +14,7 @@ from daemun.base.names import CORE, GLOO, GLOO_GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader, Source, derive, distinct, union
 from daemun.gatewayapi.backends import Resolver
 from daemun.gatewayapi.claims import Claim
+from daemun.gatewayapi.placement import Setback
 from daemun.gatewayapi.problems import Rejections
 from daemun.gatewayapi.resolved import ResolvedGateway
 from daemun.gatewayapi.routes import Checks
@@ -145,8 +146,8 @@ class Classic:
             name="classic routes",
         )
 
-    def tell(self, rejections: Rejections) -> None:
-        """Make the `statuses` and `problems`, now that it is known what proxies reject."""
+    def tell(self, rejections: Rejections, setbacks: Collection[str, Setback]) -> None:
+        """Make the `statuses` and `problems`, now that it is known what proxies reject, and which there cannot be."""
 
         def scope_now(reader: Reader) -> scope.Scope:
             return scope.scope_of(reader, self._scopes)
@@ -156,7 +157,7 @@ class Classic:
             derive(self.resolved, routes.problems_rule, "what was found by VirtualServices"),
             derive(
                 written[GLOO_GATEWAY, "Gateway"],
-                status.gateway_rule(self._doors, self._door_uses, self._streams, scope_now),
+                status.gateway_rule(status.Gateways(self._doors, self._door_uses, self._streams, setbacks), scope_now),
                 "unserved Gateways",
             ),
             name="what was found",

@@ -89,16 +89,10 @@ def _object(made: Made, placement: Placement, content: Json, **metadata: dict[st
         "namespace": name.namespace,
         "labels": metadata.get("labels", {}) | _labels(placement),
         "annotations": metadata.get("annotations", {}) | placement.annotations,
-        "ownerReferences": [
-            {
-                "apiVersion": f"{GATEWAY}/v1",
-                "kind": "Gateway",
-                "name": placement.ref.name,
-                "uid": placement.uid,
-                "controller": True,
-            }
-        ],
     }
+    if placement.ref.kind == "Gateway":
+        owner = {"apiVersion": f"{GATEWAY}/v1", "kind": "Gateway", "name": placement.ref.name, "uid": placement.uid}
+        meta["ownerReferences"] = [owner | {"controller": True}]
     body = {"apiVersion": made.api_version, "kind": made.kind, "metadata": meta} | content
     return Rendered(made, name, placement.ref.name, placement.uid, body)
 
@@ -138,7 +132,12 @@ def _service(placement: Placement, settings: ProxySettings) -> Rendered:
         "type": kind,
         "selector": _selected(placement),
         "ports": [
-            {"name": port.name, "port": port.number, "targetPort": port.number, "protocol": port.protocol}
+            {
+                "name": port.name,
+                "port": port.number,
+                "targetPort": port.bound or port.number,
+                "protocol": port.protocol,
+            }
             | ({"nodePort": node_ports[port.number]} if kind != "ClusterIP" and port.number in node_ports else {})
             for port in placement.ports
         ],

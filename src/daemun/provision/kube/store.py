@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 
 import msgspec
+from msgspec import field
 
 from daemun.base.names import Name
 from daemun.kube import paths
@@ -38,6 +39,7 @@ class Metadata(msgspec.Struct, frozen=True, rename="camel"):
     generation: int = 0
     deletion_timestamp: str = ""
     owner_references: tuple[Owner, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
 
     @property
     def state(self) -> str:
@@ -46,7 +48,9 @@ class Metadata(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def gateway(self) -> Owner | None:
-        """The Gateway that it belongs to."""
+        """The Gateway that it belongs to; or the proxy of Gloo's classic mode, which is no object that could own it."""
+        if not self.owner_references and self.labels.get(MANAGED_BY) == MANAGER and GATEWAY_NAME in self.labels:
+            return Owner("Proxy", self.labels[GATEWAY_NAME], "")
         return next((one for one in self.owner_references if one.kind == "Gateway" and one.controller), None)
 
 
