@@ -14,6 +14,7 @@ from daemun.api.grant import ReferenceGrant
 from daemun.api.kinds import KINDS
 from daemun.api.listenerset import ListenerSet
 from daemun.api.policy import BackendTLSPolicy
+from daemun.api.routes import HTTPRoute
 from daemun.api.status import GatewayStatus
 from daemun.base.names import CORE, GATEWAY, GLOO, GLOO_GATEWAY, GLOO_KUBE_GATEWAY, Name, Ref
 from daemun.envoy import blame, clusters, directory, endpoints, listeners, routes, secrets, shards, streams, tls
@@ -37,6 +38,7 @@ from daemun.gatewayapi import (
     placement,
     policystatus,
     problems,
+    route_status,
     set_status,
     status,
 )
@@ -49,13 +51,16 @@ from daemun.gatewayapi.placement import Setback
 from daemun.gatewayapi.proxies import ProxyState, Rejection, RejectionKey
 from daemun.gatewayapi.reach import Surroundings, assigned
 from daemun.gatewayapi.references import grant_keys
+from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.gatewayapi.routes import Checks, route_rule
+from daemun.gatewayapi.routes import Inputs as RuleInputs
 from daemun.gatewayapi.settings import Settings
 from daemun.gloo import attach, options_status, upstream_status
 from daemun.gloo import policies as options
 from daemun.gloo import services as gloo_services
 from daemun.gloo import upstreams as gloo_upstreams
 from daemun.gloo.classic import wiring
+from daemun.gloo.delegation import wiring as delegation
 from daemun.gloo.parameters import gateway_parameters
 
 
@@ -172,7 +177,11 @@ class Translation:
         uses_of_ours = derive(on_listeners, attach.uses_of, "uses of listeners")
         extend = attach.extension(chosen, by_target, self.sources[GLOO_KUBE_GATEWAY, "DirectResponse"])
         checks = Checks(match_faults, rule_faults)
-        routed = derive(candidates, route_rule(uses, backend_inputs, checks, extend), "routes")
+        rule_inputs = RuleInputs(backend_inputs, checks, extend)
+        routed = derive(candidates, route_rule(uses, rule_inputs), "routes")
+        # Routes that others delegate to: once for each way by which they are reached.
+        http_routes: Source[Name, HTTPRoute] = self.sources[GATEWAY, "HTTPRoute"]
+        self.delegated = delegated = delegation.Delegated(delegation.Inputs(http_routes, routed, rule_inputs, settings))
 
         # Gloo's classic objects come to the same things; from here on nobody knows which API somebody wrote.
         classic_judged = options.Inputs(BY_KIND.get, gloo_upstreams.any_upstream_of(doors))
@@ -182,7 +191,7 @@ class Translation:
         self.gateways = union(ours, classic.proxies, name="all gateways")
         self.frontends = union(of_ours, classic.frontends, name="all frontends")
         self.placements = union(placements, classic.placements, name="all placements")
-        self.routes = union(routed, classic.routes, name="all routes")
+        self.routes = union(routed, delegated.routes, classic.routes, name="all routes")
 
         # Envoy: each collection is some of the parts that its resources are joined from.
         rare = distinct(self.routes.index(listeners.rare_of_route), name="rare filters of ports")
@@ -233,7 +242,7 @@ class Translation:
         )
 
         # Status: from the same values, and from what the proxies said to them.
-        blamed = blame.blame_rule(used.index(blame.cluster_of), by_backend, *by_secret, self.routes)
+        blamed = blame.blame_rule(used.index(blame.cluster_of), by_backend, *by_secret, self.routes, delegated.ways)
         rejected = derive(self.rejections, blamed, "blame").index(lambda _, one: (one.ref,))
         heard = listener_status.Inputs(
             uses=self.routes.index(listener_status.uses_of),
@@ -252,11 +261,13 @@ class Translation:
             rejections=rejected,
         )
         classic.tell(rejected, self.setbacks)
+        told = delegated.told
         self.statuses = union(
             derive(gateway_classes, status.class_rule(parameter_kinds), "GatewayClass status"),
             derive(ours, status.gateway_rule(heard, surroundings), "Gateway status"),
             derive(self.parents, set_status.set_rule(heard, self.parents, surroundings), "ListenerSet status"),
-            derive(routed, status.route_rule(rejected), "route status"),
+            derive(routed, route_status.route_rule(rejected, told), "route status"),
+            derive(delegated.objects, route_status.reached_rule(rejected, told), "status of reached routes"),
             derive(policies, policystatus.policy_rule(*about_policies), "policy status"),
             *(derive(one, options_status.status_rule(about_options), f"{kind} status") for kind, one in chosen.items()),
             derive(upstreams, upstream_status.status_rule(rejected), "Upstream status"),
@@ -265,7 +276,8 @@ class Translation:
         )
         self.problems = union(
             derive(self.parents, problems.parent_problems(rejected, surroundings), "parents' problems"),
-            derive(routed, problems.route_problems(rejected, self.holders), "route problems"),
+            derive(routed, problems.route_problems(rejected, self.holders, told), "route problems"),
+            derive(delegated.objects, problems.reached_problems(rejected, told), "problems of reached routes"),
             derive(policies, policystatus.policy_problems(*about_policies), "policy problems"),
             *(
                 derive(one, options_status.problem_rule(about_options), f"{kind} problems")
@@ -277,7 +289,9 @@ class Translation:
             derive(written_sets, problems.orphaned_sets, "orphaned ListenerSets"),
             *(
                 derive(
-                    self.sources[GATEWAY, kind.kind], problems.orphaned_routes(kind, defaults), f"orphaned {kind.kind}s"
+                    self.sources[GATEWAY, kind.kind],
+                    problems.orphaned_routes(kind, defaults, told),
+                    f"orphaned {kind.kind}s",
                 )
                 for kind in ROUTE_KINDS
             ),
@@ -295,6 +309,11 @@ class Translation:
             return tuple(one.value for one in assigned(service))
         status = self.statuses.get(found.ref)
         return tuple(one.value for one in status.addresses) if isinstance(status, GatewayStatus) else ()
+
+    def resolved(self, ref: Ref) -> list[ResolvedRoute]:
+        """A route, by itself if it is attached, and by the ways through others that delegate to it."""
+        attached = self.routes.get(ref)
+        return [*([attached] if attached else []), *self.delegated.ways.found(ref)]
 
     def apply(self, objects: Iterable[tuple[Ref, object | None]]) -> None:
         """Take over changed objects (None: gone), in one batch."""

@@ -209,11 +209,29 @@ def stream_routes(kind: str, version: str = "v1", **fields: st.SearchStrategy[An
     )
 
 
+delegate = st.one_of(
+    st.fixed_dictionaries(
+        {"group": one(GATEWAY), "kind": one("HTTPRoute"), "name": one("p", "q", "r", "*")},
+        optional={"namespace": one("far", "default")},
+    ),
+    st.fixed_dictionaries(
+        {"group": one("delegation.gateway.solo.io"), "kind": one("label"), "name": one("x")},
+        optional={"namespace": one("far", "all")},
+    ),
+)
+"""What a rule delegates to."""
+delegating_parent = st.fixed_dictionaries(
+    {"group": one(GATEWAY), "kind": one("HTTPRoute"), "name": one("root", "root", "p", "q", "r")},
+    optional={"namespace": one("default")},
+)
+
+
 def routes(kind: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Doc]:
     uses = filters if kind == "GRPCRoute" else http_filters
+    refs = st.one_of(backend, backend, delegate) if kind == "HTTPRoute" else backend
     rule = maybe(
         backendRefs=some(
-            st.builds(lambda ref, more: {**ref, **more}, backend, maybe(weight=one(0, 3), filters=some(uses, 1)))
+            st.builds(lambda ref, more: {**ref, **more}, refs, maybe(weight=one(0, 3), filters=some(uses, 1)))
         ),
         filters=some(uses),
         **fields,
@@ -227,6 +245,46 @@ def routes(kind: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Doc
             optional={"hostnames": some(one(*HOSTS[1:]), 2)},
         ),
     )
+
+
+def _marked(document: Doc, labels: Doc, annotations: Doc) -> Doc:
+    metadata = {**document["metadata"], "labels": labels, "annotations": annotations}
+    return {**document, "metadata": metadata}
+
+
+delegatees = st.builds(
+    _marked,
+    manifest(
+        f"{GATEWAY}/v1",
+        "HTTPRoute",
+        ("p", "q", "r"),
+        spec=st.fixed_dictionaries(
+            {
+                "parentRefs": some(st.one_of(delegating_parent, delegating_parent, parent), 2).map(
+                    lambda refs: list({str(ref): ref for ref in refs}.values())
+                ),
+                "rules": some(
+                    maybe(
+                        matches=some(match),
+                        backendRefs=some(st.one_of(backend, delegate), 2, 1),
+                        filters=some(http_filters, 1),
+                    ),
+                    2,
+                    1,
+                ),
+            },
+            optional={"hostnames": some(one(*HOSTS[1:]), 1)},
+        ),
+    ),
+    one({}, {"delegation.gateway.solo.io/label": "x"}),
+    one(
+        {},
+        {"delegation.gateway.solo.io/inherit-parent-matcher": "true"},
+        {"delegation.gateway.solo.io/enable-policy-overrides": "*"},
+        {"delegation.gateway.solo.io/enable-policy-overrides": "faults,timeout"},
+    ),
+)
+"""HTTPRoutes that delegate, or that others delegate to, or both, in circles too."""
 
 
 policies = manifest(
@@ -341,6 +399,8 @@ world = st.one_of(
         retry=one({"attempts": 2}),
         sessionPersistence=one({}, {"type": "Header", "sessionName": "no name"}),
     ),
+    delegatees,
+    delegatees,
     stream_routes("TLSRoute", hostnames=some(one(*HOSTS[1:]), 2, 1)),
     one_of_streams,
     options,
@@ -477,6 +537,25 @@ CORE = [
         "spec": {
             "parentRefs": [{"name": "g"}],
             "rules": [{"backendRefs": [{"name": "a", "port": 80}, {"name": "a", "port": 80, "namespace": "far"}]}],
+        },
+    },
+    {
+        "apiVersion": f"{GATEWAY}/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": "root"},
+        "spec": {
+            "parentRefs": [{"name": "g"}],
+            "rules": [
+                {"backendRefs": [{"group": GATEWAY, "kind": "HTTPRoute", "name": "*"}]},
+                {
+                    "matches": [{"path": {"value": "/x"}}],
+                    "filters": [{"type": "URLRewrite", "urlRewrite": {"hostname": "z.test"}}],
+                    "backendRefs": [
+                        {"group": "delegation.gateway.solo.io", "kind": "label", "name": "x", "namespace": "all"},
+                        {"name": "a", "port": 80},
+                    ],
+                },
+            ],
         },
     },
 ]

@@ -125,6 +125,8 @@ class _Printer:
             Text(f"  {mark} ", style), Text(f"{candidate.route}{name} ", "cyan"), Text(candidate.reads), sep="", end=""
         )
         self._to.print(Text(f"  {where}", "dim"))
+        if candidate.through:
+            self._line(f"    delegated to by {', then by '.join(str(one) for one in candidate.through)}", dim=True)
         self._line(f"    {candidate.why}", dim=mark != "*")
 
     def _share(self, share: "Share") -> None:

@@ -6,12 +6,14 @@ from daemun.base.names import CORE, Ref
 from daemun.envoy.clusters import ProxyBackend
 from daemun.envoy.secrets import ProxySecret
 from daemun.flow import Collection, Index, Reader
+from daemun.gatewayapi.delegations import ROUTE
 from daemun.gatewayapi.proxies import Rejection, RejectionKey
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.ir.backend import BackendKey
 from daemun.ir.listener import Frontend, FrontendKey
 from daemun.ir.origin import Origin
 from daemun.ir.resource import SECRET, Part, PartKey
+from daemun.ir.route import RouteKey
 
 
 def cluster_of(_: BackendKey, key: BackendKey) -> tuple[str]:
@@ -21,10 +23,11 @@ def cluster_of(_: BackendKey, key: BackendKey) -> tuple[str]:
 
 def blame_rule(
     by_cluster: Index[str, BackendKey, BackendKey],
-    by_backend: Index[ProxyBackend, Ref, ResolvedRoute],
+    by_backend: Index[ProxyBackend, RouteKey, ResolvedRoute],
     by_secret: Index[ProxySecret, FrontendKey, Frontend],
     clusters_by_secret: Index[ProxySecret, PartKey, Part],
-    routes: Collection[Ref, ResolvedRoute],
+    routes: Collection[RouteKey, ResolvedRoute],
+    ways: Index[Ref, RouteKey, ResolvedRoute],
 ) -> Callable[[Reader, RejectionKey, Rejection], Iterator[tuple[RejectionKey, Rejection]]]:
     """The rule from a rejection to the same for each object that is to hear of it.
 
@@ -36,7 +39,8 @@ def blame_rule(
         if one.ref.group != CORE:
             yield key, one
             route = reader.get(routes, one.ref)
-            for policy in _policies(route, one.where) if route else ():
+            every = [*([route] if route else []), *reader.find(ways, one.ref)]
+            for policy in dict.fromkeys(policy for route in every for policy in _policies(route, one.where)):
                 at = f"{one.ref} {one.where}"
                 said = Rejection(one.proxy, policy, "spec.options", f"{at}: {one.message}")
                 yield key._replace(ref=policy, where=at), said
@@ -64,7 +68,7 @@ def _policies(route: ResolvedRoute, where: str) -> Iterator[Ref]:
     """The policies that have a say in a piece of a route."""
     for rule in route.route.rules:
         if where == rule.where or where.startswith(f"{rule.where}."):
-            yield from dict.fromkeys(use.by for use in rule.uses if use.by is not None)
+            yield from (use.by for use in rule.uses if use.by is not None and use.by.kind != ROUTE)
 
 
 def _listeners(frontends: list[Frontend], secret: str) -> Iterator[Origin]:
@@ -82,5 +86,6 @@ def _place(route: ResolvedRoute, behind: Ref) -> Origin:
                 return Origin(route.route.author(rule), backend.where)
         for use in rule.every_use():
             if any(key is not None and key.ref == behind for key in use.backends):
-                return Origin(route.route.author(rule), use.where)
+                asked = use.by if use.by is not None and use.by.kind == ROUTE else route.route.author(rule)
+                return Origin(asked, use.where)
     return Origin(route.ref)

@@ -7,7 +7,6 @@ from envoy.config.cluster.v3 import cluster_pb2
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2 as http_v3
 
 from daemun.base import wire
-from daemun.base.names import Ref
 from daemun.envoy.ads import ads
 from daemun.envoy.defaults import BREAKER, BUFFER_BYTES, CONNECT_SECONDS, HTTP_OPTIONS
 from daemun.envoy.described import Described
@@ -18,6 +17,7 @@ from daemun.ir.backend import BackendKey
 from daemun.ir.listener import ListenerKey
 from daemun.ir.origin import Origin
 from daemun.ir.resource import CLUSTER, ENDPOINT, Leaf, Part, PartKey, part
+from daemun.ir.route import RouteKey
 from daemun.ir.uses import ListenerUses
 
 
@@ -28,7 +28,7 @@ class ProxyBackend(NamedTuple):
     backend: BackendKey
 
 
-def backends_of(_: Ref, resolved: ResolvedRoute) -> Iterator[ProxyBackend]:
+def backends_of(_: RouteKey, resolved: ResolvedRoute) -> Iterator[ProxyBackend]:
     """The backends that a route needs, at each proxy it is attached to."""
     ways = {(attachment.frontend.proxy, attachment.through) for attachment in resolved.attachments}
     if ways:

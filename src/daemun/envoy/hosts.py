@@ -21,6 +21,7 @@ from daemun.gatewayapi.owners import HostOwner, owner_of
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.ir.listener import FrontendKey, HostKey, Listener, ListenerKey
 from daemun.ir.resource import Leaf, Part, PartKey, part
+from daemun.ir.route import RouteKey
 from daemun.ir.uses import ListenerUses
 
 _NOTHING = wire.delimited(
@@ -39,9 +40,9 @@ class Inputs(NamedTuple):
     """
 
     owners: Collection[HostKey, HostOwner]
-    encoded: Collection[tuple[Ref, FrontendKey], EncodedRoute]
-    by_host: Index[HostKey, Ref, ResolvedRoute]
-    claims: Index[tuple[HostKey, Ref, str], tuple[HostKey, Ref], ResolvedRoute]
+    encoded: Collection[tuple[RouteKey, FrontendKey], EncodedRoute]
+    by_host: Index[HostKey, RouteKey, ResolvedRoute]
+    claims: Index[tuple[HostKey, Ref, str], tuple[HostKey, RouteKey], ResolvedRoute]
     spreads: Collection[FrontendKey, bool]
     policies: Collection[ListenerKey, ListenerUses]
 
@@ -89,7 +90,7 @@ def _routes(reader: Reader, of: Inputs, key: HostKey, mine: Listener) -> list[Le
     for resolved in reader.find(of.by_host, key):
         if resolved.is_on(mine, key.frontend):
             claimed = True
-            found = reader.get(of.encoded, (resolved.ref, key.frontend))
+            found = reader.get(of.encoded, (resolved.key, key.frontend))
             ranked.extend(found.leaves if found else ())
     ranked.sort(key=rank_of)
     return [leaf for _, leaf in ranked] if claimed else None

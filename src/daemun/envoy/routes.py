@@ -16,13 +16,13 @@ from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.ir.listener import FrontendKey, HostKey
 from daemun.ir.origin import Origin
 from daemun.ir.resource import Leaf
-from daemun.ir.route import Match, Precedence, Route, precedence
+from daemun.ir.route import Match, Precedence, Route, RouteKey, precedence
 
 ROUTES = wire.tag(3)  # VirtualHost.routes
 _MATCH = wire.tag(1)  # Route.match
 _ERROR = route_v3.Route(direct_response=route_v3.DirectResponseAction(status=500)).SerializeToString()
 
-Rank = tuple[Precedence, tuple[str, str, str], Ref, int, int]
+Rank = tuple[Precedence, tuple[str | int, ...], Ref, int, int]
 """Where a match stands among all matches of its virtual host: precedence, age, name, place in the route."""
 _AS_WRITTEN: Precedence = (0, 0, 0, 0, 0)
 
@@ -35,19 +35,19 @@ class EncodedRoute(msgspec.Struct, frozen=True, gc=False):
 
 def encoded_rule(
     surfaces: Collection[FrontendKey, Surface],
-) -> Callable[[Reader, Ref, ResolvedRoute], Iterator[tuple[tuple[Ref, FrontendKey], EncodedRoute]]]:
+) -> Callable[[Reader, RouteKey, ResolvedRoute], Iterator[tuple[tuple[RouteKey, FrontendKey], EncodedRoute]]]:
     """The rule from a route to its encoded matches, once per port however many hosts it has there."""
 
     def encode(
-        reader: Reader, ref: Ref, resolved: ResolvedRoute
-    ) -> Iterator[tuple[tuple[Ref, FrontendKey], EncodedRoute]]:
+        reader: Reader, route: RouteKey, resolved: ResolvedRoute
+    ) -> Iterator[tuple[tuple[RouteKey, FrontendKey], EncodedRoute]]:
         if resolved.route.streams:
             return
         for key in dict.fromkeys(attachment.frontend for attachment in resolved.attachments):
             surface = reader.get(surfaces, key)
             if surface is not None:
                 leaves = _leaves(resolved, surface.port, surface.tls)
-                yield (ref, key), EncodedRoute(tuple(leaves))
+                yield (route, key), EncodedRoute(tuple(leaves))
 
     return encode
 
@@ -72,7 +72,8 @@ def _leaves(resolved: ResolvedRoute, port: int, tls: bool) -> Iterator[tuple[Ran
 def rank(route: Route, match: Match, at: int, index: int) -> Rank:
     """Where the `index`th match of the `at`th rule stands."""
     first = _AS_WRITTEN if route.ordered else _one_of(precedence(match))
-    return (first, route.age, route.ref, at, index)
+    order = route.rules[at].order
+    return (first, (*route.age, *order) if order else route.age, route.ref, at, index)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -86,9 +87,9 @@ def route_name(ref: Ref, match: Match) -> str:
     return f"{ref.kind}/{ref.namespace}/{ref.name}/{match.where}"
 
 
-def hosts_of(ref: Ref, resolved: ResolvedRoute) -> Iterator[HostKey]:
+def hosts_of(key: RouteKey, resolved: ResolvedRoute) -> Iterator[HostKey]:
     """The virtual hosts that a route is part of."""
-    del ref
+    del key
     if not resolved.route.streams:
         for attachment in resolved.attachments:
             yield from attachment.keys()

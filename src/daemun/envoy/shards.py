@@ -22,7 +22,7 @@ from daemun.gatewayapi.owners import HostOwner, owner_of
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.ir.listener import FrontendKey, HostKey, Listener, ListenerKey
 from daemun.ir.resource import SCOPE, Leaf, Part, PartKey, part
-from daemun.ir.route import Match
+from daemun.ir.route import Match, RouteKey
 from daemun.ir.uses import ListenerUses
 
 MANY_ROUTES = 100
@@ -57,7 +57,7 @@ class ShardKey(NamedTuple):
     element: str
 
 
-def shards_of(key: tuple[HostKey, Ref], resolved: ResolvedRoute) -> Iterator[ShardKey]:
+def shards_of(key: tuple[HostKey, RouteKey], resolved: ResolvedRoute) -> Iterator[ShardKey]:
     """The shards that a route of a crowded host is part of."""
     host, _ = key
     elements = dict.fromkeys(_element(match) for rule in resolved.route.rules for match in rule.matches)
@@ -66,7 +66,7 @@ def shards_of(key: tuple[HostKey, Ref], resolved: ResolvedRoute) -> Iterator[Sha
             yield ShardKey(host, owner, listener, element)
 
 
-def claims_of(key: tuple[HostKey, Ref], resolved: ResolvedRoute) -> Iterator[tuple[HostKey, Ref, str]]:
+def claims_of(key: tuple[HostKey, RouteKey], resolved: ResolvedRoute) -> Iterator[tuple[HostKey, Ref, str]]:
     """The listeners on which a route of a crowded host is attached."""
     host, _ = key
     for owner, listener in listeners_of(host, resolved):
@@ -81,8 +81,8 @@ def listeners_of(host: HostKey, resolved: ResolvedRoute) -> dict[tuple[Ref, str]
 
 def shard_rule(
     owners: Collection[HostKey, HostOwner],
-    encoded: Collection[tuple[Ref, FrontendKey], EncodedRoute],
-    by_shard: Index[ShardKey, tuple[HostKey, Ref], ResolvedRoute],
+    encoded: Collection[tuple[RouteKey, FrontendKey], EncodedRoute],
+    by_shard: Index[ShardKey, tuple[HostKey, RouteKey], ResolvedRoute],
     policies: Collection[ListenerKey, ListenerUses],
 ) -> Callable[[Reader, ShardKey, ShardKey], Iterator[tuple[PartKey, Part]]]:
     """The rule from a shard to its scope."""
@@ -94,7 +94,7 @@ def shard_rule(
         ranked: list[tuple[Rank, Leaf]] = []
         for element in dict.fromkeys((key.element, _ANY)):
             for resolved in reader.find(by_shard, key._replace(element=element)):
-                found = reader.get(encoded, (resolved.ref, key.host.frontend))
+                found = reader.get(encoded, (resolved.key, key.host.frontend))
                 for rank, leaf in found.leaves if found else ():
                     if _element(resolved.route.rules[rank[3]].matches[rank[4]]) == element:
                         ranked.append((rank, leaf))

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from envoy.config.listener.v3 import listener_components_pb2 as components_v3
 
 from daemun.base import wire
-from daemun.base.names import Ref
 from daemun.envoy.actions import NO_BACKEND
 from daemun.envoy.forward import closing_chain, shares, tcp_chain, udp_filter
 from daemun.envoy.tls import downstream
@@ -20,13 +19,14 @@ from daemun.gatewayapi.streams import Holder
 from daemun.ir.listener import HostKey, Listener
 from daemun.ir.origin import Origin
 from daemun.ir.resource import LISTENER, Leaf, Part, PartKey, part
+from daemun.ir.route import RouteKey
 
 _FILTER_CHAINS = wire.tag(3)  # Listener.filter_chains
 _LISTENER_FILTERS = wire.tag(9)  # Listener.listener_filters
 
 
 def stream_rule(
-    routes: Collection[Ref, ResolvedRoute], access_log: str
+    routes: Collection[RouteKey, ResolvedRoute], access_log: str
 ) -> Callable[[Reader, HostKey, Holder], Iterator[tuple[PartKey, Part]]]:
     """The rule from who takes the streams that come in somewhere to what Envoy does with them."""
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from daemun.base.names import Ref
 from daemun.envoy.routes import hosts_of
 from daemun.explain.matching import misses
 from daemun.explain.naming import called
@@ -12,24 +11,29 @@ from daemun.explain.result import Near
 from daemun.gatewayapi.hostnames import covers
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.ir.listener import HostKey, Listener
-from daemun.ir.route import Match
+from daemun.ir.route import Match, RouteKey
 from daemun.translate import Translation
 
 _SHOWN = 5
 
 
 def near_misses(
-    translation: Translation, place: Place, host: HostKey | None, mine: Listener | None, seen: Seen, won: Ref | None
+    translation: Translation,
+    place: Place,
+    host: HostKey | None,
+    mine: Listener | None,
+    seen: Seen,
+    won: RouteKey | None,
 ) -> tuple[Near, ...]:
     """A handful of routes that people will ask about. `host` is the virtual host that was chosen, `won` its winner.
 
     Routes of other hosts are told of only when nobody takes the request: they are many, and it is not theirs.
     """
-    found: list[tuple[int, Ref, Near]] = []
-    for ref, resolved in translation.routes.items():
-        told = None if ref == won else _told(resolved, place, host, mine, seen)
+    found: list[tuple[int, RouteKey, Near]] = []
+    for key, resolved in translation.routes.items():
+        told = None if key == won else _told(resolved, place, host, mine, seen)
         if told is not None and (won is None or told[0] < _OTHER_HOST):
-            found.append((told[0], ref, Near(ref, told[1], told[2])))
+            found.append((told[0], key, Near(resolved.ref, told[1], told[2], resolved.through)))
     found.sort(key=lambda one: one[:2])
     return tuple(near for _, _, near in found[:_SHOWN])
 
@@ -92,7 +96,7 @@ def _not_here(
 def _is_candidate(resolved: ResolvedRoute, place: Place, host: HostKey | None, mine: Listener | None) -> bool:
     if host is None or mine is None or not resolved.is_on(mine, place.key):
         return False
-    return host in hosts_of(resolved.ref, resolved)
+    return host in hosts_of(resolved.key, resolved)
 
 
 def _fitting(resolved: ResolvedRoute, seen: Seen) -> Match | None:

@@ -110,6 +110,7 @@ def candidate(entry: Placed, why: str, missing: tuple[Miss, ...] = ()) -> Candid
         envoy_route=entry.envoy_route,
         why=why,
         misses=missing,
+        through=entry.resolved.through,
     )
 
 
@@ -147,9 +148,11 @@ def _lost(winner: Placed, loser: Placed) -> str:
     decided = next((told for one, other, told in pairs if one != other), None)
     if decided is not None:
         return f"lower precedence: {decided}"
-    if winner.resolved.ref == loser.resolved.ref:
+    if winner.resolved.key == loser.resolved.key:
         return "lower precedence: it stands further down in the same route"
     mine, theirs = winner.rank[1][0], loser.rank[1][0]
+    if winner.rank[1][:3] == loser.rank[1][:3]:
+        return "lower precedence: of one root the rule counts that delegates, then the age of those it delegates to"
     if mine != theirs:
         return f"lower precedence: the older route wins ({mine or 'no date'} before {theirs or 'no date'})"
     return "lower precedence: of equally old routes the first by namespace and name wins"

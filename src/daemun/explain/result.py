@@ -69,7 +69,8 @@ class Candidate(msgspec.Struct, frozen=True):
     """A match of a rule of a route that Envoy considers for the host, in Envoy's order.
 
     Before the winner stand those that do not fit, with their `misses`; after it those that would fit too, with the
-    criterion that decided against them as `why`.
+    criterion that decided against them as `why`. It is reached `through` the routes that delegate to it, the next one
+    first.
     """
 
     route: Ref
@@ -80,6 +81,7 @@ class Candidate(msgspec.Struct, frozen=True):
     envoy_route: str
     why: str
     misses: tuple[Miss, ...] = ()
+    through: tuple[Ref, ...] = ()
 
 
 class Near(msgspec.Struct, frozen=True):
@@ -88,6 +90,7 @@ class Near(msgspec.Struct, frozen=True):
     route: Ref
     where: str
     why: str
+    through: tuple[Ref, ...] = ()
 
 
 class Effect(msgspec.Struct, frozen=True):

@@ -22,20 +22,26 @@ def path_faults(path: HTTPPathModifier | None, where: str) -> Iterable[Fault]:
         yield f"{where}.path", f"{value!r} has a fragment, which never reaches a server", "Remove it."
 
 
-def set_new_path(path: HTTPPathModifier, match: Match, action: Any, full_field: str) -> None:
+def set_new_path(
+    path: HTTPPathModifier, match: Match, action: Any, full_field: str, above: Match | None = None
+) -> None:
     """Say the new path to a RouteAction or a RedirectAction; they differ in the name of the field for a full path.
 
     Envoy's `prefix_rewrite` replaces just the characters of the prefix: `/foo` by `/` would make `//bar` of
-    `/foo/bar`. Where that would happen a regex takes the slash along.
+    `/foo/bar`. Where that would happen a regex takes the slash along. It is also what replaces only the prefix of a
+    rule `above`, which delegates to the one that matches.
     """
     if path.replace_full_path is not None:
         _full(path.replace_full_path, action, full_field)
         return
-    prefix = match.path.rstrip("/")
+    prefix = (above or match).path.rstrip("/")
     new = (path.replace_prefix_match or "").rstrip("/")
     if new and not new.startswith("/"):
         new = f"/{new}"
-    if not prefix:
+    if above is not None and new:
+        action.regex_rewrite.pattern.regex = f"^{re.escape(prefix)}"
+        action.regex_rewrite.substitution = new.replace("\\", "\\\\")
+    elif not prefix and above is None:
         action.prefix_rewrite = f"{new}/"
     elif new:
         action.prefix_rewrite = new

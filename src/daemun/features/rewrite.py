@@ -23,14 +23,12 @@ class URLRewrite(Feature[HTTPURLRewriteFilter]):
 
     def does(self, spec: HTTPURLRewriteFilter, use: Use, scene: Scene) -> str:
         """What is replaced."""
-        del use
         told = [f"the host by {spec.hostname}"] if spec.hostname else []
-        told.extend([path_does(spec.path, scene.match)] if spec.path else [])
+        told.extend([path_does(spec.path, use.prefix or scene.match)] if spec.path else [])
         return f"replaces {' and '.join(told)}" if told else "replaces nothing"
 
     def on_route(self, spec: HTTPURLRewriteFilter, use: Use, draft: Draft) -> None:
         """Host and path of the request that the backend gets."""
-        del use
         if not draft.forwards:
             return
         if spec.hostname:
@@ -39,7 +37,7 @@ class URLRewrite(Feature[HTTPURLRewriteFilter]):
             # In place of what a policy says: Envoy takes only one of the two.
             draft.action.ClearField("prefix_rewrite")
             draft.action.ClearField("regex_rewrite")
-            set_new_path(spec.path, draft.match, draft.action, "regex_rewrite")
+            set_new_path(spec.path, draft.match, draft.action, "regex_rewrite", use.prefix)
 
     def on_backend(self, spec: HTTPURLRewriteFilter, backend: route_v3.WeightedCluster.ClusterWeight) -> bool:
         """A share may have a host of its own, but no path."""

@@ -96,6 +96,10 @@ class Index(Generic[I, K, V]):
             for at in by(key, value):
                 put(self.keys, at, key)
 
+    def found(self, value: I) -> list[V]:
+        """The entries under a value, in the order of their keys, for those outside. Rules use their `Reader`."""
+        return [self.of[key] for key in sorted(items(self.keys, value)) if key in self.of]
+
     def update(self, delta: Delta[K, V]) -> Iterator[None]:
         """Follow a change of the collection and mark the readers of the values it touches."""
         touched: dict[I, None] = {}

@@ -24,8 +24,22 @@ class Extended(NamedTuple):
     answers: tuple[str, ...] = ()
 
 
-Extend = Callable[[Reader, Ref, tuple[tuple[str, LocalObjectReference], ...]], Extended]
-"""From a route, and the ExtensionRefs of one of its rules with their places, to what is added to the rule."""
+class Level(NamedTuple):
+    """A rule as other APIs see it: its route, and its ExtensionRefs with their places.
+
+    `yields` says, in the words of their annotation, which fields of its policies those may override that it delegates
+    to.
+    """
+
+    route: Ref
+    filters: tuple[tuple[str, LocalObjectReference], ...] = ()
+    yields: str = ""
+
+
+Extend = Callable[[Reader, tuple[Level, ...]], Extended]
+"""From a rule and those that delegate to it, the next one first, to what is added to it. What it says of policies and
+of filters that lead nowhere is of the rule's own; it cannot be served either where those above it have such filters.
+"""
 
 
 def unknown(where: str, ref: LocalObjectReference) -> Finding:

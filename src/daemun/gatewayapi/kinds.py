@@ -20,6 +20,7 @@ from daemun.api.routes import (
     RouteSpec,
 )
 from daemun.api.streams import TCPRoute, TLSRoute, UDPRoute
+from daemun.gatewayapi.delegations import Inherited
 from daemun.ir.backend import Protocol
 from daemun.ir.route import Match, PathType, ValueMatch
 
@@ -39,6 +40,8 @@ class PlainRule(msgspec.Struct, frozen=True, gc=False):
     fields: tuple[tuple[str, msgspec.Struct], ...] = ()
     idle: str = ""
     """Why nothing ever gets to this rule, if so."""
+    above: Inherited | None = None
+    """What it has from rules that delegate to it."""
 
 
 class RouteKind(msgspec.Struct, frozen=True, gc=False):

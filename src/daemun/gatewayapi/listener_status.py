@@ -14,6 +14,7 @@ from daemun.gatewayapi.resolved import Parent, ResolvedListener, ResolvedRoute, 
 from daemun.gatewayapi.settings import Settings
 from daemun.ir.listener import FrontendKey
 from daemun.ir.resource import LISTENER
+from daemun.ir.route import RouteKey
 
 ListenerUse = tuple[Ref, str]
 """A listener of a Gateway or ListenerSet, as routes use it."""
@@ -25,16 +26,17 @@ class Inputs(msgspec.Struct, frozen=True):
     `ports` finds what Envoy rejected about a port as such, which all share that listen there: by proxy and listener.
     """
 
-    uses: Index[ListenerUse, Ref, ResolvedRoute]
+    uses: Index[ListenerUse, RouteKey, ResolvedRoute]
     acknowledged: Collection[Ref, Parent]
     rejections: Index[Ref, RejectionKey, Rejection]
     ports: Index[tuple[str, str], RejectionKey, Rejection]
     settings: Settings
 
 
-def uses_of(_: Ref, route: ResolvedRoute) -> Iterator[ListenerUse]:
+def uses_of(_: RouteKey, route: ResolvedRoute) -> Iterator[ListenerUse]:
     """The listeners that a route is attached to: what attachedRoutes counts."""
-    yield from {(one.owner, one.listener) for one in route.attachments}
+    if not route.through:
+        yield from {(one.owner, one.listener) for one in route.attachments}
 
 
 def port_of(key: RejectionKey, one: Rejection) -> Iterator[tuple[str, str]]:

@@ -10,9 +10,10 @@ from daemun.api.routes import RouteSpec
 from daemun.base.names import GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.classes import CONTROLLER
+from daemun.gatewayapi.delegations import ROUTE
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.hostnames import intersection
-from daemun.gatewayapi.kinds import RouteKind, place
+from daemun.gatewayapi.kinds import PlainRule, RouteKind, place
 from daemun.gatewayapi.namespaces import allowed
 from daemun.gatewayapi.resolved import Attachment, Parent, ParentResult, ResolvedGateway, ResolvedListener
 from daemun.gatewayapi.settings import Settings
@@ -29,6 +30,56 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
     resource: Resource
     parents: tuple[ParentResult, ...]
     attachments: tuple[Attachment, ...]
+
+    @property
+    def age(self) -> tuple[str, str, str]:
+        """What sorts it among others."""
+        return self.resource.age
+
+    @property
+    def hostnames(self) -> tuple[str, ...]:
+        """The hosts that are asked for."""
+        return self.kind.hostnames(self.resource)
+
+    @property
+    def rules(self) -> tuple[PlainRule, ...]:
+        """Its rules as they are written."""
+        return tuple(self.kind.rules(self.resource))
+
+    @property
+    def open(self) -> bool:
+        """Whether another route may delegate to it."""
+        refs = self.kind.spec(self.resource).parent_refs
+        return self.kind.kind == ROUTE and (not refs or any(ref.kind == ROUTE for ref in refs))
+
+
+class Reached(Candidate, frozen=True, gc=False):
+    """A route as another one delegates to it: with the age, the hosts and the attachments of the root.
+
+    `through` are the routes above it, the next one first, and `chosen` the references by which that one has it.
+    """
+
+    through: tuple[Ref, ...] = ()
+    chosen: tuple[str, ...] = ()
+    root_age: tuple[str, str, str] = ("", "", "")
+    root_hostnames: tuple[str, ...] = ()
+    allowed: tuple[PlainRule, ...] = ()
+    not_resolved: tuple[Finding, ...] = ()
+
+    @property
+    def age(self) -> tuple[str, str, str]:
+        """What sorts it among others: its root's."""
+        return self.root_age
+
+    @property
+    def hostnames(self) -> tuple[str, ...]:
+        """The hosts that are asked for: its root's."""
+        return self.root_hostnames
+
+    @property
+    def rules(self) -> tuple[PlainRule, ...]:
+        """Its rules, as far as they are below those that delegate to it."""
+        return self.allowed
 
 
 class Inputs(msgspec.Struct, frozen=True):

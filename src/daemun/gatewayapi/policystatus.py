@@ -14,6 +14,7 @@ from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.problems import Problems, Rejections, from_findings, rejected
 from daemun.gatewayapi.proxies import reason_for
 from daemun.gatewayapi.resolved import ResolvedRoute
+from daemun.ir.route import RouteKey
 
 MOST_ANCESTORS = 16
 """As many as a status can hold (PolicyStatus.ancestors)."""
@@ -27,7 +28,7 @@ class PolicyUse(NamedTuple):
     controller: str
 
 
-def uses_of(_: Ref, route: ResolvedRoute) -> Iterator[PolicyUse]:
+def uses_of(_: RouteKey, route: ResolvedRoute) -> Iterator[PolicyUse]:
     """The policies that a route needs, at each Gateway it is attached to."""
     if route.policies:
         gateways = {(parent.proxy, parent.controller) for parent in route.parents if parent.listeners}

@@ -8,6 +8,7 @@ from daemun.api.meta import Resource
 from daemun.base.names import GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.classes import BUILT_IN
+from daemun.gatewayapi.delegations import ROUTE
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.kinds import RouteKind
 from daemun.gatewayapi.listenersets import parent_of
@@ -15,8 +16,10 @@ from daemun.gatewayapi.proxies import Rejection, RejectionKey, reason_for
 from daemun.gatewayapi.reach import Surroundings
 from daemun.gatewayapi.resolved import Parent, ResolvedGateway, ResolvedRoute
 from daemun.gatewayapi.streams import Holder, overtaken
+from daemun.gatewayapi.told import Told
 from daemun.ir.listener import HostKey
 from daemun.ir.problem import Problem
+from daemun.ir.route import RouteKey
 
 Problems = tuple[Problem, ...]
 Rejections = Index[Ref, RejectionKey, Rejection]
@@ -62,19 +65,43 @@ def parent_problems(
 
 
 def route_problems(
-    rejections: Rejections, holders: Collection[HostKey, Holder]
-) -> Callable[[Reader, Ref, ResolvedRoute], Iterator[tuple[Ref, Problems]]]:
+    rejections: Rejections, holders: Collection[HostKey, Holder], told: Told
+) -> Callable[[Reader, RouteKey, ResolvedRoute], Iterator[tuple[Ref, Problems]]]:
     """The rule from a route to what is wrong with it, and to what others take from it."""
 
-    def problems(reader: Reader, ref: Ref, route: ResolvedRoute) -> Iterator[tuple[Ref, Problems]]:
-        findings = [finding for parent in route.parents for finding in parent.refused]
-        findings += [*route.not_resolved, *route.dropped, *rejected(reader, rejections, ref)]
-        found = from_findings(ref, findings)
-        found += from_findings(ref, overtaken(reader, holders, route), warning=True)
+    def problems(reader: Reader, _: RouteKey, route: ResolvedRoute) -> Iterator[tuple[Ref, Problems]]:
+        found = _of_route(reader, rejections, told, told.of(reader, route))
+        found += from_findings(route.ref, overtaken(reader, holders, route), warning=True)
+        if found:
+            yield route.ref, found
+
+    return problems
+
+
+def reached_problems(
+    rejections: Rejections, told: Told
+) -> Callable[[Reader, Ref, Ref], Iterator[tuple[Ref, Problems]]]:
+    """The rule from a route that is only delegated to, to what is wrong with it."""
+
+    def problems(reader: Reader, ref: Ref, _: Ref) -> Iterator[tuple[Ref, Problems]]:
+        routes = told.only(reader, ref)
+        found = _of_route(reader, rejections, told, routes) if routes else ()
         if found:
             yield ref, found
 
     return problems
+
+
+def _of_route(reader: Reader, rejections: Rejections, told: Told, routes: list[ResolvedRoute]) -> Problems:
+    ref = routes[0].ref
+    findings = [finding for route in routes for parent in route.parents for finding in parent.refused]
+    findings += told.not_resolved(reader, routes)
+    findings += (finding for route in routes for finding in route.dropped)
+    findings += rejected(reader, rejections, ref)
+    found = from_findings(ref, findings)
+    if any(route.through for route in routes):
+        found += from_findings(ref, told.unreached(reader, routes), warning=True)
+    return found
 
 
 def unclaimed_gateways(
@@ -103,16 +130,20 @@ def orphaned_sets(_: Reader, name: Name, one: ListenerSet) -> Iterator[tuple[Ref
 
 
 def orphaned_routes(
-    kind: RouteKind, defaults: Index[bool, Name, ResolvedGateway]
+    kind: RouteKind, defaults: Index[bool, Name, ResolvedGateway], told: Told
 ) -> Callable[[Reader, Name, Resource], Iterator[tuple[Ref, Problems]]]:
     """The rule from a route to the note that it has no parents."""
 
     def orphaned(reader: Reader, name: Name, route: Resource) -> Iterator[tuple[Ref, Problems]]:
         spec = kind.spec(route)
-        if spec.parent_refs:
-            return
         ref = Ref(GATEWAY, kind.kind, name.namespace, name.name)
+        if spec.parent_refs and not all((one.group, one.kind) == (GATEWAY, ROUTE) for one in spec.parent_refs):
+            return
+        if kind.kind == ROUTE and reader.count(told.ways, ref):
+            return
         where, text = "spec.parentRefs", "it has no parents, so nothing serves it"
+        if spec.parent_refs:
+            text = "no parent of it is attached to a Gateway, so nothing serves it"
         if spec.use_default_gateways == "All":
             if reader.count(defaults, True):
                 return

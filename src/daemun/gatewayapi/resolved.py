@@ -14,7 +14,7 @@ from daemun.base.names import Name, Ref
 from daemun.gatewayapi.findings import Finding
 from daemun.ir.backend import BackendKey
 from daemun.ir.listener import FrontendKey, HostKey, Listener, Socket, transport
-from daemun.ir.route import Route
+from daemun.ir.route import Route, RouteKey, Way
 
 
 class ResolvedListener(msgspec.Struct, frozen=True, gc=False):
@@ -158,12 +158,24 @@ class Attachment(msgspec.Struct, frozen=True, gc=False):
         return [HostKey(self.frontend, host) for host in self.hosts]
 
 
+class Delegation(msgspec.Struct, frozen=True, gc=False):
+    """A reference of a route to those that it delegates to: one by its name, all (`*`), or those with a `label`."""
+
+    where: str
+    namespace: str
+    name: str = ""
+    label: str = ""
+
+
 class ResolvedRoute(msgspec.Struct, frozen=True, gc=False):
     """A route of any kind with its parents, its rules, and what was found about them.
 
     `not_resolved` are references that lead nowhere (ResolvedRefs), `dropped` are rules that cannot be served as they
     are written (PartiallyInvalid, or Accepted when no rule is left). `policies` are the BackendTLSPolicies of its
     backends, also those that lost to others; `options` are the policies of other APIs that its rules have.
+
+    Of a route that is reached through others these are what they are that way: its parent is the next of `through`,
+    which has it by the references at `chosen`. `open`: others may delegate to it. `delegations`: it does so itself.
     """
 
     ref: Ref
@@ -175,6 +187,15 @@ class ResolvedRoute(msgspec.Struct, frozen=True, gc=False):
     dropped: tuple[Finding, ...] = ()
     policies: tuple[Name, ...] = ()
     options: tuple[Ref, ...] = ()
+    delegations: tuple[Delegation, ...] = ()
+    through: tuple[Ref, ...] = ()
+    chosen: tuple[str, ...] = ()
+    open: bool = False
+
+    @property
+    def key(self) -> RouteKey:
+        """What tells it apart from all others: its object, and the way to it if there is one."""
+        return Way(*self.ref, self.through) if self.through else self.ref
 
     def is_on(self, listener: Listener, at: FrontendKey) -> bool:
         """Whether it is attached to the listener: what comes to a host reaches only the routes of its listener."""

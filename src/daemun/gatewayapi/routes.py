@@ -12,13 +12,14 @@ from daemun.flow import Reader
 from daemun.gatewayapi import backends, extensions
 from daemun.gatewayapi.backends import resolve_backend
 from daemun.gatewayapi.conflicts import UseIndex, rival
-from daemun.gatewayapi.extensions import Extend, Extended
+from daemun.gatewayapi.delegations import ROUTE, Inherited, allowed, cycles, delegates, delegations, over
+from daemun.gatewayapi.extensions import Extend, Extended, Level
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.kinds import PlainRule, place
-from daemun.gatewayapi.parents import Candidate
-from daemun.gatewayapi.resolved import Attachment, ParentResult, ResolvedRoute
+from daemun.gatewayapi.parents import Candidate, Reached
+from daemun.gatewayapi.resolved import Attachment, Delegation, ParentResult, ResolvedRoute
 from daemun.ir.backend import BackendKey, Protocol
-from daemun.ir.route import Backend, Match, Route, Rule, Use
+from daemun.ir.route import Backend, Match, Route, RouteKey, Rule, Use
 
 Fault = tuple[str, str, str]
 """Where, what is wrong there, and how to mend it."""
@@ -34,33 +35,56 @@ class Checks(msgspec.Struct, frozen=True):
     rule: Callable[[Rule], Iterable[Fault]]
 
 
+class Inputs(msgspec.Struct, frozen=True):
+    """What rules are resolved by."""
+
+    backends: backends.Inputs
+    checks: Checks
+    extend: Extend
+
+
 def route_rule(
-    uses: UseIndex, inputs: backends.Inputs, checks: Checks, extend: Extend
-) -> Callable[[Reader, Ref, Candidate], Iterator[tuple[Ref, ResolvedRoute]]]:
+    uses: UseIndex, of: Inputs
+) -> Callable[[Reader, RouteKey, Candidate], Iterator[tuple[RouteKey, ResolvedRoute]]]:
     """The rule from a route with parents to a route with everything."""
 
-    def resolve(reader: Reader, ref: Ref, candidate: Candidate) -> Iterator[tuple[Ref, ResolvedRoute]]:
+    def resolve(reader: Reader, key: RouteKey, candidate: Candidate) -> Iterator[tuple[RouteKey, ResolvedRoute]]:
         parents, attachments = _without_rivals(reader, uses, candidate)
-        builder = _Rules(reader, inputs, checks, extend, candidate)
-        rules = [rule for plain in candidate.kind.rules(candidate.resource) for rule in builder.rule(plain)]
-        kind, resource = candidate.kind, candidate.resource
-        route = Route(ref, resource.age, kind.hostnames(resource), tuple(rules), kind.streams)
-        yield (
-            ref,
-            ResolvedRoute(
-                ref=ref,
-                generation=candidate.resource.metadata.generation,
-                route=route,
-                parents=parents,
-                attachments=attachments,
-                not_resolved=tuple(builder.not_resolved),
-                dropped=tuple(builder.dropped),
-                policies=tuple(builder.policies),
-                options=tuple(builder.options),
-            ),
-        )
+        yield key, _resolved(reader, of, msgspec.structs.replace(candidate, parents=parents, attachments=attachments))
 
     return resolve
+
+
+def reached_rule(of: Inputs) -> Callable[[Reader, RouteKey, Reached], Iterator[tuple[RouteKey, ResolvedRoute]]]:
+    """The rule from a route that others delegate to, to the same with everything. Its hosts are its root's to lose."""
+
+    def resolve(reader: Reader, key: RouteKey, reached: Reached) -> Iterator[tuple[RouteKey, ResolvedRoute]]:
+        found = _resolved(reader, of, reached)
+        not_resolved = (*reached.not_resolved, *found.not_resolved)
+        way = {"through": reached.through, "chosen": reached.chosen, "not_resolved": not_resolved}
+        yield key, msgspec.structs.replace(found, **way)
+
+    return resolve
+
+
+def _resolved(reader: Reader, of: Inputs, candidate: Candidate) -> ResolvedRoute:
+    builder = Rules(reader, of, candidate)
+    rules = tuple(builder.rules())
+    ref, kind = candidate.ref, candidate.kind
+    through = candidate.through if isinstance(candidate, Reached) else ()
+    return ResolvedRoute(
+        ref=ref,
+        generation=candidate.resource.metadata.generation,
+        route=Route(ref, candidate.age, candidate.hostnames, rules, kind.streams),
+        parents=candidate.parents,
+        attachments=candidate.attachments,
+        not_resolved=(*builder.not_resolved, *cycles(builder.delegations, ref, through)),
+        dropped=tuple(builder.dropped),
+        policies=tuple(builder.policies),
+        options=tuple(builder.options),
+        delegations=tuple(builder.delegations),
+        open=candidate.open,
+    )
 
 
 def _without_rivals(
@@ -87,59 +111,99 @@ def _without_rivals(
     return tuple(parents), tuple(kept)
 
 
-class _Rules:
+class Rules:
     """Resolves the rules of one route and gathers what is found on the way."""
 
-    def __init__(
-        self, reader: Reader, inputs: backends.Inputs, checks: Checks, extend: Extend, candidate: Candidate
-    ) -> None:
+    def __init__(self, reader: Reader, of: Inputs, candidate: Candidate) -> None:
         self._reader = reader
-        self._inputs = inputs
-        self._checks = checks
-        self._extend = extend
+        self._of = of
         self._ref = candidate.ref
         self._kind = candidate.kind
+        self._plain = candidate.rules
         self.not_resolved: list[Finding] = []
         self.dropped: list[Finding] = []
         self.policies: dict[Name, None] = {}
         self.options: dict[Ref, None] = {}
+        self.delegations: list[Delegation] = []
 
-    def rule(self, plain: PlainRule) -> Iterator[Rule]:
+    def rules(self) -> Iterator[Rule]:
+        """The rules as they will be served."""
+        found = [(at, rule) for at, plain in enumerate(self._plain) for rule in self._rule(plain)]
+        for at, rule in found:
+            # The rules of one that delegates stand among those that it delegates to, which come first.
+            yield msgspec.structs.replace(rule, order=(*rule.order, at, 1)) if self.delegations else rule
+
+    def handed_down(self, plain: PlainRule) -> tuple[tuple[Use, ...], str]:
+        """What a rule asks for on behalf of those that it delegates to, and why it cannot be had, if so."""
+        uses = tuple(msgspec.structs.replace(use, by=self._ref) for use in self._asked(plain))
+        faults = [Finding("UnsupportedValue", *fault) for fault in self._of.checks.rule(Rule(plain.where, uses=uses))]
+        return uses, f"{self._ref} {faults[0]}" if faults else ""
+
+    def _rule(self, plain: PlainRule) -> Iterator[Rule]:
         """The rule as it will be served; none when no match of it can be, or nothing ever gets there."""
         if plain.idle:
             self.dropped.append(Finding("UnsupportedValue", plain.where, plain.idle, "Remove the rule."))
             return
-        matches = [match for match in plain.matches if self._usable(match)]
+        matches = tuple(match for match in plain.matches if self._usable(match))
+        delegated = self._delegates(plain, matches)
         if plain.matches and not matches:
             return
-        filters = self._filters(plain.where, plain.filters)
-        extended = self._extended(plain)
-        fields = [Use(kind, spec, f"{plain.where}.{kind}") for kind, spec in plain.fields]
-        resolved = []
-        for index, ref in enumerate(plain.backend_refs):
-            where = place(f"{plain.where}.backendRefs", index)
-            key = self._backend(where, ref, self._kind.protocol)
-            own = ref.filters if isinstance(ref, HTTPBackendRef) else ()
-            uses = self._filters(where, own)
-            resolved.append(Backend(where, None if self._unknown(where, own) else key, ref.weight, tuple(uses)))
+        uses, extended, backends = self._asked(plain), self._extended(plain), tuple(self._backends(plain))
+        above = plain.above or Inherited()
         rule = Rule(
             where=plain.where,
             name=plain.name,
-            matches=tuple(matches),
-            uses=(*filters, *fields, *extended.uses),
-            backends=tuple(resolved),
-            broken=extended.broken,
+            matches=matches,
+            uses=(*over(uses, above.uses), *extended.uses),
+            backends=backends,
+            broken=extended.broken or above.broken,
             error=self._kind.error,
+            order=above.order,
         )
-        faults = [Finding("UnsupportedValue", *fault) for fault in self._checks.rule(rule)]
+        own = msgspec.structs.replace(rule, uses=uses)
+        faults = [Finding("UnsupportedValue", *fault) for fault in self._of.checks.rule(own)]
         self.dropped.extend(faults)
-        yield msgspec.structs.replace(rule, broken=str(faults[0])) if faults and not rule.broken else rule
+        if above.broken:
+            self.dropped.append(Finding("UnsupportedValue", plain.where, f"what delegates to it fails: {above.broken}"))
+        if backends or not delegated:
+            yield msgspec.structs.replace(rule, broken=str(faults[0])) if faults and not rule.broken else rule
+
+    def _delegates(self, plain: PlainRule, matches: tuple[Match, ...]) -> bool:
+        """Whether the rule's requests are for other routes to take."""
+        if self._kind.kind != ROUTE:
+            return False
+        found = tuple(delegations(plain.backend_refs, plain.where, self._ref.namespace))
+        for match in matches if found else ():
+            if match.path_type != "Prefix":
+                text = "a rule that delegates is for a prefix, so nothing is delegated by this match"
+                finding = Finding("UnsupportedValue", f"{match.where}.path.type", text, "Use PathPrefix.")
+                self.dropped.append(finding)
+        if any(match.path_type == "Prefix" for match in matches):
+            self.delegations.extend(found)
+        return bool(found)
+
+    def _asked(self, plain: PlainRule) -> tuple[Use, ...]:
+        """What the rule's own filters and fields ask for."""
+        fields = (Use(kind, spec, f"{plain.where}.{kind}") for kind, spec in plain.fields)
+        return (*self._filters(plain.where, plain.filters), *fields)
+
+    def _backends(self, plain: PlainRule) -> Iterator[Backend]:
+        above = plain.above.uses if plain.above else ()
+        for index, ref in enumerate(plain.backend_refs):
+            if self._kind.kind == ROUTE and delegates(ref):
+                continue
+            where = place(f"{plain.where}.backendRefs", index)
+            key = self._backend(where, ref, self._kind.protocol)
+            own = ref.filters if isinstance(ref, HTTPBackendRef) else ()
+            uses = allowed(tuple(self._filters(where, own)), above)
+            yield Backend(where, None if self._unknown(where, own) else key, ref.weight, uses)
 
     def _extended(self, plain: PlainRule) -> Extended:
         """What policies, and filters of other APIs, do to the rule."""
         if self._kind.streams:
             return Extended()
-        extended = self._extend(self._reader, self._ref, tuple(_extension_refs(plain.where, plain.filters)))
+        levels = (level_of(self._ref, plain), *(plain.above.levels if plain.above else ()))
+        extended = self._of.extend(self._reader, levels)
         self.not_resolved.extend(extended.not_resolved)
         others = plain.backend_refs or any(one.type == "RequestRedirect" for one in plain.filters)
         if len(extended.answers) > 1 or (extended.answers and others):
@@ -158,12 +222,12 @@ class _Rules:
         return refused.broken
 
     def _usable(self, match: Match) -> bool:
-        faults = [Finding("UnsupportedValue", *fault) for fault in self._checks.match(match)]
+        faults = [Finding("UnsupportedValue", *fault) for fault in self._of.checks.match(match)]
         self.dropped.extend(faults)
         return not faults
 
     def _backend(self, where: str, ref: BackendObjectReference, protocol: Protocol) -> BackendKey | None:
-        found = resolve_backend(self._reader, self._inputs, self._ref, where, ref, protocol)
+        found = resolve_backend(self._reader, self._of.backends, self._ref, where, ref, protocol)
         if found.finding:
             self.not_resolved.append(found.finding)
         self.policies.update(dict.fromkeys(found.policies))
@@ -186,6 +250,11 @@ class _Rules:
                 keys.append(self._backend(at, target, protocol))
             uses.append(Use(one.type, spec, f"{here}.{field}", tuple(keys)))
         return uses
+
+
+def level_of(ref: Ref, plain: PlainRule, yields: str = "") -> Level:
+    """A rule of a route as other APIs see it."""
+    return Level(ref, tuple(_extension_refs(plain.where, plain.filters)), yields)
 
 
 def _extension_refs(where: str, filters: tuple[RouteFilter, ...]) -> Iterator[tuple[str, LocalObjectReference]]:

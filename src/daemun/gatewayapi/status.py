@@ -1,6 +1,6 @@
 """Status: what became of every object, derived from the same values that Envoy's configuration is made of (law 4)."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 from msgspec import UNSET
@@ -10,22 +10,19 @@ from daemun.api.status import (
     Condition,
     GatewayClassStatus,
     GatewayStatus,
-    RouteParentStatus,
-    RouteStatus,
     Status,
     SupportedFeature,
 )
 from daemun.base.names import GATEWAY, Name, Ref
-from daemun.flow import Index, Reader
+from daemun.flow import Reader
 from daemun.gatewayapi import listener_status
 from daemun.gatewayapi.classes import CONTROLLERS
 from daemun.gatewayapi.conditions import Findings, condition
-from daemun.gatewayapi.findings import Finding, joined
+from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.listener_status import Inputs
 from daemun.gatewayapi.parameters import Kinds, class_findings
-from daemun.gatewayapi.proxies import Rejection, RejectionKey
 from daemun.gatewayapi.reach import Surroundings
-from daemun.gatewayapi.resolved import ParentResult, ResolvedGateway, ResolvedRoute
+from daemun.gatewayapi.resolved import ResolvedGateway
 from daemun.gatewayapi.supported import FEATURES
 
 
@@ -104,40 +101,3 @@ def _invalid(gateway: ResolvedGateway) -> Findings:
     if not any(one.serves for one in gateway.listeners):
         return (Finding("Invalid", "", "no listener is valid"),)
     return ()
-
-
-def route_rule(
-    rejections: Index[Ref, RejectionKey, Rejection],
-) -> Callable[[Reader, Ref, ResolvedRoute], Iterator[tuple[Ref, Status]]]:
-    """The rule from a route to its status."""
-
-    def status(reader: Reader, ref: Ref, route: ResolvedRoute) -> Iterator[tuple[Ref, Status]]:
-        rejected = reader.find(rejections, ref)
-        parents = []
-        for parent in route.parents:
-            theirs = [one for one in rejected if one.proxy == parent.proxy]
-            parents.append(
-                RouteParentStatus(parent.parent, parent.controller, tuple(_parent_conditions(route, parent, theirs)))
-            )
-        yield ref, RouteStatus(tuple(parents))
-
-    return status
-
-
-def _parent_conditions(
-    route: ResolvedRoute, parent: ParentResult, rejected: Iterable[Rejection]
-) -> Iterator[Condition]:
-    generation = route.generation
-    served = any(not rule.broken for rule in route.route.rules)
-    dropped = route.dropped
-    refused = parent.refused or (() if served or not dropped else dropped)
-    yield condition("Accepted", generation, "Accepted", refused)
-    yield condition("ResolvedRefs", generation, "ResolvedRefs", route.not_resolved)
-    by_envoy = tuple(Finding("Invalid", one.where, f"Envoy: {one.message}") for one in rejected)
-    if by_envoy:
-        yield condition("Programmed", generation, "Programmed", by_envoy)
-    partly = (*(dropped if served else ()), *by_envoy)
-    if partly and not parent.refused:
-        # The message must start so (RouteConditionPartiallyInvalid).
-        text = f"Dropped Rule(s): {joined(partly)}"
-        yield Condition("PartiallyInvalid", "True", "UnsupportedValue", text, generation)

@@ -10,6 +10,7 @@ from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.owners import HostOwner, owner_of
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.ir.listener import HostKey, Listener
+from daemun.ir.route import RouteKey
 
 
 class Holder(msgspec.Struct, frozen=True, gc=False):
@@ -20,16 +21,16 @@ class Holder(msgspec.Struct, frozen=True, gc=False):
     rule: int = 0
 
 
-def streams_of(ref: Ref, resolved: ResolvedRoute) -> Iterator[HostKey]:
+def streams_of(key: RouteKey, resolved: ResolvedRoute) -> Iterator[HostKey]:
     """Where a route of streams wants to take them."""
-    del ref
+    del key
     if resolved.route.streams:
         for attachment in resolved.attachments:
             yield from attachment.keys()
 
 
 def holder_rule(
-    owners: Collection[HostKey, HostOwner], by_stream: Index[HostKey, Ref, ResolvedRoute]
+    owners: Collection[HostKey, HostOwner], by_stream: Index[HostKey, RouteKey, ResolvedRoute]
 ) -> Callable[[Reader, HostKey, HostKey], Iterator[tuple[HostKey, Holder]]]:
     """The rule from where streams come in to who takes them.
 
@@ -52,7 +53,7 @@ def holder_rule(
 
 def overtaken(reader: Reader, holders: Collection[HostKey, Holder], resolved: ResolvedRoute) -> Iterator[Finding]:
     """What a route of streams does not get though it is accepted: nothing in its status would tell."""
-    for key in streams_of(resolved.ref, resolved):
+    for key in streams_of(resolved.key, resolved):
         holder = reader.get(holders, key)
         if holder is None or holder.route == resolved.ref:
             continue

@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import msgspec
 
 from daemun.api.gloo.direct_response import DirectResponse
-from daemun.api.meta import LocalObjectReference
 from daemun.base.names import GATEWAY, GLOO_GATEWAY, GLOO_KUBE_GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi import extensions
-from daemun.gatewayapi.extensions import Extend, Extended
+from daemun.gatewayapi.extensions import Extend, Extended, Level
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.resolved import Parent, ResolvedGateway, ResolvedListener
-from daemun.gloo.merge import Merged, merged
+from daemun.gloo.merge import Merged, inherited, merged
 from daemun.gloo.policies import HTTP_LISTENER_OPTION, LISTENER_OPTION, ROUTE_OPTION, VIRTUAL_HOST_OPTION, Policy
 from daemun.ir.listener import ListenerKey
 from daemun.ir.route import Use
@@ -36,38 +35,53 @@ def extension(
     """
     route_options, by_route = policies[ROUTE_OPTION.kind], by_target[ROUTE_OPTION.kind]
 
-    def extend(reader: Reader, route: Ref, filters: tuple[tuple[str, LocalObjectReference], ...]) -> Extended:
-        found: list[Policy] = []
-        answers: dict[str, Use] = {}
-        missing: list[Finding] = []
-        for where, ref in filters:
-            name = Name(route.namespace, ref.name)
-            if (ref.group, ref.kind) == (GLOO_GATEWAY, "RouteOption"):
-                policy = reader.get(route_options, name)
-                if policy is not None:
-                    found.append(policy)
+    def extend(reader: Reader, levels: tuple[Level, ...]) -> Extended:
+        found = [_Asked(level.yields) for level in levels]
+        for asked, level in zip(found, levels, strict=True):
+            for where, ref in level.filters:
+                name = Name(level.route.namespace, ref.name)
+                if (ref.group, ref.kind) == (GLOO_GATEWAY, "RouteOption"):
+                    policy = reader.get(route_options, name)
+                    if policy is not None:
+                        asked.policies.append(policy)
+                        continue
+                elif (ref.group, ref.kind) == (GLOO_KUBE_GATEWAY, "DirectResponse"):
+                    answer = reader.get(direct_responses, name)
+                    if answer is not None:
+                        by = Ref(GLOO_KUBE_GATEWAY, "DirectResponse", *name)
+                        asked.answers[where] = Use("DirectResponse", answer.spec, "spec", by=by)
+                        continue
+                else:
+                    asked.missing.append(extensions.unknown(where, ref))
                     continue
-            elif (ref.group, ref.kind) == (GLOO_KUBE_GATEWAY, "DirectResponse"):
-                answer = reader.get(direct_responses, name)
-                if answer is not None:
-                    by = Ref(GLOO_KUBE_GATEWAY, "DirectResponse", *name)
-                    answers[where] = Use("DirectResponse", answer.spec, "spec", by=by)
-                    continue
-            else:
-                missing.append(extensions.unknown(where, ref))
-                continue
-            text = f"extensionRef '{ref.name}' of type {ref.group}.{ref.kind} in namespace '{name.namespace}' not found"
-            missing.append(Finding("BackendNotFound", where, text))
-        if missing:
-            return extensions.refused(missing)
-        found.extend(sorted(reader.find(by_route, route), key=_age))
-        if not found and not answers:
+                kind = f"{ref.group}.{ref.kind}"
+                text = f"extensionRef '{ref.name}' of type {kind} in namespace '{name.namespace}' not found"
+                asked.missing.append(Finding("BackendNotFound", where, text))
+            asked.policies.extend(sorted(reader.find(by_route, level.route), key=_age))
+        own = found[0]
+        refused = next((one.missing for one in found if one.missing), None)
+        if refused is not None:
+            return Extended(broken=refused[0].text, not_resolved=tuple(own.missing))
+        if any(one.answers for one in found[1:]):
+            return Extended(broken="what delegates to it answers by itself, which it cannot do besides")
+        if not own.answers and not any(one.policies for one in found):
             return Extended()
-        whole = merged({policy.ref: policy for policy in found}.values())
-        policies = (*dict.fromkeys(policy.ref for policy in found), *(use.by for use in answers.values() if use.by))
-        return Extended((*whole.uses, *answers.values()), policies, whole.fault, answers=tuple(answers))
+        answers = own.answers.values()
+        whole = merged(inherited((one.policies, one.yields) for one in found))
+        mine = (*dict.fromkeys(policy.ref for policy in own.policies), *(use.by for use in answers if use.by))
+        return Extended((*whole.uses, *answers), mine, whole.fault, answers=tuple(own.answers))
 
     return extend
+
+
+class _Asked:
+    """What policies and filters of other APIs ask for on one level, and what of them is not there."""
+
+    def __init__(self, yields: str) -> None:
+        self.yields = yields
+        self.policies: list[Policy] = []
+        self.answers: dict[str, Use] = {}
+        self.missing: list[Finding] = []
 
 
 class Attached(msgspec.Struct, frozen=True, gc=False):

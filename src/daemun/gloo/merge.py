@@ -21,6 +21,25 @@ class Merged(msgspec.Struct, frozen=True, gc=False):
     contributors: tuple[Ref, ...] = ()
 
 
+def inherited(levels: Iterable[tuple[list[Policy], str]]) -> list[Policy]:
+    """The policies of a rule and of those that delegate to it, the next one first, in the order of their importance.
+
+    What is above has the last word, but for the fields that it leaves to those below: `*` for all of them, or names
+    with commas between them.
+    """
+    found: list[Policy] = []
+    for own, leaves in levels:
+        names = {name.strip().lower() for name in leaves.split(",")} - {""}
+        left = found if "*" in names else [_only(policy, names) for policy in found if names]
+        found = [*left, *own, *found]
+    return found
+
+
+def _only(policy: Policy, names: set[str]) -> Policy:
+    options = tuple(option for option in policy.options if option.name.lower() in names)
+    return msgspec.structs.replace(policy, options=options)
+
+
 def merged(policies: Iterable[Policy]) -> Merged:
     """The fields of policies, the most important policy first."""
     taken: dict[str, tuple[Ref, Option]] = {}

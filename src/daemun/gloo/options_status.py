@@ -18,12 +18,13 @@ from daemun.gatewayapi.resolved import Parent, ResolvedRoute
 from daemun.gloo.attach import Attached
 from daemun.gloo.policies import Policy
 from daemun.ir.listener import ListenerKey
+from daemun.ir.route import RouteKey
 
 
 class Inputs(msgspec.Struct, frozen=True):
     """Where policies are in use, the objects that they may be for, by kind, and what proxies rejected."""
 
-    routes: Index[Ref, Ref, ResolvedRoute]
+    routes: Index[Ref, RouteKey, ResolvedRoute]
     listeners: Index[Ref, ListenerKey, Attached]
     parents: Collection[Ref, Parent]
     written: Callable[[str], Collection[Name, Resource]]
@@ -37,7 +38,7 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     warnings: tuple[Finding, ...]
 
 
-def options_of(_: Ref, route: ResolvedRoute) -> Iterator[Ref]:
+def options_of(_: RouteKey, route: ResolvedRoute) -> Iterator[Ref]:
     """The policies that a route has; for an index."""
     yield from route.options
 

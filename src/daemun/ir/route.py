@@ -6,7 +6,7 @@ TLSRoute, TCPRoute or UDPRoute is a route of streams.
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -56,8 +56,8 @@ class Use(msgspec.Struct, frozen=True, gc=False):
     """A feature in use: a filter, a field of a rule such as its timeouts, or a field of a policy.
 
     `kind` names the feature and `spec` is what the user wrote, at `where` in the object: the route's own, or the policy
-    `by` which it was asked for. `backends` are the backends that the spec refers to, resolved; None for one that cannot
-    be used.
+    or the delegating route `by` which it was asked for. `backends` are the backends that the spec refers to, resolved;
+    None for one that cannot be used. `prefix` is what such a route matches, where that is what is to be replaced.
     """
 
     kind: str
@@ -65,6 +65,7 @@ class Use(msgspec.Struct, frozen=True, gc=False):
     where: str
     backends: tuple[BackendKey | None, ...] = ()
     by: Ref | None = None
+    prefix: Match | None = None
 
 
 class Backend(msgspec.Struct, frozen=True, gc=False):
@@ -97,12 +98,28 @@ class Rule(msgspec.Struct, frozen=True, gc=False):
     error: int = 500
     """The status where there is no backend to send to; Envoy makes UNAVAILABLE of 503 when it answers a gRPC call."""
     by: Ref | None = None
+    order: tuple[str | int, ...] = ()
+    """Where it stands, next to the age of its route, among rules of the same precedence; only where routes delegate."""
 
     def every_use(self) -> Iterator[Use]:
         """What is done to all of its requests, and what to those of single backends."""
         yield from self.uses
         for backend in self.backends:
             yield from backend.uses
+
+
+class Way(NamedTuple):
+    """A route as requests reach it through others that delegate to it: `through` its parent first, the root last."""
+
+    group: str
+    kind: str
+    namespace: str
+    name: str
+    through: tuple[Ref, ...]
+
+
+RouteKey = Ref | Way
+"""A route by itself, or by one of the ways to it. Both sort together."""
 
 
 class Route(msgspec.Struct, frozen=True, gc=False):

@@ -76,7 +76,7 @@ def line(translation: Translation, ref: Ref) -> Served | None:
             answers = urls(one, translation.reached_at(Name.of(one.proxy)))
             return ListenerSetLine(ref.namespace, ref.name, state(status), one.proxy, answers, _attached(status))
         case RouteStatus():
-            return _route_line(translation.routes[ref], status)
+            return _route_line(translation.resolved(ref), status)
         case GlooStatus() if (ref.group, ref.kind) == (GLOO_GATEWAY, "Gateway"):
             proxies = [one for one in translation.gateways.values() if one.ref.kind == "Proxy"]
             answers = _answers(translation, proxies, ref.name)
@@ -103,18 +103,18 @@ def _answers(translation: Translation, proxies: Iterable[ResolvedGateway], name:
 
 def _classic_line(translation: Translation, route: ResolvedRoute, status: GlooStatus) -> RouteLine:
     """The line of a VirtualService with its URLs: the Gateway that has them may not even be written."""
-    line = _route_line(route, status)
+    line = _route_line([route], status)
     names = {one.listener for one in route.attachments}
     proxies = [translation.gateways[Name.of(one)] for one in line.gateways if Name.of(one) in translation.gateways]
     answers = (url.partition(" ")[0] for name in sorted(names) for url in _answers(translation, proxies, name))
     return msgspec.structs.replace(line, urls=tuple(dict.fromkeys(answers)))
 
 
-def _route_line(route: ResolvedRoute, status: Status) -> RouteLine:
-    streams = route.route.streams  # which may well have no hosts; requests always do
-    hosts = {host or "*" for one in route.attachments for host in one.hosts if host or not streams}
-    gateways = {parent.proxy for parent in route.parents if not parent.refused}
-    ref = route.ref
+def _route_line(routes: list[ResolvedRoute], status: Status) -> RouteLine:
+    ref, streams = routes[0].ref, routes[0].route.streams  # which may well have no hosts; requests always do
+    attachments = [one for route in routes for one in route.attachments]
+    hosts = {host or "*" for one in attachments for host in one.hosts if host or not streams}
+    gateways = {parent.proxy for route in routes for parent in route.parents if not parent.refused}
     return RouteLine(
         ref.kind,
         ref.namespace,

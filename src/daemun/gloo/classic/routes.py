@@ -23,7 +23,7 @@ from daemun.gloo.classic.placed import Placed, Placeds
 from daemun.gloo.classic.proxies import CONTROLLER
 from daemun.gloo.classic.report import Problems, Report
 from daemun.gloo.classic.scope import Scope, Scopes, scope_of
-from daemun.ir.route import Backend, Match, Route, Rule, Use
+from daemun.ir.route import Backend, Match, Route, RouteKey, Rule, Use
 
 _ROUTES = "spec.virtualHost.routes"
 _ACTIONS = "routeAction, redirectAction, directResponseAction or delegateAction"
@@ -177,7 +177,7 @@ def _field(where: str) -> str:
     return where.replace(".path.value", ".regex").replace(".queryParams[", ".queryParameters[")
 
 
-def route_rule(_: Reader, ref: Ref, resolved: Resolved) -> Iterator[tuple[Ref, ResolvedRoute]]:
+def route_rule(_: Reader, ref: Ref, resolved: Resolved) -> Iterator[tuple[RouteKey, ResolvedRoute]]:
     """From a VirtualService to its route alone."""
     yield ref, resolved.route
 

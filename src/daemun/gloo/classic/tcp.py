@@ -7,7 +7,7 @@ import msgspec
 from daemun.api.gloo.destinations import TcpHost
 from daemun.api.gloo.ssl import SslConfig
 from daemun.api.meta import ParentReference
-from daemun.base.names import GLOO_GATEWAY, Name, Ref
+from daemun.base.names import GLOO_GATEWAY, Name
 from daemun.flow import Reader
 from daemun.gatewayapi.kinds import place
 from daemun.gatewayapi.owners import HostOwner
@@ -23,7 +23,7 @@ from daemun.gloo.classic.tls import Secrets, ended
 from daemun.gloo.policies import TCP_LISTENER_OPTIONS
 from daemun.ir.listener import Frontend, FrontendKey, HostKey, Listener
 from daemun.ir.origin import Origin
-from daemun.ir.route import Backend, Route, Rule
+from daemun.ir.route import Backend, Route, RouteKey, Rule
 
 _HOSTS = "spec.tcpGateway.tcpHosts"
 
@@ -185,7 +185,7 @@ def owner_rule(_: Reader, name: Name, one: Streams) -> Iterator[tuple[HostKey, H
             yield HostKey(key, listener.hostname), owner
 
 
-def route_rule(_: Reader, name: Name, one: Streams) -> Iterator[tuple[Ref, ResolvedRoute]]:
+def route_rule(_: Reader, name: Name, one: Streams) -> Iterator[tuple[RouteKey, ResolvedRoute]]:
     """From a Gateway to its route of streams."""
     del name
     yield one.route.ref, one.route

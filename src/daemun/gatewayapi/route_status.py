@@ -1,0 +1,75 @@
+"""The status of routes: of each parent what came of it, by whichever ways."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from daemun.api.meta import ParentReference
+from daemun.api.status import Condition, RouteParentStatus, RouteStatus, Status
+from daemun.base.names import Ref
+from daemun.flow import Index, Reader
+from daemun.gatewayapi.conditions import Findings, condition
+from daemun.gatewayapi.findings import Finding, joined
+from daemun.gatewayapi.proxies import Rejection, RejectionKey
+from daemun.gatewayapi.resolved import ParentResult, ResolvedRoute
+from daemun.gatewayapi.told import Told
+from daemun.ir.route import RouteKey
+
+Rejections = Index[Ref, RejectionKey, Rejection]
+_Results = list[tuple[ResolvedRoute, ParentResult]]
+
+
+def route_rule(
+    rejections: Rejections, told: Told
+) -> Callable[[Reader, RouteKey, ResolvedRoute], Iterator[tuple[Ref, Status]]]:
+    """The rule from a route to its status."""
+
+    def status(reader: Reader, _: RouteKey, route: ResolvedRoute) -> Iterator[tuple[Ref, Status]]:
+        yield route.ref, _status(reader, rejections, told, told.of(reader, route))
+
+    return status
+
+
+def reached_rule(rejections: Rejections, told: Told) -> Callable[[Reader, Ref, Ref], Iterator[tuple[Ref, Status]]]:
+    """The rule from a route that is only delegated to, to its status."""
+
+    def status(reader: Reader, ref: Ref, _: Ref) -> Iterator[tuple[Ref, Status]]:
+        routes = told.only(reader, ref)
+        if routes:
+            yield ref, _status(reader, rejections, told, routes)
+
+    return status
+
+
+def _status(reader: Reader, rejections: Rejections, told: Told, routes: list[ResolvedRoute]) -> RouteStatus:
+    rejected = reader.find(rejections, routes[0].ref)
+    not_resolved = told.not_resolved(reader, routes)
+    results: dict[tuple[ParentReference, str], _Results] = {}
+    for route in routes:
+        for parent in route.parents:
+            results.setdefault((parent.parent, parent.controller), []).append((route, parent))
+    return RouteStatus(
+        tuple(
+            RouteParentStatus(parent, controller, tuple(_conditions(found, not_resolved, rejected)))
+            for (parent, controller), found in results.items()
+        )
+    )
+
+
+def _conditions(found: _Results, not_resolved: Findings, rejected: Iterable[Rejection]) -> Iterator[Condition]:
+    """The conditions under one parent. Of several ways through it those that are accepted count."""
+    generation = found[0][0].generation
+    accepted = [one for one in found if not one[1].refused] or found[:1]
+    routes = [route for route, _ in accepted]
+    proxies = {parent.proxy for _, parent in found}
+    served = any(route.delegations or any(not rule.broken for rule in route.route.rules) for route in routes)
+    dropped = tuple(dict.fromkeys(finding for route in routes for finding in route.dropped))
+    unfit = accepted[0][1].refused
+    yield condition("Accepted", generation, "Accepted", unfit or (() if served or not dropped else dropped))
+    yield condition("ResolvedRefs", generation, "ResolvedRefs", not_resolved)
+    by_envoy = tuple(Finding("Invalid", one.where, f"Envoy: {one.message}") for one in rejected if one.proxy in proxies)
+    if by_envoy:
+        yield condition("Programmed", generation, "Programmed", by_envoy)
+    partly = (*(dropped if served else ()), *by_envoy)
+    if partly and not unfit:
+        # The message must start so (RouteConditionPartiallyInvalid).
+        text = f"Dropped Rule(s): {joined(partly)}"
+        yield Condition("PartiallyInvalid", "True", "UnsupportedValue", text, generation)
