@@ -13,7 +13,6 @@ from envoy.extensions.filters.listener.tls_inspector.v3 import tls_inspector_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 
 from daemun.base import wire
-from daemun.base.names import Ref
 from daemun.envoy import tls as tls_contexts
 from daemun.envoy.accesslog import log_to
 from daemun.envoy.forward import closing_chain
@@ -27,6 +26,7 @@ from daemun.ir.limits import IDLE_SECONDS
 from daemun.ir.listener import Frontend, FrontendKey, Listener, ListenerKey
 from daemun.ir.origin import Origin
 from daemun.ir.resource import LISTENER, Leaf, Part, PartKey, part
+from daemun.ir.route import RouteKey
 from daemun.ir.uses import NOTHING, ListenerUses
 
 _FILTER_CHAINS = wire.tag(3)  # Listener.filter_chains
@@ -65,7 +65,7 @@ Rare = tuple[FrontendKey, str]
 """A port, and a family of features whose filters it must have."""
 
 
-def rare_of_route(_: Ref, route: ResolvedRoute) -> Iterator[Rare]:
+def rare_of_route(_: RouteKey, route: ResolvedRoute) -> Iterator[Rare]:
     """What the ports that a route is on must have for it; for an index."""
     families = rare_of(use for rule in route.route.rules for use in rule.every_use())
     if families:
