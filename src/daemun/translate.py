@@ -175,7 +175,9 @@ class Translation:
         by_target = {kind: one.index(options.targets_of) for kind, one in chosen.items()}
         on_listeners = derive(self.parents, attach.listener_rule(by_target), "policies of listeners")
         uses_of_ours = derive(on_listeners, attach.uses_of, "uses of listeners")
-        extend = attach.extension(chosen, by_target, self.sources[GLOO_KUBE_GATEWAY, "DirectResponse"])
+        extend = attach.extension(
+            chosen, by_target, self.sources[GLOO_KUBE_GATEWAY, "DirectResponse"], classic_ports.scopes
+        )
         checks = Checks(match_faults, rule_faults)
         rule_inputs = RuleInputs(backend_inputs, checks, extend)
         routed = derive(candidates, route_rule(uses, rule_inputs), "routes")

@@ -13,13 +13,15 @@ from daemun.ir.route import Use
 class Extended(NamedTuple):
     """The features in use that are added to a rule, by which policies; and why it cannot be served, if so.
 
-    `broken` is for people, and `not_resolved` are the filters that lead nowhere. `answers` are those for which the rule
-    answers by itself: it can then do nothing else with its requests.
+    `broken` is for people, and `error` is then the answer's status, if it is another than usual. `not_resolved` are the
+    filters that lead nowhere. `answers` are those for which the rule answers by itself: it can then do nothing else
+    with its requests.
     """
 
     uses: tuple[Use, ...] = ()
     policies: tuple[Ref, ...] = ()
     broken: str = ""
+    error: int = 0
     not_resolved: tuple[Finding, ...] = ()
     answers: tuple[str, ...] = ()
 

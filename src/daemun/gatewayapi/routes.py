@@ -157,7 +157,7 @@ class Rules:
             uses=(*over(uses, above.uses), *extended.uses),
             backends=backends,
             broken=extended.broken or above.broken,
-            error=self._kind.error,
+            error=extended.error or self._kind.error,
             order=above.order,
         )
         own = msgspec.structs.replace(rule, uses=uses)

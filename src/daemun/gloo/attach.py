@@ -15,6 +15,7 @@ from daemun.gatewayapi import extensions
 from daemun.gatewayapi.extensions import Extend, Extended, Level
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.resolved import Parent, ResolvedGateway, ResolvedListener
+from daemun.gloo.classic.scope import Scopes, scope_of
 from daemun.gloo.merge import Merged, inherited, merged
 from daemun.gloo.policies import HTTP_LISTENER_OPTION, LISTENER_OPTION, ROUTE_OPTION, VIRTUAL_HOST_OPTION, Policy
 from daemun.ir.listener import ListenerKey
@@ -28,10 +29,12 @@ def extension(
     policies: Mapping[str, Collection[Name, Policy]],
     by_target: Mapping[str, ByTarget],
     direct_responses: Collection[Name, DirectResponse],
+    scopes: Scopes,
 ) -> Extend:
     """What Gloo's policies and filters do to the rules of routes.
 
-    Filters of the rule come first, in their order, then the policies of the route, the oldest first.
+    Filters of the rule come first, in their order, then the policies of the route, the oldest first. What Settings say
+    that invalid routes answer, they answer; but where something guards a route and cannot be done, it is an error.
     """
     route_options, by_route = policies[ROUTE_OPTION.kind], by_target[ROUTE_OPTION.kind]
 
@@ -69,7 +72,8 @@ def extension(
         answers = own.answers.values()
         whole = merged(inherited((one.policies, one.yields) for one in found))
         mine = (*dict.fromkeys(policy.ref for policy in own.policies), *(use.by for use in answers if use.by))
-        return Extended((*whole.uses, *answers), mine, whole.fault, answers=tuple(own.answers))
+        instead = scope_of(reader, scopes).invalid if whole.fault and not whole.closed else 0
+        return Extended((*whole.uses, *answers), mine, whole.fault, instead, answers=tuple(own.answers))
 
     return extend
 
