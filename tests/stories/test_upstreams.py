@@ -10,6 +10,7 @@ from daemun.api.gloo.status import GlooStatus
 from daemun.base.names import GLOO, Ref
 from support.backend import Echo, call
 from support.certificates import authority, server
+from support.connect import ConnectProxy
 from support.documents import (
     Doc,
     gateway,
@@ -214,6 +215,41 @@ async def test_failover(shared: World) -> None:
     shared.write("failing.yaml", upstream("failing", **spec))
     shared.write("failing-route.yaml", route("failing", rule(prefix("/failing"), to=[to_upstream("failing")])))
     await shared.answered_by("b", "/failing")
+
+
+async def test_through_a_proxy_that_is_asked_by_connect(shared: World) -> None:
+    """Both TLS: to the proxy, whom nobody checks here, and to the backend at the end of the tunnel."""
+    proxy = await ConnectProxy().start(server(CA.issue("proxy.test")))
+    shared._closers.append(proxy.stop)
+    target = f"backend.test:{shared.backends['secure'].port}"
+    spec: Doc = {
+        "static": hosts(proxy.port),
+        "httpProxyHostname": target,
+        "httpConnectSslConfig": {"sni": "proxy.test"},
+    }
+    spec["httpConnectHeaders"] = [{"key": "x-who", "value": "me"}]
+    spec["sslConfig"] = _tls("ca", verifySubjectAltName=[NAME])
+    shared.write("tunnel.yaml", upstream("tunnel", **spec))
+    shared.write("tunnel-route.yaml", route("tunnel", rule(prefix("/tunnel"), to=[to_upstream("tunnel")])))
+    answer = await shared.answered_by("secure", "/tunnel")
+    assert answer.seen["sni"] == NAME
+    head = proxy.heads[0]
+    assert head[0] == f"CONNECT {target} HTTP/1.1"
+    assert "x-who: me" in head
+
+    # It moves to another proxy, and then needs none any more.
+    other = await ConnectProxy().start()
+    shared._closers.append(other.stop)
+    spec |= {"static": hosts(other.port), "httpConnectSslConfig": None}
+    shared.write("tunnel.yaml", upstream("tunnel", **spec))
+    await until(lambda: _uses(shared, other))
+    spec = {"static": hosts(shared.backends["a"].port)}
+    shared.write("tunnel.yaml", upstream("tunnel", **spec))
+    await shared.answered_by("a", "/tunnel")
+
+
+async def _uses(world: World, proxy: ConnectProxy) -> bool:
+    return (await world.ask("/tunnel")).backend == "secure" and bool(proxy.heads)
 
 
 async def test_what_is_wrong_is_told_and_closes_the_route_until_it_is_mended(shared: World) -> None:

@@ -19,6 +19,7 @@ from google.protobuf.message import Message
 from daemun.ir.limits import RE2_MAX_PROGRAM_SIZE
 from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, SCOPE, SECRET
 from daemun.provision.binary import find
+from daemun.provision.bootstrap import EXTENSIONS
 from daemun.translate import Translation
 from support.certificates import authority
 from support.render import messages
@@ -49,7 +50,8 @@ def bootstrap(made: Iterable[Translation]) -> dict[str, Any]:
                 _inline(message, proxy, scopes, f"{number}/")
                 message.name = unique
                 message.ClearField("additional_addresses")
-                message.address.socket_address.port_value = 1024 + len(listeners)
+                if not message.HasField("internal_listener"):
+                    message.address.socket_address.port_value = 1024 + len(listeners)
                 listeners.append(_tracing_to(_plain(message), f"{number}/{proxy}/"))
             elif kind == SECRET:
                 message.name = f"{number}/{name}"
@@ -67,6 +69,7 @@ def bootstrap(made: Iterable[Translation]) -> dict[str, Any]:
                 clusters[f"{number}/{proxy}/{name}"].load_assignment.MergeFrom(message)
     return {
         "node": {"id": "test", "cluster": "test"},
+        "bootstrap_extensions": EXTENSIONS,
         "layered_runtime": {
             "layers": [{"name": "test", "static_layer": {"re2.max_program_size.error_level": RE2_MAX_PROGRAM_SIZE}}]
         },

@@ -268,3 +268,23 @@ def test_many_candidates_are_cut_to_the_nearest() -> None:
     told = asked(world(GATEWAY, *documents, route("z", rule("/x", method="POST"))))
     assert (len(told.before), told.omitted) == (40, 21)
     assert "z" in {one.route.name for one in told.before}
+
+
+@pytest.mark.parametrize(
+    "spec, where",
+    [
+        ({"static": {"hosts": [{"addr": "backend.test", "port": 80}]}}, ("backend.test:80",)),
+        ({"static": {"hosts": [{"addr": "2001:db8::1", "port": 80}]}}, ("[2001:db8::1]:80",)),
+        ({"pipe": {"path": "/run/backend.sock"}}, ("/run/backend.sock",)),
+        (
+            {"static": {"hosts": [{"addr": "10.0.0.1", "port": 3128}]}, "httpProxyHostname": "far.test:443"},
+            ("10.0.0.1:3128",),
+        ),
+    ],
+)
+def test_upstreams(spec: Doc, where: tuple[str, ...]) -> None:
+    made = {"apiVersion": "gloo.solo.io/v1", "kind": "Upstream", "metadata": {"name": "u"}, "spec": spec}
+    to = {"group": "gloo.solo.io", "kind": "Upstream", "name": "u"}
+    (share,) = asked(world(GATEWAY, made, route("r", rule("/x", to=[to])))).outcome.shares
+    assert (share.cluster, share.endpoints) == ("upstream/default/u", where)
+    assert share.why.startswith("forwarded to Upstream default/u (1 endpoint ready)")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+import msgspec
 from envoy.config.cluster.v3 import cluster_pb2
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2 as http_v3
 
@@ -10,13 +11,13 @@ from daemun.base import wire
 from daemun.envoy.ads import ads
 from daemun.envoy.defaults import BREAKER, BUFFER_BYTES, CONNECT_SECONDS, HTTP_OPTIONS
 from daemun.envoy.described import Described
-from daemun.envoy.upstreams import built
+from daemun.envoy.upstreams import built, tunnel
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.ir.backend import BackendKey
 from daemun.ir.listener import ListenerKey
 from daemun.ir.origin import Origin
-from daemun.ir.resource import CLUSTER, ENDPOINT, Leaf, Part, PartKey, part
+from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, Leaf, Part, PartKey, part
 from daemun.ir.route import RouteKey
 from daemun.ir.uses import ListenerUses
 
@@ -85,9 +86,36 @@ def _service_cluster(key: BackendKey) -> cluster_pb2.Cluster:
     return proto
 
 
+class Behind(msgspec.Struct, frozen=True, gc=False):
+    """What stands behind a cluster whose connections go through a further proxy: that one's cluster, and the way."""
+
+    name: str
+    cluster: Part
+    listener_name: str
+    listener: Part
+
+
+def behind_rule(
+    described: Described,
+) -> Callable[[Reader, BackendKey, BackendKey], Iterator[tuple[BackendKey, Behind]]]:
+    """The rule from a backend to what stands behind it, if anything does."""
+
+    def behind(reader: Reader, key: BackendKey, _: BackendKey) -> Iterator[tuple[BackendKey, Behind]]:
+        upstream = described.of(reader, key)
+        found = tunnel(key, upstream) if upstream is not None else None
+        if found is not None:
+            near = found.near
+            cluster = Leaf(wire.encoded(near.cluster), Origin(key.ref), secrets=(*near.secrets,))
+            listener = Leaf(wire.encoded(found.listener), Origin(key.ref, "spec.httpProxyHostname"))
+            yield key, Behind(near.cluster.name, part("", [cluster]), found.listener.name, part("", [listener]))
+
+    return behind
+
+
 def at_proxy(
     clusters: Collection[BackendKey, Part],
     endpoints: Collection[BackendKey, Part],
+    behind: Collection[BackendKey, Behind],
     encrypted: Callable[[Reader, str, BackendKey, Leaf], Leaf | None],
 ) -> Callable[[Reader, ProxyBackend, ProxyBackend], Iterator[tuple[PartKey, Part]]]:
     """The rule that gives each proxy the clusters and endpoints that it needs, and no others.
@@ -96,17 +124,21 @@ def at_proxy(
     """
 
     def place(reader: Reader, needed: ProxyBackend, _: ProxyBackend) -> Iterator[tuple[PartKey, Part]]:
-        key = needed.backend
+        key, proxy = needed.backend, needed.proxy
         cluster, assignment = reader.get(clusters, key), reader.get(endpoints, key)
         if cluster is None:
             return
         if key.tls:
-            leaf = encrypted(reader, needed.proxy, key, cluster.leaves[0])
+            leaf = encrypted(reader, proxy, key, cluster.leaves[0])
             if leaf is None:
                 return
             cluster = part("", [leaf])
-        yield PartKey(needed.proxy, CLUSTER, key.cluster), cluster
+        yield PartKey(proxy, CLUSTER, key.cluster), cluster
+        further = reader.get(behind, key)
+        if further is not None:
+            yield PartKey(proxy, CLUSTER, further.name), further.cluster
+            yield PartKey(proxy, LISTENER, further.listener_name), further.listener
         if assignment is not None:
-            yield PartKey(needed.proxy, ENDPOINT, key.cluster), assignment
+            yield PartKey(proxy, ENDPOINT, further.name if further else key.cluster), assignment
 
     return place

@@ -9,7 +9,7 @@ from daemun.api.gloo.upstream import KubeUpstreamSpec
 from daemun.base import wire
 from daemun.base.names import Name
 from daemun.envoy.described import Described
-from daemun.envoy.upstreams import built
+from daemun.envoy.upstreams import built, tunnel
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.backends import port_protocol
 from daemun.gloo.upstreams import service_of
@@ -49,8 +49,11 @@ def endpoint_rule(
             found = _ready_in(service, key.port, reader.find(slices, name), port_protocol(key.protocol))
             _put(proto, ((address, {}) for address in sorted(found)))
             yield key, part("", [Leaf(wire.encoded(proto), Origin(key.ref))])
-        draft = built(key, upstream) if upstream is not None else None
-        if upstream is None or draft is None or draft.named:
+        if upstream is None:
+            return
+        behind = tunnel(key, upstream)
+        draft = behind.near if behind else built(key, upstream)
+        if draft.named:
             return
         kube = upstream.spec.kube
         if kube is not None:

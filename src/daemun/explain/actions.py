@@ -3,19 +3,18 @@
 from collections.abc import Iterator
 
 import msgspec
-from envoy.config.endpoint.v3 import endpoint_pb2
 from envoy.config.route.v3 import route_components_pb2 as route_v3
 from envoy.extensions.filters.http.cors.v3 import cors_pb2
 
 from daemun.envoy.actions import NO_BACKEND
 from daemun.explain.effects import Scene, effects, preflight_answer
+from daemun.explain.endpoints import endpoints
 from daemun.explain.further import MILLION, fitting, share_upto
 from daemun.explain.normalise import Seen
 from daemun.explain.order import Placed, asks_preflight
 from daemun.explain.place import Place
 from daemun.explain.result import Outcome, Share
 from daemun.explain.rewriting import forwarded, redirected
-from daemun.ir.resource import ENDPOINT, PartKey, encode
 from daemun.ir.route import Backend
 from daemun.translate import Translation
 
@@ -100,7 +99,7 @@ def _forwards(translation: Translation, place: Place, entry: Placed, parted: _Pa
             why = f"answered with {error}: {_reason(entry, backend, error, scene.seen)}"
             yield Share(percent, why, backend.where, backend.weight, error, effects=uses)
             continue
-        ready = _endpoints(translation, place.key.proxy, cluster)
+        ready = endpoints(translation, place.key.proxy, cluster)
         count = f"{len(ready)} endpoint{'' if len(ready) == 1 else 's'} ready"
         ref = backend.key.ref
         port = f" port {backend.key.port}" if backend.key.port else ""
@@ -149,20 +148,6 @@ def _reason(entry: Placed, backend: Backend | None, status: int, seen: Seen) -> 
     if told is not None:
         return told
     return f"{entry.rule.where} has no backend with a weight" if entry.rule.backends else "the rule has no backends"
-
-
-def _endpoints(translation: Translation, proxy: str, cluster: str) -> tuple[str, ...]:
-    """The endpoints that Envoy has for the cluster."""
-    part = translation.resources.get(PartKey(proxy, ENDPOINT, cluster))
-    if part is None:
-        return ()
-    assignment = endpoint_pb2.ClusterLoadAssignment.FromString(encode(part))
-    sockets = [one.endpoint.address.socket_address for group in assignment.endpoints for one in group.lb_endpoints]
-    return tuple(f"{_bracketed(socket.address)}:{socket.port_value}" for socket in sockets)
-
-
-def _bracketed(address: str) -> str:
-    return f"[{address}]" if ":" in address else address
 
 
 def _whole(shares: list[Share]) -> Outcome:

@@ -24,6 +24,13 @@ _MONITORS = _TYPE + "extensions.resource_monitors."
 _UNUSED_STATS = [{"contains": text} for text in (".lb_subsets_", ".lb_zone_", ".circuit_breakers.high.")]
 
 Json = dict[str, object]
+EXTENSIONS: list[Json] = [
+    # Listeners within Envoy: what goes through a further proxy passes one.
+    {
+        "name": "envoy.bootstrap.internal_listener",
+        "typed_config": {"@type": _TYPE + "extensions.bootstrap.internal_listener.v3.InternalListener"},
+    }
+]
 
 
 def bootstrap(
@@ -84,6 +91,7 @@ def assembled(
                 },
             ]
         },
+        "bootstrap_extensions": EXTENSIONS,
         # A cluster's statistics are made at its first request: most of the memory of an idle cluster is they.
         "deferred_stat_options": {"enable_deferred_creation_stats": True},
         "stats_config": {"stats_matcher": {"exclusion_list": {"patterns": _UNUSED_STATS}}},

@@ -5,6 +5,9 @@ A new field of Upstream is a line in the family that it belongs to; a new family
 
 from collections.abc import Iterator, Mapping
 
+import msgspec
+from envoy.config.listener.v3 import listener_pb2
+
 from daemun.api.gloo.upstream import UpstreamSpec
 from daemun.envoy.ads import ads
 from daemun.envoy.defaults import HTTP_OPTIONS
@@ -22,11 +25,12 @@ from daemun.envoy.upstreams.preconnect import Preconnect
 from daemun.envoy.upstreams.protocol import Protocol
 from daemun.envoy.upstreams.proxy_protocol import ProxyProtocol
 from daemun.envoy.upstreams.subsets import Subsets
+from daemun.envoy.upstreams.tunnel import Tunnelled, lead, listener, near_and_far, proxy_name
 from daemun.features.constraints import broken
 from daemun.gatewayapi.findings import Finding
 from daemun.gloo.served import NOT_SERVED, Fields, Served
 from daemun.gloo.upstreams import INVALID, Checks, ResolvedUpstream
-from daemun.ir.backend import BackendKey
+from daemun.ir.backend import BackendKey, upstream_key
 
 FAMILIES: tuple[Family, ...] = (
     Hosts(),
@@ -44,31 +48,55 @@ FAMILIES: tuple[Family, ...] = (
     Dns(),
     # Around the transport sockets that are there.
     ProxyProtocol(),
+    Tunnelled(),
 )
 _LATER = "this type of Upstream is not served yet"
-_TUNNELS = "connections are not made through a further proxy yet"
 UNSERVED = Fields(
     UpstreamSpec,
     (),
     {
         **dict.fromkeys(("aws", "azure", "consul", "awsEc2", "gcp"), _LATER),
-        **dict.fromkeys(("httpProxyHostname", "httpConnectSslConfig", "httpConnectHeaders"), _TUNNELS),
     },
 )
 SERVED = Served([*(table for family in FAMILIES for table in family.serves), UNSERVED])
 
 
+class Tunnel(msgspec.Struct, frozen=True):
+    """What stands behind the cluster of an Upstream whose connections a proxy passes on."""
+
+    near: Draft
+    listener: listener_pb2.Listener
+
+
 def built(key: BackendKey, upstream: ResolvedUpstream) -> Draft:
     """The cluster of an Upstream, or of a Service that is to be like one, as it is spoken to by this key."""
     through = key.kind == "upstream" and key.protocol == "tcp"
-    draft = Draft(key.cluster, upstream, through=through, needs_http2=key.protocol == "h2c")
+    behind = tunnel(key, upstream)
+    if behind is None:
+        return _built(Draft(key.cluster, upstream, through=through, needs_http2=key.protocol == "h2c"))
+    far = near_and_far(upstream)[1]
+    draft = _built(Draft(key.cluster, far, through=through, needs_http2=key.protocol == "h2c"))
+    lead(draft, behind.near, behind.listener)
+    return draft
+
+
+def tunnel(key: BackendKey, upstream: ResolvedUpstream) -> Tunnel | None:
+    """The cluster of the proxy and the listener that leads there, if connections go through one."""
+    if upstream.spec.http_proxy_hostname is None:
+        return None
+    near = _built(Draft(proxy_name(key.cluster), near_and_far(upstream)[0]))
+    return Tunnel(near, listener(key.cluster, upstream.spec))
+
+
+def _built(draft: Draft) -> Draft:
     for family in FAMILIES:
-        family.on_cluster(upstream.spec, draft)
-    draft.cluster.typed_extension_protocol_options[HTTP_OPTIONS].Pack(draft.options)
-    if draft.named:
-        draft.cluster.load_assignment.CopyFrom(draft.endpoints)
-    else:
-        draft.cluster.eds_cluster_config.eds_config.CopyFrom(ads())
+        family.on_cluster(draft.upstream.spec, draft)
+    cluster = draft.cluster
+    cluster.typed_extension_protocol_options[HTTP_OPTIONS].Pack(draft.options)
+    if cluster.type == cluster.EDS:
+        cluster.eds_cluster_config.eds_config.CopyFrom(ads())
+    elif draft.named:
+        cluster.load_assignment.CopyFrom(draft.endpoints)
     return draft
 
 
@@ -78,9 +106,11 @@ def _faults(upstream: ResolvedUpstream) -> Iterator[Finding]:
     yield from found
     if found:
         return
-    draft = built(BackendKey(upstream.ref.namespace, upstream.ref.name, 0, kind="upstream"), upstream)
+    key = upstream_key(upstream.ref.key)
+    behind = tunnel(key, upstream)
+    drafts = [built(key, upstream), *([behind.near] if behind else [])]
     places = dict(pair for family in FAMILIES for pair in family.places)
-    for message in (draft.cluster, draft.endpoints):
+    for message in [one for draft in drafts for one in (draft.cluster, draft.endpoints)]:
         for path, text in broken(message):
             yield Finding(INVALID, *_placed(places, path, text))
 
