@@ -184,12 +184,10 @@ def test_a_feature_does_nothing_unless_it_says_so() -> None:
 def test_http_filters_are_off_until_a_route_wants_them() -> None:
     made = http_filters({})
     assert [one.name for one in made] == [
-        "envoy.filters.http.fault",
         "envoy.filters.http.cors",
         "envoy.filters.http.local_ratelimit",
         "envoy.filters.http.ext_authz",
         "envoy.filters.http.stateful_session",
-        "envoy.filters.http.buffer",
         "envoy.filters.http.csrf",
     ]
     assert all(one.disabled for one in made)

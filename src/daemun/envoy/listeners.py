@@ -106,7 +106,9 @@ def listener_rule(
         _apply_to_listener(draft, reader.get(policies, first.key) or NOTHING)
         uses = [reader.get(policies, one.key) or NOTHING for one in http]
         needed = {family for family in RARE if reader.get(rare, (key, family)) is not None}
-        needed = needed.union(*(rare_of(one.hosts) for one in uses))
+        # Also for the hosts of listeners that have no connection manager of their own.
+        hosts = [found.on_hosts() for one in frontend.http if (found := reader.get(policies, one.key))]
+        needed = needed.union(*map(rare_of, hosts))
         chains = [_filter_chain(key, one, access_log, of, needed) for one, of in zip(http, uses, strict=True)]
         # A listener cannot be without a filter chain: to test its address alone would always fail.
         head = Leaf(

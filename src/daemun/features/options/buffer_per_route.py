@@ -23,6 +23,7 @@ class BufferPerRoute(PerRoute[Spec]):
 
     kind: ClassVar = "bufferPerRoute"
     filter: ClassVar = "envoy.filters.http.buffer"
+    rare: ClassVar = "buffers"
 
     def faults(self, spec: Spec, where: str) -> Iterable[Fault]:
         """A buffer without a size."""
@@ -61,6 +62,7 @@ class Buffer(Feature[BufferSpec]):
     """The buffer of all hosts of a listener; one of a host or route is in its place."""
 
     kind: ClassVar = "buffer"
+    rare: ClassVar = "buffers"
 
     def faults(self, spec: BufferSpec, where: str) -> Iterable[Fault]:
         """A buffer without a size."""

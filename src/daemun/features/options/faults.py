@@ -17,6 +17,7 @@ class Faults(PerRoute[RouteFaults]):
 
     kind: ClassVar = "faults"
     filter: ClassVar = "envoy.filters.http.fault"
+    rare: ClassVar = "faults"
 
     def faults(self, spec: RouteFaults, where: str) -> Iterable[Fault]:
         """A status, share or delay that cannot be."""
