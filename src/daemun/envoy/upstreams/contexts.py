@@ -93,13 +93,20 @@ def faults(where: str, config: UpstreamSslConfig, upstream: ResolvedUpstream) ->
         if config.verify_subject_alt_name and not files.root_ca:
             yield from _unchecked(where)
     if config.sds is not None:
-        if not config.sds.target_uri:
-            yield f"{where}.sds.targetUri", "is missing", "Give the address of the SDS server."
-        if not config.sds.certificates_secret_name and not config.sds.validation_context_name:
-            yield f"{where}.sds", "names nothing to ask for", "Give certificatesSecretName or validationContextName."
+        yield from _sds_faults(f"{where}.sds", config.sds)
     for name in config.verify_subject_alt_name:
         if not name:
             yield f"{where}.verifySubjectAltName", "an empty name cannot be in a certificate", "Remove it."
+
+
+def _sds_faults(where: str, sds: SDSConfig) -> Iterable[Fault]:
+    if not sds.target_uri:
+        yield f"{where}.targetUri", "is missing", "Give the address of the SDS server."
+    if not sds.certificates_secret_name and not sds.validation_context_name:
+        yield where, "names nothing to ask for", "Give certificatesSecretName or validationContextName."
+    if sds.call_credentials is not None and not sds.target_uri.startswith("unix:"):
+        text = "a token is sent over a Unix socket only: gRPC takes nothing else for safe enough"
+        yield f"{where}.callCredentials", text, "Give a targetUri of unix:, or remove this."
 
 
 def _unchecked(where: str) -> Iterable[Fault]:
@@ -181,7 +188,7 @@ def _from_server(
 
 
 def _token(wanted: FileCredentialSource, google: grpc_service_pb2.GrpcService.GoogleGrpc) -> None:
-    """A token from a file, which gRPC sends on a connection to the same machine."""
+    """A token from a file, which gRPC sends within the same machine."""
     from envoy.config.grpc_credential.v3 import file_based_metadata_pb2 as token_v3
 
     config = token_v3.FileBasedMetadataConfig(header_key=wanted.header or "authorization")
