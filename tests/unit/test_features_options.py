@@ -126,3 +126,31 @@ def test_a_feature_has_the_method_of_each_place_that_it_serves() -> None:
     for feature in BY_KIND.values():
         places = ("on_route", "on_backend", *(place for places in PLACES.values() for place in places))
         assert feature.works(*places) or feature.http_filter() is not None
+
+
+def test_what_policies_do_on_a_host_is_told_but_for_what_its_route_says_itself() -> None:
+    case = GOLDEN / "gloo/virtual-host-options/fields/in.yaml"
+    own = """
+apiVersion: gateway.solo.io/v1
+kind: RouteOption
+metadata: {name: own}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: r}]
+  options: {csrf: {}, headerManipulation: {requestHeadersToRemove: [x]}}
+"""
+    made = translation({**objects(GOLDEN / "base.yaml"), **objects(case), **objects(own)})
+    told = explain(made, request_from("GET", "http://127.0.0.1:8080/", [("host", "www.one.com")])).effects
+    by_kind = [(effect.kind, effect.route.kind) for effect in told]
+    assert ("csrf", "RouteOption") in by_kind
+    assert ("csrf", "VirtualHostOption") not in by_kind
+    assert {kind for kind, by in by_kind if by == "VirtualHostOption"} >= {"cors", "ratelimit", "headerManipulation"}
+    assert ("headerManipulation", "RouteOption") in by_kind
+
+
+def test_a_host_that_is_closed_says_why() -> None:
+    made = translation(
+        {**objects(GOLDEN / "base.yaml"), **objects(GOLDEN / "gloo/virtual-host-options/closed/in.yaml")}
+    )
+    told = explain(made, request_from("GET", "http://127.0.0.1:8080/", [("host", "www.one.com")])).outcome
+    assert (told.kind, told.status) == ("answered", 500)
+    assert "VirtualHostOption default/o spec.options.waf" in told.why

@@ -111,7 +111,7 @@ def listener_rule(
         if not any(every.values()):
             return
         for one in parent.listeners:
-            attached = _attached(ref, parent.proxy, one, every)
+            attached = _attached(ref, parent, one, every)
             if attached.policies:
                 yield (ref, one.name), attached
 
@@ -142,7 +142,7 @@ def _found(reader: Reader, by_target: ByTarget, owners: list[Ref]) -> Found:
     ]
 
 
-def _attached(owner: Ref, proxy: str, listener: ResolvedListener, every: dict[str, Found]) -> Attached:
+def _attached(owner: Ref, parent: Parent, listener: ResolvedListener, every: dict[str, Found]) -> Attached:
     hosts = _in_order(every[VIRTUAL_HOST_OPTION.kind], listener.name)
     http = _in_order(every[HTTP_LISTENER_OPTION.kind], listener.name)
     own = _in_order(every[LISTENER_OPTION.kind], listener.name)
@@ -153,8 +153,10 @@ def _attached(owner: Ref, proxy: str, listener: ResolvedListener, every: dict[st
     on_http, on_listener = merged(http[:1]), merged(own[:1])
     unused.extend(_conflicts(owner, listener, http, tuple(one.ref for one in http[:1])))
     unused.extend(_conflicts(owner, listener, own, tuple(one.ref for one in own[:1])))
+    for kind, used in ((HTTP_LISTENER_OPTION.kind, http[:1]), (LISTENER_OPTION.kind, own[:1])):
+        unused.extend(_of_the_first(parent, listener, used, every[kind]))
     uses = ListenerUses(
-        proxies=(proxy,),
+        proxies=(parent.proxy,),
         port=(*on_http.uses, *on_listener.uses),
         hosts=on_hosts.uses,
         closed=_closed(on_hosts, on_http, on_listener),
@@ -194,6 +196,22 @@ def _conflicts(
                 f"{owner.kind} '{owner.key}' due to conflict with more specific or older {policy.ref.kind}s '{others}'"
             )
             yield policy.ref, Finding("Conflicted", "spec.targetRefs", text)
+
+
+def _of_the_first(
+    parent: Parent, listener: ResolvedListener, used: list[Policy], found: Found
+) -> Iterator[tuple[Ref, Finding]]:
+    """What is there once for a port is as its first listener has it (with TLS each has its own but for the socket)."""
+    ports = (one for one in parent.listeners if one.serves and one.socket == listener.socket)
+    first = next(ports, listener)
+    if first is listener or listener.protocol != "HTTP":
+        return
+    for policy in used:
+        names = [option.name for option in policy.options if option.of_port]
+        if names and policy not in _in_order(found, first.name)[:1]:
+            text = f"{', '.join(names)} not done for listener '{listener.name}': port {listener.port} has them once"
+            mend = f"They are as listener '{first.name}' has them, which comes first."
+            yield policy.ref, Finding("Conflicted", "spec.targetRefs", text, mend)
 
 
 def _age(policy: Policy) -> tuple[str, str, str]:

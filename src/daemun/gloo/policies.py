@@ -24,7 +24,8 @@ class Option(msgspec.Struct, frozen=True, gc=False):
     """A field that is set. Without a `use` it does nothing, and its `fault`, if it has one, says why.
 
     One that `guards` then closes what it is set on. An `empty` one (Go's zero value, or a pointer to it) gives way to
-    that of another policy. Fields of which an object has only one are one `unit`.
+    that of another policy. Fields of which an object has only one are one `unit`. One that is `of_port` is there once
+    for all listeners of a port.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Option(msgspec.Struct, frozen=True, gc=False):
     fault: str = ""
     guards: bool = False
     empty: bool = False
+    of_port: bool = False
 
 
 class Target(msgspec.Struct, frozen=True, gc=False):
@@ -191,7 +193,8 @@ class Reading:
         self.errors.extend(faults)
         if faults:
             return Option(name, unit, None, self._fault(faults[0]), feature.guards, empty)
-        return Option(name, unit, Use(name, value, where, backends, self._ref), empty=empty)
+        of_port = not feature.works("on_route", "on_host")
+        return Option(name, unit, Use(name, value, where, backends, self._ref), empty=empty, of_port=of_port)
 
     def policy(self, options: msgspec.Struct | None) -> Policy:
         """The options as a policy without targets: what stands in the object that it is for."""
