@@ -55,13 +55,14 @@ from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.gatewayapi.routes import Checks, route_rule
 from daemun.gatewayapi.routes import Inputs as RuleInputs
 from daemun.gatewayapi.settings import Settings
-from daemun.gloo import attach, options_status, upstream_status
+from daemun.gloo import attach, options_status, unserved_kinds, upstream_status
 from daemun.gloo import policies as options
 from daemun.gloo import services as gloo_services
 from daemun.gloo import upstreams as gloo_upstreams
 from daemun.gloo.classic import wiring
 from daemun.gloo.delegation import wiring as delegation
 from daemun.gloo.parameters import gateway_parameters
+from daemun.gloo.unserved_kinds import UNSERVED_KINDS
 
 
 class Translation:
@@ -276,6 +277,10 @@ class Translation:
             *(derive(one, options_status.status_rule(about_options), f"{kind} status") for kind, one in chosen.items()),
             derive(upstreams, upstream_status.status_rule(rejected), "Upstream status"),
             classic.statuses,
+            *(
+                derive(self.sources[one], unserved_kinds.status_rule(*one), f"{one[1]} status")
+                for one in UNSERVED_KINDS
+            ),
             name="statuses",
         )
         self.problems = union(
@@ -300,6 +305,10 @@ class Translation:
                 for kind in ROUTE_KINDS
             ),
             classic.problems,
+            *(
+                derive(self.sources[one], unserved_kinds.problem_rule(*one), f"{one[1]} problems")
+                for one in UNSERVED_KINDS
+            ),
             name="problems",
         )
 

@@ -50,7 +50,8 @@ class FakeApi:
     """Serves `kinds` (plural to group, kind, versions) on a port of 127.0.0.1; all state may be changed at any time."""
 
     def __init__(self) -> None:
-        self.kinds = {_plural(one.kind): (one.group, one.kind, one.versions[:1]) for one in KINDS}
+        # Of two kinds with one plural (Gateway API's and Gloo's Gateways) the first one is there.
+        self.kinds = {_plural(one.kind): (one.group, one.kind, one.versions[:1]) for one in reversed(KINDS)}
         self.objects: dict[Key, Doc] = {}
         self.version = 100
         self.compacted = 0

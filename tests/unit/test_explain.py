@@ -288,3 +288,21 @@ def test_upstreams(spec: Doc, where: tuple[str, ...]) -> None:
     (share,) = asked(world(GATEWAY, made, route("r", rule("/x", to=[to])))).outcome.shares
     assert (share.cluster, share.endpoints) == ("upstream/default/u", where)
     assert share.why.startswith("forwarded to Upstream default/u (1 endpoint ready)")
+
+
+def test_what_policies_put_on_the_port_is_told_and_counts() -> None:
+    target = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "gw"}
+    settings = {"mergeSlashes": False, "pathWithEscapedSlashesAction": "REJECT_REQUEST"}
+    option = {
+        "apiVersion": "gateway.solo.io/v1",
+        "kind": "HttpListenerOption",
+        "metadata": {"name": "o", "namespace": "default"},
+        "spec": {"targetRefs": [target], "options": {"httpConnectionManagerSettings": settings}},
+    }
+    made = world(GATEWAY, option, route("r", rule("/x")))
+    told = asked(made, "http://a.test/x//y")
+    assert told.outcome.shares[0].path == "/x//y"
+    assert winner(told) == "r spec.rules[0].matches[0]"
+    assert [(one.kind, one.route.name) for one in told.effects] == [("httpConnectionManagerSettings", "o")]
+    assert told.effects[0].does == "sets for the connection: pathWithEscapedSlashesAction, mergeSlashes"
+    assert asked(made, "http://a.test/x%2Fy").outcome.status == 400

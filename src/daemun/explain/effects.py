@@ -40,6 +40,12 @@ def host_effects(route: Ref, of_host: ListenerUses, of_rule: Iterable[Use], scen
     return effects(route, here, scene)
 
 
+def port_effects(route: Ref, of_port: ListenerUses, scene: Scene) -> tuple[Effect, ...]:
+    """What policies do for all requests of the port: on its listener and connection manager."""
+    here = (use for use in of_port.port if BY_KIND[use.kind].works("on_listener", "on_chain", "on_manager"))
+    return effects(route, here, scene)
+
+
 def preflight_answer(policy: cors_pb2.CorsPolicy, seen: Seen) -> str:
     """What the gateway answers to a preflight."""
     origin = seen.values("origin")[0]

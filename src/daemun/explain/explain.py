@@ -6,10 +6,10 @@ from daemun.base.names import Name
 from daemun.envoy.listeners import connection_manager
 from daemun.envoy.scopes import places
 from daemun.explain.actions import outcome
-from daemun.explain.effects import Scene, effects, host_effects
+from daemun.explain.effects import Scene, effects, host_effects, port_effects
 from daemun.explain.naming import called
 from daemun.explain.near import near_misses
-from daemun.explain.normalise import USUAL, Seen, Ways, normalise
+from daemun.explain.normalise import Seen, Ways, normalise
 from daemun.explain.order import Choice, Placed, asks_preflight, candidate, choose, entries
 from daemun.explain.place import Place, covering, find_place
 from daemun.explain.request import Request
@@ -72,12 +72,15 @@ def explain(translation: Translation, request: Request, gateway: Name | None = N
     return _won(translation, place, explanation, choice, choice.winner, seen, of_host)
 
 
+def _of_port(translation: Translation, place: Place) -> ListenerUses:
+    """What policies put on the port: of several listeners without TLS the first one's count."""
+    listener = place.handshake or next(iter(place.frontend.http), None)
+    return translation.listener_uses.get(listener.key, NOTHING) if listener is not None else NOTHING
+
+
 def _ways(translation: Translation, place: Place) -> Ways:
     """What the port does with paths and header names, from the configuration that Envoy has."""
-    listener = place.handshake or next(iter(place.frontend.http), None)
-    if listener is None:
-        return USUAL
-    manager, _ = connection_manager(place.key, None, "", translation.listener_uses.get(listener.key, NOTHING))
+    manager, _ = connection_manager(place.key, None, "", _of_port(translation, place))
     http = manager.common_http_protocol_options
     return Ways(
         normalize=manager.normalize_path.value,
@@ -111,7 +114,11 @@ def _won(
         explanation,
         winner=candidate(winner, why),
         outcome=result,
-        effects=(*effects(winner.author, uses, scene), *host_effects(winner.author, of_host, uses, scene)),
+        effects=(
+            *port_effects(winner.author, _of_port(translation, place), scene),
+            *effects(winner.author, uses, scene),
+            *host_effects(winner.author, of_host, uses, scene),
+        ),
         problems=translation.problems.get(winner.author, ()),
     )
 
