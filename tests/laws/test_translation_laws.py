@@ -17,7 +17,7 @@ from support import envoy
 from support.cases import documents, translation
 from support.crowds import thresholds
 from support.rebuilt import content, equals_rebuilt
-from support.worlds import CORE, change, world
+from support.worlds import CORE, change, delegation_world, world
 
 histories = st.lists(st.lists(st.tuples(world, st.integers(0, 5)), min_size=1, max_size=6), min_size=1, max_size=6)
 kinds_of_place = st.sampled_from([Settings(), cluster(json.loads, frozenset({8443}))])
@@ -28,6 +28,11 @@ kinds_of_place = st.sampled_from([Settings(), cluster(json.loads, frozenset({844
 def test_incremental_equals_rebuilt(hosts: int, history: list[Any], place: Settings) -> None:
     with thresholds(hosts, hosts):
         equals_rebuilt(history, place)
+
+
+@given(st.lists(st.lists(st.tuples(delegation_world, st.integers(0, 5)), min_size=1, max_size=5), max_size=6))
+def test_incremental_equals_rebuilt_where_routes_delegate(history: list[Any]) -> None:
+    equals_rebuilt(history, Settings())
 
 
 @given(st.lists(world, max_size=12), st.randoms(use_true_random=False))
@@ -103,7 +108,7 @@ def test_whatever_a_document_holds_it_is_a_value_or_a_problem(document: Any) -> 
 
 
 @settings(max_examples=300)
-@given(st.lists(world, max_size=6), mutated())
+@given(st.lists(st.one_of(world, delegation_world), max_size=6), mutated())
 def test_no_rule_raises_for_anything_that_can_be_decoded(documents: list[Any], odd: Any) -> None:
     made = Translation(Settings(assume_programmed=True))
     made.apply(change(document, False) for document in CORE + documents)

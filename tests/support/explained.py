@@ -28,6 +28,9 @@ _VALUES = ("1", "2", "1,2", "b%20c", "b c", "")
 _VALUE_REGEXES = ("[0-9]+", ".*", "1|2", "1,.", "(?i)B.*")
 _HEADERS = ("x-a", "X-B", "accept", "host", "x-forwarded-proto", "x-envoy-retry-on")
 _METHODS = ("GET", "POST", "OPTIONS")
+_CREATED = st.sampled_from(("", "2024-01-01T00:00:00Z", "2025-01-01T00:00:00Z"))
+GATEWAY = "gateway.networking.k8s.io"
+INHERIT = "delegation.gateway.solo.io/inherit-parent-matcher"
 _MUTATIONS = (
     "none", "suffix", "element", "case", "slash", "double", "dots", "percent", "escaped", "backslash", "method",
     "options", *["preflight"] * 3, "header", "no headers", "twice", "query", "no query", "query twice", "encoded query",
@@ -243,9 +246,61 @@ def worlds(draw: st.DrawFn, ports: tuple[int, int]) -> list[Doc]:
             "hostnames": draw(st.lists(st.sampled_from(_ROUTE_HOSTS), max_size=2, unique=True)),
             "rules": draw(st.lists(rule, min_size=1, max_size=2)),
         }
-        created = draw(st.sampled_from(("", "2024-01-01T00:00:00Z", "2025-01-01T00:00:00Z")))
-        documents.append(doc(kind, f"r{at}", spec, created=created))
+        documents.append(doc(kind, f"r{at}", spec, created=draw(_CREATED)))
+    if draw(st.integers(0, 2)):
+        _delegate(draw, documents)
     return documents
+
+
+def _delegate(draw: st.DrawFn, documents: list[Doc]) -> None:
+    """Some of the routes, or those that they delegate to, delegate to further ones, which may inherit matches."""
+    for at in range(draw(st.integers(1, 4))):
+        parents = [one for one in documents if one["kind"] == "HTTPRoute"]
+        if not parents:
+            return
+        parent = draw(st.sampled_from(parents))
+        matches = draw(st.lists(_matches(), min_size=1, max_size=2))
+        above = draw(st.sampled_from(("/", "/x", "/x/", "/x/y")))
+        if draw(st.integers(0, 2)):
+            matches = [{}]
+        for match in matches:
+            match["path"] = {"type": "PathPrefix", "value": _below(draw, parent, above)}
+        filters = [one for one in draw(_filters(len(matches) == 1)) if one["type"] != "RequestRedirect"]
+        ref = {"group": GATEWAY, "kind": "HTTPRoute", "name": f"c{at}"}
+        refs = [ref, *([{"name": "s1", "port": 80}] if draw(st.integers(0, 3)) == 0 else [])]
+        parent["spec"]["rules"].append({"matches": matches, "filters": filters, "backendRefs": refs})
+        rules = draw(st.lists(_http_rules(), min_size=1, max_size=2))
+        named = [{"group": GATEWAY, "kind": "HTTPRoute", "name": parent["metadata"]["name"]}]
+        child = doc("HTTPRoute", f"c{at}", {"parentRefs": draw(st.sampled_from(([], named)))}, created=draw(_CREATED))
+        child["spec"] |= {"hostnames": [], "rules": rules}
+        child["metadata"]["annotations"] = draw(st.sampled_from(({}, *[{INHERIT: "true"}] * 3)))
+        for match in [match for rule in rules for match in rule["matches"]]:
+            if not child["metadata"]["annotations"] and draw(st.integers(0, 3)):
+                match["path"]["value"] = (matches[0]["path"]["value"].rstrip("/") + match["path"]["value"]) or "/"
+                match |= {key: matches[0][key] for key in ("method", "headers", "queryParams") if key in matches[0]}
+        documents.append(child)
+
+
+def _below(draw: st.DrawFn, parent: Doc, path: str) -> str:
+    """A path that a route may delegate: below one that is delegated to it, if it is to be reached at all."""
+    if parent["metadata"].get("annotations") or not draw(st.integers(0, 3)):
+        return path
+    values = [match["path"]["value"] for rule in parent["spec"]["rules"] for match in rule["matches"]]
+    values = [value for value in values if value in _PATHS]
+    return draw(st.sampled_from(values)) if values and not parent["spec"]["hostnames"] else path
+
+
+def _way(documents: list[Doc], route: Doc) -> tuple[Doc, str]:
+    """The route at the top of those that delegate to a route, and the path at which it goes on from theirs."""
+    name, path = route["metadata"]["name"], ""
+    for one in documents:
+        for rule in one["spec"].get("rules", ()):
+            if any(ref["name"] == name and ref.get("kind") for ref in rule.get("backendRefs", ())):
+                root, above = _way(documents, one)
+                path = rule["matches"][0]["path"]["value"]
+                inherits = bool(one["metadata"].get("annotations"))
+                return root, above.rstrip("/") + path if inherits else path
+    return route, path
 
 
 class Shot:
@@ -277,8 +332,10 @@ def requests(draw: st.DrawFn, documents: list[Doc]) -> Shot:
     routes = [one for one in documents if one["kind"].endswith("Route")]
     route = draw(st.sampled_from(routes))
     match = draw(st.sampled_from(draw(st.sampled_from(route["spec"]["rules"]))["matches"]))
-    hostnames = route["spec"]["hostnames"] or draw(st.sampled_from((["a.test"], ["b.a.test"], [*_REQUEST_HOSTS])))
-    shot.gateway = route["spec"]["parentRefs"][0]["name"]
+    root, above = _way(documents, route)
+    inherits = bool(route["metadata"].get("annotations"))
+    hostnames = root["spec"]["hostnames"] or draw(st.sampled_from((["a.test"], ["b.a.test"], [*_REQUEST_HOSTS])))
+    shot.gateway = root["spec"]["parentRefs"][0]["name"]
     shot.host = draw(st.sampled_from(hostnames)).replace("*", draw(st.sampled_from(("w", "v.w"))))
     if "method" in match and isinstance(match["method"], dict):
         shot.path = f"/{match['method'].get('service', 's.S')}/{match['method'].get('method', 'M')}"
@@ -286,6 +343,8 @@ def requests(draw: st.DrawFn, documents: list[Doc]) -> Shot:
         shot.path = (
             draw(st.sampled_from(_PATHS)) if match["path"]["type"] == "RegularExpression" else match["path"]["value"]
         )
+        if inherits and draw(st.integers(0, 3)):
+            shot.path = above.rstrip("/") + shot.path
         shot.method = match.get("method", draw(st.sampled_from(_METHODS)))
     for header in match.get("headers", ()):
         if header["name"] == "host":

@@ -252,6 +252,13 @@ def _marked(document: Doc, labels: Doc, annotations: Doc) -> Doc:
     return {**document, "metadata": metadata}
 
 
+_CALM = (
+    [{"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": [{"name": "x", "value": "1"}]}}],
+    [{"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": ["x"]}}],
+    [{"type": "URLRewrite", "urlRewrite": {"hostname": "z.test"}}],
+    [{"type": "ExtensionRef", "extensionRef": {"group": "gateway.solo.io", "kind": "RouteOption", "name": "o"}}],
+    [{"type": "ResponseHeaderModifier", "responseHeaderModifier": {"add": [{"name": "x", "value": "\x01"}]}}],
+)
 delegatees = st.builds(
     _marked,
     manifest(
@@ -260,20 +267,20 @@ delegatees = st.builds(
         ("p", "q", "r"),
         spec=st.fixed_dictionaries(
             {
-                "parentRefs": some(st.one_of(delegating_parent, delegating_parent, parent), 2).map(
-                    lambda refs: list({str(ref): ref for ref in refs}.values())
-                ),
+                "parentRefs": st.one_of(
+                    st.just([]), some(st.one_of(delegating_parent, delegating_parent, parent), 2)
+                ).map(lambda refs: list({str(ref): ref for ref in refs}.values())),
                 "rules": some(
                     maybe(
                         matches=some(match),
                         backendRefs=some(st.one_of(backend, delegate), 2, 1),
-                        filters=some(http_filters, 1),
+                        filters=one([], [], *_CALM),
                     ),
                     2,
                     1,
                 ),
             },
-            optional={"hostnames": some(one(*HOSTS[1:]), 1)},
+            optional={"hostnames": one([], [], [], ["a.test"])},
         ),
     ),
     one({}, {"delegation.gateway.solo.io/label": "x"}),
@@ -285,6 +292,48 @@ delegatees = st.builds(
     ),
 )
 """HTTPRoutes that delegate, or that others delegate to, or both, in circles too."""
+route_options = manifest(
+    "gateway.solo.io/v1",
+    "RouteOption",
+    ("o", "u"),
+    spec=st.fixed_dictionaries(
+        {
+            "targetRefs": some(
+                st.fixed_dictionaries({"group": one(GATEWAY), "kind": one("HTTPRoute"), "name": one("root", "p", "q")}),
+                2,
+            ),
+            "options": one(
+                {"timeout": "1s"}, {"timeout": "2s", "faults": {"abort": {"percentage": 1, "httpStatus": 503}}}
+            ),
+        }
+    ),
+)
+roots = manifest(
+    f"{GATEWAY}/v1",
+    "HTTPRoute",
+    ("root", "p"),
+    ("default",),
+    spec=st.fixed_dictionaries(
+        {
+            "parentRefs": some(parent, 2),
+            "rules": some(
+                st.fixed_dictionaries(
+                    {"backendRefs": some(st.one_of(backend, delegate, delegate), 2, 1)},
+                    optional={
+                        "matches": some(match),
+                        "filters": one([], *_CALM),
+                        "timeouts": one({"request": "1s"}),
+                    },
+                ),
+                2,
+                1,
+            ),
+        },
+        optional={"hostnames": one([], [], [], ["a.test"])},
+    ),
+)
+delegation_world = st.one_of(delegatees, delegatees, delegatees, route_options, roots)
+"""What delegation is made of."""
 
 
 policies = manifest(

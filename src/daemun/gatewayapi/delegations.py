@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from daemun.api.filters import HTTPHeaderFilter
-from daemun.api.meta import BackendObjectReference
+from daemun.api.meta import BackendObjectReference, ParentReference
 from daemun.api.routes import BackendRef
 from daemun.base.names import GATEWAY, Name, Ref
 from daemun.gatewayapi.extensions import Level
@@ -35,6 +35,11 @@ class Inherited(msgspec.Struct, frozen=True, gc=False):
     levels: tuple[Level, ...] = ()
     broken: str = ""
     order: tuple[str | int, ...] = ()
+
+
+def is_open(parents: tuple[ParentReference, ...]) -> bool:
+    """Whether a route with these parents lets any route delegate to it."""
+    return not parents or any(ref.kind == ROUTE for ref in parents)
 
 
 def delegates(ref: BackendObjectReference) -> bool:

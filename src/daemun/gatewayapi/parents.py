@@ -10,7 +10,7 @@ from daemun.api.routes import RouteSpec
 from daemun.base.names import GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.classes import CONTROLLER
-from daemun.gatewayapi.delegations import ROUTE
+from daemun.gatewayapi.delegations import ROUTE, is_open
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.hostnames import intersection
 from daemun.gatewayapi.kinds import PlainRule, RouteKind, place
@@ -49,8 +49,7 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
     @property
     def open(self) -> bool:
         """Whether another route may delegate to it."""
-        refs = self.kind.spec(self.resource).parent_refs
-        return self.kind.kind == ROUTE and (not refs or any(ref.kind == ROUTE for ref in refs))
+        return self.kind.kind == ROUTE and is_open(self.kind.spec(self.resource).parent_refs)
 
 
 class Reached(Candidate, frozen=True, gc=False):

@@ -49,8 +49,7 @@ def route_rule(
     """The rule from a route with parents to a route with everything."""
 
     def resolve(reader: Reader, key: RouteKey, candidate: Candidate) -> Iterator[tuple[RouteKey, ResolvedRoute]]:
-        parents, attachments = _without_rivals(reader, uses, candidate)
-        yield key, _resolved(reader, of, msgspec.structs.replace(candidate, parents=parents, attachments=attachments))
+        yield key, _resolved(reader, of, _without_rivals(reader, uses, candidate))
 
     return resolve
 
@@ -87,9 +86,7 @@ def _resolved(reader: Reader, of: Inputs, candidate: Candidate) -> ResolvedRoute
     )
 
 
-def _without_rivals(
-    reader: Reader, uses: UseIndex, candidate: Candidate
-) -> tuple[tuple[ParentResult, ...], tuple[Attachment, ...]]:
+def _without_rivals(reader: Reader, uses: UseIndex, candidate: Candidate) -> Candidate:
     kept: list[Attachment] = []
     lost: dict[tuple[Ref, str], Finding] = {}
     for attachment in candidate.attachments:
@@ -99,8 +96,8 @@ def _without_rivals(
         else:
             lost[attachment.owner, attachment.listener] = finding
     if not lost:
-        return candidate.parents, candidate.attachments
-    parents = []
+        return candidate
+    parents: list[ParentResult] = []
     for parent in candidate.parents:
         left = tuple(name for name in parent.listeners if (parent.owner, name) not in lost)
         if parent.listeners and not left:
@@ -108,7 +105,7 @@ def _without_rivals(
             parents.append(msgspec.structs.replace(parent, listeners=(), refused=(why,)))
         else:
             parents.append(msgspec.structs.replace(parent, listeners=left))
-    return tuple(parents), tuple(kept)
+    return msgspec.structs.replace(candidate, parents=tuple(parents), attachments=tuple(kept))
 
 
 class Rules:
@@ -135,8 +132,9 @@ class Rules:
 
     def handed_down(self, plain: PlainRule) -> tuple[tuple[Use, ...], str]:
         """What a rule asks for on behalf of those that it delegates to, and why it cannot be had, if so."""
-        uses = tuple(msgspec.structs.replace(use, by=self._ref) for use in self._asked(plain))
-        faults = [Finding("UnsupportedValue", *fault) for fault in self._of.checks.rule(Rule(plain.where, uses=uses))]
+        asked = self._asked(plain)
+        faults = [Finding("UnsupportedValue", *fault) for fault in self._of.checks.rule(Rule(plain.where, uses=asked))]
+        uses = tuple(msgspec.structs.replace(use, by=self._ref) for use in asked)
         return uses, f"{self._ref} {faults[0]}" if faults else ""
 
     def _rule(self, plain: PlainRule) -> Iterator[Rule]:
@@ -160,8 +158,7 @@ class Rules:
             error=extended.error or self._kind.error,
             order=above.order,
         )
-        own = msgspec.structs.replace(rule, uses=uses)
-        faults = [Finding("UnsupportedValue", *fault) for fault in self._of.checks.rule(own)]
+        faults = [Finding("UnsupportedValue", *fault) for fault in self._of.checks.rule(rule)]
         self.dropped.extend(faults)
         if above.broken:
             self.dropped.append(Finding("UnsupportedValue", plain.where, f"what delegates to it fails: {above.broken}"))

@@ -10,20 +10,24 @@ from daemun.api.routes import HTTPRoute
 from daemun.base.names import GATEWAY, Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.classes import CONTROLLER
-from daemun.gatewayapi.delegations import ROUTE, Inherited, over
+from daemun.gatewayapi.delegations import ROUTE, Inherited, is_open, over
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.kinds import PlainRule
-from daemun.gatewayapi.parents import Candidate, Reached
+from daemun.gatewayapi.parents import Reached
 from daemun.gatewayapi.resolved import ParentResult, ResolvedRoute
 from daemun.gatewayapi.settings import Settings
 from daemun.gloo.delegation.delegators import KIND, Delegating, Delegator, Delegators, Member, member_of
 from daemun.gloo.delegation.matches import Usable, below, inheriting
 from daemun.ir.route import Match, RouteKey, Use, Way
 
-MOST = 1_000
-"""Steps upwards from a route, and matches of it by one way: routes that delegate to each other come to any number."""
+STEPS = 1_000
+WAYS = 100
 DEPTH = 100
-"""Routes one below the other."""
+"""Steps upwards from a route, ways that are found to it, routes one above the other: all that is looked at. Routes that
+delegate to each other come to any number.
+"""
+MATCHES = 1_000
+"""What one rule may come to below all the matches of others."""
 _HOSTNAMES = "spec.hostnames must be unset on a delegatee route as they are inherited from the parent route"
 
 
@@ -54,7 +58,7 @@ class _Descent(msgspec.Struct, frozen=True):
 
 def open_of(name: Name, route: HTTPRoute) -> Iterator[Name]:
     """Whether others may delegate to a route; for an index."""
-    if Candidate(Ref(GATEWAY, ROUTE, *name), KIND, route, (), ()).open:
+    if is_open(route.spec.parent_refs):
         yield name
 
 
@@ -89,6 +93,9 @@ class _Reaching:
             reference = self._me.consent(parent.ref)
             if reference is not None:
                 for descent in self._descents(parent, self._me, (self._me.ref, parent.ref)):
+                    if len(found) >= WAYS:
+                        self._too_many = True
+                        break
                     reached = self._reached(parent, reference, descent)
                     if reached is not None:
                         found[Way(*self._me.ref, descent.through)] = reached
@@ -98,7 +105,7 @@ class _Reaching:
             if reached is not None:
                 found.setdefault(Way(*self._me.ref, reached.through), reached)
         if self._too_many:
-            text = f"more than {MOST} ways lead to it, or one of more than {DEPTH} routes; the rest is left out"
+            text = f"more than {WAYS} ways lead to it, or one of more than {DEPTH} routes; the rest is left out"
             finding = (Finding("UnsupportedValue", "", text, "Delegate to fewer routes."),)
             found = {way: msgspec.structs.replace(one, not_resolved=finding) for way, one in found.items()}
         yield from found.items()
@@ -109,7 +116,7 @@ class _Reaching:
         self._steps += 1
         if not rules or self._too_many:
             return
-        if self._steps > MOST or len(path) > DEPTH:
+        if self._steps > STEPS or len(path) > DEPTH:
             self._too_many = True
             return
         if parent.attachments:
@@ -135,7 +142,7 @@ class _Reaching:
     def _below(self, member: Member, above: tuple[Match, ...], own: tuple[Match, ...]) -> tuple[Match, ...]:
         combine = inheriting if member.inherits else below
         found = (combine(parent, one, self._of.usable) for one in own for parent in above)
-        return tuple(dict.fromkeys(one for one in found if one is not None))[:MOST]
+        return tuple(dict.fromkeys(one for one in found if one is not None))[:MATCHES]
 
     def _reached(self, parent: Delegator, reference: ParentReference, descent: _Descent) -> Reached | None:
         """The route by a way. None if nothing of it is below, and nobody said that it should be."""
