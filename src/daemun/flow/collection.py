@@ -101,21 +101,32 @@ class Index(Generic[I, K, V]):
         return [self.of[key] for key in sorted(items(self.keys, value)) if key in self.of]
 
     def update(self, delta: Delta[K, V]) -> Iterator[None]:
-        """Follow a change of the collection and mark the readers of the values it touches."""
+        """Follow a change of the collection and mark the readers of the values it touches.
+
+        Followers are told of values under which another entry is now, or one less.
+        """
         touched: dict[I, None] = {}
+        moved: dict[I, None] = {}
         for count, (key, (old, new)) in enumerate(delta.items(), 1):
-            if old is not MISSING:
-                for at in self.by(key, old):
-                    touched[at] = None
+            before = () if old is MISSING else tuple(self.by(key, old))
+            after = () if new is MISSING else tuple(self.by(key, new))
+            if before == after:  # most changes are of something else
+                touched.update(dict.fromkeys(after))
+            else:
+                for at in before:
+                    moved[at] = None
                     take(self.keys, at, key)
-            if new is not MISSING:
-                for at in self.by(key, new):
-                    touched[at] = None
+                for at in after:
+                    moved[at] = None
                     put(self.keys, at, key)
             if not count % STEP:
                 yield
-        for follow in self.followers:
-            follow(touched)
+        touched.update(moved)
+        if moved:
+            for follow in self.followers:
+                follow(moved)
+        if not touched:
+            return
         for node, bags in self.readers.items():
             if bags:
                 mark(node, bags, touched)
