@@ -7,6 +7,7 @@ import platform
 from collections.abc import Callable, Iterator, Mapping
 
 from daemun import __version__
+from daemun.api.kinds import called
 from daemun.lease import AlwaysLeading, LeaderElection
 from daemun.metrics import Figure
 from daemun.plane import ControlPlane
@@ -48,7 +49,7 @@ def _translation(plane: ControlPlane) -> Iterator[Figure]:
     yield Figure(
         "daemun_objects",
         "Objects that were read.",
-        lambda: {(kind,): len(source) for (_, kind), source in sources.items()},
+        lambda: {(called(*key),): len(source) for key, source in sources.items()},
         ("kind",),
     )
     yield Figure(

@@ -84,6 +84,7 @@ async def test_the_figures_of_a_control_plane() -> None:
     found = samples(Metrics(made.figures))
     assert found["daemun_objects", ("Gateway",)] == 1
     assert found["daemun_objects", ("HTTPRoute",)] == 0
+    assert found["daemun_objects", ("Gateway.gateway.solo.io",)] == 0
     assert found["daemun_batches_total", ()] == 1
     assert found["daemun_rule_runs_total", ()] > 0
     assert found["daemun_proxies", ()] == 1

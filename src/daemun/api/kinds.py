@@ -82,3 +82,9 @@ KINDS = (
 
 BY_NAME: Mapping[tuple[str, str], Kind] = MappingProxyType({(kind.group, kind.kind): kind for kind in KINDS})
 """(group, kind) to its entry."""
+_FIRST = {kind.kind: kind.group for kind in reversed(KINDS)}
+
+
+def called(group: str, kind: str) -> str:
+    """The name of a kind where no group is told with it: Gloo's Gateway is `Gateway.gateway.solo.io`."""
+    return kind if _FIRST.get(kind, group) == group else f"{kind}.{group}"

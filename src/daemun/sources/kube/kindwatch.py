@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 
-from daemun.api.kinds import Kind
+from daemun.api.kinds import Kind, called
 from daemun.kube.client import JSON, METADATA, METADATA_LIST, KubeClient
 from daemun.kube.discovery import Served
 from daemun.sources.kube.backoff import Pace
@@ -32,7 +32,7 @@ class KindWatch:
         self._wire = Wire(kind, metadata=metadata)
         self._accept = (METADATA_LIST, METADATA) if metadata else (JSON, JSON)
         self._tasks: list[asyncio.Task[None]] = []
-        self.watched = [Watched(kind.kind, namespace) for namespace in stores]
+        self.watched = [Watched(called(kind.group, kind.kind), namespace) for namespace in stores]
         self.served: Served | None = None
         """How the API server has it; None when it has not."""
 
