@@ -1,15 +1,11 @@
 """`daemun serve`: the control plane of a Kubernetes cluster."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from daemun.cli.options import KubeContext, ServiceType
-
-if TYPE_CHECKING:
-    from daemun.cluster import Installation
-    from daemun.kube.client import KubeClient
 
 
 def serve(
@@ -67,26 +63,16 @@ def serve(
 
     # The first process of a container is not ended by a signal that it does not handle.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    import asyncio
-    import logging
     import socket
 
+    from daemun.cli import program
     from daemun.cli.output import fail
-    from daemun.cluster import Installation
-    from daemun.kube.client import KubeClient
-    from daemun.kube.errors import KubeError
+    from daemun.cluster import ClusterApp, Installation
 
     if bool(state_dir) != bool(state_key):
         fail("--state-dir and --state-key belong together", "What is kept has keys in it, and is sealed.")
-    levels = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-    if log_level not in levels:
-        fail(f"--log-level {log_level} is not a level", f"There are {', '.join(levels)}.")
-    logging.basicConfig(level=levels[log_level], format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx2").setLevel(max(levels[log_level], logging.WARNING))  # it tells of every request
-    try:
-        client = KubeClient.connect(kube_context)
-    except KubeError as error:
-        fail(error.text, error.mend, code=1)
+    program.log_at(log_level)
+    client = program.connect(kube_context)
     installation = Installation(
         namespace=namespace or client.namespace,
         name=name,
@@ -102,20 +88,4 @@ def serve(
         state_key=state_key,
         access_log=access_log,
     )
-    asyncio.run(_serve(client, installation))
-
-
-async def _serve(client: "KubeClient", installation: "Installation") -> None:
-    """Until SIGTERM or SIGINT."""
-    import asyncio
-    import contextlib
-    import signal
-
-    from daemun.cluster import ClusterApp
-
-    async with client:
-        task = asyncio.ensure_future(ClusterApp(client, installation).run())
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+    program.run(client, lambda: ClusterApp(client, installation).run())

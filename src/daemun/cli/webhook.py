@@ -38,23 +38,15 @@ def webhook(
     """
     import signal
 
+    # The first process of a container is not ended by a signal that it does not handle.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    import asyncio
-    import contextlib
-    import logging
 
     from daemun.admission.judge import Policy
-    from daemun.cli.output import fail
-    from daemun.kube.client import KubeClient
-    from daemun.kube.errors import KubeError
+    from daemun.cli import program
     from daemun.webhook import Hook, WebhookApp
 
-    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx2").setLevel(logging.WARNING)
-    try:
-        client = KubeClient.connect(kube_context)
-    except KubeError as error:
-        fail(error.text, error.mend, code=1)
+    program.log_at(log_level)
+    client = program.connect(kube_context)
     hook = Hook(
         namespace=namespace or client.namespace,
         name=name,
@@ -64,12 +56,4 @@ def webhook(
         namespaces=tuple(watch_namespace or ()),
     )
 
-    async def run() -> None:
-        async with client:
-            task = asyncio.ensure_future(WebhookApp(client, hook).run())
-            for number in (signal.SIGINT, signal.SIGTERM):
-                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-
-    asyncio.run(run())
+    program.run(client, lambda: WebhookApp(client, hook).run())
