@@ -60,6 +60,7 @@ from daemun.gloo import policies as options
 from daemun.gloo import services as gloo_services
 from daemun.gloo import upstreams as gloo_upstreams
 from daemun.gloo.classic import wiring
+from daemun.gloo.defaults import defaults_rule
 from daemun.gloo.delegation import wiring as delegation
 from daemun.gloo.parameters import gateway_parameters
 from daemun.gloo.unserved_kinds import UNSERVED_KINDS
@@ -152,7 +153,8 @@ class Translation:
         uses = candidates.index(conflicts.host_uses)
         policies = derive(tls_policies, backendtls.policy_rule(authorities, settings), "BackendTLSPolicies")
         by_service = policies.index(backendtls.services_of)
-        upstream_inputs = gloo_upstreams.Inputs(services, secret_objects)
+        upstream_defaults = derive(self.sources[GLOO, "Settings"], defaults_rule, "defaults of Upstreams")
+        upstream_inputs = gloo_upstreams.Inputs(services, secret_objects, upstream_defaults)
         upstreams = derive(
             written_upstreams, gloo_upstreams.upstream_rule(upstream_inputs, UPSTREAM_CHECKS), "Upstreams"
         )

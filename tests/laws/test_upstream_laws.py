@@ -1,14 +1,25 @@
-"""What an Upstream costs: one cluster for all its routes, and of a change of it just that cluster."""
+"""Upstreams obey the laws of the translation, and cost one cluster for all their routes."""
 
+import random
+from pathlib import Path
 from typing import Any
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from daemun.api.decode import decode
 from daemun.base.names import GATEWAY, GLOO, Ref
 from daemun.flow import Delta
+from daemun.gatewayapi.settings import Settings
 from daemun.ir.resource import CLUSTER, ENDPOINT, Part, PartKey
 from daemun.translate import Translation
+from support import envoy
 from support.cases import translation
 from support.documents import Doc, gateway, hosts, listener, route, rule, to_upstream, upstream
+from support.rebuilt import content, equals_rebuilt
+from support.upstreams import GATE, anything
+from support.worlds import CORE, change
 
 ROUTES = 1000
 SHARED = Ref(GLOO, "Upstream", "default", "shared")
@@ -67,3 +78,40 @@ def test_one_that_becomes_unusable_takes_its_routes_along_and_back() -> None:
     assert made.routes[ref].not_resolved == ()
     made.apply([(SHARED, None)])
     assert of_type(made, CLUSTER) == []
+
+
+histories = st.lists(st.lists(st.tuples(anything, st.integers(0, 5)), min_size=1, max_size=8), min_size=1, max_size=6)
+
+
+@given(histories)
+def test_incremental_equals_rebuilt(history: list[Any]) -> None:
+    equals_rebuilt([[(GATE, 1)], *history], Settings())
+
+
+@given(st.lists(anything, max_size=14), st.randoms(use_true_random=False))
+def test_the_order_in_which_objects_come_does_not_matter(documents: list[Any], shuffled: random.Random) -> None:
+    order = list(dict(change(document, False) for document in [GATE, *CORE, *documents]).items())
+    at_once = Translation()
+    at_once.apply(order)
+    shuffled.shuffle(order)
+    one_by_one = Translation()
+    for item in order:
+        one_by_one.apply([item])
+    assert content(one_by_one) == content(at_once)
+
+
+def test_envoy_takes_whatever_is_made(tmp_path: Path) -> None:
+    made: list[tuple[Any, Translation]] = []
+
+    @settings(max_examples=100, phases=[Phase.generate])
+    @given(st.lists(anything, min_size=6, max_size=16))
+    def gather(documents: list[Any]) -> None:
+        items = dict(change(document, False) for document in [GATE, *CORE, *documents])
+        made.append((documents, translation({ref: value for ref, value in items.items() if value is not None})))
+
+    gather()
+    served = [one for _, one in made if any(key.resource.startswith("upstream/") for key in one.resources)]
+    assert len(served) > len(made) / 10, "hardly anything that Envoy could refuse"
+    if envoy.faults((one for _, one in made), tmp_path):
+        refused = [(told, documents) for documents, one in made if (told := envoy.faults([one], tmp_path))]
+        pytest.fail(str(refused[0]) if refused else "only all together are refused")

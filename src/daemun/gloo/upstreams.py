@@ -15,6 +15,8 @@ from daemun.gatewayapi.backends import Found, Resolver, port_of
 from daemun.gatewayapi.certificates import CERTIFICATE, PRIVATE_KEY, fault
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.references import GrantIndex, grant_to_write, permitted
+from daemun.gloo.classic.scope import SETTINGS
+from daemun.gloo.defaults import NONE, Defaults
 from daemun.ir.backend import BackendKey, Protocol, upstream_key
 
 TYPES = ("kube", "static", "pipe", "aws", "azure", "consul", "awsEc2", "gcp")
@@ -63,10 +65,11 @@ class Checks(msgspec.Struct, frozen=True):
 
 
 class Inputs(msgspec.Struct, frozen=True):
-    """The collections that an Upstream's references are found in."""
+    """The collections that an Upstream's references are found in, and what Settings say."""
 
     services: Collection[Name, Service]
     secrets: Collection[Name, Secret]
+    defaults: Collection[Name, Defaults]
 
 
 def upstream_rule(
@@ -75,7 +78,7 @@ def upstream_rule(
     """The rule from an Upstream to what it comes to."""
 
     def resolve(reader: Reader, name: Name, upstream: Upstream) -> Iterator[tuple[Name, ResolvedUpstream]]:
-        spec = upstream.spec
+        spec = (reader.get(inputs.defaults, SETTINGS) or NONE).put(upstream.spec)
         ref = Ref(GLOO, "Upstream", name.namespace, name.name)
         faults = list(_type_faults(spec))
         notes = [note for note in checks.notes(spec) if all(note.where != one.where for one in faults)]
@@ -99,7 +102,7 @@ def _type_faults(spec: UpstreamSpec) -> Iterator[Finding]:
             yield Finding(INVALID, where, "this type of Upstream is not served yet", "Use kube, static or pipe.")
             return
     if spec.kube is None and spec.static is None and spec.pipe is None:
-        yield Finding(INVALID, "spec", "the Upstream has no type", f"Give it one of {', '.join(TYPES)}.")
+        yield Finding(INVALID, "spec", "the Upstream has no type", "Give it kube, static or pipe.")
 
 
 class Secrets(NamedTuple):
