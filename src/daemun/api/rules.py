@@ -201,7 +201,7 @@ def _unique_names(names: Iterable[str | None]) -> Iterator[Broken]:
 
 def _http_rule(where: str, rule: HTTPRouteRule) -> Iterator[Broken]:
     for at, match in enumerate(rule.matches):
-        yield from _path(f"{where}.matches[{at}].path.value", match.path)
+        yield from path_rules(f"{where}.matches[{at}].path.value", match.path)
         yield from _unique_headers(f"{where}.matches[{at}]", match)
     yield from _filters(where, rule.filters, set(_FIELD_OF))
     yield from _backends(where, rule.backend_refs, set(_FIELD_OF))
@@ -227,7 +227,8 @@ def _replaces_prefix(use: RouteFilter) -> bool:
     return any(one and one.path and one.path.replace_prefix_match is not None for one in changed)
 
 
-def _path(where: str, path: HTTPPathMatch) -> Iterator[Broken]:
+def path_rules(where: str, path: HTTPPathMatch) -> Iterator[Broken]:
+    """What is wrong with the path of a match."""
     if path.type == "RegularExpression":
         return
     if not path.value.startswith("/"):

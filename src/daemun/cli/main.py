@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from daemun import __version__
-from daemun.cli import check, crds, demo, explain, serve, translate, up, webhook
+from daemun.cli import check, crds, demo, explain, migrate, serve, translate, up, webhook
 
 app = typer.Typer(
     name="daemun",
@@ -25,6 +25,7 @@ app.command()(check.check)
 app.command()(translate.translate)
 app.command()(explain.explain)
 app.command()(crds.crds)
+app.add_typer(migrate.app, name="migrate")
 
 
 def _version(wanted: bool) -> None:

@@ -57,15 +57,16 @@ def dump_json(value: Any) -> str:
     return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 
-def print_problems(problems: Iterable["ProblemLine"], to: "Console") -> None:
-    """Each problem with its place, what is wrong, and how to mend it."""
+def print_problems(problems: Iterable["ProblemLine"], to: "Console", *, codes: bool = False) -> None:
+    """Each problem with its place, what is wrong, and how to mend it; with `codes` also the word for its kind."""
     from rich.text import Text
 
     for problem in problems:
         kind = Text("warning: " if problem.warning else "error: ", "yellow" if problem.warning else "bold red")
         place = f"{problem.file}:{problem.line}: " if problem.line else f"{problem.file}: " if problem.file else ""
         what = " ".join(part for part in (problem.object, problem.field) if part)
-        to.print(Text(place, "bold") + kind + Text(f"{what}: " if what else "", "cyan") + Text(problem.text))
+        code = Text(f" [{problem.code}]" if codes else "", "dim")
+        to.print(Text(place, "bold") + kind + Text(f"{what}: " if what else "", "cyan") + Text(problem.text) + code)
         if problem.mend:
             to.print(Text(f"    {problem.mend}", "dim"))
 

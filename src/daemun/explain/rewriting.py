@@ -36,16 +36,17 @@ def _host(action: route_v3.RouteAction, seen: Seen) -> str:
 def redirected(route: route_v3.Route, seen: Seen, scheme: str) -> tuple[int, str]:
     """The status and the Location of a redirect."""
     action = route.redirect
-    new_scheme = action.scheme_redirect or scheme
+    new_scheme = "https" if action.https_redirect else action.scheme_redirect or scheme
+    query = None if action.strip_query else seen.query
     port = f":{action.port_redirect}" if action.port_redirect else ""
     host = action.host_redirect or _without_port(seen.host, scheme, new_scheme, port)
     if action.path_redirect:
         target = action.path_redirect
-        if "?" not in target and seen.query is not None:
-            target = f"{target}?{seen.query}"
+        if "?" not in target and query is not None:
+            target = f"{target}?{query}"
     else:
         path = _rewritten(action, route.match, seen.path)
-        target = path if seen.query is None else f"{path}?{seen.query}"
+        target = path if query is None else f"{path}?{query}"
     return _REDIRECT_CODES[action.response_code], f"{new_scheme}://{host}{port}{target}"
 
 
@@ -61,7 +62,8 @@ def _without_port(host: str, scheme: str, new_scheme: str, port: str) -> str:
 def _rewritten(action: Any, match: route_v3.RouteMatch, path: str) -> str:
     """The path after `prefix_rewrite` or `regex_rewrite`, which redirects and forwards have in common."""
     if action.prefix_rewrite:
-        matched = match.path_separated_prefix or match.prefix or match.path
+        # A regular expression matches the path as a whole.
+        matched = path if match.HasField("safe_regex") else match.path_separated_prefix or match.prefix or match.path
         return str(action.prefix_rewrite) + path[len(matched) :]
     if action.HasField("regex_rewrite"):
         return substituted(action.regex_rewrite, path)

@@ -84,6 +84,12 @@ def problem_line(problem: Problem, place: Place) -> ProblemLine:
     )
 
 
+def file_line(found: FoundInFile) -> ProblemLine:
+    """A problem that a source found in a file."""
+    ref = str(found.ref or "")
+    return ProblemLine(found.file, found.line, ref, found.where, "Invalid", found.text, found.mend, found.warning)
+
+
 class Journal:
     """Follows a translation and tells what has changed since it was last asked."""
 
@@ -104,10 +110,7 @@ class Journal:
 
     def outside(self, problems: Iterable[FoundInFile]) -> None:
         """The problems that the source found, all of them."""
-        self._outside = tuple(
-            ProblemLine(one.file, one.line, str(one.ref or ""), one.where, "Invalid", one.text, one.mend, one.warning)
-            for one in problems
-        )
+        self._outside = tuple(file_line(one) for one in problems)
         self._stale = True
 
     def problems(self) -> list[ProblemLine]:

@@ -180,7 +180,7 @@ class _Reader:
         if ref.kind.endswith("List") and isinstance(inner, list):
             for at, each in enumerate(inner):
                 path = f"{within}.items[{at}]" if within else f"items[{at}]"
-                self.document(_from_list(value, each), self.line(path, line), path)
+                self.document(from_list(value, each), self.line(path, line), path)
             return
         self.resource(value, ref, line, within)
 
@@ -228,7 +228,7 @@ class _Reader:
         return yamldoc.nearest(self.lines, path, otherwise)
 
 
-def _from_list(whole: dict[str, Any], item: object) -> object:
+def from_list(whole: dict[str, Any], item: object) -> object:
     """An item of a typed list (HTTPRouteList) may leave out what the list already says."""
     kind = whole.get("kind")
     if not isinstance(item, dict) or "kind" in item or not isinstance(kind, str) or kind == "List":

@@ -1,0 +1,245 @@
+"""Classic Gateways as Gateway API's: one for each proxy, with a listener for each port, and those that hosts need."""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from daemun.api.gloo.gateway import Gateway
+from daemun.api.gloo.listener_filters import ProxyProtocol
+from daemun.api.gloo.options import ListenerOptions
+from daemun.base.names import CORE, GATEWAY, GLOO_GATEWAY, Name, Ref
+from daemun.gatewayapi.cacerts import KEY as AUTHORITIES
+from daemun.gatewayapi.settings import ANY_ADDRESS
+from daemun.gloo.classic.gateways import PROXY
+from daemun.gloo.migrate.bench import Bench, Doc, chunks, plain
+from daemun.gloo.migrate.options import together
+from daemun.gloo.migrate.seats import Listener, Seating, host_options, secret_of
+
+_SERVICE_PORTS = {8080: 80, 8443: 443}
+"""Ports of Gloo's proxies, and those of the Service before them, which clients know."""
+_MOST_LISTENERS = 64
+_MOST_TARGETS = 16
+_TLS = "spec.sslConfig"
+
+
+class Section(NamedTuple):
+    """A listener of a Gateway, as routes refer to it."""
+
+    gateway: Name
+    listener: str
+    hostname: str
+
+
+Seats = Mapping[Name, list[Section]]
+"""The listeners of VirtualServices."""
+
+
+class Proxy:
+    """A Gateway to be: the proxy of that name, with its listeners by the classic Gateway that they are of."""
+
+    def __init__(self, name: Name) -> None:
+        self.name = name
+        self.parts: list[tuple[Gateway, list[Listener]]] = []
+        self.streams: list[tuple[Gateway, list[Doc]]] = []
+        self.tls: dict[int, Doc | None] = {}
+
+    @property
+    def listeners(self) -> list[Listener]:
+        """All listeners for requests."""
+        return [one for _, listeners in self.parts for one in listeners]
+
+
+def proxies(bench: Bench) -> list[Proxy]:
+    """The Gateways to be, with what they listen to for VirtualServices."""
+    found: dict[str, Proxy] = {}
+    for gateway in sorted(bench.world.gateways.values(), key=lambda one: one.age):
+        ref = Ref(GLOO_GATEWAY, "Gateway", *gateway.name)
+        for name in dict.fromkeys(gateway.spec.proxy_names or (PROXY,)):
+            proxy = found.setdefault(name, Proxy(Name(bench.world.scope.namespace, name)))
+            port = _port(bench, gateway)
+            older = next((one for one, _ in proxy.parts if one.spec.bind_port == gateway.spec.bind_port), None)
+            if older is not None:
+                text = f"port {gateway.spec.bind_port} is that of Gateway {older.name} too"
+                bench.report.error(ref, "PortConflict", "spec.bindPort", text, "It is left out; merge the two.")
+            elif gateway.spec.http_gateway is not None:
+                base = _base(bench, gateway, name)
+                listeners = Seating(bench, gateway, port, base).seat(bench.world.tenants.values())
+                proxy.parts.append((gateway, [one for one in listeners if _terminates(bench, proxy, one)]))
+        _tell(bench, ref, gateway)
+    return list(found.values())
+
+
+def stream_gateways(bench: Bench, proxy: Proxy) -> Iterator[tuple[Gateway, int]]:
+    """The TCP gateways of a proxy, with their ports."""
+    for gateway in bench.world.gateways.values():
+        if gateway.spec.tcp_gateway is not None and proxy.name.name in (gateway.spec.proxy_names or (PROXY,)):
+            yield gateway, _port(bench, gateway)
+
+
+def _port(bench: Bench, gateway: Gateway) -> int:
+    port = gateway.spec.bind_port
+    return port if bench.wishes.keep_ports else _SERVICE_PORTS.get(port, port)
+
+
+def _base(bench: Bench, gateway: Gateway, proxy: str) -> str:
+    """What the names of the listeners begin with: the protocol, and the port where there are several."""
+    protocol = "https" if gateway.spec.ssl else "http"
+    alike = [
+        one
+        for one in bench.world.gateways.values()
+        if one.spec.ssl == gateway.spec.ssl and one.spec.http_gateway and proxy in (one.spec.proxy_names or (PROXY,))
+    ]
+    return protocol if len(alike) == 1 else f"{protocol}-{_port(bench, gateway)}"
+
+
+def _tell(bench: Bench, ref: Ref, gateway: Gateway) -> None:
+    """What a Gateway says that has no like."""
+    spec = gateway.spec
+    if spec.bind_address and spec.bind_address not in ANY_ADDRESS:
+        text = f"its port was bound at {spec.bind_address} only"
+        mend = "Add spec.addresses to the Gateway if that is to stay so."
+        bench.report.warning(ref, "BindAddressLost", "spec.bindAddress", text, mend)
+    if spec.hybrid_gateway is not None:
+        text = "a hybrid Gateway has no like in Gateway API yet"
+        mend = "Write a Gateway for each of its parts, and migrate those. It is left out."
+        bench.report.error(ref, "HybridLost", "spec.hybridGateway", text, mend)
+    for field, value in plain(spec.route_options).items() if spec.route_options else ():
+        text = f"is {value!r}, and no policy can say it"
+        bench.report.error(ref, "OptionLost", f"spec.routeOptions.{field}", text, "It is left out.")
+
+
+def _terminates(bench: Bench, proxy: Proxy, listener: Listener) -> bool:
+    """Whether a listener's TLS can be carried over; where it cannot, what would be open is left out."""
+    ssl = listener.ssl
+    if ssl is None:
+        return True
+    by = Ref(GLOO_GATEWAY, "VirtualService", *next(iter(listener.tenants)))
+    secret = secret_of(listener)
+    if secret is None:
+        text = "a listener's certificate comes from a Secret"
+        mend = f"Put it into a Secret. Listener {listener.name} is left out."
+        bench.report.error(by, "CertificateLost", _TLS, text, mend)
+        return False
+    bench.permit((GATEWAY, "Gateway", proxy.name.namespace), Ref(CORE, "Secret", *secret))
+    for field in plain(ssl):
+        if field not in {"secretRef", "sniDomains", "oneWayTls", "verifySubjectAltName"}:
+            text = "a listener of Gateway API cannot say it"
+            bench.report.error(by, "TlsOptionLost", f"{_TLS}.{field}", text, "It is left out.")
+    held = bench.world.secret(secret)
+    one_way = bench.world.scope.one_way if ssl.one_way_tls is None else ssl.one_way_tls
+    if held is None and not one_way:
+        text = f"Secret {secret} was not read: with a {AUTHORITIES} in it Gloo asks clients for certificates"
+        mend = "Migrate it together with the Secret, or set oneWayTls if it has none."
+        bench.report.warning(by, "SecretNotSeen", f"{_TLS}.secretRef", text, mend)
+    asks = held is not None and bool(held.get(AUTHORITIES)) and not one_way
+    validation: Doc | None = {"caCertificateRefs": [{"group": CORE, "kind": "Secret", **_name(secret, proxy)}]}
+    wanted = validation if asks else None
+    if asks and ssl.verify_subject_alt_name:
+        return _closed(bench, by, f"{_TLS}.verifySubjectAltName", "names in clients' certificates are not checked")
+    known = proxy.tls.setdefault(listener.port, wanted)
+    if known != wanted:
+        return _closed(bench, by, _TLS, "on one port all listeners ask for clients' certificates alike")
+    return True
+
+
+def _closed(bench: Bench, by: Ref, where: str, text: str) -> bool:
+    mend = "Its listener is left out, for it would be open; serve it on a port or in a way of its own."
+    bench.report.error(by, "ClientCertificatesLost", where, text, mend)
+    return False
+
+
+def _name(secret: Name, proxy: Proxy) -> Doc:
+    return {
+        "name": secret.name,
+        **({} if secret.namespace == proxy.name.namespace else {"namespace": secret.namespace}),
+    }
+
+
+def lay(bench: Bench, proxy: Proxy) -> Iterator[tuple[Name, Section]]:
+    """Make the Gateway and the policies of its listeners; gives the listeners of each VirtualService."""
+    every = [_listener(proxy, one) for one in proxy.listeners]
+    every += [doc for _, listeners in proxy.streams for doc in listeners]
+    if not every:
+        return
+    if len(every) > _MOST_LISTENERS:
+        ref = Ref(GLOO_GATEWAY, "Gateway", *(proxy.parts or proxy.streams)[0][0].name)
+        text = f"it comes to {len(every)} listeners, and a Gateway has {_MOST_LISTENERS} at most"
+        bench.report.error(ref, "TooManyListeners", "", text, "Move some of them to a ListenerSet.")
+    spec: Doc = {"gatewayClassName": bench.wishes.gateway_class, "listeners": every}
+    validated = {port: one for port, one in proxy.tls.items() if one is not None}
+    if validated:
+        per_port = [{"port": port, "tls": {"validation": one}} for port, one in sorted(validated.items())]
+        spec["tls"] = {"frontend": {"default": {}, "perPort": per_port}}
+    came = [gateway for gateway, found in (*proxy.parts, *proxy.streams) if found]
+    notes = (f"From {' and '.join(f'Gateway {one.name} (port {one.spec.bind_port})' for one in came)}.",)
+    bench.make(GATEWAY, "Gateway", proxy.name, spec, *notes)
+    _policies(bench, proxy)
+    for one in proxy.listeners:
+        bench.odd_ports = bench.odd_ports or one.port not in _SERVICE_PORTS.values()
+        for name in one.tenants:
+            yield name, Section(proxy.name, one.name, one.hostname)
+
+
+def _listener(proxy: Proxy, one: Listener) -> Doc:
+    found: Doc = {"name": one.name, "port": one.port, "protocol": "HTTPS" if one.ssl else "HTTP"}
+    if one.hostname:
+        found["hostname"] = one.hostname
+    secret = secret_of(one)
+    if secret is not None:
+        found["tls"] = {"mode": "Terminate", "certificateRefs": [{"kind": "Secret", **_name(secret, proxy)}]}
+    if any(name.namespace != proxy.name.namespace for name in one.tenants):
+        found["allowedRoutes"] = {"namespaces": {"from": "All"}}
+    return found
+
+
+def _policies(bench: Bench, proxy: Proxy) -> None:
+    alone = len(proxy.parts) + len(proxy.streams) == 1
+    for gateway, listeners in proxy.parts:
+        names = [one.name for one in listeners]
+        http = gateway.spec.http_gateway
+        targets = list(targets_of(proxy.name, [""] if alone else names))
+        _policy(
+            bench, proxy, gateway, "HttpListenerOption", plain(http.options) if http and http.options else {}, targets
+        )
+        _policy(bench, proxy, gateway, "ListenerOption", listener_options(gateway), targets)
+    for gateway, docs in proxy.streams:
+        targets = list(targets_of(proxy.name, [""] if alone else [doc["name"] for doc in docs]))
+        _policy(bench, proxy, gateway, "ListenerOption", listener_options(gateway), targets)
+    for listener in proxy.listeners:
+        for name in listener.tenants:
+            options = host_options(bench, bench.world.tenants[name])
+            if options is not None:
+                bench.hosts.setdefault(name, []).append((proxy.name, listener.name))
+
+
+def listener_options(gateway: Gateway) -> Doc:
+    """What a Gateway says about its listener, of whatever protocol."""
+    proxy_protocol = ListenerOptions(proxy_protocol=ProxyProtocol()) if gateway.spec.use_proxy_proto else None
+    options = together((gateway.spec.options, proxy_protocol))
+    return plain(options) if options else {}
+
+
+def targets_of(gateway: Name, listeners: list[str]) -> Iterator[Doc]:
+    """The targetRefs of a policy for listeners of a Gateway; an empty name stands for all of them."""
+    for one in listeners:
+        section = {"sectionName": one} if one else {}
+        yield {"group": GATEWAY, "kind": "Gateway", "name": gateway.name, **section}
+
+
+def _policy(bench: Bench, proxy: Proxy, gateway: Gateway, kind: str, options: Doc, targets: list[Doc]) -> None:
+    for part in chunks(targets, _MOST_TARGETS) if options else ():
+        name = bench.name(GLOO_GATEWAY, kind, proxy.name.namespace, gateway.metadata.name)
+        bench.make(GLOO_GATEWAY, kind, name, {"targetRefs": part, "options": options}, f"From Gateway {gateway.name}.")
+
+
+def host_policies(bench: Bench) -> None:
+    """Make the policies of hosts: a VirtualHostOption is of the namespace of its Gateway."""
+    for tenant, sections in sorted(bench.hosts.items()):
+        options = host_options(bench, bench.world.tenants[tenant])
+        by_gateway: dict[Name, list[str]] = {}
+        for gateway, listener in sections:
+            by_gateway.setdefault(gateway, []).append(listener)
+        for gateway, listeners in by_gateway.items():
+            for part in chunks(targets_of(gateway, listeners), _MOST_TARGETS):
+                name = bench.name(GLOO_GATEWAY, "VirtualHostOption", gateway.namespace, tenant.name)
+                spec = {"targetRefs": part, "options": plain(options)}
+                bench.make(GLOO_GATEWAY, "VirtualHostOption", name, spec, f"From VirtualService {tenant}.")

@@ -1,0 +1,89 @@
+"""TCP gateways as listeners of connections, with a TCPRoute or TLSRoute for each host."""
+
+from collections.abc import Iterator
+
+from daemun.api.gloo.destinations import TcpHost
+from daemun.api.gloo.gateway import Gateway
+from daemun.base.names import CORE, GATEWAY, GLOO_GATEWAY, Name, Ref
+from daemun.gatewayapi.kinds import place
+from daemun.gloo.migrate.bench import Bench, Doc, label, plain
+from daemun.gloo.migrate.destinations import Destinations
+from daemun.gloo.migrate.gateways import Proxy
+
+_HOSTS = "spec.tcpGateway.tcpHosts"
+
+
+def convert(bench: Bench, proxy: Proxy, gateway: Gateway, port: int) -> None:
+    """Give a proxy the listeners of a TCP gateway, and make their routes."""
+    tcp = gateway.spec.tcp_gateway
+    if tcp is None:
+        return
+    ref = Ref(GLOO_GATEWAY, "Gateway", *gateway.name)
+    for field in plain(tcp.options) if tcp.options else ():
+        text = "no policy is for the TCP options of a listener"
+        bench.report.error(ref, "OptionLost", f"spec.tcpGateway.options.{field}", text, "It is left out.")
+    listeners: list[Doc] = []
+    taken: set[str] = set()
+    for index, host in enumerate(tcp.tcp_hosts):
+        where = place(_HOSTS, index)
+        for hostname in host.ssl_config.sni_domains if host.ssl_config and host.ssl_config.sni_domains else ("",):
+            if hostname in taken:
+                text = f"server name {hostname or '*'} is that of a host before it"
+                bench.report.error(ref, "SniConflict", where, text, "It is left out.")
+                continue
+            taken.add(hostname)
+            found = _listener(bench, ref, proxy, port, where, host, hostname)
+            if found is not None and _route(bench, ref, proxy, where, host, found):
+                listeners.append(found)
+    if listeners:
+        proxy.streams.append((gateway, listeners))
+
+
+def _listener(bench: Bench, ref: Ref, proxy: Proxy, port: int, where: str, host: TcpHost, hostname: str) -> Doc | None:
+    ssl = host.ssl_config
+    words = [host.name or "tcp", str(port), *([label(hostname)] if hostname else [])]
+    found: Doc = {"name": label("-".join(words)), "port": port, "protocol": "TCP" if ssl is None else "TLS"}
+    if hostname:
+        found["hostname"] = hostname
+    if ssl is not None:
+        if ssl.ssl_files is not None or ssl.sds is not None:
+            text = "a listener's certificate comes from a Secret"
+            bench.report.error(ref, "CertificateLost", f"{where}.sslConfig", text, "The host is left out.")
+            return None
+        found["tls"] = {"mode": "Passthrough"}
+        if ssl.secret_ref is not None:
+            secret = Name(ssl.secret_ref.namespace or ref.namespace, ssl.secret_ref.name)
+            bench.permit((GATEWAY, "Gateway", proxy.name.namespace), Ref(CORE, "Secret", *secret))
+            elsewhere = {} if secret.namespace == proxy.name.namespace else {"namespace": secret.namespace}
+            found["tls"] = {
+                "mode": "Terminate",
+                "certificateRefs": [{"kind": "Secret", "name": secret.name, **elsewhere}],
+            }
+    return found
+
+
+def _route(bench: Bench, ref: Ref, proxy: Proxy, where: str, host: TcpHost, listener: Doc) -> bool:
+    """The route behind a listener."""
+    hostname = listener.get("hostname", "")
+    kind = "TLSRoute" if hostname else "TCPRoute"
+    action = host.destination
+    if action is None or action.forward_sni_cluster_name is not None:
+        text = "a route cannot choose its backend by the server name"
+        mend = "Write a TLSRoute for each server name. The host is left out."
+        bench.report.error(ref, "ForwardSniLost", f"{where}.destination", text, mend)
+        return False
+    backends = Destinations(bench, ref, kind, ref.namespace).all(f"{where}.destination", action)
+    if not backends:
+        return False
+    name = bench.name(GATEWAY, kind, ref.namespace, f"{ref.name}-{listener['name']}")
+    spec = dict(_spec(proxy, ref, listener, hostname, backends))
+    bench.make(GATEWAY, kind, name, spec, f"From {ref} {where}.")
+    return True
+
+
+def _spec(proxy: Proxy, ref: Ref, listener: Doc, hostname: str, backends: list[Doc]) -> Iterator[tuple[str, object]]:
+    elsewhere = {} if proxy.name.namespace == ref.namespace else {"namespace": proxy.name.namespace}
+    yield "parentRefs", [{"name": proxy.name.name, **elsewhere, "sectionName": listener["name"]}]
+    if hostname:
+        yield "hostnames", [hostname]
+    yield "rules", [{"backendRefs": backends}]

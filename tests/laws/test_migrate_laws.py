@@ -1,0 +1,41 @@
+"""What Gloo's classic objects do with a request, that do the objects too that they are migrated to."""
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, assume, event, given, settings
+from hypothesis import strategies as st
+
+from daemun.explain import Explanation, Request, Share, explain
+from daemun.translate import Translation
+from support.cases import translation
+from support.migrated import PREFIXES, differs, migrated, requests, typed, worlds
+
+
+def outcome(made: Translation, request: Request) -> Any:
+    """What becomes of a request, without the words for it."""
+    found: Explanation = explain(made, request)
+    if found.outcome.kind == "answered":
+        return found.outcome.kind, found.outcome.status
+    shares = sorted((_share(one) for one in found.outcome.shares), key=str)
+    return found.outcome.kind, found.outcome.status, found.outcome.location, shares
+
+
+def _share(one: Share) -> Any:
+    return round(one.percent), one.status, one.location, str(one.backend), one.port, one.path, one.host
+
+
+@pytest.mark.parametrize("wishes", [{}, {"flatten": True}, {"characters": True}], ids=str)
+@given(documents=worlds, asked=st.lists(requests, min_size=4, max_size=12))
+@settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow], deadline=None)
+def test_requests_go_the_same_way(wishes: dict[str, bool], documents: list[Any], asked: list[Request]) -> None:
+    world = typed(documents)
+    other, told = migrated(world, **wishes)
+    errors = [one for one in told if not one.warning]
+    delegates = any(ref.kind == "HTTPRoute" and not value.spec.parent_refs for ref, value in other.items())
+    event("lost something" if errors else "delegates" if delegates else "migrated whole")
+    assume(not errors)
+    before, after = translation(world), translation(other)
+    for request in asked:
+        if wishes.get("characters") or not differs(request, PREFIXES):
+            assert outcome(after, request) == outcome(before, request), (request.target, told)
