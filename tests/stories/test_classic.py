@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from daemun.explain import explain, request_from
 from support.certificates import authority
-from support.client import Answer, connection, exchange
+from support.client import Answer, ask, connection, exchange
 from support.documents import secret
 from support.ports import free_port
 from support.streams import greeted
@@ -16,7 +16,7 @@ from support.world import World, tally, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CA = authority()
-TLS_PORT, TCP_PORT, SNI_PORT = free_port(), free_port(), free_port()
+TLS_PORT, TCP_PORT, SNI_PORT, MIXED_PORT = (free_port() for _ in range(4))
 GATEWAYS = """
 apiVersion: gateway.solo.io/v1
 kind: Gateway
@@ -48,6 +48,29 @@ spec:
       destination: {single: {kube: {ref: {name: t1, namespace: default}, port: 80}}}
     - sslConfig: {secretRef: {name: two, namespace: default}, sniDomains: ['*.two.test']}
       destination: {single: {kube: {ref: {name: t2, namespace: default}, port: 80}}}
+"""
+MIXED = """
+apiVersion: gateway.solo.io/v1
+kind: Gateway
+metadata: {name: mixed, namespace: gloo-system}
+spec:
+  bindPort: MIXED
+  proxyNames: [mixed]
+  hybridGateway:
+    matchedGateways:
+    - matcher: {sourcePrefixRanges: [{addressPrefix: 127.0.0.0, prefixLen: 8}]}
+      httpGateway: {virtualServiceSelector: {for: inside}}
+    - httpGateway: {virtualServiceSelector: {for: outside}}
+    - matcher: {sslConfig: {sniDomains: [tcp.test], secretRef: {name: two, namespace: default}}}
+      tcpGateway: {tcpHosts: [{destination: {single: {kube: {ref: {name: t1, namespace: default}, port: 80}}}}]}
+    delegatedHttpGateways: {selector: {labels: {of: mixed}}}
+---
+apiVersion: gateway.solo.io/v1
+kind: MatchableHttpGateway
+metadata: {name: tls, namespace: gloo-system, labels: {of: mixed}}
+spec:
+  matcher: {sslConfig: {secretRef: {name: one, namespace: default}}}
+  httpGateway: {virtualServices: [{name: one, namespace: default}]}
 """
 PETSTORE = """
 apiVersion: gateway.solo.io/v1
@@ -121,6 +144,11 @@ async def scene(shared: World) -> None:
     await shared.tcp("t1", "t2")
     ports = {"PORT": shared.port, "TLS": TLS_PORT, "TCP": TCP_PORT, "SNI": SNI_PORT}
     shared.write("gateways.yaml", re.sub("|".join(ports), lambda found: str(ports[found[0]]), GATEWAYS))
+    shared.write("mixed.yaml", MIXED.replace("MIXED", str(MIXED_PORT)))
+    for number, where in enumerate(("inside", "outside")):
+        one = shop(where, "mixed.test", 215 + number)
+        one["metadata"]["labels"] = {"for": where}
+        shared.write(f"{where}.yaml", one)
     shared.write("petstore.yaml", PETSTORE)
     static = {"hosts": [{"addr": "127.0.0.1", "port": shared.backends["b"].port}]}
     petstore = {"name": "petstore", "namespace": "gloo-system"}
@@ -228,6 +256,15 @@ async def test_connections_go_on_unread(port: int, sni: str, to: str) -> None:
     assert await greeted(port, context, sni) == to
 
 
+async def test_parts_of_a_port_are_told_apart_by_clients_and_handshakes(shared: World) -> None:
+    assert (await shared.ask("/", port=MIXED_PORT, host="mixed.test")).status == 215
+    context = CA.client()
+    context.check_hostname = False
+    got = await ask(MIXED_PORT, "/", host="one.test", tls=context, sni="anything.test")
+    assert got.status == 210
+    assert await greeted(MIXED_PORT, context, "tcp.test") == "t1"
+
+
 async def test_of_two_with_the_same_domain_the_older_is_served_and_both_are_told(shared: World) -> None:
     shared.write("clash.yaml", shop("clash", "*", 299))
     told = await shared.problem("conflicts with that of VirtualService gloo-system/petstore")
@@ -235,4 +272,4 @@ async def test_of_two_with_the_same_domain_the_older_is_served_and_both_are_told
     await shared.problem("conflicts with that of VirtualService default/clash")
     assert (await shared.ask("/a")).backend == "a"
     (shared.folder / "clash.yaml").unlink()
-    await until(lambda: not [one for one in shared.problems() if "conflicts" in one])
+    await until(lambda: not [one for one in shared.problems() if "default/clash" in one])

@@ -139,6 +139,39 @@ tcp_hosts = some(
     ),
     3,
 )
+part = st.one_of(
+    st.builds(lambda http: {"httpGateway": http}, http_gateway),
+    st.builds(lambda hosts: {"tcpGateway": {"tcpHosts": hosts}}, tcp_hosts),
+    one({}),
+)
+part_matcher = maybe(
+    sslConfig=st.one_of(ssl, one({"sniDomains": ["a.test"]}, {})),
+    sourcePrefixRanges=some(one({"addressPrefix": "10.0.0.0", "prefixLen": 8}, {"addressPrefix": "::1"}), 2),
+)
+delegated = st.one_of(
+    st.builds(lambda to: {"ref": to}, ref),
+    st.builds(
+        lambda labels, more: {"selector": {"labels": labels, "namespaces": ["*"]}, **more},
+        one(*_LABELS),
+        maybe(preventChildOverrides=st.booleans(), sslConfig=ssl),
+    ),
+)
+hybrid = maybe(
+    matchedGateways=some(st.builds(lambda part, matcher: {"matcher": matcher, **part}, part, part_matcher), 3),
+    delegatedHttpGateways=delegated,
+    delegatedTcpGateways=st.builds(lambda to: {"ref": to}, ref),
+)
+matchables = labelled(
+    st.one_of(
+        manifest(SOLO, "MatchableHttpGateway", _NAMES, spec=maybe(matcher=part_matcher, httpGateway=http_gateway)),
+        manifest(
+            SOLO,
+            "MatchableTcpGateway",
+            _NAMES,
+            spec=maybe(matcher=part_matcher, tcpGateway=st.builds(lambda hosts: {"tcpHosts": hosts}, tcp_hosts)),
+        ),
+    )
+)
 gateways = manifest(
     SOLO,
     "Gateway",
@@ -149,6 +182,7 @@ gateways = manifest(
         st.one_of(
             st.builds(lambda http: {"httpGateway": http}, http_gateway),
             st.builds(lambda hosts: {"tcpGateway": {"tcpHosts": hosts}}, tcp_hosts),
+            st.builds(lambda all_: {"hybridGateway": all_}, hybrid),
             one({}),
         ),
         maybe(
@@ -188,5 +222,6 @@ classic: st.SearchStrategy[Any] = st.one_of(
     groups,
     settings,
     options,
+    matchables,
 )
 """Any classic manifest."""

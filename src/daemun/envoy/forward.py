@@ -15,6 +15,7 @@ from xds.type.matcher.v3 import matcher_pb2
 
 from daemun.envoy.accesslog import log_to
 from daemun.envoy.actions import NO_BACKEND
+from daemun.ir.listener import Listener
 from daemun.ir.route import Backend
 
 _ATTEMPTS = 3
@@ -63,6 +64,12 @@ def tcp_chain(name: str, to: list[tuple[str, int]], access_log: str) -> componen
     chain = components_v3.FilterChain(name=name)
     chain.filters.add(name="envoy.filters.network.tcp_proxy").typed_config.Pack(proxy)
     return chain
+
+
+def come_from(chain: components_v3.FilterChain, listener: Listener) -> None:
+    """Only for clients with the addresses that the listener is for."""
+    for prefix, length in listener.sources:
+        chain.filter_chain_match.source_prefix_ranges.add(address_prefix=prefix, prefix_len={"value": length})
 
 
 def closing_chain(name: str, access_log: str) -> components_v3.FilterChain:

@@ -15,7 +15,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import http_con
 from daemun.base import wire
 from daemun.envoy import tls as tls_contexts
 from daemun.envoy.accesslog import log_to
-from daemun.envoy.forward import closing_chain
+from daemun.envoy.forward import closing_chain, come_from
 from daemun.envoy.misses import misses
 from daemun.envoy.scopes import ask
 from daemun.features import BY_KIND, RARE, http_filters, ordered, rare_of
@@ -95,7 +95,7 @@ def listener_rule(
             proto.udp_listener_config.SetInParent()
         else:
             proto.per_connection_buffer_limit_bytes.value = _BUFFER_BYTES
-        if frontend.tls:
+        if frontend.tls or frontend.inspects:
             inspector = proto.listener_filters.add(name="envoy.filters.listener.tls_inspector")
             inspector.typed_config.Pack(tls_inspector_pb2.TlsInspector())
         http = frontend.http if frontend.tls else frontend.http[:1]
@@ -110,6 +110,11 @@ def listener_rule(
         hosts = [found.on_hosts() for one in frontend.http if (found := reader.get(policies, one.key))]
         needed = needed.union(*map(rare_of, hosts))
         chains = [_filter_chain(key, one, access_log, of, needed) for one, of in zip(http, uses, strict=True)]
+        if not frontend.head:
+            more = zip(http, chains, strict=True)
+            leaves = [Leaf(data, one.origin, tuple(sorted(needs))) for one, (data, needs) in more]
+            yield PartKey(key.proxy, LISTENER, key.listener, f"section {key.section}"), part(key.section, leaves)
+            return
         # A listener cannot be without a filter chain: to test its address alone would always fail.
         head = Leaf(
             wire.encoded(proto) + b"".join(data for data, _ in chains[:1]),
@@ -149,7 +154,11 @@ def _filter_chain(
     manager, needs = connection_manager(key, listener if tls else None, access_log, uses, rare)
     filter_ = chain.filters.add(name="envoy.filters.network.http_connection_manager")
     filter_.typed_config.Pack(manager)
+    come_from(chain, listener)
     if tls:
+        if key.section:
+            # Another section may take what is not TLS.
+            chain.filter_chain_match.transport_protocol = "tls"
         if listener.hostname:
             chain.filter_chain_match.server_names.append(listener.hostname)
         chain.transport_socket.name = "envoy.transport_sockets.tls"

@@ -42,7 +42,8 @@ encoding, "Last One Wins").
 
 def scope_name(port: FrontendKey, host: str) -> str:
     """The name of a scope, which is also its key."""
-    return f"port-{port.port}/{host}"
+    section = f".{port.section}" if port.section else ""
+    return f"port-{port.port}{section}/{host}"
 
 
 def is_exact(hostname: str) -> bool:

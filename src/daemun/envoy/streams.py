@@ -11,7 +11,7 @@ from envoy.config.listener.v3 import listener_components_pb2 as components_v3
 
 from daemun.base import wire
 from daemun.envoy.actions import NO_BACKEND
-from daemun.envoy.forward import closing_chain, shares, tcp_chain, udp_filter
+from daemun.envoy.forward import closing_chain, come_from, shares, tcp_chain, udp_filter
 from daemun.envoy.tls import downstream
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.resolved import ResolvedRoute
@@ -34,7 +34,8 @@ def stream_rule(
         route = reader.get(routes, holder.route) if holder.route else None
         encoded = _forwarded(key, holder, route, access_log) if route else _refused(key, holder.listener, access_log)
         if encoded is not None:
-            name = key.hostname or "*"
+            section = f"section {key.frontend.section} " if key.frontend.section else ""
+            name = f"{section}{key.hostname or '*'}"
             yield PartKey(key.frontend.proxy, LISTENER, key.frontend.listener, name), part(name, [encoded])
 
     return stream
@@ -52,7 +53,7 @@ def _forwarded(key: HostKey, holder: Holder, resolved: ResolvedRoute, access_log
         fallback = refused.data if refused else b""
     # The chain is for its server name, whichever route has it now.
     identity = (key.hostname or "*").encode()
-    return Leaf(data, Origin(resolved.ref, rule.where), needs, fallback, identity)
+    return Leaf(data, Origin(resolved.route.author(rule), rule.where), needs, fallback, identity)
 
 
 def _refused(key: HostKey, listener: Listener, access_log: str) -> Leaf | None:
@@ -72,6 +73,7 @@ def _closed(key: HostKey, listener: Listener, access_log: str) -> bytes:
 
 
 def _field(key: HostKey, listener: Listener, chain: components_v3.FilterChain) -> bytes:
+    come_from(chain, listener)
     if listener.protocol == "TLS":
         # Without this a listener for any host would take connections that are not TLS at all.
         chain.filter_chain_match.transport_protocol = "tls"

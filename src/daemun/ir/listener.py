@@ -30,11 +30,15 @@ class Socket(NamedTuple):
 
 
 class FrontendKey(NamedTuple):
-    """A port of a proxy: one Envoy listener. `port` is the one that is bound; UDP has ports of its own."""
+    """A port of a proxy: one Envoy listener. `port` is the one that is bound; UDP has ports of its own.
+
+    Where connections of one port are told apart by more than server names, each `section` of it has hosts of its own.
+    """
 
     proxy: str
     port: int
     transport: Transport = "tcp"
+    section: str = ""
 
     @property
     def listener(self) -> str:
@@ -54,7 +58,8 @@ class Listener(msgspec.Struct, frozen=True, gc=False):
     Several objects may bring listeners of the same `name`; `chain` is a name that no other listener of the proxy has.
     `port` is the port that the API says, which redirects speak of; what is bound may differ. Where a listener
     `terminates` TLS it needs `secrets`. `clients` says how the certificates of clients are checked; None when they are
-    not asked for any. `handshake` is what else is said of TLS.
+    not asked for any. `handshake` is what else is said of TLS. With `sources` only clients of these
+    addresses come here (prefixes and their lengths).
     """
 
     name: str
@@ -67,6 +72,7 @@ class Listener(msgspec.Struct, frozen=True, gc=False):
     clients: ClientValidation | None = None
     terminates: bool = False
     handshake: Handshake | None = None
+    sources: tuple[tuple[str, int], ...] = ()
 
     @property
     def key(self) -> ListenerKey:
@@ -92,11 +98,14 @@ class Listener(msgspec.Struct, frozen=True, gc=False):
 class Frontend(msgspec.Struct, frozen=True, gc=False):
     """All listeners that share a port: one for TCP or UDP, several with different hostnames for HTTP or with TLS.
 
-    HTTPS and TLS can share a port, because both choose by the server name of the handshake.
+    HTTPS and TLS can share a port, because both choose by the server name of the handshake. Of several sections of a
+    port only the `head` says what there is once for all of them, such as whether one `inspects` handshakes.
     """
 
     addresses: tuple[str, ...]
     listeners: tuple[Listener, ...]
+    head: bool = True
+    inspects: bool = False
 
     @property
     def tls(self) -> bool:

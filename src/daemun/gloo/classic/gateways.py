@@ -11,8 +11,7 @@ from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.claims import Claim, winner
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.settings import ANY_ADDRESS, Settings
-from daemun.gloo.classic.labels import in_namespaces, selects
-from daemun.gloo.classic.scope import NAMESPACE, Scope, Scopes, scope_of
+from daemun.gloo.classic.scope import NAMESPACE, Scopes, scope_of
 from daemun.ir.listener import FrontendKey, Socket, frontend_key
 
 PROXY = "gateway-proxy"
@@ -44,34 +43,6 @@ class Door(msgspec.Struct, frozen=True, gc=False):
     frontends: tuple[FrontendKey, ...]
     spec: api.GatewaySpec
     refused: tuple[Finding, ...] = ()
-
-
-class Entrance(msgspec.Struct, frozen=True, gc=False):
-    """Where a Gateway takes requests, and which VirtualServices answer them: all that these need to know of it.
-
-    With `refused`, which says why, it takes none.
-    """
-
-    gateway: Ref
-    port: int
-    frontends: tuple[FrontendKey, ...]
-    ssl: bool
-    selection: api.HttpGateway
-    refused: str = ""
-
-    def selects(self, name: Name, labels: Mapping[str, str], *, ssl: bool, scope: Scope) -> bool:
-        """Whether a VirtualService belongs here. Expressions count before labels, these before names (HttpGateway)."""
-        if ssl != self.ssl or not scope.watches(name.namespace):
-            return False
-        wanted = self.selection
-        here = in_namespaces(name.namespace, wanted.virtual_service_namespaces, "*")
-        if wanted.virtual_service_expressions is not None:
-            return here and selects(labels, {}, wanted.virtual_service_expressions.expressions)
-        if wanted.virtual_service_selector:
-            return here and selects(labels, wanted.virtual_service_selector, ())
-        if wanted.virtual_services:
-            return any(name == Name(one.namespace, one.name) for one in wanted.virtual_services)
-        return here
 
 
 def any_of(_: object, __: object) -> tuple[bool]:
@@ -177,13 +148,4 @@ def _age(door: Door) -> tuple[str, str, str]:
     return door.age
 
 
-def entrance_rule(_: Reader, name: Name, door: Door) -> Iterator[tuple[Name, Entrance]]:
-    """From a Gateway to where it takes requests."""
-    if door.spec.http_gateway is not None:
-        http = msgspec.structs.replace(door.spec.http_gateway, options=None)
-        refused = str(door.refused[0]) if door.refused else ""
-        yield name, Entrance(door.ref, door.port, door.frontends, door.spec.ssl, http, refused)
-
-
 Doors = Collection[Name, Door]
-Entrances = Collection[Name, Entrance]

@@ -9,7 +9,7 @@ from daemun.api.gloo.ssl import SslConfig
 from daemun.api.gloo.virtual_service import VirtualService
 from daemun.base.names import GLOO_GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader
-from daemun.gloo.classic.gateways import Entrances
+from daemun.gloo.classic.parts import Entrances, Section
 from daemun.gloo.classic.report import Problems, Report
 from daemun.gloo.classic.scope import Scopes, scope_of
 
@@ -29,7 +29,7 @@ class Tenant(msgspec.Struct, frozen=True, gc=False):
 
     ref: Ref
     age: tuple[str, str, str]
-    gateways: tuple[Name, ...]
+    gateways: tuple[Section, ...]
     domains: tuple[Domain, ...]
     ssl: SslConfig | None
     problems: Problems = ()
@@ -46,7 +46,7 @@ class Tenant(msgspec.Struct, frozen=True, gc=False):
 class At(NamedTuple):
     """A hostname, or the server name of a handshake, at a Gateway."""
 
-    gateway: Name
+    gateway: Section
     name: str
 
 
@@ -71,7 +71,7 @@ def tenant_rule(
             text = f"no Gateway {which} selects it, so nothing serves it"
             if selected:
                 gateway, one = next(iter(selected.items()))
-                text = f"Gateway {gateway} selects it but is not served itself: {one.refused}"
+                text = f"Gateway {gateway.gateway} selects it but is not served itself: {one.refused}"
             report.warning(ref, "NoGateway", "", text)
         domains = tuple(_domains(ref, service, report))
         yield name, Tenant(ref, service.age, serving, domains, ssl, report.problems)

@@ -15,8 +15,8 @@ from daemun.base.names import Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gloo import policies
 from daemun.gloo.classic.delegation import Placing
-from daemun.gloo.classic.gateways import Door
 from daemun.gloo.classic.hosts import KIND
+from daemun.gloo.classic.parts import Part, Section
 from daemun.gloo.classic.placed import Placeds
 from daemun.gloo.classic.report import Problems, Report
 from daemun.gloo.merge import Merged, merged
@@ -99,51 +99,49 @@ class OptionsOf:
         return merged([self.here(by, DESTINATION_OPTIONS, where, options)])
 
 
-class DoorUses(msgspec.Struct, frozen=True, gc=False):
-    """What a Gateway puts on its listener, and what is wrong with that."""
+class PartUses(msgspec.Struct, frozen=True, gc=False):
+    """What a part of a Gateway puts on its listener, and what is wrong with that."""
 
-    ref: Ref
+    by: Ref
     uses: tuple[Use, ...]
     frontends: tuple[FrontendKey, ...]
     closed: str = ""
     problems: Problems = ()
 
 
-def door_rule(of: Inputs) -> Callable[[Reader, Name, Door], Iterator[tuple[Name, DoorUses]]]:
-    """The rule from a Gateway to what its options come to."""
+def part_rule(of: Inputs) -> Callable[[Reader, Section, Part], Iterator[tuple[Section, PartUses]]]:
+    """The rule from a part of a Gateway to what its options come to."""
 
-    def uses(reader: Reader, name: Name, door: Door) -> Iterator[tuple[Name, DoorUses]]:
-        spec, report = door.spec, Report()
+    def uses(reader: Reader, key: Section, part: Part) -> Iterator[tuple[Section, PartUses]]:
+        report = Report()
         read = OptionsOf(reader, of, report)
         found: list[Policy] = []
-        if spec.http_gateway is not None and spec.http_gateway.options is not None:
-            found.append(
-                read.here(door.ref, HTTP_LISTENER_OPTION, "spec.httpGateway.options", spec.http_gateway.options)
-            )
-        options = spec.options
-        if options is not None:
-            found.append(read.here(door.ref, LISTENER_OPTION, "spec.options", options))
-        if spec.use_proxy_proto and (options is None or options.proxy_protocol is None):
+        if part.http is not None and part.http.options is not None:
+            at = f"{part.where}.httpGateway.options"
+            found.append(read.here(part.by, HTTP_LISTENER_OPTION, at, part.http.options))
+        if part.options is not None:
+            found.append(read.here(part.gateway, LISTENER_OPTION, "spec.options", part.options))
+        if part.proxied and (part.options is None or part.options.proxy_protocol is None):
             asked = ListenerOptions(proxy_protocol=ProxyProtocol())
-            found.append(read.here(door.ref, LISTENER_OPTION, "spec.useProxyProto", asked))
+            found.append(read.here(part.gateway, LISTENER_OPTION, "spec.useProxyProto", asked))
         if found:
             whole = merged(found)
-            yield name, DoorUses(door.ref, whole.uses, door.frontends, whole.closed, report.problems)
+            yield key, PartUses(part.by, whole.uses, part.frontends, whole.closed, report.problems)
 
     return uses
 
 
-DoorsUses = Collection[Name, DoorUses]
+PartsUses = Collection[Section, PartUses]
 
 
-def of_gateway_rule(_: Reader, name: Name, one: DoorUses) -> Iterator[tuple[ListenerKey, ListenerUses]]:
-    """From a Gateway's options to what is done on its own listener."""
-    proxies = tuple(key.proxy for key in one.frontends)
-    yield (one.ref, name.name), ListenerUses(proxies, one.uses, closed=one.closed)
+def of_part_rule(_: Reader, key: Section, one: PartUses) -> Iterator[tuple[ListenerKey, ListenerUses]]:
+    """From a part's options to what is done on its own listener."""
+    proxies = tuple(frontend.proxy for frontend in one.frontends)
+    yield (one.by, key.listener), ListenerUses(proxies, one.uses, closed=one.closed)
 
 
 def of_service_rule(
-    of: Inputs, placed: Placeds, doors: DoorsUses
+    of: Inputs, placed: Placeds, parts: PartsUses
 ) -> Callable[[Reader, Name, VirtualService], Iterator[tuple[ListenerKey, ListenerUses]]]:
     """The rule from a VirtualService to what is done on its virtual hosts, at each Gateway that serves it."""
 
@@ -153,15 +151,15 @@ def of_service_rule(
             return
         ref = Ref(where.ref.group, KIND, *name)
         whole = merged(host_policies(OptionsOf(reader, of, Report()), ref, service))
-        proxies: dict[Name, list[str]] = {}
+        proxies: dict[Section, list[str]] = {}
         for gateway, one in where.attachments:
             proxies.setdefault(gateway, []).append(one.frontend.proxy)
         for gateway, served in proxies.items():
-            door = reader.get(doors, gateway)
-            port = door.uses if door else ()
-            closed = whole.closed or (door.closed if door else "")
+            part = reader.get(parts, gateway)
+            port = part.uses if part else ()
+            closed = whole.closed or (part.closed if part else "")
             if port or whole.uses or closed:
-                yield (ref, gateway.name), ListenerUses(tuple(served), port, whole.uses, closed)
+                yield (ref, gateway.listener), ListenerUses(tuple(served), port, whole.uses, closed)
 
     return uses
 

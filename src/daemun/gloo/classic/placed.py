@@ -8,8 +8,8 @@ from daemun.base.names import Name, Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.owners import HostOwner
 from daemun.gatewayapi.resolved import Attachment
-from daemun.gloo.classic.gateways import Entrance, Entrances
 from daemun.gloo.classic.hosts import At, ByName, Tenant, rivals
+from daemun.gloo.classic.parts import Entrance, Entrances, Section
 from daemun.gloo.classic.report import Problems, Report
 from daemun.gloo.classic.scope import Scopes, scope_of
 from daemun.gloo.classic.tls import Certificate, Secrets, ended
@@ -28,7 +28,7 @@ class Placed(msgspec.Struct, frozen=True, gc=False):
 
     ref: Ref
     age: tuple[str, str, str]
-    attachments: tuple[tuple[Name, Attachment], ...]
+    attachments: tuple[tuple[Section, Attachment], ...]
     owners: tuple[tuple[HostKey, HostOwner], ...]
     handshakes: tuple[At, ...] = ()
     certificate: Certificate | None = None
@@ -69,15 +69,16 @@ class _Placing:
         """Where it is served, and why not everywhere."""
         tenant = self._tenant
         certificate = self._certificate()
-        attachments: list[tuple[Name, Attachment]] = []
+        attachments: list[tuple[Section, Attachment]] = []
         owners: list[tuple[HostKey, HostOwner]] = []
         handshakes: list[At] = []
         for gateway in tenant.gateways:
             entrance = self._reader.get(self._of.entrances, gateway)
-            if entrance is None or (entrance.ssl and certificate is None):
+            asked = entrance is not None and entrance.ssl and not entrance.own
+            if entrance is None or (asked and certificate is None):
                 continue
-            mine = [name for name in tenant.server_names if self._has_server_name(At(gateway, name))]
-            if entrance.ssl and not mine:
+            mine = [name for name in tenant.server_names if asked and self._has_server_name(At(gateway, name))]
+            if asked and not mine:
                 continue
             handshakes += [At(gateway, name) for name in mine]
             found = list(self._owners(gateway, entrance, mine, certificate))
@@ -85,7 +86,7 @@ class _Placing:
             hosts = tuple(key.hostname for key, _ in found if key.frontend == entrance.frontends[0])
             if hosts:
                 attachments += [
-                    (gateway, Attachment(key, tenant.ref, gateway.name, hosts)) for key in entrance.frontends
+                    (gateway, Attachment(key, tenant.ref, gateway.listener, hosts)) for key in entrance.frontends
                 ]
         return Placed(
             ref=tenant.ref,
@@ -119,13 +120,13 @@ class _Placing:
         return not any(one.age < tenant.age for one in others)
 
     def _owners(
-        self, gateway: Name, entrance: Entrance, server_names: list[str], certificate: Certificate | None
+        self, gateway: Section, entrance: Entrance, server_names: list[str], certificate: Certificate | None
     ) -> Iterator[tuple[HostKey, HostOwner]]:
         """The hosts that are its own, on every proxy of the Gateway."""
         tenant = self._tenant
         # What asks for the certificates of clients is not to be reached over another's connection.
         apart = self._scope.isolated or (certificate is not None and certificate.clients is not None)
-        handshakes = tuple(server_names) if apart and entrance.ssl else ()
+        handshakes = tuple(server_names) if apart else ()
         for domain in tenant.domains:
             others = rivals(self._reader, self._of.by_domain, tenant, At(gateway, domain.hostname))
             if others:
@@ -134,7 +135,7 @@ class _Placing:
                 if any(one.age < tenant.age for one in others):
                     continue
             listener = Listener(
-                name=gateway.name,
+                name=gateway.listener,
                 chain=str(gateway),
                 origin=Origin(tenant.ref, domain.where),
                 port=entrance.port,
@@ -169,7 +170,7 @@ def answer_rule(_: Reader, name: Name, placed: Placed) -> Iterator[tuple[Name, A
         yield name, Answer(placed.ref, placed.age, placed.handshakes, placed.certificate)
 
 
-def gateways_of(_: Name, answer: Answer) -> Iterator[Name]:
+def gateways_of(_: Name, answer: Answer) -> Iterator[Section]:
     """The Gateways at which it answers handshakes; for an index."""
     yield from dict.fromkeys(at.gateway for at in answer.handshakes)
 
@@ -181,4 +182,4 @@ def owner_rule(_: Reader, name: Name, placed: Placed) -> Iterator[tuple[HostKey,
 
 
 Placeds = Collection[Name, Placed]
-Answers = Index[Name, Name, Answer]
+Answers = Index[Section, Name, Answer]

@@ -1,13 +1,16 @@
 """Proxies of classic mode: their ports as listeners, and what must run for them."""
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from daemun.api.gateway import RouteNamespaces
 from daemun.api.status import RouteGroupKindStatus
 from daemun.base.names import GLOO, GLOO_GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader
+from daemun.gatewayapi.hostnames import covers
 from daemun.gatewayapi.resolved import ResolvedGateway, ResolvedListener
 from daemun.gloo.classic.gateways import Door
+from daemun.gloo.classic.parts import Part, Section
 from daemun.gloo.classic.placed import Answers
 from daemun.ir.listener import Frontend, FrontendKey, Listener
 from daemun.ir.origin import Origin
@@ -15,48 +18,94 @@ from daemun.ir.placement import Placement, Port
 
 CONTROLLER = "solo.io/gloo"
 """Who serves classic objects, as far as anybody asks."""
+_BY_SERVER_NAME = {"HTTPS", "TLS"}
 _REACHED_AT = {8080: 80, 8443: 443}
 """Ports of Gateways whose Service has the usual ports, as that of Gloo's installation has them."""
 _KINDS = (RouteGroupKindStatus(GLOO_GATEWAY, "VirtualService"),)
 
 
-def frontend_rule(answers: Answers) -> Callable[[Reader, Name, Door], Iterator[tuple[FrontendKey, Frontend]]]:
+class Inputs(NamedTuple):
+    """What listens on the ports of a Gateway: its parts, with the handshakes and the connections that are for them."""
+
+    by_gateway: Index[Name, Section, Part]
+    answers: Answers
+    listeners: Collection[Section, tuple[Listener, ...]]
+
+
+def frontend_rule(of: Inputs) -> Callable[[Reader, Name, Door], Iterator[tuple[FrontendKey, Frontend]]]:
     """The rule from a Gateway to its ports: one listener for plain requests, one for each server name with TLS."""
 
-    def frontends(reader: Reader, name: Name, door: Door) -> Iterator[tuple[FrontendKey, Frontend]]:
-        if door.refused or door.spec.http_gateway is None:
-            return
-        listeners = tuple(_ended(reader, answers, name, door) if door.spec.ssl else [_plain(name, door)])
-        for key in door.frontends if listeners else ():
-            yield key, Frontend(door.addresses, listeners)
+    def frontends(reader: Reader, name: Name, _: Door) -> Iterator[tuple[FrontendKey, Frontend]]:
+        served: list[tuple[Part, tuple[Listener, ...]]] = []
+        taken: set[tuple[object, ...]] = set()
+        keys = reader.find_keys(of.by_gateway, name)
+        for key in sorted(keys, key=lambda one: int(one.part or 0)):
+            part = reader.get(of.by_gateway.of, key)
+            if part is None or part.refused:
+                continue
+            # Envoy takes no listener in which two chains are for the same connections.
+            listeners = [one for one in _listeners(reader, of, key, part) if not taken & _matched(one)]
+            taken.update(*map(_matched, listeners))
+            if listeners:
+                served.append((part, tuple(listeners)))
+        inspects = any(mine[0].protocol in _BY_SERVER_NAME for _, mine in served)
+        for index, (part, mine) in enumerate(served):
+            for frontend in part.frontends:
+                yield frontend, Frontend(part.addresses, mine, index == 0, part.hybrid and inspects)
 
     return frontends
 
 
-def _plain(name: Name, door: Door) -> Listener:
-    return Listener(name.name, str(name), Origin(door.ref, "spec"), door.port, "HTTP")
+def _matched(one: Listener) -> set[tuple[object, ...]]:
+    """The connections that a listener is for."""
+    return {(one.protocol in _BY_SERVER_NAME, one.hostname, source) for source in one.sources or ("",)}
 
 
-def _ended(reader: Reader, answers: Answers, name: Name, door: Door) -> Iterator[Listener]:
+def _listeners(reader: Reader, of: Inputs, key: Section, part: Part) -> Iterator[Listener]:
+    if part.tcp is not None:
+        yield from reader.get(of.listeners, key) or ()
+    elif part.ssl and part.certificate is None:
+        yield from _ended(reader, of.answers, key, part)
+    else:
+        origin, given = Origin(part.by, part.where), part.certificate
+        for server_name in part.names or ("",) if part.ssl else ("",):
+            yield Listener(
+                name=key.listener,
+                chain=f"{key}/{server_name or '*'}" if part.ssl else str(key),
+                origin=origin,
+                port=part.port,
+                protocol="HTTPS" if part.ssl else "HTTP",
+                hostname=server_name,
+                secrets=(given.secret,) if given else (),
+                clients=given.clients if given else None,
+                terminates=part.ssl,
+                handshake=given.handshake if given else None,
+                sources=part.sources,
+            )
+
+
+def _ended(reader: Reader, answers: Answers, key: Section, part: Part) -> Iterator[Listener]:
     """A listener for each server name that somebody answers there; of several who agree it is the oldest's."""
     taken: set[str] = set()
-    for answer in sorted(reader.find(answers, name), key=lambda one: one.age):
+    for answer in sorted(reader.find(answers, key), key=lambda one: one.age):
         for at in answer.handshakes:
-            if at.gateway == name and at.name not in taken:
-                taken.add(at.name)
-                given = answer.certificate
-                yield Listener(
-                    name=name.name,
-                    chain=f"{name}/{at.name or '*'}",
-                    origin=Origin(answer.ref, "spec.sslConfig"),
-                    port=door.port,
-                    protocol="HTTPS",
-                    hostname=at.name,
-                    secrets=(given.secret,),
-                    clients=given.clients,
-                    terminates=True,
-                    handshake=given.handshake,
-                )
+            if at.gateway != key or at.name in taken or not any(covers(one, at.name) for one in part.names or ("",)):
+                continue
+            taken.add(at.name)
+            given = answer.certificate
+            yield Listener(
+                name=key.listener,
+                chain=f"{key}/{at.name or '*'}",
+                origin=Origin(answer.ref, "spec.sslConfig"),
+                port=part.port,
+                protocol="HTTPS",
+                hostname=at.name,
+                secrets=(given.secret,),
+                clients=given.clients,
+                terminates=True,
+                handshake=given.handshake,
+                sources=part.sources,
+            )
 
 
 def proxies_of(_: FrontendKey, __: Frontend) -> Iterator[str]:

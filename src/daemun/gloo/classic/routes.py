@@ -90,7 +90,7 @@ def service_rule(of: Inputs) -> Callable[[Reader, Name, VirtualService], Iterato
 def _parents(placed: Placed) -> Iterator[ParentResult]:
     """The Gateways that serve it, as one asks who looks for a request."""
     for gateway, one in placed.attachments:
-        parent = ParentReference(name=gateway.name, group=GLOO_GATEWAY, namespace=gateway.namespace)
+        parent = ParentReference(name=gateway.gateway.name, group=GLOO_GATEWAY, namespace=gateway.gateway.namespace)
         yield ParentResult(parent, CONTROLLER, one.owner, one.frontend.proxy, (one.listener,))
 
 

@@ -11,7 +11,8 @@ from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.placement import Setback
 from daemun.gatewayapi.problems import Rejections, from_findings, rejected
 from daemun.gloo.classic.gateways import Door, Doors
-from daemun.gloo.classic.options import DoorsUses
+from daemun.gloo.classic.options import PartsUses
+from daemun.gloo.classic.parts import Part, Section
 from daemun.gloo.classic.report import Problems
 from daemun.gloo.classic.scope import Scope
 from daemun.gloo.classic.tcp import Streams
@@ -59,11 +60,9 @@ def _told(problem: Problem) -> str:
 
 
 class Gateways(NamedTuple):
-    """What keeps Gateways from being served: of their own, and of their surroundings."""
+    """What keeps Gateways from being served as a whole."""
 
     doors: Doors
-    uses: DoorsUses
-    streams: Collection[Name, Streams]
     setbacks: Collection[str, Setback]
 
 
@@ -84,14 +83,7 @@ def gateway_rule(
         del gateway
         door = reader.get(of.doors, name)
         if door is not None:
-            asked = reader.get(of.uses, name)
-            passed = reader.get(of.streams, name)
-            found = (
-                *from_findings(door.ref, door.refused),
-                *(asked.problems if asked else ()),
-                *(passed.problems if passed else ()),
-                *_unplaced(reader, of, door),
-            )
+            found = (*from_findings(door.ref, door.refused), *_unplaced(reader, of, door))
             if found:
                 yield door.ref, found
             return
@@ -100,5 +92,19 @@ def gateway_rule(
         text = f"Gateways are read from namespace {home} only"
         mend = f"Put it there, or set gateway.readGatewaysFromAllNamespaces in Settings {home}/default."
         yield ref, (Problem(ref, "NotRead", "metadata.namespace", text, mend, warning=True),)
+
+    return problems
+
+
+def part_rule(
+    uses: PartsUses, streams: Collection[Section, Streams]
+) -> Callable[[Reader, Section, Part], Iterator[tuple[Ref, Problems]]]:
+    """The rule from a part of a Gateway to what was found about it."""
+
+    def problems(reader: Reader, key: Section, part: Part) -> Iterator[tuple[Ref, Problems]]:
+        asked, passed = reader.get(uses, key), reader.get(streams, key)
+        found = (*part.problems, *(asked.problems if asked else ()), *(passed.problems if passed else ()))
+        if found:
+            yield Ref(GLOO_GATEWAY, "part of a Gateway", key.gateway.namespace, key.listener), found
 
     return problems

@@ -7,32 +7,29 @@ import msgspec
 from daemun.api.gloo.destinations import TcpHost
 from daemun.api.gloo.ssl import SslConfig
 from daemun.api.meta import ParentReference
-from daemun.base.names import GLOO_GATEWAY, Name
+from daemun.base.names import GLOO_GATEWAY
 from daemun.flow import Reader
 from daemun.gatewayapi.kinds import place
 from daemun.gatewayapi.owners import HostOwner
 from daemun.gatewayapi.resolved import Attachment, ParentResult, ResolvedRoute
 from daemun.gloo.classic import destinations, options
 from daemun.gloo.classic.destinations import NOT_SERVED, Destinations
-from daemun.gloo.classic.gateways import Door
 from daemun.gloo.classic.options import OptionsOf
+from daemun.gloo.classic.parts import Part, Section
 from daemun.gloo.classic.proxies import CONTROLLER
 from daemun.gloo.classic.report import Problems, Report
 from daemun.gloo.classic.scope import Scopes, scope_of
 from daemun.gloo.classic.tls import Secrets, ended
 from daemun.gloo.policies import TCP_LISTENER_OPTIONS
-from daemun.ir.listener import Frontend, FrontendKey, HostKey, Listener
+from daemun.ir.listener import FrontendKey, HostKey, Listener
 from daemun.ir.origin import Origin
 from daemun.ir.route import Backend, Route, RouteKey, Rule
-
-_HOSTS = "spec.tcpGateway.tcpHosts"
 
 
 class Streams(msgspec.Struct, frozen=True, gc=False):
     """A Gateway for connections, resolved: its route, and for each of its hosts the listeners of its server names."""
 
     route: ResolvedRoute
-    addresses: tuple[str, ...]
     frontends: tuple[FrontendKey, ...]
     listeners: tuple[Listener, ...]
     problems: Problems
@@ -47,12 +44,12 @@ class Inputs(msgspec.Struct, frozen=True):
     options: options.Inputs
 
 
-def streams_rule(of: Inputs) -> Callable[[Reader, Name, Door], Iterator[tuple[Name, Streams]]]:
-    """The rule from a Gateway to the connections that it passes on."""
+def streams_rule(of: Inputs) -> Callable[[Reader, Section, Part], Iterator[tuple[Section, Streams]]]:
+    """The rule from a part of a Gateway to the connections that it passes on."""
 
-    def streams(reader: Reader, name: Name, door: Door) -> Iterator[tuple[Name, Streams]]:
-        if door.spec.tcp_gateway is not None and not door.refused:
-            yield name, _Reading(reader, of, name, door).done()
+    def streams(reader: Reader, key: Section, part: Part) -> Iterator[tuple[Section, Streams]]:
+        if part.tcp is not None and not part.refused:
+            yield key, _Reading(reader, of, key, part).done()
 
     return streams
 
@@ -60,52 +57,49 @@ def streams_rule(of: Inputs) -> Callable[[Reader, Name, Door], Iterator[tuple[Na
 class _Reading:
     """One Gateway on its way to its listeners."""
 
-    def __init__(self, reader: Reader, of: Inputs, name: Name, door: Door) -> None:
+    def __init__(self, reader: Reader, of: Inputs, key: Section, part: Part) -> None:
         self._reader = reader
         self._of = of
-        self._name = name
-        self._door = door
+        self._key = key
+        self._part = part
         self._report = Report()
         self._read = OptionsOf(reader, of.options, self._report)
 
     def done(self) -> Streams:
         """The Gateway with everything."""
-        door, tcp = self._door, self._door.spec.tcp_gateway
+        part, tcp = self._part, self._part.tcp
         assert tcp is not None  # noqa: S101 - the caller has looked
         rules: list[Rule] = []
         listeners: list[Listener] = []
         attachments: list[Attachment] = []
+        hosts = f"{part.where}.tcpGateway.tcpHosts"
         for index, host in enumerate(tcp.tcp_hosts):
-            where = place(_HOSTS, index)
+            where = place(hosts, index)
             found = list(self._listeners(where, host, listeners))
             if not found:
                 continue
-            rules.append(Rule(where, host.name, backends=self._backends(where, host)))
+            rules.append(Rule(where, host.name, backends=self._backends(where, host), by=part.by))
             listeners += found
             names = tuple(one.hostname for one in found)
             through = found[0].through
             attachments += [
-                Attachment(key, door.ref, self._name.name, names, through, len(rules) - 1) for key in door.frontends
+                Attachment(key, part.by, self._key.listener, names, through, len(rules) - 1) for key in part.frontends
             ]
         if tcp.options is not None:
-            self._read.here(door.ref, TCP_LISTENER_OPTIONS, "spec.tcpGateway.options", tcp.options)
+            self._read.here(part.by, TCP_LISTENER_OPTIONS, f"{part.where}.tcpGateway.options", tcp.options)
         if not tcp.tcp_hosts:
-            self._report.error(door.ref, "Invalid", _HOSTS, "it has no tcpHosts", "Write one.")
+            self._report.error(part.by, "Invalid", hosts, "it has no tcpHosts", "Write one.")
+        name = self._key.gateway
+        parent = ParentReference(name=name.name, group=GLOO_GATEWAY, namespace=name.namespace)
         parents = tuple(
-            ParentResult(
-                ParentReference(name=self._name.name, group=GLOO_GATEWAY, namespace=self._name.namespace),
-                CONTROLLER,
-                door.ref,
-                key.proxy,
-                (self._name.name,),
-            )
-            for key in door.frontends
+            ParentResult(parent, CONTROLLER, part.by, key.proxy, (self._key.listener,)) for key in part.frontends
         )
-        route = Route(door.ref, door.age, (), tuple(rules), streams=True)
+        # Several parts of a Gateway are several routes: the name tells them apart, and the rules say who wrote them.
+        ref = part.gateway._replace(name=self._key.listener)
+        route = Route(ref, part.age, (), tuple(rules), streams=True)
         return Streams(
-            ResolvedRoute(door.ref, 0, route, parents, tuple(attachments)),
-            door.addresses,
-            door.frontends,
+            ResolvedRoute(ref, 0, route, parents, tuple(attachments)),
+            part.frontends,
             tuple(listeners),
             self._report.problems,
         )
@@ -115,14 +109,22 @@ class _Reading:
         ssl = host.ssl_config
         names = self._names(ssl)
         certificate = None
+        if ssl is None and self._part.ssl:
+            # What the matcher of the part says holds for its hosts.
+            ssl, names, certificate = SslConfig(), self._part.names or ("",), self._part.certificate
         passed = ssl is not None and not (ssl.secret_ref or ssl.ssl_files or ssl.sds)
         if ssl is not None and not passed:
             at = f"{where}.sslConfig"
             found = ended(
-                self._reader, self._of.secrets, scope_of(self._reader, self._of.scopes), self._name.namespace, at, ssl
+                self._reader,
+                self._of.secrets,
+                scope_of(self._reader, self._of.scopes),
+                self._part.by.namespace,
+                at,
+                ssl,
             )
-            self._report.findings(self._door.ref, found.faults)
-            self._report.findings(self._door.ref, found.notes, warning=True)
+            self._report.findings(self._part.by, found.faults)
+            self._report.findings(self._part.by, found.notes, warning=True)
             certificate = found.certificate
             if certificate is None:
                 return
@@ -132,19 +134,20 @@ class _Reading:
             )
             if rival is not None:
                 text = f"{rival.origin.where} has the port's connections{f' for {name}' if name else ''} already"
-                self._report.error(self._door.ref, "SniConflict", where, text, "Give them other sniDomains.")
+                self._report.error(self._part.by, "SniConflict", where, text, "Give them other sniDomains.")
                 continue
             yield Listener(
-                name=self._name.name,
-                chain=str(self._name),
-                origin=Origin(self._door.ref, where),
-                port=self._door.port,
+                name=self._key.listener,
+                chain=str(self._key),
+                origin=Origin(self._part.by, where),
+                port=self._part.port,
                 protocol="TCP" if ssl is None else "TLS",
                 hostname=name,
                 secrets=(certificate.secret,) if certificate else (),
                 clients=certificate.clients if certificate else None,
                 terminates=certificate is not None,
                 handshake=certificate.handshake if certificate else None,
+                sources=self._part.sources,
             )
 
     def _names(self, ssl: SslConfig | None) -> tuple[str, ...]:
@@ -153,7 +156,7 @@ class _Reading:
 
     def _backends(self, where: str, host: TcpHost) -> tuple[Backend, ...]:
         """Where the connections of a host go."""
-        to, where, by = host.destination, f"{where}.destination", self._door.ref
+        to, where, by = host.destination, f"{where}.destination", self._part.by
         found = Destinations(self._reader, self._of.destinations, self._report, by, "tcp", self._read)
         if to is not None and to.single is not None:
             return found.single(f"{where}.single", to.single)
@@ -169,23 +172,21 @@ class _Reading:
         return ()
 
 
-def frontend_rule(_: Reader, name: Name, one: Streams) -> Iterator[tuple[FrontendKey, Frontend]]:
-    """From a Gateway to its ports."""
-    del name
-    for key in one.frontends if one.listeners else ():
-        yield key, Frontend(one.addresses, one.listeners)
+def listener_rule(_: Reader, key: Section, one: Streams) -> Iterator[tuple[Section, tuple[Listener, ...]]]:
+    """From a part to its listeners."""
+    yield key, one.listeners
 
 
-def owner_rule(_: Reader, name: Name, one: Streams) -> Iterator[tuple[HostKey, HostOwner]]:
+def owner_rule(_: Reader, key: Section, one: Streams) -> Iterator[tuple[HostKey, HostOwner]]:
     """From a Gateway to the server names that its connections are told apart by."""
-    del name
-    for key in one.frontends:
+    del key
+    for at in one.frontends:
         for listener in one.listeners:
             owner = HostOwner(listener, listener.origin, requests=False, tls=listener.protocol == "TLS")
-            yield HostKey(key, listener.hostname), owner
+            yield HostKey(at, listener.hostname), owner
 
 
-def route_rule(_: Reader, name: Name, one: Streams) -> Iterator[tuple[RouteKey, ResolvedRoute]]:
+def route_rule(_: Reader, key: Section, one: Streams) -> Iterator[tuple[RouteKey, ResolvedRoute]]:
     """From a Gateway to its route of streams."""
-    del name
+    del key
     yield one.route.ref, one.route

@@ -26,6 +26,7 @@ from daemun.gloo.classic import (
     gateways,
     hosts,
     options,
+    parts,
     placed,
     proxies,
     routes,
@@ -41,6 +42,8 @@ _TOLD = (
     (GLOO_GATEWAY, "Gateway"),
     (GLOO_GATEWAY, "VirtualService"),
     (GLOO_GATEWAY, "RouteTable"),
+    (GLOO_GATEWAY, "MatchableHttpGateway"),
+    (GLOO_GATEWAY, "MatchableTcpGateway"),
     (GLOO, "UpstreamGroup"),
 )
 """Kinds whose status says what was found about them."""
@@ -97,7 +100,15 @@ class Classic:
             ports.doors.index(gateways.sockets_of), of.claims if ports.settings.shared_host else None
         )
         self._doors = derive(ports.doors, opened, "open doors")
-        entrances = derive(self._doors, gateways.entrance_rule, "entrances")
+        written = ports.sources
+        matchable = parts.Inputs(
+            written[GLOO_GATEWAY, "MatchableHttpGateway"],
+            written[GLOO_GATEWAY, "MatchableTcpGateway"],
+            of.secrets,
+            scopes,
+        )
+        self._parts = derive(self._doors, parts.part_rule(matchable), "parts of Gateways")
+        entrances = derive(self._parts, parts.entrance_rule, "entrances")
         tenants = derive(ports.services, hosts.tenant_rule(entrances, scopes), "VirtualServices without routes")
         placing = placed.Inputs(
             entrances, tenants.index(hosts.domains_of), tenants.index(hosts.server_names_of), of.secrets, scopes
@@ -105,28 +116,29 @@ class Classic:
         self._placed = derive(tenants, placed.placed_rule(placing), "VirtualServices where they are served")
         answers = derive(self._placed, placed.answer_rule, "handshakes").index(placed.gateways_of)
         self._streams = derive(
-            self._doors, tcp.streams_rule(tcp.Inputs(of.secrets, scopes, to, judged)), "connections of classic Gateways"
+            self._parts, tcp.streams_rule(tcp.Inputs(of.secrets, scopes, to, judged)), "connections of classic Gateways"
         )
         self.owners = union(
             derive(self._placed, placed.owner_rule, "hosts of VirtualServices"),
             derive(self._streams, tcp.owner_rule, "server names of TCP hosts"),
             name="classic owners",
         )
-        asked = union(
-            derive(self._doors, proxies.frontend_rule(answers), "classic ports for requests"),
-            derive(self._streams, tcp.frontend_rule, "classic ports for connections"),
-            name="classic ports",
+        listening = proxies.Inputs(
+            self._parts.index(parts.gateway_of),
+            answers,
+            derive(self._streams, tcp.listener_rule, "listeners of TCP hosts"),
         )
+        asked = derive(self._doors, proxies.frontend_rule(listening), "classic ports")
         by_proxy = asked.index(proxies.proxies_of)
         self.proxies = derive(
             distinct(by_proxy, name="classic proxies"), proxies.proxy_rule(by_proxy, of.gateways), "proxies as Gateways"
         )
         self.frontends = derive(asked, proxies.kept_rule(self.proxies), "classic frontends")
         self.placements = derive(self.proxies, proxies.placement_rule(by_proxy), "classic placements")
-        self._door_uses = derive(self._doors, options.door_rule(judged), "options of classic Gateways")
-        of_services = options.of_service_rule(judged, self._placed, self._door_uses)
+        self._part_uses = derive(self._parts, options.part_rule(judged), "options of classic Gateways")
+        of_services = options.of_service_rule(judged, self._placed, self._part_uses)
         self.uses = union(
-            derive(self._door_uses, options.of_gateway_rule, "uses of classic Gateways"),
+            derive(self._part_uses, options.of_part_rule, "uses of classic Gateways"),
             derive(ports.services, of_services, "uses of VirtualServices"),
             name="classic uses",
         )
@@ -157,9 +169,10 @@ class Classic:
             derive(self.resolved, routes.problems_rule, "what was found by VirtualServices"),
             derive(
                 written[GLOO_GATEWAY, "Gateway"],
-                status.gateway_rule(status.Gateways(self._doors, self._door_uses, self._streams, setbacks), scope_now),
+                status.gateway_rule(status.Gateways(self._doors, setbacks), scope_now),
                 "unserved Gateways",
             ),
+            derive(self._parts, status.part_rule(self._part_uses, self._streams), "what was found of parts"),
             name="what was found",
         ).index(status.about)
         told = [
