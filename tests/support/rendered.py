@@ -21,7 +21,6 @@ _ASKED = """
 function envoy_on_request(handle)
   local body = handle:body()
   local m = json.parse(body:getBytes(0, body:length())).m
-  local spent = 1000000
   local ok, found = pcall(function()
     if m.parse then return values.dump(json.parse(m.parse)) end
     if m.regex then
@@ -32,14 +31,10 @@ function envoy_on_request(handle)
       return "yes" .. expression.group(m.text, m.group)
     end
     local run = {
-      handle = handle, headers = handle:headers(), body = m.body, context = m.data or values.null, random = {},
+      handle = handle, headers = handle:headers(), body = m.body, context = m.data or values.null,
       extractions = m.extractions and m.extractions.m or {}, escape = m.escape,
-      request_headers = function() return handle:headers() end,
+      is_request = true, left = 1000000,
     }
-    function run.spend(count)
-      spent = spent - count
-      if spent < 0 then values.fail("the template took too many steps") end
-    end
     run.data = values.kind(run.context) == "object" and run.context or { k = "object", m = {} }
     return templates.compile(m.program)(run)
   end)

@@ -3,6 +3,7 @@ local functions, operators = {}, {}
 do
   local fail, kind, text, number, whole = values.fail, values.kind, values.text, values.number, values.whole
   local compare, integer, float, is_integer = values.compare, values.integer, values.float, values.is_integer
+  local spend = values.spend
   local floor, fmod = math.floor, math.fmod
   local longest = 16 * 1024 * 1024
 
@@ -49,7 +50,7 @@ do
 
   operators["in"] = function(run, a, b)
     local found, count = values.elements(b)
-    run.spend(count)
+    spend(run, count)
     for i = 1, count do
       if compare(a, found[i]) == 0 then return true end
     end
@@ -97,7 +98,7 @@ do
 
   local function extreme(run, value, sign)
     local found, count = some(value)
-    run.spend(count)
+    spend(run, count)
     local best = found[1]
     for i = 2, count do
       if compare(found[i], best) == sign then best = found[i] end
@@ -109,7 +110,7 @@ do
 
   function functions.sort(run, value)
     if kind(value) ~= "array" then fail("type must be array, but is " .. kind(value)) end
-    run.spend(value.n)
+    spend(run, value.n)
     local found = {}
     for i = 1, value.n do found[i] = value[i] end
     table.sort(found, function(a, b) return compare(a, b) < 0 end)
@@ -144,7 +145,7 @@ do
 
   function functions.join(run, value, separator)
     local found, count = values.elements(value)
-    run.spend(count)
+    spend(run, count)
     local between, out, size = text(separator), {}, 0
     for i = 1, count do
       out[i] = type(found[i]) == "string" and found[i] or values.dump(found[i])
@@ -157,7 +158,7 @@ do
   function functions.range(run, value)
     local count = whole(value)
     if count < 0 then fail("range() of a negative number") end
-    run.spend(count)
+    spend(run, count)
     local found = {}
     for i = 1, count do found[i] = i - 1 end
     return values.array(found, count)
@@ -177,11 +178,11 @@ do
   end
 
   function functions.request_header(run, name)
-    local headers = run.request_headers()
+    local headers = run.is_request and run.headers or run.handle:requestHeaders()
     return headers and headers:getAtIndex(text(name), 0) or ""
   end
 
-  function functions.extraction(run, name) return run.extractions[text(name)] or "" end
+  function functions.extraction(run, name) return run.extractions and run.extractions[text(name)] or "" end
   function functions.body(run) return run.body or "" end
   function functions.context(run) return run.context end
   function functions.raw_string(_, value) return values.escape(text(value)) end
@@ -275,6 +276,7 @@ do
   function functions.replace_with_random(run, value, pattern)
     local source, wanted = text(value), text(pattern)
     if wanted == "" then return source end
+    run.random = run.random or {}
     local found = run.random[wanted]
     if not found then
       if seed == 0 then

@@ -58,8 +58,7 @@ do
       if one.matches(headers) then
         remember(handle, stage, i)
         if one.request then
-          local can_wait = headers:get("upgrade") == nil and headers:get(":method") ~= "CONNECT"
-          one.request(handle, can_wait, function() return handle:headers() end, true)
+          one.request(handle, true)
           if one.clear then handle:clearRouteCache() end
         end
         return
@@ -67,17 +66,18 @@ do
     end
   end
 
-  function envoy_on_request(handle)
-    local stages
-    local ok, problem = pcall(function() stages = stages_of(handle) end)
-    local at = 1
-    while ok and stages[at] do
-      ok, problem = pcall(request, handle, stages[at])
-      if ok then at = at + 1 end
+  local function requests(handle)
+    local stages = stages_of(handle)
+    for i = 1, #stages do
+      request(handle, stages[i])
     end
+  end
+
+  function envoy_on_request(handle)
+    local ok, problem = pcall(requests, handle)
     if ok then return end
     local text = message(handle, problem)
-    if stages then remember(handle, stages[at], failed) end
+    for _, stage in ipairs(cache[handle:filterContext():get("program")] or {}) do remember(handle, stage, failed) end
     handle:respond({ [":status"] = "400", ["content-type"] = "text/plain" }, text)
   end
 
@@ -103,17 +103,18 @@ do
   local function response(handle, stage)
     local transform = chosen(handle, stage)
     if not transform then return end
-    local can_wait = handle:headers():get(":status") ~= "101"
-    transform(handle, can_wait, function() return handle:requestHeaders() end, false)
+    transform(handle, false)
+  end
+
+  local function responses(handle)
+    local stages = stages_of(handle)
+    for i = #stages, 1, -1 do
+      if stages[i].answers then response(handle, stages[i]) end
+    end
   end
 
   function envoy_on_response(handle)
-    local ok, problem = pcall(function()
-      local stages = stages_of(handle)
-      for i = #stages, 1, -1 do
-        if stages[i].answers then response(handle, stages[i]) end
-      end
-    end)
+    local ok, problem = pcall(responses, handle)
     if ok then return end
     local text = message(handle, problem)
     local body = handle:body(true)

@@ -1,10 +1,12 @@
 -- Templates: programs become closures that take the run's state.
 local templates = {}
 do
-  local fail, kind, null = values.fail, values.kind, values.null
+  local fail, kind, null, spend = values.fail, values.kind, values.null, values.spend
   local type, concat = type, table.concat
   local longest = 16 * 1024 * 1024
   local build, statements
+  -- What a template has set, where it can set nothing.
+  local untouched = { loop = null }
 
   local function failing(place, what)
     fail("[inja.exception.render_error] (at " .. place .. ") " .. what)
@@ -212,7 +214,7 @@ do
       local m = { parent = outer ~= null and outer or nil }
       run.own.loop = { k = "object", m = m }
       for i = 1, count do
-        run.spend(1)
+        spend(run, 1)
         m.index, m.index1, m.is_first, m.is_last = i - 1, i, i == 1, i == count
         if names then
           run.own[key], run.own[value] = names[i], found.m[names[i]]
@@ -251,7 +253,7 @@ do
       if one[1] == "out" then
         local value = needed(one[2])
         return function(run)
-          run.own = { loop = null }
+          run.own = untouched
           return printed(run, value(run))
         end
       end

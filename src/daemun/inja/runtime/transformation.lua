@@ -2,13 +2,14 @@
 local transformation = {}
 do
   local fail, kind, null = values.fail, values.kind, values.null
+  local find, byte = string.find, string.byte
   local most_steps = 1000000
   local nothing = { k = "object", m = {} }
 
   local function pairs_of(programs)
-    local found = {}
-    for i = 1, programs and programs.n or 0 do
-      found[i] = { programs[i][1], templates.compile(programs[i][2]) }
+    local found = { n = programs and programs.n or 0 }
+    for i = 1, found.n do
+      found[i] = { name = programs[i][1], value = templates.compile(programs[i][2]) }
     end
     return found
   end
@@ -67,27 +68,29 @@ do
 
   -- What may be the value of a header: no line ends, by which another header could be smuggled in.
   local function header_value(name, text)
-    text = text:gsub("^[ \t\r\n]+", ""):gsub("[ \t\r\n]+$", "")
-    if text:find("[%z\r\n]") then fail("header '" .. name .. "' would have a line end in it") end
-    if name:byte() == 58 then
+    if find(text, "[%z\1-\32]") then
+      text = text:gsub("^[ \t\r\n]+", ""):gsub("[ \t\r\n]+$", "")
+      if find(text, "[%z\r\n]") then fail("header '" .. name .. "' would have a line end in it") end
+    end
+    if byte(name) == 58 then
       if text == "" then fail("header '" .. name .. "' would be empty") end
-      if name == ":status" and not text:find("^[2-5]%d%d$") then fail("':status' would be '" .. text .. "'") end
+      if name == ":status" and not find(text, "^[2-5]%d%d$") then fail("':status' would be '" .. text .. "'") end
     end
     return text
   end
 
   local function change_headers(run, m)
     local headers = run.headers
-    for i = 1, #m.headers do
-      local name = m.headers[i][1]
-      local text = header_value(name, m.headers[i][2](run))
-      if text == "" then headers:remove(name) else headers:replace(name, text) end
+    for i = 1, m.headers.n do
+      local one = m.headers[i]
+      local text = header_value(one.name, one.value(run))
+      if text == "" then headers:remove(one.name) else headers:replace(one.name, text) end
     end
-    for i = 1, #m.remove do headers:remove(m.remove[i]) end
-    for i = 1, #m.append do
-      local name = m.append[i][1]
-      local text = header_value(name, m.append[i][2](run))
-      if text ~= "" then headers:add(name, text) end
+    for i = 1, m.remove.n do headers:remove(m.remove[i]) end
+    for i = 1, m.append.n do
+      local one = m.append[i]
+      local text = header_value(one.name, one.value(run))
+      if text ~= "" then headers:add(one.name, text) end
     end
   end
 
@@ -102,6 +105,13 @@ do
         if value ~= nil then run.handle:streamInfo():dynamicMetadata():set(one.namespace, one.key, value) end
       end
     end
+  end
+
+  -- What has been upgraded has no end to wait for.
+  local function can_wait(handle, is_request)
+    local headers = handle:headers()
+    if is_request then return headers:get("upgrade") == nil and headers:get(":method") ~= "CONNECT" end
+    return headers:get(":status") ~= "101"
   end
 
   local function set_body(run, wrapper, text)
@@ -119,7 +129,7 @@ do
       parse = program.parse, ignore = program.ignore, merge = program.merge, waits = program.waits,
       escape = program.escape, advanced = program.advanced,
       body = program.body and templates.compile(program.body),
-      headers = pairs_of(program.headers), append = pairs_of(program.append), remove = program.remove or {},
+      headers = pairs_of(program.headers), append = pairs_of(program.append), remove = program.remove or { n = 0 },
       metadata = {}, extractors = {},
     }
     for i = 1, program.extractors and program.extractors.n or 0 do m.extractors[i] = extractor(program.extractors[i]) end
@@ -128,19 +138,14 @@ do
       m.metadata[i] = { namespace = one.namespace, key = one.key, json = one.json, value = templates.compile(one.value) }
     end
 
-    return function(handle, can_wait, request_headers)
+    return function(handle, is_request)
       local wrapper
-      local waits = m.waits and can_wait
+      local waits = m.waits and can_wait(handle, is_request)
       if waits then wrapper = handle:body() end
-      local left = most_steps
       local run = {
-        handle = handle, headers = handle:headers(), request_headers = request_headers, body = bytes(wrapper),
-        context = null, extractions = {}, random = {}, escape = m.escape,
+        handle = handle, headers = handle:headers(), is_request = is_request, body = bytes(wrapper), context = null,
+        data = nothing, extractions = m.advanced and {} or nil, escape = m.escape, left = most_steps,
       }
-      function run.spend(steps)
-        left = left - steps
-        if left < 0 then fail("the template took too many steps") end
-      end
       if m.parse and run.body then
         if m.ignore then
           local ok, value = pcall(json.parse, run.body)
@@ -155,11 +160,11 @@ do
         local found = one.find(run)
         if m.advanced then run.extractions[one.name] = found else put_extraction(run, one.path, found) end
       end
-      run.data = kind(run.context) == "object" and run.context or nothing
+      if kind(run.context) == "object" then run.data = run.context end
       local text = m.body and m.body(run) or m.merge and values.dump(run.context) or nil
       set_metadata(run, m.metadata)
       change_headers(run, m)
-      if text and can_wait then set_body(run, wrapper, text) end
+      if text and waits then set_body(run, wrapper, text) end
       if waits and (text or run.body or "") == "" then run.headers:remove("content-type") end
     end
   end
@@ -185,8 +190,8 @@ do
 
   -- Gloo's headerBodyTransform: everything becomes the body, as JSON.
   local function lift(program)
-    return function(handle, can_wait, _, is_request)
-      if not can_wait then return end
+    return function(handle, is_request)
+      if not can_wait(handle, is_request) then return end
       local wrapper = handle:body()
       local headers = handle:headers()
       local m = { body = bytes(wrapper) }

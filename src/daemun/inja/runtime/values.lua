@@ -16,6 +16,12 @@ do
   end
   local fail = values.fail
 
+  -- What going through elements costs: a run has so many steps left.
+  function values.spend(run, steps)
+    run.left = run.left - steps
+    if run.left < 0 then fail("the template took too many steps") end
+  end
+
   function values.kind(value)
     local of = type(value)
     return of == "table" and value.k or of == "number" and "integer" or of
