@@ -9,7 +9,24 @@ from hypothesis import strategies as st
 from daemun.explain import Explanation, Request, Share, explain
 from daemun.translate import Translation
 from support.cases import translation
-from support.migrated import PREFIXES, differs, migrated, requests, typed, worlds
+from support.migrated import PREFIXES, delegating, differs, migrated, requests, typed, worlds
+
+asked = st.lists(requests, min_size=4, max_size=12)
+several = settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+
+
+def compare(documents: list[Any], asked: list[Request], **wishes: bool) -> None:
+    """Migrate a world of which nothing is lost, and ask both."""
+    world = typed(documents)
+    other, told = migrated(world, **wishes)
+    errors = [one for one in told if not one.warning]
+    delegates = any(ref.kind == "HTTPRoute" and not value.spec.parent_refs for ref, value in other.items())
+    event("lost something" if errors else "delegates" if delegates else "migrated whole")
+    assume(not errors)
+    before, after = translation(world), translation(other)
+    for request in asked:
+        if wishes.get("characters") or not differs(request, PREFIXES):
+            assert outcome(after, request) == outcome(before, request), (request.target, told)
 
 
 def outcome(made: Translation, request: Request) -> Any:
@@ -25,17 +42,15 @@ def _share(one: Share) -> Any:
     return round(one.percent), one.status, one.location, str(one.backend), one.port, one.path, one.host
 
 
-@pytest.mark.parametrize("wishes", [{}, {"flatten": True}, {"characters": True}], ids=str)
-@given(documents=worlds, asked=st.lists(requests, min_size=4, max_size=12))
-@settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow], deadline=None)
+@pytest.mark.parametrize("wishes", [{}, {"characters": True}], ids=str)
+@given(documents=worlds, asked=asked)
+@several
 def test_requests_go_the_same_way(wishes: dict[str, bool], documents: list[Any], asked: list[Request]) -> None:
-    world = typed(documents)
-    other, told = migrated(world, **wishes)
-    errors = [one for one in told if not one.warning]
-    delegates = any(ref.kind == "HTTPRoute" and not value.spec.parent_refs for ref, value in other.items())
-    event("lost something" if errors else "delegates" if delegates else "migrated whole")
-    assume(not errors)
-    before, after = translation(world), translation(other)
-    for request in asked:
-        if wishes.get("characters") or not differs(request, PREFIXES):
-            assert outcome(after, request) == outcome(before, request), (request.target, told)
+    compare(documents, asked, **wishes)
+
+
+@pytest.mark.parametrize("flatten", [False, True])
+@given(documents=delegating, asked=asked)
+@several
+def test_whether_tables_stay_objects_or_not(flatten: bool, documents: list[Any], asked: list[Request]) -> None:
+    compare(documents, asked, flatten=flatten)

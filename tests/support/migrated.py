@@ -139,6 +139,61 @@ _BACKENDS = [
 worlds = st.builds(lambda first, second: [*first, *second, _GROUP, *_BACKENDS], services, tables)
 """Classic worlds."""
 
+_below = st.builds(
+    lambda matcher, action, more: {"matchers": [matcher], **action, **more},
+    st.builds(
+        lambda path, more: {**path, **more},
+        one(
+            {"prefix": "/x"},
+            {"prefix": "/x/y"},
+            {"exact": "/x/y"},
+            {"exact": "/x"},
+            {"regex": "/x/[a-z]"},
+            {"prefix": "/y"},
+        ),
+        maybe(headers=one([], [{"name": "x-a"}]), methods=one([], ["GET"])),
+    ),
+    action,
+    maybe(options=options),
+)
+_further = st.builds(
+    lambda path, more: {
+        "matchers": [{"prefix": path}],
+        "delegateAction": {"ref": {"name": "u", "namespace": "far"}},
+        **more,
+    },
+    one("/x", "/x/y"),
+    maybe(options=options),
+)
+_tops = st.lists(
+    st.builds(
+        lambda to, more: {"matchers": [{"prefix": "/x"}], "delegateAction": to, **more},
+        one(
+            {"ref": {"name": "t", "namespace": "default"}},
+            {"ref": {"name": "t", "namespace": "default"}},
+            {"selector": {"labels": {"of": "api"}, "namespaces": ["*"]}},
+        ),
+        maybe(options=maybe(hostRewrite=one("back.test", "up.test"), timeout=one("2s"))),
+    ),
+    min_size=1,
+    max_size=2,
+)
+delegating = st.builds(
+    lambda first, second, routes, more: [
+        _service("vs0", ["a.test"], first),
+        _service("vs1", ["*"], second),
+        _object("RouteTable", "t", "default", {"routes": routes}, labels={"of": "api"}),
+        _object("RouteTable", "u", "far", {"routes": more}, labels={"of": "more"}),
+        _GROUP,
+        *_BACKENDS,
+    ],
+    st.builds(lambda top, rest: [*top[:1], *rest], _tops, st.lists(leaf, max_size=1)),
+    st.builds(lambda top, rest: [*rest, *top[:1]], _tops, st.lists(_below, max_size=1)),
+    st.lists(st.one_of(_below, _below, _further), min_size=1, max_size=3),
+    st.lists(_below, min_size=1, max_size=2),
+)
+"""Classic worlds whose RouteTables can mostly stay objects of their own."""
+
 requests = st.builds(
     lambda method, host, path, query, headers: request_from(
         method, f"http://127.0.0.1:8080{path}{query}", [("Host", host), *headers.items()]
