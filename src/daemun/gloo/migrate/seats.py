@@ -13,6 +13,7 @@ from daemun.api.gloo.options import VirtualHostOptions
 from daemun.api.gloo.ssl import SslConfig
 from daemun.base.names import Name
 from daemun.gloo.classic.hosts import Domain, Tenant
+from daemun.gloo.classic.parts import Section
 from daemun.gloo.migrate.bench import Bench, label
 from daemun.gloo.migrate.options import together
 
@@ -78,7 +79,7 @@ class Seating:
 
     def seat(self, tenants: Iterable[Tenant]) -> list[Listener]:
         """The listeners, with the VirtualServices that belong to each."""
-        mine = [one for one in tenants if self._gateway.name in one.gateways]
+        mine = [one for one in tenants if Section(self._gateway.name) in one.gateways]
         domains = kept_domains(self._bench, mine)
         own = {one.ref.key for one in mine if host_options(self._bench, one) is not None}
         every_host = any(not domain.hostname for name in own for domain in domains[name])

@@ -16,9 +16,8 @@ from daemun.api.meta import Resource
 from daemun.base.names import CORE, GLOO, GLOO_GATEWAY, Name, Ref
 from daemun.flow import Graph, Reader, Source, derive
 from daemun.gatewayapi.settings import Settings
-from daemun.gloo.classic import wiring
+from daemun.gloo.classic import parts, wiring
 from daemun.gloo.classic.delegation import Flattening, Placing, Tables, labels_of
-from daemun.gloo.classic.gateways import entrance_rule
 from daemun.gloo.classic.hosts import Tenant, tenant_rule
 from daemun.gloo.classic.report import Problems, Report
 from daemun.gloo.classic.scope import SETTINGS, Scope, Scopes, scope_of
@@ -93,7 +92,15 @@ def read(objects: Objects) -> World:
     graph = Graph()
     sources: wiring.Sources = {(kind.group, kind.kind): Source(graph, kind.kind) for kind in KINDS}
     ports = wiring.Ports(sources, Settings())
-    entrances = derive(ports.doors, entrance_rule, "entrances")
+    matchable = parts.Inputs(
+        sources[GLOO_GATEWAY, "MatchableHttpGateway"],
+        sources[GLOO_GATEWAY, "MatchableTcpGateway"],
+        sources[CORE, "Secret"],
+        ports.scopes,
+    )
+    entrances = derive(
+        derive(ports.doors, parts.part_rule(matchable), "parts of Gateways"), parts.entrance_rule, "entrances"
+    )
     tenants = derive(ports.services, tenant_rule(entrances, ports.scopes), "tenants")
     written: Source[Name, RouteTable] = sources[GLOO_GATEWAY, "RouteTable"]
     tables = Tables(written, written.index(labels_of))
