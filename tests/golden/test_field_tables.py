@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from daemun.api.gloo import failover, health, options, ratelimit, routing, ssl, tracing, upstream
+from daemun.api.gloo import failover, health, listener_filters, options, ratelimit, routing, ssl, tracing, upstream
 from daemun.envoy.upstreams import SERVED
 from daemun.features.served import OPTIONS
 from daemun.gloo.served import Served, table
@@ -34,6 +34,7 @@ OF_OPTIONS = {
     "HttpListenerOptions": options.HttpListenerOptions,
     "ListenerOptions": options.ListenerOptions,
     "headerManipulation.requestHeadersToAdd[]": routing.HeaderValueOption,
+    "grpcJsonTranscoder": listener_filters.GrpcJsonTranscoder,
     "httpConnectionManagerSettings.tracing": tracing.ListenerTracingSettings,
     "httpConnectionManagerSettings.tracing.zipkinConfig": tracing.ZipkinConfig,
     "httpConnectionManagerSettings.tracing.datadogConfig": tracing.DatadogConfig,

@@ -1,20 +1,35 @@
 """HttpListenerOption and ListenerOption, asked through Envoy: a Gateway, and a port, for each policy."""
 
 import asyncio
+import base64
 import gzip
 import json
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from google.protobuf import descriptor_pb2
 
 from support.client import Answer, answer, connection, exchange
-from support.documents import Doc, gateway, listener, route, rule
+from support.documents import Doc, gateway, listener, prefix, route, rule
 from support.ports import free_port
 from support.world import World, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+JSON = {"content-type": "application/json"}
 EVIL = {"origin": "http://evil.example"}
+
+
+def notes() -> bytes:
+    """The descriptor set of a service that takes and gives notes."""
+    file = descriptor_pb2.FileDescriptorProto(name="notes.proto", package="notes", syntax="proto3")
+    note = file.message_type.add(name="Note")
+    note.field.add(name="text", number=1, type=9, label=1, json_name="text")
+    note.field.add(name="stars", number=2, type=5, label=1, json_name="stars")
+    file.service.add(name="Notes").method.add(name="Say", input_type=".notes.Note", output_type=".notes.Note")
+    return descriptor_pb2.FileDescriptorSet(file=[file]).SerializeToString()
+
+
 HTTP: dict[str, Doc] = {
     "connections": {
         "httpConnectionManagerSettings": {
@@ -43,6 +58,14 @@ HTTP: dict[str, Doc] = {
         "statefulSession": {"headerBased": {"headerName": "x-session"}},
     },
     "leftmost": {"leftmostXffAddress": True},
+    "transcoded": {
+        "grpcJsonTranscoder": {
+            "protoDescriptorBin": base64.b64encode(notes()).decode(),
+            "services": ["notes.Notes"],
+            "autoMapping": True,
+            "printOptions": {"alwaysPrintPrimitiveFields": True},
+        }
+    },
     "one": {"connectionLimit": {"maxActiveConnections": 1}},
     "few": {"networkLocalRatelimit": {"maxTokens": 2, "fillInterval": "600s"}},
 }
@@ -80,7 +103,9 @@ async def scene(shared: World) -> None:
             PORTS[name] = free_port()
             shared.write(f"{name}.yaml", gateway(name, listener(PORTS[name])), _option(kind, name, fields))
     shared.write("address.yaml", *(_option("VirtualHostOption", name, ADDRESS) for name in ("leftmost", "proxied")))
+    await shared.grpc("say", app_protocol="kubernetes.io/h2c")
     shared.write("route.yaml", route("r", rule(to="a"), parents=list(PORTS)))
+    shared.write("say.yaml", route("say", rule(prefix("/notes.Notes"), to="say"), parents=["transcoded"]))
     await shared.start()
 
 
@@ -175,3 +200,10 @@ async def test_the_proxy_protocol(shared: World) -> None:
     assert (got.backend, got.headers["x-client"]) == ("a", "203.0.113.9")
     with pytest.raises(ConnectionError):
         await ask(shared, "proxied")
+
+
+async def test_a_grpc_service_called_with_json(shared: World) -> None:
+    got = await ask(shared, "transcoded", "/notes.Notes/Say", "POST", body=b'{"text": "hello"}', headers=JSON)
+    assert got.headers["content-type"] == "application/json"
+    assert json.loads(got.body) == {"text": "hello", "stars": 0}
+    assert (await ask(shared, "transcoded", "/other")).backend == "a"

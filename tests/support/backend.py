@@ -148,7 +148,7 @@ async def _echo_frame(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 
 
 class GrpcEcho(grpc.GenericRpcHandler):
-    """A gRPC server that answers every call with what it was, as JSON."""
+    """A gRPC server that answers every call with what it was, as JSON; one of a method Say with what it was given."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -159,6 +159,8 @@ class GrpcEcho(grpc.GenericRpcHandler):
         """Every method there could be."""
 
         async def echo(request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+            if details.method.endswith("/Say"):
+                return request
             metadata = [(str(key), str(value)) for key, value in context.invocation_metadata() or ()]
             return json.dumps(
                 {"name": self.name, "method": details.method, "metadata": metadata, "body": request.decode()}

@@ -23,6 +23,7 @@ from daemun.features.options.cors import CorsOption
 from daemun.features.options.csrf import Csrf
 from daemun.features.options.envoy_metadata import EnvoyMetadata
 from daemun.features.options.faults import Faults
+from daemun.features.options.grpc_json import GrpcJsonTranscoder
 from daemun.features.options.gzip import Gzip
 from daemun.features.options.hcm import HttpConnectionManagerSettings
 from daemun.features.options.header_manipulation import HeaderManipulation
@@ -77,6 +78,7 @@ FEATURES: tuple[Feature[Any], ...] = (
     StagedTransformations(),
     SessionPersistence(),
     StatefulSession(),
+    GrpcJsonTranscoder(),
     BufferPerRoute(),
     Buffer(),
     Csrf(),

@@ -48,7 +48,6 @@ UNSERVED: Mapping[str, Unserved] = MappingProxyType(
         "caching": Unserved("it comes later"),
         "tap": Unserved("it comes later"),
         "wasm": Unserved("it comes later"),
-        "grpcJsonTranscoder": Unserved("it comes later"),
         "dynamicForwardProxy": Unserved("it comes later"),
     }
 )
