@@ -61,7 +61,6 @@ FAULTS: list[tuple[type, str, str]] = [
         "headerManipulation.responseHeadersToAdd[0].header",
     ),
     (RouteOptions, "{cors: {}}", "cors"),
-    (RouteOptions, "{cors: {allowOrigin: [a], maxAge: long}}", "cors.maxAge"),
     (RouteOptions, "{lbHash: {hashPolicies: [{terminal: true}]}}", "lbHash.hashPolicies[0]"),
     (RouteOptions, "{lbHash: {hashPolicies: [{cookie: {}}]}}", "lbHash.hashPolicies[0].cookie.name"),
     (RouteOptions, "{upgrades: [{websocket: {}}, {websocket: {}}]}", "upgrades[1]"),

@@ -1,6 +1,6 @@
 """What a route does with a request, but for transformations and security."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from daemun.api.gloo.common import BackoffStrategy, HeaderValue, ResourceRef, RuntimeFractionalPercent, StringMatcher
 from daemun.api.gloo.scalars import Duration, OneOf, UInt32
@@ -46,6 +46,20 @@ class PreviousPriorities(Api, frozen=True):
     update_frequency: UInt32 | None = None
 
 
+class ResetHeader(Api, frozen=True):
+    """A header of a response that says when to try again (Gloo 1.18 and newer)."""
+
+    name: str = ""
+    format: Literal["SECONDS", "UNIX_TIMESTAMP"] = "SECONDS"
+
+
+class RateLimitedRetryBackOff(Api, frozen=True):
+    """Pauses as the backend asks for them, up to a bound (Gloo 1.18 and newer)."""
+
+    reset_headers: List[ResetHeader] = ()
+    max_interval: Duration | None = None
+
+
 class RetryPolicy(Api, frozen=True):
     """When and how often a request is tried again. `retryOn` is Envoy's list of conditions."""
 
@@ -54,6 +68,8 @@ class RetryPolicy(Api, frozen=True):
     per_try_timeout: Duration | None = None
     retry_back_off: BackoffStrategy | None = None
     previous_priorities: PreviousPriorities | None = None
+    retriable_status_codes: List[UInt32] = ()
+    rate_limited_retry_back_off: RateLimitedRetryBackOff | None = None
 
 
 class RouteAbort(Api, frozen=True):
@@ -82,6 +98,8 @@ class RouteShadowing(Api, frozen=True):
 
     upstream: ResourceRef | None = None
     percentage: float = 0.0
+    disable_shadow_host_suffix_append: bool = False
+    host_rewrite_literal: str = ""
 
 
 class CorsPolicy(Api, frozen=True):
@@ -131,10 +149,11 @@ class ProtocolUpgradeSpec(Api, frozen=True):
 class ProtocolUpgradeConfig(Api, frozen=True):
     """A protocol that a connection may be upgraded to."""
 
-    ONE_OF: ClassVar[OneOf] = (("websocket", "connect"),)
+    ONE_OF: ClassVar[OneOf] = (("websocket", "connect", "connect_terminate"),)
 
     websocket: ProtocolUpgradeSpec | None = None
     connect: ProtocolUpgradeSpec | None = None
+    connect_terminate: ProtocolUpgradeSpec | None = None
 
 
 class VirtualCluster(Api, frozen=True):

@@ -1,5 +1,6 @@
 """cors: cross-origin requests that browsers may make (Gloo, CorsPolicy)."""
 
+import re
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -10,6 +11,8 @@ from daemun.features.feature import Fault, PerRoute, Scene
 from daemun.features.percent import always
 from daemun.features.regexes import regex_faults
 from daemun.ir.route import Use
+
+_SECONDS = re.compile(r"[0-9]+s?")
 
 
 class CorsOption(PerRoute[CorsPolicy]):
@@ -28,8 +31,12 @@ class CorsOption(PerRoute[CorsPolicy]):
             yield where, "allows no origin", "Set allowOrigin or allowOriginRegex."
         for index, regex in enumerate(spec.allow_origin_regex):
             yield from regex_faults(regex, f"{where}.allowOriginRegex[{index}]")
-        if spec.max_age and not (spec.max_age.isascii() and spec.max_age.isdigit()):
-            yield f"{where}.maxAge", f"{spec.max_age!r} is not a number of seconds", "Write it as in '600'."
+
+    def omits(self, spec: CorsPolicy, where: str) -> Iterable[Fault]:
+        """A time that no browser reads."""
+        if spec.max_age and not _SECONDS.fullmatch(spec.max_age):
+            text = f"{spec.max_age!r} is not a number of seconds: browsers do not read it"
+            yield f"{where}.maxAge", text, "Write it as in '600'."
 
     def does(self, spec: CorsPolicy, use: Use, scene: Scene) -> str:
         """Whether pages of other origins may read the answer."""
@@ -49,7 +56,7 @@ class CorsOption(PerRoute[CorsPolicy]):
             allow_methods=",".join(spec.allow_methods),
             allow_headers=",".join(spec.allow_headers),
             expose_headers=",".join(spec.expose_headers),
-            max_age=spec.max_age,
+            max_age=spec.max_age.removesuffix("s") if _SECONDS.fullmatch(spec.max_age) else spec.max_age,
         )
         for origin in spec.allow_origin:
             policy.allow_origin_string_match.add(exact=origin)

@@ -6,7 +6,7 @@ from typing import ClassVar
 from envoy.config.route.v3 import route_components_pb2 as route_v3
 from envoy.extensions.retry.priority.previous_priorities.v3 import previous_priorities_config_pb2 as priorities_v3
 
-from daemun.api.gloo.routing import RetryPolicy
+from daemun.api.gloo.routing import RateLimitedRetryBackOff, RetryPolicy
 from daemun.base.durations import nanoseconds
 from daemun.features.drafts import Draft, HostDraft
 from daemun.features.feature import Fault, Feature, Scene
@@ -25,6 +25,9 @@ class Retries(Feature[RetryPolicy]):
     def faults(self, spec: RetryPolicy, where: str) -> Iterable[Fault]:
         """Pauses that cannot be."""
         yield from duration_faults(spec.per_try_timeout, f"{where}.perTryTimeout")
+        limited = spec.rate_limited_retry_back_off
+        if limited is not None:
+            yield from _limited_faults(limited, f"{where}.rateLimitedRetryBackOff")
         pause = spec.retry_back_off
         if pause is None:
             return
@@ -54,6 +57,15 @@ class Retries(Feature[RetryPolicy]):
         _set(spec, draft.proto.retry_policy)
 
 
+def _limited_faults(spec: RateLimitedRetryBackOff, where: str) -> Iterable[Fault]:
+    yield from duration_faults(spec.max_interval, f"{where}.maxInterval", least=1_000_000)
+    if not spec.reset_headers:
+        yield f"{where}.resetHeaders", "is missing", "Name a header that says when to try again."
+    for index, header in enumerate(spec.reset_headers):
+        if not header.name:
+            yield f"{where}.resetHeaders[{index}].name", "is missing", "Name the header."
+
+
 def _set(spec: RetryPolicy, policy: route_v3.RetryPolicy) -> None:
     policy.retry_on = spec.retry_on
     policy.num_retries.value = spec.num_retries or 1
@@ -64,6 +76,14 @@ def _set(spec: RetryPolicy, policy: route_v3.RetryPolicy) -> None:
         policy.retry_back_off.base_interval.CopyFrom(duration(pause.base_interval))
         if pause.max_interval:
             policy.retry_back_off.max_interval.CopyFrom(duration(pause.max_interval))
+    policy.retriable_status_codes.extend(spec.retriable_status_codes)
+    limited = spec.rate_limited_retry_back_off
+    if limited is not None:
+        for header in limited.reset_headers:
+            form = route_v3.RetryPolicy.ResetHeaderFormat.Value(header.format)
+            policy.rate_limited_retry_back_off.reset_headers.add(name=header.name, format=form)
+        if limited.max_interval:
+            policy.rate_limited_retry_back_off.max_interval.CopyFrom(duration(limited.max_interval))
     if spec.previous_priorities is not None:
         often = min(spec.previous_priorities.update_frequency or 1, _MOST)
         policy.retry_priority.name = "envoy.retry_priorities.previous_priorities"

@@ -39,4 +39,5 @@ class Shadowing(Feature[RouteShadowing]):
 
     def on_route(self, spec: RouteShadowing, use: Use, draft: Draft) -> None:
         """One mirror. An Upstream that cannot be used is left out; the policy's status says so."""
-        shadow(draft, use.backends[0], round(spec.percentage * 10_000), same_host=False)
+        share, same = round(spec.percentage * 10_000), spec.disable_shadow_host_suffix_append
+        shadow(draft, use.backends[0], share, same_host=same, host=spec.host_rewrite_literal)

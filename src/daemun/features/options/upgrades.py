@@ -37,8 +37,11 @@ class Upgrades(Feature[Spec]):
         """On if nothing else is said."""
         del use
         if draft.forwards:
-            for name, on in map(_named, spec):
-                draft.action.upgrade_configs.add(upgrade_type=name, enabled={"value": on})
+            for one in spec:
+                name, on = _named(one)
+                config = draft.action.upgrade_configs.add(upgrade_type=name, enabled={"value": on})
+                if one.connect_terminate is not None:
+                    config.connect_config.SetInParent()
 
 
 def _named(one: ProtocolUpgradeConfig) -> tuple[str, bool]:
@@ -47,4 +50,6 @@ def _named(one: ProtocolUpgradeConfig) -> tuple[str, bool]:
         return "websocket", one.websocket.enabled is not False
     if one.connect is not None:
         return "CONNECT", one.connect.enabled is not False
+    if one.connect_terminate is not None:
+        return "CONNECT", one.connect_terminate.enabled is not False
     return "", False

@@ -29,7 +29,7 @@ _PRESERVE_CASE = "envoy.http.stateful_header_formatters.preserve_case"
 def faults(spec: Spec, where: str) -> Iterable[Fault]:
     """Upgrades that name no protocol."""
     for index, one in enumerate(spec.upgrades):
-        if one.websocket is None and one.connect is None:
+        if one.websocket is None and one.connect is None and one.connect_terminate is None:
             yield f"{where}.upgrades[{index}]", "names no protocol", "Set websocket or connect."
 
 
@@ -52,6 +52,8 @@ def put_protocols(spec: Spec, draft: ManagerDraft) -> None:
             _upgrade(draft, "websocket", one.websocket.enabled)
         if one.connect is not None:
             _upgrade(draft, "CONNECT", one.connect.enabled)
+        if one.connect_terminate is not None:
+            _upgrade(draft, "CONNECT", one.connect_terminate.enabled)
 
 
 def _names(spec: Spec) -> protocol_v3.Http1ProtocolOptions.HeaderKeyFormat | None:
