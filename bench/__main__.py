@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import change, churn, engine, hosts, lag, shapes, startup, touched
+from bench import change, churn, engine, hosts, instructions, lag, shapes, startup, touched
 
 ALL = {
     "engine": engine.measure,
@@ -18,6 +18,7 @@ ALL = {
     "touched": touched.measure,
     "shapes": shapes.measure,
     "hosts": hosts.measure,
+    "instructions": instructions.measure,
     "churn": churn.measure,
 }
 IN_CLUSTER = "peers"

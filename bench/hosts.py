@@ -26,21 +26,24 @@ from bench.poller import Backend, free_port, until_200
 from bench.worlds import gateway, route, service
 from daemun.api.decode import decode
 from daemun.envoy.readable import grouped, message
-from daemun.envoy.scopes import MISSES
+from daemun.envoy.scopes import BY_PATH, LATER, MISSES
 from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, SCOPE
 from daemun.provision.binary import find
+from daemun.provision.bootstrap import assembled
 from daemun.translate import Translation
 
 _ROUNDS = int(os.environ.get("BENCH_HOSTS_ROUNDS", "7"))
 _SECONDS = 2
 _EXACT, _PATHS = 40, 150
-_ASKED = {
+ASKED = {
     "an exact host": ("h7.example.com", "/"),
     "the same in capitals": ("H7.EXAMPLE.COM", "/"),
     "a wildcard": ("x.wild.example.com", "/"),
     "any host": ("other.example.org", "/"),
     "a host with 150 paths, the last": ("crowd.example.com", f"/p{_PATHS - 1}"),
 }
+"""What is asked for: by what it is called, a host and a path."""
+_FROM_THE_START = ("inline_headers", "layered_runtime", "stats_config")
 
 
 def measure() -> dict[str, Any]:
@@ -51,9 +54,9 @@ def measure() -> dict[str, Any]:
         ports = {"plain": free_port(), "scoped": free_port()}
         envoys, behind = {}, free_port()
         for name, port in ports.items():
-            config = Path(temporary) / f"{name}.json"
-            config.write_text(json.dumps(_bootstrap(port, behind, plain=name == "plain")))
-            command = [find(), "-c", config, "--concurrency", "1", "--disable-hot-restart", "--log-level", "error"]
+            file = Path(temporary) / f"{name}.json"
+            file.write_text(json.dumps(config(port, behind, plain=name == "plain")))
+            command = [find(), "-c", file, "--concurrency", "1", "--disable-hot-restart", "--log-level", "error"]
             envoys[name] = subprocess.Popen(command)
         try:
             return asyncio.run(_measure(ports, behind, {name: one.pid for name, one in envoys.items()}))
@@ -67,7 +70,7 @@ async def _measure(ports: dict[str, int], behind: int, pids: dict[str, int]) -> 
     backend = Backend()
     await backend.start(behind)
     found: dict[str, Any] = {}
-    for what, (host, path) in _ASKED.items():
+    for what, (host, path) in ASKED.items():
         costs: dict[str, list[float]] = {name: [] for name in ports}
         for port in ports.values():
             await until_200(port, host.lower(), path)
@@ -96,7 +99,8 @@ def _cpu(pid: int) -> int:
     return sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat"))
 
 
-def _bootstrap(port: int, behind: int, *, plain: bool) -> dict[str, Any]:
+def config(port: int, behind: int, *, plain: bool) -> dict[str, Any]:
+    """A configuration of Envoy with everything in it, in one of the two layouts."""
     made = Translation()
     made.apply((one.ref, one.value) for document in _world(port, behind) if (one := decode(document)))
     found = {key: message(key[1], parts) for key, parts in grouped(made.resources).items()}
@@ -115,7 +119,8 @@ def _bootstrap(port: int, behind: int, *, plain: bool) -> dict[str, Any]:
     for (_, kind, name), proto in found.items():
         if kind == ENDPOINT:
             clusters[name].load_assignment.MergeFrom(proto)  # type: ignore[arg-type]
-    return {
+    bootstrap = assembled("bench", "", {}, [], 0, 0)
+    return {name: bootstrap[name] for name in _FROM_THE_START} | {
         "static_resources": {
             "listeners": [json_format.MessageToDict(one) for one in listeners],
             "clusters": [json_format.MessageToDict(one) for one in clusters.values()],
@@ -130,7 +135,7 @@ def _settle(listener: listener_pb2.Listener, scopes: list[Any], *, plain: bool) 
     filter_.typed_config.Unpack(manager)
     if plain:
         del manager.early_header_mutation_extensions[:]
-        kept = [one for one in manager.http_filters if one.name != MISSES]
+        kept = [one for one in manager.http_filters if one.name not in {MISSES, BY_PATH, LATER}]
         del manager.http_filters[:]
         manager.http_filters.extend(kept)
         manager.route_config.CopyFrom(route_pb2.RouteConfiguration(name="all", ignore_port_in_host_matching=True))

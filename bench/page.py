@@ -153,6 +153,13 @@ def _hosts(hosts: Any) -> Iterator[str]:
         yield f"| {name} | {at['plain']:.1f} µs | {at['scoped']:.1f} µs | {at['ratio']:.2f} |"
 
 
+def _instructions(instructions: Any) -> Iterator[str]:
+    yield "| instructions per request | plain | scopes | ratio |"
+    yield "|---|---|---|---|"
+    for name, at in instructions.items():
+        yield f"| {name} | {at['plain']:,} | {at['scoped']:,} | {at['ratio']:.2f} |"
+
+
 _TABLES = {
     "engine": _engine,
     "change": _change,
@@ -160,6 +167,7 @@ _TABLES = {
     "touched": _touched,
     "shapes": _shapes,
     "hosts": _hosts,
+    "instructions": _instructions,
 }
 _COMPARED = {"propagation": compared.propagation, "scale": compared.scale, "events": compared.events}
 

@@ -32,7 +32,7 @@ from daemun.api.status import (
     RouteStatus,
     Status,
 )
-from daemun.envoy.scopes import MISSES
+from daemun.envoy.scopes import LATER, MISSES
 from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, SCOPE, SECRET, encode
 from daemun.translate import Translation
 
@@ -108,19 +108,20 @@ def _resource(section: str, message: Message) -> Any:
 
 def _manager(section: str, value: Any) -> Any:
     """What a section shows of a connection manager."""
-    misses = next(one for one in value["httpFilters"] if one["name"] == MISSES)
-    chain = misses["typedConfig"]["defaultFilterChain"]["filters"]
+    sent_on = {one["name"]: one["typedConfig"] for one in value["httpFilters"] if one["name"] in {MISSES, LATER}}
     if section == "misses":
-        return chain
+        return sent_on[MISSES]["defaultFilterChain"]["filters"]
     if section == "filters":
-        return [one for one in value["httpFilters"] if not one.get("disabled") and one is not misses]
+        return [one for one in value["httpFilters"] if not one.get("disabled") and one["name"] not in sent_on]
     if section == "connections":
         for everywhere in ("@type", "httpFilters", "scopedRoutes"):
             del value[everywhere]
         value.get("httpProtocolOptions", {}).pop("ignoreHttp11Upgrade", None)
         value["earlyHeaderMutationExtensions"].pop()  # which says where the route is
         return value
-    misses["typedConfig"] = [one["name"] for one in chain]
+    for one in value["httpFilters"]:
+        if one["name"] in sent_on:
+            one["typedConfig"] = [inner["name"] for inner in sent_on[one["name"]]["defaultFilterChain"]["filters"]]
     return value
 
 

@@ -86,16 +86,13 @@ def rest_rule(
     return rest
 
 
-def script(port: FrontendKey) -> str:
-    """Looks into the directory, if the route that was found is one."""
-    return _SCRIPT.format(header=SCOPE_HEADER, scope=scope_name(port, LISTED))
-
-
 def _directory(port: FrontendKey, hosts: list[str]) -> bytes:
     route = route_v3.Route(name="directory", match={"prefix": ""}, direct_response={"status": 404})
     names = route.metadata.filter_metadata[SCRIPTS]
     for host in hosts:
         names.fields[host].bool_value = True
-    run_on(route, script(port), shards.script())
+    # A host that is listed may be crowded. (A route cannot bring the place where its script would run.)
+    script = _SCRIPT.format(header=SCOPE_HEADER, scope=scope_name(port, LISTED))
+    run_on(route, script, shards.script(), port=port)
     proto: bytes = route_v3.VirtualHost(name="directory", domains=["*"], routes=[route]).SerializeToString()
     return proto

@@ -62,9 +62,9 @@ def host_rule(of: Inputs) -> Callable[[Reader, HostKey, HostKey], Iterator[tuple
             # that does own the host has for it by a wildcard. Where a route of its own listener lost all its rules
             # the host stays closed: its requests were not meant for a wildcard.
             return
-        hit = is_exact(key.hostname) and not crowded
+        hit = is_exact(key.hostname)
         spread = None if hit else reader.get(of.spreads, key.frontend)
-        spot = place(key, crowded=crowded, spread=bool(spread))
+        spot = place(key, spread=bool(spread))
         origin = owner.origin
         # What leads to shards does nothing else: they have what policies say.
         uses = None if crowded else reader.get(of.policies, mine.key)
@@ -73,10 +73,10 @@ def host_rule(of: Inputs) -> Callable[[Reader, HostKey, HostKey], Iterator[tuple
             closed = guard(owner.handshakes).SerializeToString()
             leaves.append(Leaf(wire.delimited(ROUTES, closed), mine.origin))
         leaves += routes or ()
-        if hit:
+        if hit and not crowded:
             leaves.append(Leaf(_NOTHING, origin))
         if spot.resource.partition("/")[2] != REST:
-            scope = head(spot.resource, marked=owner.tls, hit=hit)
+            scope = head(spot.resource, marked=owner.tls, hit=hit, crowded=crowded)
             yield spot._replace(part=""), part("", [Leaf(scope.SerializeToString(), origin)])
         yield spot, part(spot.part, leaves, TAGS)
 

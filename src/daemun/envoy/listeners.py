@@ -201,6 +201,6 @@ def connection_manager(
             BY_KIND[use.kind].on_manager(use.spec, use, draft)
     filters = http_filters(draft.filters, rare or ())
     manager.http_filters.extend(filters)
-    manager.http_filters.append(misses(port, [one for one in filters if one.disabled]))
+    manager.http_filters.extend(misses(port, [one for one in filters if one.disabled]))
     manager.http_filters.add(name="envoy.filters.http.router").typed_config.Pack(draft.router)
     return manager, draft.needs

@@ -3,8 +3,10 @@
 Envoy knows no scope for "all the rest", and it decides which HTTP filters a request passes when it first looks for its
 route: after a miss nothing that a route switches on is there. So what a miss needs is one chain of filters that is on
 until a scope switches it off: the key becomes that of the rest (ip_tagging is the native filter that can overwrite a
-header with a constant and then has the route looked for again), and every feature's filter stands there once more,
-which does nothing unless the route that was found says so. (Filters that run on every request have done their work.)
+header with a constant and then has the route looked for again), and scripts run for hosts in capital letters and for
+routes that only lead on. After it every feature's filter stands once more, which does nothing unless the route that was
+found says so. (Filters that run on every request have done their work.) The scope of a crowded host is hit at once, but
+its route only leads on, so there the first chain is off and the second is not.
 """
 
 from collections.abc import Iterable
@@ -13,36 +15,19 @@ from envoy.config.core.v3 import address_pb2
 from envoy.extensions.filters.http.ip_tagging.v3 import ip_tagging_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 
-from daemun.envoy import directory, shards
 from daemun.envoy.filter_chain import filter_chain
-from daemun.envoy.scopes import MISSES, REST, SCOPE_HEADER, scope_name
+from daemun.envoy.scopes import LATER, MISSES, REST, SCOPE_HEADER, scope_name
 from daemun.envoy.scripts import script_filter
+from daemun.envoy.shards import by_path_filter
 from daemun.ir.listener import FrontendKey
 
 _REST = "daemun.rest"
-_CAPITALS = ".*[A-Z].*"
-_LOWER = """
-function envoy_on_request(request)
-  local headers = request:headers()
-  local rest = headers:get("{header}")
-  local host = string.match(headers:get(":authority"), "^[^:]*")
-  headers:replace("{header}", "{scope}" .. string.lower(host))
-  request:clearRouteCache()
-  request:metadata() -- looks for the route
-  if request:streamInfo():routeName() == "" then
-    headers:replace("{header}", rest)
-    request:clearRouteCache()
-  end
-end
-"""
 
 
-def misses(port: FrontendKey, features: Iterable[hcm_v3.HttpFilter]) -> hcm_v3.HttpFilter:
-    """What requests that hit no scope pass, after the other filters and before the router."""
-    # A host in capital letters is the same host, but not the same key.
-    lower = _LOWER.format(header=SCOPE_HEADER, scope=scope_name(port, ""))
-    scripts = script_filter(_CAPITALS, lower, directory.script(port), shards.script())
-    return filter_chain(MISSES, [_to_rest(port), scripts, *features])
+def misses(port: FrontendKey, features: Iterable[hcm_v3.HttpFilter]) -> list[hcm_v3.HttpFilter]:
+    """What requests pass that are sent on to another scope, after the other filters and before the router."""
+    chain = filter_chain(MISSES, [_to_rest(port), script_filter(port)])
+    return [by_path_filter(), chain, filter_chain(LATER, features)]
 
 
 def _to_rest(port: FrontendKey) -> hcm_v3.HttpFilter:

@@ -28,10 +28,16 @@ SCOPE_HEADER = "x-daemun-scope"
 """The header with the key of the scope. No backend sees it, and what a client sends there counts nothing."""
 MISSES = "daemun.misses"
 """The HTTP filter that sends on what has no scope of its own; switched off where a scope was hit."""
+BY_PATH = "daemun.by-path"
+"""The HTTP filter that sends on what hit the scope of a host whose routes are in shards; only there it is on."""
+LATER = "daemun.later"
+"""The features' filters once more, for what is sent on; switched off where a scope was hit that sends nothing on."""
 REST = "*"
 """The host of the scope with all that has none of its own."""
 LISTED = "~"
 """What the hosts of scopes begin with that only the directory leads to."""
+_ON = route_v3.FilterConfig(config={})
+_OFF = route_v3.FilterConfig(disabled=True)
 TAGS = (wire.tag(5), wire.tag(2))
 """A virtual host within its scope: ScopedRouteConfiguration.route_configuration, RouteConfiguration.virtual_hosts.
 
@@ -51,25 +57,25 @@ def is_exact(hostname: str) -> bool:
     return bool(hostname) and not hostname.startswith("*")
 
 
-def place(key: HostKey, *, crowded: bool, spread: bool) -> PartKey:
-    """Where the virtual host of a hostname is. `crowded`: its routes are in shards; `spread`: so is the rest."""
+def place(key: HostKey, *, spread: bool) -> PartKey:
+    """Where the virtual host of a hostname is. `spread`: each wildcard of its port has a scope of its own."""
     scope = f"{LISTED}{key.hostname}" if spread else REST
-    if is_exact(key.hostname) and not crowded:
+    if is_exact(key.hostname):
         scope = key.hostname
     return PartKey(key.frontend.proxy, SCOPE, scope_name(key.frontend, scope), key.hostname or "*")
 
 
 def places(key: HostKey) -> Iterator[PartKey]:
     """Everywhere that the virtual host of a hostname may be."""
-    for crowded in (False, True):
-        for spread in (False, True):
-            yield place(key, crowded=crowded, spread=spread)
+    for spread in (False, True):
+        yield place(key, spread=spread)
 
 
-def head(name: str, *, marked: bool, hit: bool) -> scoped_route_pb2.ScopedRouteConfiguration:
+def head(name: str, *, marked: bool, hit: bool, crowded: bool = False) -> scoped_route_pb2.ScopedRouteConfiguration:
     """A scope without its virtual hosts. `marked`: requests carry a listener's mark (`misdirected`).
 
-    `hit`: it is found at the first look, by requests that have nothing more to look for.
+    `hit`: it is found at the first look, when Envoy decides which filters a request passes; `crowded`: and only says
+    that the routes are in shards.
     """
     # An unknown cluster is an error at request time (the route says which), not a reason to refuse the scope.
     routes = route_pb2.RouteConfiguration(
@@ -77,7 +83,11 @@ def head(name: str, *, marked: bool, hit: bool) -> scoped_route_pb2.ScopedRouteC
     )
     routes.request_headers_to_remove.extend((SCOPE_HEADER, MARK) if marked else (SCOPE_HEADER,))
     if hit:
-        routes.typed_per_filter_config[MISSES].Pack(route_v3.FilterConfig(disabled=True))
+        routes.typed_per_filter_config[MISSES].Pack(_OFF)
+        if crowded:
+            routes.typed_per_filter_config[BY_PATH].Pack(_ON)
+        else:
+            routes.typed_per_filter_config[LATER].Pack(_OFF)
     scope = scoped_route_pb2.ScopedRouteConfiguration(name=name, route_configuration=routes)
     scope.key.fragments.add(string_key=name)
     return scope

@@ -1,7 +1,8 @@
 """A few lines of Lua where Envoy has no filter. No user's text is in them, and none runs in the control plane.
 
 An idle Lua filter costs a request more than a microsecond. So one composite filter stands for all of them, and makes
-them when the route that was found, or the host, asks for it.
+them when the route that was found, or the host, asks for it. What a route asks for stands in the place of what the host
+asks for, so it says both.
 """
 
 from envoy.config.route.v3 import route_components_pb2 as route_v3
@@ -9,38 +10,84 @@ from envoy.extensions.filters.http.composite.v3 import composite_pb2 as composit
 from envoy.extensions.filters.http.lua.v3 import lua_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 from envoy.type.matcher.v3 import http_inputs_pb2
+from google.protobuf.message import Message
+from xds.type.matcher.v3 import matcher_pb2
 
+from daemun.envoy.scopes import SCOPE_HEADER, scope_name
 from daemun.features.composite import always, composite
+from daemun.features.feature import disabled_filter
+from daemun.ir.listener import FrontendKey
 
 SCRIPTS = "daemun.scripts"
 """The filter, under whose name scripts also find the metadata of a route."""
+_CAPITALS = ".*[A-Z].*"
+_LOWER = """
+function envoy_on_request(request)
+  local headers = request:headers()
+  local rest = headers:get("{header}")
+  local host = string.match(headers:get(":authority"), "^[^:]*")
+  headers:replace("{header}", "{scope}" .. string.lower(host))
+  request:clearRouteCache()
+  request:metadata() -- looks for the route
+  if request:streamInfo():routeName() == "" then
+    headers:replace("{header}", rest)
+    request:clearRouteCache()
+  end
+end
+"""
 
 
-def script_filter(pattern: str, *sources: str) -> hcm_v3.HttpFilter:
-    """The filter: runs these scripts, one after the other, for a Host with this pattern; or those of the route."""
+def script_filter(port: FrontendKey) -> hcm_v3.HttpFilter:
+    """The filter. A host in capital letters is the same host but not the same key, and is looked for in lower case."""
     frame = composite(SCRIPTS)
-    asked = frame.xds_matcher.matcher_list.matchers.add()
-    one = asked.predicate.single_predicate
-    one.input.name = "host"
-    one.input.typed_config.Pack(http_inputs_pb2.HttpRequestHeaderMatchInput(header_name=":authority"))
-    one.value_match.safe_regex.google_re2.SetInParent()
-    one.value_match.safe_regex.regex = pattern
-    asked.on_match.action.name = SCRIPTS
-    asked.on_match.action.typed_config.Pack(_run(sources))
+    # Only what that leads to says whether there is more to run: the same place again.
+    frame.xds_matcher.CopyFrom(_if_capital(_run(_lower(port), then=composite(SCRIPTS))))
     found = hcm_v3.HttpFilter(name=SCRIPTS)
     found.typed_config.Pack(frame)
     return found
 
 
-def run_on(route: route_v3.Route, *sources: str) -> None:
-    """Run these scripts when this route is found."""
-    route.typed_per_filter_config[SCRIPTS].Pack(always(SCRIPTS, _run(sources)))
+def run_on(route: route_v3.Route, *sources: str, port: FrontendKey | None = None) -> None:
+    """Run these scripts, one after the other, when this route is found.
+
+    With `port` it is a route that also requests for exact hosts of that port find, if they are in capital letters.
+    """
+    told = always(SCRIPTS, _run(*sources))
+    if port is not None:
+        told.xds_matcher.MergeFrom(_if_capital(_run(_lower(port), *sources)))
+    route.typed_per_filter_config[SCRIPTS].Pack(told)
 
 
-def _run(sources: tuple[str, ...]) -> composite_v3.ExecuteFilterAction:
+def script_alone(name: str, source: str) -> hcm_v3.HttpFilter:
+    """A filter that runs this script for those routes that switch it on."""
+    return disabled_filter(name, _script(source))
+
+
+def _lower(port: FrontendKey) -> str:
+    return _LOWER.format(header=SCOPE_HEADER, scope=scope_name(port, ""))
+
+
+def _if_capital(action: composite_v3.ExecuteFilterAction) -> matcher_pb2.Matcher:
+    matcher = matcher_pb2.Matcher()
+    asked = matcher.matcher_list.matchers.add()
+    one = asked.predicate.single_predicate
+    one.input.name = "host"
+    one.input.typed_config.Pack(http_inputs_pb2.HttpRequestHeaderMatchInput(header_name=":authority"))
+    one.value_match.safe_regex.google_re2.SetInParent()
+    one.value_match.safe_regex.regex = _CAPITALS
+    asked.on_match.action.name = SCRIPTS
+    asked.on_match.action.typed_config.Pack(action)
+    return matcher
+
+
+def _run(*sources: str, then: Message | None = None) -> composite_v3.ExecuteFilterAction:
     action = composite_v3.ExecuteFilterAction()
     for source in sources:
-        script = lua_pb2.Lua()
-        script.default_source_code.inline_string = source
-        action.filter_chain.typed_config.add(name="envoy.filters.http.lua").typed_config.Pack(script)
+        action.filter_chain.typed_config.add(name="envoy.filters.http.lua").typed_config.Pack(_script(source))
+    if then is not None:
+        action.filter_chain.typed_config.add(name=SCRIPTS).typed_config.Pack(then)
     return action
+
+
+def _script(source: str) -> lua_pb2.Lua:
+    return lua_pb2.Lua(default_source_code={"inline_string": source})

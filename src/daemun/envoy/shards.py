@@ -2,7 +2,8 @@
 
 A change of one among thousands of routes of a host would cost Envoy all of them. So the routes of a crowded host are in
 scopes by the first element of their paths, and its virtual host has just one route, on which a script of a few lines
-adds that element of the request's path to the key. Routes that may match any path (a regular expression, the prefix
+adds that element of the request's path to the key: by itself where the host's own scope was hit, for all others among
+the scripts of misses. Routes that may match any path (a regular expression, the prefix
 `/`) are in every scope of the host, and in one more for all other paths: those still cost what there is of them.
 """
 
@@ -10,13 +11,14 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from envoy.config.route.v3 import route_components_pb2 as route_v3
+from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 
 from daemun.base import wire
 from daemun.base.names import Ref
 from daemun.envoy.frames import opening
 from daemun.envoy.routes import ROUTES, EncodedRoute, Rank, rank_of
-from daemun.envoy.scopes import SCOPE_HEADER, TAGS, head, scope_name
-from daemun.envoy.scripts import run_on
+from daemun.envoy.scopes import BY_PATH, SCOPE_HEADER, TAGS, head, is_exact, scope_name
+from daemun.envoy.scripts import run_on, script_alone
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.owners import HostOwner, owner_of
 from daemun.gatewayapi.resolved import ResolvedRoute
@@ -115,8 +117,13 @@ def by_path(key: HostKey) -> bytes:
     """The only route of a crowded host."""
     name = f"{_BY_PATH}{scope_name(key.frontend, key.hostname)}"
     route = route_v3.Route(name=name, match={"prefix": ""}, direct_response={"status": 404})
-    run_on(route, script())
+    run_on(route, script(), port=None if is_exact(key.hostname) else key.frontend)
     return wire.delimited(ROUTES, route.SerializeToString())
+
+
+def by_path_filter() -> hcm_v3.HttpFilter:
+    """Looks by path at once, where the scope of a crowded host was hit at the first look."""
+    return script_alone(BY_PATH, script())
 
 
 def script() -> str:
