@@ -40,7 +40,9 @@ async def scene(shared: World) -> None:
     await shared.echo("secure", tls=server(CA.issue(NAME)))
     await shared.echo("strict", tls=server(CA.issue(NAME), clients=CA))
     await shared.grpc("calls")
-    await shared.tcp("stream", "sealed", tls=None)
+    await shared.grpc("secret-calls", pair=CA.issue(NAME))
+    await shared.tcp("stream")
+    await shared.tcp("sealed", tls=server(CA.issue(NAME)))
     shared.write("secrets.yaml", _trust("ca"), _trust("both", pair=CA.issue("the proxy")))
     proxied = await Echo("proxied", proxied=True).start()
     piped = await Echo("piped").start_at(str(_socket(shared)))
@@ -64,7 +66,13 @@ async def scene(shared: World) -> None:
         "proxied": {"static": hosts(proxied.port), "proxyProtocolVersion": "V1"},
         "http2": {"static": hosts(grpc), "useHttp2": True},
         "silent": {"static": hosts(grpc)},
+        "http2-tls": {
+            "static": hosts(_port(shared, "secret-calls")),
+            "useHttp2": True,
+            "sslConfig": _tls("ca", sni=NAME),
+        },
         "stream": {"static": hosts(_port(shared, "stream"))},
+        "sealed": {"static": hosts(_port(shared, "sealed")), "sslConfig": _tls("ca", sni="not.asked.for")},
     }
     shared.write("upstreams.yaml", *(upstream(name, **spec) for name, spec in made.items()))
     shared.write(
@@ -74,9 +82,10 @@ async def scene(shared: World) -> None:
             listener(shared.port),
             listener(STREAMS, "tcp", protocol="TCP"),
             listener(CALLS, "calls"),
+            listener(PASSED, "passed", protocol="TLS"),
         ),
     )
-    http = [name for name in made if name not in {"stream", "silent"}]
+    http = [name for name in made if name not in {"stream", "silent", "sealed"}]
     shared.write("route.yaml", route("r", *(rule(prefix(f"/{one}"), to=[to_upstream(one)]) for one in http)))
     ref = {"name": "gw", "sectionName": "tcp"}
     shared.write(
@@ -84,6 +93,9 @@ async def scene(shared: World) -> None:
     )
     ref = {"name": "gw", "sectionName": "calls"}
     shared.write("grpc.yaml", route("g", rule(to=[to_upstream("silent")]), parents=[ref], kind="GRPCRoute"))
+    ref = {"name": "gw", "sectionName": "passed"}
+    rules = [rule(to=[to_upstream("sealed")])]
+    shared.write("tls.yaml", route("p", *rules, parents=[ref], hosts=[NAME], kind="TLSRoute"))
     await shared.start()
 
 
@@ -137,10 +149,17 @@ async def test_http2_and_what_needs_it(shared: World) -> None:
     """A gRPC server knows nothing but HTTP/2."""
     assert (await call(shared.port, "/http2/Hello"))["name"] == "calls"
     assert (await call(CALLS, "/any.Service/Hello"))["name"] == "calls"
+    assert (await call(shared.port, "/http2-tls/Hello"))["name"] == "secret-calls"
 
 
 async def test_connections(shared: World) -> None:
     assert await greeted(STREAMS) == "stream"
+
+
+async def test_tls_that_passes_through_gets_no_more_of_it(shared: World) -> None:
+    """The client's own handshake reaches the backend, though requests for this Upstream would be encrypted."""
+    assert await greeted(PASSED, CA.client(), NAME) == "sealed"
+    assert shared.streams["sealed"].names == [NAME]
 
 
 async def test_endpoints_share_and_change_without_an_error(shared: World) -> None:
