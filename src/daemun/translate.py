@@ -23,6 +23,7 @@ from daemun.envoy.described import Described
 from daemun.envoy.matches import match_faults
 from daemun.envoy.upstreams import CHECKS as UPSTREAM_CHECKS
 from daemun.features import BY_KIND, rule_faults
+from daemun.features.levels import settled
 from daemun.flow import MISSING, Failure, Graph, Source, crowded, derive, distinct, union
 from daemun.gatewayapi import (
     backends,
@@ -181,7 +182,7 @@ class Translation:
         extend = attach.extension(
             chosen, by_target, self.sources[GLOO_KUBE_GATEWAY, "DirectResponse"], classic_ports.scopes
         )
-        checks = Checks(match_faults, rule_faults)
+        checks = Checks(match_faults, rule_faults, settled)
         rule_inputs = RuleInputs(backend_inputs, checks, extend)
         routed = derive(candidates, route_rule(uses, rule_inputs), "routes")
         # Routes that others delegate to: once for each way by which they are reached.

@@ -1,6 +1,7 @@
 """What other APIs add to the rules of routes: their policies, and their kinds of filters (ExtensionRef)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from daemun.api.meta import LocalObjectReference
@@ -15,7 +16,7 @@ class Extended(NamedTuple):
 
     `broken` is for people, and `error` is then the answer's status, if it is another than usual. `not_resolved` are the
     filters that lead nowhere. `answers` are those for which the rule answers by itself: it can then do nothing else
-    with its requests.
+    with its requests. `heights` says on which level each policy is, the highest if on several; the rule's own is 0.
     """
 
     uses: tuple[Use, ...] = ()
@@ -24,6 +25,7 @@ class Extended(NamedTuple):
     error: int = 0
     not_resolved: tuple[Finding, ...] = ()
     answers: tuple[str, ...] = ()
+    heights: Mapping[Ref, int] = MappingProxyType({})
 
 
 class Level(NamedTuple):

@@ -1,6 +1,7 @@
 """The status of routes: of each parent what came of it, by whichever ways."""
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
 from daemun.api.meta import ParentReference
 from daemun.api.status import Condition, RouteParentStatus, RouteStatus, Status
@@ -14,6 +15,8 @@ from daemun.gatewayapi.told import Told
 from daemun.ir.route import RouteKey
 
 Rejections = Index[Ref, RejectionKey, Rejection]
+_MOST_PARENTS = 32
+"""As many as a status can hold; any number of routes may delegate to one."""
 _Results = list[tuple[ResolvedRoute, ParentResult]]
 
 
@@ -49,7 +52,7 @@ def _status(reader: Reader, rejections: Rejections, told: Told, routes: list[Res
     return RouteStatus(
         tuple(
             RouteParentStatus(parent, controller, tuple(_conditions(found, not_resolved, rejected)))
-            for (parent, controller), found in results.items()
+            for (parent, controller), found in islice(results.items(), _MOST_PARENTS)
         )
     )
 

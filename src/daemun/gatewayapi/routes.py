@@ -28,11 +28,13 @@ Fault = tuple[str, str, str]
 class Checks(msgspec.Struct, frozen=True):
     """What the features know about their own specs; handed in, because features stand above this package.
 
-    `match` finds faults that make a match unusable, `rule` those that make a whole rule so.
+    `match` finds faults that make a match unusable, `rule` those that make a whole rule so. `settled` is what is left
+    of the uses of several levels, where the rule of a higher one delegates to those below.
     """
 
     match: Callable[[Match], Iterable[Fault]]
     rule: Callable[[Rule], Iterable[Fault]]
+    settled: Callable[[Iterable[tuple[int, Use]]], Iterable[Use]]
 
 
 class Inputs(msgspec.Struct, frozen=True):
@@ -152,7 +154,7 @@ class Rules:
             where=plain.where,
             name=plain.name,
             matches=matches,
-            uses=(*over(uses, above.uses), *extended.uses),
+            uses=self._settled(plain, (*over(uses, above.uses), *extended.uses), extended),
             backends=backends,
             broken=extended.broken or above.broken,
             error=extended.error or self._kind.error,
@@ -211,6 +213,13 @@ class Rules:
             self.dropped.append(Finding("UnsupportedValue", plain.where, extended.broken))
         self.options.update(dict.fromkeys(extended.policies))
         return extended
+
+    def _settled(self, plain: PlainRule, uses: tuple[Use, ...], extended: Extended) -> tuple[Use, ...]:
+        """What is left of what is asked for on all levels."""
+        if plain.above is None:
+            return uses
+        heights = {**extended.heights, **{level.route: at for at, level in enumerate(plain.above.levels, 1)}}
+        return tuple(self._of.checks.settled((heights.get(use.by, 0) if use.by else 0, use) for use in uses))
 
     def _unknown(self, where: str, filters: tuple[RouteFilter, ...]) -> str:
         """Why a backend cannot be used: of other APIs there are filters for whole rules only."""

@@ -73,7 +73,10 @@ def extension(
         whole = merged(inherited((one.policies, one.yields) for one in found))
         mine = (*dict.fromkeys(policy.ref for policy in own.policies), *(use.by for use in answers if use.by))
         instead = scope_of(reader, scopes).invalid if whole.fault and not whole.closed else 0
-        return Extended((*whole.uses, *answers), mine, whole.fault, instead, answers=tuple(own.answers))
+        heights = {policy.ref: at for at, one in enumerate(found) for policy in one.policies} if levels[1:] else {}
+        return Extended(
+            (*whole.uses, *answers), mine, whole.fault, instead, answers=tuple(own.answers), heights=heights
+        )
 
     return extend
 
