@@ -103,6 +103,20 @@ class Feature(Generic[S]):
         return any(getattr(type(self), place) is not getattr(Feature, place) for place in places)
 
 
+class OnAction(Feature[S]):
+    """A feature that says how a route's requests are forwarded. A route that does not forward has nothing to say."""
+
+    def put(self, spec: S, action: route_v3.RouteAction) -> None:
+        """Put the feature into the action of an Envoy route."""
+        raise NotImplementedError
+
+    def on_route(self, spec: S, use: Use, draft: Draft) -> None:
+        """On all of a route's requests."""
+        del use
+        if draft.forwards:
+            self.put(spec, draft.action)
+
+
 class PerRoute(Feature[S]):
     """A feature that is an HTTP filter of Envoy's, which routes, shares and virtual hosts configure alike.
 

@@ -6,14 +6,15 @@ An object has one of the four ways at most. The URLRewrite filter of an HTTPRout
 from collections.abc import Iterable
 from typing import ClassVar
 
+from envoy.config.route.v3 import route_components_pb2 as route_v3
+
 from daemun.api.gloo.common import RegexMatchAndSubstitute
-from daemun.features.drafts import Draft
-from daemun.features.feature import Fault, Feature, Scene
+from daemun.features.feature import Fault, OnAction, Scene
 from daemun.features.patterns import substituted, substitution_faults
 from daemun.ir.route import Use
 
 
-class HostRewrite(Feature[str]):
+class HostRewrite(OnAction[str]):
     """A Host that is given."""
 
     kind: ClassVar = "hostRewrite"
@@ -23,14 +24,12 @@ class HostRewrite(Feature[str]):
         del use, scene
         return f"replaces the host by {spec}"
 
-    def on_route(self, spec: str, use: Use, draft: Draft) -> None:
+    def put(self, spec: str, action: route_v3.RouteAction) -> None:
         """As Envoy's host_rewrite_literal."""
-        del use
-        if draft.forwards:
-            draft.action.host_rewrite_literal = spec
+        action.host_rewrite_literal = spec
 
 
-class AutoHostRewrite(Feature[bool]):
+class AutoHostRewrite(OnAction[bool]):
     """The hostname of the endpoint, where it has one (those of Upstreams with hostnames do)."""
 
     kind: ClassVar = "autoHostRewrite"
@@ -40,14 +39,12 @@ class AutoHostRewrite(Feature[bool]):
         del use, scene
         return "replaces the host by the endpoint's hostname" if spec else "leaves the host as it is"
 
-    def on_route(self, spec: bool, use: Use, draft: Draft) -> None:
+    def put(self, spec: bool, action: route_v3.RouteAction) -> None:
         """As Envoy's auto_host_rewrite."""
-        del use
-        if draft.forwards:
-            draft.action.auto_host_rewrite.value = spec
+        action.auto_host_rewrite.value = spec
 
 
-class HostRewritePathRegex(Feature[RegexMatchAndSubstitute]):
+class HostRewritePathRegex(OnAction[RegexMatchAndSubstitute]):
     """What a regex makes of the path."""
 
     kind: ClassVar = "hostRewritePathRegex"
@@ -62,14 +59,12 @@ class HostRewritePathRegex(Feature[RegexMatchAndSubstitute]):
         regex = spec.pattern.regex if spec.pattern else ""
         return f"replaces the host by the path, in which {regex} is replaced by {spec.substitution}"
 
-    def on_route(self, spec: RegexMatchAndSubstitute, use: Use, draft: Draft) -> None:
+    def put(self, spec: RegexMatchAndSubstitute, action: route_v3.RouteAction) -> None:
         """As Envoy's host_rewrite_path_regex."""
-        del use
-        if draft.forwards:
-            draft.action.host_rewrite_path_regex.CopyFrom(substituted(spec))
+        action.host_rewrite_path_regex.CopyFrom(substituted(spec))
 
 
-class HostRewriteHeader(Feature[str]):
+class HostRewriteHeader(OnAction[str]):
     """The value of another header, where the request has it."""
 
     kind: ClassVar = "hostRewriteHeader"
@@ -84,14 +79,12 @@ class HostRewriteHeader(Feature[str]):
         del use, scene
         return f"replaces the host by the value of header {spec.lower()}"
 
-    def on_route(self, spec: str, use: Use, draft: Draft) -> None:
+    def put(self, spec: str, action: route_v3.RouteAction) -> None:
         """As Envoy's host_rewrite_header."""
-        del use
-        if draft.forwards:
-            draft.action.host_rewrite_header = spec
+        action.host_rewrite_header = spec
 
 
-class AppendXForwardedHost(Feature[bool]):
+class AppendXForwardedHost(OnAction[bool]):
     """The host that the client asked for, in x-forwarded-host, where it is replaced."""
 
     kind: ClassVar = "appendXForwardedHost"
@@ -101,8 +94,6 @@ class AppendXForwardedHost(Feature[bool]):
         del use, scene
         return "adds the client's host to x-forwarded-host where it is replaced" if spec else "adds no x-forwarded-host"
 
-    def on_route(self, spec: bool, use: Use, draft: Draft) -> None:
+    def put(self, spec: bool, action: route_v3.RouteAction) -> None:
         """As Envoy's append_x_forwarded_host, which does nothing where the host stays."""
-        del use
-        if draft.forwards:
-            draft.action.append_x_forwarded_host = spec
+        action.append_x_forwarded_host = spec

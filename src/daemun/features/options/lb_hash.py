@@ -3,14 +3,15 @@
 from collections.abc import Iterable
 from typing import ClassVar
 
+from envoy.config.route.v3 import route_components_pb2 as route_v3
+
 from daemun.api.gloo.routing import HashPolicy, RouteActionHashConfig
-from daemun.features.drafts import Draft
-from daemun.features.feature import Fault, Feature, Scene
+from daemun.features.feature import Fault, OnAction, Scene
 from daemun.features.times import duration, duration_faults
 from daemun.ir.route import Use
 
 
-class LbHash(Feature[RouteActionHashConfig]):
+class LbHash(OnAction[RouteActionHashConfig]):
     """Envoy's hash policies of a route. They count where the backend chooses by hash (ringHash or maglev)."""
 
     kind: ClassVar = "lbHash"
@@ -32,13 +33,10 @@ class LbHash(Feature[RouteActionHashConfig]):
         told = ", then ".join(map(_told, spec.hash_policies)) or "nothing"
         return f"chooses the endpoint by {told}, if the backend chooses by hash"
 
-    def on_route(self, spec: RouteActionHashConfig, use: Use, draft: Draft) -> None:
+    def put(self, spec: RouteActionHashConfig, action: route_v3.RouteAction) -> None:
         """One policy after the other; after a `terminal` one that has something to hash, no more."""
-        del use
-        if not draft.forwards:
-            return
         for one in spec.hash_policies:
-            policy = draft.action.hash_policy.add(terminal=one.terminal)
+            policy = action.hash_policy.add(terminal=one.terminal)
             if one.header:
                 policy.header.header_name = one.header
             elif one.cookie is not None:

@@ -3,14 +3,15 @@
 from collections.abc import Iterable
 from typing import ClassVar
 
+from envoy.config.route.v3 import route_components_pb2 as route_v3
+
 from daemun.api.gloo.common import RegexMatchAndSubstitute
-from daemun.features.drafts import Draft
-from daemun.features.feature import Fault, Feature, Scene
+from daemun.features.feature import Fault, OnAction, Scene
 from daemun.features.patterns import substituted, substitution_faults
 from daemun.ir.route import Use
 
 
-class PrefixRewrite(Feature[str]):
+class PrefixRewrite(OnAction[str]):
     """Puts something else in the place of the characters that matched. An HTTPRoute's own URLRewrite comes after it."""
 
     kind: ClassVar = "prefixRewrite"
@@ -20,14 +21,12 @@ class PrefixRewrite(Feature[str]):
         del use
         return f"replaces {scene.match.path} at the start of the path by {spec}"
 
-    def on_route(self, spec: str, use: Use, draft: Draft) -> None:
+    def put(self, spec: str, action: route_v3.RouteAction) -> None:
         """As Envoy's prefix_rewrite."""
-        del use
-        if draft.forwards:
-            draft.action.prefix_rewrite = spec
+        action.prefix_rewrite = spec
 
 
-class RegexRewrite(Feature[RegexMatchAndSubstitute]):
+class RegexRewrite(OnAction[RegexMatchAndSubstitute]):
     """Replaces what a regex matches of the path. Of this and `prefixRewrite` this counts: Envoy takes only one."""
 
     kind: ClassVar = "regexRewrite"
@@ -42,8 +41,6 @@ class RegexRewrite(Feature[RegexMatchAndSubstitute]):
         del use, scene
         return f"replaces {spec.pattern.regex if spec.pattern else ''} in the path by {spec.substitution}"
 
-    def on_route(self, spec: RegexMatchAndSubstitute, use: Use, draft: Draft) -> None:
+    def put(self, spec: RegexMatchAndSubstitute, action: route_v3.RouteAction) -> None:
         """As Envoy's regex_rewrite."""
-        del use
-        if draft.forwards:
-            draft.action.regex_rewrite.CopyFrom(substituted(spec))
+        action.regex_rewrite.CopyFrom(substituted(spec))

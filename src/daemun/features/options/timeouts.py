@@ -3,16 +3,17 @@
 from collections.abc import Iterable
 from typing import ClassVar
 
+from envoy.config.route.v3 import route_components_pb2 as route_v3
+
 from daemun.api.gloo.options import MaxStreamDuration as Spec
 from daemun.base.durations import nanoseconds
-from daemun.features.drafts import Draft
-from daemun.features.feature import Fault, Feature, Scene
+from daemun.features.feature import Fault, OnAction, Scene
 from daemun.features.times import duration, duration_faults
 from daemun.ir.limits import IDLE_SECONDS
 from daemun.ir.route import Use
 
 
-class Timeout(Feature[str]):
+class Timeout(OnAction[str]):
     """Envoy's timeout of a route; zero is none. Without one there is none (Envoy, and Gloo, have 15 seconds)."""
 
     kind: ClassVar = "timeout"
@@ -26,18 +27,15 @@ class Timeout(Feature[str]):
         del use, scene
         return f"waits at most {spec} for the whole request, then answers 504 (0s: no limit)"
 
-    def on_route(self, spec: str, use: Use, draft: Draft) -> None:
+    def put(self, spec: str, action: route_v3.RouteAction) -> None:
         """For the whole request, in place of what the HTTPRoute says."""
-        del use
-        if not draft.forwards:
-            return
-        draft.action.timeout.CopyFrom(duration(spec))
+        action.timeout.CopyFrom(duration(spec))
         if not 0 < nanoseconds(spec) <= IDLE_SECONDS * 10**9:
             # The listener's own limit on silence would come first.
-            draft.action.idle_timeout.CopyFrom(duration(spec))
+            action.idle_timeout.CopyFrom(duration(spec))
 
 
-class IdleTimeout(Feature[str]):
+class IdleTimeout(OnAction[str]):
     """Envoy's limit on silence in a route's streams; zero is none."""
 
     kind: ClassVar = "idleTimeout"
@@ -51,14 +49,12 @@ class IdleTimeout(Feature[str]):
         del use, scene
         return f"ends a stream on which nothing was heard for {spec} (0s: never)"
 
-    def on_route(self, spec: str, use: Use, draft: Draft) -> None:
+    def put(self, spec: str, action: route_v3.RouteAction) -> None:
         """In place of the listener's."""
-        del use
-        if draft.forwards:
-            draft.action.idle_timeout.CopyFrom(duration(spec))
+        action.idle_timeout.CopyFrom(duration(spec))
 
 
-class MaxStreamDuration(Feature[Spec]):
+class MaxStreamDuration(OnAction[Spec]):
     """How long a stream may last in all; gRPC clients may say it themselves, up to a bound."""
 
     kind: ClassVar = "maxStreamDuration"
@@ -77,12 +73,9 @@ class MaxStreamDuration(Feature[Spec]):
             told.append(f"lets gRPC clients ask for up to {spec.grpc_timeout_header_max}")
         return " and ".join(told) or "sets no bound"
 
-    def on_route(self, spec: Spec, use: Use, draft: Draft) -> None:
+    def put(self, spec: Spec, action: route_v3.RouteAction) -> None:
         """As Envoy's max_stream_duration."""
-        del use
-        if not draft.forwards:
-            return
-        bound = draft.action.max_stream_duration
+        bound = action.max_stream_duration
         bound.SetInParent()
         if spec.max_stream_duration:
             bound.max_stream_duration.CopyFrom(duration(spec.max_stream_duration))

@@ -3,15 +3,16 @@
 from collections.abc import Iterable
 from typing import ClassVar
 
+from envoy.config.route.v3 import route_components_pb2 as route_v3
+
 from daemun.api.gloo.routing import ProtocolUpgradeConfig
-from daemun.features.drafts import Draft
-from daemun.features.feature import Fault, Feature, Scene
+from daemun.features.feature import Fault, OnAction, Scene
 from daemun.ir.route import Use
 
 Spec = tuple[ProtocolUpgradeConfig, ...]
 
 
-class Upgrades(Feature[Spec]):
+class Upgrades(OnAction[Spec]):
     """Envoy's upgrade configs of a route. WebSocket is on everywhere unless it is switched off here."""
 
     kind: ClassVar = "upgrades"
@@ -33,15 +34,13 @@ class Upgrades(Feature[Spec]):
         told = [f"{'lets' if on else 'does not let'} connections become {name}" for name, on in map(_named, spec)]
         return ", ".join(told) or "changes nothing about upgrades"
 
-    def on_route(self, spec: Spec, use: Use, draft: Draft) -> None:
+    def put(self, spec: Spec, action: route_v3.RouteAction) -> None:
         """On if nothing else is said."""
-        del use
-        if draft.forwards:
-            for one in spec:
-                name, on = _named(one)
-                config = draft.action.upgrade_configs.add(upgrade_type=name, enabled={"value": on})
-                if one.connect_terminate is not None:
-                    config.connect_config.SetInParent()
+        for one in spec:
+            name, on = _named(one)
+            config = action.upgrade_configs.add(upgrade_type=name, enabled={"value": on})
+            if one.connect_terminate is not None:
+                config.connect_config.SetInParent()
 
 
 def _named(one: ProtocolUpgradeConfig) -> tuple[str, bool]:
