@@ -200,7 +200,8 @@ class Translation:
         self.routes = union(routed, delegated.routes, classic.routes, name="all routes")
 
         # Envoy: each collection is some of the parts that its resources are joined from.
-        rare = distinct(self.routes.index(listeners.rare_of_route), name="rare filters of ports")
+        by_rare = (self.routes.index(listeners.rare_of_route), self.listener_uses.index(listeners.rare_of_uses))
+        rare = distinct(*by_rare, name="rare filters")
         heads = listeners.listener_rule(settings.shared_host, access_log, self.listener_uses, rare)
         listener_parts = derive(self.frontends, heads, "listeners")
         surfaces = derive(self.frontends, owners.surface_rule, "surfaces")

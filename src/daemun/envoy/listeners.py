@@ -61,8 +61,8 @@ _LOG_FORMAT = {
 }
 
 
-Rare = tuple[FrontendKey, str]
-"""A port, and a family of features whose filters it must have."""
+Rare = tuple[FrontendKey | str, str]
+"""A port, or a proxy with all of its ports, and a family of features whose filters must be there."""
 
 
 def rare_of_route(_: RouteKey, route: ResolvedRoute) -> Iterator[Rare]:
@@ -70,6 +70,11 @@ def rare_of_route(_: RouteKey, route: ResolvedRoute) -> Iterator[Rare]:
     families = rare_of(use for rule in route.route.rules for use in rule.every_use())
     if families:
         yield from {(one.frontend, family) for one in route.attachments for family in families}
+
+
+def rare_of_uses(_: ListenerKey, uses: ListenerUses) -> Iterator[Rare]:
+    """What proxies must have for what policies put on virtual hosts; for an index."""
+    yield from {(proxy, family) for family in rare_of(uses.on_hosts()) for proxy in uses.proxies}
 
 
 def listener_rule(
@@ -80,7 +85,7 @@ def listener_rule(
 ) -> Callable[[Reader, FrontendKey, Frontend], Iterator[tuple[PartKey, Part]]]:
     """The rule from a port to its Envoy listener. `access_log` is the path of a file, empty for none.
 
-    What is there once for a port is as the policies of its first listener say. `rare`: what its routes need.
+    What is there once for a port is as the policies of its first listener say. `rare`: what its routes and hosts need.
     """
 
     def listener(reader: Reader, key: FrontendKey, frontend: Frontend) -> Iterator[tuple[PartKey, Part]]:
@@ -105,10 +110,7 @@ def listener_rule(
         draft = ListenerDraft(proto)
         _apply_to_listener(draft, reader.get(policies, first.key) or NOTHING)
         uses = [reader.get(policies, one.key) or NOTHING for one in http]
-        needed = {family for family in RARE if reader.get(rare, (key, family)) is not None}
-        # Also for the hosts of listeners that have no connection manager of their own.
-        hosts = [found.on_hosts() for one in frontend.http if (found := reader.get(policies, one.key))]
-        needed = needed.union(*map(rare_of, hosts))
+        needed = {one for one in RARE if any(reader.get(rare, (of, one)) is not None for of in (key, key.proxy))}
         chains = [_filter_chain(key, one, access_log, of, needed) for one, of in zip(http, uses, strict=True)]
         if not frontend.head:
             more = zip(http, chains, strict=True)

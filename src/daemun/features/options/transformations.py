@@ -65,7 +65,9 @@ class StagedTransformations(Feature[TransformationStages]):
     def omits(self, spec: TransformationStages, where: str) -> Iterable[Fault]:
         """What a script cannot see to."""
         if spec.inherit_transformation:
-            text = "is served for stages that are not set here; one that is set is not joined with the host's"
+            text = (
+                "takes the host's stages that are not set here; none are joined, and none taken of a delegating route"
+            )
             yield f"{where}.inheritTransformation", text, "Write all of it here."
         if spec.log_request_response_info:
             yield f"{where}.logRequestResponseInfo", "is not served: bodies and headers are not logged", ""
