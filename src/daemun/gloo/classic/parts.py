@@ -78,7 +78,7 @@ class Inputs(NamedTuple):
     scopes: Scopes
 
 
-class _Draft(NamedTuple):
+class Draft(NamedTuple):
     """A part as somebody wrote it."""
 
     by: Ref
@@ -113,13 +113,13 @@ def part_rule(of: Inputs) -> Callable[[Reader, Name, Door], Iterator[tuple[Secti
             yield Section(name), whole
             return
         scope, report = scope_of(reader, of.scopes), Report()
-        drafts = list(_drafts(reader, of, scope, door, spec.hybrid_gateway, report))
-        if not drafts:
+        found = list(drafts(reader, of, scope, door, spec.hybrid_gateway, report))
+        if not found:
             refused = report.error(door.ref, "Invalid", _HYBRID, "it has no parts", "Write matchedGateways.")
             refused = whole.refused or refused
             yield Section(name), msgspec.structs.replace(whole, refused=refused, problems=report.problems)
         taken: set[tuple[object, ...]] = set()
-        for index, draft in enumerate(drafts):
+        for index, draft in enumerate(found):
             mine = Report()
             part = _matched(reader, of, scope, draft, mine)
             wanted = {(part["ssl"], name, one) for name in part["names"] or ("",) for one in part["sources"] or ("",)}
@@ -137,9 +137,10 @@ def part_rule(of: Inputs) -> Callable[[Reader, Name, Door], Iterator[tuple[Secti
     return parts
 
 
-def _drafts(
+def drafts(
     reader: Reader, of: Inputs, scope: Scope, door: Door, hybrid: api.HybridGateway, report: Report
-) -> Iterator[_Draft]:
+) -> Iterator[Draft]:
+    """The parts of a hybridGateway as they are written, those of others that it delegates to included."""
     for index, one in enumerate(hybrid.matched_gateways):
         where = place(f"{_HYBRID}.matchedGateways", index)
         matcher = one.matcher or api.GatewayMatcher()
@@ -147,7 +148,7 @@ def _drafts(
             at = f"{where}.matcher.passthroughCipherSuites"
             report.error(door.ref, "NotServed", at, "stock Envoy does not tell connections apart by ciphers")
             continue
-        yield _Draft(
+        yield Draft(
             door.ref, where, matcher.ssl_config, matcher.source_prefix_ranges, one.http_gateway, one.tcp_gateway
         )
     http, tcp = hybrid.delegated_http_gateways, hybrid.delegated_tcp_gateways
@@ -156,7 +157,7 @@ def _drafts(
         for name, child in _selected(reader, of.http, scope, door, where, http.ref, http.selector, report):
             by = Ref(GLOO_GATEWAY, "MatchableHttpGateway", *name)
             matcher_ = child.spec.matcher or api.HttpGatewayMatcher()
-            yield _Draft(
+            yield Draft(
                 by,
                 "spec",
                 _over(matcher_.ssl_config, http.ssl_config, second_wins=http.prevent_child_overrides),
@@ -169,7 +170,7 @@ def _drafts(
         for name, one_ in _selected(reader, of.tcp, scope, door, where, tcp.ref, tcp.selector, report):
             by = Ref(GLOO_GATEWAY, "MatchableTcpGateway", *name)
             asked = one_.spec.matcher or api.GatewayMatcher()
-            yield _Draft(by, "spec", asked.ssl_config, asked.source_prefix_ranges, None, one_.spec.tcp_gateway)
+            yield Draft(by, "spec", asked.ssl_config, asked.source_prefix_ranges, None, one_.spec.tcp_gateway)
 
 
 R = TypeVar("R", bound=Resource)
@@ -201,7 +202,7 @@ def _selected(
             yield name, one
 
 
-def _matched(reader: Reader, of: Inputs, scope: Scope, draft: _Draft, report: Report) -> dict[str, Any]:
+def _matched(reader: Reader, of: Inputs, scope: Scope, draft: Draft, report: Report) -> dict[str, Any]:
     """What is said of a part besides the Gateway's own."""
     certificate = None
     ssl = draft.ssl

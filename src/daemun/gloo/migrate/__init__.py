@@ -29,8 +29,8 @@ def migrate(objects: Objects, wishes: Wishes | None = None) -> tuple[list[Made],
     after = []
     for proxy in proxies:
         at = len(bench.made)
-        for gateway, port in gateways.stream_gateways(bench, proxy):
-            streams.convert(bench, proxy, gateway, port)
+        for piece in gateways.stream_pieces(bench, proxy):
+            streams.convert(bench, proxy, piece)
         after += bench.made[at:]
         del bench.made[at:]
         for name, section in gateways.lay(bench, proxy):

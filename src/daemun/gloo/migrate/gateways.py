@@ -12,6 +12,7 @@ from daemun.gatewayapi.settings import ANY_ADDRESS
 from daemun.gloo.classic.gateways import PROXY
 from daemun.gloo.migrate.bench import Bench, Doc, chunks, plain
 from daemun.gloo.migrate.options import together
+from daemun.gloo.migrate.pieces import Piece
 from daemun.gloo.migrate.seats import Listener, Seating, host_options, secret_of
 
 _SERVICE_PORTS = {8080: 80, 8443: 443}
@@ -34,12 +35,12 @@ Seats = Mapping[Name, list[Section]]
 
 
 class Proxy:
-    """A Gateway to be: the proxy of that name, with its listeners by the classic Gateway that they are of."""
+    """A Gateway to be: the proxy of that name, with its listeners by the part of a classic Gateway that they are of."""
 
     def __init__(self, name: Name) -> None:
         self.name = name
-        self.parts: list[tuple[Gateway, list[Listener]]] = []
-        self.streams: list[tuple[Gateway, list[Doc]]] = []
+        self.parts: list[tuple[Piece, list[Listener]]] = []
+        self.streams: list[tuple[Piece, list[Doc]]] = []
         self.tls: dict[int, Doc | None] = {}
 
     @property
@@ -51,57 +52,84 @@ class Proxy:
 def proxies(bench: Bench) -> list[Proxy]:
     """The Gateways to be, with what they listen to for VirtualServices."""
     found: dict[str, Proxy] = {}
-    for gateway in sorted(bench.world.gateways.values(), key=lambda one: one.age):
-        ref = Ref(GLOO_GATEWAY, "Gateway", *gateway.name)
-        for name in dict.fromkeys(gateway.spec.proxy_names or (PROXY,)):
+    for piece in bench.world.pieces:
+        for name in _proxy_names(piece):
             proxy = found.setdefault(name, Proxy(Name(bench.world.scope.namespace, name)))
-            port = _port(bench, gateway)
-            older = next((one for one, _ in proxy.parts if one.spec.bind_port == gateway.spec.bind_port), None)
-            if older is not None:
-                text = f"port {gateway.spec.bind_port} is that of Gateway {older.name} too"
-                bench.report.error(ref, "PortConflict", "spec.bindPort", text, "It is left out; merge the two.")
-            elif gateway.spec.http_gateway is not None:
-                base = _base(bench, gateway, name)
-                listeners = Seating(bench, gateway, port, base).seat(bench.world.tenants.values())
-                proxy.parts.append((gateway, [one for one in listeners if _terminates(bench, proxy, one)]))
-        _tell(bench, ref, gateway)
+            if piece.http is None or not _fits(bench, proxy, piece):
+                continue
+            listeners = Seating(bench, piece, port_of(bench, piece), _base(bench, piece, name))
+            seated = listeners.seat(bench.world.tenants.values())
+            proxy.parts.append((piece, [one for one in seated if _terminates(bench, proxy, one)]))
+        _tell(bench, piece)
     return list(found.values())
 
 
-def stream_gateways(bench: Bench, proxy: Proxy) -> Iterator[tuple[Gateway, int]]:
-    """The TCP gateways of a proxy, with their ports."""
-    for gateway in bench.world.gateways.values():
-        if gateway.spec.tcp_gateway is not None and proxy.name.name in (gateway.spec.proxy_names or (PROXY,)):
-            yield gateway, _port(bench, gateway)
+def _proxy_names(piece: Piece) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(piece.gateway.spec.proxy_names or (PROXY,)))
 
 
-def _port(bench: Bench, gateway: Gateway) -> int:
-    port = gateway.spec.bind_port
+def _fits(bench: Bench, proxy: Proxy, piece: Piece) -> bool:
+    """Whether there is room for a part beside those before it."""
+    port = piece.gateway.spec.bind_port
+    if piece.for_some:
+        text = "a listener of Gateway API does not tell clients apart by their addresses"
+        mend = "It is left out: serve these clients on a port of their own."
+        bench.report.error(piece.by, "HybridLost", f"{piece.where}.matcher.sourcePrefixRanges", text, mend)
+        return False
+    for other, _ in proxy.parts:
+        if other.gateway.spec.bind_port != port:
+            continue
+        if other.gateway.name != piece.gateway.name:
+            text = f"port {port} is that of Gateway {other.gateway.name} too"
+            bench.report.error(piece.by, "PortConflict", "spec.bindPort", text, "It is left out; merge the two.")
+            return False
+        if other.ssl != piece.ssl:
+            text = "a port of Gateway API is for HTTP or for HTTPS"
+            mend = "It is left out, for another part has the port: give it a port of its own."
+            bench.report.error(piece.by, "HybridLost", piece.where, text, mend)
+            return False
+    return True
+
+
+def stream_pieces(bench: Bench, proxy: Proxy) -> Iterator[Piece]:
+    """The parts of a proxy that take connections."""
+    for piece in bench.world.pieces:
+        if piece.tcp is not None and proxy.name.name in _proxy_names(piece) and _fits_streams(bench, piece):
+            yield piece
+
+
+def _fits_streams(bench: Bench, piece: Piece) -> bool:
+    if piece.for_some:
+        text = "a listener of Gateway API does not tell clients apart by their addresses"
+        bench.report.error(piece.by, "HybridLost", f"{piece.where}.matcher.sourcePrefixRanges", text, "It is left out.")
+    return not piece.for_some
+
+
+def port_of(bench: Bench, piece: Piece) -> int:
+    """The port of a part's listeners."""
+    port = piece.gateway.spec.bind_port
     return port if bench.wishes.keep_ports else _SERVICE_PORTS.get(port, port)
 
 
-def _base(bench: Bench, gateway: Gateway, proxy: str) -> str:
-    """What the names of the listeners begin with: the protocol, and the port where there are several."""
-    protocol = "https" if gateway.spec.ssl else "http"
-    alike = [
-        one
-        for one in bench.world.gateways.values()
-        if one.spec.ssl == gateway.spec.ssl and one.spec.http_gateway and proxy in (one.spec.proxy_names or (PROXY,))
-    ]
-    return protocol if len(alike) == 1 else f"{protocol}-{_port(bench, gateway)}"
+def _base(bench: Bench, piece: Piece, proxy: str) -> str:
+    """What the names of the listeners begin with: the protocol, and port and part where there are several."""
+    protocol = "https" if piece.ssl else "http"
+    alike = [one for one in bench.world.pieces if one.ssl == piece.ssl and one.http and proxy in _proxy_names(one)]
+    if len(alike) == 1:
+        return protocol
+    return "-".join((protocol, str(port_of(bench, piece)), *([piece.section.part] if piece.hybrid else [])))
 
 
-def _tell(bench: Bench, ref: Ref, gateway: Gateway) -> None:
+def _tell(bench: Bench, piece: Piece) -> None:
     """What a Gateway says that has no like."""
-    spec = gateway.spec
+    for problem in piece.problems:
+        say = bench.report.warning if problem.warning else bench.report.error
+        say(problem.ref, problem.code, problem.where, problem.text, problem.mend)
+    spec, ref = piece.gateway.spec, Ref(GLOO_GATEWAY, "Gateway", *piece.gateway.name)
     if spec.bind_address and spec.bind_address not in ANY_ADDRESS:
         text = f"its port was bound at {spec.bind_address} only"
         mend = "Add spec.addresses to the Gateway if that is to stay so."
         bench.report.warning(ref, "BindAddressLost", "spec.bindAddress", text, mend)
-    if spec.hybrid_gateway is not None:
-        text = "a hybrid Gateway has no like in Gateway API yet"
-        mend = "Write a Gateway for each of its parts, and migrate those. It is left out."
-        bench.report.error(ref, "HybridLost", "spec.hybridGateway", text, mend)
     for field, value in plain(spec.route_options).items() if spec.route_options else ():
         text = f"is {value!r}, and no policy can say it"
         bench.report.error(ref, "OptionLost", f"spec.routeOptions.{field}", text, "It is left out.")
@@ -161,7 +189,7 @@ def lay(bench: Bench, proxy: Proxy) -> Iterator[tuple[Name, Section]]:
     if not every:
         return
     if len(every) > _MOST_LISTENERS:
-        ref = Ref(GLOO_GATEWAY, "Gateway", *(proxy.parts or proxy.streams)[0][0].name)
+        ref = (proxy.parts[0] if proxy.parts else proxy.streams[0])[0].by
         text = f"it comes to {len(every)} listeners, and a Gateway has {_MOST_LISTENERS} at most"
         bench.report.error(ref, "TooManyListeners", "", text, "Move some of them to a ListenerSet.")
     spec: Doc = {"gatewayClassName": bench.wishes.gateway_class, "listeners": every}
@@ -169,9 +197,9 @@ def lay(bench: Bench, proxy: Proxy) -> Iterator[tuple[Name, Section]]:
     if validated:
         per_port = [{"port": port, "tls": {"validation": one}} for port, one in sorted(validated.items())]
         spec["tls"] = {"frontend": {"default": {}, "perPort": per_port}}
-    came = [gateway for gateway, found in (*proxy.parts, *proxy.streams) if found]
-    notes = (f"From {' and '.join(f'Gateway {one.name} (port {one.spec.bind_port})' for one in came)}.",)
-    bench.make(GATEWAY, "Gateway", proxy.name, spec, *notes)
+    came = {one.gateway.name: one.gateway for one, found in (*proxy.parts, *proxy.streams) if found}
+    told = " and ".join(f"Gateway {name} (port {one.spec.bind_port})" for name, one in came.items())
+    bench.make(GATEWAY, "Gateway", proxy.name, spec, f"From {told}.")
     _policies(bench, proxy)
     for one in proxy.listeners:
         bench.odd_ports = bench.odd_ports or one.port not in _SERVICE_PORTS.values()
@@ -193,17 +221,13 @@ def _listener(proxy: Proxy, one: Listener) -> Doc:
 
 def _policies(bench: Bench, proxy: Proxy) -> None:
     alone = len(proxy.parts) + len(proxy.streams) == 1
-    for gateway, listeners in proxy.parts:
-        names = [one.name for one in listeners]
-        http = gateway.spec.http_gateway
-        targets = list(targets_of(proxy.name, [""] if alone else names))
-        _policy(
-            bench, proxy, gateway, "HttpListenerOption", plain(http.options) if http and http.options else {}, targets
-        )
-        _policy(bench, proxy, gateway, "ListenerOption", listener_options(gateway), targets)
-    for gateway, docs in proxy.streams:
-        targets = list(targets_of(proxy.name, [""] if alone else [doc["name"] for doc in docs]))
-        _policy(bench, proxy, gateway, "ListenerOption", listener_options(gateway), targets)
+    named = [(piece, [one.name for one in listeners]) for piece, listeners in proxy.parts]
+    named += [(piece, [str(doc["name"]) for doc in docs]) for piece, docs in proxy.streams]
+    for piece, names in named:
+        targets = list(targets_of(proxy.name, [""] if alone and names else names))
+        if piece.http is not None and piece.http.options is not None:
+            _policy(bench, proxy, piece, "HttpListenerOption", plain(piece.http.options), targets)
+        _policy(bench, proxy, piece, "ListenerOption", listener_options(piece.gateway), targets)
     for listener in proxy.listeners:
         for name in listener.tenants:
             options = host_options(bench, bench.world.tenants[name])
@@ -225,10 +249,10 @@ def targets_of(gateway: Name, listeners: list[str]) -> Iterator[Doc]:
         yield {"group": GATEWAY, "kind": "Gateway", "name": gateway.name, **section}
 
 
-def _policy(bench: Bench, proxy: Proxy, gateway: Gateway, kind: str, options: Doc, targets: list[Doc]) -> None:
+def _policy(bench: Bench, proxy: Proxy, piece: Piece, kind: str, options: Doc, targets: list[Doc]) -> None:
     for part in chunks(targets, _MOST_TARGETS) if options else ():
-        name = bench.name(GLOO_GATEWAY, kind, proxy.name.namespace, gateway.metadata.name)
-        bench.make(GLOO_GATEWAY, kind, name, {"targetRefs": part, "options": options}, f"From Gateway {gateway.name}.")
+        name = bench.name(GLOO_GATEWAY, kind, proxy.name.namespace, piece.gateway.metadata.name)
+        bench.make(GLOO_GATEWAY, kind, name, {"targetRefs": part, "options": options}, f"From {piece.by}.")
 
 
 def host_policies(bench: Bench) -> None:

@@ -8,14 +8,13 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from daemun.api.gloo.gateway import Gateway
 from daemun.api.gloo.options import VirtualHostOptions
 from daemun.api.gloo.ssl import SslConfig
 from daemun.base.names import Name
 from daemun.gloo.classic.hosts import Domain, Tenant
-from daemun.gloo.classic.parts import Section
 from daemun.gloo.migrate.bench import Bench, label
 from daemun.gloo.migrate.options import together
+from daemun.gloo.migrate.pieces import Piece
 
 _SSL = "spec.sslConfig"
 _OLDER = "The older one keeps it, as Daemun serves them; Gloo rejects both."
@@ -67,11 +66,11 @@ def kept_domains(bench: Bench, tenants: Iterable[Tenant]) -> dict[Name, tuple[Do
 
 
 class Seating:
-    """The listeners that one classic Gateway comes to."""
+    """The listeners that one part of a classic Gateway comes to."""
 
-    def __init__(self, bench: Bench, gateway: Gateway, port: int, base: str) -> None:
+    def __init__(self, bench: Bench, piece: Piece, port: int, base: str) -> None:
         self._bench = bench
-        self._gateway = gateway
+        self._piece = piece
         self._port = port
         self._base = base
         self._listeners: dict[str, Listener] = {}
@@ -79,17 +78,26 @@ class Seating:
 
     def seat(self, tenants: Iterable[Tenant]) -> list[Listener]:
         """The listeners, with the VirtualServices that belong to each."""
-        mine = [one for one in tenants if Section(self._gateway.name) in one.gateways]
+        mine = [one for one in tenants if self._piece.section in one.gateways]
         domains = kept_domains(self._bench, mine)
         own = {one.ref.key for one in mine if host_options(self._bench, one) is not None}
         every_host = any(not domain.hostname for name in own for domain in domains[name])
         for tenant in sorted(mine, key=lambda one: one.age):
             name = tenant.ref.key
             apart = name in own or every_host
-            for server_name in tenant.server_names if self._gateway.spec.ssl else ("",):
+            for server_name in self._server_names(tenant):
                 for hostname in self._hostnames(tenant, server_name, domains[name], apart=apart):
                     self._sit(tenant, hostname, shared=not apart)
         return list(self._listeners.values())
+
+    def _server_names(self, tenant: Tenant) -> list[str]:
+        """The server names of the handshakes that lead to a VirtualService."""
+        piece = self._piece
+        if not piece.ssl:
+            return [""]
+        mine = ("",) if piece.certificate is not None else tenant.server_names
+        found = (meet(one, other) for one in piece.server_names for other in mine)
+        return list(dict.fromkeys(one for one in found if one is not None))
 
     def _hostnames(
         self, tenant: Tenant, server_name: str, domains: tuple[Domain, ...], *, apart: bool
@@ -107,9 +115,11 @@ class Seating:
         found = self._listeners.get(hostname)
         if found is None:
             name = self._name(hostname, "" if shared and not hostname else tenant.ref.name)
-            found = Listener(name, self._port, hostname, tenant.ssl, tenant.ref.namespace)
+            own = self._piece.certificate
+            home = self._piece.by if own is not None else tenant.ref
+            found = Listener(name, self._port, hostname, own or tenant.ssl, home.namespace)
             self._listeners[hostname] = found
-        elif not _same_tls(found, tenant):
+        elif self._piece.certificate is None and not _same_tls(found, tenant):
             text = f"server name {hostname or '*'} is answered with another sslConfig already"
             self._bench.report.error(tenant.ref, "SniConflict", _SSL, text, _OLDER)
             return

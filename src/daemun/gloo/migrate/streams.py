@@ -3,45 +3,47 @@
 from collections.abc import Iterator
 
 from daemun.api.gloo.destinations import TcpHost
-from daemun.api.gloo.gateway import Gateway
-from daemun.base.names import CORE, GATEWAY, GLOO_GATEWAY, Name, Ref
+from daemun.api.gloo.ssl import SslConfig
+from daemun.base.names import CORE, GATEWAY, Name, Ref
 from daemun.gatewayapi.kinds import place
 from daemun.gloo.migrate.bench import Bench, Doc, label, plain
 from daemun.gloo.migrate.destinations import Destinations
-from daemun.gloo.migrate.gateways import Proxy
+from daemun.gloo.migrate.gateways import Proxy, port_of
+from daemun.gloo.migrate.pieces import Piece
 
-_HOSTS = "spec.tcpGateway.tcpHosts"
 
-
-def convert(bench: Bench, proxy: Proxy, gateway: Gateway, port: int) -> None:
+def convert(bench: Bench, proxy: Proxy, piece: Piece) -> None:
     """Give a proxy the listeners of a TCP gateway, and make their routes."""
-    tcp = gateway.spec.tcp_gateway
+    tcp, ref = piece.tcp, piece.by
     if tcp is None:
         return
-    ref = Ref(GLOO_GATEWAY, "Gateway", *gateway.name)
     for field in plain(tcp.options) if tcp.options else ():
         text = "no policy is for the TCP options of a listener"
-        bench.report.error(ref, "OptionLost", f"spec.tcpGateway.options.{field}", text, "It is left out.")
+        bench.report.error(ref, "OptionLost", f"{piece.where}.tcpGateway.options.{field}", text, "It is left out.")
     listeners: list[Doc] = []
     taken: set[str] = set()
     for index, host in enumerate(tcp.tcp_hosts):
-        where = place(_HOSTS, index)
-        for hostname in host.ssl_config.sni_domains if host.ssl_config and host.ssl_config.sni_domains else ("",):
+        where = place(f"{piece.where}.tcpGateway.tcpHosts", index)
+        # What the matcher of the part says holds for hosts that say nothing.
+        ssl = host.ssl_config or piece.tls
+        for hostname in ssl.sni_domains if ssl and ssl.sni_domains else ("",):
             if hostname in taken:
                 text = f"server name {hostname or '*'} is that of a host before it"
                 bench.report.error(ref, "SniConflict", where, text, "It is left out.")
                 continue
             taken.add(hostname)
-            found = _listener(bench, ref, proxy, port, where, host, hostname)
+            found = _listener(bench, piece, proxy, where, host.name, ssl, hostname)
             if found is not None and _route(bench, ref, proxy, where, host, found):
                 listeners.append(found)
     if listeners:
-        proxy.streams.append((gateway, listeners))
+        proxy.streams.append((piece, listeners))
 
 
-def _listener(bench: Bench, ref: Ref, proxy: Proxy, port: int, where: str, host: TcpHost, hostname: str) -> Doc | None:
-    ssl = host.ssl_config
-    words = [host.name or "tcp", str(port), *([label(hostname)] if hostname else [])]
+def _listener(
+    bench: Bench, piece: Piece, proxy: Proxy, where: str, name: str, ssl: SslConfig | None, hostname: str
+) -> Doc | None:
+    ref, port = piece.by, port_of(bench, piece)
+    words = [name or "tcp", str(port), *([label(hostname)] if hostname else [])]
     found: Doc = {"name": label("-".join(words)), "port": port, "protocol": "TCP" if ssl is None else "TLS"}
     if hostname:
         found["hostname"] = hostname
@@ -59,6 +61,8 @@ def _listener(bench: Bench, ref: Ref, proxy: Proxy, port: int, where: str, host:
                 "mode": "Terminate",
                 "certificateRefs": [{"kind": "Secret", "name": secret.name, **elsewhere}],
             }
+    if ref.namespace != proxy.name.namespace:
+        found["allowedRoutes"] = {"namespaces": {"from": "All"}}
     return found
 
 

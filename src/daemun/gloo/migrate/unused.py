@@ -3,7 +3,6 @@
 from collections.abc import Collection
 
 from daemun.base.names import GLOO_GATEWAY
-from daemun.gloo.classic.gateways import BUILT_IN
 from daemun.gloo.migrate.bench import Bench
 
 
@@ -11,20 +10,26 @@ def tell_unused(bench: Bench, served: Collection[object]) -> None:
     """Tell of VirtualServices, RouteTables and Gateways of which nothing was made."""
     world = bench.world
     for name, tenant in world.tenants.items():
-        if name not in served:
-            for problem in tenant.problems:
-                bench.report.warning(problem.ref, problem.code, problem.where, problem.text, "It is left out.")
+        if name in served:
+            continue
+        for problem in tenant.problems:
+            bench.report.warning(problem.ref, problem.code, problem.where, problem.text, "It is left out.")
+        if not tenant.problems:
+            text = "none of the listeners that it would be served at could be carried over"
+            bench.report.error(tenant.ref, "NoListener", "", text, "It is left out, with its routes.")
     reached = {one.by for flat in world.flat.values() for placing in flat.placings for one in (placing, *placing.above)}
+    parts = {one.by for one in world.pieces}
+    counted = {one.gateway.name for one in world.pieces}
     for ref in sorted(world.objects):
         if ref.group != GLOO_GATEWAY:
             continue
         if ref.kind == "RouteTable" and ref not in reached:
             text = "no VirtualService comes to it, so none of its routes is taken"
             bench.report.warning(ref, "NotReached", "", text, "It is left out.")
-        elif ref.kind == "Gateway" and ref.key not in world.gateways and ref.key not in BUILT_IN:
+        elif ref.kind == "Gateway" and ref.key not in counted:
             text = f"Gateways are read from namespace {world.scope.namespace} only"
             mend = "It is left out; see gateway.readGatewaysFromAllNamespaces in Settings."
             bench.report.warning(ref, "NotRead", "metadata.namespace", text, mend)
-        elif ref.kind in {"MatchableHttpGateway", "MatchableTcpGateway"}:
-            text = "a part of a hybrid Gateway has no like in Gateway API yet"
-            bench.report.error(ref, "HybridLost", "", text, "Write a Gateway for its connections, and migrate that.")
+        elif ref.kind in {"MatchableHttpGateway", "MatchableTcpGateway"} and ref not in parts:
+            text = "no Gateway that counts delegates to it"
+            bench.report.warning(ref, "NotReached", "", text, "It is left out.")

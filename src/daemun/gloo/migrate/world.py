@@ -7,7 +7,6 @@ import msgspec
 
 from daemun.api.core import Secret
 from daemun.api.gloo.destinations import UpstreamGroup
-from daemun.api.gloo.gateway import Gateway
 from daemun.api.gloo.options import RouteOptions, VirtualHostOptions
 from daemun.api.gloo.policies import RouteOption, VirtualHostOption
 from daemun.api.gloo.virtual_service import RouteTable, VirtualService
@@ -21,6 +20,7 @@ from daemun.gloo.classic.delegation import Flattening, Placing, Tables, labels_o
 from daemun.gloo.classic.hosts import Tenant, tenant_rule
 from daemun.gloo.classic.report import Problems, Report
 from daemun.gloo.classic.scope import SETTINGS, Scope, Scopes, scope_of
+from daemun.gloo.migrate.pieces import Piece, entrance_rule, piece_rule
 
 Objects = Mapping[Ref, Resource]
 T = TypeVar("T", bound=Resource)
@@ -48,13 +48,13 @@ class Flat(msgspec.Struct, frozen=True):
 class World(msgspec.Struct, frozen=True):
     """The classic objects there are, and what they mean to each other.
 
-    `gateways` are those that count, Gloo's built-in ones included where nobody wrote any; `tenants` are the
-    VirtualServices without, and `flat` those with their routes.
+    `pieces` are the parts of the Gateways that count, Gloo's built-in ones included where nobody wrote any; `tenants`
+    are the VirtualServices without, and `flat` those with their routes.
     """
 
     objects: Objects
     scope: Scope
-    gateways: Mapping[Name, Gateway]
+    pieces: list[Piece]
     tenants: Mapping[Name, Tenant]
     flat: Mapping[Name, Flat]
 
@@ -98,9 +98,8 @@ def read(objects: Objects) -> World:
         sources[CORE, "Secret"],
         ports.scopes,
     )
-    entrances = derive(
-        derive(ports.doors, parts.part_rule(matchable), "parts of Gateways"), parts.entrance_rule, "entrances"
-    )
+    found = derive(ports.doors, piece_rule(matchable, lambda reader, name: reader.get(ports.gateways, name)), "pieces")
+    entrances = derive(found, entrance_rule, "entrances")
     tenants = derive(ports.services, tenant_rule(entrances, ports.scopes), "tenants")
     written: Source[Name, RouteTable] = sources[GLOO_GATEWAY, "RouteTable"]
     tables = Tables(written, written.index(labels_of))
@@ -111,7 +110,7 @@ def read(objects: Objects) -> World:
     return World(
         objects=objects,
         scope=ports.scopes.get(SETTINGS) or Scope(),
-        gateways={name: ports.gateways[name] for name in sorted(ports.doors)},
+        pieces=sorted(found.values(), key=lambda one: (one.gateway.age, int(one.section.part or 0))),
         tenants=dict(sorted(tenants.items())),
         flat=dict(flat.items()),
     )
