@@ -17,7 +17,19 @@ from daemun.api.policy import BackendTLSPolicy
 from daemun.api.routes import HTTPRoute
 from daemun.api.status import GatewayStatus
 from daemun.base.names import CORE, GATEWAY, GLOO, GLOO_GATEWAY, GLOO_KUBE_GATEWAY, Name, Ref
-from daemun.envoy import blame, clusters, directory, endpoints, listeners, routes, secrets, shards, streams, tls
+from daemun.envoy import (
+    blame,
+    blame_ports,
+    clusters,
+    directory,
+    endpoints,
+    listeners,
+    routes,
+    secrets,
+    shards,
+    streams,
+    tls,
+)
 from daemun.envoy import hosts as envoy_hosts
 from daemun.envoy.described import Described
 from daemun.envoy.matches import match_faults
@@ -251,7 +263,10 @@ class Translation:
         )
 
         # Status: from the same values, and from what the proxies said to them.
-        blamed = blame.blame_rule(used.index(blame.cluster_of), by_backend, *by_secret, self.routes, delegated.ways)
+        ports_by_name = blame_ports.Ports(self.frontends.index(blame_ports.name_of), self.listener_uses)
+        blamed = blame.blame_rule(
+            used.index(blame.cluster_of), by_backend, *by_secret, self.routes, delegated.ways, ports_by_name
+        )
         rejected = derive(self.rejections, blamed, "blame").index(lambda _, one: (one.ref,))
         heard = listener_status.Inputs(
             uses=self.routes.index(listener_status.uses_of),

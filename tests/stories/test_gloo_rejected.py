@@ -39,3 +39,15 @@ async def test_of_a_route_option_its_routes_stay_as_they_were_and_both_are_told(
     assert not world.app.plane.translation.graph.failures
     assert (await world.ask("/one", host="a.test")).backend == "a"
     assert (await world.ask("/", host="b.test")).backend == "a"
+
+
+async def test_a_policy_that_envoy_rejects_on_a_port_is_told_and_the_port_serves_on(world: World) -> None:
+    await world.echo("a")
+    world.write("g.yaml", gateway("gw", listener(world.port)), route("r", rule(to="a")))
+    await world.start()
+    log = {"accessLog": [{"fileSink": {"path": "/nowhere/at/all"}}]}
+    path = world.write("o.yaml", option("ListenerOption", "o", target("Gateway", "gw"), accessLoggingService=log))
+    problem = await world.problem("ListenerOption default/o", "unable to open file '/nowhere/at/all'")
+    assert (await world.ask("/")).backend == "a"
+    path.unlink()
+    await world.solved(problem)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from daemun.base.names import CORE, Ref
+from daemun.envoy.blame_ports import Ports
 from daemun.envoy.clusters import ProxyBackend
 from daemun.envoy.secrets import ProxySecret
 from daemun.flow import Collection, Index, Reader
@@ -28,11 +29,12 @@ def blame_rule(
     clusters_by_secret: Index[ProxySecret, PartKey, Part],
     routes: Collection[RouteKey, ResolvedRoute],
     ways: Index[Ref, RouteKey, ResolvedRoute],
+    ports: Ports,
 ) -> Callable[[Reader, RejectionKey, Rejection], Iterator[tuple[RejectionKey, Rejection]]]:
     """The rule from a rejection to the same for each object that is to hear of it.
 
     What a Service, Secret or ConfigMap caused concerns the routes, listeners and policies that use it. What is wrong
-    with a route may come of any policy that it has.
+    with a route or a port may come of any policy that it has.
     """
 
     def blame(reader: Reader, key: RejectionKey, one: Rejection) -> Iterator[tuple[RejectionKey, Rejection]]:
@@ -40,7 +42,8 @@ def blame_rule(
             yield key, one
             route = reader.get(routes, one.ref)
             every = [*([route] if route else []), *reader.find(ways, one.ref)]
-            for policy in dict.fromkeys(policy for route in every for policy in _policies(route, one.where)):
+            policies = [policy for route in every for policy in _policies(route, one.where)]
+            for policy in dict.fromkeys([*policies, *ports.policies(reader, key, one)]):
                 at = f"{one.ref} {one.where}"
                 said = Rejection(one.proxy, policy, "spec.options", f"{at}: {one.message}")
                 yield key._replace(ref=policy, where=at), said
