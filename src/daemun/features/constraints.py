@@ -4,9 +4,11 @@ Envoy refuses a whole resource for one number that is out of bounds. Whoever tur
 tell beforehand which it is. What the rules cannot say, such as whether a regex compiles, is not known here.
 """
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 from google.protobuf import any_pb2, descriptor_pool, message_factory
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
@@ -39,11 +41,54 @@ def broken(message: Message, path: str = "") -> Iterator[Broken]:
         if inner is not None:
             yield from broken(inner, path)
         return
-    for oneof in message.DESCRIPTOR.oneofs:
-        if oneof.GetOptions().Extensions[validate_pb2.required] and not message.WhichOneof(oneof.name):
-            yield path, "one of " + ", ".join(field.json_name for field in oneof.fields) + " must be given"
-    for field in message.DESCRIPTOR.fields:
+    plan = _plan(message.DESCRIPTOR)
+    for oneof, text in plan.oneofs:
+        if not message.WhichOneof(oneof):
+            yield path, text
+    for field in plan.always:
         yield from _field(message, field, f"{path}.{field.json_name}" if path else field.json_name)
+    for field, _ in message.ListFields():
+        if field.name in plan.if_set:
+            yield from _field(message, field, f"{path}.{field.json_name}" if path else field.json_name)
+
+
+class _Plan(msgspec.Struct, frozen=True):
+    """What has to be looked at in a message of a kind: oneofs that must be chosen, fields in any case, and if set."""
+
+    oneofs: tuple[tuple[str, str], ...]
+    always: tuple[Any, ...]
+    if_set: frozenset[str]
+
+
+@functools.cache
+def _plan(descriptor: Any) -> _Plan:
+    oneofs = tuple(
+        (oneof.name, "one of " + ", ".join(field.json_name for field in oneof.fields) + " must be given")
+        for oneof in descriptor.oneofs
+        if oneof.GetOptions().Extensions[validate_pb2.required]
+    )
+    always, if_set = [], set()
+    for field in descriptor.fields:
+        ruled = field.GetOptions().HasExtension(validate_pb2.rules)
+        # A scalar outside a oneof is always there, and of one in a oneof the rules hold if it is the one chosen.
+        scalar = field.message_type is None and not field.is_repeated and field.containing_oneof is None
+        if ruled and (scalar or _must_be(field)):
+            always.append(field)
+        elif ruled or field.message_type is not None:
+            if_set.add(field.name)
+    return _Plan(oneofs, tuple(always), frozenset(if_set))
+
+
+@functools.cache
+def _rules(field: Any) -> Any:
+    return field.GetOptions().Extensions[validate_pb2.rules]
+
+
+def _must_be(field: Any) -> bool:
+    """Whether there must be one; of a message of a oneof that is said of the oneof."""
+    rules = _rules(field)
+    required = rules.message.required or rules.duration.required or rules.any.required
+    return bool(rules.repeated.min_items or (required and field.containing_oneof is None))
 
 
 def _unpacked(packed: any_pb2.Any) -> Message | None:
@@ -58,21 +103,16 @@ def _unpacked(packed: any_pb2.Any) -> Message | None:
 
 
 def _field(message: Message, field: Any, path: str) -> Iterator[Broken]:
-    rules = field.GetOptions().Extensions[validate_pb2.rules]
+    rules = _rules(field)
     value = getattr(message, field.name)
     if field.is_repeated:
         yield from _many(field, rules, value, path)
-        return
-    if field.type != FieldDescriptor.TYPE_MESSAGE:
-        # A scalar outside a oneof is always there, and of one in a oneof the rules hold if it is the one chosen.
-        if field.containing_oneof is None or message.HasField(field.name):
-            yield from _scalar(rules, value, path)
-        return
-    if not message.HasField(field.name):
-        if field.containing_oneof is None and (rules.message.required or rules.duration.required or rules.any.required):
-            yield path, "must be given"
-        return
-    yield from _one(rules, value, path)
+    elif field.type != FieldDescriptor.TYPE_MESSAGE:
+        yield from _scalar(rules, value, path)
+    elif message.HasField(field.name):
+        yield from _one(rules, value, path)
+    else:
+        yield path, "must be given"
 
 
 def _one(rules: Any, value: Any, path: str) -> Iterator[Broken]:

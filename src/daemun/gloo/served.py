@@ -4,9 +4,10 @@ Whoever serves a field says so in a `Fields`, next to the code that serves it. S
 served is a warning, never silence) and the tables in the docs are both made from that.
 """
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from msgspec import NODEFAULT, UNSET
@@ -62,12 +63,12 @@ class Served:
 
     def _fields(self, value: msgspec.Struct, where: str) -> Iterator[Finding]:
         reasons = self._reasons.get(type(value))
-        for field in msgspec.structs.fields(value):
-            held = getattr(value, field.name)
-            if not _is_set(field, held):
+        for attribute, name, unset in _plan(type(value)):
+            held = getattr(value, attribute)
+            if held is None or held is UNSET or held == unset:
                 continue
-            here = f"{where}.{field.encode_name}" if where else field.encode_name
-            reason = "" if reasons is None else reasons.get(field.encode_name, "nobody has come to it yet")
+            here = f"{where}.{name}" if where else name
+            reason = "" if reasons is None else reasons.get(name, "nobody has come to it yet")
             if reason:
                 yield Finding(NOT_SERVED, here, f"is not served: {reason}", "It has no effect; remove it.")
             else:
@@ -88,15 +89,15 @@ class Served:
                 yield f"{message.__name__}.{name}"
 
 
-def _is_set(field: Any, held: object) -> bool:
-    """Whether somebody wrote the field: its value is another than without it."""
-    if held is None or held is UNSET:
-        return False
-    if field.default is not NODEFAULT:
-        return bool(held != field.default)
-    if field.default_factory is not NODEFAULT:
-        return bool(held != field.default_factory())
-    return True
+@functools.cache
+def _plan(message: type[msgspec.Struct]) -> tuple[tuple[str, str, object], ...]:
+    """The fields of a message: the attribute, the name in the API, and what it is where nobody wrote it."""
+    found = []
+    for field in msgspec.structs.fields(message):
+        made = None if field.default_factory is NODEFAULT else field.default_factory()
+        unset = made if field.default is NODEFAULT else field.default
+        found.append((field.name, field.encode_name, unset))
+    return tuple(found)
 
 
 def table(served: Served, message: type[msgspec.Struct], title: str) -> str:
