@@ -12,11 +12,12 @@ from support.client import connection as connected
 from support.client import exchange, websocket
 from support.documents import Doc, gateway, listener, prefix, route, rule
 from support.ports import free_port
-from support.world import World
+from support.world import World, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 GLOO = "gateway.solo.io/v1"
 OTHER_PORT = free_port()
+LOG_FORMAT = "who=%DYNAMIC_METADATA(io.solo.transformation:who)%\n"
 
 
 def option(name: str, target: str, stages: Doc, kind: str = "HTTPRoute", **options: Any) -> Doc:
@@ -175,6 +176,12 @@ metadata:
         headers:
           x-who: {text: '{{ dynamic_metadata("who") }}'}
           x-deep: {text: '{{ dynamic_metadata("deep:a", "own") }}'}
+path:
+  requestTransforms:
+  - requestTransformation:
+      transformationTemplate:
+        passthrough: {}
+        headers: {':path': {text: '{{ header("x-old") }}'}}
 elsewhere:
   requestTransforms:
   - clearRouteCache: true
@@ -223,6 +230,12 @@ async def scene(shared: World) -> World:
     old = {"requestTransformation": setting(x_new="old way")}
     shared.write("old.yaml", route("old", rule(prefix("/old"), to="a")), option("old", "old", {}, transformations=old))
     shared.write("staged.yaml", route("staged", rule(prefix("/staged"), to="a")), option("staged", "staged", STAGED))
+    sink = {"fileSink": {"path": str(shared.base / "who.log"), "stringFormat": LOG_FORMAT}}
+    target = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "gw"}
+    logging = {"targetRefs": [target], "options": {"accessLoggingService": {"accessLog": [sink]}}}
+    shared.write(
+        "log.yaml", {"apiVersion": GLOO, "kind": "ListenerOption", "metadata": {"name": "log"}, "spec": logging}
+    )
     exact = route("exact", rule(prefix("/"), to="a"), hosts=["exact.example"])
     shared.write("exact.yaml", exact, option("exact", "exact", STAGED))
     hosts = {
@@ -362,6 +375,24 @@ async def test_no_header_is_smuggled_in(scene: World) -> None:
     got = await scene.ask("/smuggles", "POST", body=b'{"a": "x\\r\\nx-admin: yes"}')
     assert (got.status, got.body) == (400, b"bad request: header 'x-a' would have a line end in it")
     assert (await scene.ask("/smuggles", "POST", body=b'{"a": " x \\n"}')).sent("x-a") == ["x"]
+
+
+async def test_a_path_has_no_blank_and_is_never_empty(scene: World) -> None:
+    assert (await scene.ask("/path", headers={"x-old": "/new?a=1"})).seen["path"] == "/new?a=1"
+    got = await scene.ask("/path", headers={"x-old": "/new HTTP/1.1"})
+    assert (got.status, got.body) == (400, b"bad request: header ':path' would have a blank in it")
+    assert (await scene.ask("/path")).body == b"bad request: header ':path' would be empty"
+
+
+async def test_json_that_nests_too_deep_is_a_bad_request(scene: World) -> None:
+    for body in (b"[" * 600 + b"]" * 600, b"[" * 300_000):
+        got = await scene.ask("/json", "POST", body=body)
+        assert (got.status, got.body.endswith(b"nested more than 512 deep")) == (400, True)
+
+
+async def test_an_access_log_has_what_a_template_told(scene: World) -> None:
+    await scene.ask("/metadata", headers={"x-old": "logged"})
+    await until(lambda: "who=logged\n" in (scene.base / "who.log").read_text())
 
 
 async def test_metadata_is_told_to_those_that_come_after(scene: World) -> None:

@@ -93,6 +93,11 @@ def test_what_replaces_a_match_is_read_as_ecmascript_does(text: str, parts: list
         ),
         ({"headersToRemove": ["x-daemun-scope"]}, "headersToRemove[0]", "'x-daemun-scope' is one of Daemun's own"),
         (
+            {"headers": {"Content-Length": {"text": "1"}}},
+            "headers.Content-Length",
+            "'Content-Length' says how long the body is, which a template cannot know",
+        ),
+        (
             {"headersToRemove": [":path"]},
             "headersToRemove[0]",
             "':path' cannot be removed: there is no message without it",

@@ -64,6 +64,7 @@ class _Template:
         self.where = where
         self.pseudo = _PSEUDO if request else (_STATUS,)
         self.reads_body = False
+        self.changes = spec.body is not None or spec.merge_extractors_to_body is not None
 
     def program(self) -> Program:
         spec = self.spec
@@ -91,9 +92,8 @@ class _Template:
                 for at, name in enumerate(spec.headers_to_remove)
             ],
         }
-        changes = spec.body is not None or program["merge"]
         # What streams through is not waited for, whoever would like to read it.
-        program["waits"] = spec.passthrough is None and (parses or changes or self.reads_body)
+        program["waits"] = spec.passthrough is None and (parses or self.changes or self.reads_body)
         # A body without text is an empty one: that is something else than none.
         return {key: value for key, value in program.items() if value or (key == "body" and value is not None)}
 
@@ -119,6 +119,10 @@ class _Template:
             self.compiler.fault(f"{self.where}.{where}", f"{name!r} is not here", f"Here is {', '.join(self.pseudo)}.")
         elif not lower.startswith(":") and not _NAME.fullmatch(name):
             self.compiler.fault(f"{self.where}.{where}", f"{name!r} is not the name of a header")
+        elif not removed and (lower == "transfer-encoding" or (lower == "content-length" and not self.changes)):
+            # Whoever reads it would look for the next message at a wrong place.
+            text = f"{name!r} says how long the body is, which a template cannot know"
+            self.compiler.fault(f"{self.where}.{where}", text, "It is right by itself.")
         elif lower.startswith(_OWN):
             self.compiler.fault(f"{self.where}.{where}", f"{name!r} is one of Daemun's own", "Choose another name.")
         return lower

@@ -74,6 +74,8 @@ do
     end
     if byte(name) == 58 then
       if text == "" then fail("header '" .. name .. "' would be empty") end
+      -- A blank would end it early in HTTP/1.
+      if find(text, "[%z\1-\32\127]") then fail("header '" .. name .. "' would have a blank in it") end
       if name == ":status" and not find(text, "^[2-5]%d%d$") then fail("':status' would be '" .. text .. "'") end
     end
     return text
