@@ -306,3 +306,35 @@ def test_what_policies_put_on_the_port_is_told_and_counts() -> None:
     assert [(one.kind, one.route.name) for one in told.effects] == [("httpConnectionManagerSettings", "o")]
     assert told.effects[0].does == "sets for the connection: pathWithEscapedSlashesAction, mergeSlashes"
     assert asked(made, "http://a.test/x%2Fy").outcome.status == 400
+
+
+def delegated(name: str, *rules: Doc, **more: Any) -> Doc:
+    return doc("HTTPRoute", name, {"rules": list(rules)}, **more)
+
+
+def to_route(name: str) -> Doc:
+    return {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": name}
+
+
+def test_through_whom_a_route_is_reached() -> None:
+    headers = {"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": [{"name": "x", "value": "1"}]}}
+    made = world(
+        GATEWAY,
+        route("root", rule("/a", to=[to_route("middle")], filters=[headers]), hostnames=("a.test",), created="2024"),
+        delegated("middle", rule("/a/b", to=[to_route("old"), to_route("young")])),
+        delegated("young", rule("/a/b/c", to=["s2"]), rule("/elsewhere"), created="2026-01-02T00:00:00Z"),
+        delegated("old", rule("/a/b/c"), created="2026-01-01T00:00:00Z"),
+    )
+    told = asked(made, "http://a.test/a/b/c/d")
+    assert winner(told) == "old spec.rules[0].matches[0]"
+    assert told.winner is not None
+    assert [one.name for one in told.winner.through] == ["middle", "root"]
+    (loser,) = told.after
+    assert (loser.route.name, [one.name for one in loser.through]) == ("young", ["middle", "root"])
+    assert "of one root" in loser.why
+    (effect,) = told.effects
+    assert (effect.route.name, effect.where) == ("root", "spec.rules[0].filters[0].requestHeaderModifier")
+    assert asked(made, "http://a.test/a/b").winner is None
+    other = asked(made, "http://b.test/a/b/c/d")
+    assert other.outcome.status == 404
+    assert {(one.route.name, len(one.through)) for one in other.near} >= {("old", 2), ("young", 2)}
