@@ -95,14 +95,17 @@ def _object(kind: str, name: str, namespace: str, spec: Doc, group: str = SOLO, 
     return {"apiVersion": group, "kind": kind, "metadata": metadata, "spec": spec}
 
 
-def _service(name: str, domains: list[str], routes: list[Doc]) -> Doc:
-    return _object("VirtualService", name, "default", {"virtualHost": {"domains": domains, "routes": routes}})
+def _service(name: str, domains: list[str], routes: list[Doc], own: bool = False) -> Doc:
+    """`own`: with options of its own, for which it needs listeners of its own."""
+    host = {"domains": domains, "routes": routes, **({"options": {"includeRequestAttemptCount": True}} if own else {})}
+    return _object("VirtualService", name, "default", {"virtualHost": host})
 
 
 services = st.lists(
     st.tuples(
         some(one(*_DOMAINS), 2).map(lambda found: list(dict.fromkeys(found)) or ["*"]),
         st.lists(st.one_of(leaf, leaf, delegate), min_size=1, max_size=4),
+        st.booleans(),
     ),
     min_size=1,
     max_size=2,

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+import msgspec
+
 from daemun.api.gloo.gateway import Gateway
 from daemun.api.gloo.listener_filters import ProxyProtocol
 from daemun.api.gloo.options import ListenerOptions
@@ -13,6 +15,7 @@ from daemun.gloo.classic.gateways import PROXY
 from daemun.gloo.migrate.bench import Bench, Doc, chunks, plain
 from daemun.gloo.migrate.options import together
 from daemun.gloo.migrate.pieces import Piece
+from daemun.gloo.migrate.references import homed, permit
 from daemun.gloo.migrate.seats import Listener, Seating, host_options, secret_of
 
 _SERVICE_PORTS = {8080: 80, 8443: 443}
@@ -226,8 +229,9 @@ def _policies(bench: Bench, proxy: Proxy) -> None:
     for piece, names in named:
         targets = list(targets_of(proxy.name, [""] if alone and names else names))
         if piece.http is not None and piece.http.options is not None:
-            _policy(bench, proxy, piece, "HttpListenerOption", plain(piece.http.options), targets)
-        _policy(bench, proxy, piece, "ListenerOption", listener_options(piece.gateway), targets)
+            _policy(bench, proxy, piece, "HttpListenerOption", homed(piece.http.options, piece.by.namespace), targets)
+        options = homed(listener_options(piece.gateway), piece.gateway.metadata.namespace)
+        _policy(bench, proxy, piece, "ListenerOption", options, targets)
     for listener in proxy.listeners:
         for name in listener.tenants:
             options = host_options(bench, bench.world.tenants[name])
@@ -235,11 +239,10 @@ def _policies(bench: Bench, proxy: Proxy) -> None:
                 bench.hosts.setdefault(name, []).append((proxy.name, listener.name))
 
 
-def listener_options(gateway: Gateway) -> Doc:
+def listener_options(gateway: Gateway) -> ListenerOptions | None:
     """What a Gateway says about its listener, of whatever protocol."""
     proxy_protocol = ListenerOptions(proxy_protocol=ProxyProtocol()) if gateway.spec.use_proxy_proto else None
-    options = together((gateway.spec.options, proxy_protocol))
-    return plain(options) if options else {}
+    return together((gateway.spec.options, proxy_protocol))
 
 
 def targets_of(gateway: Name, listeners: list[str]) -> Iterator[Doc]:
@@ -249,20 +252,27 @@ def targets_of(gateway: Name, listeners: list[str]) -> Iterator[Doc]:
         yield {"group": GATEWAY, "kind": "Gateway", "name": gateway.name, **section}
 
 
-def _policy(bench: Bench, proxy: Proxy, piece: Piece, kind: str, options: Doc, targets: list[Doc]) -> None:
-    for part in chunks(targets, _MOST_TARGETS) if options else ():
+def _policy(
+    bench: Bench, proxy: Proxy, piece: Piece, kind: str, options: msgspec.Struct | None, targets: list[Doc]
+) -> None:
+    if options is None or not plain(options):
+        return
+    permit(bench, kind, proxy.name.namespace, options)
+    for part in chunks(targets, _MOST_TARGETS):
         name = bench.name(GLOO_GATEWAY, kind, proxy.name.namespace, piece.gateway.metadata.name)
-        bench.make(GLOO_GATEWAY, kind, name, {"targetRefs": part, "options": options}, f"From {piece.by}.")
+        bench.make(GLOO_GATEWAY, kind, name, {"targetRefs": part, "options": plain(options)}, f"From {piece.by}.")
 
 
 def host_policies(bench: Bench) -> None:
     """Make the policies of hosts: a VirtualHostOption is of the namespace of its Gateway."""
     for tenant, sections in sorted(bench.hosts.items()):
         options = host_options(bench, bench.world.tenants[tenant])
+        assert options is not None  # noqa: S101 - it has a place here for its options
         by_gateway: dict[Name, list[str]] = {}
         for gateway, listener in sections:
             by_gateway.setdefault(gateway, []).append(listener)
         for gateway, listeners in by_gateway.items():
+            permit(bench, "VirtualHostOption", gateway.namespace, options)
             for part in chunks(targets_of(gateway, listeners), _MOST_TARGETS):
                 name = bench.name(GLOO_GATEWAY, "VirtualHostOption", gateway.namespace, tenant.name)
                 spec = {"targetRefs": part, "options": plain(options)}

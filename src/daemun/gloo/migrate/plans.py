@@ -12,6 +12,7 @@ from daemun.gloo.migrate.bench import Bench
 from daemun.gloo.migrate.matches import Lost, carried
 from daemun.gloo.migrate.options import together
 from daemun.gloo.migrate.order import Clash, Step, ordered
+from daemun.gloo.migrate.references import homed
 from daemun.ir.route import Match
 
 _SHOWN = 4
@@ -49,10 +50,18 @@ class Plan(msgspec.Struct):
 
 
 def options_of(bench: Bench, chain: tuple[Placing, ...]) -> RouteOptions | None:
-    """The options of routes that delegate to each other, the innermost first, with those that they refer to."""
+    """The options of routes that delegate to each other, the innermost first, with those that they refer to.
+
+    References in them are as they are read in the namespace of the outermost.
+    """
     layers: list[RouteOptions | None] = []
+    here = chain[-1].by.namespace
+
+    def layer(options: RouteOptions | None, home: str) -> None:
+        layers.append(options if home == here else homed(options, home))
+
     for one in chain:
-        layers.append(one.route.options)
+        layer(one.route.options, one.by.namespace)
         refs = one.route.options_config_refs
         for index, ref in enumerate(refs.delegate_options if refs else ()):
             name = Name(ref.namespace or one.by.namespace, ref.name)
@@ -60,7 +69,7 @@ def options_of(bench: Bench, chain: tuple[Placing, ...]) -> RouteOptions | None:
             if found is None:
                 where = f"{one.where}.optionsConfigRefs.delegateOptions[{index}]"
                 bench.report.warning(one.by, "NotFound", where, f"RouteOption {name} does not exist")
-            layers.append(found)
+            layer(found, name.namespace)
     return together(layers)
 
 

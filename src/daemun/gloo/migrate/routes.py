@@ -21,6 +21,7 @@ from daemun.gloo.migrate.order import Step
 from daemun.gloo.migrate.parents import hostnames, parents
 from daemun.gloo.migrate.paths import modifier, substitution
 from daemun.gloo.migrate.plans import Plan, Turn, options_of, virtual_service
+from daemun.gloo.migrate.references import permit
 
 _MOST_RULES = 16
 _MOST_MATCHES = 64
@@ -191,6 +192,7 @@ class _Writing:
         """The filter that puts options on a rule."""
         wanted = f"{self.name.name}-{placing.route.name or _number(placing.where)}"
         spec = {"options": plain(options)}
+        permit(self._bench, "RouteOption", self.name.namespace, options)
         note = f"From {placing.by} {placing.where}."
         name = self._bench.shared(GLOO_GATEWAY, "RouteOption", self.name.namespace, wanted, spec, note)
         ref = {"group": GLOO_GATEWAY, "kind": "RouteOption", "name": name}

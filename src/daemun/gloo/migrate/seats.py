@@ -15,6 +15,7 @@ from daemun.gloo.classic.hosts import Domain, Tenant
 from daemun.gloo.migrate.bench import Bench, label
 from daemun.gloo.migrate.options import together
 from daemun.gloo.migrate.pieces import Piece
+from daemun.gloo.migrate.references import homed
 
 _SSL = "spec.sslConfig"
 _OLDER = "The older one keeps it, as Daemun serves them; Gloo rejects both."
@@ -36,14 +37,14 @@ def host_options(bench: Bench, tenant: Tenant) -> VirtualHostOptions | None:
     host = bench.world.service(tenant.ref.key).spec.virtual_host
     if host is None:
         return None
-    layers = [host.options]
+    layers = [homed(host.options, tenant.ref.namespace)]
     for index, ref in enumerate(host.options_config_refs.delegate_options if host.options_config_refs else ()):
         name = Name(ref.namespace or tenant.ref.namespace, ref.name)
         found = bench.world.host_options(name)
         if found is None:
             where = f"spec.virtualHost.optionsConfigRefs.delegateOptions[{index}]"
             bench.report.warning(tenant.ref, "NotFound", where, f"VirtualHostOption {name} does not exist")
-        layers.append(found)
+        layers.append(homed(found, name.namespace))
     return together(layers)
 
 
