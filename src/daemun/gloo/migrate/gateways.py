@@ -234,8 +234,7 @@ def _policies(bench: Bench, proxy: Proxy) -> None:
         _policy(bench, proxy, piece, "ListenerOption", options, targets)
     for listener in proxy.listeners:
         for name in listener.tenants:
-            options = host_options(bench, bench.world.tenants[name])
-            if options is not None:
+            if host_options(bench, bench.world.tenants[name]) is not None:
                 bench.hosts.setdefault(name, []).append((proxy.name, listener.name))
 
 
