@@ -215,3 +215,16 @@ GATE = {
 anything = st.one_of(
     upstreams, upstreams, upstreams, routes, routes, grants, services, slices, pods, secrets, gloo_settings
 )
+ROUTE = {
+    "apiVersion": f"{GATEWAY}/v1",
+    "kind": "HTTPRoute",
+    "metadata": {"name": "always"},
+    "spec": {
+        "parentRefs": [{"name": "gw"}],
+        "hostnames": ["always.test"],
+        "rules": [
+            {"backendRefs": [{"group": "gloo.solo.io", "kind": "Upstream", "name": name} for name in ("u", "v")]}
+        ],
+    },
+}
+"""A route that uses whatever Upstreams there are."""

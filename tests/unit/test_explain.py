@@ -338,3 +338,21 @@ def test_through_whom_a_route_is_reached() -> None:
     other = asked(made, "http://b.test/a/b/c/d")
     assert other.outcome.status == 404
     assert {(one.route.name, len(one.through)) for one in other.near} >= {("old", 2), ("young", 2)}
+
+
+@pytest.mark.parametrize(
+    "more, word",
+    [
+        ({}, "http"),
+        ({"useHttp2": True}, "h2c"),
+        ({"sslConfig": {"sni": "a.test"}}, "https"),
+        ({"sslConfig": {"sni": "a.test"}, "proxyProtocolVersion": "V2"}, "https"),
+        ({"sslConfig": {"sni": "a.test"}, "useHttp2": True}, "h2"),
+    ],
+)
+def test_what_is_spoken_to_an_upstream(more: Doc, word: str) -> None:
+    spec = {"pipe": {"path": "/run/backend.sock"}, **more}
+    made = {"apiVersion": "gloo.solo.io/v1", "kind": "Upstream", "metadata": {"name": "u"}, "spec": spec}
+    to = {"group": "gloo.solo.io", "kind": "Upstream", "name": "u"}
+    (share,) = asked(world(GATEWAY, made, route("r", rule("/x", to=[to])))).outcome.shares
+    assert share.protocol == word

@@ -22,7 +22,8 @@ from daemun.ir.listener import Listener
 from daemun.ir.resource import Leaf
 from daemun.ir.tls import BackendTLS, Bundle, Handshake, SubjectName, bundle_name
 
-_SOCKET = "envoy.transport_sockets.tls"
+TLS_SOCKET = "envoy.transport_sockets.tls"
+"""The name of a transport socket with TLS."""
 _ALPN = {"http": "http/1.1", "h2c": "h2"}
 _SAN_TYPES = {
     "DNS": common_v3.SubjectAltNameMatcher.DNS,
@@ -91,7 +92,7 @@ def upstream_rule(
             return None
         certificate = reader.get(certificates, proxy) or ""
         cluster = cluster_pb2.Cluster()
-        cluster.transport_socket.name = _SOCKET
+        cluster.transport_socket.name = TLS_SOCKET
         cluster.transport_socket.typed_config.Pack(upstream(policy.tls, key, certificate))
         secrets = [bundle_name(policy.tls.bundle)] if policy.tls.bundle else []
         secrets += [certificate] if certificate else []

@@ -8,7 +8,7 @@ from envoy.extensions.filters.http.cors.v3 import cors_pb2
 
 from daemun.envoy.actions import NO_BACKEND
 from daemun.explain.effects import Scene, effects, preflight_answer
-from daemun.explain.endpoints import endpoints
+from daemun.explain.endpoints import endpoints, spoken
 from daemun.explain.further import MILLION, fitting, share_upto
 from daemun.explain.normalise import Seen
 from daemun.explain.order import Placed, asks_preflight
@@ -114,7 +114,7 @@ def _forwards(translation: Translation, place: Place, entry: Placed, parted: _Pa
             cluster=cluster,
             backend=ref,
             port=backend.key.port,
-            protocol=backend.key.spoken,
+            protocol=spoken(translation, place.key.proxy, backend.key),
             endpoints=ready,
             path=path,
             host=host,

@@ -1,10 +1,14 @@
-"""Where a cluster's requests really go, as Envoy has it."""
+"""Where a cluster's requests really go and how, as Envoy has it."""
 
 from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.core.v3 import address_pb2
 from envoy.config.endpoint.v3 import endpoint_pb2
+from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2 as http_v3
 
+from daemun.envoy.defaults import HTTP_OPTIONS
+from daemun.envoy.tls import TLS_SOCKET
 from daemun.envoy.upstreams.tunnel import proxy_name
+from daemun.ir.backend import BackendKey
 from daemun.ir.resource import CLUSTER, ENDPOINT, PartKey, encode
 from daemun.translate import Translation
 
@@ -21,6 +25,21 @@ def endpoints(translation: Translation, proxy: str, cluster: str) -> tuple[str, 
     if any(one.HasField("envoy_internal_address") for one in addresses):
         return endpoints(translation, proxy, proxy_name(cluster))
     return tuple(map(_shown, addresses))
+
+
+def spoken(translation: Translation, proxy: str, key: BackendKey) -> str:
+    """What is spoken to a backend, in a word: an Upstream says it in its cluster only."""
+    whole = translation.resources.get(PartKey(proxy, CLUSTER, key.cluster))
+    if key.kind != "upstream" or whole is None:
+        return key.spoken
+    cluster = cluster_pb2.Cluster.FromString(encode(whole))
+    options = http_v3.HttpProtocolOptions()
+    cluster.typed_extension_protocol_options[HTTP_OPTIONS].Unpack(options)
+    # It may be within another, of the PROXY protocol.
+    tls = TLS_SOCKET.encode() in cluster.transport_socket.SerializeToString()
+    if options.explicit_http_config.HasField("http2_protocol_options"):
+        return "h2" if tls else "h2c"
+    return "https" if tls else "http"
 
 
 def _shown(address: address_pb2.Address) -> str:

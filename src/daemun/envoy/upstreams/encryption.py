@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 from daemun.api.gloo.ssl import UpstreamSslConfig
 from daemun.api.gloo.upstream import StaticUpstreamSpec, UpstreamSpec
 from daemun.base.addresses import is_ip
+from daemun.envoy.tls import TLS_SOCKET
 from daemun.envoy.upstreams import contexts
 from daemun.envoy.upstreams.family import Draft, Family, Fault
 from daemun.envoy.upstreams.hosts import SNI
@@ -58,7 +59,7 @@ class Encryption(Family):
 
 def put_tls(socket: base_pb2.TransportSocket, context: Message) -> None:
     """Make a transport socket one of TLS."""
-    socket.name = "envoy.transport_sockets.tls"
+    socket.name = TLS_SOCKET
     socket.typed_config.Pack(context)
 
 
