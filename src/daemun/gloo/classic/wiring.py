@@ -58,12 +58,12 @@ class Ports:
         written: Source[Name, Gateway] = sources[GLOO_GATEWAY, "Gateway"]
         self.services: Source[Name, VirtualService] = sources[GLOO_GATEWAY, "VirtualService"]
         self.scopes = derive(sources[GLOO, "Settings"], scope.scope_rule, "scope")
-        unwritten = derive(
+        self.unwritten = derive(
             distinct(self.services.index(gateways.any_of), name="whether there are VirtualServices"),
             gateways.built_in_rule(written.index(gateways.any_of)),
             "unwritten Gateways",
         )
-        self.gateways = union(written, unwritten, name="classic Gateways")
+        self.gateways = union(written, self.unwritten, name="classic Gateways")
         self.doors = derive(self.gateways, gateways.door_rule(self.scopes, settings), "doors")
         self.claims = derive(self.doors, gateways.claim_rule, "classic claims")
 
@@ -168,7 +168,7 @@ class Classic:
         found = union(
             derive(self.resolved, routes.problems_rule, "what was found by VirtualServices"),
             derive(
-                written[GLOO_GATEWAY, "Gateway"],
+                self._ports.gateways,
                 status.gateway_rule(status.Gateways(self._doors, setbacks), scope_now),
                 "unserved Gateways",
             ),
@@ -180,4 +180,9 @@ class Classic:
         ]
         everything = union(*told, name="about classic objects")
         self.statuses = derive(everything, status.status_rule, "classic statuses")
-        self.problems = derive(everything, status.problem_rule, "classic problems")
+        # Nobody can look at the status of what nobody wrote, but its problems are told.
+        about = status.object_rule(GLOO_GATEWAY, "Gateway", found, rejections)
+        unwritten = derive(self._ports.unwritten, about, "about unwritten Gateways")
+        self.problems = derive(
+            union(everything, unwritten, name="about all classic objects"), status.problem_rule, "classic problems"
+        )

@@ -1,0 +1,91 @@
+"""Classic mode in the small: labels, what nobody wrote, and RouteTables without an end."""
+
+import pytest
+
+from daemun.api.gloo.common import Expression
+from daemun.base.names import GLOO_GATEWAY, Ref
+from daemun.gatewayapi.proxies import Rejection, RejectionKey
+from daemun.gloo.classic import delegation
+from daemun.gloo.classic.labels import in_namespaces, selects
+from daemun.ir.resource import LISTENER
+from support.cases import objects, translation
+
+SERVICE = """
+apiVersion: gateway.solo.io/v1
+kind: VirtualService
+metadata: {name: vs, namespace: default}
+spec: {virtualHost: {routes: [{delegateAction: {ref: {name: t0, namespace: default}}}]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("operator", "values", "held"),
+    [
+        ("Equals", ["a"], True),
+        ("DoubleEquals", ["b"], False),
+        ("NotEquals", ["a"], False),
+        ("In", ["a", "b"], True),
+        ("NotIn", ["b"], True),
+        ("Exists", [], True),
+        ("DoesNotExist", [], False),
+        ("GreaterThan", ["1"], False),
+    ],
+)
+def test_expressions_about_a_label(operator: str, values: list[str], held: bool) -> None:
+    expression = Expression("key", operator, tuple(values))  # type: ignore[arg-type]
+    assert selects({"key": "a", "other": "b"}, {"other": "b"}, [expression]) == held
+    assert not selects({"key": "a"}, {"other": "b"}, [expression])
+
+
+@pytest.mark.parametrize(("value", "more", "less"), [("3", True, False), ("2", False, False), ("1", False, True)])
+def test_numbers_are_compared(value: str, more: bool, less: bool) -> None:
+    assert selects({"size": value}, {}, [Expression("size", "GreaterThan", ("2",))]) == more
+    assert selects({"size": value}, {}, [Expression("size", "LessThan", ("2",))]) == less
+
+
+def test_without_the_label_only_what_denies_it_holds() -> None:
+    found = ("NotEquals", "NotIn", "DoesNotExist", "In", "Exists", "LessThan")
+    held = [one for one in found if selects({}, {}, [Expression("key", one, ("1",))])]  # type: ignore[arg-type]
+    assert held == ["NotEquals", "NotIn", "DoesNotExist"]
+
+
+def test_namespaces() -> None:
+    assert in_namespaces("a", (), "a")
+    assert not in_namespaces("b", (), "a")
+    assert in_namespaces("b", ("*",), "a")
+    assert in_namespaces("b", ("b", "c"), "a")
+
+
+def test_gateways_that_nobody_wrote_are_there_with_the_first_virtual_service_and_tell_what_is_wrong() -> None:
+    made = translation(objects(SERVICE))
+    (placement,) = made.placements.values()
+    assert (str(placement.ref.key), [port.number for port in placement.ports]) == ("gloo-system/gateway-proxy", [80])
+    ref = Ref(GLOO_GATEWAY, "Gateway", "gloo-system", "gateway-proxy")
+    assert ref not in made.statuses
+    key = RejectionKey("gloo-system/gateway-proxy", ref, "spec.port", LISTENER, "port-8080")
+    made.rejections.set(key, Rejection(key.proxy, ref, key.where, "address already in use"))
+    assert "address already in use" in str(made.problems[ref][0])
+    written = objects(
+        "apiVersion: gateway.solo.io/v1\nkind: Gateway\nmetadata: {name: mine, namespace: gloo-system}\n"
+        "spec: {bindPort: 9000, httpGateway: {}}"
+    )
+    made.apply(written.items())
+    (placement,) = made.placements.values()
+    assert [port.number for port in placement.ports] == [9000]
+
+
+def test_route_tables_that_multiply_come_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delegation, "MOST", 200)
+    table = """---
+apiVersion: gateway.solo.io/v1
+kind: RouteTable
+metadata: {name: tNUMBER, namespace: default}
+spec:
+  routes:
+  - {delegateAction: {ref: {name: tNEXT, namespace: default}}}
+  - {delegateAction: {ref: {name: tNEXT, namespace: default}}}
+"""
+    tables = [table.replace("NUMBER", str(at)).replace("NEXT", str(at + 1)) for at in range(40)]
+    made = translation(objects(SERVICE + "".join(tables)))
+    told = made.problems[Ref(GLOO_GATEWAY, "VirtualService", "default", "vs")]
+    assert [one.code for one in told] == ["TooManyRoutes"]
