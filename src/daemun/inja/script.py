@@ -10,3 +10,6 @@ SCRIPT = "\n".join(
     files("daemun.inja").joinpath("runtime", f"{part}.lua").read_text(encoding="utf-8") for part in _PARTS
 )
 """Lua, with `envoy_on_request` and `envoy_on_response`. It reads `program` of the filter's context."""
+
+REQUESTS = f"{SCRIPT}\nenvoy_on_response = nil\n"
+"""The same for routes that leave responses alone: then Envoy need not ask Lua about them, which costs too."""

@@ -30,11 +30,12 @@ from daemun.features.transformations.stages import (
     POST_ROUTING,
     REGULAR,
     Programs,
+    answers,
     asks_why,
     stage_programs,
     waits,
 )
-from daemun.inja.script import SCRIPT
+from daemun.inja.script import REQUESTS, SCRIPT
 from daemun.ir.route import Use
 
 _EARLY_FILTER = "daemun.transformations.early"
@@ -42,7 +43,7 @@ _FILTER = "daemun.transformations"
 _WHY_FILTER = "daemun.transformations.why"
 _WHY_HEADER = "x-daemun-details"
 _PLACES = ((_EARLY_FILTER, (EARLY,)), (_FILTER, (REGULAR, POST_ROUTING)))
-_SCRIPT = "inja"
+_SCRIPT, _REQUESTS = "inja", "inja.requests"
 _RARE = "transformations"
 _BODY_BYTES = 1024 * 1024
 """How long a body may be that a template needs as a whole: Envoy's own default, which Gloo has too."""
@@ -180,6 +181,7 @@ def _script(name: str) -> hcm_v3.HttpFilter:
     # transformation says otherwise (`clearRouteCache`).
     config = lua_pb2.Lua()
     config.source_codes[_SCRIPT].inline_string = SCRIPT
+    config.source_codes[_REQUESTS].inline_string = REQUESTS
     config.clear_route_cache.value = False
     return disabled_filter(name, config)
 
@@ -191,10 +193,10 @@ def _put(proto: Any, programs: Programs, alone: bool) -> None:
         mine = [programs[stage] for stage in stages if stage in programs]
         if mine:
             text = json.dumps(mine, ensure_ascii=False, separators=(",", ":"))
-            config = lua_pb2.LuaPerRoute(name=_SCRIPT)
+            config = lua_pb2.LuaPerRoute(name=_SCRIPT if any(map(answers, mine)) else _REQUESTS)
             # One entry: the order of several would be another in each process, and so the version of the resource.
             config.filter_context.update({"program": text})
-            configs[name].Pack(config)
+            configs[name].Pack(config, deterministic=True)
         elif alone and name not in configs:
             configs[name].Pack(lua_pb2.LuaPerRoute(disabled=True))
     if asks_why(programs):

@@ -41,6 +41,11 @@ def asks_why(programs: Programs) -> bool:
     return any(_asks_why(program) for program in programs.values())
 
 
+def answers(program: Program) -> bool:
+    """Whether a stage does something to responses."""
+    return "responses" in program or any("response" in one for one in program.get("requests", ()))
+
+
 def waits(programs: Programs) -> bool:
     """Whether a body is waited for, and held as a whole."""
     held = (
