@@ -69,11 +69,21 @@ def _redirect(bench: Bench, placing: Placing, action: RedirectAction, draft: Dra
         # Gateway API would name the listener's port; Gloo names none, which is the scheme's.
         spec["port"] = 443 if _encrypted(bench, placing) else 80
     spec["statusCode"] = _CODES[action.response_code]
-    for field, given in (("regexRewrite", action.regex_rewrite), ("stripQuery", action.strip_query)):
-        if given:
-            text = "a redirect of an HTTPRoute cannot do it"
-            bench.report.error(placing.by, "RedirectLost", f"{where}.{field}", text, "It is left out.")
+    if action.strip_query:
+        text = "a redirect of an HTTPRoute keeps the query"
+        bench.report.error(placing.by, "RedirectLost", f"{where}.stripQuery", text, "It is left out.")
+    if action.regex_rewrite is not None:
+        text = "a redirect of an HTTPRoute has no regular expressions"
+        if no_path(bench, placing, f"{where}.regexRewrite", text, spec):
+            return
     draft.filter("RequestRedirect", "requestRedirect", spec)
+
+
+def no_path(bench: Bench, placing: Placing, where: str, text: str, spec: Doc) -> bool:
+    """Tell that a redirect's new path is lost. Gives whether it would lead to where it came from, and must not be."""
+    circle = not {"scheme", "hostname", "port"} & spec.keys()
+    bench.report.error(placing.by, "RedirectLost", where, text, _CLOSED if circle else "The path stays as it is.")
+    return circle
 
 
 def _encrypted(bench: Bench, placing: Placing) -> bool:

@@ -11,7 +11,7 @@ from daemun.base.names import GATEWAY, GLOO_GATEWAY, GLOO_KUBE_GATEWAY, Name, Re
 from daemun.gloo.classic.delegation import Placing
 from daemun.gloo.classic.matchers import path_of
 from daemun.gloo.delegation.delegators import OVERRIDES
-from daemun.gloo.migrate.actions import act
+from daemun.gloo.migrate.actions import act, no_path
 from daemun.gloo.migrate.bench import Bench, Doc, chunks, label, plain
 from daemun.gloo.migrate.delegation import Delegated, matches_of
 from daemun.gloo.migrate.gateways import Section
@@ -202,14 +202,16 @@ class _Writing:
         """Say the new path; returns the options that are left."""
         value = turn.new_prefix or ""
         path = modifier(step.match, turn.matcher, value)
-        redirect = next((one["requestRedirect"] for one in draft.filters if "requestRedirect" in one), None)
+        redirect = next((one for one in draft.filters if "requestRedirect" in one), None)
         if redirect is not None:
-            if path is None:
+            spec = redirect["requestRedirect"]
+            if path:
+                spec["path"] = path
+            elif path is None:
                 where = f"{turn.placing.where}.redirectAction.prefixRewrite"
                 text = f"a redirect cannot put {value!r} in the place of the characters {path_of(turn.matcher)[1]!r}"
-                self._bench.report.error(turn.placing.by, "RedirectLost", where, text, "The path stays as it is.")
-            elif path:
-                redirect["path"] = path
+                if no_path(self._bench, turn.placing, where, text, spec):
+                    draft.filters.remove(redirect)
             return options
         assert options is not None  # noqa: S101 - there is a new prefix in them
         rest = msgspec.structs.replace(options, prefix_rewrite=None)
