@@ -33,6 +33,7 @@ OF_OPTIONS = {
     "WeightedDestinationOptions": options.WeightedDestinationOptions,
     "HttpListenerOptions": options.HttpListenerOptions,
     "ListenerOptions": options.ListenerOptions,
+    "TcpListenerOptions": options.TcpListenerOptions,
     "headerManipulation.requestHeadersToAdd[]": routing.HeaderValueOption,
     "grpcJsonTranscoder": listener_filters.GrpcJsonTranscoder,
     "httpConnectionManagerSettings.tracing": tracing.ListenerTracingSettings,

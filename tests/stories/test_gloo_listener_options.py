@@ -13,6 +13,7 @@ from google.protobuf import descriptor_pb2
 from support.client import Answer, answer, connection, exchange
 from support.documents import Doc, gateway, listener, prefix, route, rule
 from support.ports import free_port
+from support.streams import greeted, refused
 from support.world import World, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -106,6 +107,8 @@ async def scene(shared: World) -> None:
     await shared.grpc("say", app_protocol="kubernetes.io/h2c")
     shared.write("route.yaml", route("r", rule(to="a"), parents=list(PORTS)))
     shared.write("say.yaml", route("say", rule(prefix("/notes.Notes"), to="say"), parents=["transcoded"]))
+    await shared.tcp("t")
+    shared.write("tcp.yaml", _tcp_gateway("t"))
     await shared.start()
 
 
@@ -121,6 +124,16 @@ def _option(kind: str, name: str, options: Doc) -> Doc:
     meta = {"name": name, "namespace": "default"}
     spec = {"targetRefs": [target], "options": options}
     return {"apiVersion": "gateway.solo.io/v1", "kind": kind, "metadata": meta, "spec": spec}
+
+
+def _tcp_gateway(to: str) -> Doc:
+    PORTS["tcp"] = free_port()
+    there = {"kube": {"ref": {"name": to, "namespace": "default"}, "port": 80}}
+    options = {"localRatelimit": {"maxTokens": 2, "fillInterval": "600s"}, "tcpProxySettings": {"idleTimeout": "0.2s"}}
+    tcp = {"tcpHosts": [{"name": "all", "destination": {"single": there}}], "options": options}
+    meta = {"name": "tcp", "namespace": "gloo-system"}
+    spec = {"bindPort": PORTS["tcp"], "tcpGateway": tcp}
+    return {"apiVersion": "gateway.solo.io/v1", "kind": "Gateway", "metadata": meta, "spec": spec}
 
 
 async def ask(world: World, of: str, path: str = "/", method: str = "GET", **request: Any) -> Answer:
@@ -207,3 +220,10 @@ async def test_a_grpc_service_called_with_json(shared: World) -> None:
     assert got.headers["content-type"] == "application/json"
     assert json.loads(got.body) == {"text": "hello", "stars": 0}
     assert (await ask(shared, "transcoded", "/other")).backend == "a"
+
+
+async def test_options_of_a_tcp_gateway() -> None:
+    async with asyncio.timeout(30), connection(PORTS["tcp"]) as (reader, _):
+        assert await reader.read() == b"t\n", "and then it is closed, as nothing comes"
+    assert await greeted(PORTS["tcp"]) == "t"
+    assert await refused(PORTS["tcp"])

@@ -49,6 +49,7 @@ SECTIONS = {
 SECTIONS |= {"clusters": CLUSTER, "endpoints": ENDPOINT, "tls": CLUSTER}
 _MAPS = {"typedPerFilterConfig", "filterMetadata"}
 _OF_MANAGER = {"connections", "filters", "manager", "misses"}
+_OF_TCP_PROXY = {"idleTimeout", "maxConnectAttempts", "tunnelingConfig", "accessLogOptions"}
 _LONG = {"inlineBytes", "inlineString"}
 MESSAGES: dict[str, type[Message]] = {
     CLUSTER: cluster_pb2.Cluster,
@@ -94,6 +95,9 @@ def _resource(section: str, message: Message) -> Any:
                 chain["routes"] = asked.partition("%")[0]
             else:
                 chain["to"] = config.get("cluster") or config["weightedClusters"]["clusters"]
+                asked = {key: one for key, one in config.items() if key in _OF_TCP_PROXY}
+                if asked.keys() - {"maxConnectAttempts"}:  # which every proxy has
+                    chain["proxy"] = asked
     if section in _OF_MANAGER:
         return _short(_manager(section, value["filterChains"][0]["filters"][-1]["typedConfig"]))
     if section == "routes":

@@ -15,8 +15,10 @@ from xds.type.matcher.v3 import matcher_pb2
 
 from daemun.envoy.accesslog import log_to
 from daemun.envoy.actions import NO_BACKEND
+from daemun.features import BY_KIND, ordered
+from daemun.features.drafts import ChainDraft, StreamDraft
 from daemun.ir.listener import Listener
-from daemun.ir.route import Backend
+from daemun.ir.route import Backend, Use
 
 _ATTEMPTS = 3
 """A backend that is just going away refuses connections before its endpoint is gone: another is tried."""
@@ -51,8 +53,10 @@ def shares(backends: Iterable[Backend], through: bool = False) -> list[tuple[str
     return [(cluster, weight) for cluster, weight in found if weight] or [(NO_BACKEND, 1)]
 
 
-def tcp_chain(name: str, to: list[tuple[str, int]], access_log: str) -> components_v3.FilterChain:
-    """A filter chain whose connections go to these clusters."""
+def tcp_chain(
+    name: str, to: list[tuple[str, int]], access_log: str, uses: Iterable[Use] = ()
+) -> components_v3.FilterChain:
+    """A filter chain whose connections go to these clusters; with what policies put on them."""
     proxy = tcp_proxy_pb2.TcpProxy(stat_prefix="tcp", max_connect_attempts={"value": _ATTEMPTS})
     if len(to) == 1:
         proxy.cluster = to[0][0]
@@ -62,6 +66,12 @@ def tcp_chain(name: str, to: list[tuple[str, int]], access_log: str) -> componen
     if access_log:
         proxy.access_log.append(log_to(access_log, _TCP_LOG))
     chain = components_v3.FilterChain(name=name)
+    for use in ordered(uses):
+        feature = BY_KIND[use.kind]
+        if feature.works("on_chain"):
+            feature.on_chain(use.spec, use, ChainDraft(chain))
+        if feature.works("on_stream"):
+            feature.on_stream(use.spec, use, StreamDraft(proxy))
     chain.filters.add(name="envoy.filters.network.tcp_proxy").typed_config.Pack(proxy)
     return chain
 

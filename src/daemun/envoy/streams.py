@@ -48,7 +48,7 @@ def _forwarded(key: HostKey, holder: Holder, resolved: ResolvedRoute, access_log
     if key.frontend.transport == "udp":
         data, fallback = wire.delimited(_LISTENER_FILTERS, udp_filter(to, access_log).SerializeToString()), b""
     else:
-        data = _field(key, listener, tcp_chain(_name(key, listener), to, access_log))
+        data = _field(key, listener, tcp_chain(_name(key, listener), to, access_log, rule.uses))
         refused = _refused(key, listener, access_log)
         fallback = refused.data if refused else b""
     # The chain is for its server name, whichever route has it now.

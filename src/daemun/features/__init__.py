@@ -37,7 +37,12 @@ from daemun.features.options.host_rewrite import (
 )
 from daemun.features.options.http_listener import GrpcWeb, HeaderValidation, LeftmostXffAddress, Router
 from daemun.features.options.lb_hash import LbHash
-from daemun.features.options.listener_limits import ConnectionLimit, HttpLocalRateLimit, NetworkLocalRateLimit
+from daemun.features.options.listener_limits import (
+    ConnectionLimit,
+    HttpLocalRateLimit,
+    LocalRateLimit,
+    NetworkLocalRateLimit,
+)
 from daemun.features.options.path_rewrites import PrefixRewrite, RegexRewrite
 from daemun.features.options.proxy_protocol import ProxyProtocol
 from daemun.features.options.rate_limit import RateLimit
@@ -46,6 +51,7 @@ from daemun.features.options.shadowing import Shadowing
 from daemun.features.options.sockets import ConnectionBalance, ConnectionBuffer, SocketOptions
 from daemun.features.options.stateful_session import StatefulSession
 from daemun.features.options.stats import Stats
+from daemun.features.options.tcp_proxy import TcpProxySettings
 from daemun.features.options.timeouts import IdleTimeout, MaxStreamDuration, Timeout
 from daemun.features.options.tracing import Tracing
 from daemun.features.options.transformations import (
@@ -112,6 +118,8 @@ FEATURES: tuple[Feature[Any], ...] = (
     Router(),
     ConnectionLimit(),
     NetworkLocalRateLimit(),
+    LocalRateLimit(),
+    TcpProxySettings(),
     AccessLogging(),
     ListenerAccessLogging(),
     ProxyProtocol(),

@@ -7,6 +7,7 @@ from envoy.config.listener.v3 import listener_pb2
 from envoy.config.route.v3 import route_components_pb2 as route_v3
 from envoy.extensions.filters.http.router.v3 import router_pb2 as router_v3
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
+from envoy.extensions.filters.network.tcp_proxy.v3 import tcp_proxy_pb2
 from google.protobuf.message import Message
 
 from daemun.ir.backend import BackendKey
@@ -103,6 +104,14 @@ class ChainDraft(Making):
     def filter(self, name: str, config: Message) -> None:
         """Run a network filter on every connection."""
         self.proto.filters.add(name=name).typed_config.Pack(config, deterministic=True)
+
+
+class StreamDraft(Making):
+    """The TCP proxy at the end of a filter chain."""
+
+    def __init__(self, proto: tcp_proxy_pb2.TcpProxy) -> None:
+        super().__init__()
+        self.proto = proto
 
 
 class ListenerDraft(Making):

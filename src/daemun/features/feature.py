@@ -8,7 +8,7 @@ from envoy.config.route.v3 import route_components_pb2 as route_v3
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 from google.protobuf.message import Message
 
-from daemun.features.drafts import ChainDraft, Draft, HostDraft, ListenerDraft, ManagerDraft
+from daemun.features.drafts import ChainDraft, Draft, HostDraft, ListenerDraft, ManagerDraft, StreamDraft
 from daemun.gloo.served import Fields, Served
 from daemun.ir.route import Match, Use
 
@@ -33,10 +33,9 @@ class Feature(Generic[S]):
 
     `kind` is the filter's type, or the field's name, in the API. A feature works in those places whose method it has:
     on a route, on a backend's share of one, on a virtual host, on the connection manager, on the network filters before
-    it, on the listener. One that `guards` closes what it is asked for on when it cannot be done. It `replaces` these
-    kinds where a rule has both.
-    What a route and its host say of it `adds_up`, or else only the route's counts.
-    The filter of a `rare` one (the name of a family) is too dear to stand idle: ports have it where it is used.
+    it, on a TCP proxy, on the listener. One that `guards` closes what it is asked for on when it cannot be done. It
+    `replaces` these kinds where a rule has both. What a route and its host say of it `adds_up`, or else only the
+    route's counts.
     """
 
     kind: ClassVar[str]
@@ -92,6 +91,10 @@ class Feature(Generic[S]):
 
     def on_chain(self, spec: S, use: Use, draft: ChainDraft) -> None:
         """Put the feature before the connection manager of a port."""
+        raise NotImplementedError
+
+    def on_stream(self, spec: S, use: Use, draft: StreamDraft) -> None:
+        """Put the feature on the TCP proxy that connections end in."""
         raise NotImplementedError
 
     def on_listener(self, spec: S, use: Use, draft: ListenerDraft) -> None:

@@ -9,6 +9,7 @@ from daemun.api.gloo.options import (
     HttpListenerOptions,
     ListenerOptions,
     RouteOptions,
+    TcpListenerOptions,
     VirtualHostOptions,
     WeightedDestinationOptions,
 )
@@ -23,6 +24,7 @@ PLACES: Mapping[type[msgspec.Struct], tuple[str, ...]] = MappingProxyType(
         WeightedDestinationOptions: ("on_backend",),
         HttpListenerOptions: ("on_manager", "on_host", "on_chain"),
         ListenerOptions: ("on_listener", "on_manager"),
+        TcpListenerOptions: ("on_chain", "on_stream"),
     }
 )
 """The messages, and in which places their fields work."""

@@ -72,7 +72,7 @@ ROUTE_OPTION = Places("RouteOption", ("HTTPRoute", "GRPCRoute"), ("on_route",))
 VIRTUAL_HOST_OPTION = Places("VirtualHostOption", ("Gateway", "ListenerSet"), ("on_host",))
 LISTENER_OPTION = Places("ListenerOption", ("Gateway", "ListenerSet"), ("on_listener", "on_manager"))
 HTTP_LISTENER_OPTION = Places("HttpListenerOption", ("Gateway", "ListenerSet"), ("on_manager", "on_host", "on_chain"))
-TCP_LISTENER_OPTIONS = Places("options of a tcpGateway", (), ())
+TCP_LISTENER_OPTIONS = Places("options of a tcpGateway", (), ("on_chain", "on_stream"))
 DESTINATION_OPTIONS = Places("options of a destination", (), ("on_backend",))
 
 KINDS = (ROUTE_OPTION, VIRTUAL_HOST_OPTION, LISTENER_OPTION, HTTP_LISTENER_OPTION)

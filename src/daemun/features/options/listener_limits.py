@@ -67,6 +67,12 @@ class NetworkLocalRateLimit(Feature[TokenBucket]):
         draft.filter("envoy.filters.network.local_ratelimit", config)
 
 
+class LocalRateLimit(NetworkLocalRateLimit):
+    """The same for connections of a tcpGateway."""
+
+    kind: ClassVar = "localRatelimit"
+
+
 class HttpLocalRateLimit(Feature[LocalRateLimitSettings]):
     """Envoy's local rate limit for all requests of a listener. One of a route or host counts beside it."""
 

@@ -20,10 +20,11 @@ from daemun.gloo.classic.proxies import CONTROLLER
 from daemun.gloo.classic.report import Problems, Report
 from daemun.gloo.classic.scope import Scopes, scope_of
 from daemun.gloo.classic.tls import Secrets, ended
+from daemun.gloo.merge import merged
 from daemun.gloo.policies import TCP_LISTENER_OPTIONS
 from daemun.ir.listener import FrontendKey, HostKey, Listener
 from daemun.ir.origin import Origin
-from daemun.ir.route import Backend, Route, RouteKey, Rule
+from daemun.ir.route import Backend, Route, RouteKey, Rule, Use
 
 
 class Streams(msgspec.Struct, frozen=True, gc=False):
@@ -73,20 +74,19 @@ class _Reading:
         listeners: list[Listener] = []
         attachments: list[Attachment] = []
         hosts = f"{part.where}.tcpGateway.tcpHosts"
+        options = self._options()
         for index, host in enumerate(tcp.tcp_hosts):
             where = place(hosts, index)
             found = list(self._listeners(where, host, listeners))
             if not found:
                 continue
-            rules.append(Rule(where, host.name, backends=self._backends(where, host), by=part.by))
+            rules.append(Rule(where, host.name, uses=options, backends=self._backends(where, host), by=part.by))
             listeners += found
             names = tuple(one.hostname for one in found)
             through = found[0].through
             attachments += [
                 Attachment(key, part.by, self._key.listener, names, through, len(rules) - 1) for key in part.frontends
             ]
-        if tcp.options is not None:
-            self._read.here(part.by, TCP_LISTENER_OPTIONS, f"{part.where}.tcpGateway.options", tcp.options)
         if not tcp.tcp_hosts:
             self._report.error(part.by, "Invalid", hosts, "it has no tcpHosts", "Write one.")
         name = self._key.gateway
@@ -103,6 +103,14 @@ class _Reading:
             tuple(listeners),
             self._report.problems,
         )
+
+    def _options(self) -> tuple[Use, ...]:
+        """What is done to every connection of the Gateway."""
+        part, options = self._part, self._part.tcp.options if self._part.tcp is not None else None
+        if options is None:
+            return ()
+        where = f"{part.where}.tcpGateway.options"
+        return merged([self._read.here(part.by, TCP_LISTENER_OPTIONS, where, options)]).uses
 
     def _listeners(self, where: str, host: TcpHost, before: list[Listener]) -> Iterator[Listener]:
         """The listeners of a host, but for what those before it have already."""
