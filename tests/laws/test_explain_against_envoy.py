@@ -99,6 +99,25 @@ def test_a_preflight_that_says_things_twice(
     compare(made, bench, shot)
 
 
+@pytest.mark.parametrize("whole", [{"hostname": "rule.test"}, {}])
+def test_one_of_two_backends_has_a_host_of_its_own(bench: Bench, whole: Doc) -> None:
+    host = {"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": [{"name": "Host", "value": "set.test"}]}}
+    filters = [host, *([{"type": "URLRewrite", "urlRewrite": whole}] if whole else [])]
+    own = [{"type": "URLRewrite", "urlRewrite": {"hostname": "own.test"}}]
+    refs = [{"name": "s1", "port": 80, "filters": own}, {"name": "s2", "port": 80}]
+    documents = [
+        gateway("a", [listener("l", bench.ports[0], None)]),
+        doc("HTTPRoute", "r", {"parentRefs": [{"name": "a"}], "rules": [{"filters": filters, "backendRefs": refs}]}),
+    ]
+    made = decoded([*documents, *services(bench.echo)], bench.settings)
+    bench.envoy.show(made)
+    shot = Shot()
+    shot.port = bench.bound[0]
+    compare(made, bench, shot)
+    told = explain(made, Request("GET", "http", "127.0.0.1", bench.bound[0], "a.test", "/", None))
+    assert [share.host for share in told.outcome.shares] == ["own.test", whole.get("hostname", "set.test")]
+
+
 def compare(made: Translation, bench: Bench, shot: Shot) -> None:
     """Explain the request and send it."""
     request = Request(

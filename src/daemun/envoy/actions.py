@@ -14,6 +14,7 @@ NO_BACKEND = "no-backend"
 """A cluster that never exists: the share of a backend that cannot be used is answered with an error."""
 _ERRORS = {500: route_v3.RouteAction.INTERNAL_SERVER_ERROR, 503: route_v3.RouteAction.SERVICE_UNAVAILABLE}
 _MILLION = 1_000_000
+_HOST = {"RequestHeaderModifier", "URLRewrite"}
 _BALANCER = "envoy.lb"
 """Where Envoy's load balancer looks for the values of a subset."""
 
@@ -92,11 +93,13 @@ def _levels(of_rule: tuple[Use, ...], share: _Share) -> tuple[tuple[Use, ...], t
     """What goes on the Envoy route, and what of the rule goes on each of its weighted clusters instead.
 
     Envoy lets a route have the last word over its weighted clusters. Here the backend has it, as the more specific: so
-    a feature that a backend uses as well is put on the clusters, the rule's first.
+    a feature that a backend uses as well is put on the clusters, the rule's first; both that can say the Host together.
     """
     if share.alone:
         return (*of_rule, *share.backends[0].uses), ()
     kinds = {use.kind for backend in share.backends for use in backend.uses}
+    if not kinds.isdisjoint(_HOST):
+        kinds |= _HOST
     shared = tuple(use for use in of_rule if use.kind in kinds and _fits_cluster(use))
     return tuple(use for use in of_rule if use not in shared), shared
 

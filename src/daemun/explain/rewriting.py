@@ -18,19 +18,21 @@ def forwarded(route: route_v3.Route, seen: Seen, host_rewrite: str = "") -> tupl
     action = route.route
     path = _rewritten(action, route.match, seen.path)
     target = path if seen.query is None else f"{path}?{seen.query}"
-    return target, host_rewrite or _host(action, seen)
+    return target, _host(action, seen, host_rewrite or seen.host)
 
 
-def _host(action: route_v3.RouteAction, seen: Seen) -> str:
-    """The host that a route makes of a request's. Of endpoints' hostnames nothing is known here."""
+def _host(action: route_v3.RouteAction, seen: Seen, below: str) -> str:
+    """The host that a route makes of a request's; `below` if it leaves that to its clusters, over which it has the last
+    word. Of endpoints' hostnames nothing is known here.
+    """
     how = action.WhichOneof("host_rewrite_specifier")
     if how == "host_rewrite_literal":
         return str(action.host_rewrite_literal)
     if how == "host_rewrite_header":
-        return next(iter(seen.values(action.host_rewrite_header)), seen.host)
+        return next(iter(seen.values(action.host_rewrite_header)), below)
     if how == "host_rewrite_path_regex":
         return substituted(action.host_rewrite_path_regex, seen.path)
-    return seen.host
+    return below
 
 
 def redirected(route: route_v3.Route, seen: Seen, scheme: str) -> tuple[int, str]:
