@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from daemun.api.gloo import failover, health, listener_filters, options, ratelimit, routing, ssl, tracing, upstream
+from daemun.api.gloo import failover, health, jwt, listener_filters, options, ratelimit, routing, ssl, tracing, upstream
 from daemun.envoy.upstreams import SERVED
 from daemun.features.served import OPTIONS
 from daemun.gloo.served import Served, table
@@ -40,6 +40,7 @@ OF_OPTIONS = {
     "httpConnectionManagerSettings.tracing.zipkinConfig": tracing.ZipkinConfig,
     "httpConnectionManagerSettings.tracing.datadogConfig": tracing.DatadogConfig,
     "httpConnectionManagerSettings.tracing.openTelemetryConfig": tracing.OpenTelemetryConfig,
+    "jwt…claimsToHeaders[]": jwt.ClaimToHeader,
     "ratelimit of a route": ratelimit.RateLimitRouteExtension,
     "ratelimit of a host": ratelimit.RateLimitVhostExtension,
 }

@@ -185,9 +185,11 @@ def test_http_filters_are_off_until_a_route_wants_them() -> None:
     made = http_filters({})
     assert [one.name for one in made] == [
         "envoy.filters.http.cors",
-        "envoy.filters.http.local_ratelimit",
+        "daemun.jwt.before",
         "envoy.filters.http.ext_authz",
+        "daemun.jwt.after",
         "envoy.filters.http.stateful_session",
+        "envoy.filters.http.grpc_json_transcoder",
         "envoy.filters.http.csrf",
     ]
     assert all(one.disabled for one in made)

@@ -83,6 +83,13 @@ FAULTS: list[tuple[type, str, str]] = [
         "csrf.additionalOrigins[0].safeRegex.regex",
     ),
     (RouteOptions, "{csrf: {additionalOrigins: [{}]}}", "csrf.additionalOrigins[0]"),
+    (VirtualHostOptions, "{jwt: {}}", "jwt.providers"),
+    (VirtualHostOptions, "{jwt: {providers: {p: {}}}}", "jwt.providers.p.jwks"),
+    (
+        VirtualHostOptions,
+        "{jwtStaged: {beforeExtAuth: {providers: {p: {jwks: {local: {key: x}}}}}}}",
+        "jwtStaged.beforeExtAuth.providers.p.jwks.local.key",
+    ),
     (VirtualHostOptions, "{stats: {virtualClusters: [{name: x}]}}", "stats.virtualClusters[0].pattern"),
     (VirtualHostOptions, "{stats: {virtualClusters: [{pattern: x}]}}", "stats.virtualClusters[0].name"),
 ]

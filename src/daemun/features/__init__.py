@@ -36,6 +36,7 @@ from daemun.features.options.host_rewrite import (
     HostRewritePathRegex,
 )
 from daemun.features.options.http_listener import GrpcWeb, HeaderValidation, LeftmostXffAddress, Router
+from daemun.features.options.jwt import Jwt, JwtStaged
 from daemun.features.options.lb_hash import LbHash
 from daemun.features.options.listener_limits import (
     ConnectionLimit,
@@ -78,7 +79,9 @@ FEATURES: tuple[Feature[Any], ...] = (
     CorsOption(),
     HttpLocalRateLimit(),
     RateLimit(),
+    JwtStaged(),
     ExternalAuth(),
+    Jwt(),
     GrpcWeb(),
     OldTransformations(),
     StagedTransformations(),

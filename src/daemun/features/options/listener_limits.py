@@ -77,6 +77,7 @@ class HttpLocalRateLimit(Feature[LocalRateLimitSettings]):
     """Envoy's local rate limit for all requests of a listener. One of a route or host counts beside it."""
 
     kind: ClassVar = "httpLocalRatelimit"
+    rare: ClassVar = "limits"
 
     def faults(self, spec: LocalRateLimitSettings, where: str) -> Iterable[Fault]:
         """A bucket that cannot be."""

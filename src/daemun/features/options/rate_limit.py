@@ -22,6 +22,7 @@ class RateLimit(PerRoute[Spec]):
 
     kind: ClassVar = "ratelimit"
     filter: ClassVar = "envoy.filters.http.local_ratelimit"
+    rare: ClassVar = "limits"
     serves: ClassVar = (
         Fields(RateLimitRouteExtension, ("localRatelimit",), {"rateLimits": _LATER, "includeVhRateLimits": _LATER}),
         Fields(RateLimitVhostExtension, ("localRatelimit",), {"rateLimits": _LATER}),

@@ -1,0 +1,50 @@
+"""Keys that tokens are signed with, as Envoy reads them: a JWKS (RFC 7517), or one made of a public key in PEM."""
+
+import base64
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+_CURVES = {"secp256r1": ("P-256", 32), "secp384r1": ("P-384", 48), "secp521r1": ("P-521", 66)}
+
+
+class _Keys(msgspec.Struct):
+    keys: list[dict[str, object]]
+
+
+def jwks(text: str) -> str | None:
+    """The keys as a JWKS; None for what is neither that, nor a JWK, nor a public key of RSA or a NIST curve in PEM."""
+    if text.lstrip().startswith("-----BEGIN"):
+        return _of_pem(text)
+    try:
+        found = msgspec.json.decode(text, type=dict[str, object])
+        return _set(msgspec.convert(found, _Keys).keys if "keys" in found else [found])
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeError):
+        return None
+
+
+def _of_pem(text: str) -> str | None:
+    try:
+        key = load_pem_public_key(text.encode())
+    except (ValueError, TypeError, UnicodeError):
+        return None
+    if isinstance(key, rsa.RSAPublicKey):
+        rsa_numbers = key.public_numbers()
+        return _set([{"kty": "RSA", "n": _number(rsa_numbers.n), "e": _number(rsa_numbers.e)}])
+    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVES:
+        curve, size = _CURVES[key.curve.name]
+        point = key.public_numbers()
+        return _set([{"kty": "EC", "crv": curve, "x": _number(point.x, size), "y": _number(point.y, size)}])
+    return None
+
+
+def _set(keys: list[dict[str, object]]) -> str | None:
+    good = bool(keys) and all(isinstance(key.get("kty"), str) for key in keys)
+    return msgspec.json.encode({"keys": keys}, order="sorted").decode() if good else None
+
+
+def _number(value: int, size: int = 0) -> str:
+    """A number as base64url, with as many bytes as it has, or as are wanted."""
+    data = value.to_bytes(size or (value.bit_length() + 7) // 8, "big")
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

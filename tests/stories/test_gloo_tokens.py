@@ -1,0 +1,81 @@
+"""jwt and jwtStaged: who comes without a good token does not pass, on any host of the listener."""
+
+import base64
+import json
+import time
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from test_gloo_options import having, option, target
+
+from support.client import Answer
+from support.documents import gateway, listener, prefix, route, rule
+from support.world import World
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+KEY = rsa.generate_private_key(65537, 2048)
+OTHER = rsa.generate_private_key(65537, 2048)
+hosts = pytest.mark.parametrize("host", ["hit.test", "x.wild.test"])
+
+
+def token(key: rsa.RSAPrivateKey = KEY, **claims: Any) -> str:
+    """A signed token."""
+    said = {"iss": "issuer.test", "sub": "ann", "exp": int(time.time()) + 600, **claims}
+    body = b".".join(_part(json.dumps(one).encode()) for one in ({"alg": "RS256"}, said))
+    return (body + b"." + _part(key.sign(body, padding.PKCS1v15(), hashes.SHA256()))).decode()
+
+
+def _part(data: bytes) -> bytes:
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
+async def scene(shared: World) -> None:
+    await shared.echo("a")
+    pem = KEY.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    provider = {
+        "issuer": "issuer.test",
+        "jwks": {"local": {"key": pem.decode()}},
+        "claimsToHeaders": [{"claim": "sub", "header": "x-user"}],
+    }
+    shared.write("gateway.yaml", gateway("gw", listener(shared.port)))
+    rules = [rule(prefix("/free"), to="a", filters=[having("free")]), rule(prefix("/"), to="a")]
+    shared.write("route.yaml", route("r", *rules, hosts=["hit.test", "*.wild.test"]))
+    shared.write(
+        "options.yaml",
+        option(
+            "VirtualHostOption",
+            "o",
+            target("Gateway", "gw"),
+            jwtStaged={"afterExtAuth": {"providers": {"p": provider}}},
+        ),
+        option("RouteOption", "free", jwtStaged={"afterExtAuth": {"disable": True}}),
+    )
+    await shared.start()
+
+
+async def ask(world: World, host: str, path: str, said: str = "") -> Answer:
+    headers = {"authorization": f"Bearer {said}"} if said else {}
+    return await world.ask(path, host=host, headers={"x-user": "forged", **headers})
+
+
+@hosts
+async def test_a_good_token_passes_and_its_claims_go_on(shared: World, host: str) -> None:
+    got = await ask(shared, host, "/", token())
+    assert got.backend == "a"
+    assert (got.sent("x-user"), got.sent("authorization")) == (["ann"], [])
+
+
+@hosts
+async def test_any_other_does_not(shared: World, host: str) -> None:
+    for said in ("", "nonsense", token(OTHER), token(iss="other.test"), token(exp=1)):
+        got = await ask(shared, host, "/", said)
+        assert (got.status, got.backend) == (401, ""), said
+
+
+@hosts
+async def test_a_route_may_do_without(shared: World, host: str) -> None:
+    assert (await ask(shared, host, "/free")).backend == "a"
