@@ -182,6 +182,10 @@ path:
       transformationTemplate:
         passthrough: {}
         headers: {':path': {text: '{{ header("x-old") }}'}}
+both-ways:
+  requestTransforms:
+  - requestTransformation: {transformationTemplate: {headers: {x-a: {text: '{{ length(a) }}'}}}}
+    responseTransformation: {transformationTemplate: {headers: {x-a: {text: '{{ length(body) }}'}}}}
 elsewhere:
   requestTransforms:
   - clearRouteCache: true
@@ -288,6 +292,15 @@ async def test_a_long_body_is_held_up_to_a_mebibyte(scene: World) -> None:
     got = await scene.ask("/json", "POST", body=json.dumps({"user": {"name": "n"}, "tags": [long]}).encode())
     assert json.loads(got.seen["body"])["tags"] == [long]
     assert (await scene.ask("/json", "POST", body=b'"' + b"x" * 1_100_000 + b'"')).status == 413
+
+
+async def test_what_is_too_long_is_not_transformed_on_its_way_back(scene: World) -> None:
+    got = await scene.ask("/both-ways", "POST", body=b'{"a":"' + b"x" * 100_000 + b'"}')
+    assert (got.status, got.sent("x-a"), got.headers["x-a"]) == (200, ["100000"], "100008")
+    got = await scene.ask("/both-ways", "POST", body=b'{"a":"' + b"x" * 1_100_000 + b'"}')
+    assert (got.status, got.body) == (413, b"Payload Too Large")
+    got = await scene.ask("/both-ways", "POST", body=b"no")
+    assert (got.status, got.body) == (400, b"bad request: parse error at line 1, column 1: expected a value")
 
 
 async def test_a_body_that_is_no_json_is_a_bad_request_unless_that_is_fine(scene: World) -> None:

@@ -11,6 +11,7 @@ do
       stage.requests[i] = {
         matches = matching.request(one.match), clear = one.clear,
         request = transformation.compile(one.request), response = transformation.compile(one.response),
+        waits = one.request and (one.request.m.waits or one.request.m.lift) and true,
       }
       stage.answers = stage.answers or one.response ~= nil
     end
@@ -56,11 +57,13 @@ do
     for i = 1, #stage.requests do
       local one = stage.requests[i]
       if one.matches(headers) then
-        remember(handle, stage, i)
+        -- A body that is too long is answered by Envoy, and nobody comes back to here.
+        if one.waits then remember(handle, stage, failed) end
         if one.request then
           one.request(handle, true)
           if one.clear then handle:clearRouteCache() end
         end
+        remember(handle, stage, i)
         return
       end
     end
