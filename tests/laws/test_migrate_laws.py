@@ -1,11 +1,13 @@
 """What Gloo's classic objects do with a request, that do the objects too that they are migrated to."""
 
+import re
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
+from daemun.base.durations import nanoseconds
 from daemun.explain import Explanation, Request, Share, explain
 from daemun.translate import Translation
 from support.cases import translation
@@ -35,7 +37,19 @@ def outcome(made: Translation, request: Request) -> Any:
     if found.outcome.kind == "answered":
         return found.outcome.kind, found.outcome.status
     shares = sorted((_share(one) for one in found.outcome.shares), key=str)
-    return found.outcome.kind, found.outcome.status, found.outcome.location, shares
+    return found.outcome.kind, found.outcome.status, found.outcome.location, shares, _effects(found)
+
+
+def _effects(found: Explanation) -> list[Any]:
+    """The timeouts and the changed headers, whichever field asked for them."""
+    told: list[Any] = []
+    for one in found.effects:
+        waits = re.match(r"waits at most (\S+) for the whole request", one.does)
+        if waits:
+            told.append(nanoseconds(waits[1]))
+        elif "eader" in one.kind:
+            told.extend(one.does.split(", "))
+    return sorted(told, key=str)
 
 
 def _share(one: Share) -> Any:
