@@ -175,7 +175,7 @@ matchables = labelled(
 gateways = manifest(
     SOLO,
     "Gateway",
-    ("g", "h"),
+    ("g", "h", "gateway-proxy"),
     ("gloo-system", "gloo-system", "gloo-system", "default"),
     spec=st.builds(
         lambda kind, more: {**kind, **more},

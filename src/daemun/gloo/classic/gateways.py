@@ -1,10 +1,12 @@
 """Classic Gateways: which of them count, whose a port is, and where VirtualServices can be served."""
 
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
 import msgspec
 
 from daemun.api.gloo import gateway as api
+from daemun.api.gloo.virtual_service import VirtualService
 from daemun.api.meta import ObjectMeta
 from daemun.base.names import GLOO_GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader
@@ -21,13 +23,17 @@ _LAST_PORT = 65_535
 
 def _built_in(name: str, port: int, *, ssl: bool) -> api.Gateway:
     spec = api.GatewaySpec(bind_address="::", bind_port=port, ssl=ssl, http_gateway=api.HttpGateway())
-    return api.Gateway(ObjectMeta(name, NAMESPACE), spec=spec)
+    # It is younger than any that is written, which therefore has its port.
+    return api.Gateway(ObjectMeta(name, NAMESPACE, creation_timestamp="9999"), spec=spec)
 
 
-BUILT_IN: Mapping[Name, api.Gateway] = {
-    one.name: one for one in (_built_in(PROXY, 8080, ssl=False), _built_in(f"{PROXY}-ssl", 8443, ssl=True))
-}
-"""What Gloo's installation brings along: they are there while VirtualServices are and nobody wrote any Gateway."""
+BUILT_IN: Mapping[bool, api.Gateway] = MappingProxyType(
+    {False: _built_in(PROXY, 8080, ssl=False), True: _built_in(f"{PROXY}-ssl", 8443, ssl=True)}
+)
+"""What Gloo's installation brings along, for VirtualServices without TLS and with it.
+
+Each is there while such VirtualServices are, and nobody wrote a Gateway for them.
+"""
 
 
 class Door(msgspec.Struct, frozen=True, gc=False):
@@ -45,19 +51,28 @@ class Door(msgspec.Struct, frozen=True, gc=False):
     refused: tuple[Finding, ...] = ()
 
 
-def any_of(_: object, __: object) -> tuple[bool]:
-    """Whether there is anything at all; for an index."""
-    return (True,)
+def asked_by(_: Name, service: VirtualService) -> tuple[bool]:
+    """Whether a VirtualService is for TLS; for an index."""
+    return (service.spec.ssl_config is not None,)
+
+
+def asked_of(_: Name, gateway: api.Gateway) -> Iterator[bool]:
+    """Whether a Gateway is for VirtualServices with TLS, or for those without; for an index."""
+    if gateway.spec.http_gateway is not None:
+        yield gateway.spec.ssl
+    elif gateway.spec.hybrid_gateway is not None:
+        yield from (False, True)
 
 
 def built_in_rule(
     written: Index[bool, Name, api.Gateway],
 ) -> Callable[[Reader, bool, bool], Iterator[tuple[Name, api.Gateway]]]:
-    """The rule for the Gateways that nobody needs to write, once there is a VirtualService."""
+    """The rule for the Gateways that nobody needs to write, once there are VirtualServices for them."""
 
-    def built_in(reader: Reader, _: bool, __: bool) -> Iterator[tuple[Name, api.Gateway]]:
-        if not reader.count(written, True):
-            yield from BUILT_IN.items()
+    def built_in(reader: Reader, ssl: bool, _: bool) -> Iterator[tuple[Name, api.Gateway]]:
+        one = BUILT_IN[ssl]
+        if not reader.count(written, ssl) and reader.get(written.of, one.name) is None:
+            yield one.name, one
 
     return built_in
 

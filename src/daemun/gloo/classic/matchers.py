@@ -36,7 +36,7 @@ def match_of(asked: Asked) -> Match:
     matcher = asked.matcher
     path_type, path = path_of(matcher)
     headers = [
-        ValueMatch(one.name.lower(), one.value, one.regex and bool(one.value), not one.value, one.invert_match)
+        ValueMatch(_header(one.name), one.value, one.regex and bool(one.value), not one.value, one.invert_match)
         for one in matcher.headers
     ]
     query = [ValueMatch(one.name, one.value, one.regex, not one.value) for one in matcher.query_parameters]
@@ -52,6 +52,12 @@ def match_of(asked: Asked) -> Match:
         method=methods[0] if len(methods) == 1 else "",
         any_case=matcher.case_sensitive is False and path_type in {"Exact", "Start"},
     )
+
+
+def _header(name: str) -> str:
+    """The name of a header; that of the host is the one of HTTP/1, whatever the protocol."""
+    lower = name.lower()
+    return "host" if lower == ":authority" else lower
 
 
 class Inherited(msgspec.Struct, frozen=True, gc=False):

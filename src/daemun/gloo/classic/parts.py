@@ -109,10 +109,12 @@ def part_rule(of: Inputs) -> Callable[[Reader, Name, Door], Iterator[tuple[Secti
             options=spec.options,
             proxied=bool(spec.use_proxy_proto),
         )
-        if spec.hybrid_gateway is None:
-            yield Section(name), whole
-            return
         scope, report = scope_of(reader, of.scopes), Report()
+        for field in _unserved(spec):
+            report.warning(door.ref, "NotServed", f"spec.routeOptions.{field}", "is not served: it has no effect")
+        if spec.hybrid_gateway is None:
+            yield Section(name), msgspec.structs.replace(whole, problems=report.problems)
+            return
         found = list(drafts(reader, of, scope, door, spec.hybrid_gateway, report))
         if not found:
             refused = report.error(door.ref, "Invalid", _HYBRID, "it has no parts", "Write matchedGateways.")
@@ -135,6 +137,15 @@ def part_rule(of: Inputs) -> Callable[[Reader, Name, Door], Iterator[tuple[Secti
             )
 
     return parts
+
+
+def _unserved(spec: api.GatewaySpec) -> Iterator[str]:
+    """What is asked for of all routes of a Gateway, and not done."""
+    said = spec.route_options
+    if said is not None and said.max_direct_response_body_size_bytes is not None:
+        yield "maxDirectResponseBodySizeBytes"
+    if said is not None and said.most_specific_header_mutations_wins is not None:
+        yield "mostSpecificHeaderMutationsWins"
 
 
 def drafts(

@@ -59,8 +59,8 @@ class Ports:
         self.services: Source[Name, VirtualService] = sources[GLOO_GATEWAY, "VirtualService"]
         self.scopes = derive(sources[GLOO, "Settings"], scope.scope_rule, "scope")
         self.unwritten = derive(
-            distinct(self.services.index(gateways.any_of), name="whether there are VirtualServices"),
-            gateways.built_in_rule(written.index(gateways.any_of)),
+            distinct(self.services.index(gateways.asked_by), name="whether there are VirtualServices"),
+            gateways.built_in_rule(written.index(gateways.asked_of)),
             "unwritten Gateways",
         )
         self.gateways = union(written, self.unwritten, name="classic Gateways")
