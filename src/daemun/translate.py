@@ -71,6 +71,7 @@ from daemun.gatewayapi.settings import Settings
 from daemun.gloo import attach, options_status, unserved_kinds, upstream_status
 from daemun.gloo import policies as options
 from daemun.gloo import services as gloo_services
+from daemun.gloo import settings as gloo_settings
 from daemun.gloo import upstreams as gloo_upstreams
 from daemun.gloo.classic import wiring
 from daemun.gloo.defaults import defaults_rule
@@ -300,6 +301,7 @@ class Translation:
                 derive(self.sources[one], unserved_kinds.status_rule(*one), f"{one[1]} status")
                 for one in UNSERVED_KINDS
             ),
+            derive(self.sources[GLOO, "Settings"], gloo_settings.status_rule, "Settings status"),
             name="statuses",
         )
         self.problems = union(
@@ -328,6 +330,7 @@ class Translation:
                 derive(self.sources[one], unserved_kinds.problem_rule(*one), f"{one[1]} problems")
                 for one in UNSERVED_KINDS
             ),
+            derive(self.sources[GLOO, "Settings"], gloo_settings.problem_rule, "Settings problems"),
             name="problems",
         )
 

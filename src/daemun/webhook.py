@@ -17,6 +17,7 @@ from daemun.admission.registration import Registration
 from daemun.admission.server import AdmissionServer
 from daemun.base.names import GLOO, Name
 from daemun.gatewayapi.settings import cluster as cluster_settings
+from daemun.gloo.classic.scope import SETTINGS
 from daemun.kube.client import KubeClient
 from daemun.provision.kube.keyring import Certificates, Keyring
 from daemun.provision.kube.settings import READY_PORT
@@ -89,7 +90,8 @@ class WebhookApp:
         self._news.set()
 
     def _policy(self) -> Policy:
-        settings = self.translation.sources[GLOO, "Settings"].get(Name(self._hook.namespace, "default"))
+        known = self.translation.sources[GLOO, "Settings"]
+        settings = known.get(Name(self._hook.namespace, "default")) or known.get(SETTINGS)
         return self._hook.policy.overridden(settings.spec if settings else None)
 
     async def _fetched(self) -> None:

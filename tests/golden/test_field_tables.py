@@ -5,9 +5,22 @@ from pathlib import Path
 
 import pytest
 
-from daemun.api.gloo import failover, health, jwt, listener_filters, options, ratelimit, routing, ssl, tracing, upstream
+from daemun.api.gloo import (
+    failover,
+    health,
+    jwt,
+    listener_filters,
+    options,
+    ratelimit,
+    routing,
+    settings,
+    ssl,
+    tracing,
+    upstream,
+)
 from daemun.envoy.upstreams import SERVED
 from daemun.features.served import OPTIONS
+from daemun.gloo import settings as gloo_settings
 from daemun.gloo.served import Served, table
 
 DOCS = Path(__file__).parents[2] / "docs/gloo"
@@ -44,9 +57,21 @@ OF_OPTIONS = {
     "ratelimit of a route": ratelimit.RateLimitRouteExtension,
     "ratelimit of a host": ratelimit.RateLimitVhostExtension,
 }
-every = pytest.mark.parametrize(
-    "page, served, messages", [("upstreams.md", SERVED, UPSTREAM), ("options.md", OPTIONS, OF_OPTIONS)]
-)
+OF_SETTINGS = {
+    "Settings": settings.SettingsSpec,
+    "gloo": settings.GlooOptions,
+    "gloo.invalidConfigPolicy": settings.InvalidConfigPolicy,
+    "gateway": settings.GatewayOptions,
+    "gateway.validation": settings.ValidationOptions,
+    "gateway.virtualServiceOptions": settings.VirtualServiceOptions,
+    "upstreamOptions": settings.UpstreamOptions,
+}
+PAGES = [
+    ("upstreams.md", SERVED, UPSTREAM),
+    ("options.md", OPTIONS, OF_OPTIONS),
+    ("settings.md", gloo_settings.SERVED, OF_SETTINGS),
+]
+every = pytest.mark.parametrize(("page", "served", "messages"), PAGES)
 
 
 @every

@@ -21,20 +21,23 @@ NOT_SERVED = "NotServed"
 class Fields(msgspec.Struct, frozen=True):
     """Fields of a message by their names in the API: those that are served, and why each other is not.
 
-    Several may speak of one message, a family of fields in each.
+    What is `moot` is about something that Daemun does not have: it does nothing, and setting it is no mistake. Several
+    may speak of one message, a family of fields in each.
     """
 
     message: type[msgspec.Struct]
     served: tuple[str, ...] = ()
     unserved: Mapping[str, str] = MappingProxyType({})
+    moot: tuple[str, ...] = ()
 
 
 class Row(NamedTuple):
-    """A field as the docs list it. `why_not` is empty for one that is served."""
+    """A field as the docs list it. `why_not` is empty for one that is served, or moot."""
 
     message: type[msgspec.Struct]
     field: str
     why_not: str
+    moot: bool = False
 
 
 class Served:
@@ -45,10 +48,12 @@ class Served:
 
     def __init__(self, tables: Iterable[Fields]) -> None:
         self._reasons: dict[type[msgspec.Struct], dict[str, str]] = {}
+        self._moot: set[tuple[type[msgspec.Struct], str]] = set()
         for table in tables:
             reasons = self._reasons.setdefault(table.message, {})
-            reasons.update(dict.fromkeys(table.served, ""))
+            reasons.update(dict.fromkeys((*table.served, *table.moot), ""))
             reasons.update(table.unserved)
+            self._moot.update((table.message, name) for name in table.moot)
 
     def unserved(self, value: object, where: str) -> Iterator[Finding]:
         """A finding for each field that is set below `where` but not served."""
@@ -79,7 +84,8 @@ class Served:
         for message, reasons in self._reasons.items():
             for field in msgspec.structs.fields(message):
                 name = field.encode_name
-                yield Row(message, name, reasons.get(name, "nobody has come to it yet"))
+                why_not = reasons.get(name, "nobody has come to it yet")
+                yield Row(message, name, why_not, (message, name) in self._moot)
 
     def undecided(self) -> Iterator[str]:
         """Fields that are said to be there and are not, or are there and nobody has said anything about them."""
@@ -103,8 +109,10 @@ def _plan(message: type[msgspec.Struct]) -> tuple[tuple[str, str, object], ...]:
 def table(served: Served, message: type[msgspec.Struct], title: str) -> str:
     """The fields of a message as the docs have them, in Markdown: those that are served, and why each other is not."""
     rows = [one for one in served.rows() if one.message is message]
-    good = ", ".join(f"`{one.field}`" for one in rows if not one.why_not)
-    lines = ["|  | fields |", "|---|---|", f"| served | {good} |"] if good else ["|  | fields |", "|---|---|"]
+    good = ", ".join(f"`{one.field}`" for one in rows if not one.why_not and not one.moot)
+    moot = ", ".join(f"`{one.field}`" for one in rows if one.moot)
+    lines = ["|  | fields |", "|---|---|"]
+    lines += [f"| {what} | {fields} |" for what, fields in (("served", good), ("of no use here", moot)) if fields]
     reasons: dict[str, list[str]] = {}
     for one in rows:
         if one.why_not:
