@@ -18,6 +18,20 @@ from support.world import World
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 KEY = rsa.generate_private_key(65537, 2048)
 OTHER = rsa.generate_private_key(65537, 2048)
+POLICIES = {
+    "readers": {
+        "principals": [{"jwtPrincipal": {"claims": {"sub": "ann"}, "provider": "p"}}],
+        "permissions": {"pathPrefix": "/claims/read", "methods": ["GET"]},
+    },
+    "admins": {
+        "principals": [
+            {"jwtPrincipal": {"claims": {"org.roles": "admin"}, "matcher": "LIST_CONTAINS"}},
+            {"jwtPrincipal": {"claims": {"org.root": "true"}, "matcher": "BOOLEAN"}},
+        ],
+        "nestedClaimDelimiter": ".",
+    },
+    "others": {"principals": [{"jwtPrincipal": {"claims": {"sub": "eve"}, "provider": "q"}}]},
+}
 hosts = pytest.mark.parametrize("host", ["hit.test", "x.wild.test"])
 
 
@@ -42,7 +56,8 @@ async def scene(shared: World) -> None:
         "claimsToHeaders": [{"claim": "sub", "header": "x-user"}],
     }
     shared.write("gateway.yaml", gateway("gw", listener(shared.port)))
-    rules = [rule(prefix("/free"), to="a", filters=[having("free")]), rule(prefix("/"), to="a")]
+    rules = [rule(prefix(f"/{name}"), to="a", filters=[having(name)]) for name in ("free", "claims")]
+    rules.append(rule(prefix("/"), to="a"))
     shared.write("route.yaml", route("r", *rules, hosts=["hit.test", "*.wild.test"]))
     shared.write(
         "options.yaml",
@@ -52,6 +67,7 @@ async def scene(shared: World) -> None:
             target("Gateway", "gw"),
             jwtStaged={"afterExtAuth": {"providers": {"p": provider}}},
         ),
+        option("RouteOption", "claims", rbac={"policies": POLICIES}),
         option("RouteOption", "free", jwtStaged={"afterExtAuth": {"disable": True}}),
     )
     await shared.start()
@@ -79,3 +95,16 @@ async def test_any_other_does_not(shared: World, host: str) -> None:
 @hosts
 async def test_a_route_may_do_without(shared: World, host: str) -> None:
     assert (await ask(shared, host, "/free")).backend == "a"
+
+
+@hosts
+async def test_claims_allow_what_policies_say(shared: World, host: str) -> None:
+    ann, eve = token(), token(sub="eve")
+    assert (await ask(shared, host, "/claims/read", ann)).backend == "a"
+    for path, said in (("/claims/write", ann), ("/claims/read", eve)):
+        got = await ask(shared, host, path, said)
+        assert (got.status, got.backend) == (403, "")
+    assert (await ask(shared, host, "/claims", token(org={"roles": ["dev", "admin"]}))).backend == "a"
+    assert (await ask(shared, host, "/claims", token(org={"root": True}))).backend == "a"
+    assert (await ask(shared, host, "/claims", token(org={"roles": ["dev"], "root": False}))).status == 403
+    assert (await ask(shared, host, "/claims/read")).status == 401

@@ -188,6 +188,7 @@ def test_http_filters_are_off_until_a_route_wants_them() -> None:
         "daemun.jwt.before",
         "envoy.filters.http.ext_authz",
         "daemun.jwt.after",
+        "daemun.rbac",
         "envoy.filters.http.stateful_session",
         "envoy.filters.http.grpc_json_transcoder",
         "envoy.filters.http.csrf",

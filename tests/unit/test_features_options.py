@@ -83,6 +83,13 @@ FAULTS: list[tuple[type, str, str]] = [
         "csrf.additionalOrigins[0].safeRegex.regex",
     ),
     (RouteOptions, "{csrf: {additionalOrigins: [{}]}}", "csrf.additionalOrigins[0]"),
+    (RouteOptions, "{rbac: {policies: {p: {}}}}", "rbac.policies.p.principals"),
+    (RouteOptions, "{rbac: {policies: {p: {principals: [{}]}}}}", "rbac.policies.p.principals[0].jwtPrincipal.claims"),
+    (
+        RouteOptions,
+        "{rbac: {policies: {p: {principals: [{jwtPrincipal: {claims: {a: maybe}, matcher: BOOLEAN}}]}}}}",
+        "rbac.policies.p.principals[0].jwtPrincipal.claims.a",
+    ),
     (VirtualHostOptions, "{jwt: {}}", "jwt.providers"),
     (VirtualHostOptions, "{jwt: {providers: {p: {}}}}", "jwt.providers.p.jwks"),
     (

@@ -47,6 +47,7 @@ from daemun.features.options.listener_limits import (
 from daemun.features.options.path_rewrites import PrefixRewrite, RegexRewrite
 from daemun.features.options.proxy_protocol import ProxyProtocol
 from daemun.features.options.rate_limit import RateLimit
+from daemun.features.options.rbac import Rbac
 from daemun.features.options.retries import Retries
 from daemun.features.options.shadowing import Shadowing
 from daemun.features.options.sockets import ConnectionBalance, ConnectionBuffer, SocketOptions
@@ -82,6 +83,7 @@ FEATURES: tuple[Feature[Any], ...] = (
     JwtStaged(),
     ExternalAuth(),
     Jwt(),
+    Rbac(),
     GrpcWeb(),
     OldTransformations(),
     StagedTransformations(),

@@ -13,6 +13,13 @@ def composite(name: str) -> matching_v3.ExtensionWithMatcher:
     return frame
 
 
+def nothing() -> matching_v3.ExtensionWithMatcherPerRoute:
+    """What a route says there to have nothing done, whatever its host says."""
+    told = matching_v3.ExtensionWithMatcherPerRoute()
+    told.xds_matcher.SetInParent()
+    return told
+
+
 def always(name: str, action: composite_v3.ExecuteFilterAction) -> matching_v3.ExtensionWithMatcherPerRoute:
     """What a route says there: do this to every request."""
     told = matching_v3.ExtensionWithMatcherPerRoute()

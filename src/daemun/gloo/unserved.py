@@ -36,7 +36,6 @@ UNSERVED: Mapping[str, Unserved] = MappingProxyType(
         "rateLimitRegularConfigs": _RATE,
         "waf": _NO_FILTER,
         "dlp": _NO_FILTER,
-        "rbac": _LATER,
         "extauth": _LATER,
         "extProc": _LATER,
         "ratelimitServer": _RATE,

@@ -9,7 +9,7 @@ from envoy.extensions.filters.http.composite.v3 import composite_pb2 as composit
 
 from daemun.api.gloo.routing import Buffer as BufferSpec
 from daemun.api.gloo.routing import BufferPerRoute as Spec
-from daemun.features.composite import always, composite
+from daemun.features.composite import always, composite, nothing
 from daemun.features.drafts import HostDraft
 from daemun.features.feature import Fault, Feature, PerRoute, Scene
 from daemun.ir.route import Use
@@ -44,9 +44,7 @@ class BufferPerRoute(PerRoute[Spec]):
     def config(self, spec: Spec) -> matching_v3.ExtensionWithMatcherPerRoute:
         """The buffer, or none in place of the host's."""
         if spec.buffer is None or spec.disabled:
-            nothing = matching_v3.ExtensionWithMatcherPerRoute()
-            nothing.xds_matcher.SetInParent()
-            return nothing
+            return nothing()
         return self.of(spec.buffer)
 
     def of(self, spec: BufferSpec) -> matching_v3.ExtensionWithMatcherPerRoute:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
-from envoy.extensions.common.matching.v3 import extension_matcher_pb2 as matching_v3
 from envoy.extensions.filters.http.composite.v3 import composite_pb2 as composite_v3
 from envoy.extensions.filters.http.jwt_authn.v3 import config_pb2 as jwt_v3
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
@@ -17,17 +16,17 @@ from daemun.api.gloo.jwt import (
     JwtStagedVhostExtension,
     JwtVhostExtension,
 )
-from daemun.features.composite import always, composite
+from daemun.features.composite import always, composite, nothing
 from daemun.features.drafts import Draft, HostDraft
 from daemun.features.feature import Fault, Feature, Scene, disabled_filter
 from daemun.features.jwks import jwks
 from daemun.features.times import duration, duration_faults
+from daemun.features.tokens import CLAIMS, TOKENS
 from daemun.gloo.served import Fields
 from daemun.ir.backend import BackendKey
 from daemun.ir.route import Use
 
 _BEFORE, _AFTER = "daemun.jwt.before", "daemun.jwt.after"
-_FILTER = "envoy.filters.http.jwt_authn"
 _DEADLINE_SECONDS = 5
 _SERVES = (Fields(ClaimToHeader, ("claim", "header"), {"append": "Envoy writes the claim in place of the header"}),)
 
@@ -67,7 +66,7 @@ class Jwt(Feature[JwtVhostExtension | JwtRouteExtension]):
         """Switched off where a route says so."""
         del use
         if isinstance(spec, JwtRouteExtension) and spec.disable:
-            draft.per_route(_AFTER, _nothing())
+            draft.per_route(_AFTER, nothing())
 
     def on_host(self, spec: JwtVhostExtension | JwtRouteExtension, use: Use, draft: HostDraft) -> None:
         """The providers of the host. One whose keys cannot be had closes it."""
@@ -113,7 +112,7 @@ class JwtStaged(Feature[JwtStagedVhostExtension | JwtStagedRouteExtension]):
         del use
         for name, _, stage in _stages(spec):
             if isinstance(stage, JwtRouteExtension) and stage.disable:
-                draft.per_route(name, _nothing())
+                draft.per_route(name, nothing())
 
     def on_host(self, spec: JwtStagedVhostExtension | JwtStagedRouteExtension, use: Use, draft: HostDraft) -> None:
         """The providers of each stage. One whose keys cannot be had closes the host."""
@@ -176,7 +175,7 @@ def _put(spec: JwtVhostExtension, name: str, backends: Iterator[BackendKey | Non
     for provider, said in spec.providers.items():
         _provider(said, provider, config.providers[provider], backends, draft)
     action = composite_v3.ExecuteFilterAction()
-    action.typed_config.name = _FILTER
+    action.typed_config.name = TOKENS
     action.typed_config.typed_config.Pack(config, deterministic=True)
     draft.per_route(name, always(name, action))
 
@@ -184,7 +183,8 @@ def _put(spec: JwtVhostExtension, name: str, backends: Iterator[BackendKey | Non
 def _provider(
     spec: JwtProvider, name: str, proto: jwt_v3.JwtProvider, backends: Iterator[BackendKey | None], draft: HostDraft
 ) -> None:
-    proto.issuer, proto.forward, proto.payload_in_metadata = spec.issuer, spec.keep_token, name
+    proto.issuer, proto.forward = spec.issuer, spec.keep_token
+    proto.payload_in_metadata, proto.header_in_metadata = CLAIMS, name
     proto.audiences.extend(spec.audiences)
     if spec.clock_skew_seconds is not None:
         proto.clock_skew_seconds = spec.clock_skew_seconds
@@ -208,9 +208,3 @@ def _provider(
             keys.cache_duration.CopyFrom(duration(spec.jwks.remote.cache_duration))
         if spec.jwks.remote.async_fetch is not None:
             keys.async_fetch.fast_listener = spec.jwks.remote.async_fetch.fast_listener
-
-
-def _nothing() -> matching_v3.ExtensionWithMatcherPerRoute:
-    nothing = matching_v3.ExtensionWithMatcherPerRoute()
-    nothing.xds_matcher.SetInParent()
-    return nothing

@@ -1,0 +1,111 @@
+"""rbac: which claims of a token allow what (Gloo, RbacExtensionSettings)."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from envoy.config.rbac.v3 import rbac_pb2 as rules_v3
+from envoy.extensions.common.matching.v3 import extension_matcher_pb2 as matching_v3
+from envoy.extensions.filters.http.composite.v3 import composite_pb2 as composite_v3
+from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as rbac_v3
+from envoy.type.matcher.v3 import metadata_pb2, value_pb2
+
+from daemun.api.gloo.rbac import JWTPrincipal, Permissions, RbacExtensionSettings
+from daemun.features.composite import always, composite, nothing
+from daemun.features.feature import Fault, PerRoute, Scene
+from daemun.features.tokens import CLAIMS, TOKENS
+from daemun.ir.route import Use
+
+_BOOLEANS = {"true": True, "false": False}
+
+
+class Rbac(PerRoute[RbacExtensionSettings]):
+    """Envoy's RBAC on claims that its jwt_authn has found. What no policy allows is answered with 403.
+
+    Envoy has no RBAC filter that allows everything. So each route or host brings its own, in a composite filter.
+    """
+
+    kind: ClassVar = "rbac"
+    filter: ClassVar = "daemun.rbac"
+    guards: ClassVar = True
+
+    def faults(self, spec: RbacExtensionSettings, where: str) -> Iterable[Fault]:
+        """Policies that allow nobody, or whom nobody could be."""
+        for name, policy in spec.policies.items():
+            at = f"{where}.policies.{name}.principals"
+            if not policy.principals:
+                yield at, "is empty, so that it allows nobody", "Say which claims are wanted."
+            for index, principal in enumerate(policy.principals):
+                claims = principal.jwt_principal.claims if principal.jwt_principal is not None else {}
+                if not claims:
+                    yield f"{at}[{index}].jwtPrincipal.claims", "is empty", "Say which claims are wanted."
+                elif principal.jwt_principal is not None and principal.jwt_principal.matcher == "BOOLEAN":
+                    for claim, value in claims.items():
+                        if value not in _BOOLEANS:
+                            place = f"{at}[{index}].jwtPrincipal.claims.{claim}"
+                            yield place, f"{value!r} is not a boolean", "Write 'true' or 'false'."
+
+    def does(self, spec: RbacExtensionSettings, use: Use, scene: Scene) -> str:
+        """Which policies."""
+        del use, scene
+        if spec.disable:
+            return "asks for no claims here"
+        return f"lets pass what policies {', '.join(spec.policies) or '(none)'} allow; answers others with 403"
+
+    def idle(self) -> matching_v3.ExtensionWithMatcher:
+        """A place for policies."""
+        return composite(self.filter)
+
+    def config(self, spec: RbacExtensionSettings) -> matching_v3.ExtensionWithMatcherPerRoute:
+        """The policies, or none in place of the host's."""
+        if spec.disable:
+            return nothing()
+        config = rbac_v3.RBAC()
+        config.rules.action = rules_v3.RBAC.ALLOW
+        for name, policy in spec.policies.items():
+            proto = config.rules.policies[name]
+            proto.permissions.append(_permission(policy.permissions))
+            for principal in policy.principals:
+                if principal.jwt_principal is not None:
+                    proto.principals.append(_principal(principal.jwt_principal, policy.nested_claim_delimiter))
+        action = composite_v3.ExecuteFilterAction()
+        action.typed_config.name = "envoy.filters.http.rbac"
+        action.typed_config.typed_config.Pack(config, deterministic=True)
+        return always(self.filter, action)
+
+
+def _permission(spec: Permissions | None) -> rules_v3.Permission:
+    """What is allowed: anything, unless a path or methods are given."""
+    wanted: list[rules_v3.Permission] = []
+    if spec is not None and spec.path_prefix:
+        wanted.append(rules_v3.Permission(url_path={"path": {"prefix": spec.path_prefix}}))
+    if spec is not None and spec.methods:
+        methods = [
+            rules_v3.Permission(header={"name": ":method", "string_match": {"exact": one}}) for one in spec.methods
+        ]
+        wanted.append(rules_v3.Permission(or_rules={"rules": methods}))
+    return rules_v3.Permission(and_rules={"rules": wanted}) if wanted else rules_v3.Permission(any=True)
+
+
+def _principal(spec: JWTPrincipal, delimiter: str) -> rules_v3.Principal:
+    """Who is allowed: whose token has all these claims, and is of the provider that is named, if one is."""
+    wanted = []
+    if spec.provider:
+        there = value_pb2.ValueMatcher(present_match=True)
+        wanted.append(rules_v3.Principal(metadata=_metadata((spec.provider,), there)))
+    for claim, value in spec.claims.items():
+        path = claim.split(delimiter) if delimiter else [claim]
+        wanted.append(rules_v3.Principal(metadata=_metadata((CLAIMS, *path), _matcher(spec, value))))
+    return rules_v3.Principal(and_ids={"ids": wanted})
+
+
+def _metadata(path: tuple[str, ...], value: value_pb2.ValueMatcher) -> metadata_pb2.MetadataMatcher:
+    return metadata_pb2.MetadataMatcher(filter=TOKENS, path=[{"key": key} for key in path], value=value)
+
+
+def _matcher(spec: JWTPrincipal, value: str) -> value_pb2.ValueMatcher:
+    if spec.matcher == "BOOLEAN":
+        return value_pb2.ValueMatcher(bool_match=_BOOLEANS[value])
+    exact = value_pb2.ValueMatcher(string_match={"exact": value})
+    if spec.matcher == "LIST_CONTAINS":
+        return value_pb2.ValueMatcher(list_match={"one_of": exact})
+    return exact

@@ -1,0 +1,6 @@
+"""Where what tokens say is found: Envoy's metadata of a request, once they were checked."""
+
+TOKENS = "envoy.filters.http.jwt_authn"
+"""The namespace: jwt_authn's own, wherever its filter is."""
+CLAIMS = "daemun.claims"
+"""The claims of the token. Beside it its header is under the name of the provider whose token it is."""
