@@ -15,7 +15,7 @@ from daemun.api.gloo.options import (
 )
 from daemun.features import BY_KIND
 from daemun.gloo.served import Fields, Served
-from daemun.gloo.unserved import OTHERWISE, UNSERVED
+from daemun.gloo.unserved import unserved
 
 PLACES: Mapping[type[msgspec.Struct], tuple[str, ...]] = MappingProxyType(
     {
@@ -34,7 +34,8 @@ def _options() -> Iterator[Fields]:
     for message, places in PLACES.items():
         names = [field.encode_name for field in msgspec.structs.fields(message)]
         served = tuple(name for name in names if name in BY_KIND and BY_KIND[name].works(*places))
-        others = {name: UNSERVED.get(name, OTHERWISE) for name in names if name not in served}
+        of_listeners = "on_manager" in places
+        others = {name: unserved(name, of_listeners=of_listeners) for name in names if name not in served}
         yield Fields(message, served, {name: one.told for name, one in others.items()})
         for name in served:
             yield from BY_KIND[name].serves

@@ -12,7 +12,7 @@ from daemun.base.names import GATEWAY, GLOO_GATEWAY, Name, Ref
 from daemun.flow import Reader
 from daemun.gatewayapi.findings import Finding
 from daemun.gloo.served import NOT_SERVED
-from daemun.gloo.unserved import OTHERWISE, UNSERVED
+from daemun.gloo.unserved import unserved
 from daemun.ir.backend import BackendKey
 from daemun.ir.route import Use
 
@@ -179,14 +179,14 @@ class Reading:
         feature = self._inputs.features(name)
         empty = is_empty(value)
         if feature is None or not feature.works(*self._of.places):
-            unserved = UNSERVED.get(name, OTHERWISE)
-            if unserved.guards and _is_off(value):
+            found = unserved(name, of_listeners="on_manager" in self._of.places)
+            if found.guards and _is_off(value):
                 return Option(name, unit, empty=empty)
-            mend = "So nothing passes; remove it to let requests pass." if unserved.guards else "It has no effect."
-            finding = Finding(NOT_SERVED, where, f"is not served: {unserved.why}", mend)
-            (self.errors if unserved.guards else self.warnings).append(finding)
-            fault = self._fault(finding) if unserved.guards else ""
-            return Option(name, unit, None, fault, unserved.guards, empty)
+            mend = "So nothing passes; remove it to let requests pass." if found.guards else "It has no effect."
+            finding = Finding(NOT_SERVED, where, f"is not served: {found.why}", mend)
+            (self.errors if found.guards else self.warnings).append(finding)
+            fault = self._fault(finding) if found.guards else ""
+            return Option(name, unit, None, fault, found.guards, empty)
         backends = tuple(self._backend(f"{where}.{at}", ref) for at, ref in feature.upstreams(value))
         self.warnings.extend(Finding(NOT_SERVED, *fault) for fault in feature.omits(value, where))
         faults = [Finding("Invalid", *fault) for fault in feature.faults(value, where)]

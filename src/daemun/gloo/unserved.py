@@ -48,5 +48,10 @@ UNSERVED: Mapping[str, Unserved] = MappingProxyType(
         "dynamicForwardProxy": Unserved("it comes later"),
     }
 )
-OTHERWISE = Unserved("nobody has come to it yet")
-"""Of a field that is not in the table."""
+_SERVER = Unserved("it comes later: no host asks the server")
+_OTHERWISE = Unserved("nobody has come to it yet")
+
+
+def unserved(name: str, *, of_listeners: bool) -> Unserved:
+    """Of a field that is not served: why. A listener's `extauth` names a server only; hosts say whether it is asked."""
+    return _SERVER if of_listeners and name == "extauth" else UNSERVED.get(name, _OTHERWISE)
