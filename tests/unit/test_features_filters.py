@@ -190,7 +190,6 @@ def test_http_filters_are_off_until_a_route_wants_them() -> None:
         "daemun.jwt.after",
         "daemun.rbac",
         "envoy.filters.http.stateful_session",
-        "envoy.filters.http.grpc_json_transcoder",
         "envoy.filters.http.csrf",
     ]
     assert all(one.disabled for one in made)

@@ -27,6 +27,7 @@ class GrpcJsonTranscoder(PerRoute[Spec]):
 
     kind: ClassVar = "grpcJsonTranscoder"
     filter: ClassVar = "envoy.filters.http.grpc_json_transcoder"
+    rare: ClassVar = "transcoders"
     serves: ClassVar = (
         Fields(
             Spec,
