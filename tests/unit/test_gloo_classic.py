@@ -1,5 +1,7 @@
 """Classic mode in the small: labels, what nobody wrote, and RouteTables without an end."""
 
+from pathlib import Path
+
 import pytest
 
 from daemun.api.gloo.common import Expression
@@ -7,7 +9,7 @@ from daemun.base.names import GLOO_GATEWAY, Ref
 from daemun.gatewayapi.proxies import Rejection, RejectionKey
 from daemun.gloo.classic import delegation
 from daemun.gloo.classic.labels import in_namespaces, selects
-from daemun.ir.resource import LISTENER
+from daemun.ir.resource import LISTENER, PartKey
 from support.cases import objects, translation
 
 SERVICE = """
@@ -62,7 +64,7 @@ def test_gateways_that_nobody_wrote_are_there_with_the_first_virtual_service_and
     assert (str(placement.ref.key), [port.number for port in placement.ports]) == ("gloo-system/gateway-proxy", [80])
     ref = Ref(GLOO_GATEWAY, "Gateway", "gloo-system", "gateway-proxy")
     assert ref not in made.statuses
-    key = RejectionKey("gloo-system/gateway-proxy", ref, "spec.port", LISTENER, "port-8080")
+    key = RejectionKey("gloo-system/gateway-proxy", ref, "spec.bindPort", LISTENER, "port-8080")
     made.rejections.set(key, Rejection(key.proxy, ref, key.where, "address already in use"))
     assert "address already in use" in str(made.problems[ref][0])
     written = objects(
@@ -72,6 +74,19 @@ def test_gateways_that_nobody_wrote_are_there_with_the_first_virtual_service_and
     made.apply(written.items())
     (placement,) = made.placements.values()
     assert [port.number for port in placement.ports] == [9000]
+
+
+def test_a_port_is_the_gateways_whoever_answers_its_handshakes() -> None:
+    gateway = "apiVersion: gateway.solo.io/v1\nkind: Gateway\nmetadata: {name: tls, namespace: gloo-system}\n"
+    written = objects(f"{gateway}spec: {{bindPort: 9443, ssl: true, httpGateway: {{}}}}\n---\n" + SERVICE)
+    service = "---\n" + SERVICE.replace("spec: {", "spec: {sslConfig: {secretRef: {name: one}}, ").replace(
+        "name: vs", "name: tls"
+    )
+    base = objects(Path(__file__).parents[1] / "golden" / "base.yaml")
+    secrets = {ref: one for ref, one in base.items() if ref.kind == "Secret"}
+    made = translation({**written, **objects(service), **secrets})
+    head = made.resources[PartKey("gloo-system/gateway-proxy", LISTENER, "port-9443")].leaves[0]
+    assert str(head.origin) == "Gateway gloo-system/tls spec.bindPort"
 
 
 def test_route_tables_that_multiply_come_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:

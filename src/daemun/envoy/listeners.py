@@ -120,7 +120,7 @@ def listener_rule(
         # A listener cannot be without a filter chain: to test its address alone would always fail.
         head = Leaf(
             wire.encoded(proto) + b"".join(data for data, _ in chains[:1]),
-            Origin(first.origin.ref, f"{first.origin.where}.port"),
+            frontend.origin or Origin(first.origin.ref, f"{first.origin.where}.port"),
             tuple(sorted(draft.needs.union(*(needs for _, needs in chains[:1])))),
         )
         further = zip(http[1:], chains[1:], strict=True)

@@ -99,13 +99,15 @@ class Frontend(msgspec.Struct, frozen=True, gc=False):
     """All listeners that share a port: one for TCP or UDP, several with different hostnames for HTTP or with TLS.
 
     HTTPS and TLS can share a port, because both choose by the server name of the handshake. Of several sections of a
-    port only the `head` says what there is once for all of them, such as whether one `inspects` handshakes.
+    port only the `head` says what there is once for all of them, such as whether one `inspects` handshakes. `origin` is
+    the field that says the port, where that is not the first listener's.
     """
 
     addresses: tuple[str, ...]
     listeners: tuple[Listener, ...]
     head: bool = True
     inspects: bool = False
+    origin: Origin | None = None
 
     @property
     def tls(self) -> bool:

@@ -51,7 +51,8 @@ def frontend_rule(of: Inputs) -> Callable[[Reader, Name, Door], Iterator[tuple[F
         inspects = any(mine[0].protocol in _BY_SERVER_NAME for _, mine in served)
         for index, (part, mine) in enumerate(served):
             for frontend in part.frontends:
-                yield frontend, Frontend(part.addresses, mine, index == 0, part.hybrid and inspects)
+                port = Origin(part.gateway, "spec.bindPort")
+                yield frontend, Frontend(part.addresses, mine, index == 0, part.hybrid and inspects, port)
 
     return frontends
 
