@@ -1,15 +1,19 @@
 """Classic mode in the small: labels, what nobody wrote, and RouteTables without an end."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from daemun.api.gloo.common import Expression
 from daemun.base.names import GLOO_GATEWAY, Ref
+from daemun.explain import explain, request_from
 from daemun.gatewayapi.proxies import Rejection, RejectionKey
+from daemun.gatewayapi.settings import cluster
 from daemun.gloo.classic import delegation
 from daemun.gloo.classic.labels import in_namespaces, selects
 from daemun.ir.resource import LISTENER, PartKey
+from daemun.translate import Translation
 from support.cases import objects, translation
 
 SERVICE = """
@@ -104,3 +108,11 @@ spec:
     made = translation(objects(SERVICE + "".join(tables)))
     told = made.problems[Ref(GLOO_GATEWAY, "VirtualService", "default", "vs")]
     assert [one.code for one in told] == ["TooManyRoutes"]
+
+
+def test_in_a_cluster_a_request_to_the_services_port_is_explained() -> None:
+    made = Translation(cluster(json.loads, assume_programmed=True))
+    answer = "{matchers: [{prefix: /}], directResponseAction: {status: 204}}"
+    made.apply(objects(SERVICE.replace("{delegateAction: {ref: {name: t0, namespace: default}}}", answer)).items())
+    assert explain(made, request_from("GET", "http://any.test/")).outcome.status == 204
+    assert explain(made, request_from("GET", "http://any.test:81/")).outcome.kind == "refused"

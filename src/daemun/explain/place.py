@@ -30,7 +30,9 @@ def find_place(translation: Translation, request: Request, gateway: Name | None)
     found = [
         (key, frontend)
         for key, frontend in sorted(translation.frontends.items())
-        if key.transport == "tcp" and gateway in (None, _name(key)) and _has_port(key, frontend, request.port)
+        if key.transport == "tcp"
+        and gateway in (None, _name(key))
+        and _has_port(translation, key, frontend, request.port)
     ]
     if not found:
         return Outcome("refused", _nobody(translation, request, gateway))
@@ -104,8 +106,12 @@ def _name(key: FrontendKey) -> Name:
     return Name.of(key.proxy)
 
 
-def _has_port(key: FrontendKey, frontend: Frontend, port: int) -> bool:
-    return port == key.port or any(listener.port == port for listener in frontend.listeners)
+def _has_port(translation: Translation, key: FrontendKey, frontend: Frontend, port: int) -> bool:
+    """Whether it is the port that is bound, or the one that the API says, or in a cluster that of the Service."""
+    if port == key.port or any(listener.port == port for listener in frontend.listeners):
+        return True
+    placement = translation.placements.get(_name(key)) if translation.settings.clustered else None
+    return placement is not None and any((one.number, one.bound) == (port, key.port) for one in placement.ports)
 
 
 def _reaches(addresses: tuple[str, ...], address: str) -> bool:
