@@ -76,8 +76,13 @@ def build(*names: str) -> None:
 
 
 def module(path_of_module: str, version: str) -> Path:
-    """The folder of a Go module's sources, which Go downloads if need be."""
-    done = _go(["mod", "download", "-json", f"{path_of_module}@{version}"], cwd=_MODULES)
+    """The folder of a Go module's sources, which Go downloads if need be.
+
+    Where a folder pins it, that one's checksums are asked: else Go asks a server for them, each time it is new to it.
+    """
+    line = f"{path_of_module} {version} h1:"
+    pinning = (one.parent for one in sorted(_MODULES.glob("*/go.sum")) if line in one.read_text())
+    done = _go(["mod", "download", "-json", f"{path_of_module}@{version}"], cwd=next(pinning, _MODULES))
     return Path(json.loads(done)["Dir"])
 
 
@@ -138,7 +143,8 @@ def _go(arguments: list[str], cwd: Path, env: dict[str, str] | None = None) -> s
         check=False,
     )
     if done.returncode != 0:
-        raise ClusterError(f"go {' '.join(arguments)} failed in {cwd}:\n{done.stderr[-4000:]}")
+        # With -json Go says what is wrong on its standard output.
+        raise ClusterError(f"go {' '.join(arguments)} failed in {cwd}:\n{(done.stderr or done.stdout)[-4000:]}")
     return done.stdout
 
 
