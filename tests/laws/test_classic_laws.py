@@ -14,7 +14,7 @@ from support import envoy
 from support.cases import documents, translation
 from support.classic import classic
 from support.crowds import thresholds
-from support.rebuilt import content, equals_rebuilt
+from support.rebuilt import equals_rebuilt, same_in_any_order
 from support.worlds import CORE, change, world
 
 any_world = st.one_of(classic, classic, classic, world)
@@ -30,14 +30,7 @@ def test_incremental_equals_rebuilt(hosts: int, history: list[Any]) -> None:
 
 @given(st.lists(any_world, max_size=14), st.randoms(use_true_random=False))
 def test_the_order_in_which_objects_come_does_not_matter(documents: list[Any], shuffled: random.Random) -> None:
-    order = list(dict(change(document, False) for document in CORE + documents).items())
-    at_once = Translation()
-    at_once.apply(order)
-    shuffled.shuffle(order)
-    one_by_one = Translation()
-    for item in order:
-        one_by_one.apply([item])
-    assert content(one_by_one) == content(at_once)
+    same_in_any_order(CORE + documents, shuffled)
 
 
 def test_envoy_takes_whatever_is_made(tmp_path: Path) -> None:

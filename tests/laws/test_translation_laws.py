@@ -16,7 +16,7 @@ from daemun.translate import Translation
 from support import envoy
 from support.cases import documents, translation
 from support.crowds import thresholds
-from support.rebuilt import content, equals_rebuilt
+from support.rebuilt import equals_rebuilt, same_in_any_order
 from support.worlds import CORE, change, delegation_world, world
 
 histories = st.lists(st.lists(st.tuples(world, st.integers(0, 5)), min_size=1, max_size=6), min_size=1, max_size=6)
@@ -37,15 +37,7 @@ def test_incremental_equals_rebuilt_where_routes_delegate(history: list[Any]) ->
 
 @given(st.lists(world, max_size=12), st.randoms(use_true_random=False))
 def test_the_order_in_which_objects_come_does_not_matter(documents: list[Any], shuffled: random.Random) -> None:
-    items = dict(change(document, False) for document in CORE + documents)
-    order = list(items.items())
-    at_once = Translation()
-    at_once.apply(order)
-    shuffled.shuffle(order)
-    one_by_one = Translation()
-    for item in order:
-        one_by_one.apply([item])
-    assert content(one_by_one) == content(at_once)
+    same_in_any_order(CORE + documents, shuffled)
 
 
 odd_texts = st.one_of(

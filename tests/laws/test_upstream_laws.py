@@ -17,7 +17,7 @@ from daemun.translate import Translation
 from support import envoy
 from support.cases import translation
 from support.documents import Doc, gateway, hosts, listener, route, rule, to_upstream, upstream
-from support.rebuilt import content, equals_rebuilt
+from support.rebuilt import equals_rebuilt, same_in_any_order
 from support.upstreams import GATE, ROUTE, anything
 from support.worlds import CORE, change
 
@@ -90,14 +90,7 @@ def test_incremental_equals_rebuilt(history: list[Any]) -> None:
 
 @given(st.lists(anything, max_size=14), st.randoms(use_true_random=False))
 def test_the_order_in_which_objects_come_does_not_matter(documents: list[Any], shuffled: random.Random) -> None:
-    order = list(dict(change(document, False) for document in [GATE, *CORE, *documents]).items())
-    at_once = Translation()
-    at_once.apply(order)
-    shuffled.shuffle(order)
-    one_by_one = Translation()
-    for item in order:
-        one_by_one.apply([item])
-    assert content(one_by_one) == content(at_once)
+    same_in_any_order([GATE, *CORE, *documents], shuffled)
 
 
 def test_envoy_takes_whatever_is_made(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """The first law of the translation: what a history of changes has come to is what comes of building it anew."""
 
+import random
+from collections.abc import Iterable
 from typing import Any
 
 from daemun.api.meta import Resource
@@ -41,3 +43,15 @@ def equals_rebuilt(history: list[Any], place: Settings) -> None:
     assert not any(content(made)["edges"].values())
     assert not made.resources
     assert not made.statuses
+
+
+def same_in_any_order(documents: Iterable[Any], shuffled: random.Random) -> None:
+    """The objects come one by one, in another order: what is there in the end is the same."""
+    order = list(dict(change(document, False) for document in documents).items())
+    at_once = Translation()
+    at_once.apply(order)
+    shuffled.shuffle(order)
+    one_by_one = Translation()
+    for item in order:
+        one_by_one.apply([item])
+    assert content(one_by_one) == content(at_once)

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import msgspec
 
 from daemun.admission.review import Asked, Verdict
-from daemun.api.decode import Decoded, decode, served
+from daemun.api.decode import NO_SUCH_FIELD, Decoded, decode, served
 from daemun.api.gloo.settings import SettingsSpec
 from daemun.api.kinds import BY_NAME
 from daemun.base.names import GATEWAY, Ref
@@ -91,7 +91,7 @@ def _decoded(asked: Asked) -> tuple[Decoded | None, list[Problem]]:
         return found, []
     # A field that Daemun does not know may be of a newer version of the API: the rest of the object counts.
     lenient = served(found.ref, BY_NAME[found.ref.group, found.ref.kind], msgspec.json.encode(asked.object))
-    if lenient.value is None or "no such field" not in found.problems[0].text:
+    if lenient.value is None or not found.problems[0].text.endswith(NO_SUCH_FIELD):
         return found, []
     return lenient, [msgspec.structs.replace(found.problems[0], warning=True)]
 

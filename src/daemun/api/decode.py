@@ -20,6 +20,8 @@ from daemun.ir.problem import Problem
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _AT = re.compile(r"^(?P<text>.*?)(?: - at `(?:key in )?\$\.?(?P<where>.*)`)?$", re.DOTALL)
 DEFAULT_NAMESPACE = "default"
+NO_SUCH_FIELD = "has no such field"
+"""How the problem about a field ends that the API does not have."""
 
 
 class Decoded(msgspec.Struct, frozen=True):
@@ -229,7 +231,7 @@ def _first_unknown(ref: Ref, where: str, value: Any, annotation: Any) -> Problem
 def _unknown(ref: Ref, where: str, field: object, known: tuple[str, ...]) -> Problem:
     near = difflib.get_close_matches(str(field), known, n=1)
     mend = f"Did you mean {near[0]!r}?" if near else "Remove it, or check the API version that it belongs to."
-    return _problem(ref, where, f"{ref.kind} has no such field", mend)
+    return _problem(ref, where, f"{ref.kind} {NO_SUCH_FIELD}", mend)
 
 
 @functools.cache
