@@ -26,8 +26,8 @@ install: .venv/installed ## Daemun into .venv
 demo: .venv/installed ## serve the lab's manifests and send a request; ARGS=--once to stop after it
 	$(BIN)/daemun demo $(ARGS)
 
-test: .venv/developed ## all tests, through real Envoy and, where Go is, a real API server (built once, 10 min)
-	@$(BIN)/python -m tests.cluster build api || echo 'so the tests that need an API server are skipped'
+test: .venv/developed ## all tests, through real Envoy and, where Go is, a real API server and Vault (built once, 20 min)
+	@$(BIN)/python -m tests.cluster build tests || echo 'so the tests that need an API server or Vault are skipped'
 	$(BIN)/pytest $(ARGS)
 
 check: .venv/developed ## lint, types, import contracts, sizes

@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _build(chosen: argparse.Namespace) -> int:
-    sets = {"api": tools.API, "cluster": PROGRAMS, "peers": (*PROGRAMS, *tools.PEERS)}
+    sets = {"api": tools.API, "tests": (*tools.API, *tools.SERVICES), "cluster": PROGRAMS, "peers": (*PROGRAMS, *tools.PEERS)}
     sets["all"] = tuple(name for name in tools.PROGRAMS if name not in tools.PEERS)
     tools.build(*sets[chosen.what])
     return 0

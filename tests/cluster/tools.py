@@ -47,10 +47,14 @@ PROGRAMS = {
     "coredns": Program("coredns", "github.com/coredns/coredns", 2, static=True),
     "echo-basic": Program("conformance", "sigs.k8s.io/gateway-api/conformance/echo-basic", 1, static=True),
     "conformance.test": Program("conformance", ".", 4, test=True),
+    "vault": Program("vault", "github.com/hashicorp/vault", 9),
+    "opa": Program("opa", "github.com/open-policy-agent/opa", 3),
     "envoy-gateway": Program("envoy-gateway", "github.com/envoyproxy/gateway/cmd/envoy-gateway", 8, static=True),
 }
 PEERS = ("envoy-gateway",)
 """What benchmarks run beside Daemun. Tests do without."""
+SERVICES = ("vault", "opa")
+"""What Daemun talks to besides Kubernetes."""
 API = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
 
 
