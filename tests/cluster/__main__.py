@@ -34,7 +34,12 @@ def main(arguments: list[str]) -> int:
 
 
 def _build(chosen: argparse.Namespace) -> int:
-    sets = {"api": tools.API, "tests": (*tools.API, *tools.SERVICES), "cluster": PROGRAMS, "peers": (*PROGRAMS, *tools.PEERS)}
+    sets = {
+        "api": tools.API,
+        "tests": (*tools.API, *tools.SERVICES),
+        "cluster": PROGRAMS,
+        "peers": (*PROGRAMS, *tools.PEERS),
+    }
     sets["all"] = tuple(name for name in tools.PROGRAMS if name not in tools.PEERS)
     tools.build(*sets[chosen.what])
     return 0
@@ -164,7 +169,7 @@ def _parser() -> argparse.ArgumentParser:
         return made
 
     what = command("build", _build, "build the programs, once, into the user's cache")
-    what.add_argument("what", nargs="?", choices=("api", "cluster", "peers", "all"), default="all")
+    what.add_argument("what", nargs="?", choices=("api", "tests", "cluster", "peers", "all"), default="all")
     up = command("up", _up, "start a cluster")
     up.add_argument("--install", action="store_true", default=_CI, help="install what Debian has")
     api = command("api", _api, "an API server alone, on loopback, without nodes")
