@@ -6,4 +6,4 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("daemun", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("daemun")
 
-pytest_plugins = ["cluster.fixtures"]
+pytest_plugins = ["cluster.fixtures", "support.fixtures"]

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from daemun.gatewayapi.settings import Settings
 from daemun.plane import ControlPlane
 from daemun.provision import state
@@ -45,6 +47,8 @@ class App:
         paths = [path.absolute() for path in paths]
         self._tell = tell
         run_dir = run_dir or state.locate(paths)
+        private = tuple({str(run_dir.absolute()), str(run_dir.resolve())})
+        settings = msgspec.structs.replace(settings or Settings(), private=private)
         self.plane = ControlPlane(settings, self._identify, self._report, access_log, self._drifted)
         self._source = FolderSource(paths, self._changed, state_dir or state.remembered(paths))
         self.journal = Journal(self.plane.translation, self._source.place)

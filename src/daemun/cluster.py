@@ -75,6 +75,8 @@ class Installation(msgspec.Struct, frozen=True):
     state_key: str = ""
     """The file with the key that it is sealed with."""
     access_log: bool = False
+    allowed: tuple[str, ...] = ()
+    """Networks of the proxies' machine or link that an Upstream may be in all the same."""
 
     @property
     def host(self) -> str:
@@ -87,7 +89,7 @@ class ClusterApp:
 
     def __init__(self, client: KubeClient, installation: Installation) -> None:
         self._installation = installation
-        settings = cluster_settings(yamldoc.value, frozenset({READY_PORT}))
+        settings = cluster_settings(yamldoc.value, frozenset({READY_PORT}), allowed=installation.allowed)
         access_log = STDOUT if installation.access_log else ""
         self.plane = ControlPlane(settings, self._identify, self._told, access_log)
         self.source = KubeSource(client, self._changed, self._saw, namespaces=installation.namespaces)

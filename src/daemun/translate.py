@@ -76,6 +76,7 @@ from daemun.gloo import upstreams as gloo_upstreams
 from daemun.gloo.classic import wiring
 from daemun.gloo.defaults import defaults_rule
 from daemun.gloo.delegation import wiring as delegation
+from daemun.gloo.internals import guarded
 from daemun.gloo.parameters import gateway_parameters
 from daemun.gloo.unserved_kinds import UNSERVED_KINDS
 
@@ -168,13 +169,14 @@ class Translation:
         policies = derive(tls_policies, backendtls.policy_rule(authorities, settings), "BackendTLSPolicies")
         by_service = policies.index(backendtls.services_of)
         upstream_defaults = derive(self.sources[GLOO, "Settings"], defaults_rule, "defaults of Upstreams")
+        upstream_checks = guarded(UPSTREAM_CHECKS, settings)
         upstream_inputs = gloo_upstreams.Inputs(services, secret_objects, upstream_defaults)
         upstreams = derive(
-            written_upstreams, gloo_upstreams.upstream_rule(upstream_inputs, UPSTREAM_CHECKS), "Upstreams"
+            written_upstreams, gloo_upstreams.upstream_rule(upstream_inputs, upstream_checks), "Upstreams"
         )
         doors = derive(upstreams, gloo_upstreams.door_rule, "Upstreams as routes know them")
         annotated = derive(
-            services, gloo_services.annotated_rule(secret_objects, UPSTREAM_CHECKS), "Services with Gloo's annotations"
+            services, gloo_services.annotated_rule(secret_objects, upstream_checks), "Services with Gloo's annotations"
         )
         annotations = backends.Annotations(gloo_services.spoken, gloo_services.closed(annotated))
         described = Described(upstreams, annotated)

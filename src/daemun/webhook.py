@@ -47,6 +47,7 @@ class Hook(msgspec.Struct, frozen=True):
     port: int = 8443
     policy: Policy = Policy()
     namespaces: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
     host: str = ""
     """The name by which API servers find it, that of its Service if empty."""
 
@@ -56,7 +57,9 @@ class WebhookApp:
 
     def __init__(self, client: KubeClient, hook: Hook) -> None:
         self._hook = hook
-        settings = cluster_settings(yamldoc.value, frozenset({READY_PORT}), assume_programmed=True)
+        settings = cluster_settings(
+            yamldoc.value, frozenset({READY_PORT}), assume_programmed=True, allowed=hook.allowed
+        )
         self.translation = Translation(settings)
         self._suppositions = Suppositions(self.translation)
         self._source = KubeSource(client, self._changed, namespaces=hook.namespaces)

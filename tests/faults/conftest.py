@@ -6,7 +6,6 @@ import pytest
 
 from cluster.api import ApiServer
 from support import gate as made
-from support.world import World, fresh
 
 
 @pytest.fixture
@@ -14,11 +13,4 @@ async def gate(api_server: ApiServer, request: pytest.FixtureRequest) -> AsyncIt
     """A Gateway in the API server that all tests share, which nobody serves yet."""
     namespace = request.node.name.removeprefix("test_").replace("_", "-")[:50].strip("-")
     async with made.gate(api_server, namespace) as one:
-        yield one
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    """A folder that is served, not yet started, for what needs no API server."""
-    async with fresh() as one:
         yield one

@@ -30,6 +30,26 @@ Address = Annotated[
     str,
     typer.Option("--address", help="Where Gateways listen that ask for no address.", metavar="IP", callback=_ip),
 ]
+
+
+def _networks(values: list[str] | None) -> list[str]:
+    import ipaddress
+
+    try:
+        return [str(ipaddress.ip_network(value)) for value in values or ()]
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}.") from None
+
+
+Allowed = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-address",
+        help="A network of the proxies' own machine or link that Upstreams may lead to; several times for several.",
+        metavar="CIDR",
+        callback=_networks,
+    ),
+]
 KubeContext = Annotated[
     str | None,
     typer.Option("--kube-context", help="A context of the kubeconfig: read that cluster.", metavar="NAME"),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from daemun.cli.options import KubeContext, ServiceType
+from daemun.cli.options import Allowed, KubeContext, ServiceType
 
 
 def serve(
@@ -46,6 +46,7 @@ def serve(
         str,
         typer.Option(envvar="DAEMUN_STATE_KEY", help="The file with the key that seals it; made if missing."),
     ] = "",
+    allow_address: Allowed = None,
     log_level: Annotated[str, typer.Option(envvar="DAEMUN_LOG_LEVEL", help="debug, info, warning or error.")] = "info",
     kube_context: KubeContext = None,
 ) -> None:
@@ -87,5 +88,6 @@ def serve(
         state_dir=state_dir,
         state_key=state_key,
         access_log=access_log,
+        allowed=tuple(allow_address or ()),
     )
     program.run(client, lambda: ClusterApp(client, installation).run())

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemun.cli.options import Address, Paths, RealPorts
+from daemun.cli.options import Address, Allowed, Paths, RealPorts
 
 if TYPE_CHECKING:
     from daemun.app import App, Tell
+    from daemun.gatewayapi.settings import Settings
 
 
 def up(
@@ -25,6 +26,7 @@ def up(
         float,
         typer.Option(help="How long the proxies wait for a successor if this program is killed, in seconds."),
     ] = 6.0,
+    allow_address: Allowed = None,
 ) -> None:
     """Serve the manifests with one Envoy per Gateway, and follow every change of the files.
 
@@ -47,7 +49,16 @@ def up(
         from daemun.cli.output import console
 
         console().print(f"Serving {', '.join(map(str, paths))}; Ctrl-C stops.", style="dim", markup=False)
-    serve(paths, teller(output), address, real_ports, access_log, linger)
+    from daemun.gatewayapi.settings import Settings
+    from daemun.provision import authorities
+
+    settings = Settings(
+        address=address,
+        port_shift=0 if real_ports else 8000,
+        system_authorities=authorities.find(),
+        allowed=tuple(allow_address or ()),
+    )
+    serve(paths, teller(output), settings, access_log, linger)
 
 
 def teller(output: str) -> "Tell":
@@ -61,17 +72,14 @@ def teller(output: str) -> "Tell":
     return TextTeller()
 
 
-def serve(paths: list[Path], tell: "Tell", address: str, real_ports: bool, access_log: bool, linger: float) -> None:
+def serve(paths: list[Path], tell: "Tell", settings: "Settings", access_log: bool, linger: float) -> None:
     """Run the app until a signal; a second one cuts the draining short."""
     import asyncio
 
     from daemun.app import App
     from daemun.cli.output import fail
-    from daemun.gatewayapi.settings import Settings
-    from daemun.provision import authorities
     from daemun.provision.errors import ProvisionError
 
-    settings = Settings(address=address, port_shift=0 if real_ports else 8000, system_authorities=authorities.find())
     app = App(paths, tell, settings, access_log="/dev/stdout" if access_log else "", linger=linger)
     try:
         asyncio.run(run_until_signal(app))

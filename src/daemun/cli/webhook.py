@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from daemun.cli.options import KubeContext
+from daemun.cli.options import Allowed, KubeContext
 
 
 def webhook(
@@ -23,6 +23,7 @@ def webhook(
     watch_namespace: Annotated[
         list[str] | None, typer.Option(help="Only this namespace; several times for several.", metavar="NAMESPACE")
     ] = None,
+    allow_address: Allowed = None,
     log_level: Annotated[str, typer.Option(envvar="DAEMUN_LOG_LEVEL", help="debug, info, warning or error.")] = "info",
     kube_context: KubeContext = None,
 ) -> None:
@@ -54,6 +55,7 @@ def webhook(
         port=port,
         policy=Policy(always_accept, allow_warnings, warn_missing_tls_secret),
         namespaces=tuple(watch_namespace or ()),
+        allowed=tuple(allow_address or ()),
     )
 
     program.run(client, lambda: WebhookApp(client, hook).run())

@@ -7,6 +7,8 @@ import msgspec
 from daemun.api.gateway import GatewaySpecAddress
 
 PRIVILEGED = 1024
+POD_FOLDER = "/run/daemun"
+"""Where a proxy in a pod has its sockets."""
 
 
 class Settings(msgspec.Struct, frozen=True, gc=False):
@@ -19,7 +21,9 @@ class Settings(msgspec.Struct, frozen=True, gc=False):
     `reserved` are ports that the proxies need for themselves. `read_yaml` reads what parameters hold, and raises
     ValueError; without it there are no parameters. `assume_programmed` is for looking at manifests without a
     proxy: the status is then what it will be once the proxies have acknowledged. `system_authorities` is the file with
-    the CA certificates of the system, where the proxies run; empty if there is none.
+    the CA certificates of the system, where the proxies run; empty if there is none. `private` are folders with Unix
+    sockets of the proxies' own. `allowed` are networks (CIDR) of the proxies' machine or link that an Upstream may be
+    in all the same.
     """
 
     address: str = "127.0.0.1"
@@ -31,6 +35,8 @@ class Settings(msgspec.Struct, frozen=True, gc=False):
     read_yaml: Callable[[str], object] | None = None
     assume_programmed: bool = False
     system_authorities: str = "/etc/ssl/certs/ca-certificates.crt"
+    private: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
 
     def bound_port(self, port: int) -> int:
         """The port that is bound for a listener's port."""
@@ -47,7 +53,11 @@ class Settings(msgspec.Struct, frozen=True, gc=False):
 
 
 def cluster(
-    read_yaml: Callable[[str], object], reserved: frozenset[int] = frozenset(), *, assume_programmed: bool = False
+    read_yaml: Callable[[str], object],
+    reserved: frozenset[int] = frozenset(),
+    *,
+    assume_programmed: bool = False,
+    allowed: tuple[str, ...] = (),
 ) -> Settings:
     """The settings where proxies are pods: every port is free and is bound as it is."""
     return Settings(
@@ -59,6 +69,8 @@ def cluster(
         reserved=reserved,
         read_yaml=read_yaml,
         assume_programmed=assume_programmed,
+        private=(POD_FOLDER,),
+        allowed=allowed,
     )
 
 

@@ -2,13 +2,15 @@
 
 import msgspec
 
+from daemun.gatewayapi.settings import POD_FOLDER
+
 READY_PORT = 19001
 """Where a proxy tells whether it is ready, and its statistics. No Gateway can have this port."""
 AUDIENCE = "daemun-xds"
 """For whom a proxy's token is meant: it opens nothing but the xDS server."""
 CONFIG_DIR = "/etc/daemun"
 TOKEN_DIR = "/run/secrets/daemun"  # noqa: S105 - a directory
-RUN_DIR = "/run/daemun"
+RUN_DIR = POD_FOLDER
 ADMIN_SOCKET = f"{RUN_DIR}/admin.sock"
 ENVOY = "/usr/local/bin/envoy"
 """Where the image has Envoy."""

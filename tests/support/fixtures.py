@@ -1,4 +1,4 @@
-"""Stories: manifests in a folder, a real Envoy, real requests. Most modules share one world, made by their `scene`."""
+"""Worlds for the tests that send requests: stories, faults and abuse."""
 
 from collections.abc import AsyncIterator
 
@@ -9,13 +9,13 @@ from support.world import World, fresh
 
 @pytest_asyncio.fixture
 async def world() -> AsyncIterator[World]:
-    """A world of its own for one story, not yet started."""
+    """A world of its own for one test, not yet started."""
     async with fresh() as one:
         yield one
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared() -> AsyncIterator[World]:
-    """A world for all stories of a module, not yet started."""
+    """A world for all tests of a module, not yet started; its `scene` starts it."""
     async with fresh() as one:
         yield one

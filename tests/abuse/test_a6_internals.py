@@ -1,0 +1,115 @@
+"""A6: nobody's route leads to what is the gateway's own: its admin interface, its sockets, its machine, its link."""
+
+import msgspec
+import pytest
+
+from daemun.api.gloo.upstream import UpstreamSpec
+from daemun.base.addresses import inside, within
+from daemun.gatewayapi.settings import POD_FOLDER, Settings, cluster
+from daemun.gloo.internals import internal_faults
+from daemun.sources import yamldoc
+from support.documents import gateway, listener, prefix, route, rule, service, to_upstream, upstream
+from support.world import World
+
+FOLDER = Settings(private=("/run/daemun-0/abc",))
+CLUSTER = cluster(yamldoc.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "169.254.169.254",
+        "::ffff:169.254.169.254",
+        "fe80::1",
+        "0.0.0.0",
+        "::",
+        "224.0.0.1",
+        "2852039166",
+        "0xA9FEA9FE",
+        "169.254.43518",
+        "0251.0376.0251.0376",
+    ],
+)
+@pytest.mark.parametrize("settings", [FOLDER, CLUSTER], ids=["folder", "cluster"])
+def test_the_link_and_numbers_that_are_no_addresses_are_refused_everywhere(address: str, settings: Settings) -> None:
+    assert _where(settings, static={"hosts": [{"addr": address, "port": 80}]}) == ["spec.static.hosts[0].addr"]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "localhost", "a.LOCALHOST."])
+def test_the_machine_itself_is_refused_in_a_cluster(address: str) -> None:
+    spec = {"static": {"hosts": [{"addr": "10.0.0.1", "port": 80}, {"addr": address, "port": 80}]}}
+    assert _where(CLUSTER, **spec) == ["spec.static.hosts[1].addr"]
+    assert _where(FOLDER, **spec) == []
+
+
+def test_what_is_allowed_is_let_through() -> None:
+    allowed = cluster(yamldoc.value, allowed=("169.254.20.0/24",))
+    assert _where(allowed, static={"hosts": [{"addr": "169.254.20.10", "port": 80}]}) == []
+    assert _where(allowed, static={"hosts": [{"addr": "169.254.169.254", "port": 80}]})
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{POD_FOLDER}/admin.sock",
+        f"/var/..{POD_FOLDER}//admin.sock",
+        "//run/./daemun/admin.sock",
+        "/proc/self/root/run/daemun/admin.sock",
+        "/proc/1/cwd/x",
+        "admin.sock",
+        "../run/daemun/admin.sock",
+    ],
+)
+def test_a_pipe_to_the_sockets_of_a_proxy_is_refused(path: str) -> None:
+    assert _where(CLUSTER, pipe={"path": path}) == ["spec.pipe.path"]
+
+
+def test_other_pipes_are_not() -> None:
+    assert _where(CLUSTER, pipe={"path": "/run/daemunition/app.sock"}) == []
+    assert _where(CLUSTER, pipe={"path": "@abstract"}) == []
+    assert _where(FOLDER, pipe={"path": "/run/daemun-0/abc/gw/admin.sock"}) == ["spec.pipe.path"]
+
+
+def test_endpoints_of_failover_are_backends_too() -> None:
+    level = {"localityEndpoints": [{"lbEndpoints": [{"address": "169.254.169.254", "port": 80}]}]}
+    static = {"hosts": [{"addr": "10.0.0.1", "port": 80}]}
+    [where] = _where(CLUSTER, static=static, failover={"prioritizedLocalities": [level]})
+    assert where == "spec.failover.prioritizedLocalities[0].localityEndpoints[0].lbEndpoints[0].address"
+
+
+def test_addresses() -> None:
+    assert inside("10.0.0.1") == inside("example.com") == inside("1.example.com") == inside("2001:db8::1") == ""
+    assert not within("example.com", ("0.0.0.0/0",))
+
+
+async def test_the_admin_interface_is_out_of_reach_of_every_backend(world: World) -> None:
+    """By an Upstream with its socket, and by an ExternalName; what stands beside them is served."""
+    await world.echo("a")
+    named = service("named", 80)[0]
+    named["spec"] = {"type": "ExternalName", "externalName": "localhost", "ports": [{"port": 80}]}
+    world.write("gateway.yaml", gateway("gw", listener(world.port)), named)
+    world.write("route.yaml", route("r", rule(prefix("/"), to="a")))
+    await world.start()
+    assert world.app is not None
+    socket = world.app.proxies.admin("default/gw")
+    assert socket.is_socket()
+    assert socket.stat().st_mode & 0o077 == 0
+    world.write(
+        "attack.yaml",
+        upstream("admin", pipe={"path": str(socket)}),
+        upstream("detour", pipe={"path": f"{socket.parent}/../{socket.parent.name}/admin.sock"}),
+        route(
+            "pipes",
+            rule(prefix("/pipe"), to=[to_upstream("admin")]),
+            rule(prefix("/detour"), to=[to_upstream("detour")]),
+        ),
+        route("names", rule(prefix("/name"), to="named")),
+    )
+    await world.problem("Upstream default/admin spec.pipe.path")
+    for path in ("/pipe", "/detour", "/name"):
+        assert (await world.answers(500, path)).backend == ""
+    assert (await world.ask("/")).backend == "a"
+
+
+def _where(settings: Settings, **spec: object) -> list[str]:
+    return [one.where for one in internal_faults(msgspec.convert(spec, UpstreamSpec), settings)]
