@@ -11,8 +11,10 @@ from typing import Any
 
 import msgspec
 
+from daemun.api.core import Secret
 from daemun.api.decode import decode, identify
 from daemun.base.names import Ref
+from daemun.gloo.secrets.own import unfolded
 from daemun.sources import yamldoc
 from daemun.sources.yamldoc import Refused
 
@@ -196,13 +198,14 @@ class _Reader:
             kind = f"{value.get('apiVersion')} {ref.kind}"
             self.items.append(Item(line, within, None, None, kind))
             return
-        usable = decoded.value is not None
+        found = unfolded(decoded.value, yamldoc.value) if isinstance(decoded.value, Secret) else decoded.value
+        usable = found is not None
         for problem in decoded.problems:
             self.find(line, within, ref, problem.where, problem.text, problem.mend, problem.warning)
         named = ref if ref.name else None
         self.broken = self.broken or (named is None and not usable)
         document = msgspec.json.encode(value) if self.keep and usable and ref.kind != "Secret" else None
-        self.items.append(Item(line, within, decoded.ref if usable else named, decoded.value, "", document))
+        self.items.append(Item(line, within, decoded.ref if usable else named, found, "", document))
 
     def stranger(self, value: object, line: int, within: str) -> None:
         """Not an object: perhaps another tool's file, perhaps one of ours with a line missing."""

@@ -8,12 +8,15 @@ from typing import Any
 
 import msgspec
 
+from daemun.api.core import Secret
 from daemun.api.decode import flaw, served
 from daemun.api.kinds import Kind
 from daemun.api.meta import ObjectMeta, Resource
 from daemun.base.names import Ref
+from daemun.gloo.secrets.own import unfolded
 from daemun.ir.problem import Problem
 from daemun.kube.errors import ApiError, UnreadableError
+from daemun.sources import yamldoc
 
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 """The whole object once more, for kubectl."""
@@ -143,7 +146,7 @@ class Wire:
         value = self._kind.type(ObjectMeta(*_OF_META(meta)), *[getattr(found, name) for name in self._rest])
         status = bytes(found.status) if self._kind.strict else b""
         problem = flaw(ref, value)
-        return Entry(ref, meta.resource_version, None if problem else value, status, problem)
+        return Entry(ref, meta.resource_version, None if problem else _plain(value), status, problem)
 
     def _odd(self, text: bytes) -> Entry:
         """An object that is not as its type is: it has fields that are null, or a problem."""
@@ -156,7 +159,7 @@ class Wire:
         if found.value is not None:
             found.value.metadata.annotations.pop(_APPLIED, None)
         status = bytes(head.status) if self._kind.strict else b""
-        return Entry(ref, version, found.value, status, next(iter(found.problems), None))
+        return Entry(ref, version, _plain(found.value), status, next(iter(found.problems), None))
 
     def _odd_event(self, event: _RawEvent) -> Event:
         match event.type:
@@ -170,6 +173,10 @@ class Wire:
                 raise ApiError(status.code, status.reason, status.message)
             case _:
                 raise UnreadableError(f"the API server sends an event of type {event.type!r}")
+
+
+def _plain(value: Resource | None) -> Resource | None:
+    return unfolded(value, yamldoc.value) if isinstance(value, Secret) else value
 
 
 def _shape(kind: Kind) -> type[msgspec.Struct]:
