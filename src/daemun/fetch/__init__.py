@@ -1,0 +1,7 @@
+"""What Daemun asks others for by URL, by one guarded client: keys, discovery documents, tokens."""
+
+from daemun.fetch.addresses import Guard
+from daemun.fetch.client import Answer, Fetcher, FetchError
+from daemun.fetch.documents import Document
+
+__all__ = ["Answer", "Document", "FetchError", "Fetcher", "Guard"]

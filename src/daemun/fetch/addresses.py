@@ -1,0 +1,68 @@
+"""Which addresses may be connected to.
+
+A URL in a policy is written by somebody who may not be allowed to reach what the gateway's machine can: its own
+loopback, and the services of clouds that give credentials to whoever asks from within.
+"""
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import NamedTuple
+
+Network = IPv4Network | IPv6Network
+Address = IPv4Address | IPv6Address
+
+_METADATA = frozenset(  # what clouds answer on, beside link-local addresses
+    map(ip_address, ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254"))
+)
+_THIS_NETWORK = ip_network("0.0.0.0/8")
+_NAT64 = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))
+_COMPATIBLE = ip_network("::/96")
+
+
+class Guard(NamedTuple):
+    """Refuses addresses, but for those in networks that are `allowed`."""
+
+    allowed: tuple[Network, ...] = ()
+
+    @classmethod
+    def of(cls, *networks: str) -> "Guard":
+        """A guard by CIDRs. Raises ValueError for what is none."""
+        return cls(tuple(ip_network(one, strict=False) for one in networks))
+
+    def refuses(self, address: str) -> str:
+        """Why nobody may connect to an address; empty: one may."""
+        try:
+            outer = ip_address(address.partition("%")[0])
+        except ValueError:
+            return f"{address} is no address"
+        for one in (outer, *_within(outer)):
+            why = _forbidden(one)
+            if why and not any(one in network for network in self.allowed if network.version == one.version):
+                return f"{address} is {why}"
+        return ""
+
+
+def _forbidden(one: Address) -> str:
+    if one.is_loopback or one.is_unspecified or one in _THIS_NETWORK:
+        return "this machine's own"
+    if one.is_link_local:
+        return "link-local"
+    if one in _METADATA:
+        return "that of a cloud's metadata"
+    if one.is_multicast or one == IPv4Address("255.255.255.255"):
+        return "of many machines"
+    return ""
+
+
+def _within(one: Address) -> Iterator[IPv4Address]:
+    """The addresses of version 4 that an address of version 6 stands for."""
+    if not isinstance(one, IPv6Address):
+        return
+    if one.ipv4_mapped:
+        yield one.ipv4_mapped
+    if one.sixtofour:
+        yield one.sixtofour
+    if one.teredo:
+        yield from one.teredo
+    if any(one in network for network in _NAT64) or (one in _COMPATIBLE and int(one) > 1):
+        yield IPv4Address(int(one) & 0xFFFFFFFF)

@@ -1,0 +1,190 @@
+"""One HTTP request to somebody else, within bounds.
+
+The guard has the last word on the very address that a socket is opened for, so that a name that resolves to something
+else the next time does not get around it. Nothing of the environment (proxies, cookies, .netrc) plays a part.
+"""
+
+import asyncio
+import socket
+import ssl
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+from yarl import URL
+
+from daemun.fetch.addresses import Guard
+
+MAX_BYTES = 1 << 20
+MAX_SECONDS = 5.0
+MAX_REDIRECTS = 3
+_CONNECTIONS_PER_HOST = 32
+_HEADERS = {"Accept-Encoding": "gzip, deflate", "User-Agent": "daemun"}
+_REDIRECTS = frozenset((301, 302, 303, 307, 308))
+
+
+class FetchError(Exception):
+    """Nothing usable came back. The text names no more of a URL than its host and path."""
+
+
+class Answer:
+    """A status, headers (by lower-case name) and a body, decompressed."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+
+class Fetcher:
+    """Sends requests, from one event loop. `tls` stands for the system's certificate authorities."""
+
+    def __init__(
+        self,
+        guard: Guard | None = None,
+        *,
+        resolver: AbstractResolver | None = None,
+        tls: ssl.SSLContext | None = None,
+        seconds: float = MAX_SECONDS,
+    ) -> None:
+        self._guard = guard or Guard()
+        self._resolver = resolver
+        self._tls = tls
+        self._seconds = seconds
+        self._http: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End all connections."""
+        if self._http is not None:
+            await self._http.close()
+            self._http = None
+
+    async def get(self, url: str, headers: Mapping[str, str] | None = None) -> Answer:
+        """Read a URL. Raises FetchError; a status of 400 and above is none."""
+        return await self._within(url, None, headers or {})
+
+    async def post(self, url: str, form: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Answer:
+        """Send a form (it is sent nowhere else: no redirect is followed). Raises FetchError."""
+        return await self._within(url, form, headers or {})
+
+    async def _within(self, url: str, form: Mapping[str, str] | None, headers: Mapping[str, str]) -> Answer:
+        target = _checked(url)
+        with _told(target, self._seconds):
+            async with asyncio.timeout(self._seconds):
+                for _ in range(MAX_REDIRECTS + 1):
+                    found = await self._once(target, form, headers)
+                    if isinstance(found, Answer):
+                        return found
+                    target = found
+        raise FetchError(f"{shown(target)} redirects too often")
+
+    async def _once(self, target: URL, form: Mapping[str, str] | None, headers: Mapping[str, str]) -> Answer | URL:
+        async with self._session().request(
+            "GET" if form is None else "POST",
+            target,
+            data=form,
+            headers={**_HEADERS, **headers},
+            allow_redirects=False,
+        ) as response:
+            if form is None and response.status in _REDIRECTS:
+                return _redirected(target, response.headers.get("Location", ""))
+            body = await _body(response)
+            return Answer(response.status, {name.lower(): value for name, value in response.headers.items()}, body)
+
+    def _session(self) -> aiohttp.ClientSession:
+        if self._http is None:
+            connector = aiohttp.TCPConnector(
+                socket_factory=self._socket,
+                resolver=self._resolver,
+                use_dns_cache=False,
+                limit_per_host=_CONNECTIONS_PER_HOST,
+                ssl=self._tls or True,
+            )
+            self._http = aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None),
+                auto_decompress=False,
+                trust_env=False,
+            )
+        return self._http
+
+    def _socket(self, info: tuple[int, int, int, str, tuple[object, ...]]) -> socket.socket:
+        family, kind, protocol, _, address = info
+        if why := self._guard.refuses(str(address[0])):
+            raise OSError(f"{why}, which is not allowed")
+        return socket.socket(family, kind, protocol)
+
+
+def shown(url: URL) -> str:
+    """What of a URL may be logged: a query can hold secrets."""
+    return f"{url.scheme}://{url.host or ''}{f':{url.explicit_port}' if url.explicit_port else ''}{url.path}"
+
+
+def _checked(url: str) -> URL:
+    try:
+        target = URL(url)
+    except ValueError:
+        raise FetchError("that is no URL") from None
+    if target.scheme not in ("http", "https") or not target.host:
+        raise FetchError(f"{shown(target)} is no URL of http or https")
+    if target.user or target.password:
+        raise FetchError(f"{shown(target)} names a user, which is not allowed in a URL")
+    return target
+
+
+def _redirected(source: URL, location: str) -> URL:
+    """Where a redirect leads: on the same host, and never to less TLS than before."""
+    try:
+        target = _checked(str(source.join(URL(location))))
+    except ValueError:
+        raise FetchError(f"{shown(source)} redirects to what is no URL") from None
+    upgraded = source.scheme == "http" and target.scheme == "https"
+    if target.host != source.host or not (upgraded or (target.scheme, target.port) == (source.scheme, source.port)):
+        raise FetchError(f"{shown(source)} redirects to another server, which is not followed")
+    return target
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    coding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if coding not in ("identity", "gzip", "deflate", ""):
+        raise FetchError(f"{shown(response.url)} answers in an encoding that was not asked for")
+    inflate = zlib.decompressobj(wbits=47 if coding == "gzip" else 15) if coding in ("gzip", "deflate") else None
+    parts: list[bytes] = []
+    size = 0
+    async for piece in response.content.iter_any():
+        part = inflate.decompress(piece, MAX_BYTES + 1) if inflate else piece
+        size += len(part)
+        if size > MAX_BYTES or (inflate and inflate.unconsumed_tail):
+            response.close()
+            raise FetchError(f"{shown(response.url)} answers with more than {MAX_BYTES} bytes")
+        parts.append(part)
+    if inflate and not inflate.eof:
+        raise FetchError(f"{shown(response.url)} breaks off")
+    return b"".join(parts)
+
+
+@contextmanager
+def _told(target: URL, seconds: float) -> Iterator[None]:
+    """Every failure as FetchError."""
+    try:
+        yield
+    except TimeoutError:
+        raise FetchError(f"{shown(target)} did not answer within {seconds:g} s") from None
+    except (aiohttp.ClientError, OSError, zlib.error, ValueError) as error:
+        cause = getattr(error, "os_error", None) or error
+        raise FetchError(f"{shown(target)} cannot be read: {cause}") from None

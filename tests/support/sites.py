@@ -1,0 +1,59 @@
+"""HTTP servers of tests that are asked for documents, on addresses of loopback of their own, and names for them."""
+
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from ipaddress import ip_address
+
+from aiohttp import web
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+
+class Site:
+    """A server that notes who asked. `handler` answers."""
+
+    def __init__(self, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> None:
+        self._handler = handler
+        self.asked: list[str] = []
+        self.port = 0
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        self.asked.append(request.path_qs)
+        return await self._handler(request)
+
+
+@contextlib.asynccontextmanager
+async def serve(
+    handler: Callable[[web.Request], Awaitable[web.StreamResponse]], address: str = "127.0.0.1", port: int = 0
+) -> AsyncIterator[Site]:
+    """A site on an address."""
+    site = Site(handler)
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", site.answer)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, address, port).start()
+    site.port = runner.addresses[0][1]
+    try:
+        yield site
+    finally:
+        await runner.cleanup()
+
+
+class Names(AbstractResolver):
+    """Resolves any name to the next of some addresses, and then to the last of them."""
+
+    def __init__(self, addresses: Iterable[str]) -> None:
+        self._addresses = list(addresses)
+        self.resolved = 0
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        address = self._addresses[min(self.resolved, len(self._addresses) - 1)]
+        self.resolved += 1
+        kind = socket.AF_INET6 if ip_address(address).version == 6 else socket.AF_INET
+        return [ResolveResult(hostname=host, host=address, port=port, family=kind, proto=0, flags=0)]
+
+    async def close(self) -> None:
+        pass
