@@ -1,0 +1,80 @@
+"""What a check is to the server: an object that is made once for a step of a chain and asked for every request."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ParamSpec, TypeVar
+
+import msgspec
+
+from daemun.extauth.answers import Answer
+from daemun.extauth.request import Request
+
+_THREADS = 4
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+class State(msgspec.Struct):
+    """What the checks of a chain tell each other about one request: a new one for each.
+
+    `user` is who sends it, as far as it is known. `values` travel to passthrough servers and plug-ins, and back.
+    """
+
+    user: str = ""
+    values: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class Checker:
+    """One check, ready to be asked. It is used by many requests at once, on one event loop.
+
+    What it raises denies the request alone with 500. `close` is called when no request is asking any more.
+    """
+
+    async def check(self, request: Request, state: State) -> Answer:
+        """Whether the request may pass."""
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        """Give back what it holds."""
+
+
+class Tools:
+    """What checkers share: one for the server.
+
+    `clock` is in seconds since 1970. `redis` is the address (URL) of the server's own Redis, empty if it has none.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time, redis: str = "") -> None:
+        self.clock = clock
+        self.redis = redis
+        self._shared: dict[Hashable, tuple[Any, Callable[[], Awaitable[None]] | None]] = {}
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="check")
+
+    def shared(self, key: Hashable, make: Callable[[], T], close: Callable[[T], Awaitable[None]] | None = None) -> T:
+        """What there is of this key, made by the first who asks; closed when the server stops."""
+        if key not in self._shared:
+            made = make()
+            self._shared[key] = (made, None if close is None else lambda: close(made))
+        found: T = self._shared[key][0]
+        return found
+
+    async def in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run what takes long or waits beside the event loop, a few of it at a time."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: function(*args, **kwargs))
+
+    async def close(self) -> None:
+        """Give back what is shared."""
+        for _, close in self._shared.values():
+            if close is not None:
+                await close()
+        self._shared.clear()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Which step of which chain a checker is made for."""
+
+    chain: str
+    step: str

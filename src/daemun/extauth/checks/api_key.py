@@ -1,0 +1,39 @@
+"""API keys: the key that a request bears is looked up by its hash, however many there are."""
+
+from hashlib import sha256
+
+from daemun.extauth.answers import Allowed, Answer, Denied
+from daemun.extauth.checker import Checker, Place, State, Tools
+from daemun.extauth.request import Request
+from daemun.ir.auth.checks import ApiKey, ApiKeyAuth
+
+_DENIED = Denied(401)
+
+
+class ApiKeys(Checker):
+    """A key that nobody has is not told from none. What goes on of a key is made once, when the chain is."""
+
+    def __init__(self, check: ApiKeyAuth, place: Place, tools: Tools) -> None:
+        del place, tools
+        self._header, self._query = check.header.lower(), check.query
+        self._headers = {header.lower(): entry for header, entry in check.headers.items()}
+        self._known = {
+            bytes.fromhex(key.value): self._goes_on(key)
+            for key in check.keys
+            if all(key.metadata.get(name) for name in check.required)
+        }
+
+    def _goes_on(self, key: ApiKey) -> Allowed:
+        found = tuple((header, key.metadata[entry]) for header, entry in self._headers.items() if entry in key.metadata)
+        # What a client says of itself in such a header is not taken for what is known of its key.
+        absent = tuple(header for header, entry in self._headers.items() if entry not in key.metadata)
+        return Allowed(key.user, upstream=found, remove=absent)
+
+    async def check(self, request: Request, state: State) -> Answer:
+        """Whose key it is."""
+        del state
+        key = request.header(self._header)
+        if not key and self._query:
+            key = request.query.get(self._query, [""])[0]
+        # The hash of a wrong key says nothing of those that are right, so this needs no constant time.
+        return self._known.get(sha256(key.encode()).digest(), _DENIED) if key else _DENIED

@@ -1,0 +1,147 @@
+"""The authorization server: chains that are known and not, checks that fail, and what Envoy is told."""
+
+from collections.abc import AsyncIterator
+from hashlib import sha256
+
+import grpc.aio
+import pytest
+from envoy.service.auth.v3 import external_auth_pb2
+
+from daemun.extauth import registry
+from daemun.extauth.answers import Allowed, Answer, Denied, Respond
+from daemun.extauth.chains import Chains
+from daemun.extauth.checker import Checker, Place, State, Tools
+from daemun.extauth.request import Request
+from daemun.extauth.server import AuthServer
+from daemun.ir.auth import Chain, Step
+from daemun.ir.auth.checks import ApiKey, ApiKeyAuth, Broken, PluginAuth
+from support.asking import Client, question
+
+KEYS = ApiKeyAuth((ApiKey(sha256(b"k").hexdigest(), "ann", {"tier": "gold"}),), headers={"x-tier": "tier"})
+
+
+class Scripted(Checker):
+    """Says what its config names, or raises it."""
+
+    closed = 0
+
+    def __init__(self, check: PluginAuth, place: Place, tools: Tools) -> None:
+        self._says: Answer | Exception = check.config["says"]
+
+    async def check(self, request: Request, state: State) -> Answer:
+        if isinstance(self._says, Exception):
+            raise self._says
+        return self._says
+
+
+@pytest.fixture
+async def chains(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Chains]:
+    monkeypatch.setattr(registry, "MAKERS", {**registry.MAKERS, PluginAuth: Scripted})
+    tools = Tools()
+    chains = Chains(tools)
+    chains.complete = True
+    yield chains
+    await chains.close()
+    await tools.close()
+
+
+@pytest.fixture
+async def client(chains: Chains) -> AsyncIterator[Client]:
+    server = AuthServer(chains)
+    async with Client(await server.start("127.0.0.1:0")) as client:
+        yield client
+    await server.stop()
+
+
+def says(answer: Answer | Exception, name: str = "s") -> Step:
+    return Step(name, PluginAuth("p", {"says": answer}))
+
+
+async def test_a_key_lets_in_and_says_whose_it_is(chains: Chains, client: Client) -> None:
+    chains.put(Chain("c", (Step("keys", KEYS),), user_header="x-user"))
+    response = await client.check(question("c", {"api-key": "k"}))
+    assert response.HasField("ok_response")
+    headers = {one.header.key: one.header.value for one in response.ok_response.headers}
+    assert headers == {"x-tier": "gold", "x-user": "ann"}
+
+
+@pytest.mark.parametrize("headers", [{}, {"api-key": "wrong"}, {"api-key": ""}, {"x-api-key": "k"}])
+async def test_no_key_and_a_wrong_one_are_denied_alike(chains: Chains, client: Client, headers: dict[str, str]) -> None:
+    chains.put(Chain("c", (Step("keys", KEYS),)))
+    assert (await client.check(question("c", headers))).denied_response.status.code == 401
+
+
+async def test_a_chain_that_is_not_known_is_denied(chains: Chains, client: Client) -> None:
+    assert (await client.check(question("other", {}))).denied_response.status.code == 403
+    assert (await client.check(external_auth_pb2.CheckRequest())).denied_response.status.code == 403
+    chains.complete = False
+    assert (await client.check(question("other", {}))).denied_response.status.code == 503
+
+
+async def test_garbage_is_denied(client: Client) -> None:
+    assert (await client.ask(b"\xff\xff\xff")).denied_response.status.code == 400
+
+
+async def test_what_a_check_raises_denies_that_request_and_is_said_once_without_its_text(
+    chains: Chains, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    chains.put(Chain("bad", (says(ValueError("the password")),)))
+    chains.put(Chain("good", (says(Allowed()),)))
+    for _ in range(3):
+        assert (await client.check(question("bad", {}))).denied_response.status.code == 500
+    assert (await client.check(question("good", {}))).HasField("ok_response")
+    assert len(caplog.records) == 1
+    assert "ValueError" in caplog.text
+    assert "the password" not in caplog.text
+
+
+@pytest.mark.parametrize("value", ["a\r\nx-admin: yes", "a\nb", "a\0b"])
+async def test_a_value_that_begins_another_header_goes_nowhere(chains: Chains, client: Client, value: str) -> None:
+    for name, answer in {
+        "up": Allowed(upstream=(("x", value),)),
+        "down": Allowed(downstream=(("x", value),)),
+        "no": Denied(401, (("x", value),)),
+        "page": Respond(302, (("location", value),)),
+    }.items():
+        chains.put(Chain(name, (says(answer),)))
+        response = await client.check(question(name, {}))
+        assert response.denied_response.status.code == 500
+        assert not response.denied_response.headers
+
+
+@pytest.mark.parametrize(
+    "chain",
+    [
+        Chain("c", ()),
+        Chain("c", (says(Allowed()),), expression="s &&"),
+        Chain("c", (says(Allowed()),), expression="other"),
+        Chain("c", (says(Allowed()), says(Allowed()))),
+        Chain("c", (Step("s", Broken("no Secret")),)),
+        Chain("c", (Step("s", Broken("no Secret")),), expression="!s"),
+    ],
+)
+async def test_a_chain_that_cannot_be_served_is_shut(chains: Chains, client: Client, chain: Chain) -> None:
+    chains.put(chain)
+    assert (await client.check(question("c", {}))).denied_response.status.code == 500
+
+
+async def test_a_step_that_stays_keeps_its_checker(chains: Chains) -> None:
+    chains.put(Chain("c", (Step("keys", KEYS), says(Allowed()))))
+    before = chains.get("c")
+    assert before is not None
+    chains.put(Chain("c", (Step("keys", KEYS), says(Denied()))))
+    after = chains.get("c")
+    assert after is not None
+    assert after.checkers["keys"] is before.checkers["keys"]
+    assert after.checkers["s"] is not before.checkers["s"]
+
+
+async def test_health_is_whether_the_chains_have_come(chains: Chains, client: Client) -> None:
+    assert await client.health() == b"\x08\x01"
+    chains.complete = False
+    assert await client.health() == b"\x08\x02"
+
+
+async def test_other_methods_are_not_there(client: Client) -> None:
+    with pytest.raises(grpc.aio.AioRpcError, match="UNIMPLEMENTED"):
+        await client.call("/envoy.service.auth.v3.Authorization/Other", b"")
