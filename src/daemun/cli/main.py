@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from daemun import __version__
-from daemun.cli import check, crds, demo, explain, migrate, serve, translate, up, webhook
+from daemun.cli import check, crds, demo, explain, extauth, migrate, serve, translate, up, webhook
 
 app = typer.Typer(
     name="daemun",
@@ -21,6 +21,7 @@ app.command()(demo.demo)
 app.command()(up.up)
 app.command()(serve.serve)
 app.command()(webhook.webhook)
+app.command()(extauth.extauth)
 app.command()(check.check)
 app.command()(translate.translate)
 app.command()(explain.explain)

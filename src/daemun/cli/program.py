@@ -31,14 +31,23 @@ def connect(context: str | None) -> KubeClient:
 
 
 def run(client: KubeClient, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Do the work with a connection, until SIGTERM or SIGINT."""
+
+    async def connected() -> None:
+        async with client:
+            await work()
+
+    until_told(connected)
+
+
+def until_told(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Do the work until SIGTERM or SIGINT."""
 
-    async def until_told() -> None:
-        async with client:
-            task = asyncio.ensure_future(work())
-            for number in (signal.SIGINT, signal.SIGTERM):
-                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+    async def main() -> None:
+        task = asyncio.ensure_future(work())
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
-    asyncio.run(until_told())
+    asyncio.run(main())

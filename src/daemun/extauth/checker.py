@@ -10,6 +10,7 @@ import msgspec
 
 from daemun.extauth.answers import Answer
 from daemun.extauth.request import Request
+from daemun.fetch import Guard
 
 _THREADS = 4
 T = TypeVar("T")
@@ -44,11 +45,18 @@ class Tools:
     """What checkers share: one for the server.
 
     `clock` is in seconds since 1970. `redis` is the address (URL) of the server's own Redis, empty if it has none.
+    `guard` says what may be asked over the network.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.time, redis: str = "") -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.time,
+        redis: str = "",
+        guard: Guard = Guard(),  # noqa: B008 - immutable
+    ) -> None:
         self.clock = clock
         self.redis = redis
+        self.guard = guard
         self._shared: dict[Hashable, tuple[Any, Callable[[], Awaitable[None]] | None]] = {}
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="check")
 

@@ -1,0 +1,143 @@
+"""How the authorization server follows a control plane: what it takes, what it keeps, what it rejects."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+import grpc.aio
+import pytest
+from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, DeltaDiscoveryResponse
+
+from daemun.extauth.chains import Chains
+from daemun.extauth.checker import Tools
+from daemun.extauth.feed import PATH, Feed, token
+from daemun.ir.auth import CHAIN, Chain, Step, encoded
+from daemun.ir.auth.checks import Verified
+from support.world import until
+
+SERVICE, METHOD = PATH.strip("/").split("/")
+
+
+class Plane:
+    """A control plane of one client that says what a test puts into it."""
+
+    def __init__(self) -> None:
+        self.says: asyncio.Queue[DeltaDiscoveryResponse | None] = asyncio.Queue()
+        self.heard: asyncio.Queue[DeltaDiscoveryRequest] = asyncio.Queue()
+        self.metadata: dict[str, str] = {}
+
+    async def _serve(
+        self, requests: AsyncIterator[DeltaDiscoveryRequest], context: grpc.aio.ServicerContext[bytes, bytes]
+    ) -> AsyncIterator[DeltaDiscoveryResponse]:
+        self.metadata = {key: str(value) for key, value in context.invocation_metadata() or ()}
+        reader = asyncio.ensure_future(self._read(requests))
+        try:
+            while (response := await self.says.get()) is not None:
+                yield response
+        finally:
+            reader.cancel()
+
+    async def _read(self, requests: AsyncIterator[DeltaDiscoveryRequest]) -> None:
+        async for request in requests:
+            self.heard.put_nowait(request)
+
+    async def start(self, address: str) -> str:
+        self.server = grpc.aio.server()
+        handler = grpc.stream_stream_rpc_method_handler(
+            self._serve,
+            request_deserializer=DeltaDiscoveryRequest.FromString,
+            response_serializer=DeltaDiscoveryResponse.SerializeToString,
+        )
+        self.server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(SERVICE, {METHOD: handler})])
+        self.server.add_insecure_port(address)
+        await self.server.start()
+        return address
+
+
+def response(*chains: Chain, removed: tuple[str, ...] = (), version: str = "1") -> DeltaDiscoveryResponse:
+    found = DeltaDiscoveryResponse(type_url=CHAIN, nonce="n", removed_resources=removed)
+    for chain in chains:
+        resource = found.resources.add(name=chain.name, version=version)
+        resource.resource.type_url, resource.resource.value = CHAIN, encoded(chain)
+    return found
+
+
+def chain(name: str, **fields: object) -> Chain:
+    return Chain(name, (Step("token", Verified()),), **fields)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+async def plane(tmp_path: Path) -> AsyncIterator[tuple[Plane, str]]:
+    plane = Plane()
+    yield plane, await plane.start(f"unix:{tmp_path}/xds")
+    await plane.server.stop(None)
+
+
+@pytest.fixture
+async def chains() -> AsyncIterator[Chains]:
+    tools = Tools()
+    chains = Chains(tools)
+    yield chains
+    await chains.close()
+    await tools.close()
+
+
+@pytest.fixture
+async def feed(plane: tuple[Plane, str], chains: Chains, tmp_path: Path) -> AsyncIterator[Feed]:
+    (tmp_path / "token").write_text("t0\n")
+    feed = Feed(chains, plane[1], token(tmp_path / "token"))
+    task = asyncio.ensure_future(feed.run())
+    yield feed
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_chains_come_change_and_go(plane: tuple[Plane, str], chains: Chains, feed: Feed) -> None:
+    first = await plane[0].heard.get()
+    assert (first.type_url, list(first.resource_names_subscribe)) == (CHAIN, [])
+    assert plane[0].metadata["authorization"] == "Bearer t0"
+    assert not chains.complete
+    plane[0].says.put_nowait(response())
+    await until(lambda: chains.complete)
+    plane[0].says.put_nowait(response(chain("a"), chain("b")))
+    await until(lambda: sorted(chains.names()) == ["a", "b"])
+    plane[0].says.put_nowait(response(chain("a", user_header="x"), removed=("b",)))
+    await until(lambda: chains.names() == ["a"])
+    ready = chains.get("a")
+    assert ready is not None
+    assert ready.chain.user_header == "x"
+
+
+async def test_what_cannot_be_read_is_rejected_and_the_last_good_one_stays(
+    plane: tuple[Plane, str], chains: Chains, feed: Feed
+) -> None:
+    await plane[0].heard.get()
+    plane[0].says.put_nowait(response(chain("a")))
+    assert not (await plane[0].heard.get()).HasField("error_detail")
+    bad = response(chain("a"), chain("b", user_header="x"))
+    bad.resources[0].resource.value = b'{"name": "a", "steps": [{"name": "s", "check": {"kind": "of the future"}}]}'
+    plane[0].says.put_nowait(bad)
+    answer = await plane[0].heard.get()
+    assert "a: " in answer.error_detail.message
+    assert answer.response_nonce == "n"
+    before, after = chains.get("a"), chains.get("b")
+    assert before is not None
+    assert before.chain == chain("a")
+    assert after is not None
+
+
+async def test_after_a_break_it_says_what_it_has_and_goes_on(
+    plane: tuple[Plane, str], chains: Chains, feed: Feed, caplog: pytest.LogCaptureFixture
+) -> None:
+    await plane[0].heard.get()
+    plane[0].says.put_nowait(response(chain("a"), version="7"))
+    await plane[0].heard.get()
+    plane[0].says.put_nowait(None)
+    again = await plane[0].heard.get()
+    assert dict(again.initial_resource_versions) == {"a": "7"}
+    assert chains.names() == ["a"]
+    assert chains.complete
+    plane[0].says.put_nowait(response(removed=("a",)))
+    await until(lambda: not chains.names())
+    assert "cannot be heard" in caplog.text
