@@ -81,7 +81,7 @@ class Echo:
         method, path, _ = first.split(" ", 2)
         headers = [(name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
         by_name = dict(headers)
-        body = await reader.readexactly(int(by_name.get("content-length", 0)))
+        body = await _body(reader, by_name)
         request = {
             "name": self.name,
             "method": method,
@@ -125,6 +125,17 @@ class Echo:
     def _try(self, key: str, count: str) -> bool:
         self._tries[key] += 1
         return self._tries[key] <= int(count)
+
+
+async def _body(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
+    if headers.get("transfer-encoding") != "chunked":
+        return await reader.readexactly(int(headers.get("content-length", 0)))
+    body = b""
+    while size := int(await reader.readline(), 16):
+        body += await reader.readexactly(size)
+        await reader.readline()
+    await reader.readline()
+    return body
 
 
 def _common_name(certificate: Any) -> str:
