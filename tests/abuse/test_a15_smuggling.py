@@ -1,4 +1,4 @@
-"""A15: the gateway and its backends agree on where each request ends; a backend sees those that were sent, no others."""
+"""A15: the gateway and its backends agree on where each request ends: no backend sees one that was not sent."""
 
 import asyncio
 import contextlib
@@ -92,8 +92,8 @@ async def test_a_bare_cr_ends_no_header(shared: World) -> None:
     [
         "GET /first HTTP/1.1\r\nHost: test.example\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
         "CONNECT test.example:80 HTTP/1.1\r\nHost: test.example:80\r\n\r\n",
-        "GET /first HTTP/1.1\r\nHost: test.example\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
-        "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n",
+        "GET /first HTTP/1.1\r\nHost: test.example\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+        + "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n",
     ],
     ids=["upgrade", "CONNECT", "h2c"],
 )
