@@ -13,6 +13,10 @@ from support.world import World
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 _HIDDEN = "GET /hidden HTTP/1.1\r\nHost: test.example\r\n\r\n"
+_UPGRADE_TO_HTTP2 = (
+    "GET /first HTTP/1.1\r\nHost: test.example\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+    "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n"
+)
 _LAST = b"GET /last HTTP/1.1\r\nHost: test.example\r\nConnection: close\r\n\r\n"
 _CHUNKED = "Transfer-Encoding: chunked"
 
@@ -92,8 +96,7 @@ async def test_a_bare_cr_ends_no_header(shared: World) -> None:
     [
         "GET /first HTTP/1.1\r\nHost: test.example\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
         "CONNECT test.example:80 HTTP/1.1\r\nHost: test.example:80\r\n\r\n",
-        "GET /first HTTP/1.1\r\nHost: test.example\r\nConnection: Upgrade, HTTP2-Settings\r\n"
-        + "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n",
+        _UPGRADE_TO_HTTP2,
     ],
     ids=["upgrade", "CONNECT", "h2c"],
 )
