@@ -17,6 +17,7 @@ from typing import Any
 from daemun.base.names import Name, Ref
 from daemun.flow import MISSING, Failure
 from daemun.gatewayapi.accounts import Account
+from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.placement import Setback
 from daemun.gatewayapi.proxies import ProxyState, Rejection, RejectionKey
 from daemun.gatewayapi.settings import Settings
@@ -29,7 +30,7 @@ from daemun.translate import Translation
 from daemun.turns import Turns
 from daemun.xds.events import Acked, Drifted, Rejected, Restored
 
-GC_THRESHOLDS = (10_000, 5, 2_000)
+_GC_THRESHOLDS = (10_000, 5, 2_000)
 """What lives long here are trees, without cycles to be found; looking for them again and again while 10,000 routes are
 built would double the time. Little is looked at together: everything waits for it."""
 _MANY = 500
@@ -77,7 +78,7 @@ class ControlPlane:
         self._heard_of: dict[str, dict[StreamEvent, None]] = {}
         self.translation.resources.subscribe(self._collect)
         self.translation.gateways.subscribe(self._changed)
-        gc.set_threshold(*GC_THRESHOLDS)
+        gc.set_threshold(*_GC_THRESHOLDS)
 
     def take(self, objects: Iterable[tuple[Ref, object | None]], complete: Callable[[], bool] = lambda: True) -> None:
         """The sources have a batch of changes; the first one has everything that they know of.
@@ -106,27 +107,25 @@ class ControlPlane:
 
         Until such a batch is done, everything is told and served as before it; what comes meanwhile is the next one.
         """
+        graph = self.translation.graph
         while True:
             await self._left.wait()
             self._left.clear()
-            with building():
-                await self._go_on()
-
-    async def _go_on(self) -> None:
-        graph = self.translation.graph
-        while self._busy:
-            await asyncio.sleep(0)
-            with self._working():
-                settled = graph.settle()
-            if not settled:
-                continue
-            self._held = True  # the proxies' server does not have it yet
-            while self._parts and self._fetched():
-                await self.xds.apply_much(self._take_parts())
-            self._busy = not graph.settled
-            self._held = not self._fetched()
-            if not self._held:
-                self._settled()
+            while self._busy:
+                await asyncio.sleep(0)
+                with self._working():
+                    settled = graph.settle()
+                if not settled:
+                    continue
+                self._held = True  # the proxies' server does not have it yet
+                while self._parts and self._fetched():
+                    await self.xds.apply_much(self._take_parts())
+                self._busy = not graph.settled
+                self._held = not self._fetched()
+                if not self._held:
+                    self._settled()
+                gc.freeze()
+                gc.enable()
 
     @property
     def settled(self) -> bool:
@@ -145,6 +144,7 @@ class ControlPlane:
 
     def _leave(self) -> None:
         self._busy = True
+        gc.disable()  # what is built at once lives long: looking through it again and again finds nothing
         self._left.set()
 
     def wanted(self) -> set[str]:
@@ -167,6 +167,12 @@ class ControlPlane:
         """Its provider cannot provide the proxy (or can again): its Gateway says why."""
         with self._working():
             self.translation.setbacks.update({proxy: MISSING if setback is None else setback})
+        self._tell()
+
+    def report(self, troubles: Mapping[str, Finding]) -> None:
+        """All that the places for Secrets do not give now: the Settings say so."""
+        with self._working():
+            self.translation.troubles.replace(troubles)
         self._tell()
 
     def hear(self, accounts: Iterable[Account]) -> None:
@@ -258,17 +264,6 @@ class ControlPlane:
             self.synced.set()
             _give_back()
         self._told()
-
-
-@contextlib.contextmanager
-def building() -> Iterator[None]:
-    """Much is built at once, and lives long: looking through it again and again finds nothing."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def _log_drift(proxy: str, drift: list[Drifted]) -> None:

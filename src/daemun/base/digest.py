@@ -12,10 +12,11 @@ MODULUS = 1 << 128
 
 def digest(*chunks: bytes) -> int:
     """A 128-bit content hash of the chunks; their boundaries count."""
-    pieces: list[bytes] = []
+    h = blake2b(digest_size=16)
     for chunk in chunks:
-        pieces += (len(chunk).to_bytes(8, "little"), chunk)
-    return int.from_bytes(blake2b(b"".join(pieces), digest_size=16).digest(), "little")
+        h.update(len(chunk).to_bytes(8, "little"))
+        h.update(chunk)
+    return int.from_bytes(h.digest(), "little")
 
 
 def version(value: int) -> str:

@@ -32,11 +32,10 @@ class Told(msgspec.Struct, frozen=True):
 
     def not_resolved(self, reader: Reader, routes: list[ResolvedRoute]) -> tuple[Finding, ...]:
         """The references that lead nowhere."""
-        found = [finding for one in routes for finding in one.not_resolved]
+        found = dict.fromkeys(finding for one in routes for finding in one.not_resolved)
         for one in routes:
-            if one.delegations:
-                found += self.lost(reader, one)
-        return tuple(dict.fromkeys(found)) if found else ()
+            found.update(dict.fromkeys(self.lost(reader, one)))
+        return tuple(found)
 
 
 def object_of(key: RouteKey, _: ResolvedRoute) -> Iterator[Ref]:

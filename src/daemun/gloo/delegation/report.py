@@ -27,10 +27,8 @@ def lost(
     """How the references to routes that lead to nobody are found."""
 
     def find(reader: Reader, route: ResolvedRoute) -> Iterator[Finding]:
-        if not route.delegations or not route.attachments:
-            return
         told = {one.where for one in route.not_resolved}
-        for one in route.delegations:
+        for one in route.delegations if route.attachments else ():
             if one.where not in told and reader.get(chosen, (route.ref, one.where)) is None:
                 yield _unresolved(reader, written, route.ref, one)
 
