@@ -22,6 +22,7 @@ from daemun.gatewayapi.placement import Setback
 from daemun.gatewayapi.proxies import ProxyState, Rejection, RejectionKey
 from daemun.gatewayapi.settings import Settings
 from daemun.ir.resource import Part, PartKey
+from daemun.keeping import Keeping
 from daemun.proxies import Proxies
 from daemun.serve.proxy import Connected, Disconnected, Synced
 from daemun.serve.proxy import Event as StreamEvent
@@ -35,6 +36,7 @@ _GC_THRESHOLDS = (10_000, 5, 2_000)
 built would double the time. Little is looked at together: everything waits for it."""
 _MANY = 500
 """Parts of resources that are handed on at once; more of them are handed on a slice at a time."""
+_DAY = 86_400.0
 _log = logging.getLogger(__name__)
 
 
@@ -72,6 +74,8 @@ class ControlPlane:
         self._busy = False
         self._left = asyncio.Event()
         self._fetched: Callable[[], bool] = lambda: True
+        self._keeping = Keeping()
+        self._aging: asyncio.TimerHandle | None = None
         self._held = False
         self._parts: dict[PartKey, Part | None] = {}
         self._gateways: set[Name] = set()
@@ -90,7 +94,8 @@ class ControlPlane:
         self._fetched = complete
         self.batches += 1
         with self._working():
-            self.translation.apply(objects)
+            self.translation.apply(self._keeping.take(objects))
+        self._await_age()
         if self._busy:
             return
         self._held = not complete()
@@ -101,6 +106,22 @@ class ControlPlane:
             return
         self.xds.apply(self._take_parts())
         self._settled()
+
+    def _await_age(self) -> None:
+        """Look again when the next certificate expires."""
+        if self._aging is not None:
+            self._aging.cancel()
+        due = self._keeping.due
+        self._aging = None
+        if due is not None:
+            self._aging = asyncio.get_running_loop().call_later(min(due, _DAY), self._age)
+
+    def _age(self) -> None:
+        self._aging = None
+        if aged := self._keeping.aged():
+            self.take(aged, self._fetched)
+        else:
+            self._await_age()
 
     async def run(self) -> None:
         """Go on with what is too much work for one turn of the event loop, until cancelled.

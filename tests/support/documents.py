@@ -1,5 +1,6 @@
 """Manifests as short Python: what a story is not about has a default."""
 
+import base64
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,13 +49,19 @@ def listener(
     certs: Sequence[str] = (),
     namespaces: str = "Same",
     protocol: str = "",
+    **options: str,
 ) -> Doc:
-    """A listener; HTTPS when it has certificates and says nothing else. TLS without certificates is passed through."""
+    """A listener; HTTPS when it has certificates and says nothing else. TLS without certificates is passed through.
+
+    `options` are those of its TLS that are our own; `_` in a name stands for `-`.
+    """
     one: Doc = {"name": name, "port": port, "protocol": protocol or ("HTTPS" if certs else "HTTP")}
     if hostname:
         one["hostname"] = hostname
     if certs:
         one["tls"] = {"certificateRefs": [reference(cert) for cert in certs]}
+        if options:
+            one["tls"]["options"] = {f"daemun.dev/{key.replace('_', '-')}": value for key, value in options.items()}
     elif protocol == "TLS":
         one["tls"] = {"mode": "Passthrough"}
     return one | {"allowedRoutes": {"namespaces": {"from": namespaces}}}
@@ -168,21 +175,24 @@ def grant(name: str, from_kind: str, from_namespace: str, to_kind: str = "Servic
     }
 
 
-def secret(name: str, certificate: bytes, key: bytes) -> Doc:
-    """A Secret with a key pair."""
+def secret(name: str, certificate: bytes, key: bytes, ca: str = "", crl: str = "", staple: bytes = b"") -> Doc:
+    """A Secret with a key pair, and what may stand beside it."""
     data = {"tls.crt": certificate.decode(), "tls.key": key.decode()}
-    return {
+    data |= {key: value for key, value in (("ca.crt", ca), ("ca.crl", crl)) if value}
+    found = {
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": _meta(name),
         "type": "kubernetes.io/tls",
         "stringData": data,
     }
+    return found | ({"data": {"tls.ocsp-staple": base64.b64encode(staple).decode()}} if staple else {})
 
 
-def authorities(name: str, *pem: str) -> Doc:
-    """A ConfigMap with CA certificates."""
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _meta(name), "data": {"ca.crt": "".join(pem)}}
+def authorities(name: str, *pem: str, crl: str = "") -> Doc:
+    """A ConfigMap with CA certificates, and lists of what these have revoked."""
+    data = {"ca.crt": "".join(pem)} | ({"ca.crl": crl} if crl else {})
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _meta(name), "data": data}
 
 
 def tls_policy(name: str, to: str, hostname: str, *sans: str, trust: str = "ca", section: str = "") -> Doc:

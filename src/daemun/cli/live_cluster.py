@@ -9,6 +9,7 @@ import msgspec
 from daemun.api.meta import Resource
 from daemun.base.names import Ref
 from daemun.cli.output import fail
+from daemun.keeping import Keeping
 from daemun.kube.client import KubeClient
 from daemun.kube.errors import KubeError
 from daemun.sources.batch import Batch, FileProblem
@@ -21,12 +22,13 @@ def read(translation: Translation, context: str, above: Mapping[Ref, object]) ->
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     live: dict[Ref, object | None] = {}
     problems: tuple[FileProblem, ...] = ()
+    keeping = Keeping()
 
     def take(batch: Batch) -> None:
         nonlocal problems
         problems = batch.problems
         live.update(batch.objects)
-        translation.apply({**batch.objects, **laid_over(above, live, now)}.items())
+        translation.apply(keeping.take({**batch.objects, **laid_over(above, live, now)}.items()))
 
     async def load() -> None:
         async with KubeClient.connect(context) as client:

@@ -62,6 +62,7 @@ def load(paths: list[Path], surroundings: Surroundings) -> Loaded:
 
     In a cluster an object in a file stands in the place of the one of the same name: what would this change do?
     """
+    from daemun.keeping import Keeping
     from daemun.report.journal import Journal
     from daemun.sources.reader import Folder
     from daemun.translate import Translation
@@ -75,7 +76,7 @@ def load(paths: list[Path], surroundings: Surroundings) -> Loaded:
         batch = folder.load()
         outside = batch.problems
         if surroundings.kube_context is None:
-            translation.apply(batch.objects.items())
+            translation.apply(Keeping().take(batch.objects.items()))
         else:
             from daemun.cli import live_cluster
 

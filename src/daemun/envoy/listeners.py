@@ -13,11 +13,11 @@ from envoy.extensions.filters.listener.tls_inspector.v3 import tls_inspector_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 
 from daemun.base import wire
-from daemun.envoy import tls as tls_contexts
 from daemun.envoy.accesslog import log_to
 from daemun.envoy.forward import closing_chain, come_from
 from daemun.envoy.misses import misses
 from daemun.envoy.scopes import ask
+from daemun.envoy.tls import wrap
 from daemun.features import BY_KIND, RARE, http_filters, ordered, rare_of
 from daemun.features.drafts import ChainDraft, ListenerDraft, ManagerDraft
 from daemun.flow import Collection, Reader
@@ -163,8 +163,7 @@ def _filter_chain(
             chain.filter_chain_match.transport_protocol = "tls"
         if listener.hostname:
             chain.filter_chain_match.server_names.append(listener.hostname)
-        chain.transport_socket.name = "envoy.transport_sockets.tls"
-        chain.transport_socket.typed_config.Pack(tls_contexts.downstream(listener, "h2", "http/1.1"))
+        wrap(chain, listener, "h2", "http/1.1")
     return wire.delimited(_FILTER_CHAINS, wire.encoded(chain)), needs
 
 
@@ -197,6 +196,11 @@ def connection_manager(
     manager.http_protocol_options.ignore_http_11_upgrade.add().safe_regex.regex = _OTHER_UPGRADES
     if access_log:
         manager.access_log.append(log_to(access_log, _LOG_FORMAT))
+    if marked is not None and marked.clients is not None and marked.clients.told:
+        # What a client says of itself is replaced by this, as it is removed where nothing is told.
+        manager.forward_client_cert_details = hcm_v3.HttpConnectionManager.SANITIZE_SET
+        for part_ in marked.clients.told:
+            _tell(manager, part_)
     draft = ManagerDraft(manager, router_pb2.Router(suppress_envoy_headers=True))
     for use in ordered(uses.port):
         if BY_KIND[use.kind].works("on_manager"):
@@ -206,3 +210,12 @@ def connection_manager(
     manager.http_filters.extend(misses(port, [one for one in filters if one.disabled]))
     manager.http_filters.add(name="envoy.filters.http.router").typed_config.Pack(draft.router)
     return manager, draft.needs
+
+
+def _tell(manager: hcm_v3.HttpConnectionManager, part_: str) -> None:
+    """Tell backends a part of what the certificate of a client says."""
+    details = manager.set_current_client_cert_details
+    if part_ == "subject":
+        details.subject.value = True
+    else:
+        setattr(details, part_, True)

@@ -9,7 +9,7 @@ from daemun.api.core import ConfigMap, Secret
 from daemun.base.names import CORE, Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi import cacerts
-from daemun.gatewayapi.certificates import CERTIFICATE, PRIVATE_KEY, fault
+from daemun.gatewayapi.certificates import CERTIFICATE, PRIVATE_KEY, fault, staple
 from daemun.ir.listener import Frontend, FrontendKey
 from daemun.ir.origin import Origin
 from daemun.ir.resource import SECRET, Leaf, Part, PartKey, part
@@ -46,10 +46,14 @@ def secret_rule(
         bundle = bundle_of(needed.secret)
         proto = secret_pb2.Secret(name=needed.secret)
         if bundle:
-            found = [cacerts.held(reader, config_maps, secrets, ref) for ref in bundle]
-            proto.validation_context.trusted_ca.inline_bytes = b"".join(
-                cacerts.certificates(pem or b"") for pem in found
-            )
+            found = [one for ref in bundle if (one := cacerts.holder(reader, config_maps, secrets, ref)) is not None]
+            if any(cacerts.fault(one) for one in found):
+                return
+            trusted = (cacerts.certificates(one.get(cacerts.KEY) or b"") for one in found)
+            proto.validation_context.trusted_ca.inline_bytes = b"".join(trusted)
+            lists = b"".join(cacerts.revocations(one.get(cacerts.REVOKED) or b"") for one in found)
+            if lists:
+                proto.validation_context.crl.inline_bytes = lists
             origin = Origin(bundle[0])
         else:
             name = Name.of(needed.secret)
@@ -58,6 +62,8 @@ def secret_rule(
                 return
             proto.tls_certificate.certificate_chain.inline_bytes = pair.get(CERTIFICATE) or b""
             proto.tls_certificate.private_key.inline_bytes = pair.get(PRIVATE_KEY) or b""
+            if (shown := staple(pair)) is not None:
+                proto.tls_certificate.ocsp_staple.inline_bytes = shown
             origin = Origin(Ref(CORE, "Secret", name.namespace, name.name))
         yield PartKey(needed.proxy, SECRET, needed.secret), part("", [Leaf(proto.SerializeToString(), origin)])
 

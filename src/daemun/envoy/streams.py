@@ -12,7 +12,7 @@ from envoy.config.listener.v3 import listener_components_pb2 as components_v3
 from daemun.base import wire
 from daemun.envoy.actions import NO_BACKEND
 from daemun.envoy.forward import closing_chain, come_from, shares, tcp_chain, udp_filter
-from daemun.envoy.tls import downstream
+from daemun.envoy.tls import wrap
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.gatewayapi.streams import Holder
@@ -80,8 +80,7 @@ def _field(key: HostKey, listener: Listener, chain: components_v3.FilterChain) -
         if key.hostname:
             chain.filter_chain_match.server_names.append(key.hostname)
         if listener.terminates:
-            chain.transport_socket.name = "envoy.transport_sockets.tls"
-            chain.transport_socket.typed_config.Pack(downstream(listener))
+            wrap(chain, listener)
     return wire.delimited(_FILTER_CHAINS, chain.SerializeToString())
 
 

@@ -4,9 +4,10 @@ Names that a certificate must bear are part of the context, CA certificates are 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from envoy.config.cluster.v3 import cluster_pb2
+from envoy.config.listener.v3 import listener_components_pb2 as components_v3
 from envoy.extensions.transport_sockets.tls.v3 import common_pb2 as common_v3
 from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
 
@@ -20,7 +21,7 @@ from daemun.gatewayapi.backendtls import ByService, in_force
 from daemun.ir.backend import BackendKey
 from daemun.ir.listener import Listener
 from daemun.ir.resource import Leaf
-from daemun.ir.tls import BackendTLS, Bundle, Handshake, SubjectName, bundle_name
+from daemun.ir.tls import BackendTLS, Bundle, ClientValidation, Handshake, SubjectName, bundle_name
 
 TLS_SOCKET = "envoy.transport_sockets.tls"
 """The name of a transport socket with TLS."""
@@ -28,6 +29,9 @@ _ALPN = {"http": "http/1.1", "h2c": "h2"}
 _SAN_TYPES = {
     "DNS": common_v3.SubjectAltNameMatcher.DNS,
     "URI": common_v3.SubjectAltNameMatcher.URI,
+    "IP": common_v3.SubjectAltNameMatcher.IP_ADDRESS,
+    "EMAIL": common_v3.SubjectAltNameMatcher.EMAIL,
+    "TRUST_DOMAIN": common_v3.SubjectAltNameMatcher.URI,
 }
 _Validation = common_v3.CertificateValidationContext
 _VERSIONS = {
@@ -52,18 +56,49 @@ def downstream(listener: Listener, *alpn: str) -> tls_pb2.DownstreamTlsContext:
         limits.tls_maximum_protocol_version = _VERSIONS[agreed.maximum]
     limits.cipher_suites.extend(agreed.ciphers)
     limits.ecdh_curves.extend(agreed.curves)
+    if not agreed.resumes:
+        # A session that is resumed is not checked again: neither names nor revocations.
+        context.disable_stateless_session_resumption = True
+        context.disable_stateful_session_resumption = True
+    context.ocsp_staple_policy = tls_pb2.DownstreamTlsContext.OcspStaplePolicy.Value(agreed.stapling)
     for secret in listener.secrets:
         common.tls_certificate_sds_secret_configs.add(name=secret, sds_config=ads())
     if listener.clients:
-        context.require_client_certificate.value = listener.clients.required
-        rules = _Validation()
-        if not listener.clients.required:
-            rules.trust_chain_verification = _Validation.ACCEPT_UNTRUSTED
-        for name in listener.clients.names:
-            for kind in _SAN_TYPES.values():
-                rules.match_typed_subject_alt_names.add(san_type=kind, matcher={"exact": name})
-        trust(common, listener.clients.bundle, rules)
+        context.require_client_certificate.value = listener.clients.mode == "required"
+        trust(common, listener.clients.bundle, _rules(listener.clients))
     return context
+
+
+def _rules(clients: ClientValidation) -> common_v3.CertificateValidationContext:
+    """What the certificates of clients must be, besides coming from who is trusted."""
+    rules = named(clients.names)
+    if clients.mode == "any":
+        rules.trust_chain_verification = _Validation.ACCEPT_UNTRUSTED
+    if clients.depth is not None:
+        rules.max_verify_depth.value = clients.depth
+    rules.only_verify_leaf_cert_crl = clients.leaf_only
+    return rules
+
+
+def named(names: Iterable[SubjectName]) -> common_v3.CertificateValidationContext:
+    """The rule that a certificate must bear one of these names, if there are any."""
+    rules = _Validation()
+    for name in names:
+        _match(rules.match_typed_subject_alt_names.add(san_type=san_type(name)), name)
+    return rules
+
+
+def san_type(name: SubjectName) -> common_v3.SubjectAltNameMatcher.SanType.ValueType:
+    """The kind of subject alternative name that it must be: a name of another kind is none, whatever it says."""
+    return _SAN_TYPES[name.kind]
+
+
+def wrap(chain: components_v3.FilterChain, listener: Listener, *alpn: str) -> None:
+    """Put the TLS of a listener around what a filter chain does."""
+    chain.transport_socket.name = TLS_SOCKET
+    chain.transport_socket.typed_config.Pack(downstream(listener, *alpn))
+    if listener.handshake and listener.handshake.seconds:
+        chain.transport_socket_connect_timeout.FromMicroseconds(int(listener.handshake.seconds * 1_000_000))
 
 
 def trust(common: tls_pb2.CommonTlsContext, bundle: Bundle, rules: common_v3.CertificateValidationContext) -> None:
@@ -110,10 +145,7 @@ def upstream(tls: BackendTLS, key: BackendKey, certificate: str) -> tls_pb2.Upst
     # Envoy's own limit for a client is 1.2.
     common.tls_params.tls_minimum_protocol_version = common_v3.TlsParameters.TLSv1_2
     common.tls_params.tls_maximum_protocol_version = common_v3.TlsParameters.TLSv1_3
-    rules = _Validation()
-    for name in tls.names:
-        matcher = rules.match_typed_subject_alt_names.add(san_type=_SAN_TYPES[name.kind])
-        _match(matcher, name)
+    rules = named(tls.names)
     if tls.bundle:
         trust(common, tls.bundle, rules)
     else:
@@ -126,7 +158,9 @@ def upstream(tls: BackendTLS, key: BackendKey, certificate: str) -> tls_pb2.Upst
 
 def _match(matcher: common_v3.SubjectAltNameMatcher, name: SubjectName) -> None:
     """A wildcard stands for one label, as it does in certificates; Envoy itself knows those in certificates only."""
-    if name.kind == "DNS" and name.value.startswith("*."):
+    if name.kind == "TRUST_DOMAIN":
+        matcher.matcher.prefix = f"spiffe://{name.value}/"
+    elif name.kind == "DNS" and name.value.startswith("*."):
         matcher.matcher.safe_regex.regex = rf"(?i)[^.]+{re.escape(name.value[1:])}"
     else:
         matcher.matcher.exact = name.value

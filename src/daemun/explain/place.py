@@ -97,9 +97,12 @@ def _of_client(chain: Listener) -> str:
     """What the client must show."""
     if chain.clients is None:
         return ""
-    if not chain.clients.required:
+    if chain.clients.mode == "any":
         return "; any client is let in (AllowInsecureFallback)"
-    return f"; the client must show a certificate that {', '.join(map(str, chain.clients.bundle))} vouches for"
+    must = "must show" if chain.clients.mode == "required" else "may only show"
+    names = ", ".join(f"{one.kind} {one.value}" for one in chain.clients.names)
+    vouched = ", ".join(map(str, chain.clients.bundle))
+    return f"; the client {must} a certificate that {vouched} vouches for{f', for one of {names}' if names else ''}"
 
 
 def _name(key: FrontendKey) -> Name:

@@ -1,18 +1,30 @@
-"""References to CA certificates: which of them can be used, and what is wrong with the others."""
+"""References to CA certificates: which of them can be used, and what is wrong with the others.
 
-from collections.abc import Iterable
+Beside them may be lists of what their authorities have revoked. Envoy heeds them for all authorities or for none: where
+one has a list, nothing passes of an authority that has none, or one that is past its time.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import msgspec
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 from daemun.api.core import ConfigMap, Secret
 from daemun.base.names import CORE, Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.flaws import flaw
 from daemun.gatewayapi.references import GrantIndex, grant_to_write, permitted
 from daemun.ir.tls import Bundle
 
 KEY = "ca.crt"
+REVOKED = "ca.crl"
+"""Beside the certificates, in PEM: what their authorities have revoked."""
 INVALID = "InvalidCACertificateRef"
+_BEGIN = b"-----BEGIN X509 CRL-----"
 
 
 class Inputs(msgspec.Struct, frozen=True):
@@ -31,15 +43,34 @@ def resolve(
     With one good reference of several there is still something to trust; only what the others would have vouched for is
     refused (Gateway API, CACertificateRefs). `wrong_kind` is the reason for an object that cannot hold certificates.
     """
-    good: list[Ref] = []
+    good: dict[Ref, str] = {}
     findings: list[Finding] = []
     for where, target in refs:
         finding = _fault(reader, inputs, referrer, where, target, wrong_kind)
         if finding is not None:
             findings.append(finding)
-        elif target not in good:
-            good.append(target)
+        else:
+            good.setdefault(target, where)
+    found = ((target, holder(reader, inputs.config_maps, inputs.secrets, target)) for target in good)
+    findings += troubles([(str(target), good[target], one) for target, one in found if one is not None])
     return tuple(good), tuple(findings)
+
+
+def troubles(holders: Iterable[tuple[str, str, Secret | ConfigMap]]) -> Iterator[Finding]:
+    """What is refused, unasked, by those who trust all of these: a name, the field that names it, and the object."""
+    holders = list(holders)
+    listed: set[str] = set()
+    for _, _, one in holders:
+        listed |= revokers(one.get(REVOKED) or b"")
+    for name, where, one in holders:
+        for key in (KEY, REVOKED):
+            if found := flaw(one, key):
+                yield Finding(INVALID, where, f"{key} of {name} {found}", "Renew it.")
+        if listed:
+            without = sorted(_subjects(one.get(KEY) or b"") - listed)
+            for subject in without:
+                text = f"there is no {REVOKED} of {subject}: whatever it vouches for is refused"
+                yield Finding(INVALID, where, text, f"Put its list into {REVOKED} of {name}.")
 
 
 def _fault(reader: Reader, inputs: Inputs, referrer: Ref, where: str, target: Ref, wrong_kind: str) -> Finding | None:
@@ -49,23 +80,33 @@ def _fault(reader: Reader, inputs: Inputs, referrer: Ref, where: str, target: Re
     if not permitted(reader, inputs.grants, referrer, target):
         text = f"{target} is in another namespace, which has not granted it"
         return Finding("RefNotPermitted", where, text, grant_to_write(referrer, target))
-    found = held(reader, inputs.config_maps, inputs.secrets, target)
+    found = holder(reader, inputs.config_maps, inputs.secrets, target)
     if found is None:
         return Finding(INVALID, where, f"{target} does not exist")
-    if not found:
+    if not found.get(KEY):
         return Finding(INVALID, where, f"{target} has no {KEY}")
-    if not certificates(found):
-        return Finding(INVALID, where, f"{KEY} of {target} holds no PEM certificates, or a broken one")
+    bad = fault(found)
+    return Finding(INVALID, where, f"{bad[0]} of {target} {bad[1]}") if bad else None
+
+
+def fault(found: Secret | ConfigMap) -> tuple[str, str] | None:
+    """The key that makes an object with CA certificates unusable, and what is wrong with it.
+
+    Without a list that is broken those would be let in who are on it.
+    """
+    if not certificates(found.get(KEY) or b""):
+        return KEY, "holds no PEM certificates, or a broken one"
+    revoked = found.get(REVOKED)
+    if revoked and not revocations(revoked):
+        return REVOKED, "holds no lists of revocations in PEM, or a broken one"
     return None
 
 
-def held(
+def holder(
     reader: Reader, config_maps: Collection[Name, ConfigMap], secrets: Collection[Name, Secret], ref: Ref
-) -> bytes | None:
-    """What an object holds as its CA certificates; None when it does not exist."""
-    in_config_map = ref.kind == "ConfigMap"
-    holder = reader.get(config_maps, ref.key) if in_config_map else reader.get(secrets, ref.key)
-    return None if holder is None else holder.get(KEY) or b""
+) -> Secret | ConfigMap | None:
+    """The object that holds CA certificates, if it exists."""
+    return reader.get(config_maps, ref.key) if ref.kind == "ConfigMap" else reader.get(secrets, ref.key)
 
 
 def certificates(pem: bytes) -> bytes:
@@ -78,3 +119,35 @@ def certificates(pem: bytes) -> bytes:
         return b"".join(one.public_bytes(Encoding.PEM) for one in x509.load_pem_x509_certificates(pem))
     except (ValueError, x509.InvalidVersion):
         return b""
+
+
+def revocations(pem: bytes) -> bytes:
+    """The lists of revocations in PEM, alone. Empty for bad PEM."""
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return b"".join(one.public_bytes(Encoding.PEM) for one in lists(pem))
+
+
+def revokers(pem: bytes) -> set[str]:
+    """The authorities that lists of revocations are of."""
+    return {one.issuer.rfc4514_string() for one in lists(pem)}
+
+
+def lists(pem: bytes) -> "list[x509.CertificateRevocationList]":
+    """The lists of revocations in PEM; none for bad PEM."""
+    from cryptography import x509
+
+    blocks = [_BEGIN + one for one in pem.split(_BEGIN)[1:]]
+    try:
+        return [x509.load_pem_x509_crl(one) for one in blocks]
+    except ValueError:
+        return []
+
+
+def _subjects(pem: bytes) -> set[str]:
+    from cryptography import x509
+
+    try:
+        return {one.subject.rfc4514_string() for one in x509.load_pem_x509_certificates(pem)}
+    except ValueError:
+        return set()

@@ -8,8 +8,10 @@ from daemun.api.gateway import FrontendTLSValidation, Gateway
 from daemun.base.names import Ref
 from daemun.flow import Reader
 from daemun.gatewayapi import cacerts
+from daemun.gatewayapi.certificates import CERTIFICATE
 from daemun.gatewayapi.certrefs import certificate_fault
 from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.flaws import flaw
 from daemun.gatewayapi.kinds import place
 from daemun.gatewayapi.resolved import ResolvedGateway, ResolvedListener
 from daemun.ir.tls import ClientValidation
@@ -32,7 +34,12 @@ def shown_to_backends(
     finding = certificate_fault(
         reader, inputs.secrets, inputs.grants, gateway, where, target, "InvalidClientCertificateRef"
     )
-    return ("", (finding,)) if finding else (str(target.key), ())
+    if finding is not None:
+        return "", (finding,)
+    secret = reader.get(inputs.secrets, target.key)
+    found = flaw(secret, CERTIFICATE) if secret is not None else ""
+    reason, text = "InvalidClientCertificateRef", f"{CERTIFICATE} of {target} {found}"
+    return str(target.key), (Finding(reason, where, text, "Renew it."),) if found else ()
 
 
 def certificate_rule(_: Reader, __: object, gateway: ResolvedGateway) -> Iterator[tuple[str, str]]:
@@ -50,8 +57,15 @@ def asked_of_clients(
     FrontendTLSConfig).
     """
     wanted = _validation(spec, one.port)
-    if one.protocol != "HTTPS" or one.listener is None or wanted is None:
+    if one.protocol != "HTTPS" or one.listener is None:
         return one
+    asked = one.listener.clients
+    if wanted is None:
+        if asked is None:
+            return one
+        text = "its options are about certificates of clients, but no authorities are named for these"
+        finding = Finding("NoValidCACertificate", "", text, "Name them in the Gateway's spec.tls.frontend.")
+        return msgspec.structs.replace(one, not_accepted=(*one.not_accepted, finding))
     where, validation = wanted
     # The field is the Gateway's: a ListenerSet cannot point to it.
     where = f"{where}.caCertificateRefs" if one.owner == gateway else ""
@@ -65,7 +79,13 @@ def asked_of_clients(
         text = f"none of the CA certificates for clients of port {one.port} can be used"
         not_accepted = (*one.not_accepted, Finding("NoValidCACertificate", where, text))
         return msgspec.structs.replace(one, not_accepted=not_accepted, not_resolved=not_resolved)
-    clients = ClientValidation(bundle, required=validation.mode != _FALLBACK)
+    clients = msgspec.structs.replace(asked or ClientValidation(()), bundle=bundle)
+    if validation.mode == _FALLBACK:
+        clients = msgspec.structs.replace(clients, mode="any")
+        if clients.names or clients.depth is not None or clients.leaf_only:
+            text = f"the Gateway lets anybody in ({_FALLBACK}), so its options about certificates guard nothing"
+            refused = Finding("UnsupportedValue", "", text, "Use AllowValidOnly, or remove them.")
+            return msgspec.structs.replace(one, not_accepted=(*one.not_accepted, refused))
     listener = msgspec.structs.replace(one.listener, clients=clients)
     return msgspec.structs.replace(one, listener=listener, not_resolved=not_resolved)
 

@@ -11,8 +11,10 @@ from daemun.api.meta import List
 from daemun.api.status import RouteGroupKindStatus
 from daemun.base.names import GATEWAY, Name, Ref
 from daemun.flow import Collection, Reader
+from daemun.gatewayapi import certificates, tlsoptions
 from daemun.gatewayapi.certrefs import certificate_fault
 from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.flaws import flaw
 from daemun.gatewayapi.kinds import KINDS_OF_PROTOCOL
 from daemun.gatewayapi.references import GrantIndex
 from daemun.gatewayapi.resolved import ResolvedListener
@@ -49,6 +51,8 @@ def resolve_listener(
     elif terminates:
         secrets = tuple(_secrets(reader, inputs, owner, where, spec, not_resolved))
     listener = None
+    options = tlsoptions.read(f"{where}.tls.options", spec.protocol, _options(spec) if terminates else {})
+    not_accepted += options.faults
     if offered:
         listener = Listener(
             name=spec.name,
@@ -58,7 +62,9 @@ def resolve_listener(
             protocol=cast("ListenerProtocol", spec.protocol),
             hostname=spec.hostname or "",
             secrets=secrets,
+            clients=options.clients,
             terminates=terminates,
+            handshake=options.handshake,
         )
     return ResolvedListener(
         owner=owner,
@@ -83,9 +89,16 @@ def _chain(owner: Ref, name: str) -> str:
 def notes(listeners: List[api.Listener]) -> Iterator[Finding]:
     """What listeners ask for and is left alone without harm: it must not be passed over in silence."""
     for index, listener in enumerate(listeners):
-        for option in listener.tls.options if listener.tls else ():
-            where = f"spec.listeners[{index}].tls.options"
-            yield Finding("UnsupportedValue", where, f"option {option} is not known", "Remove it.")
+        yield from tlsoptions.read(f"spec.listeners[{index}].tls.options", listener.protocol, _options(listener)).notes
+
+
+def _options(listener: api.Listener) -> dict[str, str]:
+    return listener.tls.options if listener.tls else {}
+
+
+def _must_staple(listener: api.Listener) -> bool:
+    options = tlsoptions.read("", listener.protocol, _options(listener))
+    return options.handshake is not None and options.handshake.stapling == "MUST_STAPLE"
 
 
 def _kinds(
@@ -122,11 +135,25 @@ def _secrets(
                 "Name a Secret of type kubernetes.io/tls.",
             )
         )
+    must_staple = _must_staple(spec)
     for index, ref in enumerate(refs):
         here = f"{where}.tls.certificateRefs[{index}]"
         target = Ref(ref.group, ref.kind, ref.namespace or owner.namespace, ref.name)
-        finding = certificate_fault(reader, inputs.secrets, inputs.grants, owner, here, target, "InvalidCertificateRef")
-        if finding is None:
-            yield str(target.key)
-        else:
+        reason = "InvalidCertificateRef"
+        finding = certificate_fault(reader, inputs.secrets, inputs.grants, owner, here, target, reason)
+        if finding is not None:
             findings.append(finding)
+            continue
+        secret = reader.get(inputs.secrets, target.key)
+        assert secret is not None  # noqa: S101 - or there was a finding
+        text = certificates.staple_fault(secret, needed=must_staple)
+        if text:
+            without = "so nothing is served of it" if must_staple else "so the certificate is shown without"
+            findings.append(Finding(reason, here, f"{target}: {text}, {without}"))
+        findings += (
+            Finding(reason, here, f"{key} of {target} {found}", "Renew it.")
+            for key in (certificates.CERTIFICATE, certificates.STAPLE)
+            if (found := flaw(secret, key))
+        )
+        if not (text and must_staple):
+            yield str(target.key)

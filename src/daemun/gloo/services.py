@@ -74,7 +74,7 @@ def annotated_rule(
             if not one.faults:
                 one = msgspec.structs.replace(one, faults=tuple(checks.faults(one)))
             ports[port.port] = msgspec.structs.replace(
-                one, faults=tuple(map(_here, one.faults)), notes=tuple(map(_here, checks.notes(spec)))
+                one, faults=tuple(map(_here, one.faults)), notes=tuple(map(_here, [*checks.notes(spec), *found.notes]))
             )
         yield name, Annotated(ref, ports)
 

@@ -14,6 +14,7 @@ from daemun.gatewayapi import cacerts
 from daemun.gatewayapi.backends import Found, Resolver, port_of
 from daemun.gatewayapi.certificates import CERTIFICATE, PRIVATE_KEY, fault
 from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.flaws import flaw
 from daemun.gatewayapi.references import GrantIndex, grant_to_write, permitted
 from daemun.gloo.classic.scope import SETTINGS
 from daemun.gloo.defaults import NONE, Defaults
@@ -84,6 +85,7 @@ def upstream_rule(
         notes = [note for note in checks.notes(spec) if all(note.where != one.where for one in faults)]
         secrets = secrets_of(reader, inputs.secrets, name.namespace, spec)
         faults += secrets.faults
+        notes += secrets.notes
         if spec.kube is not None:
             faults += _service_faults(reader, inputs.services, name.namespace, spec.kube)
         generation = upstream.metadata.generation
@@ -110,11 +112,12 @@ class Secrets(NamedTuple):
 
     parts: dict[Name, SecretParts]
     faults: list[Finding]
+    notes: list[Finding]
 
 
 def secrets_of(reader: Reader, secrets: Collection[Name, Secret], namespace: str, spec: UpstreamSpec) -> Secrets:
     """The Secrets of an Upstream in this namespace."""
-    found = Secrets({}, [])
+    found = Secrets({}, [], [])
     for where, ref in secret_refs(spec):
         target = Name(ref.namespace or namespace, ref.name)
         held = reader.get(secrets, target)
@@ -123,6 +126,7 @@ def secrets_of(reader: Reader, secrets: Collection[Name, Secret], namespace: str
             found.faults.append(finding)
         elif held is not None:
             found.parts[target] = _parts(held)
+            found.notes.extend(_secret_notes(where, target, held))
     return found
 
 
@@ -146,12 +150,21 @@ def _secret_fault(where: str, target: Name, secret: Secret | None) -> Finding | 
     parts = _parts(secret)
     if parts.pair and (text := fault(secret)):
         return Finding(INVALID, where, f"Secret {target}: {text}")
-    if parts.authority and not cacerts.certificates(secret.get(cacerts.KEY) or b""):
-        return Finding(INVALID, where, f"{cacerts.KEY} of Secret {target} holds no PEM certificates, or a broken one")
+    if parts.authority and (broken := cacerts.fault(secret)):
+        return Finding(INVALID, where, f"{broken[0]} of Secret {target} {broken[1]}")
     if not any(parts):
         text = f"Secret {target} has neither {CERTIFICATE} with {PRIVATE_KEY} nor {cacerts.KEY}"
         return Finding(INVALID, where, text)
     return None
+
+
+def _secret_notes(where: str, target: Name, secret: Secret) -> Iterator[Finding]:
+    """What is wrong with a Secret that is used nevertheless."""
+    if _parts(secret).authority:
+        for one in cacerts.troubles([(f"Secret {target}", where, secret)]):
+            yield msgspec.structs.replace(one, reason=INVALID)
+    if found := flaw(secret, CERTIFICATE):
+        yield Finding(INVALID, where, f"{CERTIFICATE} of Secret {target} {found}", "Renew it.")
 
 
 def _parts(secret: Secret) -> SecretParts:

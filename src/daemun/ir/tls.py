@@ -25,32 +25,47 @@ def bundle_of(secret: str) -> Bundle:
     return tuple(Ref(CORE, kind, namespace, name) for kind, namespace, name in parts)
 
 
-class ClientValidation(msgspec.Struct, frozen=True, gc=False):
-    """How the certificates of clients are checked. Where they are not `required`, any certificate or none will do.
+class SubjectName(NamedTuple):
+    """A name that a certificate may bear, of the kind that it must be of there.
 
-    With `names` they must bear one of them, a DNS name or a URI.
+    A `TRUST_DOMAIN` stands for every SPIFFE identity of it, such as `spiffe://example.org/ns/a/sa/b`.
+    """
+
+    kind: Literal["DNS", "URI", "IP", "EMAIL", "TRUST_DOMAIN"]
+    value: str
+
+
+class ClientValidation(msgspec.Struct, frozen=True, gc=False):
+    """How the certificates of clients are checked. Which are wanted, is the `mode`.
+
+    `required`: a good one. `optional`: a good one or none. `any`: whatever, or none. With `names` they must bear one of
+    them. Between a certificate and an authority that is trusted there may be `depth` others (None: as many as Envoy
+    takes). Where revocations are known they count for all of the chain, with `leaf_only` for the client's alone.
+    `told` says what backends learn of the certificate.
     """
 
     bundle: Bundle
-    required: bool = True
-    names: tuple[str, ...] = ()
+    mode: Literal["required", "optional", "any"] = "required"
+    names: tuple[SubjectName, ...] = ()
+    depth: int | None = None
+    leaf_only: bool = False
+    told: tuple[str, ...] = ()
 
 
 class Handshake(msgspec.Struct, frozen=True, gc=False):
-    """What a listener agrees to in a TLS handshake, where that is not left to us: in Envoy's words."""
+    """What a listener agrees to in a TLS handshake, where that is not left to us: in Envoy's words.
+
+    `seconds` is how long a handshake may take, 0 for as long as a connection may.
+    """
 
     minimum: str = ""
     maximum: str = ""
     ciphers: tuple[str, ...] = ()
     curves: tuple[str, ...] = ()
     alpn: tuple[str, ...] = ()
-
-
-class SubjectName(NamedTuple):
-    """A name that the certificate of a backend may bear."""
-
-    kind: Literal["DNS", "URI"]
-    value: str
+    resumes: bool = True
+    stapling: Literal["LENIENT_STAPLING", "STRICT_STAPLING", "MUST_STAPLE"] = "LENIENT_STAPLING"
+    seconds: float = 0.0
 
 
 class BackendTLS(msgspec.Struct, frozen=True, gc=False):

@@ -15,14 +15,15 @@ from daemun.api.gloo.ssl import (
     SslParameters,
     UpstreamSslConfig,
 )
-from daemun.base.addresses import is_ip
 from daemun.base.names import CORE, Ref
 from daemun.envoy.ads import ads
-from daemun.envoy.tls import trust
+from daemun.envoy.tls import san_type, trust
 from daemun.envoy.upstreams.family import Draft, Fault
+from daemun.gatewayapi.handshakes import checked
+from daemun.gatewayapi.tlsoptions import subject_name
 from daemun.gloo.served import Fields
 from daemun.gloo.upstreams import ResolvedUpstream
-from daemun.ir.tls import bundle_name
+from daemun.ir.tls import Handshake, bundle_name
 
 SERVES = (
     Fields(
@@ -49,7 +50,7 @@ SERVES = (
     Fields(SslParameters, ("minimumProtocolVersion", "maximumProtocolVersion", "cipherSuites", "ecdhCurves")),
 )
 _Validation = common_v3.CertificateValidationContext
-_San = common_v3.SubjectAltNameMatcher
+_AUTO = "TLS_AUTO"
 _SDS_SECONDS = 5
 """How long a cluster waits for a foreign SDS server: no other change of a cluster gets to the proxy meanwhile."""
 
@@ -64,7 +65,8 @@ def context(config: UpstreamSslConfig, draft: Draft, sni: str = "") -> tls_pb2.U
     _parameters(config.parameters or SslParameters(), common.tls_params)
     rules = _Validation()
     for name in config.verify_subject_alt_name:
-        rules.match_typed_subject_alt_names.add(san_type=_san_type(name)).matcher.exact = name
+        # Exactly these: with Gloo a star stands for nothing else.
+        rules.match_typed_subject_alt_names.add(san_type=san_type(subject_name(name))).matcher.exact = name
     if config.secret_ref is not None:
         _from_secret(config, draft, common, rules)
     elif config.ssl_files is not None:
@@ -94,9 +96,29 @@ def faults(where: str, config: UpstreamSslConfig, upstream: ResolvedUpstream) ->
             yield from _unchecked(where)
     if config.sds is not None:
         yield from _sds_faults(f"{where}.sds", config.sds)
+    yield from _parameter_faults(where, config)
     for name in config.verify_subject_alt_name:
         if not name:
             yield f"{where}.verifySubjectAltName", "an empty name cannot be in a certificate", "Remove it."
+
+
+def _parameter_faults(where: str, config: UpstreamSslConfig) -> Iterable[Fault]:
+    """Versions, ciphers, curves and protocols of which Envoy knows nothing."""
+    said = config.parameters or SslParameters()
+    fields = {"alpn": "alpnProtocols"}
+    fields |= {"maximum": "maximumProtocolVersion", "ciphers": "cipherSuites", "curves": "ecdhCurves"}
+    found = checked(
+        Handshake(
+            minimum="" if said.minimum_protocol_version == _AUTO else said.minimum_protocol_version,
+            maximum="" if said.maximum_protocol_version == _AUTO else said.maximum_protocol_version,
+            ciphers=said.cipher_suites,
+            curves=said.ecdh_curves,
+            alpn=config.alpn_protocols,
+        ),
+        lambda part: f"{where}.{'' if part == 'alpn' else 'parameters.'}{fields[part]}",
+    )
+    for one in (*found.faults, *found.notes):
+        yield one.where, one.text, one.mend
 
 
 def _sds_faults(where: str, sds: SDSConfig) -> Iterable[Fault]:
@@ -118,18 +140,10 @@ def _parameters(wanted: SslParameters, proto: common_v3.TlsParameters) -> None:
     # Envoy's own limit for a client is 1.2.
     least, most = wanted.minimum_protocol_version, wanted.maximum_protocol_version
     versions = common_v3.TlsParameters.TlsProtocol
-    proto.tls_minimum_protocol_version = versions.Value("TLSv1_2" if least == "TLS_AUTO" else least)
-    proto.tls_maximum_protocol_version = versions.Value("TLSv1_3" if most == "TLS_AUTO" else most)
+    proto.tls_minimum_protocol_version = versions.Value("TLSv1_2" if least == _AUTO else least)
+    proto.tls_maximum_protocol_version = versions.Value("TLSv1_3" if most == _AUTO else most)
     proto.cipher_suites.extend(wanted.cipher_suites)
     proto.ecdh_curves.extend(wanted.ecdh_curves)
-
-
-def _san_type(name: str) -> int:
-    if "://" in name:
-        return int(_San.URI)
-    if is_ip(name):
-        return int(_San.IP_ADDRESS)
-    return int(_San.EMAIL if "@" in name else _San.DNS)
 
 
 def _from_secret(

@@ -1,21 +1,27 @@
 """sslConfig of VirtualServices and TCP hosts: the certificate that answers, and what clients must show."""
 
-from collections.abc import Iterator
-
 import msgspec
 
 from daemun.api.core import Secret
-from daemun.api.gloo.ssl import SslConfig
+from daemun.api.gloo.ssl import SslConfig, SslParameters
+from daemun.base.durations import nanoseconds
 from daemun.base.names import CORE, Name, Ref
 from daemun.flow import Collection, Reader
-from daemun.gatewayapi import certificates
-from daemun.gatewayapi.cacerts import KEY as AUTHORITIES
-from daemun.gatewayapi.cacerts import certificates as authorities
+from daemun.gatewayapi import cacerts, certificates
 from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.flaws import flaw
+from daemun.gatewayapi.handshakes import checked
+from daemun.gatewayapi.tlsoptions import subject_name
 from daemun.gloo.classic.scope import Scope
 from daemun.ir.tls import ClientValidation, Handshake
 
 _AUTO = "TLS_AUTO"
+_FIELDS = {
+    "maximum": "parameters.maximumProtocolVersion",
+    "ciphers": "parameters.cipherSuites",
+    "curves": "parameters.ecdhCurves",
+    "alpn": "alpnProtocols",
+}
 Secrets = Collection[Name, Secret]
 
 
@@ -28,7 +34,7 @@ class Certificate(msgspec.Struct, frozen=True, gc=False):
 
 
 class Ended(msgspec.Struct, frozen=True, gc=False):
-    """TLS that is ended, or why it cannot be (`faults`); `notes` are what is asked for and left alone."""
+    """TLS that is ended, or why it cannot be (`faults`); `notes` are what is wrong besides, or has no effect."""
 
     certificate: Certificate | None = None
     faults: tuple[Finding, ...] = ()
@@ -41,7 +47,10 @@ def ended(reader: Reader, secrets: Secrets, scope: Scope, home: str, where: str,
     A Secret may be of any namespace, as with Gloo. With a CA in it clients must show a certificate, unless TLS is
     `oneWayTls` (SslConfig).
     """
-    notes = tuple(_notes(where, ssl))
+    agreed = checked(_handshake(ssl), lambda part: f"{where}.{_FIELDS[part]}", "Invalid")
+    notes = agreed.notes
+    if agreed.faults:
+        return Ended(None, agreed.faults, notes)
     ref = ssl.secret_ref
     if ref is None:
         text = "certificates come from Secrets only: files on the proxy's machine and SDS servers are not served"
@@ -55,38 +64,48 @@ def ended(reader: Reader, secrets: Secrets, scope: Scope, home: str, where: str,
     bad = certificates.fault(secret)
     if bad:
         return Ended(None, (Finding("Invalid", here, f"Secret {name} cannot be served: {bad}"),), notes)
+    needed = ssl.ocsp_staple_policy == "MUST_STAPLE"
+    bad = certificates.staple_fault(secret, needed=needed)
+    if bad and needed:
+        return Ended(None, (Finding("Invalid", here, f"Secret {name} cannot be served: {bad}"),), notes)
+    if bad:
+        notes += (Finding("Invalid", here, f"the certificate of Secret {name} is shown without a staple: {bad}"),)
+    notes += tuple(
+        Finding("Invalid", here, f"{key} of Secret {name} {found}", "Renew it.")
+        for key in (certificates.CERTIFICATE, certificates.STAPLE)
+        if (found := flaw(secret, key))
+    )
     clients = None
     one_way = scope.one_way if ssl.one_way_tls is None else ssl.one_way_tls
-    held = secret.get(AUTHORITIES)
-    if held and not one_way:
-        if not authorities(held):
-            text = f"{AUTHORITIES} of Secret {name} holds no PEM certificates, or a broken one"
+    if secret.get(cacerts.KEY) and not one_way:
+        broken = cacerts.fault(secret)
+        if broken:
+            text = f"{broken[0]} of Secret {name} {broken[1]}"
             return Ended(None, (Finding("Invalid", here, text),), notes)
-        clients = ClientValidation((Ref(CORE, "Secret", *name),), names=ssl.verify_subject_alt_name)
-    return Ended(Certificate(str(name), clients, _handshake(ssl)), (), notes)
+        notes += tuple(
+            msgspec.structs.replace(one, reason="Invalid")
+            for one in cacerts.troubles([(f"Secret {name}", here, secret)])
+        )
+        names = tuple(map(subject_name, ssl.verify_subject_alt_name))
+        clients = ClientValidation((Ref(CORE, "Secret", *name),), names=names)
+    elif ssl.verify_subject_alt_name:
+        why = "TLS is one-way" if one_way else f"Secret {name} has no {cacerts.KEY}"
+        text = f"names are wanted in certificates that no client is asked for: {why}"
+        return Ended(None, (Finding("Invalid", f"{where}.verifySubjectAltName", text, "Remove them, or ask."),), notes)
+    handshake = agreed.handshake if agreed.handshake != Handshake() else None
+    return Ended(Certificate(str(name), clients, handshake), (), notes)
 
 
-def _handshake(ssl: SslConfig) -> Handshake | None:
-    said = ssl.parameters
-    if said is None and not ssl.alpn_protocols:
-        return None
-    if said is None:
-        return Handshake(alpn=ssl.alpn_protocols)
+def _handshake(ssl: SslConfig) -> Handshake:
+    said = ssl.parameters or SslParameters()
+    timeout = ssl.transport_socket_connect_timeout
     return Handshake(
         minimum="" if said.minimum_protocol_version == _AUTO else said.minimum_protocol_version,
         maximum="" if said.maximum_protocol_version == _AUTO else said.maximum_protocol_version,
         ciphers=said.cipher_suites,
         curves=said.ecdh_curves,
         alpn=ssl.alpn_protocols,
+        resumes=not ssl.disable_tls_session_resumption,
+        stapling=ssl.ocsp_staple_policy,
+        seconds=nanoseconds(timeout) / 10**9 if timeout else 0.0,
     )
-
-
-def _notes(where: str, ssl: SslConfig) -> Iterator[Finding]:
-    """Fields that have no effect here."""
-    for field, given in (
-        ("disableTlsSessionResumption", ssl.disable_tls_session_resumption),
-        ("transportSocketConnectTimeout", ssl.transport_socket_connect_timeout),
-        ("ocspStaplePolicy", ssl.ocsp_staple_policy != "LENIENT_STAPLING"),
-    ):
-        if given:
-            yield Finding("NotServed", f"{where}.{field}", "is not served: it has no effect", "Remove it.")

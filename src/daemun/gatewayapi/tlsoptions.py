@@ -1,0 +1,155 @@
+"""`tls.options` of listeners: what Gateway API leaves to implementations, under names of our own.
+
+Values are text: several of something are separated by commas. Options about the certificates of clients guard, so one
+that cannot be heeded refuses the listener; others that cannot be are left out and told.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, TypeVar
+
+from daemun.base.addresses import is_ip
+from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.handshakes import VERSIONS, checked
+from daemun.ir.tls import ClientValidation, Handshake, SubjectName
+
+PREFIX = "daemun.dev/"
+_HANDSHAKE = {
+    "minimum": "min-version",
+    "maximum": "max-version",
+    "ciphers": "cipher-suites",
+    "curves": "curves",
+    "alpn": "alpn",
+    "resumes": "session-resumption",
+    "stapling": "ocsp-stapling",
+}
+_CLIENTS = ("client-certificate", "client-names", "client-depth", "client-revocation", "client-told")
+_STAPLING = {"lenient": "LENIENT_STAPLING", "strict": "STRICT_STAPLING", "must": "MUST_STAPLE"}
+_TOLD = ("subject", "uri", "dns", "cert", "chain")
+_DEEPEST = 100
+_BAD = "UnsupportedValue"
+_TRUST_DOMAIN = "spiffe://"
+T = TypeVar("T")
+
+
+class Options(NamedTuple):
+    """What the options of a listener come to. With `faults` it is not to be served; `notes` are what has no effect.
+
+    `clients` has no authorities yet: these are the Gateway's to say.
+    """
+
+    handshake: Handshake | None = None
+    clients: ClientValidation | None = None
+    faults: tuple[Finding, ...] = ()
+    notes: tuple[Finding, ...] = ()
+
+
+def read(where: str, protocol: str, written: Mapping[str, str]) -> Options:
+    """The options at a field of a listener."""
+    if not written:
+        return Options()
+    mine = {key.removeprefix(PREFIX): value.strip() for key, value in written.items() if key.startswith(PREFIX)}
+    known = {*_HANDSHAKE.values(), *_CLIENTS}
+    notes = [
+        Finding(_BAD, where, f"option {key} is not known", f"Use {', '.join(PREFIX + one for one in sorted(known))}.")
+        for key in written
+        if key.removeprefix(PREFIX) not in known or not key.startswith(PREFIX)
+    ]
+    faults: list[Finding] = []
+    said = _said(where, mine, faults)
+    found = checked(said, lambda part: f"{where}[{PREFIX}{_HANDSHAKE[part]}]")
+    faults += found.faults
+    notes += found.notes
+    clients = None
+    if any(one in mine for one in _CLIENTS):
+        clients = _clients(where, mine, faults)
+        if protocol != "HTTPS":
+            faults.append(Finding(_BAD, where, "clients are asked for certificates by HTTPS listeners only"))
+    plain = found.handshake == Handshake()
+    return Options(None if plain else found.handshake, clients, tuple(faults), tuple(notes))
+
+
+def _said(where: str, mine: Mapping[str, str], faults: list[Finding]) -> Handshake:
+    return Handshake(
+        minimum=_version(where, mine, "min-version", faults),
+        maximum=_version(where, mine, "max-version", faults),
+        ciphers=tuple(_several(mine, "cipher-suites")),
+        curves=tuple(_several(mine, "curves")),
+        alpn=tuple(_several(mine, "alpn")),
+        resumes=_choice(where, mine, "session-resumption", {"true": True, "false": False}, True, faults),
+        stapling=_choice(where, mine, "ocsp-stapling", _STAPLING, "LENIENT_STAPLING", faults),  # type: ignore[arg-type]
+    )
+
+
+def _clients(where: str, mine: Mapping[str, str], faults: list[Finding]) -> ClientValidation:
+    depth, text = None, mine.get("client-depth", "")
+    if text:
+        if text.isdecimal() and int(text) <= _DEEPEST:
+            depth = int(text)
+        else:
+            at = f"{where}[{PREFIX}client-depth]"
+            faults.append(Finding(_BAD, at, f"{text!r} is no number up to {_DEEPEST}", "Use 0 for no one in between."))
+    told = tuple(_several(mine, "client-told"))
+    if set(told) - set(_TOLD):
+        at = f"{where}[{PREFIX}client-told]"
+        faults.append(Finding(_BAD, at, f"not known: {', '.join(sorted(set(told) - set(_TOLD)))}", _use(_TOLD)))
+    modes = {"required": "required", "optional": "optional"}
+    return ClientValidation(
+        bundle=(),
+        mode=_choice(where, mine, "client-certificate", modes, "required", faults),  # type: ignore[arg-type]
+        names=tuple(_names(where, mine, faults)),
+        depth=depth,
+        leaf_only=_choice(where, mine, "client-revocation", {"chain": False, "leaf": True}, False, faults),
+        told=told,
+    )
+
+
+def _names(where: str, mine: Mapping[str, str], faults: list[Finding]) -> Iterator[SubjectName]:
+    """The names of which a client must bear one; an option without any would let everybody in."""
+    at = f"{where}[{PREFIX}client-names]"
+    written = list(_several(mine, "client-names"))
+    if not written and "client-names" in mine:
+        faults.append(Finding(_BAD, at, "it has no names", "Write one, or remove the option."))
+    for name in written:
+        if name.startswith(_TRUST_DOMAIN) and name.endswith("/*"):
+            domain = name.removeprefix(_TRUST_DOMAIN).removesuffix("/*")
+            if domain and "/" not in domain and "*" not in domain:
+                yield SubjectName("TRUST_DOMAIN", domain)
+                continue
+        if "*" in name.removeprefix("*."):
+            text = f"{name!r} is no name"
+            faults.append(Finding(_BAD, at, text, "A star stands for a label (*.test) or an id (spiffe://test/*)."))
+        else:
+            yield subject_name(name)
+
+
+def subject_name(name: str) -> SubjectName:
+    """A name as people write it: what it looks like is the kind that it must be of in a certificate."""
+    if is_ip(name):
+        return SubjectName("IP", name)
+    if ":" in name:
+        return SubjectName("URI", name)
+    return SubjectName("EMAIL" if "@" in name else "DNS", name)
+
+
+def _several(mine: Mapping[str, str], key: str) -> Iterator[str]:
+    return (one.strip() for one in mine.get(key, "").split(",") if one.strip())
+
+
+def _version(where: str, mine: Mapping[str, str], key: str, faults: list[Finding]) -> str:
+    names = {one: one for one in VERSIONS} | {one[-3:].replace("_", "."): one for one in VERSIONS}
+    return _choice(where, mine, key, names, "", faults)
+
+
+def _choice(
+    where: str, mine: Mapping[str, str], key: str, choices: Mapping[str, T], usual: T, faults: list[Finding]
+) -> T:
+    text = mine.get(key)
+    if text is None:
+        return usual
+    if text not in choices:
+        faults.append(Finding(_BAD, f"{where}[{PREFIX}{key}]", f"{text!r} is not known", _use(choices)))
+    return choices.get(text, usual)
+
+
+def _use(choices: Mapping[str, object] | tuple[str, ...]) -> str:
+    return f"Use {', '.join(choices)}."
