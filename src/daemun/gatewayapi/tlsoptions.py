@@ -1,7 +1,7 @@
 """`tls.options` of listeners: what Gateway API leaves to implementations, under names of our own.
 
-Values are text: several of something are separated by commas. Options about the certificates of clients guard, so one
-that cannot be heeded refuses the listener; others that cannot be are left out and told.
+Values are text: several of something are separated by commas. Options guard, so one of ours that cannot be heeded
+refuses the listener, a name that is not known included: it might have been about who is let in.
 """
 
 from collections.abc import Iterator, Mapping
@@ -48,13 +48,17 @@ def read(where: str, protocol: str, written: Mapping[str, str]) -> Options:
     if not written:
         return Options()
     mine = {key.removeprefix(PREFIX): value.strip() for key, value in written.items() if key.startswith(PREFIX)}
-    known = {*_HANDSHAKE.values(), *_CLIENTS}
+    known = sorted({*_HANDSHAKE.values(), *_CLIENTS})
     notes = [
-        Finding(_BAD, where, f"option {key} is not known", f"Use {', '.join(PREFIX + one for one in sorted(known))}.")
+        Finding(_BAD, where, f"option {key} is not known", "Remove it.")
         for key in written
-        if key.removeprefix(PREFIX) not in known or not key.startswith(PREFIX)
+        if not key.startswith(PREFIX)
     ]
-    faults: list[Finding] = []
+    faults = [
+        Finding(_BAD, where, f"option {PREFIX}{one} is not known", f"After {PREFIX} use {', '.join(known)}.")
+        for one in mine
+        if one not in known
+    ]
     said = _said(where, mine, faults)
     found = checked(said, lambda part: f"{where}[{PREFIX}{_HANDSHAKE[part]}]")
     faults += found.faults

@@ -1,0 +1,128 @@
+"""What time and memory know of certificates, with a clock that the test turns."""
+
+from daemun.api.core import ConfigMap, Secret
+from daemun.api.meta import ObjectMeta
+from daemun.base.names import CORE, Ref
+from daemun.gatewayapi.flaws import flaw
+from daemun.keeping import Keeping
+from support.certificates import Authority, Pair
+
+CA = Authority()
+REF = Ref(CORE, "Secret", "default", "c")
+_DAY = 86_400.0
+
+
+class Clock:
+    """Days from now."""
+
+    def __init__(self) -> None:
+        import time
+
+        self.began, self.days = time.time(), 0.0
+
+    def __call__(self) -> float:
+        return self.began + self.days * _DAY
+
+
+def secret(pair: Pair, **more: bytes) -> Secret:
+    data = {"tls.crt": pair[0], "tls.key": pair[1]} | {key.replace("_", "."): value for key, value in more.items()}
+    return Secret(ObjectMeta("c"), data=data, type="kubernetes.io/tls")
+
+
+def taken(keeping: Keeping, one: object | None) -> Secret:
+    ((_, found),) = keeping.take([(REF, one)])
+    assert isinstance(found, Secret)
+    return found
+
+
+def test_a_good_one_is_handed_on_as_it_is() -> None:
+    keeping, good = Keeping(), secret(CA.issue("a.test"))
+    assert taken(keeping, good) is good
+
+
+def test_a_bad_one_is_replaced_by_the_one_before_it_until_a_good_one_comes() -> None:
+    keeping = Keeping()
+    old, new = CA.issue("a.test"), CA.issue("a.test")
+    taken(keeping, secret(old))
+    for bad in (
+        secret((old[0], new[1])),
+        secret((b"", b"")),
+        Secret(ObjectMeta("c")),
+        secret((b"no pem", old[1])),
+        secret((old[0] * 400, old[1])),
+    ):
+        found = taken(keeping, bad)
+        assert (found.get("tls.crt"), found.get("tls.key")) == old
+        assert flaw(found, "tls.crt").endswith("the one before it is served on")
+    assert taken(keeping, secret(new)).get("tls.crt") == new[0]
+    assert flaw(taken(keeping, secret(new)), "tls.crt") == ""
+
+
+def test_what_stands_beside_a_bad_pair_counts_as_it_is_written() -> None:
+    keeping, old = Keeping(), CA.issue("a.test")
+    taken(keeping, secret(old, ca_crt=b"old"))
+    found = taken(keeping, secret((b"", b""), ca_crt=b"new"))
+    assert found.get("ca.crt") == b"new"
+
+
+def test_a_bad_one_that_nothing_was_before_is_handed_on_as_it_is() -> None:
+    bad = secret((b"", b""))
+    assert taken(Keeping(), bad) is bad
+
+
+def test_one_that_is_gone_is_forgotten() -> None:
+    keeping, bad = Keeping(), secret((b"", b""))
+    taken(keeping, secret(CA.issue("a.test")))
+    assert keeping.take([(REF, None)]) == [(REF, None)]
+    assert taken(keeping, bad) is bad
+
+
+def test_an_expired_one_does_not_replace_a_good_one_but_is_better_than_none() -> None:
+    old, expired, early = CA.issue("a.test"), CA.issue("a.test", days=(-2, -1)), CA.issue("a.test", days=(1, 2))
+    for bad in (expired, early):
+        keeping = Keeping()
+        taken(keeping, secret(old))
+        assert taken(keeping, secret(bad)).get("tls.crt") == old[0]
+        alone = taken(Keeping(), secret(bad))
+        assert alone.get("tls.crt") == bad[0]
+        assert flaw(alone, "tls.crt").startswith("has expired on" if bad is expired else "is not valid before")
+
+
+def test_time_alone_makes_flaws_and_mends_them() -> None:
+    clock = Clock()
+    keeping = Keeping(clock)
+    soon, later = CA.issue("a.test", days=(-1, 1)), CA.issue("a.test", days=(0.5, 3))
+    assert keeping.due is None
+    taken(keeping, secret(soon))
+    assert keeping.due is not None
+    assert abs(keeping.due - _DAY) < 60
+    assert taken(keeping, secret(later)).get("tls.crt") == soon[0], "it is not valid yet"
+    clock.days = 0.6
+    (changed,) = keeping.aged()
+    assert changed == (REF, secret(later))
+    assert taken(keeping, changed[1]) == secret(later)
+    clock.days = 4
+    assert {ref for ref, _ in keeping.aged()} == {REF}
+    assert "has expired" in flaw(taken(keeping, secret(later)), "tls.crt")
+    assert keeping.due is None
+
+
+def test_lists_of_revocations_and_staples_grow_old() -> None:
+    clock = Clock()
+    keeping = Keeping(clock)
+    pair = CA.issue("a.test", days=(-1, 9))
+    held = ConfigMap(ObjectMeta("m"), data={"ca.crt": Authority().pem, "ca.crl": CA.revoked(pair, days=(-1, 0.5))})
+    ref = Ref(CORE, "ConfigMap", "default", "m")
+    stapled = secret(pair, **{"tls.ocsp-staple": CA.staple(pair, days=(-1, 0.5))})
+    assert keeping.take([(ref, held), (REF, stapled)]) == [(ref, held), (REF, stapled)]
+    clock.days = 0.7
+    found = dict(keeping.take(keeping.aged()))
+    assert "has expired" in flaw(found[ref], "ca.crl")  # type: ignore[arg-type]
+    assert "has expired" in flaw(found[REF], "tls.ocsp-staple")  # type: ignore[arg-type]
+
+
+def test_what_is_no_certificate_is_left_alone() -> None:
+    keeping = Keeping()
+    plain = Secret(ObjectMeta("c"), data={"password": b"x"})
+    assert taken(keeping, plain) is plain
+    assert keeping.due is None
