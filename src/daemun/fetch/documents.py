@@ -78,7 +78,7 @@ class Document(Generic[T]):
             if answer.status != 200:
                 raise FetchError(f"{self.url} answers {answer.status}")
             value = self._parse(answer.body)
-        except (FetchError, ValueError) as error:
+        except (FetchError, ValueError, RecursionError) as error:
             wait = min(_FIRST_WAIT * 2**self._failures, _LONGEST_WAIT)
             self._failures = min(self._failures + 1, 16)
             self._again = _now() + wait * random.uniform(0.5, 1.0)  # noqa: S311 - not a secret

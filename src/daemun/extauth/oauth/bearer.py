@@ -1,0 +1,219 @@
+"""Access tokens that requests bear (RFC 6750): what their issuer says of them, and those that are signed."""
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from daemun.extauth.answers import Allowed, Answer, Denied, Failed
+from daemun.extauth.checker import Checker, Place, State, Tools
+from daemun.extauth.oauth.client import fetcher
+from daemun.extauth.oauth.forwarding import claim, metadata
+from daemun.extauth.oauth.grants import basic
+from daemun.extauth.oauth.provider import Keyring
+from daemun.extauth.oauth.tokens import Claims, Key, TokenError, check_times, parse_keys, verified
+from daemun.extauth.request import Request
+from daemun.fetch import Answer as Fetched
+from daemun.fetch import FetchError
+from daemun.ir.auth.oauth import Introspection, SignedToken
+
+_MOST = 10_000
+_REFUSED_SECONDS = 5.0
+"""How long a token that counts for nothing is remembered as that."""
+_JSON = {"Accept": "application/json"}
+_MISSING = Denied(401, (("www-authenticate", "Bearer"),))
+_INVALID = Denied(401, (("www-authenticate", 'Bearer error="invalid_token"'),))
+
+
+class Said(msgspec.Struct, frozen=True):
+    """What is known of a token: nothing if it counts for nothing. `userinfo` is what its owner's page says."""
+
+    claims: Claims | None
+    userinfo: Claims | None = None
+
+
+_NOTHING = Said(None)
+
+
+class Remembered:
+    """What was found out about tokens, by their digest, each found out once and for no longer than it is true."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._said: OrderedDict[bytes, tuple[Said, float]] = OrderedDict()
+        self._flights: dict[bytes, asyncio.Task[Said]] = {}
+
+    async def get(self, token: str, find: Callable[[str], Awaitable[Said]]) -> Said:
+        """What `find` says of a token. What it raises is raised for all who asked meanwhile, and not remembered."""
+        key = hashlib.sha256(token.encode()).digest()
+        said, until = self._said.get(key, (_NOTHING, 0.0))
+        if self._clock() < until:
+            self._said.move_to_end(key)
+            return said
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = asyncio.get_running_loop().create_task(self._find(key, token, find))
+            self._flights[key] = flight
+            flight.add_done_callback(lambda done: self._landed(key, done))
+        return await asyncio.shield(flight)
+
+    async def close(self) -> None:
+        """End what is under way."""
+        under_way = list(self._flights.values())
+        for one in under_way:
+            one.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def _find(self, key: bytes, token: str, find: Callable[[str], Awaitable[Said]]) -> Said:
+        said = await find(token)
+        seconds = self._seconds if said.claims is not None else min(self._seconds, _REFUSED_SECONDS)
+        until = self._clock() + seconds
+        if said.claims is not None and isinstance(said.claims.get("exp"), int | float):
+            until = min(until, float(said.claims["exp"]))
+        self._said[key] = said, until
+        self._said.move_to_end(key)
+        while len(self._said) > _MOST:
+            self._said.popitem(last=False)
+        return said
+
+    def _landed(self, key: bytes, done: "asyncio.Task[Said]") -> None:
+        self._flights.pop(key, None)
+        if not done.cancelled():
+            done.exception()
+
+
+class _BearerCheck(Checker):
+    """Lets a request pass whose token counts, with all scopes that are wanted."""
+
+    def __init__(self, check: Introspection | SignedToken, tools: Tools) -> None:
+        self._wanted = check
+        self._clock = tools.clock
+        self._fetcher = fetcher(tools)
+        self._remembered = Remembered(check.cache, tools.clock)
+
+    async def check(self, request: Request, state: State) -> Answer:
+        """As Checker."""
+        scheme, _, token = request.header("authorization").partition(" ")
+        token = token.strip()
+        if scheme.lower() != "bearer" or not token or not token.isascii() or not token.isprintable():
+            return _MISSING
+        try:
+            said = await self._remembered.get(token, self._find)
+        except FetchError:
+            return Failed("what the token says cannot be checked now", 401)
+        if said.claims is None:
+            return _INVALID
+        if not set(self._wanted.scopes) <= scopes(said.claims):
+            wanted = " ".join(self._wanted.scopes)
+            return Denied(403, (("www-authenticate", f'Bearer error="insufficient_scope", scope="{wanted}"'),))
+        return self._allowed(said, state)
+
+    async def close(self) -> None:
+        """As Checker."""
+        await self._remembered.close()
+
+    async def _find(self, token: str) -> Said:
+        """What a token is worth. Raises FetchError if that cannot be told."""
+        claims = await self._claims(token)
+        if claims is None or not self._wanted.userinfo_url:
+            return Said(claims)
+        answer = await self._fetcher.get(self._wanted.userinfo_url, {**_JSON, "Authorization": f"Bearer {token}"})
+        if answer.status in (401, 403):
+            return _NOTHING
+        userinfo = _object(answer, "the user's page")
+        return _NOTHING if userinfo.get("sub") != claims.get("sub", userinfo.get("sub")) else Said(claims, userinfo)
+
+    async def _claims(self, token: str) -> Claims | None:
+        raise NotImplementedError
+
+    def _user(self, claims: Claims) -> str | None:
+        return str(claims.get("sub", ""))
+
+    def _allowed(self, said: Said, state: State) -> Answer:
+        claims = said.claims or {}
+        user = self._user(claims)
+        if user is None:
+            return _INVALID
+        state.values["introspection" if isinstance(self._wanted, Introspection) else "jwt"] = claims
+        if said.userinfo is not None:
+            state.values["userinfo"] = said.userinfo
+        return Allowed(user, metadata=metadata(self._wanted.metadata, {**(said.userinfo or {}), **claims}))
+
+
+class IntrospectionCheck(_BearerCheck):
+    """Asks the issuer whether a token is active (RFC 7662)."""
+
+    def __init__(self, check: Introspection, place: Place, tools: Tools) -> None:
+        del place
+        super().__init__(check, tools)
+        self._introspection = check
+
+    async def _claims(self, token: str) -> Claims | None:
+        asked = self._introspection
+        form, headers = {"token": token, "token_type_hint": "access_token"}, dict(_JSON)
+        if asked.client_id and asked.client_secret:
+            headers |= basic(asked.client_id, asked.client_secret)
+        elif asked.client_id:
+            form["client_id"] = asked.client_id
+        claims = _object(await self._fetcher.post(asked.url, form, headers), asked.url)
+        if claims.get("active") is not True:
+            return None
+        try:
+            check_times(claims, self._clock(), must_expire=False)
+        except TokenError:
+            return None
+        return claims
+
+    def _user(self, claims: Claims) -> str | None:
+        """Whom the attribute names; a token that has none counts for nothing, if there is to be one."""
+        if not self._introspection.user_attribute:
+            return ""
+        found = claim(claims, self._introspection.user_attribute)
+        return found if isinstance(found, str) and found else None
+
+
+class SignedTokenCheck(_BearerCheck):
+    """Checks the signature of a token, and who issued it."""
+
+    def __init__(self, check: SignedToken, place: Place, tools: Tools) -> None:
+        del place
+        super().__init__(check, tools)
+        self._issuer = check.issuer
+        self._keys: tuple[Key, ...] = parse_keys(check.jwks) if check.jwks else ()
+        self._keyring = Keyring(self._fetcher, check.jwks_url, check.refresh) if check.jwks_url else None
+
+    async def close(self) -> None:
+        """As Checker."""
+        await super().close()
+        if self._keyring is not None:
+            await self._keyring.close()
+
+    async def _claims(self, token: str) -> Claims | None:
+        try:
+            claims = await self._keyring.claims(token) if self._keyring is not None else verified(token, self._keys)
+            check_times(claims, self._clock())
+        except TokenError:
+            return None
+        return claims if not self._issuer or claims.get("iss") == self._issuer else None
+
+
+def scopes(claims: Claims) -> set[str]:
+    """What a token may be used for: `scope` as text (RFC 9068), or `scp` or `scope` as a list."""
+    found: set[str] = set()
+    for said in (claims.get("scope"), claims.get("scp")):
+        listed: Iterable[Any] = said.split() if isinstance(said, str) else said if isinstance(said, list) else ()
+        found.update(one for one in listed if isinstance(one, str))
+    return found
+
+
+def _object(answer: Fetched, what: str) -> Claims:
+    if answer.status != 200:
+        raise FetchError(f"{what} answers {answer.status}")
+    try:
+        return msgspec.json.decode(answer.body, type=Claims)
+    except (msgspec.MsgspecError, RecursionError):
+        raise FetchError(f"{what} answers what is no object") from None

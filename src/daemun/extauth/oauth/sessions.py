@@ -1,0 +1,114 @@
+"""Who has logged in: kept by the browser in sealed cookies, or in Redis under an id that the browser keeps."""
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from daemun.extauth.oauth import sealing
+from daemun.extauth.oauth.cookies import DAYS_30, Jar
+from daemun.extauth.oauth.sealing import Sealer
+from daemun.extauth.oauth.shared import Shared
+from daemun.ir.auth.oauth import Session as Settings
+
+_SESSION = "session"
+
+
+class Session(msgspec.Struct, frozen=True, array_like=True):
+    """Tokens, and until when they are good, in seconds since 1970."""
+
+    access_token: str
+    id_token: str
+    refresh_token: str
+    expires: float
+
+
+class Kept(NamedTuple):
+    """A session as it was found, and where."""
+
+    session: Session
+    id: str = ""
+
+
+class CookieStore:
+    """Everything is in the browser."""
+
+    def __init__(self, jar: Jar, sealer: Sealer) -> None:
+        self.jar = jar
+        self._sealer = sealer
+
+    async def load(self, cookies: Mapping[str, str]) -> Kept | None:
+        """The session of a request."""
+        found = self._sealer.open(f"{_SESSION} {self.jar.name}", sealing.data(self.jar.read(cookies)), Session)
+        return Kept(found) if found else None
+
+    async def save(self, session: Session, cookies: Mapping[str, str]) -> tuple[str, ...]:
+        """Keep a new session; the Set-Cookie headers that do it. Raises TooLongError."""
+        sealed = self._sealer.seal(f"{_SESSION} {self.jar.name}", session)
+        return tuple(self.jar.write(sealing.text(sealed), cookies))
+
+    async def renewed(self, session: Session, cookies: Mapping[str, str]) -> tuple[str, ...]:
+        """The Set-Cookie headers that a request gets whose session was renewed. Raises TooLongError."""
+        return await self.save(session, cookies)
+
+    async def update(self, kept: Kept, session: Session) -> None:
+        """A session was renewed: every request that had the old one gets the cookies of the new one."""
+
+    async def drop(self, cookies: Mapping[str, str]) -> None:
+        """End a session: nothing to do but for the browser."""
+
+
+class SharedStore:
+    """In Redis. Neither its ids nor what is in the sessions can be read there: their key is made from the id."""
+
+    def __init__(self, jar: Jar, shared: Shared, prefix: str, secret: bytes, settings: Settings) -> None:
+        self.jar = jar
+        self._shared = shared
+        self._prefix = prefix
+        self._secret = secret
+        self._seconds = settings.cookie.max_age or DAYS_30
+
+    async def load(self, cookies: Mapping[str, str]) -> Kept | None:
+        """The session of a request. Raises SharedError."""
+        identity = self.jar.read(cookies)
+        if not identity:
+            return None
+        data = await self._shared.get(self._name(identity))
+        found = self._sealer(identity).open(_SESSION, data, Session) if data else None
+        return Kept(found, identity) if found else None
+
+    async def save(self, session: Session, cookies: Mapping[str, str]) -> tuple[str, ...]:
+        """Keep a new session; the Set-Cookie headers for its id. Raises SharedError."""
+        identity = secrets.token_urlsafe(32)
+        await self._put(identity, session)
+        return tuple(self.jar.write(identity, cookies))
+
+    async def renewed(self, session: Session, cookies: Mapping[str, str]) -> tuple[str, ...]:
+        """Its id is as it was."""
+        return ()
+
+    async def update(self, kept: Kept, session: Session) -> None:
+        """A session that was renewed is kept under its id, unless somebody logged out meanwhile. Raises SharedError."""
+        if await self._shared.get(self._name(kept.id)) is not None:
+            await self._put(kept.id, session)
+
+    async def drop(self, cookies: Mapping[str, str]) -> None:
+        """End a session. Raises SharedError."""
+        identity = self.jar.read(cookies)
+        if identity:
+            await self._shared.drop(self._name(identity))
+
+    async def _put(self, identity: str, session: Session) -> None:
+        sealed = self._sealer(identity).seal(_SESSION, session)
+        await self._shared.put(self._name(identity), sealed, self._seconds)
+
+    def _name(self, identity: str) -> str:
+        return self._prefix + hashlib.sha256(identity.encode()).hexdigest()
+
+    def _sealer(self, identity: str) -> Sealer:
+        return Sealer(self._secret + b"\0" + identity.encode())
+
+
+Store = CookieStore | SharedStore

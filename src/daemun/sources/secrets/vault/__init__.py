@@ -1,1 +1,0 @@
-"""HashiCorp Vault as a place for Secrets."""
