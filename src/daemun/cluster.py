@@ -8,7 +8,9 @@ Every replica watches, translates and answers proxies. Only the leader writes: s
 
 import asyncio
 import contextlib
+import functools
 import logging
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,12 @@ from typing import Any
 import msgspec
 
 from daemun import __version__
-from daemun.base.names import GATEWAY, GLOO_GATEWAY, Name, Ref
+from daemun.base.names import CORE, GATEWAY, GLOO, GLOO_GATEWAY, Name, Ref
 from daemun.figures import figures
 from daemun.flow import MISSING
 from daemun.gatewayapi.proxies import ProxyState
 from daemun.gatewayapi.settings import cluster as cluster_settings
+from daemun.gloo.classic.scope import SETTINGS
 from daemun.health import HealthServer
 from daemun.ir.placement import Placement
 from daemun.kube.client import KubeClient
@@ -40,6 +43,8 @@ from daemun.serve.credentials import ServerCertificate
 from daemun.sources import yamldoc
 from daemun.sources.batch import Batch, FileProblem
 from daemun.sources.kube.source import KubeSource
+from daemun.sources.secrets.vault.opened import opened
+from daemun.sources.secrets.watcher import Objects, SecretWatcher
 
 SETTLING_SECONDS = 30.0
 """How long whoever begins to lead waits for proxies that were programmed to connect and say what they have, before it
@@ -113,7 +118,15 @@ class ClusterApp:
         )
         self._recall = _recall(client, installation, self._current)
         self._identities = Identities(client, self._proxies.proxy_of, issuer=self._issuer)
-        for key, want in self.source.wants.items():
+        wants = dict(self.source.wants)
+        self.secrets = SecretWatcher(
+            functools.partial(opened, environment=os.environ),
+            self._take,
+            self.plane.report,
+            wants.pop((CORE, "Secret")),
+        )
+        self.secrets.follow(self.plane.translation.sources[GLOO, "Settings"], SETTINGS)
+        for key, want in {**wants, (CORE, "Secret"): self.secrets.want}.items():
             self.plane.translation.sources[key].on_read(want)
         self._problems: set[FileProblem] = set()
         self._placements: dict[Name, Placement | None] = {}
@@ -142,7 +155,9 @@ class ClusterApp:
         self._leads = asyncio.Event()
         self._performing: asyncio.Task[None] | None = None
         self._serving = False
-        metrics = Metrics(figures(self.plane, self.source, self.writer, self.election, self._alone, self._unwritten))
+        metrics = Metrics(
+            figures(self.plane, self.source, self.secrets, self.writer, self.election, self._alone, self._unwritten)
+        )
         checks = {
             "sources": self._read.is_set,
             "certificates": self._certificates.is_set,
@@ -155,7 +170,7 @@ class ClusterApp:
         async with contextlib.AsyncExitStack() as stack:
             await self._health.start(EVERYWHERE, self._installation.health_port)
             stack.push_async_callback(self._health.stop)
-            for part in (self.plane, self.source, self._keyring):
+            for part in (self.plane, self.source, self.secrets, self._keyring):
                 await stack.enter_async_context(_running(part.run()))
             if self._recall is not None:
                 await stack.enter_async_context(_running(self._recall.run()))
@@ -182,13 +197,20 @@ class ClusterApp:
             _log.info("The API server answers again: what it says is served from now on.")
             objects = dict.fromkeys(self._recalled - objects.keys()) | objects
             self._recalled = None
-        if self._recall is not None:
-            self._recall.note(objects)
-        self.plane.take(objects.items(), lambda: self.source.complete)
+        self._take(self.secrets.primary(objects))
         problems = set(batch.problems)
         for problem in problems - self._problems:
             _log.warning("%s", problem)
         self._problems = problems
+
+    def _take(self, objects: Objects) -> None:
+        if self._recall is not None:
+            self._recall.note(objects)
+        self.plane.take(objects.items(), self._fetched)
+
+    def _fetched(self) -> bool:
+        """Whether everything has come that the rules asked for."""
+        return self.source.complete and self.secrets.complete
 
     def _current(self) -> bool:
         """Whether what is served is what the API server says now."""
@@ -208,7 +230,7 @@ class ClusterApp:
         self._recalled = frozenset(recalled.objects)
         if self._certificate is None:
             self._certified(recalled.certificates)
-        self.plane.take(recalled.objects.items())
+        self.plane.take(self.secrets.primary(recalled.objects).items())
 
     def _alone(self) -> bool:
         """Whether what is served is only remembered."""

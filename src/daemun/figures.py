@@ -14,11 +14,14 @@ from daemun.plane import ControlPlane
 from daemun.report.kube.writer import StatusWriter
 from daemun.sources.kube.reflector import Watched
 from daemun.sources.kube.source import KubeSource
+from daemun.sources.secrets.poller import Poller
+from daemun.sources.secrets.watcher import SecretWatcher
 
 
 def figures(
     plane: ControlPlane,
     source: KubeSource,
+    secrets: SecretWatcher,
     writer: StatusWriter,
     election: LeaderElection | AlwaysLeading,
     alone: Callable[[], bool],
@@ -42,6 +45,7 @@ def figures(
     yield from _xds(plane)
     yield from _statuses(writer)
     yield from _watches(source)
+    yield from _places(secrets)
 
 
 def _translation(plane: ControlPlane) -> Iterator[Figure]:
@@ -108,6 +112,22 @@ def _watches(source: KubeSource) -> Iterator[Figure]:
     yield Figure(
         "daemun_watch_heard_seconds", "When the API server was heard last.", each(lambda one: one.heard), labels
     )
+
+
+def _places(secrets: SecretWatcher) -> Iterator[Figure]:
+    def each(read: Callable[[Poller], float]) -> Callable[[], Mapping[tuple[str, ...], float]]:
+        return lambda: {(where,): read(one) for where, one in secrets.pollers.items()}
+
+    labels = ("place",)
+    good = each(lambda one: one.failure is None and one.heard > 0)
+    yield Figure("daemun_secrets_place_up", "Whether a place for Secrets gives what it is asked for.", good, labels)
+    yield Figure(
+        "daemun_secrets_held", "Secrets of a place that are wanted and there.", each(lambda one: len(one.held)), labels
+    )
+    yield Figure(
+        "daemun_secrets_errors_total", "Questions that a place failed to answer.", each(lambda one: one.errors), labels
+    )
+    yield Figure("daemun_secrets_heard_seconds", "When a place was heard last.", each(lambda one: one.heard), labels)
 
 
 def _by(counts: Mapping[str, int]) -> Mapping[tuple[str, ...], float]:

@@ -17,6 +17,7 @@ from typing import Any
 from daemun.base.names import Name, Ref
 from daemun.flow import MISSING, Failure
 from daemun.gatewayapi.accounts import Account
+from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.placement import Setback
 from daemun.gatewayapi.proxies import ProxyState, Rejection, RejectionKey
 from daemun.gatewayapi.settings import Settings
@@ -187,6 +188,12 @@ class ControlPlane:
         """Its provider cannot provide the proxy (or can again): its Gateway says why."""
         with self._working():
             self.translation.setbacks.update({proxy: MISSING if setback is None else setback})
+        self._tell()
+
+    def report(self, troubles: Mapping[str, Finding]) -> None:
+        """All that the places for Secrets do not give now: the Settings say so."""
+        with self._working():
+            self.translation.troubles.replace(troubles)
         self._tell()
 
     def hear(self, accounts: Iterable[Account]) -> None:

@@ -58,6 +58,7 @@ from daemun.gatewayapi import (
 from daemun.gatewayapi import listeners as gateway_listeners
 from daemun.gatewayapi import streams as gateway_streams
 from daemun.gatewayapi.claims import claim_rule, set_claim_rule
+from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.kinds import ROUTE_KINDS
 from daemun.gatewayapi.parameters import in_config_maps, parameter_rule
 from daemun.gatewayapi.placement import Setback
@@ -103,6 +104,7 @@ class Translation:
         self.proxies: Source[str, ProxyState] = Source(graph, "proxies")
         self.rejections: Source[RejectionKey, Rejection] = Source(graph, "rejections")
         self.setbacks: Source[str, Setback] = Source(graph, "setbacks")
+        self.troubles: Source[str, Finding] = Source(graph, "places for Secrets")
 
         gateway_classes: Source[Name, GatewayClass] = self.sources[GATEWAY, "GatewayClass"]
         written: Source[Name, Gateway] = self.sources[GATEWAY, "Gateway"]
@@ -303,7 +305,7 @@ class Translation:
                 derive(self.sources[one], unserved_kinds.status_rule(*one), f"{one[1]} status")
                 for one in UNSERVED_KINDS
             ),
-            derive(self.sources[GLOO, "Settings"], gloo_settings.status_rule, "Settings status"),
+            derive(self.sources[GLOO, "Settings"], gloo_settings.status_rule(self.troubles), "Settings status"),
             name="statuses",
         )
         self.problems = union(
@@ -332,7 +334,7 @@ class Translation:
                 derive(self.sources[one], unserved_kinds.problem_rule(*one), f"{one[1]} problems")
                 for one in UNSERVED_KINDS
             ),
-            derive(self.sources[GLOO, "Settings"], gloo_settings.problem_rule, "Settings problems"),
+            derive(self.sources[GLOO, "Settings"], gloo_settings.problem_rule(self.troubles), "Settings problems"),
             name="problems",
         )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from . import api, crds, tools
+from . import api, crds, tools, vault
 from .cluster import INSIDE, Cluster
 from .processes import ClusterError
 
@@ -48,6 +48,14 @@ def own_api_server(tmp_path: Path) -> Iterator[api.ApiServer]:
     """An API server for one test, without any CRDs."""
     _need(*tools.API)
     with api.running(tmp_path / "api") as server:
+        yield server
+
+
+@pytest.fixture
+def vault_server(tmp_path: Path) -> Iterator[vault.VaultServer]:
+    """A real Vault for one test."""
+    _need(vault.NAME)
+    with vault.running(tmp_path / "vault") as server:
         yield server
 
 

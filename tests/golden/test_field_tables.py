@@ -65,6 +65,12 @@ OF_SETTINGS = {
     "gateway.validation": settings.ValidationOptions,
     "gateway.virtualServiceOptions": settings.VirtualServiceOptions,
     "upstreamOptions": settings.UpstreamOptions,
+    "secretOptions": settings.SecretOptions,
+    "secretOptions.sources[]": settings.SecretSource,
+    "vaultSecretSource": settings.VaultSecrets,
+    "vaultSecretSource.tlsConfig": settings.VaultTlsConfig,
+    "vaultSecretSource.aws": settings.VaultAwsAuth,
+    "directorySecretSource": settings.Directory,
 }
 PAGES = [
     ("upstreams.md", SERVED, UPSTREAM),

@@ -8,12 +8,15 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from daemun.base.names import GATEWAY, Name, Ref
 from daemun.figures import figures
+from daemun.gloo.secrets.places import Vault
 from daemun.kube.seen import Seen
 from daemun.lease import AlwaysLeading
 from daemun.metrics import Figure, Metrics
 from daemun.plane import ControlPlane
 from daemun.report.kube.writer import StatusWriter
 from daemun.sources.kube.source import KubeSource
+from daemun.sources.secrets.store import Store, StoreError
+from daemun.sources.secrets.watcher import SecretWatcher
 from support.cases import objects
 from support.memoryapi import MemoryApi
 
@@ -46,6 +49,11 @@ async def nobody(_: Mapping[str, str]) -> None:
     """Who a stream is."""
 
 
+def nowhere(place: Vault) -> Store:
+    """There is no Vault."""
+    raise StoreError(place.where)
+
+
 class Made:
     """Everything that figures are read from, with no cluster behind it."""
 
@@ -55,7 +63,8 @@ class Made:
         source = KubeSource(client, lambda _: None)
         self.writer = StatusWriter(client, self.plane.translation.statuses, source.locate)
         self.election = AlwaysLeading(lambda _: None)
-        self.figures = tuple(figures(self.plane, source, self.writer, self.election, bool, int))
+        secrets = SecretWatcher(nowhere, lambda _: None, lambda _: None)
+        self.figures = tuple(figures(self.plane, source, secrets, self.writer, self.election, bool, int))
 
 
 def test_numbers_are_read_when_they_are_asked_for() -> None:

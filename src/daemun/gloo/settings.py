@@ -4,25 +4,32 @@ One object counts, `default` where Gloo is installed (`classic.scope`). What its
 them; here it is said of each of them whether there is such a file.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from daemun.api.gloo.settings import (
+    Directory,
     GatewayOptions,
     GlooOptions,
     InvalidConfigPolicy,
+    SecretOptions,
+    SecretSource,
     Settings,
     SettingsSpec,
     UpstreamOptions,
     ValidationOptions,
+    VaultAwsAuth,
+    VaultSecrets,
+    VaultTlsConfig,
     VirtualServiceOptions,
 )
 from daemun.api.gloo.status import GlooStatus
 from daemun.api.status import Status
 from daemun.base.names import GLOO, Name, Ref
-from daemun.flow import Reader
+from daemun.flow import Collection, Reader
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.problems import Problems, from_findings
 from daemun.gloo.classic.scope import SETTINGS
+from daemun.gloo.secrets import places
 from daemun.gloo.served import Fields, Served
 
 _SOURCES = "objects are read from where Daemun runs: the cluster, or a folder"
@@ -32,7 +39,7 @@ _REGISTRIES = "other registries come later"
 _NO_GRAPHQL = "stock Envoy has no GraphQL"
 # What follows is about processes of Gloo's that Daemun does not have.
 _MOOT = (
-    *("refreshRate", "devMode", "kubernetesConfigSource", "kubernetesSecretSource", "kubernetesArtifactSource"),
+    *("devMode", "kubernetesConfigSource", "kubernetesArtifactSource"),
     *("kubernetes", "discovery", "observabilityOptions", "consoleOptions"),
 )
 _MOOT_OF_GLOO = (
@@ -52,10 +59,12 @@ SERVED = Served(
     (
         Fields(
             SettingsSpec,
-            ("discoveryNamespace", "watchNamespaces", "gloo", "gateway", "upstreamOptions"),
+            (
+                *("discoveryNamespace", "watchNamespaces", "gloo", "gateway", "upstreamOptions", "refreshRate"),
+                *("kubernetesSecretSource", "directorySecretSource", "vaultSecretSource", "secretOptions"),
+            ),
             {
                 **dict.fromkeys(("directoryConfigSource", "consulKvSource"), _SOURCES),
-                **dict.fromkeys(("directorySecretSource", "vaultSecretSource", "secretOptions"), _SOURCES),
                 **dict.fromkeys(("directoryArtifactSource", "consulKvArtifactSource"), _SOURCES),
                 **dict.fromkeys(("extauth", "namedExtauth", "ratelimit", "ratelimitServer"), _SERVERS),
                 **dict.fromkeys(("rbac", "cachingServer", "extProc", "extensions"), _SERVERS),
@@ -98,27 +107,58 @@ SERVED = Served(
             {"warnRouteShortCircuiting": "routes that others hide are not told yet"},
             _MOOT_OF_VALIDATION,
         ),
+        Fields(SecretOptions, ("sources",)),
+        Fields(SecretSource, ("kubernetes", "vault", "directory")),
+        Fields(Directory, ("directory",)),
+        Fields(
+            VaultSecrets,
+            (
+                *("token", "address", "rootKey", "pathPrefix", "tlsConfig", "accessToken", "aws"),
+                *("caCert", "caPath", "clientCert", "clientKey", "tlsServerName", "insecure"),
+            ),
+        ),
+        Fields(VaultTlsConfig, ("caCert", "caPath", "clientCert", "clientKey", "tlsServerName", "insecure")),
+        Fields(
+            VaultAwsAuth,
+            (
+                *("vaultRole", "region", "iamServerIdHeader", "mountPath"),
+                *("accessKeyId", "secretAccessKey", "sessionToken", "leaseIncrement"),
+            ),
+        ),
         Fields(UpstreamOptions, ("sslParameters",), {"globalAnnotations": "each Service says it itself"}),
     )
 )
 
 
-def status_rule(_: Reader, name: Name, settings: Settings) -> Iterator[tuple[Ref, Status]]:
-    """From Settings to their status."""
-    yield _ref(name), GlooStatus.of(warnings=map(str, _notes(name, settings)))
+Troubles = Collection[str, Finding]
+"""What the places for Secrets do not give, as those say who ask them."""
 
 
-def problem_rule(_: Reader, name: Name, settings: Settings) -> Iterator[tuple[Ref, Problems]]:
-    """From Settings to what of them has no effect."""
-    notes = _notes(name, settings)
-    if notes:
-        yield _ref(name), from_findings(_ref(name), notes, warning=True)
+def status_rule(troubles: Troubles) -> Callable[[Reader, Name, Settings], Iterator[tuple[Ref, Status]]]:
+    """The rule from Settings to their status."""
+
+    def status(reader: Reader, name: Name, settings: Settings) -> Iterator[tuple[Ref, Status]]:
+        yield _ref(name), GlooStatus.of(warnings=map(str, _notes(reader, troubles, name, settings)))
+
+    return status
 
 
-def _notes(name: Name, settings: Settings) -> list[Finding]:
+def problem_rule(troubles: Troubles) -> Callable[[Reader, Name, Settings], Iterator[tuple[Ref, Problems]]]:
+    """The rule from Settings to what of them has no effect, or not the one that was meant."""
+
+    def problem(reader: Reader, name: Name, settings: Settings) -> Iterator[tuple[Ref, Problems]]:
+        notes = _notes(reader, troubles, name, settings)
+        if notes:
+            yield _ref(name), from_findings(_ref(name), notes, warning=True)
+
+    return problem
+
+
+def _notes(reader: Reader, troubles: Troubles, name: Name, settings: Settings) -> list[Finding]:
     if name != SETTINGS:
         return [Finding("NotRead", "", f"only the Settings {SETTINGS} count", "Put it there, or remove it.")]
-    return list(SERVED.unserved(settings.spec, "spec"))
+    found = [*SERVED.unserved(settings.spec, "spec"), *places.notes(settings.spec)]
+    return [*found, *sorted(reader.all(troubles).values())]
 
 
 def _ref(name: Name) -> Ref:

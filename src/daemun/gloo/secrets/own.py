@@ -8,8 +8,6 @@ import binascii
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
 from daemun.api.core import Secret
 from daemun.api.meta import ObjectMeta
 from daemun.gatewayapi.cacerts import KEY as AUTHORITIES
@@ -100,9 +98,30 @@ def _text(value: object) -> bytes:
     return value.encode()
 
 
-def of_json(metadata: ObjectMeta, text: bytes) -> Secret | Malformed:
-    """The Secret in Gloo's JSON."""
+def stored(metadata: ObjectMeta, fields: Fields) -> Secret | Malformed:
+    """The Secret that a store of keys and values has: one in Gloo's words, or the keys of an ordinary one."""
+    if not fields:
+        return Malformed("is empty")
+    if any(isinstance(fields.get(kind), dict) for kind in _MAKERS):
+        return ordinary(metadata, fields)
+    if not all(isinstance(value, str) for value in fields.values()):
+        return Malformed("has a value that is not text, and is not in Gloo's words")
     try:
-        return ordinary(metadata, msgspec.json.decode(text, type=dict[str, Any]))
-    except (msgspec.MsgspecError, RecursionError):
-        return Malformed("is not JSON of an object")
+        data = {key: value.encode() for key, value in fields.items()}
+    except UnicodeEncodeError:
+        return Malformed("has a value that is not text")
+    return Secret(metadata, data=data, type=_type_of(data))
+
+
+def _type_of(data: dict[str, bytes]) -> str:
+    """The type that a Secret with these keys has in Kubernetes, for want of one."""
+    for kind, keys in (
+        ("kubernetes.io/tls", {CERTIFICATE}),
+        ("kubernetes.io/tls", {AUTHORITIES}),
+        ("extauth.solo.io/apikey", {"api-key"}),
+        ("extauth.solo.io/oauth", {"client-secret"}),
+        ("extauth.solo.io/accountcredentials", {"username", "password"}),
+    ):
+        if keys <= data.keys():
+            return kind
+    return OPAQUE

@@ -1,0 +1,1 @@
+"""HashiCorp Vault as a place for Secrets."""

@@ -1,0 +1,160 @@
+"""Secrets in a real Vault: they come to Envoy from there, change there, and stay when Vault goes away."""
+
+import json
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest_asyncio
+
+from cluster.vault import SECRETS, VaultServer
+from support.certificates import Pair, authority
+from support.client import connection
+from support.documents import Doc, gateway, listener, prefix, reference, route, rule, secret
+from support.ports import free_port
+from support.world import World, fresh, until
+
+CA = authority()
+READ = (f"secret/data/{SECRETS}/*", f"secret/metadata/{SECRETS}/*")
+
+
+def settings(*, refresh: str = "1s", **spec: object) -> Doc:
+    return {
+        "apiVersion": "gloo.solo.io/v1",
+        "kind": "Settings",
+        "metadata": {"name": "default", "namespace": "gloo-system"},
+        "spec": {"refreshRate": refresh, **spec},
+    }
+
+
+def in_gloos_words(pair: Pair) -> dict[str, object]:
+    return {"metadata": {"name": "x"}, "tls": {"certChain": pair[0].decode(), "privateKey": pair[1].decode()}}
+
+
+def plain(pair: Pair) -> dict[str, object]:
+    return {"tls.crt": pair[0].decode(), "tls.key": pair[1].decode()}
+
+
+@pytest_asyncio.fixture
+async def world() -> AsyncIterator[World]:
+    """A Gateway whose listener wants the Secret `default/cert`."""
+    async with fresh() as one:
+        await one.echo("a")
+        one.write(
+            "gateway.yaml",
+            gateway("gw", listener(one.port, "https", certs=["cert"])),
+            route("r", rule(prefix("/"), to="a"), parents=[reference("gw")]),
+        )
+        yield one
+
+
+async def shown(world: World) -> set[str]:
+    """The names in the certificate that is shown; raises OSError if none is."""
+    context = CA.client()
+    context.check_hostname = False
+    async with connection(world.port, tls=context, sni="any.example") as (_, writer):
+        return {name for _, name in writer.get_extra_info("peercert")["subjectAltName"]}
+
+
+async def shows(world: World, name: str) -> None:
+    await until(lambda: _shows(world, name), 60)
+
+
+async def _shows(world: World, name: str) -> bool:
+    try:
+        found = await shown(world)
+    except ssl.SSLError as error:
+        raise AssertionError(str(error)) from None
+    assert found == {name}, world.problems()
+    return True
+
+
+async def test_a_certificate_comes_from_vault_changes_there_and_outlives_it(
+    world: World, vault_server: VaultServer
+) -> None:
+    vault_server.policy("daemun", *READ)
+    token = vault_server.token("daemun")
+    vault_server.put("default/cert", in_gloos_words(CA.issue("first.example")))
+    world.write("settings.yaml", settings(vaultSecretSource={"address": vault_server.address, "accessToken": token}))
+    await world.start()
+    await shows(world, "first.example")
+
+    # A new version, as plain keys this time.
+    vault_server.put("default/cert", plain(CA.issue("second.example")))
+    await shows(world, "second.example")
+
+    # What is written there makes no sense: the old one stays, and somebody is told.
+    vault_server.put("default/cert", {"tls": {"certChain": 5}})
+    told = await world.problem("Secret default/cert has a field tls", "the last good is served on")
+    await shows(world, "second.example")
+    vault_server.put("default/cert", plain(CA.issue("third.example")))
+    await world.solved(told)
+    await shows(world, "third.example")
+
+    # Vault is silent, then gone, then back with another certificate.
+    vault_server.pause()
+    told = await world.problem("Settings", "does not answer", "the last good is served on", seconds=60)
+    await shows(world, "third.example")
+    vault_server.resume()
+    await world.solved(told, 60)
+    vault_server.ask("PUT", "sys/seal", {})
+    told = await world.problem("Settings", "is sealed", "the last good is served on", seconds=60)
+    await shows(world, "third.example")
+    vault_server.kill()
+    await world.problem("Settings", "does not answer", seconds=60)
+    await shows(world, "third.example")
+
+
+async def test_what_vault_says_is_gone_is_gone(world: World, vault_server: VaultServer) -> None:
+    vault_server.put("default/cert", plain(CA.issue("first.example")))
+    token = vault_server.token("root")
+    world.write("settings.yaml", settings(vaultSecretSource={"address": vault_server.address, "token": token}))
+    await world.start()
+    vault_server.delete("default/cert")
+    await world.problem("gw", "Secret default/cert does not exist")
+    vault_server.ask("DELETE", f"secret/metadata/{SECRETS}/default/cert")
+    vault_server.put("default/cert", plain(CA.issue("again.example")))
+    await shows(world, "again.example")
+
+
+async def test_without_vault_others_are_served_and_it_comes_by_itself(world: World, vault_server: VaultServer) -> None:
+    token = vault_server.token("root")
+    vault_server.put("default/cert", plain(CA.issue("late.example")))
+    vault_server.pause()
+    plain_port = free_port()
+    world.write(
+        "plain.yaml", gateway("plain", listener(plain_port, "http")), route("p", rule(to="a"), parents=["plain"])
+    )
+    world.write("settings.yaml", settings(vaultSecretSource={"address": vault_server.address, "accessToken": token}))
+    await world.start(clean=False)
+    assert (await world.ask("/", port=plain_port)).status == 200
+    await world.problem("Settings", "does not answer within")
+    vault_server.resume()
+    await shows(world, "late.example")
+
+
+async def test_several_places_in_their_order(world: World, vault_server: VaultServer, tmp_path: Path) -> None:
+    token = vault_server.token("root")
+    vault = {"vault": {"address": vault_server.address, "accessToken": token, "rootKey": "other", "pathPrefix": "kv1"}}
+    vault_server.ask("POST", "sys/mounts/kv1", {"type": "kv", "options": {"version": "1"}})
+    directory = tmp_path / "files"
+    file = directory / "default" / "cert.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(in_gloos_words(CA.issue("file.example"))))
+    world.write("cert.yaml", secret("cert", *CA.issue("folder.example")))
+    sources = [vault, {"directory": {"directory": str(directory)}}, {"kubernetes": {}}]
+    world.write("settings.yaml", settings(secretOptions={"sources": sources}))
+    await world.start()
+    await shows(world, "file.example")
+    path = f"kv1/{SECRETS.replace('gloo/', 'other/', 1)}/default/cert"
+    vault_server.ask("POST", path, plain(CA.issue("vault.example")))
+    await shows(world, "vault.example")
+    vault_server.ask("POST", path, plain(CA.issue("vault-2.example")))
+    await shows(world, "vault-2.example")
+    vault_server.ask("DELETE", path)
+    await shows(world, "file.example")
+    file.write_text("tls: {certCh")  # torn
+    await world.problem("Settings", "Secret default/cert is not one document of YAML")
+    await shows(world, "file.example")
+    file.unlink()
+    await shows(world, "folder.example")
