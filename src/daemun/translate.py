@@ -78,6 +78,7 @@ from daemun.gloo.classic import wiring
 from daemun.gloo.defaults import defaults_rule
 from daemun.gloo.delegation import wiring as delegation
 from daemun.gloo.internals import guarded
+from daemun.gloo.listener_defaults import listener_defaults_rule
 from daemun.gloo.parameters import gateway_parameters
 from daemun.gloo.unserved_kinds import UNSERVED_KINDS
 
@@ -194,7 +195,11 @@ class Translation:
             for of in options.KINDS
         }
         by_target = {kind: one.index(options.targets_of) for kind, one in chosen.items()}
-        on_listeners = derive(self.parents, attach.listener_rule(by_target), "policies of listeners")
+        classic_judged = options.Inputs(BY_KIND.get, gloo_upstreams.any_upstream_of(doors))
+        of_all = derive(
+            self.sources[GLOO, "Settings"], listener_defaults_rule(classic_judged), "what Settings say of listeners"
+        )
+        on_listeners = derive(self.parents, attach.listener_rule(by_target, of_all), "policies of listeners")
         uses_of_ours = derive(on_listeners, attach.uses_of, "uses of listeners")
         extend = attach.extension(
             chosen, by_target, self.sources[GLOO_KUBE_GATEWAY, "DirectResponse"], classic_ports.scopes
@@ -207,8 +212,9 @@ class Translation:
         self.delegated = delegated = delegation.Delegated(delegation.Inputs(http_routes, routed, rule_inputs, settings))
 
         # Gloo's classic objects come to the same things; from here on nobody knows which API somebody wrote.
-        classic_judged = options.Inputs(BY_KIND.get, gloo_upstreams.any_upstream_of(doors))
-        classic_inputs = wiring.Inputs(secret_objects, backend_kinds, by_port, ours, checks, classic_judged, chosen)
+        classic_inputs = wiring.Inputs(
+            secret_objects, backend_kinds, by_port, ours, checks, classic_judged, chosen, of_all
+        )
         classic = wiring.Classic(classic_ports, classic_inputs)
         self.listener_uses = union(uses_of_ours, classic.uses, name="all uses of listeners")
         self.gateways = union(ours, classic.proxies, name="all gateways")
@@ -289,6 +295,7 @@ class Translation:
             written=lambda kind: self.sources[GATEWAY, kind],
             rejections=rejected,
         )
+        of_settings = gloo_settings.Notes(self.troubles, of_all)
         classic.tell(rejected, self.setbacks)
         told = delegated.told
         self.statuses = union(
@@ -305,7 +312,7 @@ class Translation:
                 derive(self.sources[one], unserved_kinds.status_rule(*one), f"{one[1]} status")
                 for one in UNSERVED_KINDS
             ),
-            derive(self.sources[GLOO, "Settings"], gloo_settings.status_rule(self.troubles), "Settings status"),
+            derive(self.sources[GLOO, "Settings"], gloo_settings.status_rule(of_settings), "Settings status"),
             name="statuses",
         )
         self.problems = union(
@@ -334,7 +341,7 @@ class Translation:
                 derive(self.sources[one], unserved_kinds.problem_rule(*one), f"{one[1]} problems")
                 for one in UNSERVED_KINDS
             ),
-            derive(self.sources[GLOO, "Settings"], gloo_settings.problem_rule(self.troubles), "Settings problems"),
+            derive(self.sources[GLOO, "Settings"], gloo_settings.problem_rule(of_settings), "Settings problems"),
             name="problems",
         )
 

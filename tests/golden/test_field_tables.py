@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from daemun.api.gloo import (
+    extproc,
     failover,
     health,
     jwt,
@@ -54,6 +55,7 @@ OF_OPTIONS = {
     "httpConnectionManagerSettings.tracing.datadogConfig": tracing.DatadogConfig,
     "httpConnectionManagerSettings.tracing.openTelemetryConfig": tracing.OpenTelemetryConfig,
     "jwt…claimsToHeaders[]": jwt.ClaimToHeader,
+    "extProc.overrides": extproc.ExtProcOverrides,
     "ratelimit of a route": ratelimit.RateLimitRouteExtension,
     "ratelimit of a host": ratelimit.RateLimitVhostExtension,
 }

@@ -33,6 +33,7 @@ from daemun.api.status import (
     Status,
 )
 from daemun.envoy.scopes import LATER, MISSES
+from daemun.features.drafts import WHOLE
 from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, SCOPE, SECRET, encode
 from daemun.translate import Translation
 
@@ -116,7 +117,8 @@ def _manager(section: str, value: Any) -> Any:
     if section == "misses":
         return sent_on[MISSES]["defaultFilterChain"]["filters"]
     if section == "filters":
-        return [one for one in value["httpFilters"] if not one.get("disabled") and one["name"] not in sent_on]
+        every = [one for one in value["httpFilters"] if not one.get("disabled") or one["name"] == WHOLE]
+        return [one for one in every if one["name"] not in sent_on]
     if section == "connections":
         for everywhere in ("@type", "httpFilters", "scopedRoutes"):
             del value[everywhere]

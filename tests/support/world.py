@@ -99,6 +99,10 @@ class World:
             self._closers.append(one.stop)
             self.write(f"backends/{name}.yaml", service(name, one.port, protocol="UDP"))
 
+    def closing(self, close: Callable[[], Awaitable[None]]) -> None:
+        """Have this done at the end."""
+        self._closers.append(close)
+
     # Serving
 
     async def start(self, *, clean: bool = True, access_log: str = "", **settings: Any) -> None:

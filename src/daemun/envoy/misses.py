@@ -15,10 +15,10 @@ from envoy.config.core.v3 import address_pb2
 from envoy.extensions.filters.http.ip_tagging.v3 import ip_tagging_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 
-from daemun.envoy.filter_chain import filter_chain
 from daemun.envoy.scopes import LATER, MISSES, REST, SCOPE_HEADER, scope_name
 from daemun.envoy.scripts import script_filter
 from daemun.envoy.shards import by_path_filter
+from daemun.features.filter_chain import filter_chain, filters_of
 from daemun.ir.listener import FrontendKey
 
 _REST = "daemun.rest"
@@ -27,7 +27,8 @@ _REST = "daemun.rest"
 def misses(port: FrontendKey, features: Iterable[hcm_v3.HttpFilter]) -> list[hcm_v3.HttpFilter]:
     """What requests pass that are sent on to another scope, after the other filters and before the router."""
     chain = filter_chain(MISSES, [_to_rest(port), script_filter(port)])
-    return [by_path_filter(), chain, filter_chain(LATER, features)]
+    later = (inner for one in features for inner in filters_of(one))
+    return [by_path_filter(), chain, filter_chain(LATER, later)]
 
 
 def _to_rest(port: FrontendKey) -> hcm_v3.HttpFilter:

@@ -21,6 +21,7 @@ from envoy.extensions.http.early_header_mutation.header_mutation.v3 import heade
 from daemun.base import wire
 from daemun.envoy.ads import ads
 from daemun.envoy.misdirected import MARK, mark
+from daemun.features.drafts import WHOLE
 from daemun.ir.listener import FrontendKey, HostKey, Listener
 from daemun.ir.resource import SCOPE, PartKey
 
@@ -88,6 +89,7 @@ def head(name: str, *, marked: bool, hit: bool, crowded: bool = False) -> scoped
             routes.typed_per_filter_config[BY_PATH].Pack(_ON)
         else:
             routes.typed_per_filter_config[LATER].Pack(_OFF)
+            routes.typed_per_filter_config[WHOLE].Pack(_ON)
     scope = scoped_route_pb2.ScopedRouteConfiguration(name=name, route_configuration=routes)
     scope.key.fragments.add(string_key=name)
     return scope

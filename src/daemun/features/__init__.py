@@ -11,7 +11,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import http_con
 
 from daemun.features.cors import Cors
 from daemun.features.direct_response import DirectResponse
-from daemun.features.drafts import Draft
+from daemun.features.drafts import Draft, Further
 from daemun.features.external_auth import ExternalAuth
 from daemun.features.feature import Fault, Feature, Scene
 from daemun.features.headers import RequestHeaderModifier, ResponseHeaderModifier
@@ -22,6 +22,7 @@ from daemun.features.options.buffer_per_route import Buffer, BufferPerRoute
 from daemun.features.options.cors import CorsOption
 from daemun.features.options.csrf import Csrf
 from daemun.features.options.envoy_metadata import EnvoyMetadata
+from daemun.features.options.ext_proc import DisableExtProc, ExtProc
 from daemun.features.options.faults import Faults
 from daemun.features.options.grpc_json import GrpcJsonTranscoder
 from daemun.features.options.gzip import Gzip
@@ -84,6 +85,8 @@ FEATURES: tuple[Feature[Any], ...] = (
     ExternalAuth(),
     Jwt(),
     Rbac(),
+    ExtProc(),
+    DisableExtProc(),
     GrpcWeb(),
     OldTransformations(),
     StagedTransformations(),
@@ -168,16 +171,18 @@ def rare_of(uses: Iterable[Use]) -> set[str]:
     return {family for use in uses if (family := BY_KIND[use.kind].rare)}
 
 
-def http_filters(further: Mapping[str, hcm_v3.HttpFilter], rare: Collection[str] = ()) -> list[hcm_v3.HttpFilter]:
-    """The HTTP filters of all features in their order, each once and disabled; and the further ones of some kinds.
+def http_filters(further: Collection[Further], rare: Collection[str] = ()) -> list[hcm_v3.HttpFilter]:
+    """The HTTP filters of all features in their order, each once and disabled; and the further ones, where they stand.
 
     Those of rare families only if the family is among `rare`.
     """
     found: dict[str, hcm_v3.HttpFilter] = {}
+    replaced = {one.kind for one in further}
     for feature in FEATURES:
-        if feature.kind in further:
-            found[f"{feature.kind} always"] = further[feature.kind]
-        one = feature.http_filter() if not feature.rare or feature.rare in rare else None
+        for index, more in enumerate(one for one in further if one.place == feature.kind):
+            found[f"{feature.kind} {index}"] = more.filter
+        wanted = feature.kind not in replaced and (not feature.rare or feature.rare in rare)
+        one = feature.http_filter() if wanted else None
         if one is not None:
             found.setdefault(one.name, one)
     return list(found.values())

@@ -1,6 +1,6 @@
 """Drafts: Envoy's messages in the making, one kind for each place that a feature may work on."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from envoy.config.listener.v3 import listener_components_pb2 as components_v3
 from envoy.config.listener.v3 import listener_pb2
@@ -10,8 +10,12 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import http_con
 from envoy.extensions.filters.network.tcp_proxy.v3 import tcp_proxy_pb2
 from google.protobuf.message import Message
 
+from daemun.features.filter_chain import filter_chain
 from daemun.ir.backend import BackendKey
 from daemun.ir.route import Match
+
+WHOLE = "daemun.whole"
+"""The name of every HTTP filter that is for all requests of a port; switched on where a scope was hit."""
 
 
 class Making:
@@ -75,23 +79,39 @@ class HostDraft(Configured):
         self.proto = route_v3.VirtualHost()
 
 
+class Further(NamedTuple):
+    """An HTTP filter that a feature of some kind has on a port, and the kind of feature at whose place it stands."""
+
+    kind: str
+    place: str
+    filter: hcm_v3.HttpFilter
+
+
 class ManagerDraft(Making):
     """An HTTP connection manager in the making, and the router at the end of its filters.
 
-    `filters` are further HTTP filters by the kind of their feature, at whose place they stand. They work on every
-    request, once; what a route or virtual host is to switch on is the feature's own `http_filter`.
+    `filters` are HTTP filters for all requests of the port. What single routes and virtual hosts switch on is the
+    feature's own `http_filter`, in whose place these are.
     """
 
     def __init__(self, proto: hcm_v3.HttpConnectionManager, router: router_v3.Router) -> None:
         super().__init__()
         self.proto = proto
         self.router = router
-        self.filters: dict[str, hcm_v3.HttpFilter] = {}
+        self.filters: list[Further] = []
 
     def always(self, kind: str, name: str, config: Message) -> None:
-        """Run an HTTP filter on every request, whatever its route."""
-        self.filters[kind] = hcm_v3.HttpFilter(name=name)
-        self.filters[kind].typed_config.Pack(config, deterministic=True)
+        """Run an HTTP filter on every request, whatever its route: which is not known yet for some."""
+        self.filters.append(Further(kind, kind, _filter(name, config)))
+
+    def whole(self, kind: str, name: str, config: Message, before: str = "") -> None:
+        """Run an HTTP filter on every request once its route is known, which may say something else under the name.
+
+        `before` is the kind of feature before whose filters it stands, if not in the place of its own feature.
+        """
+        chain = filter_chain(WHOLE, [_filter(name, config)])
+        chain.disabled = True
+        self.filters.append(Further(kind, before or kind, chain))
 
 
 class ChainDraft(Making):
@@ -120,3 +140,9 @@ class ListenerDraft(Making):
     def __init__(self, proto: listener_pb2.Listener) -> None:
         super().__init__()
         self.proto = proto
+
+
+def _filter(name: str, config: Message) -> hcm_v3.HttpFilter:
+    proto = hcm_v3.HttpFilter(name=name)
+    proto.typed_config.Pack(config, deterministic=True)
+    return proto

@@ -16,6 +16,7 @@ from daemun.gatewayapi.extensions import Extend, Extended, Level
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.resolved import Parent, ResolvedGateway, ResolvedListener
 from daemun.gloo.classic.scope import Scopes, scope_of
+from daemun.gloo.listener_defaults import ListenerDefaults, listener_defaults
 from daemun.gloo.merge import Merged, inherited, merged
 from daemun.gloo.policies import HTTP_LISTENER_OPTION, LISTENER_OPTION, ROUTE_OPTION, VIRTUAL_HOST_OPTION, Policy
 from daemun.ir.listener import ListenerKey
@@ -100,9 +101,9 @@ class Attached(msgspec.Struct, frozen=True, gc=False):
 
 
 def listener_rule(
-    by_target: Mapping[str, ByTarget],
+    by_target: Mapping[str, ByTarget], defaults: ListenerDefaults
 ) -> Callable[[Reader, Ref, Parent], Iterator[tuple[ListenerKey, Attached]]]:
-    """The rule from a Gateway or ListenerSet to what policies put on each of its listeners."""
+    """The rule from a Gateway or ListenerSet to what policies put on each of its listeners, and Settings after them."""
     kinds = (VIRTUAL_HOST_OPTION.kind, HTTP_LISTENER_OPTION.kind, LISTENER_OPTION.kind)
 
     def attach(reader: Reader, ref: Ref, parent: Parent) -> Iterator[tuple[ListenerKey, Attached]]:
@@ -111,11 +112,14 @@ def listener_rule(
             # A policy for a whole Gateway is for its ListenerSets' listeners too, after their own.
             owners.append(Ref(GATEWAY, "Gateway", *parent.gateway))
         every = {kind: _found(reader, by_target[kind], owners) for kind in kinds}
-        if not any(every.values()):
+        further = listener_defaults(reader, defaults)
+        if not further and not any(every.values()):
             return
         for one in parent.listeners:
-            attached = _attached(ref, parent, one, every)
-            if attached.policies:
+            attached = _attached(
+                ref, parent, one, every, further if one.listener is not None and one.listener.http else ()
+            )
+            if attached.policies or further:
                 yield (ref, one.name), attached
 
     return attach
@@ -145,7 +149,9 @@ def _found(reader: Reader, by_target: ByTarget, owners: list[Ref]) -> Found:
     ]
 
 
-def _attached(owner: Ref, parent: Parent, listener: ResolvedListener, every: dict[str, Found]) -> Attached:
+def _attached(
+    owner: Ref, parent: Parent, listener: ResolvedListener, every: dict[str, Found], further: tuple[Policy, ...]
+) -> Attached:
     hosts = _in_order(every[VIRTUAL_HOST_OPTION.kind], listener.name)
     http = _in_order(every[HTTP_LISTENER_OPTION.kind], listener.name)
     own = _in_order(every[LISTENER_OPTION.kind], listener.name)
@@ -153,7 +159,7 @@ def _attached(owner: Ref, parent: Parent, listener: ResolvedListener, every: dic
     on_hosts = merged(hosts)
     unused.extend(_conflicts(owner, listener, hosts, on_hosts.contributors))
     # Of these two kinds only the first is used, and not merged.
-    on_http, on_listener = merged(http[:1]), merged(own[:1])
+    on_http, on_listener = merged((*http[:1], *further)), merged(own[:1])
     unused.extend(_conflicts(owner, listener, http, tuple(one.ref for one in http[:1])))
     unused.extend(_conflicts(owner, listener, own, tuple(one.ref for one in own[:1])))
     for kind, used in ((HTTP_LISTENER_OPTION.kind, http[:1]), (LISTENER_OPTION.kind, own[:1])):

@@ -5,6 +5,7 @@ them; here it is said of each of them whether there is such a file.
 """
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from daemun.api.gloo.settings import (
     Directory,
@@ -29,6 +30,7 @@ from daemun.flow import Collection, Reader
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.problems import Problems, from_findings
 from daemun.gloo.classic.scope import SETTINGS
+from daemun.gloo.listener_defaults import ListenerDefaults, listener_defaults
 from daemun.gloo.secrets import places
 from daemun.gloo.served import Fields, Served
 
@@ -62,12 +64,13 @@ SERVED = Served(
             (
                 *("discoveryNamespace", "watchNamespaces", "gloo", "gateway", "upstreamOptions", "refreshRate"),
                 *("kubernetesSecretSource", "directorySecretSource", "vaultSecretSource", "secretOptions"),
+                *("extProc", "cachingServer"),
             ),
             {
                 **dict.fromkeys(("directoryConfigSource", "consulKvSource"), _SOURCES),
                 **dict.fromkeys(("directoryArtifactSource", "consulKvArtifactSource"), _SOURCES),
                 **dict.fromkeys(("extauth", "namedExtauth", "ratelimit", "ratelimitServer"), _SERVERS),
-                **dict.fromkeys(("rbac", "cachingServer", "extProc", "extensions"), _SERVERS),
+                **dict.fromkeys(("rbac", "extensions"), _SERVERS),
                 **dict.fromkeys(("consul", "consulDiscovery", "knative"), _REGISTRIES),
                 "linkerd": _MESHES,
                 "graphqlOptions": _NO_GRAPHQL,
@@ -134,31 +137,43 @@ Troubles = Collection[str, Finding]
 """What the places for Secrets do not give, as those say who ask them."""
 
 
-def status_rule(troubles: Troubles) -> Callable[[Reader, Name, Settings], Iterator[tuple[Ref, Status]]]:
+class Notes(NamedTuple):
+    """What is told of Settings that others know: of their places for Secrets, and of what they say of all listeners."""
+
+    troubles: Troubles
+    of_all: ListenerDefaults
+
+    def found(self, reader: Reader, name: Name, settings: Settings) -> tuple[list[Finding], list[Finding]]:
+        """What is wrong, and what has no effect, or not the one that was meant."""
+        if name != SETTINGS:
+            return [], [Finding("NotRead", "", f"only the Settings {SETTINGS} count", "Put it there, or remove it.")]
+        policies = listener_defaults(reader, self.of_all)
+        errors = [error for policy in policies for error in policy.errors]
+        notes = [*SERVED.unserved(settings.spec, "spec"), *places.notes(settings.spec)]
+        notes += [warning for policy in policies for warning in policy.warnings]
+        return errors, [*notes, *sorted(reader.all(self.troubles).values())]
+
+
+def status_rule(of: Notes) -> Callable[[Reader, Name, Settings], Iterator[tuple[Ref, Status]]]:
     """The rule from Settings to their status."""
 
     def status(reader: Reader, name: Name, settings: Settings) -> Iterator[tuple[Ref, Status]]:
-        yield _ref(name), GlooStatus.of(warnings=map(str, _notes(reader, troubles, name, settings)))
+        errors, notes = of.found(reader, name, settings)
+        yield _ref(name), GlooStatus.of(map(str, errors), map(str, notes))
 
     return status
 
 
-def problem_rule(troubles: Troubles) -> Callable[[Reader, Name, Settings], Iterator[tuple[Ref, Problems]]]:
-    """The rule from Settings to what of them has no effect, or not the one that was meant."""
+def problem_rule(of: Notes) -> Callable[[Reader, Name, Settings], Iterator[tuple[Ref, Problems]]]:
+    """The rule from Settings to what of them is wrong, or has not the effect that was meant."""
 
     def problem(reader: Reader, name: Name, settings: Settings) -> Iterator[tuple[Ref, Problems]]:
-        notes = _notes(reader, troubles, name, settings)
-        if notes:
-            yield _ref(name), from_findings(_ref(name), notes, warning=True)
+        errors, notes = of.found(reader, name, settings)
+        if errors or notes:
+            ref = _ref(name)
+            yield ref, (*from_findings(ref, errors), *from_findings(ref, notes, warning=True))
 
     return problem
-
-
-def _notes(reader: Reader, troubles: Troubles, name: Name, settings: Settings) -> list[Finding]:
-    if name != SETTINGS:
-        return [Finding("NotRead", "", f"only the Settings {SETTINGS} count", "Put it there, or remove it.")]
-    found = [*SERVED.unserved(settings.spec, "spec"), *places.notes(settings.spec)]
-    return [*found, *sorted(reader.all(troubles).values())]
 
 
 def _ref(name: Name) -> Ref:

@@ -19,6 +19,7 @@ from daemun.gloo.classic.hosts import KIND
 from daemun.gloo.classic.parts import Part, Section
 from daemun.gloo.classic.placed import Placeds
 from daemun.gloo.classic.report import Problems, Report
+from daemun.gloo.listener_defaults import ListenerDefaults, listener_defaults
 from daemun.gloo.merge import Merged, merged
 from daemun.gloo.policies import (
     DESTINATION_OPTIONS,
@@ -38,10 +39,11 @@ _HOST = "spec.virtualHost"
 
 
 class Inputs(msgspec.Struct, frozen=True):
-    """How options are judged, and the option objects by kind."""
+    """How options are judged, the option objects by kind, and what Settings say of all listeners."""
 
     judged: policies.Inputs
     written: Mapping[str, Collection[Name, Policy]]
+    defaults: ListenerDefaults
 
 
 class OptionsOf:
@@ -119,6 +121,8 @@ def part_rule(of: Inputs) -> Callable[[Reader, Section, Part], Iterator[tuple[Se
         if part.http is not None and part.http.options is not None:
             at = f"{part.where}.httpGateway.options"
             found.append(read.here(part.by, HTTP_LISTENER_OPTION, at, part.http.options))
+        if part.http is not None:
+            found.extend(listener_defaults(reader, of.defaults))
         if part.options is not None:
             found.append(read.here(part.gateway, LISTENER_OPTION, "spec.options", part.options))
         if part.proxied and (part.options is None or part.options.proxy_protocol is None):

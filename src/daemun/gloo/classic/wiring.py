@@ -34,6 +34,7 @@ from daemun.gloo.classic import (
     status,
     tcp,
 )
+from daemun.gloo.listener_defaults import ListenerDefaults
 from daemun.gloo.policies import Policy
 from daemun.ir.listener import Socket
 
@@ -78,6 +79,7 @@ class Inputs(msgspec.Struct, frozen=True):
     checks: Checks
     judged: policies.Inputs
     options: Mapping[str, Collection[Name, Policy]]
+    defaults: ListenerDefaults
 
 
 class Classic:
@@ -88,7 +90,7 @@ class Classic:
 
     def __init__(self, ports: Ports, of: Inputs) -> None:
         self._ports = ports
-        judged = options.Inputs(of.judged, of.options)
+        judged = options.Inputs(of.judged, of.options, of.defaults)
         to = destinations.Inputs(
             of.backends,
             ports.sources[GLOO, "UpstreamGroup"],

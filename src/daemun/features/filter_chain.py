@@ -4,7 +4,7 @@ Its messages are not in xds-protos 1.85 (they are younger), so they are describe
 envoy.extensions.filters.http.filter_chain.v3 of Envoy 1.40. To be dropped when the package has them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from envoy.config.core.v3 import extension_pb2
@@ -33,6 +33,17 @@ def _described() -> Any:
 
 
 _Config = _described()
+
+
+def filters_of(one: hcm_v3.HttpFilter) -> Iterator[hcm_v3.HttpFilter]:
+    """The filters in a chain, which cannot be within another; any other filter itself."""
+    if not one.typed_config.Is(_Config.DESCRIPTOR):
+        yield one
+        return
+    config = _Config()
+    one.typed_config.Unpack(config)
+    for inner in config.default_filter_chain.filters:
+        yield hcm_v3.HttpFilter(name=inner.name, typed_config=inner.typed_config)
 
 
 def filter_chain(name: str, filters: Iterable[hcm_v3.HttpFilter]) -> hcm_v3.HttpFilter:

@@ -1,0 +1,44 @@
+"""Gloo's stages of HTTP filters: where in Daemun's order a filter stands that a listener puts into one."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from daemun.api.gloo.common import FilterStage
+
+_STAGES = (
+    "FaultStage",
+    "CorsStage",
+    "WafStage",
+    "AuthNStage",
+    "AuthZStage",
+    "RateLimitStage",
+    "AcceptedStage",
+    "OutAuthStage",
+    "RouteStage",
+)
+_FIRST: Mapping[str, str] = MappingProxyType(
+    {
+        "FaultStage": "gzip",
+        "CorsStage": "CORS",
+        "WafStage": "httpLocalRatelimit",
+        "AuthNStage": "jwtStaged",
+        "AuthZStage": "rbac",
+        "RateLimitStage": "SessionPersistence",
+        "AcceptedStage": "SessionPersistence",
+        "OutAuthStage": "bufferPerRoute",
+        "RouteStage": "bufferPerRoute",
+    }
+)
+"""The kind of the first feature of each stage."""
+_END = "RequestHeaderModifier"
+"""The first one after all of them."""
+ACCEPTED = FilterStage(stage="AcceptedStage")
+"""After what guards: where Gloo puts a filter of which nothing is said."""
+
+
+def before(stage: FilterStage) -> str:
+    """The kind of feature before whose filters the stage is. What is in a stage is after the stage's own filters."""
+    if stage.predicate == "Before":
+        return _FIRST[stage.stage]
+    later = _STAGES[_STAGES.index(stage.stage) + 1 :]
+    return next((_FIRST[one] for one in later if _FIRST[one] != _FIRST[stage.stage]), _END)
