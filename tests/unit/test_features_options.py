@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from daemun.api.gloo.options import RouteOptions, VirtualHostOptions
+from daemun.api.gloo.options import HttpListenerOptions, RouteOptions, VirtualHostOptions
 from daemun.api.gloo.policies import RouteOption
 from daemun.explain import explain
 from daemun.explain.request import request_from
@@ -77,6 +77,19 @@ FAULTS: list[tuple[type, str, str]] = [
         "ratelimit.localRatelimit.tokensPerFill",
     ),
     (RouteOptions, "{bufferPerRoute: {buffer: {}}}", "bufferPerRoute.buffer.maxRequestBytes"),
+    (RouteOptions, "{extProc: {overrides: {grpcService: {}}}}", "extProc.overrides.grpcService.extProcServerRef"),
+    (RouteOptions, "{extProc: {overrides: {responseAttributes: [a b]}}}", "extProc.overrides.responseAttributes[0]"),
+    *(
+        (HttpListenerOptions, f"{{extProc: {{grpcService: {{extProcServerRef: {{name: p}}{more}}}{rest}}}}}", where)
+        for more, rest, where in (
+            (", initialMetadata: [{value: v}]", "", "extProc.grpcService.initialMetadata[0].key"),
+            (", initialMetadata: [{key: k, value: '%'}]", "", "extProc.grpcService.initialMetadata[0].value"),
+            ("", ", messageTimeout: 3601s", "extProc.messageTimeout"),
+            ("", ", mutationRules: {allowExpression: {regex: '('}}", "extProc.mutationRules.allowExpression.regex"),
+            ("", ", forwardRules: {allowedHeaders: {}}", "extProc.forwardRules.allowedHeaders.patterns"),
+        )
+    ),
+    (HttpListenerOptions, "{extProc: {}}", "extProc.grpcService.extProcServerRef"),
     (
         RouteOptions,
         "{csrf: {additionalOrigins: [{safeRegex: {regex: '('}}]}}",
