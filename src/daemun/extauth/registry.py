@@ -5,23 +5,36 @@ from typing import Any
 
 from daemun.extauth.checker import Checker, Place, Tools
 from daemun.extauth.checks.api_key import ApiKeys
+from daemun.extauth.checks.basic import BasicPasswords
 from daemun.extauth.checks.broken import BrokenCheck
+from daemun.extauth.checks.opa import OpaDecisions
+from daemun.extauth.checks.passed_grpc import GrpcServer
+from daemun.extauth.checks.passed_http import HttpServer
+from daemun.extauth.checks.plugin import plugin
+from daemun.extauth.checks.signed import Signatures
+from daemun.extauth.checks.verified import VerifiedTokens
 from daemun.extauth.oauth.bearer import IntrospectionCheck, SignedTokenCheck
 from daemun.extauth.oauth.browser import BrowserCheck
-from daemun.ir.auth import AnyCheck
-from daemun.ir.auth.checks import ApiKeyAuth, Broken
-from daemun.ir.auth.oauth import AuthorizationCode, Introspection, PlainOAuth, SignedToken
+from daemun.ir.auth import AnyCheck, oauth
+from daemun.ir.auth import checks as ir
 
 Maker = Callable[[Any, Place, Tools], Checker]
 """Makes a checker for a check, within the event loop. What it raises closes the chain."""
 
 MAKERS: Mapping[type[AnyCheck], Maker] = {
-    ApiKeyAuth: ApiKeys,
-    AuthorizationCode: BrowserCheck,
-    Broken: BrokenCheck,
-    Introspection: IntrospectionCheck,
-    PlainOAuth: BrowserCheck,
-    SignedToken: SignedTokenCheck,
+    ir.BasicAuth: BasicPasswords,
+    ir.ApiKeyAuth: ApiKeys,
+    ir.HmacAuth: Signatures,
+    ir.Verified: VerifiedTokens,
+    ir.OpaServer: OpaDecisions,
+    ir.PassThroughGrpc: GrpcServer,
+    ir.PassThroughHttp: HttpServer,
+    ir.PluginAuth: plugin,
+    oauth.AuthorizationCode: BrowserCheck,
+    oauth.PlainOAuth: BrowserCheck,
+    oauth.Introspection: IntrospectionCheck,
+    oauth.SignedToken: SignedTokenCheck,
+    ir.Broken: BrokenCheck,
 }
 
 

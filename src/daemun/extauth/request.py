@@ -37,6 +37,11 @@ class Request:
         """http or https."""
         return str(self._http.scheme)
 
+    @property
+    def protocol(self) -> str:
+        """HTTP/1.1 and its kin."""
+        return str(self._http.protocol)
+
     def header(self, name: str) -> str:
         """The value of a header, whose name is in lower case; empty if there is none. Several are joined by commas."""
         return str(self._http.headers.get(name, ""))

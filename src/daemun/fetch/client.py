@@ -81,6 +81,15 @@ class Fetcher:
         """Send a form (it is sent nowhere else: no redirect is followed). Raises FetchError."""
         return await self._within(url, form, headers or {})
 
+    async def send(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Send any request; no redirect is followed. Raises FetchError."""
+        target = _checked(url)
+        with _told(target, self._seconds):
+            async with asyncio.timeout(self._seconds):
+                found = await self._once(target, body, headers, method)
+        assert isinstance(found, Answer)  # noqa: S101 - with a body there is none to follow
+        return found
+
     async def _within(self, url: str, form: Mapping[str, str] | None, headers: Mapping[str, str]) -> Answer:
         target = _checked(url)
         with _told(target, self._seconds):
@@ -92,15 +101,17 @@ class Fetcher:
                     target = found
         raise FetchError(f"{shown(target)} redirects too often")
 
-    async def _once(self, target: URL, form: Mapping[str, str] | None, headers: Mapping[str, str]) -> Answer | URL:
+    async def _once(
+        self, target: URL, data: Mapping[str, str] | bytes | None, headers: Mapping[str, str], method: str = ""
+    ) -> Answer | URL:
         async with self._session().request(
-            "GET" if form is None else "POST",
+            method or ("GET" if data is None else "POST"),
             target,
-            data=form,
+            data=data,
             headers={**_HEADERS, **headers},
             allow_redirects=False,
         ) as response:
-            if form is None and response.status in _REDIRECTS:
+            if data is None and response.status in _REDIRECTS:
                 return _redirected(target, response.headers.get("Location", ""))
             body = await _body(response)
             return Answer(response.status, {name.lower(): value for name, value in response.headers.items()}, body)

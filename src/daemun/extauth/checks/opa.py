@@ -1,0 +1,99 @@
+"""A server of Open Policy Agent, over its HTTP API: a rule of a package decides."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from google.protobuf import json_format
+
+from daemun.extauth.answers import Allowed, Answer, Denied, Failed, Headers
+from daemun.extauth.checker import Checker, Place, State, Tools
+from daemun.extauth.request import Request
+from daemun.fetch import Fetcher, FetchError
+from daemun.ir.auth.checks import OpaServer
+
+_DENIED = Denied(403)
+_SILENT = "the policy server does not answer"
+_UNREADABLE = "the policy server answers with what is no decision"
+_JSON = {"content-type": "application/json"}
+
+
+class _Result(msgspec.Struct):
+    result: Any = None
+
+
+class OpaDecisions(Checker):
+    """The rule is true, or an object that says so in `allow` or `allowed`; anything else denies."""
+
+    def __init__(self, check: OpaServer, place: Place, tools: Tools) -> None:
+        del place
+        base = check.address if "://" in check.address else f"http://{check.address}"
+        path = "/".join(part for part in (*check.package.split("."), *check.rule.split(".")) if part)
+        self._url = f"{base.rstrip('/')}/v1/data/{path}"
+        self._reason = check.reason
+        self._fetcher = Fetcher(tools.guard)
+
+    async def close(self) -> None:
+        """End its connections."""
+        await self._fetcher.close()
+
+    async def check(self, request: Request, state: State) -> Answer:
+        """What the rule says of the request."""
+        body = msgspec.json.encode({"input": document(request, state)})
+        try:
+            found = await self._fetcher.send("POST", self._url, body, _JSON)
+        except FetchError:
+            return Failed(_SILENT)
+        if found.status != 200:
+            return Failed(f"the policy server answers with {found.status}")
+        try:
+            return decision(msgspec.json.decode(found.body, type=_Result).result, self._reason)
+        except msgspec.MsgspecError:
+            return Failed(_UNREADABLE)
+
+
+def document(request: Request, state: State) -> dict[str, Any]:
+    """The input of a policy: what Envoy says, its HTTP request by itself, and what checks before have found out."""
+    asked = json_format.MessageToDict(request.message, preserving_proto_field_name=True)
+    http = asked.get("attributes", {}).get("request", {}).get("http", {})
+    return {"check_request": asked, "http_request": http, "state": state.values}
+
+
+def decision(result: Any, reason: bool) -> Answer:
+    """What a policy says; an object has the fields that OPA's own plug-in for Envoy knows."""
+    if result is True:
+        return Allowed()
+    if not isinstance(result, Mapping):
+        return _DENIED
+    if result.get("allowed") is True or result.get("allow") is True:
+        return Allowed(
+            upstream=_headers(result.get("headers")),
+            remove=tuple(one for one in _list(result.get("request_headers_to_remove")) if isinstance(one, str)),
+            downstream=_headers(result.get("response_headers_to_add")),
+            metadata=result["dynamic_metadata"] if isinstance(result.get("dynamic_metadata"), Mapping) else {},
+        )
+    status = result.get("http_status")
+    if not isinstance(status, int) or not 400 <= status <= 599:
+        status = 403
+    if not reason:
+        return Denied(status)
+    return Denied(status, _headers(result.get("headers")), _text(result))
+
+
+def _text(result: Mapping[str, Any]) -> str:
+    """Why, for the client: the body or the reason that the policy gives."""
+    for name in ("body", "reason"):
+        if name in result:
+            found = result[name]
+            return found if isinstance(found, str) else msgspec.json.encode(found).decode()
+    return ""
+
+
+def _headers(found: Any) -> Headers:
+    if not isinstance(found, Mapping):
+        return ()
+    return tuple((str(name).lower(), value) for name, value in found.items() if isinstance(value, str))
+
+
+def _list(found: Any) -> list[Any]:
+    return found if isinstance(found, list) else []
