@@ -51,69 +51,78 @@ SESSIONS = {"cookies": Session(), "redis": Session(redis=Redis())}
 async def test_a_login_goes_over_any_replica(session: Session, tmp_path: Path) -> None:
     """Begun at one, ended at another, used at a third; and twenty requests over all of them renew it once."""
     clock = Clock()
-    async with redis(tmp_path) as server, running(clock) as provider:
-        async with replicas(provider, session, clock, server.address) as (first, second, third):
-            browser = Visitor(first)
-            sent = await browser.get("/x")
-            browser.checker = second
-            back = await browser.follow(provider.log_in(header(sent, "location")))
-            assert header(back, "location") == "https://app.example.com/x"
-            browser.checker = third
-            assert isinstance(await browser.get(), Allowed)
+    async with (
+        redis(tmp_path) as server,
+        running(clock) as provider,
+        replicas(provider, session, clock, server.address) as (first, second, third),
+    ):
+        browser = Visitor(first)
+        sent = await browser.get("/x")
+        browser.checker = second
+        back = await browser.follow(provider.log_in(header(sent, "location")))
+        assert header(back, "location") == "https://app.example.com/x"
+        browser.checker = third
+        assert isinstance(await browser.get(), Allowed)
 
-            clock.now += 61
-            provider.slow = 0.1
-            old = dict(browser.jar)
-            many = [Visitor(one) for one in (first, second, third) for _ in range(7)]
-            for one in many:
-                one.jars = {one.host: dict(old)}
-            answers = await asyncio.gather(*(one.get() for one in many))
-            assert [type(one) for one in answers] == [Allowed] * 21
-            assert provider.asked["token"] == 2
-            clock.now += 61
-            assert isinstance(await many[-1].get(), Allowed)
-            assert isinstance(await many[-1].get("/logout"), Respond)
-            if session.redis:
-                assert isinstance(await browser.get(), Respond)
+        clock.now += 61
+        provider.slow = 0.1
+        old = dict(browser.jar)
+        many = [Visitor(one) for one in (first, second, third) for _ in range(7)]
+        for one in many:
+            one.jars = {one.host: dict(old)}
+        answers = await asyncio.gather(*(one.get() for one in many))
+        assert [type(one) for one in answers] == [Allowed] * 21
+        assert provider.asked["token"] == 2
+        clock.now += 61
+        assert isinstance(await many[-1].get(), Allowed)
+        assert isinstance(await many[-1].get("/logout"), Respond)
+        if session.redis:
+            assert isinstance(await browser.get(), Respond)
 
 
 async def test_nothing_in_redis_lets_anybody_in(tmp_path: Path) -> None:
     """Who reads it finds neither tokens nor ids."""
     clock = Clock()
-    async with redis(tmp_path) as server, running(clock) as provider:
-        async with replicas(provider, Session(redis=Redis()), clock, server.address, 1) as (checker,):
-            browser = Visitor(checker)
-            await browser.log_in(provider)
-            (cookie,) = browser.jar.values()
-            client = checker._shared._client
-            names = await client.keys("*")
-            everything = b"".join([*names, *[await client.get(name) for name in names]])
-            assert len(names) == 2
-            assert b"eyJ" not in everything
-            assert cookie.partition(".")[2].encode() not in everything
+    async with (
+        redis(tmp_path) as server,
+        running(clock) as provider,
+        replicas(provider, Session(redis=Redis()), clock, server.address, 1) as (checker,),
+    ):
+        browser = Visitor(checker)
+        await browser.log_in(provider)
+        (cookie,) = browser.jar.values()
+        client = checker._shared._client
+        names = await client.keys("*")
+        everything = b"".join([*names, *[await client.get(name) for name in names]])
+        assert len(names) == 2
+        assert b"eyJ" not in everything
+        assert cookie.partition(".")[2].encode() not in everything
 
 
 @pytest.mark.parametrize("fail", [False, True])
 async def test_redis_is_away(fail: bool, tmp_path: Path) -> None:
     clock = Clock()
     session = Session(redis=Redis(), fail_on_fetch_failure=fail)
-    async with redis(tmp_path) as server, running(clock) as provider:
-        async with replicas(provider, session, clock, server.address, 1) as (checker,):
-            browser = Visitor(checker)
-            await browser.log_in(provider)
-            await server.stop()
-            answer = await browser.get("/x")
-            assert isinstance(answer, Respond)
-            assert answer.status == (503 if fail else 302)
-            if not fail:
-                back = await browser.follow(provider.log_in(header(answer, "location")))
-                assert isinstance(back, Respond)
-                assert back.status == 503
-            assert isinstance(await browser.get("/logout"), Respond)
-            await server.start()
-            assert (await browser.get()).status == 302
-            assert (await browser.log_in(provider)).status == 302
-            assert isinstance(await browser.get(), Allowed)
+    async with (
+        redis(tmp_path) as server,
+        running(clock) as provider,
+        replicas(provider, session, clock, server.address, 1) as (checker,),
+    ):
+        browser = Visitor(checker)
+        await browser.log_in(provider)
+        await server.stop()
+        answer = await browser.get("/x")
+        assert isinstance(answer, Respond)
+        assert answer.status == (503 if fail else 302)
+        if not fail:
+            back = await browser.follow(provider.log_in(header(answer, "location")))
+            assert isinstance(back, Respond)
+            assert back.status == 503
+        assert isinstance(await browser.get("/logout"), Respond)
+        await server.start()
+        assert (await browser.get()).status == 302
+        assert (await browser.log_in(provider)).status == 302
+        assert isinstance(await browser.get(), Allowed)
 
 
 async def test_redis_is_away_from_the_start(tmp_path: Path) -> None:

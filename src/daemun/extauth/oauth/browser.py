@@ -136,7 +136,7 @@ class BrowserCheck(Checker):
             headers.put(self._settings.header, self._jar.read(visit.cookies) or None)
         ours = (*self._jar.of(visit.cookies), *visit.login.cookies(visit.cookies))
         headers.put("cookie", without(visit.request.header("cookie"), ours) or None)
-        visit.state.values["claims"] = claims
+        visit.state.values |= {"jwt": session.id_token, "jwtAccessToken": session.access_token}
         return Allowed(
             user=str(claims.get("sub", "")),
             upstream=tuple(headers.upstream.items()),
