@@ -26,9 +26,9 @@ class Pace(msgspec.Struct, frozen=True):
     again: float = 2.0
     """The same, when a kind seems to have vanished."""
     soon: float = 0.002
-    """A change waits this long for those that come with it."""
+    """A change that comes after others waits this long for those that come with it."""
     rest: float = 0.05
-    """The longest pause between two batches: a storm of changes comes in few of them."""
+    """The longest pause between two batches: a storm of changes comes in few of them. After it, a change is alone."""
     ease: float = 4.0
     """That many times as long as a batch took is the pause after it, if that is shorter."""
     patience: float = 10.0

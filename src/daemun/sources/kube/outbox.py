@@ -1,6 +1,7 @@
 """What has changed, until it is handed over: changes that come together are one batch."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 
@@ -60,14 +61,17 @@ class Outbox:
 
     async def run(self) -> None:
         """Hand over until cancelled."""
+        ended = -math.inf
         while True:
             await self.stirred()
-            await asyncio.sleep(self._pace.soon)
+            # What comes alone goes at once; of what follows on something, more may be on its way.
+            alone = time.perf_counter() - ended > self._pace.rest
+            await asyncio.sleep(0 if alone else self._pace.soon)
             began = time.perf_counter()
             if self.flush():
                 # A small change that follows soon does not wait; a storm leaves most of the time to all else.
-                took = time.perf_counter() - began
-                await asyncio.sleep(min(self._pace.rest, took * self._pace.ease))
+                ended = time.perf_counter()
+                await asyncio.sleep(min(self._pace.rest, (ended - began) * self._pace.ease))
 
     def flush(self) -> bool:
         """Hand over what there is, if it is time; whether a batch was handed over."""
