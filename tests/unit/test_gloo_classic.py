@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from daemun.api.gloo.common import Expression
+from daemun.api.gloo.common import CidrRange, Expression
 from daemun.base.names import GLOO_GATEWAY, Ref
 from daemun.explain import explain, request_from
 from daemun.gatewayapi.proxies import Rejection, RejectionKey
 from daemun.gatewayapi.settings import cluster
 from daemun.gloo.classic import delegation
 from daemun.gloo.classic.labels import in_namespaces, selects
+from daemun.gloo.classic.parts import is_range
 from daemun.ir.resource import LISTENER, PartKey
 from daemun.translate import Translation
 from support.cases import objects, translation
@@ -116,3 +117,11 @@ def test_in_a_cluster_a_request_to_the_services_port_is_explained() -> None:
     made.apply(objects(SERVICE.replace("{delegateAction: {ref: {name: t0, namespace: default}}}", answer)).items())
     assert explain(made, request_from("GET", "http://any.test/")).outcome.status == 204
     assert explain(made, request_from("GET", "http://any.test:81/")).outcome.kind == "refused"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "length", "held"),
+    [("10.0.0.0", 8, True), ("10.0.0.0", 33, False), ("fd00::", 64, True), ("x", None, False), ("::1%eth0", 1, False)],
+)
+def test_ranges_of_addresses(prefix: str, length: int | None, held: bool) -> None:
+    assert is_range(CidrRange(prefix, length)) is held

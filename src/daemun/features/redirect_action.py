@@ -8,6 +8,7 @@ from envoy.config.route.v3 import route_components_pb2 as route_v3
 from daemun.api.gloo.destinations import RedirectAction as Spec
 from daemun.features.drafts import Draft
 from daemun.features.feature import Fault, Feature, Scene
+from daemun.features.patterns import substitution_faults
 from daemun.ir.route import Use
 
 _CODES = {
@@ -29,6 +30,8 @@ class RedirectAction(Feature[Spec]):
         for field, path in (("pathRedirect", spec.path_redirect), ("prefixRewrite", spec.prefix_rewrite)):
             if path and any(char <= " " or char == "\x7f" for char in path):
                 yield f"{where}.{field}", f"{path!r} has a blank or control character", "Encode it as %20 and the like."
+        if spec.regex_rewrite is not None:
+            yield from substitution_faults(spec.regex_rewrite, f"{where}.regexRewrite")
 
     def does(self, spec: Spec, use: Use, scene: Scene) -> str:
         """What the new URL is made of."""

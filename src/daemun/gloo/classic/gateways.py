@@ -8,6 +8,7 @@ import msgspec
 from daemun.api.gloo import gateway as api
 from daemun.api.gloo.virtual_service import VirtualService
 from daemun.api.meta import ObjectMeta
+from daemun.base.addresses import is_ip
 from daemun.base.names import GLOO_GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.claims import Claim, winner
@@ -109,13 +110,16 @@ def _faults(spec: api.GatewaySpec, settings: Settings) -> Iterator[Finding]:
     elif settings.bound_port(spec.bind_port) in settings.reserved:
         text = f"port {spec.bind_port} is where the proxy itself is asked whether it is ready"
         yield Finding("PortUnavailable", "spec.bindPort", text, "Choose another port.")
+    if spec.bind_address and not is_ip(spec.bind_address):
+        text = f"{spec.bind_address!r} is not an IP address"
+        yield Finding("Invalid", "spec.bindAddress", text, "Give one, or '::' for all addresses.")
     if spec.http_gateway is None and spec.tcp_gateway is None and spec.hybrid_gateway is None:
         yield Finding("Invalid", "spec", "it is no httpGateway, tcpGateway or hybridGateway", "Make it one of them.")
 
 
 def _addresses(wanted: str, settings: Settings) -> tuple[str, ...]:
     """What is bound. All addresses of a machine are more than a folder should open: there it is the usual one."""
-    if settings.clustered or not wanted or wanted in ANY_ADDRESS:
+    if settings.clustered or wanted in ANY_ADDRESS or not is_ip(wanted):
         return (settings.address,)
     return (wanted,)
 

@@ -10,6 +10,7 @@ from daemun.api.gloo.common import CidrRange, ResourceRef, Selector
 from daemun.api.gloo.options import HttpListenerOptions, ListenerOptions
 from daemun.api.gloo.ssl import SslConfig
 from daemun.api.meta import Resource
+from daemun.base.addresses import is_ip
 from daemun.base.names import GLOO_GATEWAY, Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.kinds import place
@@ -227,6 +228,10 @@ def _matched(reader: Reader, of: Inputs, scope: Scope, draft: Draft, report: Rep
         refused = str(found.faults[0]) if found.faults else ""
     if draft.http is None and draft.tcp is None:
         refused = report.error(draft.by, "Invalid", draft.where, "it is no httpGateway or tcpGateway", "Make it one.")
+    for one in draft.sources:
+        if not is_range(one):
+            text = f"{one.address_prefix}/{_length(one)} is not a range of addresses"
+            refused = report.error(draft.by, "Invalid", f"{draft.where}.matcher.sourcePrefixRanges", text)
     names = tuple(dict.fromkeys("" if one == "*" else one.lower() for one in ssl.sni_domains)) if ssl else ()
     said: dict[str, Any] = {} if not refused else {"refused": refused}
     return said | {
@@ -240,6 +245,11 @@ def _matched(reader: Reader, of: Inputs, scope: Scope, draft: Draft, report: Rep
         "names": names,
         "sources": tuple((one.address_prefix, _length(one)) for one in draft.sources),
     }
+
+
+def is_range(one: CidrRange) -> bool:
+    """Whether this is a range of addresses at all."""
+    return is_ip(one.address_prefix) and 0 <= _length(one) <= (128 if ":" in one.address_prefix else 32)
 
 
 def _length(one: CidrRange) -> int:
