@@ -110,6 +110,8 @@ def test_no_script_has_a_word_of_a_users_in_it() -> None:
 def _scripts(message: Message) -> Iterator[str]:
     """All Lua within a message, whatever it is packed in."""
     if isinstance(message, any_pb2.Any):
+        if not message.type_url:
+            return
         inner = GetMessageClass(descriptor_pool.Default().FindMessageTypeByName(message.TypeName()))()
         message.Unpack(inner)
         yield from _scripts(inner)

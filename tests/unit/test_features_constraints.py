@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from envoy.config.accesslog.v3 import accesslog_pb2
 from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.core.v3 import base_pb2
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2 as http_v3
@@ -70,3 +71,9 @@ def test_what_is_not_chosen_of_several_need_not_be_there() -> None:
 def test_a_header_has_no_line_breaks() -> None:
     header = base_pb2.HeaderValue(key="a\nb", value="v")
     assert list(broken(header)) == [("key", "must not have line breaks in it")]
+
+
+def test_a_text_that_is_none_of_those_there_are() -> None:
+    ((path, text),) = broken(accesslog_pb2.ResponseFlagFilter(flags=["UH", "QQ"]))
+    assert path == "flags[1]"
+    assert text.startswith("'QQ' is none of ")

@@ -173,6 +173,9 @@ def _text(rules: Any, value: Any, path: str) -> Iterator[Broken]:
         length = len(value.encode()) if "bytes" in name and isinstance(value, str) else len(value)
         if bound and not holds(length, bound):
             yield path, f"must have {bound} {text}"
+    known = getattr(rules, "in")
+    if known and value not in known:
+        yield path, f"{value!r} is none of {', '.join(map(str, known))}"
     if isinstance(value, str) and rules.WhichOneof("well_known") == "well_known_regex" and _LINE_BREAKS & set(value):
         yield path, "must not have line breaks in it"
 

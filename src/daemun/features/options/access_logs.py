@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from daemun.api.gloo.access_log import AccessLog, AccessLogFilter, AccessLogGrpcService, ComparisonFilter, FileSink
 from daemun.api.gloo.access_log import AccessLoggingService as Spec
 from daemun.api.gloo.common import EnvoyHeaderMatcher, ResourceRef
+from daemun.features.constraints import broken
 from daemun.features.drafts import ListenerDraft, Making, ManagerDraft
 from daemun.features.feature import Fault, Feature, Scene
 from daemun.features.formats import format_faults, nested_faults
@@ -45,7 +46,8 @@ class AccessLogging(Feature[Spec]):
                 yield from format_faults(one.file_sink.string_format or "", f"{at}.fileSink.stringFormat")
                 yield from nested_faults(one.file_sink.json_format, f"{at}.fileSink.jsonFormat")
             if one.filter is not None:
-                yield from _filter_faults(one.filter, f"{at}.filter")
+                found = list(_filter_faults(one.filter, f"{at}.filter"))
+                yield from found or _bounds(one.filter, f"{at}.filter")
 
     def omits(self, spec: Spec, where: str) -> Iterable[Fault]:
         """gRPC services that are no Upstream."""
@@ -138,6 +140,12 @@ def _grpc(service: AccessLogGrpcService, cluster: str, of: type[Any]) -> Message
         config.additional_response_headers_to_log.extend(service.additional_response_headers_to_log)
         config.additional_response_trailers_to_log.extend(service.additional_response_trailers_to_log)
     return config  # type: ignore[no-any-return]
+
+
+def _bounds(spec: AccessLogFilter, where: str) -> Iterator[Fault]:
+    """What Envoy's own rules say of a filter, and of those within it, such as that it knows no such flag."""
+    for path, text in broken(_filter(spec)):
+        yield f"{where}.{path}", text, "Change it."
 
 
 def _filter_faults(spec: AccessLogFilter, where: str, depth: int = 0) -> Iterator[Fault]:
