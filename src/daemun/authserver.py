@@ -44,6 +44,7 @@ class Setup(msgspec.Struct, frozen=True):
     redis: str = ""
     health: str = ""
     allow: tuple[str, ...] = ()
+    opa: str = "opa"
 
 
 class AuthApp:
@@ -51,7 +52,7 @@ class AuthApp:
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
-        self.tools = Tools(redis=setup.redis, guard=Guard.of(*setup.allow))
+        self.tools = Tools(redis=setup.redis, guard=Guard.of(*setup.allow), opa=setup.opa)
         self.chains = Chains(self.tools)
         self.server = AuthServer(self.chains)
         self.feed: Feed | None = None

@@ -41,6 +41,7 @@ def _build(chosen: argparse.Namespace) -> int:
         "peers": (*PROGRAMS, *tools.PEERS),
     }
     sets["all"] = tuple(name for name in tools.PROGRAMS if name not in tools.PEERS)
+    machine.services(install=_CI)
     tools.build(*sets[chosen.what])
     return 0
 

@@ -59,6 +59,13 @@ def vault_server(tmp_path: Path) -> Iterator[vault.VaultServer]:
         yield server
 
 
+@pytest.fixture
+def opa() -> str:
+    """The program of Open Policy Agent."""
+    _need("opa")
+    return str(tools.path("opa"))
+
+
 @pytest.fixture(scope="session")
 def cluster() -> Cluster:
     """The cluster this test runs in: `make cluster-test` starts one and runs such tests inside its network."""

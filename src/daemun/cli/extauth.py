@@ -39,6 +39,9 @@ def extauth(
         list[str] | None,
         typer.Option(metavar="NETWORK", help="Checks may ask this network though it is local; several times."),
     ] = None,
+    opa: Annotated[
+        str, typer.Option(help="The program of Open Policy Agent, for policies in Rego.", metavar="PATH")
+    ] = "opa",
     log_level: Annotated[str, typer.Option(envvar="DAEMUN_LOG_LEVEL", help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Answer Envoys that ask whether a request may come in (ext_authz over gRPC).
@@ -78,6 +81,7 @@ def extauth(
         redis=redis,
         health=health,
         allow=tuple(allow or ()),
+        opa=opa,
     )
 
     async def serve() -> None:

@@ -45,7 +45,7 @@ class Tools:
     """What checkers share: one for the server.
 
     `clock` is in seconds since 1970. `redis` is the address (URL) of the server's own Redis, empty if it has none.
-    `guard` says what may be asked over the network.
+    `guard` says what may be asked over the network. `opa` is the program of Open Policy Agent, a path or a name.
     """
 
     def __init__(
@@ -53,10 +53,12 @@ class Tools:
         clock: Callable[[], float] = time.time,
         redis: str = "",
         guard: Guard = Guard(),  # noqa: B008 - immutable
+        opa: str = "opa",
     ) -> None:
         self.clock = clock
         self.redis = redis
         self.guard = guard
+        self.opa = opa
         self._shared: dict[Hashable, tuple[Any, Callable[[], Awaitable[None]] | None]] = {}
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="check")
 

@@ -19,6 +19,9 @@ def basic(header: str) -> tuple[str, bytes] | None:
         user = name.decode()
     except (ValueError, binascii.Error):
         return None
+    # Directories ignore spaces about a name: it would be the same user by another name.
+    if user != user.strip():
+        return None
     # A directory takes a name without a password for nobody in particular, and says yes (RFC 4513, 5.1.2).
     if not colon or not user or not password or len(password) > LONGEST or not user.isprintable():
         return None

@@ -7,7 +7,9 @@ from daemun.extauth.checker import Checker, Place, Tools
 from daemun.extauth.checks.api_key import ApiKeys
 from daemun.extauth.checks.basic import BasicPasswords
 from daemun.extauth.checks.broken import BrokenCheck
+from daemun.extauth.checks.directory import Directory
 from daemun.extauth.checks.opa import OpaDecisions
+from daemun.extauth.checks.opa_modules import RegoModules
 from daemun.extauth.checks.passed_grpc import GrpcServer
 from daemun.extauth.checks.passed_http import HttpServer
 from daemun.extauth.checks.plugin import plugin
@@ -26,7 +28,9 @@ MAKERS: Mapping[type[AnyCheck], Maker] = {
     ir.ApiKeyAuth: ApiKeys,
     ir.HmacAuth: Signatures,
     ir.Verified: VerifiedTokens,
+    ir.LdapAuth: Directory,
     ir.OpaServer: OpaDecisions,
+    ir.OpaModules: RegoModules,
     ir.PassThroughGrpc: GrpcServer,
     ir.PassThroughHttp: HttpServer,
     ir.PluginAuth: plugin,

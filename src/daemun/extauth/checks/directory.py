@@ -1,0 +1,96 @@
+"""LDAP: a name and a password that a directory knows, and perhaps a group that the user is in."""
+
+import asyncio
+
+from daemun.extauth.answers import Allowed, Answer, Denied, Failed
+from daemun.extauth.checker import Checker, Place, State, Tools
+from daemun.extauth.credentials import basic, challenge
+from daemun.extauth.ldap import connection as ldap
+from daemun.extauth.ldap.ber import BerError
+from daemun.extauth.ldap.filters import encoded, in_name
+from daemun.extauth.ldap.pool import Pool
+from daemun.extauth.request import Request
+from daemun.ir.auth.checks import LdapAuth
+
+_SECONDS = 5.0
+_UNKNOWN = Denied(401, (challenge(""),))
+_NO_MEMBER = Denied(403)
+_WRONG = frozenset(
+    (
+        ldap.INVALID_CREDENTIALS,
+        ldap.NO_SUCH_OBJECT,
+        ldap.INVALID_DN,
+        ldap.INAPPROPRIATE_AUTHENTICATION,
+        ldap.UNWILLING,
+    )
+)
+"""Result codes of a bind that say: that is not the user's password, or there is no such user."""
+
+
+class Directory(Checker):
+    """The user's name stands in the name of the entry; what is special there is escaped."""
+
+    def __init__(self, check: LdapAuth, place: Place, tools: Tools) -> None:
+        del place
+        self._check = check
+        self._before, mark, self._after = check.user_dn.partition("%s")
+        if not mark or "%s" in self._after:
+            raise ValueError("the template has not exactly one place for a name")
+        self._filter = encoded(check.search_filter)
+        self._allowed = frozenset(_name(one) for one in check.allowed)
+        self._pool = Pool(tools.guard, check.address, check.pool)
+
+    async def close(self) -> None:
+        """End its connections."""
+        self._pool.close()
+
+    async def check(self, request: Request, state: State) -> Answer:
+        """Whether the directory knows the user, and in which groups."""
+        del state
+        given = basic(request.header("authorization"))
+        if given is None:
+            return _UNKNOWN
+        user, password = given
+        entry = f"{self._before}{in_name(user)}{self._after}"
+        try:
+            async with asyncio.timeout(_SECONDS), self._pool.connection() as directory:
+                return await self._known(directory, user, entry, password)
+        except TimeoutError:
+            return Failed("the directory does not answer")
+        except BerError:
+            return Failed("what the directory says is no LDAP")
+        except ldap.LdapError as error:
+            return Failed(f"of the directory: {error}{f' (result {error.code})' if error.code else ''}")
+
+    async def _known(self, directory: ldap.Connection, user: str, entry: str, password: bytes) -> Answer:
+        code = await directory.bind(entry, password)
+        if code in _WRONG:
+            return _UNKNOWN
+        if code != ldap.SUCCESS:
+            raise ldap.LdapError("it does not let users in", code)
+        if not self._check.check_groups or not self._allowed:
+            return Allowed(user)
+        groups = await self._groups(directory, entry)
+        return Allowed(user) if any(_name(one) in self._allowed for one in groups) else _NO_MEMBER
+
+    async def _groups(self, directory: ldap.Connection, entry: str) -> list[str]:
+        account = self._check.groups
+        if not (account.always and account.user):
+            try:
+                found = await directory.read(entry, self._filter, self._check.membership)
+            except ldap.LdapError as error:
+                if error.code != ldap.INSUFFICIENT_ACCESS or not account.user:
+                    raise
+                found = None
+            if found is not None or not account.user:
+                return [one.decode(errors="replace") for one in found or ()]
+        code = await directory.bind(account.user, account.password.encode())
+        if code != ldap.SUCCESS:
+            raise ldap.LdapError("it does not let the account in that looks up groups", code)
+        found = await directory.read(entry, self._filter, self._check.membership)
+        return [one.decode(errors="replace") for one in found or ()]
+
+
+def _name(text: str) -> str:
+    """A distinguished name in one form: small letters, no spaces about commas and equals signs."""
+    return ",".join("=".join(side.strip() for side in part.split("=")) for part in text.lower().split(","))

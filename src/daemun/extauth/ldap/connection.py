@@ -1,0 +1,150 @@
+"""One connection to a directory, which does one thing at a time."""
+
+import asyncio
+import ssl
+from typing import Self
+
+from daemun.extauth.dial import DialError, dial
+from daemun.extauth.ldap.ber import (
+    BOOLEAN,
+    ENUMERATED,
+    SEQUENCE,
+    BerError,
+    element,
+    elements,
+    integer,
+    number,
+    text,
+)
+from daemun.fetch import Guard
+
+SUCCESS, NO_SUCH_OBJECT, INVALID_CREDENTIALS, INSUFFICIENT_ACCESS = 0, 32, 49, 50
+INVALID_DN, INAPPROPRIATE_AUTHENTICATION, UNWILLING = 34, 48, 53
+_BIND, _BOUND, _UNBIND, _SEARCH, _ENTRY, _DONE, _REFERENCE = 0x60, 0x61, 0x42, 0x63, 0x64, 0x65, 0x73
+_SIMPLE = 0x80
+_VERSION = 3
+_MOST_BYTES = 1 << 20
+_BASE, _NEVER = 0, 0
+
+
+class LdapError(Exception):
+    """The directory cannot be heard, or says what is no answer. Where it gives a result code, that is in `code`."""
+
+    def __init__(self, text: str, code: int = 0) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class Connection:
+    """Opened by `open`. After an error it is of no more use."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._number = 0
+
+    @classmethod
+    async def open(cls, guard: Guard, host: str, port: int, tls: ssl.SSLContext | None) -> Self:
+        """Connect. Raises LdapError."""
+        try:
+            return cls(*await dial(guard, host, port, tls))
+        except DialError as error:
+            raise LdapError(str(error)) from None
+
+    def close(self) -> None:
+        """Hang up, politely."""
+        self._number += 1
+        if not self._writer.is_closing():
+            self._writer.write(element(SEQUENCE, integer(self._number), element(_UNBIND)))
+        self._writer.close()
+
+    def usable(self) -> bool:
+        """Whether the other side has not hung up."""
+        return not (self._reader.at_eof() or self._writer.is_closing())
+
+    async def bind(self, name: str, password: bytes) -> int:
+        """The result code of a simple bind. Both must be something: without a password it would mean nothing."""
+        if not name or not password:
+            raise LdapError("a bind without a name or a password means nothing")
+        request = element(_BIND, integer(_VERSION), text(name), text(password, _SIMPLE))
+        for tag, body in await self._asked(request, _BOUND):
+            if tag == _BOUND:
+                return _code(body)
+        raise LdapError("it has not said whether it knows the user")
+
+    async def read(self, name: str, filter_bytes: bytes, attribute: str) -> list[bytes] | None:
+        """The values of an attribute of one entry; None if there is none that the filter finds."""
+        request = element(
+            _SEARCH,
+            text(name),
+            integer(_BASE, ENUMERATED),
+            integer(_NEVER, ENUMERATED),
+            integer(1),
+            integer(0),
+            element(BOOLEAN, b"\0"),
+            filter_bytes,
+            element(SEQUENCE, text(attribute)),
+        )
+        found: list[bytes] | None = None
+        for tag, body in await self._asked(request, _DONE):
+            if tag == _ENTRY:
+                found = _values(body, attribute)
+            elif tag == _DONE and _code(body) not in (SUCCESS, NO_SUCH_OBJECT):
+                raise LdapError("it does not show the user's entry", _code(body))
+        return found
+
+    async def _asked(self, request: bytes, last: int) -> list[tuple[int, bytes]]:
+        """The answers to a request, up to one of this tag."""
+        self._number += 1
+        self._writer.write(element(SEQUENCE, integer(self._number), request))
+        found: list[tuple[int, bytes]] = []
+        size = 0
+        try:
+            await self._writer.drain()
+            while not found or found[-1][0] != last:
+                message = await self._message()
+                size += len(message)
+                if size > _MOST_BYTES:
+                    raise LdapError("it says too much")
+                (_, which), (tag, body), *_ = elements(message)
+                if number(which) != self._number:
+                    raise LdapError("it answers what was not asked")
+                found.append((tag, body))
+        except (OSError, EOFError, BerError, ValueError):
+            raise LdapError("it has broken off or says what is no LDAP") from None
+        return found
+
+    async def _message(self) -> bytes:
+        """The contents of the next message."""
+        tag, first = await self._reader.readexactly(2)
+        if tag != SEQUENCE:
+            raise BerError
+        size = first
+        if first >= 0x80:
+            count = first & 0x7F
+            if not 0 < count <= 4:
+                raise BerError
+            size = int.from_bytes(await self._reader.readexactly(count), "big")
+        if size > _MOST_BYTES:
+            raise BerError
+        return await self._reader.readexactly(size)
+
+
+def _code(body: bytes) -> int:
+    for tag, value in elements(body):
+        if tag == ENUMERATED:
+            return number(value)
+        break
+    raise BerError
+
+
+def _values(body: bytes, attribute: str) -> list[bytes]:
+    """What an entry has of an attribute, whose name may be written in small or capital letters."""
+    parts = list(elements(body))
+    if len(parts) < 2:
+        raise BerError
+    for _, one in elements(parts[1][1]):
+        pair = list(elements(one))
+        if len(pair) == 2 and pair[0][1].decode(errors="replace").lower() == attribute.lower():
+            return [value for _, value in elements(pair[1][1])]
+    return []

@@ -1,0 +1,26 @@
+"""Becomes another program that has limits and ends with its parent: `python bound.py PARENT MEMORY PROGRAM ARGUMENT…`.
+
+A process that is killed ends nobody; so this asks the kernel to, before it becomes the program.
+"""
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main(parent: str, memory: str, program: str, *arguments: str) -> None:
+    """Set what is to be set, and be the program."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) != 0 or os.getppid() != int(parent):
+        sys.exit(1)
+    resource.setrlimit(resource.RLIMIT_AS, (int(memory), int(memory)))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.execv(program, [program, *arguments])  # noqa: S606 - no shell, and nothing of it is a user's
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

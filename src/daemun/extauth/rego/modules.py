@@ -1,0 +1,62 @@
+"""Modules in Rego, in a folder, as far as OPA and we allow them."""
+
+import asyncio
+import json
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Mapping
+from pathlib import Path
+
+FORBIDDEN = frozenset(("http.send", "net.lookup_ip_addr", "opa.runtime", "providers.aws.sign_req"))
+"""Functions that reach the network or the environment."""
+V0 = "--v0-compatible"
+"""The flag for Rego as it was before OPA 1.0, which Gloo's users write."""
+_SECONDS = 20.0
+
+
+class ModulesError(Exception):
+    """Modules that are not loaded, and why in OPA's words."""
+
+
+def write(modules: Mapping[str, str], folder: Path) -> None:
+    """Each in a file of its own, whose name is nobody's to choose."""
+    folder.mkdir()
+    for number, (_, text) in enumerate(sorted(modules.items())):
+        (folder / f"{number}.rego").write_text(text)
+
+
+async def checked(opa: str, folder: Path, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The flags with which OPA takes the modules. Raises ModulesError."""
+    capabilities = folder.with_name("capabilities.json")
+    capabilities.write_text(_bounded(await _run(opa, environment, "capabilities", "--current")))
+    limits = ("--capabilities", str(capabilities))
+    try:
+        await _run(opa, environment, "check", *limits, str(folder))
+    except ModulesError:
+        await _run(opa, environment, "check", V0, *limits, str(folder))
+        return (V0,)
+    return ()
+
+
+def _bounded(text: str) -> str:
+    found = json.loads(text)
+    found["builtins"] = [one for one in found["builtins"] if one["name"] not in FORBIDDEN]
+    found["allow_net"] = []
+    return json.dumps(found)
+
+
+async def _run(opa: str, environment: Mapping[str, str], *arguments: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        *(opa, *arguments), stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=dict(environment)
+    )
+    try:
+        async with asyncio.timeout(_SECONDS):
+            out, error = await process.communicate()
+    except TimeoutError:
+        raise ModulesError("it took too long to look at them") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode != 0:
+        raise ModulesError((error or out).decode(errors="replace").strip().splitlines()[-1][:300])
+    return out.decode()
