@@ -56,6 +56,7 @@ OF_OPTIONS = {
     "httpConnectionManagerSettings.tracing.openTelemetryConfig": tracing.OpenTelemetryConfig,
     "jwt…claimsToHeaders[]": jwt.ClaimToHeader,
     "extProc.overrides": extproc.ExtProcOverrides,
+    "wasm.filters[]": listener_filters.WasmFilter,
     "ratelimit of a route": ratelimit.RateLimitRouteExtension,
     "ratelimit of a host": ratelimit.RateLimitVhostExtension,
 }

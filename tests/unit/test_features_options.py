@@ -89,6 +89,9 @@ FAULTS: list[tuple[type, str, str]] = [
             ("", ", forwardRules: {allowedHeaders: {}}", "extProc.forwardRules.allowedHeaders.patterns"),
         )
     ),
+    (HttpListenerOptions, "{wasm: {filters: [{}]}}", "wasm.filters[0].filePath"),
+    (HttpListenerOptions, "{wasm: {filters: [{image: x}]}}", "wasm.filters[0].image"),
+    (HttpListenerOptions, "{wasm: {filters: [{filePath: x, config: {'@type': x}}]}}", "wasm.filters[0].config"),
     (HttpListenerOptions, "{extProc: {}}", "extProc.grpcService.extProcServerRef"),
     (
         RouteOptions,

@@ -64,6 +64,7 @@ from daemun.features.options.transformations import (
     WhyOfResponses,
 )
 from daemun.features.options.upgrades import Upgrades
+from daemun.features.options.wasm import Wasm
 from daemun.features.redirect import RequestRedirect
 from daemun.features.redirect_action import RedirectAction
 from daemun.features.retry import Retry
@@ -87,6 +88,7 @@ FEATURES: tuple[Feature[Any], ...] = (
     Rbac(),
     ExtProc(),
     DisableExtProc(),
+    Wasm(),
     GrpcWeb(),
     OldTransformations(),
     StagedTransformations(),

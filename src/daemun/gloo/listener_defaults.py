@@ -1,4 +1,4 @@
-"""What Settings say that HTTP listeners do which say nothing of it themselves: `extProc` and `cachingServer`."""
+"""What Settings say that HTTP listeners do which say nothing of it themselves: `extProc`."""
 
 from collections.abc import Callable, Iterator
 
@@ -9,18 +9,15 @@ from daemun.flow import Collection, Reader
 from daemun.gloo.classic.scope import SETTINGS
 from daemun.gloo.policies import HTTP_LISTENER_OPTION, Inputs, Policy, Reading
 
-_CALLED = {"caching": "cachingServer"}
-"""Fields that Settings call otherwise than listeners do."""
-
 
 def listener_defaults_rule(of: Inputs) -> Callable[[Reader, Name, Settings], Iterator[tuple[Name, Policy]]]:
     """The rule from the Settings that count to a policy that is for every HTTP listener, after all others."""
 
     def read(reader: Reader, name: Name, settings: Settings) -> Iterator[tuple[Name, Policy]]:
-        said = HttpListenerOptions(ext_proc=settings.spec.ext_proc, caching=settings.spec.caching_server)
-        if name == SETTINGS and said != HttpListenerOptions():
+        if name == SETTINGS and settings.spec.ext_proc is not None:
+            said = HttpListenerOptions(ext_proc=settings.spec.ext_proc)
             ref = Ref(GLOO, "Settings", *name)
-            yield name, Reading(reader, ref, HTTP_LISTENER_OPTION, of, "spec", _CALLED).policy(said)
+            yield name, Reading(reader, ref, HTTP_LISTENER_OPTION, of, "spec").policy(said)
 
     return read
 

@@ -1,8 +1,7 @@
 """Option policies, each read by itself: which of its fields are set, and what each of them comes to."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 import msgspec
@@ -154,26 +153,14 @@ def _targets(name: Name, of: Places, refs: tuple[Any, ...], warnings: list[Findi
 
 
 class Reading:
-    """Reads options that an object holds in a field, as those of policies, and gathers what is found on the way.
+    """Reads options that an object holds in a field, as those of policies, and gathers what is found on the way."""
 
-    `called` are those that the object calls otherwise.
-    """
-
-    def __init__(
-        self,
-        reader: Reader,
-        ref: Ref,
-        of: Places,
-        inputs: Inputs,
-        field: str = "spec.options",
-        called: Mapping[str, str] = MappingProxyType({}),
-    ) -> None:
+    def __init__(self, reader: Reader, ref: Ref, of: Places, inputs: Inputs, field: str = "spec.options") -> None:
         self._reader = reader
         self._ref = ref
         self._of = of
         self._inputs = inputs
         self._field = field
-        self._called = called
         self.errors: list[Finding] = []
         self.warnings: list[Finding] = []
 
@@ -188,7 +175,7 @@ class Reading:
                 yield self._option(field.encode_name, units.get(field.name, field.name), value)
 
     def _option(self, name: str, unit: str, value: Any) -> Option:
-        where = f"{self._field}.{self._called.get(name, name)}"
+        where = f"{self._field}.{name}"
         feature = self._inputs.features(name)
         empty = is_empty(value)
         if feature is None or not feature.works(*self._of.places):

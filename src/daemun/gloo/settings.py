@@ -33,9 +33,10 @@ from daemun.gloo.classic.scope import SETTINGS
 from daemun.gloo.listener_defaults import ListenerDefaults, listener_defaults
 from daemun.gloo.secrets import places
 from daemun.gloo.served import Fields, Served
+from daemun.gloo.unserved import UNSERVED
 
 _SOURCES = "objects are read from where Daemun runs: the cluster, or a folder"
-_SERVERS = "servers of authorization, rate limits and caches come later"
+_SERVERS = "servers of authorization and rate limits come later"
 _MESHES = "meshes come later"
 _REGISTRIES = "other registries come later"
 _NO_GRAPHQL = "stock Envoy has no GraphQL"
@@ -64,13 +65,14 @@ SERVED = Served(
             (
                 *("discoveryNamespace", "watchNamespaces", "gloo", "gateway", "upstreamOptions", "refreshRate"),
                 *("kubernetesSecretSource", "directorySecretSource", "vaultSecretSource", "secretOptions"),
-                *("extProc", "cachingServer"),
+                "extProc",
             ),
             {
                 **dict.fromkeys(("directoryConfigSource", "consulKvSource"), _SOURCES),
                 **dict.fromkeys(("directoryArtifactSource", "consulKvArtifactSource"), _SOURCES),
                 **dict.fromkeys(("extauth", "namedExtauth", "ratelimit", "ratelimitServer"), _SERVERS),
                 **dict.fromkeys(("rbac", "extensions"), _SERVERS),
+                "cachingServer": UNSERVED["caching"].why,
                 **dict.fromkeys(("consul", "consulDiscovery", "knative"), _REGISTRIES),
                 "linkerd": _MESHES,
                 "graphqlOptions": _NO_GRAPHQL,

@@ -25,6 +25,11 @@ _RATE = Unserved("rate limits by a service come later; requests are not limited"
 _LATER = Unserved("it comes later", guards=True)
 _NO_FILTER = Unserved("it needs a filter that stock Envoy does not have", guards=True)
 
+_CACHES = (
+    "of stock Envoy's caches the one in memory never forgets and crashes on Vary, and the one in files is common to "
+    "all ports of a proxy; Gloo's own service cannot be asked"
+)
+
 UNSERVED: Mapping[str, Unserved] = MappingProxyType(
     {
         "extensions": Unserved("it is for filters that stock Envoy does not have"),
@@ -38,11 +43,13 @@ UNSERVED: Mapping[str, Unserved] = MappingProxyType(
         "dlp": _NO_FILTER,
         "extauth": _LATER,
         "ratelimitServer": _RATE,
-        "proxyLatency": Unserved("it needs a filter that stock Envoy does not have"),
+        "proxyLatency": Unserved(
+            "it needs a filter that stock Envoy does not have; an access log can have it, "
+            "as %COMMON_DURATION(DS_RX_END:US_TX_BEG:us)%"
+        ),
         "sanitizeClusterHeader": Unserved("it needs a filter that stock Envoy does not have"),
-        "caching": Unserved("it comes later"),
-        "tap": Unserved("it comes later"),
-        "wasm": Unserved("it comes later"),
+        "caching": Unserved(_CACHES),
+        "tap": Unserved("its sinks are services, and stock Envoy aborts when its tap filter is given one"),
         "dynamicForwardProxy": Unserved("it comes later"),
     }
 )
