@@ -21,7 +21,7 @@ class Session:
         self._grant: Grant | None = None
         self._whole = 0.0
         self._renew = self._end = float("inf")
-        self.logins = 0
+        self.logins = self.renewals = 0
 
     async def ask(self, method: str, path: str, body: Any = None) -> Answered:
         """Ask with the token; if it is not good any more, once again with another. Raises StoreError."""
@@ -57,6 +57,7 @@ class Session:
             if answer.status == 200:
                 longer = granted(answer)
                 if longer.seconds >= self._whole * _LOGIN_AGAIN:
+                    self.renewals += 1
                     return self._take(longer)
             elif answer.status not in {400, 403}:
                 raise answer.refusal("the token is not renewed", whole=True)
