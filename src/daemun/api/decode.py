@@ -19,6 +19,8 @@ from daemun.ir.problem import Problem
 
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _AT = re.compile(r"^(?P<text>.*?)(?: - at `(?:key in )?\$\.?(?P<where>.*)`)?$", re.DOTALL)
+_PRIVATE = {"token", "accessToken", "accessKeyId", "secretAccessKey", "sessionToken", "hashedPassword", "salt"}
+"""Fields whose value is said nowhere, whatever is wrong with it."""
 DEFAULT_NAMESPACE = "default"
 NO_SUCH_FIELD = "has no such field"
 """How the problem about a field ends that the API does not have."""
@@ -168,7 +170,8 @@ def _explained(ref: Ref, error: str, document: dict[str, Any]) -> Problem:
     where = (found and found["where"]) or ""
     text = (found and found["text"]) or error
     value = _value_at(document, where)
-    shown = f" (it is {_shown(value)})" if isinstance(value, str | int | float | bool) and ref.kind != "Secret" else ""
+    public = ref.kind != "Secret" and where.rpartition(".")[2] not in _PRIVATE
+    shown = f" (it is {_shown(value)})" if isinstance(value, str | int | float | bool) and public else ""
     return _problem(ref, where, text.replace("`", "'")[:1].lower() + text.replace("`", "'")[1:] + shown, "")
 
 

@@ -1,4 +1,4 @@
-"""Envoy resources for people: parts joined and decoded again, with their origins; private keys left out."""
+"""Envoy resources for people: parts joined and decoded again, with their origins; what is sensitive is left out."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,6 +12,7 @@ from envoy.extensions.transport_sockets.tls.v3 import secret_pb2
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
+from daemun.envoy.hidden import hide
 from daemun.ir.origin import Origin
 from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, SCOPE, SECRET, Part, PartKey, encode
 
@@ -23,7 +24,6 @@ _MESSAGES: Mapping[str, type[Message]] = {
     SECRET: secret_pb2.Secret,
 }
 _ORDER = {type_url: place for place, type_url in enumerate((LISTENER, SCOPE, CLUSTER, ENDPOINT, SECRET))}
-_HIDDEN = b"[hidden]"
 
 
 class Readable(msgspec.Struct, frozen=True):
@@ -53,8 +53,7 @@ def readable(parts: Mapping[PartKey, Part]) -> Iterator[Readable]:
     """Every resource, by proxy and type."""
     for (proxy, type_url, name), found in grouped(parts).items():
         proto = message(type_url, found)
-        if isinstance(proto, secret_pb2.Secret) and proto.HasField("tls_certificate"):
-            proto.tls_certificate.private_key.inline_bytes = _HIDDEN
+        hide(proto)
         origins = dict.fromkeys(leaf.origin for one in found for leaf in one.leaves)
         resource = json_format.MessageToDict(proto, preserving_proto_field_name=True)
         yield Readable(proxy, type_url, name, tuple(origins), resource)

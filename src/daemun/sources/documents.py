@@ -15,6 +15,7 @@ from daemun.api.core import Secret
 from daemun.api.decode import decode, identify
 from daemun.base.names import Ref
 from daemun.gloo.secrets.own import unfolded
+from daemun.gloo.secrets.places import private
 from daemun.sources import yamldoc
 from daemun.sources.yamldoc import Refused
 
@@ -204,7 +205,8 @@ class _Reader:
             self.find(line, within, ref, problem.where, problem.text, problem.mend, problem.warning)
         named = ref if ref.name else None
         self.broken = self.broken or (named is None and not usable)
-        document = msgspec.json.encode(value) if self.keep and usable and ref.kind != "Secret" else None
+        keep = self.keep and usable and not private(found)
+        document = msgspec.json.encode(value) if keep else None
         self.items.append(Item(line, within, decoded.ref if usable else named, found, "", document))
 
     def stranger(self, value: object, line: int, within: str) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from daemun.api.gloo.settings import SettingsSpec, VaultSecrets, VaultTlsConfig
+from daemun.api.core import Secret
+from daemun.api.gloo.settings import Settings, SettingsSpec, VaultSecrets, VaultTlsConfig
 from daemun.base.durations import nanoseconds
 from daemun.gatewayapi.findings import Finding
 
@@ -80,6 +81,16 @@ def refresh_seconds(spec: SettingsSpec) -> float:
     if not spec.refresh_rate:
         return REFRESH_SECONDS
     return max(LEAST_REFRESH_SECONDS, nanoseconds(spec.refresh_rate) / 1e9)
+
+
+def private(value: object) -> bool:
+    """Whether an object is not to be written down in the clear: a Secret, or Settings that somebody logs in with."""
+    if isinstance(value, Secret):
+        return True
+    if not isinstance(value, Settings):
+        return False
+    vaults = (one.spec for one in places(value.spec) if isinstance(one, Vault))
+    return any(one.token or one.access_token or one.aws is not None for one in vaults)
 
 
 def notes(spec: SettingsSpec) -> Iterator[Finding]:
