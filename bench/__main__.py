@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import change, churn, engine, hosts, instructions, lag, shapes, startup, touched
+from bench import change, churn, engine, hosts, instructions, lag, shapes, startup, touched, transformed
 
 ALL = {
     "engine": engine.measure,
@@ -19,6 +19,7 @@ ALL = {
     "shapes": shapes.measure,
     "hosts": hosts.measure,
     "instructions": instructions.measure,
+    "transformed": transformed.measure,
     "churn": churn.measure,
 }
 IN_CLUSTER = "peers"

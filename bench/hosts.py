@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,7 +23,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import http_con
 from google.protobuf import json_format
 
 from bench.poller import Backend, free_port, until_200
-from bench.worlds import gateway, route, service
+from bench.worlds import Document, gateway, route, service
 from daemun.api.decode import decode
 from daemun.envoy.readable import grouped, message
 from daemun.envoy.scopes import BY_PATH, LATER, MISSES
@@ -101,8 +101,13 @@ def _cpu(pid: int) -> int:
 
 def config(port: int, behind: int, *, plain: bool) -> dict[str, Any]:
     """A configuration of Envoy with everything in it, in one of the two layouts."""
+    return configured(_world(port, behind), plain=plain)
+
+
+def configured(world: Iterable[Document], *, plain: bool = False) -> dict[str, Any]:
+    """A configuration of Envoy that serves these manifests without a control plane."""
     made = Translation()
-    made.apply((one.ref, one.value) for document in _world(port, behind) if (one := decode(document)))
+    made.apply((one.ref, one.value) for document in world if (one := decode(document)))
     found = {key: message(key[1], parts) for key, parts in grouped(made.resources).items()}
     scopes = [one for (_, kind, _), one in found.items() if kind == SCOPE]
     listeners, clusters = [], {}

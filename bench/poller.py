@@ -57,6 +57,15 @@ async def until_200(
     return time.perf_counter()
 
 
+async def until_answered(port: int, patience: float) -> None:
+    """Ask until there is an answer, whichever."""
+    deadline = time.perf_counter() + patience
+    while await status(port, "nobody.example.net", "/") == 0:
+        if time.perf_counter() > deadline:
+            raise TimeoutError(f"no answer at port {port}")
+        await asyncio.sleep(0.1)
+
+
 def free_port() -> int:
     """A port that was free a moment ago."""
     with socket.socket() as probe:

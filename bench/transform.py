@@ -18,7 +18,7 @@ from bench.worlds import GATEWAY, Document, service, stage, write
 _ROUNDS = int(os.environ.get("BENCH_TRANSFORM_ROUNDS", "15"))
 _REQUESTS = 1500
 _PASSES: Document = {"passthrough": {}}
-_TEMPLATES: dict[str, Document | None] = {
+TEMPLATES: dict[str, Document | None] = {
     "nothing": None,
     "a header from a header": _PASSES | {"headers": {"x-a": {"text": '{{ header("x-b") }}'}}},
     "three headers, one with a condition": _PASSES
@@ -29,6 +29,9 @@ _TEMPLATES: dict[str, Document | None] = {
             "x-d": {"text": 'a {{ base64_encode(header("x-b")) }} b'},
         }
     },
+    "a header from two and text": _PASSES
+    | {"headers": {"x-a": {"text": 'of {{ header("x-b") }} at {{ header(":path") }}'}}},
+    "a header in capitals": _PASSES | {"headers": {"x-a": {"text": '{{ upper(header("x-b")) }}'}}},
     "a header from an extracted query parameter": _PASSES
     | {
         "extractors": {"name": {"header": ":path", "regex": ".*[?&]name=([^&]*).*", "subgroup": 1}},
@@ -36,7 +39,9 @@ _TEMPLATES: dict[str, Document | None] = {
     },
     "a header from a JSON body": {"headers": {"x-a": {"text": '{{ default(user.name, "none") }}'}}},
 }
-_BODY = b'{"user": {"name": "Kim", "tags": ["a", "b", "c"], "age": 42}, "items": [1, 2, 3, 4, 5, 6, 7, 8]}'
+"""What is measured: the first without a transformation."""
+BODY = b'{"user": {"name": "Kim", "tags": ["a", "b", "c"], "age": 42}, "items": [1, 2, 3, 4, 5, 6, 7, 8]}'
+"""What JSON is taken from."""
 
 
 def measure() -> dict[str, Any]:
@@ -48,21 +53,21 @@ async def _measure() -> dict[str, Any]:
     async with stage() as (base, folder, port, _):
         origin = free_port()
         write(folder / "world.yaml", _gateway(port, origin), *_origin(), *service(0, origin))
-        for number, template in enumerate(_TEMPLATES.values()):
-            write(folder / f"{number}.yaml", *_route(number, template))
+        for number, template in enumerate(TEMPLATES.values()):
+            write(folder / f"{number}.yaml", *templated(number, template))
         with daemun(base, folder):
-            for number in range(len(_TEMPLATES)):
+            for number in range(len(TEMPLATES)):
                 await until_200(port, f"h{number}.example.com", "/", patience=30)
             return await asyncio.to_thread(_compare, port)
 
 
 def _compare(port: int) -> dict[str, Any]:
-    times: dict[str, list[float]] = {name: [] for name in _TEMPLATES}
+    times: dict[str, list[float]] = {name: [] for name in TEMPLATES}
     plain_with_body: list[float] = []
     for _ in range(_ROUNDS):
-        for number, name in enumerate(_TEMPLATES):
-            times[name].append(_median(port, number, _BODY if "body" in name else b""))
-        plain_with_body.append(_median(port, 0, _BODY))
+        for number, name in enumerate(TEMPLATES):
+            times[name].append(_median(port, number, BODY if "body" in name else b""))
+        plain_with_body.append(_median(port, 0, BODY))
     found: dict[str, Any] = {"load": os.getloadavg()[0], "requests": _ROUNDS * _REQUESTS}
     for name, values in times.items():
         beside = plain_with_body if "body" in name else times["nothing"]
@@ -74,8 +79,7 @@ def _compare(port: int) -> dict[str, Any]:
 
 def _median(port: int, number: int, body: bytes) -> float:
     """Microseconds of the median of some requests on a connection of their own."""
-    head = f"POST /?a=1&name=Kim HTTP/1.1\r\nHost: h{number}.example.com\r\nx-b: foo\r\n"
-    request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    request = asking(number, body)
     times = []
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -86,6 +90,12 @@ def _median(port: int, number: int, body: bytes) -> float:
             times.append((time.perf_counter() - begun) * 1e6)
             assert answer.startswith(b"HTTP/1.1 200"), answer
     return median(times)
+
+
+def asking(number: int, body: bytes) -> bytes:
+    """A request for a route."""
+    head = f"POST /?a=1&name=Kim HTTP/1.1\r\nHost: h{number}.example.com\r\nx-b: foo\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 def _gateway(port: int, origin: int) -> Document:
@@ -116,10 +126,11 @@ def _origin() -> list[Document]:
     ]
 
 
-def _route(number: int, template: Document | None) -> list[Document]:
+def templated(number: int, template: Document | None, section: str = "front") -> list[Document]:
+    """A route for a host of its own, with a template or without one."""
     name = f"route-{number}"
     spec: Document = {
-        "parentRefs": [{"name": "gate", "sectionName": "front"}],
+        "parentRefs": [{"name": "gate", "sectionName": section}],
         "hostnames": [f"h{number}.example.com"],
         "rules": [{"backendRefs": [{"name": "service-0", "port": 80}]}],
     }

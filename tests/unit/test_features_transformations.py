@@ -6,12 +6,17 @@ from typing import Any
 import msgspec
 import pytest
 from envoy.config.route.v3 import route_components_pb2 as route_v3
+from envoy.extensions.filters.http.header_mutation.v3 import header_mutation_pb2 as mutation_v3
 from envoy.extensions.filters.http.lua.v3 import lua_pb2
 
-from daemun.api.gloo.transformation import TransformationStages
+from daemun.api.gloo.transformation import Transformations, TransformationStages
 from daemun.features import RARE, http_filters
-from daemun.features.options.transformations import StagedTransformations
+from daemun.features.drafts import Draft
+from daemun.features.options.transformations import OldTransformations, StagedTransformations
 from daemun.features.transformations.stages import stage_programs, waits
+from daemun.ir.route import Match, Use
+
+USE = Use("stagedTransformations", None, "here")
 
 
 def stages(template: dict[str, Any], of: str = "request", **rest: Any) -> TransformationStages:
@@ -166,15 +171,104 @@ def test_matchers_with_bad_expressions_are_refused() -> None:
     assert {fault[0] for fault in faults} == {f"{inner}.connectMatcher", f"{inner}.headers[0].value", f"{inner}.regex"}
 
 
+def configured(spec: TransformationStages, *, shares: int = 0) -> dict[str, Any]:
+    """What a route has of it, by filter; or the first of so many shares that have it instead."""
+    feature, proto = StagedTransformations(), route_v3.Route()
+    if shares:
+        for _ in range(shares):
+            assert feature.on_backend(spec, proto.route.weighted_clusters.clusters.add())
+    else:
+        feature.on_route(spec, USE, Draft(proto, Match("here"), 80, False))
+    of: Any = proto.route.weighted_clusters.clusters[0] if shares else proto
+    found: dict[str, Any] = {}
+    for name, packed in of.typed_per_filter_config.items():
+        found[name] = mutation_v3.HeaderMutationPerRoute() if name.endswith("headers") else lua_pb2.LuaPerRoute()
+        assert packed.Unpack(found[name])
+    return found
+
+
 def test_a_share_has_its_own_in_place_of_its_route_s() -> None:
-    share = route_v3.WeightedCluster.ClusterWeight()
-    assert StagedTransformations().on_backend(stages({"passthrough": {}, "headers": {"a": {"text": "b"}}}), share)
-    found = {name: lua_pb2.LuaPerRoute() for name in share.typed_per_filter_config}
-    for name, config in found.items():
-        assert share.typed_per_filter_config[name].Unpack(config)
+    found = configured(stages({"passthrough": {}, "headers": {"a": {"text": "b"}}}), shares=1)
     assert found["daemun.transformations.early"].disabled
     written = json.loads(found["daemun.transformations"].filter_context["program"])
     assert written == [{"stage": "regular", "requests": [{"request": {"headers": [["a", ["b"]]]}}]}]
+    assert "daemun.transformations.headers" not in found
+
+
+def test_a_route_whose_shares_have_programs_has_the_script_because_envoy_would_do_both() -> None:
+    spec, proto = stages({"passthrough": {}, "headers": {"a": {"text": "b"}}}), route_v3.Route()
+    StagedTransformations().on_backend(spec, proto.route.weighted_clusters.clusters.add())
+    StagedTransformations().on_route(spec, USE, Draft(proto, Match("here"), 80, False))
+    assert "daemun.transformations.headers" not in proto.typed_per_filter_config
+
+
+def test_the_new_field_is_in_place_of_the_old_one_in_its_stage() -> None:
+    proto = route_v3.Route()
+    draft = Draft(proto, Match("here"), 80, False)
+    plain = {"requestTransformation": {"transformationTemplate": {"passthrough": {}, "headers": {"a": {"text": "b"}}}}}
+    OldTransformations().on_route(msgspec.convert(plain, Transformations), USE, draft)
+    assert "daemun.transformations.headers" in proto.typed_per_filter_config
+    StagedTransformations().on_route(stages({"headers": {"a": {"text": "c"}}}), USE, draft)
+    assert "daemun.transformations.headers" not in proto.typed_per_filter_config
+
+
+@pytest.mark.parametrize(
+    "text, value",
+    [
+        ("b", "b"),
+        ("100 %", "100 %%"),
+        ('{{ header("X-B") }}', "%REQ(x-b)%"),
+        ('a{{ request_header(":path") }}\n', "a%REQ(:path)%"),
+        ('{{ "a" + header("b") }}{{ 1 }}', "a%REQ(b)%1"),
+    ],
+)
+def test_headers_that_are_only_joined_are_for_envoy_s_own_filter(text: str, value: str) -> None:
+    found = configured(stages({"passthrough": {}, "headers": {"a": {"text": text}}}))
+    assert found["daemun.transformations"].disabled
+    changes = found["daemun.transformations.headers"].mutations.request_mutations
+    assert changes[-1].append.header.value == value
+
+
+@pytest.mark.parametrize(
+    "template, further",
+    [
+        ({"headers": {"a": {"text": '{{ upper(header("b")) }}'}}}, {}),
+        ({"headers": {"a": {"text": '{{ header("a") }}'}}}, {}),  # what it may be empty of is what is removed first
+        ({"headers": {"a": {"text": '{{ header("b") }} c'}}}, {}),  # the script would cut the blank
+        ({"headers": {"a": {"text": '%DYNAMIC_METADATA(["b"])%'}}}, {}),
+        ({"headers": {"a": {"text": '{{ header("b") }}'}}}, {"escapeCharacters": True}),
+        ({"headers": {":path": {"text": "/"}}}, {}),
+        ({"headers": {"a": {"text": "b"}}, "extractors": {"c": {"header": "d", "regex": "e"}}}, {}),
+        ({"headers": {"a": {"text": "b" * 9000}}}, {}),
+    ],
+)
+def test_what_could_come_out_otherwise_is_for_the_script(template: dict[str, Any], further: dict[str, Any]) -> None:
+    found = configured(stages({"passthrough": {}, **template}, **further))
+    assert not found["daemun.transformations"].disabled
+    assert "daemun.transformations.headers" not in found
+
+
+def test_a_response_that_is_its_request_s_own_is_for_the_script() -> None:
+    found = configured(stages({"passthrough": {}, "headers": {"a": {"text": "b"}}}, "response"))
+    assert not found["daemun.transformations"].disabled
+
+
+@pytest.mark.parametrize(
+    "template, alone, families",
+    [
+        ({"passthrough": {}, "headers": {"a": {"text": "b"}}}, True, {"daemun.transformations.headers"}),
+        ({"headers": {"a": {"text": "b"}}}, True, {"daemun.transformations"}),
+        (
+            {"passthrough": {}, "headers": {"a": {"text": "b"}}},
+            False,
+            {"daemun.transformations", "daemun.transformations.headers"},
+        ),
+    ],
+)
+def test_a_port_has_only_the_filters_that_do_something(
+    template: dict[str, Any], alone: bool, families: set[str]
+) -> None:
+    assert set(StagedTransformations().families(stages(template), alone)) == families
 
 
 def test_the_filters_stand_around_what_guards_and_only_where_they_are_used() -> None:

@@ -36,6 +36,7 @@ _STREAM_WINDOW_BYTES = 64 * 1024
 _CONNECTION_WINDOW_BYTES = 1024 * 1024
 _HEADERS_SECONDS = 10
 _CONNECTION_IDLE_SECONDS = 3600
+_SEVERAL = 2
 _UPGRADE = "websocket"
 # RE2 has no "all but": what differs from the word at one of its letters, ends early or goes on.
 _OTHER_UPGRADES = "(?i)" + "|".join(
@@ -67,7 +68,9 @@ Rare = tuple[FrontendKey | str, str]
 
 def rare_of_route(_: RouteKey, route: ResolvedRoute) -> Iterator[Rare]:
     """What the ports that a route is on must have for it; for an index."""
-    families = rare_of(use for rule in route.route.rules for use in rule.every_use())
+    families: set[str] = set().union(
+        *(rare_of(rule.every_use(), alone=len(rule.backends) < _SEVERAL) for rule in route.route.rules)
+    )
     if families:
         yield from {(one.frontend, family) for one in route.attachments for family in families}
 

@@ -57,12 +57,7 @@ from daemun.features.options.stats import Stats
 from daemun.features.options.tcp_proxy import TcpProxySettings
 from daemun.features.options.timeouts import IdleTimeout, MaxStreamDuration, Timeout
 from daemun.features.options.tracing import Tracing
-from daemun.features.options.transformations import (
-    EarlyTransformations,
-    OldTransformations,
-    StagedTransformations,
-    WhyOfResponses,
-)
+from daemun.features.options.transformations import OldTransformations, StagedTransformations
 from daemun.features.options.upgrades import Upgrades
 from daemun.features.options.wasm import Wasm
 from daemun.features.redirect import RequestRedirect
@@ -71,12 +66,19 @@ from daemun.features.retry import Retry
 from daemun.features.rewrite import URLRewrite
 from daemun.features.session import SessionPersistence
 from daemun.features.timeouts import Timeouts
+from daemun.features.transformations.places import (
+    EarlyHeaders,
+    EarlyTransformations,
+    RegularHeaders,
+    WhyOfResponses,
+)
 from daemun.ir.route import Rule, Use
 
 FEATURES: tuple[Feature[Any], ...] = (
     HealthCheck(),
     Gzip(),
     Faults(),
+    EarlyHeaders(),
     EarlyTransformations(),
     Cors(),
     CorsOption(),
@@ -90,6 +92,7 @@ FEATURES: tuple[Feature[Any], ...] = (
     DisableExtProc(),
     Wasm(),
     GrpcWeb(),
+    RegularHeaders(),
     OldTransformations(),
     StagedTransformations(),
     SessionPersistence(),
@@ -168,9 +171,13 @@ def in_force(uses: Iterable[Use]) -> list[Use]:
     return [use for use in found if use.kind not in gone] if gone else found
 
 
-def rare_of(uses: Iterable[Use]) -> set[str]:
-    """The families of features among those in use whose filters are only where they are used."""
-    return {family for use in uses if (family := BY_KIND[use.kind].rare)}
+def rare_of(uses: Iterable[Use], alone: bool = False) -> set[str]:
+    """The families of features among those in use whose filters are only where they are used.
+
+    `alone`: they are those of a route that is not divided among backends.
+    """
+    rare = ((BY_KIND[use.kind], use.spec) for use in uses if BY_KIND[use.kind].rare)
+    return {family for feature, spec in rare for family in feature.families(spec, alone)}
 
 
 def http_filters(further: Collection[Further], rare: Collection[str] = ()) -> list[hcm_v3.HttpFilter]:

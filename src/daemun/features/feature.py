@@ -61,6 +61,14 @@ class Feature(Generic[S]):
         del spec
         return ()
 
+    def families(self, spec: S, alone: bool) -> Iterable[str]:
+        """The rare families whose filters this spec needs; asked only of a feature that is rare.
+
+        `alone`: it is for a route that is not divided among backends.
+        """
+        del spec, alone
+        return (self.rare,)
+
     def http_filter(self) -> hcm_v3.HttpFilter | None:
         """The Envoy filter behind the feature, disabled: routes and hosts that use the feature switch it on.
 

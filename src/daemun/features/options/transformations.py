@@ -5,14 +5,10 @@ script stands at two places: before CORS and everything that guards (`early`), a
 right after it `postRouting`, for which stock Envoy has no place of its own).
 """
 
-import json
 from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from envoy.config.core.v3 import base_pb2 as core_v3
 from envoy.config.route.v3 import route_components_pb2 as route_v3
-from envoy.extensions.filters.http.header_mutation.v3 import header_mutation_pb2 as mutation_v3
-from envoy.extensions.filters.http.lua.v3 import lua_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 
 from daemun.api.gloo.transformation import (
@@ -24,27 +20,11 @@ from daemun.api.gloo.transformation import (
     TransformationStages,
 )
 from daemun.features.drafts import Draft, HostDraft
-from daemun.features.feature import Fault, Feature, Scene, disabled_filter
-from daemun.features.transformations.stages import (
-    EARLY,
-    POST_ROUTING,
-    REGULAR,
-    Programs,
-    answers,
-    asks_why,
-    stage_programs,
-    waits,
-)
-from daemun.inja.script import REQUESTS, SCRIPT
+from daemun.features.feature import Fault, Feature, Scene
+from daemun.features.transformations.places import REGULAR_SCRIPT, families, has_any, put, script_filter
+from daemun.features.transformations.stages import EARLY, POST_ROUTING, REGULAR, stage_programs, waits
 from daemun.ir.route import Use
 
-_EARLY_FILTER = "daemun.transformations.early"
-_FILTER = "daemun.transformations"
-_WHY_FILTER = "daemun.transformations.why"
-_WHY_HEADER = "x-daemun-details"
-_PLACES = ((_EARLY_FILTER, (EARLY,)), (_FILTER, (REGULAR, POST_ROUTING)))
-_SCRIPT, _REQUESTS = "inja", "inja.requests"
-_RARE = "transformations"
 _BODY_BYTES = 1024 * 1024
 """How long a body may be that a template needs as a whole: Envoy's own default, which Gloo has too."""
 
@@ -53,11 +33,15 @@ class StagedTransformations(Feature[TransformationStages]):
     """Transformations by stages. Those of a route are in place of its host's, as a whole."""
 
     kind: ClassVar = "stagedTransformations"
-    rare: ClassVar = _RARE
+    rare: ClassVar = REGULAR_SCRIPT
 
     def http_filter(self) -> hcm_v3.HttpFilter:
         """The script, behind what guards."""
-        return _script(_FILTER)
+        return script_filter(REGULAR_SCRIPT)
+
+    def families(self, spec: TransformationStages, alone: bool) -> Iterable[str]:
+        """The places that have something to do."""
+        return families(stage_programs(spec)[0], alone)
 
     def faults(self, spec: TransformationStages, where: str) -> Iterable[Fault]:
         """Templates and expressions that cannot be read, and what they may not do."""
@@ -88,20 +72,21 @@ class StagedTransformations(Feature[TransformationStages]):
         """On all of a route's requests."""
         del use
         programs, _ = stage_programs(spec)
-        _put(draft.proto, programs, alone=not spec.inherit_transformation)
+        natively = not any(map(has_any, draft.proto.route.weighted_clusters.clusters))
+        put(draft.proto, programs, alone=not spec.inherit_transformation, natively=natively)
         if waits(programs):
             draft.proto.request_body_buffer_limit.value = _BODY_BYTES
 
     def on_backend(self, spec: TransformationStages, backend: route_v3.WeightedCluster.ClusterWeight) -> bool:
         """On one backend's share."""
-        _put(backend, stage_programs(spec)[0], alone=not spec.inherit_transformation)
+        put(backend, stage_programs(spec)[0], alone=not spec.inherit_transformation, natively=False)
         return True
 
     def on_host(self, spec: TransformationStages, use: Use, draft: HostDraft) -> None:
         """On all requests of a host."""
         del use
         programs, _ = stage_programs(spec)
-        _put(draft.proto, programs, alone=False)
+        put(draft.proto, programs, alone=False, natively=False)
         if waits(programs):
             draft.proto.request_body_buffer_limit.value = _BODY_BYTES
 
@@ -110,7 +95,7 @@ class OldTransformations(Feature[Transformations]):
     """The old way to write `stagedTransformations.regular`. It counts where that is not set."""
 
     kind: ClassVar = "transformations"
-    rare: ClassVar = _RARE
+    rare: ClassVar = REGULAR_SCRIPT
 
     def __init__(self) -> None:
         self._new = StagedTransformations()
@@ -131,6 +116,10 @@ class OldTransformations(Feature[Transformations]):
         """Which parts of a message change."""
         return self._new.does(_staged(spec), use, scene)
 
+    def families(self, spec: Transformations, alone: bool) -> Iterable[str]:
+        """The places that have something to do."""
+        return self._new.families(_staged(spec), alone)
+
     def on_route(self, spec: Transformations, use: Use, draft: Draft) -> None:
         """On all of a route's requests."""
         self._new.on_route(_staged(spec), use, draft)
@@ -142,70 +131,6 @@ class OldTransformations(Feature[Transformations]):
     def on_host(self, spec: Transformations, use: Use, draft: HostDraft) -> None:
         """On all requests of a host."""
         self._new.on_host(_staged(spec), use, draft)
-
-
-class EarlyTransformations(Feature[None]):
-    """The place of the early stage. No field has its name."""
-
-    kind: ClassVar = "stagedTransformations.early"
-    rare: ClassVar = _RARE
-
-    def does(self, spec: None, use: Use, scene: Scene) -> str:
-        """Nothing by itself."""
-        del spec, use, scene
-        return "does nothing: it is a place for stagedTransformations.early"
-
-    def http_filter(self) -> hcm_v3.HttpFilter:
-        """The script, before what guards."""
-        return _script(_EARLY_FILTER)
-
-
-class WhyOfResponses(Feature[None]):
-    """The place at which a response is told why it came. No field has its name."""
-
-    kind: ClassVar = "stagedTransformations.why"
-    rare: ClassVar = _RARE
-
-    def does(self, spec: None, use: Use, scene: Scene) -> str:
-        """Nothing by itself."""
-        del spec, use, scene
-        return "does nothing: it is a place for responseTransforms with responseCodeDetails"
-
-    def http_filter(self) -> hcm_v3.HttpFilter:
-        """Envoy's header mutation, next to the router, so that it sees responses before the others do."""
-        return disabled_filter(_WHY_FILTER, mutation_v3.HeaderMutation())
-
-
-def _script(name: str) -> hcm_v3.HttpFilter:
-    # Without a default it does nothing where no script is named; and routes stay as they were found, unless a
-    # transformation says otherwise (`clearRouteCache`).
-    config = lua_pb2.Lua()
-    config.source_codes[_SCRIPT].inline_string = SCRIPT
-    config.source_codes[_REQUESTS].inline_string = REQUESTS
-    config.clear_route_cache.value = False
-    return disabled_filter(name, config)
-
-
-def _put(proto: Any, programs: Programs, alone: bool) -> None:
-    """Put the stages' programs on a route, a share or a host. `alone`: no stages of what is around it come through."""
-    configs = proto.typed_per_filter_config
-    for name, stages in _PLACES:
-        mine = [programs[stage] for stage in stages if stage in programs]
-        if mine:
-            text = json.dumps(mine, ensure_ascii=False, separators=(",", ":"))
-            config = lua_pb2.LuaPerRoute(name=_SCRIPT if any(map(answers, mine)) else _REQUESTS)
-            # One entry: the order of several would be another in each process, and so the version of the resource.
-            config.filter_context.update({"program": text})
-            configs[name].Pack(config, deterministic=True)
-        elif alone and name not in configs:
-            configs[name].Pack(lua_pb2.LuaPerRoute(disabled=True))
-    if asks_why(programs):
-        header = core_v3.HeaderValue(key=_WHY_HEADER, value="%RESPONSE_CODE_DETAILS%")
-        told = mutation_v3.HeaderMutationPerRoute()
-        told.mutations.response_mutations.add().append.CopyFrom(
-            core_v3.HeaderValueOption(header=header, append_action=core_v3.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD)
-        )
-        configs[_WHY_FILTER].Pack(told)
 
 
 def _staged(spec: Transformations) -> TransformationStages:

@@ -1,0 +1,146 @@
+"""The filters that do transformations, and what a route, a share or a host puts on them.
+
+Each stage has two places next to each other: Envoy's header mutation, for programs that it can do, and Lua with the
+script. Of Lua Envoy takes the configuration that is nearest; but it does the header mutations of a host, its route and
+its share all together. So hosts and shares have the script, and a route whose shares have programs too.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from envoy.config.core.v3 import base_pb2 as core_v3
+from envoy.extensions.filters.http.header_mutation.v3 import header_mutation_pb2 as mutation_v3
+from envoy.extensions.filters.http.lua.v3 import lua_pb2
+from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
+
+from daemun.features.feature import Feature, Scene, disabled_filter
+from daemun.features.transformations.native import native
+from daemun.features.transformations.stages import EARLY, POST_ROUTING, REGULAR, Programs, answers, asks_why
+from daemun.features.transformations.templates import Program
+from daemun.inja.script import REQUESTS, SCRIPT
+from daemun.ir.route import Use
+
+EARLY_SCRIPT, EARLY_HEADERS = "daemun.transformations.early", "daemun.transformations.early.headers"
+REGULAR_SCRIPT, REGULAR_HEADERS = "daemun.transformations", "daemun.transformations.headers"
+WHY = "daemun.transformations.why"
+_PLACES = ((EARLY_SCRIPT, EARLY_HEADERS, (EARLY,)), (REGULAR_SCRIPT, REGULAR_HEADERS, (REGULAR, POST_ROUTING)))
+_WHY_HEADER = "x-daemun-details"
+_NOTHING = lua_pb2.LuaPerRoute(disabled=True)
+_SCRIPT, _REQUESTS = "inja", "inja.requests"
+
+
+def put(proto: Any, programs: Programs, *, alone: bool, natively: bool) -> None:
+    """Put the stages' programs on a route, a share or a host.
+
+    `alone`: no stages of what is around it come through. `natively`: nothing around it or within it may be done
+    natively too, for Envoy's header mutation would then do both.
+    """
+    configs = proto.typed_per_filter_config
+    for script, headers, stages in _PLACES:
+        mine = [programs[stage] for stage in stages if stage in programs]
+        if mine:
+            # What the old field has put there.
+            configs.pop(headers, None)
+            changes = native(mine) if natively else None
+            if changes is not None:
+                configs[headers].Pack(changes, deterministic=True)
+            configs[script].Pack(_of_script(mine) if changes is None else _NOTHING, deterministic=True)
+        elif alone and script not in configs:
+            configs[script].Pack(_NOTHING)
+    if asks_why(programs):
+        header = core_v3.HeaderValue(key=_WHY_HEADER, value="%RESPONSE_CODE_DETAILS%")
+        told = mutation_v3.HeaderMutationPerRoute()
+        told.mutations.response_mutations.add().append.CopyFrom(
+            core_v3.HeaderValueOption(header=header, append_action=core_v3.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD)
+        )
+        configs[WHY].Pack(told)
+
+
+def has_any(proto: Any) -> bool:
+    """Whether a share has programs of its own."""
+    return any(script in proto.typed_per_filter_config for script, _, _ in _PLACES)
+
+
+def families(programs: Programs, alone: bool) -> Iterator[str]:
+    """The filters that have to work for these programs; what keeps others out needs none.
+
+    `alone`: they are on a route that is not divided into shares, so nothing keeps them from being done natively.
+    """
+    for script, headers, stages in _PLACES:
+        mine = [programs[stage] for stage in stages if stage in programs]
+        if mine:
+            natively = native(mine) is not None
+            yield from {headers} if natively and alone else {script, headers} if natively else {script}
+    if asks_why(programs):
+        yield WHY
+
+
+def _of_script(programs: list[Program]) -> lua_pb2.LuaPerRoute:
+    config = lua_pb2.LuaPerRoute(name=_SCRIPT if any(map(answers, programs)) else _REQUESTS)
+    text = json.dumps(programs, ensure_ascii=False, separators=(",", ":"))
+    # One entry: the order of several would be another in each process, and so the version of the resource.
+    config.filter_context.update({"program": text})
+    return config
+
+
+def script_filter(name: str) -> hcm_v3.HttpFilter:
+    """Lua with the script, disabled.
+
+    Without a default it does nothing where no script is named; and routes stay as they were found, unless a
+    transformation says otherwise (`clearRouteCache`).
+    """
+    config = lua_pb2.Lua()
+    config.source_codes[_SCRIPT].inline_string = SCRIPT
+    config.source_codes[_REQUESTS].inline_string = REQUESTS
+    config.clear_route_cache.value = False
+    return disabled_filter(name, config)
+
+
+class _Place(Feature[None]):
+    """A filter at a place of its own. No field has its kind."""
+
+    def does(self, spec: None, use: Use, scene: Scene) -> str:
+        """Nothing by itself."""
+        del spec, use, scene
+        return "does nothing: it is a place for transformations"
+
+
+class _Headers(_Place):
+    """Envoy's header mutation."""
+
+    def http_filter(self) -> hcm_v3.HttpFilter:
+        """The filter, disabled."""
+        return disabled_filter(self.rare, mutation_v3.HeaderMutation())
+
+
+class EarlyHeaders(_Headers):
+    """Before what guards."""
+
+    kind: ClassVar = "stagedTransformations.early.headers"
+    rare: ClassVar = EARLY_HEADERS
+
+
+class RegularHeaders(_Headers):
+    """Behind what guards."""
+
+    kind: ClassVar = "stagedTransformations.regular.headers"
+    rare: ClassVar = REGULAR_HEADERS
+
+
+class EarlyTransformations(_Place):
+    """The script, before what guards."""
+
+    kind: ClassVar = "stagedTransformations.early"
+    rare: ClassVar = EARLY_SCRIPT
+
+    def http_filter(self) -> hcm_v3.HttpFilter:
+        """The script, before what guards."""
+        return script_filter(EARLY_SCRIPT)
+
+
+class WhyOfResponses(_Headers):
+    """Next to the router, so that it sees responses before the others do, and can say why they came."""
+
+    kind: ClassVar = "stagedTransformations.why"
+    rare: ClassVar = WHY
