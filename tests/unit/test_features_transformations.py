@@ -220,6 +220,7 @@ def test_the_new_field_is_in_place_of_the_old_one_in_its_stage() -> None:
         ('{{ header("X-B") }}', "%REQ(x-b)%"),
         ('a{{ request_header(":path") }}\n', "a%REQ(:path)%"),
         ('{{ "a" + header("b") }}{{ 1 }}', "a%REQ(b)%1"),
+        ('{{ header("b") }}/ {{ header(":path") }}', "%REQ(b)%/ %REQ(:path)%"),
     ],
 )
 def test_headers_that_are_only_joined_are_for_envoy_s_own_filter(text: str, value: str) -> None:

@@ -23,6 +23,8 @@ _LONGEST = 8192
 _EXACT = 2**53
 _VARIABLE = re.compile(r"%[A-Z]")
 """What Envoy takes for one of its variables in spite of a doubled sign: it translates old ones before it reads."""
+_SOLID = ("%REQ(:method)%", "%REQ(:path)%")
+"""What is never empty."""
 _SPECIAL = ("host", "content-length", "transfer-encoding")
 """Headers by which Envoy tells messages apart: what the script knows of them is not known here."""
 
@@ -141,8 +143,9 @@ def _bare(pieces: list[_Piece], end: int, strip: Callable[[str, str], str]) -> l
 
 
 def _text_at(pieces: list[_Piece], end: int) -> str:
-    """What comes to stand at an end when no header is there: a blank would be cut then."""
-    return next((one[end] for one in pieces if isinstance(one, _Text)), "")
+    """What may come to stand at an end: a blank would be cut there."""
+    solid = (one for one in pieces if isinstance(one, _Text) or one in _SOLID)
+    return next((one[end] for one in solid), "")
 
 
 def _expression(program: list[Any], own: str) -> list[_Piece] | None:
