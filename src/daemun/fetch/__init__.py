@@ -1,6 +1,6 @@
 """What Daemun asks others for by URL, by one guarded client: keys, discovery documents, tokens."""
 
-from daemun.fetch.addresses import Guard
+from daemun.base.guard import Guard
 from daemun.fetch.client import Answer, Fetcher, FetchError
 from daemun.fetch.documents import Document
 

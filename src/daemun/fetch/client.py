@@ -17,7 +17,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from daemun.fetch.addresses import Guard
+from daemun.base.guard import Guard
 
 MAX_BYTES = 1 << 20
 MAX_SECONDS = 5.0

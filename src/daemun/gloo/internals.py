@@ -8,7 +8,8 @@ import posixpath
 from collections.abc import Iterator
 
 from daemun.api.gloo.upstream import UpstreamSpec
-from daemun.base.addresses import inside, within
+from daemun.base.addresses import is_ip
+from daemun.base.guard import LOOPBACK, Guard, meant
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.settings import Settings
 from daemun.gloo.upstreams import Checks, ResolvedUpstream
@@ -31,12 +32,12 @@ def internal_faults(spec: UpstreamSpec, settings: Settings) -> Iterator[Finding]
     """What of an Upstream leads inside."""
     if spec.pipe is not None and spec.pipe.path and _is_private(spec.pipe.path, settings):
         yield Finding(INTERNAL, "spec.pipe.path", f"{spec.pipe.path} is not for requests", "Name a backend's socket.")
+    guard = Guard.of(*settings.allowed, *(() if settings.clustered else LOOPBACK))
     for where, address in _addresses(spec):
-        what = inside(address)
-        if what == "loopback" and not settings.clustered:
-            continue
-        if what and not within(address, settings.allowed):
-            text = f"{address} is not for requests: it is {what}"
+        one = address if is_ip(address) else meant(address)
+        why = guard.refuses(one) if one else ""
+        if why:
+            text = f"{address} is not for requests: {why}"
             yield Finding(INTERNAL, where, text, "Name a backend, or allow the address when Daemun is started.")
 
 

@@ -1,9 +1,10 @@
-"""Which addresses may be connected to.
+"""Which addresses nobody is sent to by what a policy or an Upstream says.
 
-A URL in a policy is written by somebody who may not be allowed to reach what the gateway's machine can: its own
-loopback, and the services of clouds that give credentials to whoever asks from within.
+They are written by people who may not be allowed to reach what the gateway's machine can: its own loopback, and the
+services of clouds that give credentials to whoever asks from within.
 """
 
+import re
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
@@ -11,9 +12,11 @@ from typing import NamedTuple
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
 
+LOOPBACK = ("127.0.0.0/8", "::1/128")
 _METADATA = frozenset(  # what clouds answer on, beside link-local addresses
     map(ip_address, ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254"))
 )
+_NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
 _THIS_NETWORK = ip_network("0.0.0.0/8")
 _NAT64 = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))
 _COMPATIBLE = ip_network("::/96")
@@ -30,7 +33,7 @@ class Guard(NamedTuple):
         return cls(tuple(ip_network(one, strict=False) for one in networks))
 
     def refuses(self, address: str) -> str:
-        """Why nobody may connect to an address; empty: one may."""
+        """Why nobody may connect to an IP address; empty: one may."""
         try:
             outer = ip_address(address.partition("%")[0])
         except ValueError:
@@ -40,6 +43,17 @@ class Guard(NamedTuple):
             if why and not any(one in network for network in self.allowed if network.version == one.version):
                 return f"{address} is {why}"
         return ""
+
+
+def meant(name: str) -> str:
+    """The address that a hostname stands for wherever it is looked up, if it does.
+
+    `localhost` does. What resolvers read as a number (`127.1`, `0x7f000001`) is nobody's name, and stands for none.
+    """
+    last = name.rstrip(".").lower().rpartition(".")[2]
+    if last == "localhost":
+        return "127.0.0.1"
+    return "0.0.0.0" if _NUMBER.fullmatch(last) else ""  # noqa: S104 - refused, not bound
 
 
 def _forbidden(one: Address) -> str:
