@@ -145,3 +145,41 @@ async def test_health_is_whether_the_chains_have_come(chains: Chains, client: Cl
 async def test_other_methods_are_not_there(client: Client) -> None:
     with pytest.raises(grpc.aio.AioRpcError, match="UNIMPLEMENTED"):
         await client.call("/envoy.service.auth.v3.Authorization/Other", b"")
+
+
+@pytest.mark.parametrize(
+    ("answer", "sent", "goes_on"),
+    [
+        (Allowed(appended=(("x", "b"),)), {"x": "a"}, [("x", "b", True)]),
+        (Allowed(appended=(("x", "b"),)), {}, [("x", "b", False)]),
+        (Allowed(appended=(("x", "b"), ("x", "c"))), {}, [("x", "b,c", False)]),
+        (Allowed(upstream=(("x", "a"),), appended=(("x", "b"),)), {"x": "?"}, [("x", "a,b", False)]),
+        (Allowed(remove=("x",), appended=(("x", "b"),)), {"x": "?"}, [("x", "b", False)]),
+    ],
+)
+async def test_what_is_appended_is_there_whatever_the_client_sent(
+    chains: Chains, client: Client, answer: Allowed, sent: dict[str, str], goes_on: list[tuple[str, str, bool]]
+) -> None:
+    chains.put(Chain("c", (says(answer),)))
+    ok = (await client.check(question("c", sent))).ok_response
+    assert [(one.header.key, one.header.value, one.append.value) for one in ok.headers] == goes_on
+    assert not ok.headers_to_remove
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Allowed(upstream=(("x", "\ud800"),)),
+        Allowed(upstream=((":path", "/admin"),)),
+        Allowed(upstream=(("", "x"),)),
+        Allowed(upstream=(("x y", "x"),)),
+        Allowed(metadata={"x": object()}),
+        Denied(99),
+        Denied(1000),
+    ],
+)
+async def test_an_answer_that_cannot_be_sent_lets_nobody_in(chains: Chains, client: Client, answer: Answer) -> None:
+    chains.put(Chain("c", (says(answer),)))
+    response = await client.check(question("c", {}))
+    assert response.denied_response.status.code == 500
+    assert response.status.code != 0

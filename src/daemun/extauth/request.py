@@ -46,6 +46,10 @@ class Request:
         """The value of a header, whose name is in lower case; empty if there is none. Several are joined by commas."""
         return str(self._http.headers.get(name, ""))
 
+    def has(self, name: str) -> bool:
+        """Whether there is a header of this name."""
+        return name in self._http.headers
+
     @cached_property
     def headers(self) -> Mapping[str, str]:
         """All of them, with those of HTTP/2 whose names begin with a colon."""

@@ -33,6 +33,7 @@ _NO_CHAIN = Denied(403)
 _NOT_YET = Denied(503)
 _INVALID = Denied(400)
 _BROKEN = Denied(500)
+_NO_REQUEST = Request(external_auth_pb2.CheckRequest())
 _log = logging.getLogger(__name__)
 
 
@@ -70,24 +71,25 @@ class AuthServer:
             await self._server.stop(grace)
             self._server = None
 
-    async def answer(self, question: bytes) -> tuple[str, Answer]:
-        """The chain that was asked, and what it says."""
+    async def answer(self, question: bytes) -> tuple[str, Request, Answer]:
+        """The chain that was asked, about which request, and what it says."""
         try:
             message = external_auth_pb2.CheckRequest.FromString(question)
         except DecodeError:
-            return _UNKNOWN, _INVALID
+            return _UNKNOWN, _NO_REQUEST, _INVALID
+        request = Request(message)
         name = message.attributes.context_extensions.get(CONTEXT, "")
         chain = self._chains.get(name)
         if chain is None:
-            return _UNKNOWN, _NO_CHAIN if self._chains.complete else _NOT_YET
-        return name, await chain.ask(Request(message))
+            return _UNKNOWN, request, _NO_CHAIN if self._chains.complete else _NOT_YET
+        return name, request, await chain.ask(request)
 
     async def _check(self, question: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
         del context
         began = self._clock()
-        name, answer = await self.answer(question)
+        name, request, answer = await self.answer(question)
         try:
-            response = encoded(answer)
+            response = encoded(answer, request.has)
         except InvalidAnswerError as error:
             _log.error("What %s answers cannot be sent: %s.", name, error)
             answer, response = _BROKEN, encoded(_BROKEN)

@@ -1,5 +1,6 @@
 """Answers as Envoy reads them (CheckResponse)."""
 
+from collections.abc import Callable
 from typing import Any
 
 from envoy.config.core.v3 import base_pb2
@@ -22,13 +23,21 @@ class InvalidAnswerError(Exception):
     """An answer that no HTTP message can carry; it says which header."""
 
 
-def encoded(answer: Answer) -> bytes:
-    """A CheckResponse. Raises InvalidAnswerError if a header or a status is not one."""
+def _none(name: str) -> bool:
+    del name
+    return False
+
+
+def encoded(answer: Answer, present: Callable[[str], bool] = _none) -> bytes:
+    """A CheckResponse; `present` tells which headers the request has.
+
+    Raises InvalidAnswerError if a header, a status or a value of metadata is none.
+    """
     if answer == _ALLOWED:
         return _EMPTY
     response = external_auth_pb2.CheckResponse()
     if isinstance(answer, Allowed):
-        _allowed(answer, response)
+        _allowed(answer, response, present)
     elif isinstance(answer, Failed):
         _denied(Denied(answer.status), response)
     else:
@@ -36,15 +45,38 @@ def encoded(answer: Answer) -> bytes:
     return bytes(response.SerializeToString())
 
 
-def _allowed(answer: Allowed, response: external_auth_pb2.CheckResponse) -> None:
+def _allowed(answer: Allowed, response: external_auth_pb2.CheckResponse, present: Callable[[str], bool]) -> None:
     ok = response.ok_response
     ok.SetInParent()
-    _add(ok.headers, answer.upstream, _SET)
-    _add(ok.headers, answer.appended, _APPEND)
+    upstream, removed = answer.upstream, answer.remove
+    if answer.appended:
+        upstream, beside, removed = _beside(answer, present)
+        _add(ok.headers, beside, _APPEND)
+        for option in ok.headers:
+            # Of a request's headers Envoy heeds this field alone, and appends to none that is not there.
+            option.append.value = True
+    _add(ok.headers, upstream, _SET)
     _add(ok.response_headers_to_add, answer.downstream, _APPEND)
-    ok.headers_to_remove.extend(answer.remove)
+    ok.headers_to_remove.extend(removed)
     if answer.metadata:
-        response.dynamic_metadata.update(answer.metadata)
+        try:
+            response.dynamic_metadata.update(answer.metadata)
+        except (ValueError, TypeError):
+            raise InvalidAnswerError("the metadata") from None
+
+
+def _beside(answer: Allowed, present: Callable[[str], bool]) -> tuple[Headers, Headers, tuple[str, ...]]:
+    """What of the headers is set, what appended to what the client sent, and what removed."""
+    upstream, removed, beside = dict(answer.upstream), set(answer.remove), []
+    for name, value in answer.appended:
+        if name in upstream:
+            upstream[name] = f"{upstream[name]},{value}"
+        elif name in removed or not present(name):
+            upstream[name] = value
+            removed.discard(name)
+        else:
+            beside.append((name, value))
+    return tuple(upstream.items()), tuple(beside), tuple(sorted(removed))
 
 
 def _denied(answer: Denied | Respond, response: external_auth_pb2.CheckResponse) -> None:
@@ -63,7 +95,10 @@ def _add(to: Any, headers: Headers, action: int) -> None:
             raise InvalidAnswerError(f"the header {name!r}")
         option = to.add(append_action=action)
         option.header.key = name
-        option.header.value = value
+        try:
+            option.header.value = value
+        except UnicodeError:
+            raise InvalidAnswerError(f"the header {name!r}") from None
 
 
 def valid(name: str, value: str) -> bool:

@@ -21,7 +21,6 @@ _SILENT = "its server does not answer"
 _AGAIN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
 _REST = 1.0
 """Seconds between two looks for where the server is, while it does not answer."""
-_APPENDS = (base_pb2.HeaderValueOption.APPEND_IF_EXISTS_OR_ADD,)
 
 
 class GrpcServer(Checker):
@@ -133,7 +132,7 @@ def _headers(options: Iterable[base_pb2.HeaderValueOption], appended: bool | Non
     """Those that stand beside what is there, or in its place; None: all."""
     found: list[tuple[str, str]] = []
     for option in options:
-        beside = option.append.value if option.HasField("append") else option.append_action in _APPENDS
+        beside = option.append.value  # Envoy heeds no other field of a request's headers
         if appended is None or appended == beside:
             found.append((option.header.key.lower(), option.header.value or option.header.raw_value.decode("latin-1")))
     return tuple(found)
