@@ -7,6 +7,7 @@ FolderSource -> ControlPlane (Translation, XdsServer) -> Envoy proxies (LocalPro
 import asyncio
 import functools
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import msgspec
 
 from daemun.base.names import CORE, GLOO
 from daemun.gatewayapi.settings import Settings
+from daemun.gloo.auth.chains import SERVER
 from daemun.gloo.classic.scope import SETTINGS
 from daemun.plane import ControlPlane
 from daemun.provision import state
@@ -28,6 +30,7 @@ from daemun.sources.secrets.watcher import Objects, SecretWatcher
 from daemun.xds.events import Drifted
 
 XDS_SOCKET = "xds.sock"
+AUTH_SOCKET = "auth.sock"
 
 MOST = 200
 """Objects of which is told at once."""
@@ -54,7 +57,9 @@ class App:
         self._tell = tell
         run_dir = run_dir or state.locate(paths)
         private = tuple({str(run_dir.absolute()), str(run_dir.resolve())})
-        settings = msgspec.structs.replace(settings or Settings(), private=private)
+        self._auth_socket = run_dir.absolute() / AUTH_SOCKET
+        settings = msgspec.structs.replace(settings or Settings(), private=private, extauth=f"unix:{self._auth_socket}")
+        self._allowed = settings.allowed
         self.plane = ControlPlane(settings, self._identify, self._report, access_log, self._drifted)
         self._source = FolderSource(paths, self._changed, state_dir or state.remembered(paths))
         self.secrets = SecretWatcher(
@@ -135,11 +140,16 @@ class App:
     # The proxies themselves
 
     async def _place(self) -> None:
-        """Start a proxy for every Gateway that has something to listen on, and stop those that are not wanted."""
+        """Start a proxy for every Gateway that has something to listen on, and stop those that are not wanted.
+
+        The same for the server of authorization, which runs while some policy needs it.
+        """
         while True:
             await self.plane.placed.wait()
             self.plane.placed.clear()
             wanted = self.plane.wanted()
+            if self.plane.asks_own_server():
+                wanted.add(SERVER)
             for one in self.proxies.running():
                 if one.proxy not in wanted:
                     self._placed.discard(one.proxy)
@@ -147,7 +157,16 @@ class App:
                     self.plane.forget(one.proxy)
             for proxy in sorted(wanted - self._placed):
                 self._placed.add(proxy)
-                await self.proxies.ensure(proxy)
+                if proxy == SERVER:
+                    await self.proxies.ensure_program(SERVER, self._auth_socket, self._auth_command)
+                else:
+                    await self.proxies.ensure(proxy)
+
+    def _auth_command(self, token: Path) -> list[str]:
+        """How the server of authorization is started. It may ask what this machine's user allows Upstreams to be."""
+        allowed = (part for network in self._allowed for part in ("--allow", network))
+        at = ("--xds", f"unix:{self._xds_socket}", "--token-file", str(token), "--listen", f"unix:{self._auth_socket}")
+        return [sys.executable, "-m", "daemun", "extauth", *at, *allowed]
 
     def _happened(self, event: Event) -> None:
         """The keeper has news of a proxy."""

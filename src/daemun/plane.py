@@ -81,6 +81,7 @@ class ControlPlane:
         self._gateways: set[Name] = set()
         self._heard_of: dict[str, dict[StreamEvent, None]] = {}
         self.translation.resources.subscribe(self._collect)
+        self.translation.auth.chains.subscribe(self._collect)
         self.translation.gateways.subscribe(self._changed)
         gc.set_threshold(*_GC_THRESHOLDS)
 
@@ -172,6 +173,10 @@ class ControlPlane:
         """The proxies that have something to listen on, and are not held back."""
         placements = self.translation.placements
         return {key.proxy for key in self.translation.frontends if not placements[Name.of(key.proxy)].held}
+
+    def asks_own_server(self) -> bool:
+        """Whether something in use needs Daemun's server of authorization."""
+        return bool(self.translation.auth.chains)
 
     def complete(self) -> bool:
         """Whether every proxy that is wanted has all that it should have, wherever it is connected."""

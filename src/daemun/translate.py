@@ -74,6 +74,7 @@ from daemun.gloo import policies as options
 from daemun.gloo import services as gloo_services
 from daemun.gloo import settings as gloo_settings
 from daemun.gloo import upstreams as gloo_upstreams
+from daemun.gloo.auth import wiring as auth_wiring
 from daemun.gloo.classic import wiring
 from daemun.gloo.defaults import defaults_rule
 from daemun.gloo.delegation import wiring as delegation
@@ -189,13 +190,16 @@ class Translation:
         }
         backend_inputs = backends.Inputs(backend_kinds, granted)
         # Gloo's policies: each by itself, then what they put on listeners and on the rules of routes.
-        judged = options.Inputs(BY_KIND.get, gloo_upstreams.upstream_of(doors, granted))
+        find_upstream, any_upstream = gloo_upstreams.upstream_of(doors, granted), gloo_upstreams.any_upstream_of(doors)
+        auth_inputs = auth_wiring.Inputs(granted, find_upstream, any_upstream, bool(settings.extauth))
+        self.auth = auth = auth_wiring.Auth(graph, self.sources, auth_inputs)
+        judged = options.Inputs(BY_KIND.get, find_upstream, auth.meanings[False])
         chosen = {
             of.kind: derive(self.sources[GLOO_GATEWAY, of.kind], options.policy_rule(of, judged), f"{of.kind}s")
             for of in options.KINDS
         }
         by_target = {kind: one.index(options.targets_of) for kind, one in chosen.items()}
-        classic_judged = options.Inputs(BY_KIND.get, gloo_upstreams.any_upstream_of(doors))
+        classic_judged = options.Inputs(BY_KIND.get, any_upstream, auth.meanings[True])
         of_all = derive(
             self.sources[GLOO, "Settings"], listener_defaults_rule(classic_judged), "what Settings say of listeners"
         )
@@ -221,11 +225,12 @@ class Translation:
         self.frontends = union(of_ours, classic.frontends, name="all frontends")
         self.placements = union(placements, classic.placements, name="all placements")
         self.routes = union(routed, delegated.routes, classic.routes, name="all routes")
+        auth.use(self.routes, self.listener_uses)
 
         # Envoy: each collection is some of the parts that its resources are joined from.
         by_rare = (self.routes.index(listeners.rare_of_route), self.listener_uses.index(listeners.rare_of_uses))
         rare = distinct(*by_rare, name="rare filters")
-        heads = listeners.listener_rule(settings.shared_host, access_log, self.listener_uses, rare)
+        heads = listeners.listener_rule(settings.shared_host, access_log, self.listener_uses, rare, auth.standing)
         listener_parts = derive(self.frontends, heads, "listeners")
         surfaces = derive(self.frontends, owners.surface_rule, "surfaces")
         self.host_owners = host_owners = union(
@@ -258,7 +263,7 @@ class Translation:
         by_backend = self.routes.index(clusters.backends_of)
         needed = distinct(by_backend, self.listener_uses.index(clusters.backends_of_listener), name="needed backends")
         used = distinct(needed.index(clusters.backend_of), name="backends")
-        cluster_parts = derive(used, clusters.cluster_rule(described), "clusters")
+        cluster_parts = derive(used, clusters.cluster_rule(described, settings), "clusters")
         by_name = slices.index(endpoints.slices_of)
         endpoint_parts = derive(used, endpoints.endpoint_rule(services, by_name, pods, described), "endpoints")
         behind = derive(used, clusters.behind_rule(described), "what stands behind clusters")
@@ -295,7 +300,7 @@ class Translation:
             written=lambda kind: self.sources[GATEWAY, kind],
             rejections=rejected,
         )
-        of_settings = gloo_settings.Notes(self.troubles, of_all)
+        of_settings = gloo_settings.Notes(self.troubles, of_all, auth.servers)
         classic.tell(rejected, self.setbacks)
         told = delegated.told
         self.statuses = union(
@@ -308,6 +313,7 @@ class Translation:
             *(derive(one, options_status.status_rule(about_options), f"{kind} status") for kind, one in chosen.items()),
             derive(upstreams, upstream_status.status_rule(rejected), "Upstream status"),
             classic.statuses,
+            auth.statuses,
             *(
                 derive(self.sources[one], unserved_kinds.status_rule(*one), f"{one[1]} status")
                 for one in UNSERVED_KINDS
@@ -337,6 +343,7 @@ class Translation:
                 for kind in ROUTE_KINDS
             ),
             classic.problems,
+            auth.problems,
             *(
                 derive(self.sources[one], unserved_kinds.problem_rule(*one), f"{one[1]} problems")
                 for one in UNSERVED_KINDS

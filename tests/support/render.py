@@ -2,12 +2,13 @@
 
 Nothing is reworded: Envoy's resources are protobuf's own JSON. Some things are cut, and said to be: what keys and
 certificates hold, and scripts; in listeners the connection manager, which is the same everywhere (section `manager` has
-it, `connections` all of it but its filters and where routes are, `filters` those that run on every request, and
-`misses` its chain of that name), and in section `tls` all of a cluster but its TLS context. A TCP proxy is shown as
-where it sends to. Section `routes` shows the virtual hosts without what is the same in all scopes, which section
-`scopes` shows.
+it, `connections` all of it but its filters and where routes are, `filters` those that run on every request, `guards`
+those that ask servers of authorization, and `misses` its chain of that name), and in section `tls` all of a cluster but
+its TLS context. A TCP proxy is shown as where it sends to. Section `routes` shows the virtual hosts without what is the
+same in all scopes, which section `scopes` shows. Section `chains` is what the server of authorization is told.
 """
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -41,6 +42,7 @@ SECTIONS = {
     "listeners": LISTENER,
     "connections": LISTENER,
     "filters": LISTENER,
+    "guards": LISTENER,
     "manager": LISTENER,
     "misses": LISTENER,
     "routes": SCOPE,
@@ -49,7 +51,7 @@ SECTIONS = {
 }
 SECTIONS |= {"clusters": CLUSTER, "endpoints": ENDPOINT, "tls": CLUSTER}
 _MAPS = {"typedPerFilterConfig", "filterMetadata"}
-_OF_MANAGER = {"connections", "filters", "manager", "misses"}
+_OF_MANAGER = {"connections", "filters", "guards", "manager", "misses"}
 _OF_TCP_PROXY = {"idleTimeout", "maxConnectAttempts", "tunnelingConfig", "accessLogOptions"}
 _LONG = {"inlineBytes", "inlineString"}
 MESSAGES: dict[str, type[Message]] = {
@@ -73,7 +75,9 @@ def messages(made: Translation) -> dict[tuple[str, str, str], Any]:
 def envoy(made: Translation, sections: list[str]) -> dict[str, Any]:
     """The sections asked for, by proxy and name."""
     out: dict[str, Any] = {}
-    for section in sections:
+    if "chains" in sections:
+        out["chains"] = {key.resource: json.loads(encode(part)) for key, part in sorted(made.auth.chains.items())}
+    for section in (one for one in sections if one != "chains"):
         for (proxy, type_url, name), message in messages(made).items():
             if type_url == SECTIONS[section]:
                 out.setdefault(proxy, {}).setdefault(section, {})[name] = _resource(section, message)
@@ -119,6 +123,8 @@ def _manager(section: str, value: Any) -> Any:
     if section == "filters":
         every = [one for one in value["httpFilters"] if not one.get("disabled") or one["name"] == WHOLE]
         return [one for one in every if one["name"] not in sent_on]
+    if section == "guards":
+        return [one for one in value["httpFilters"] if one["name"].startswith("daemun.extauth")]
     if section == "connections":
         for everywhere in ("@type", "httpFilters", "scopedRoutes"):
             del value[everywhere]
@@ -126,6 +132,8 @@ def _manager(section: str, value: Any) -> Any:
         value["earlyHeaderMutationExtensions"].pop()  # which says where the route is
         return value
     for one in value["httpFilters"]:
+        if one["name"].startswith("daemun.extauth"):
+            del one["typedConfig"]  # section `guards` has it
         if one["name"] in sent_on:
             one["typedConfig"] = [inner["name"] for inner in sent_on[one["name"]]["defaultFilterChain"]["filters"]]
     return value

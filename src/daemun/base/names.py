@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 CORE = ""
 """The API group of Service, Secret, Namespace and the other core kinds."""
+DAEMUN = "daemun.dev"
+"""The group of what is Daemun's own."""
 GATEWAY = "gateway.networking.k8s.io"
 """The API group of Gateway API."""
 GLOO = "gloo.solo.io"

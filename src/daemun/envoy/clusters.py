@@ -11,10 +11,12 @@ from daemun.base import wire
 from daemun.envoy.ads import ads
 from daemun.envoy.defaults import BREAKER, BUFFER_BYTES, CONNECT_SECONDS, HTTP_OPTIONS
 from daemun.envoy.described import Described
+from daemun.envoy.own import own_cluster
 from daemun.envoy.upstreams import built, tunnel
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.resolved import ResolvedRoute
-from daemun.ir.backend import BackendKey
+from daemun.gatewayapi.settings import Settings
+from daemun.ir.backend import OWN_SERVER, BackendKey
 from daemun.ir.listener import ListenerKey
 from daemun.ir.origin import Origin
 from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, Leaf, Part, PartKey, part
@@ -48,7 +50,7 @@ def backend_of(_: ProxyBackend, needed: ProxyBackend) -> tuple[BackendKey]:
 
 
 def cluster_rule(
-    described: Described,
+    described: Described, settings: Settings
 ) -> Callable[[Reader, BackendKey, BackendKey], Iterator[tuple[BackendKey, Part]]]:
     """The rule from a backend to its cluster."""
 
@@ -59,6 +61,9 @@ def cluster_rule(
             yield key, part("", [Leaf(wire.encoded(draft.cluster), Origin(key.ref), secrets=(*draft.secrets,))])
         elif key.kind == "service":
             yield key, part("", [Leaf(wire.encoded(_service_cluster(key)), Origin(key.ref))])
+        elif key == OWN_SERVER and settings.extauth:
+            own = own_cluster(settings.extauth, settings.extauth_authority)
+            yield key, part("", [Leaf(wire.encoded(own), Origin(key.ref))])
 
     return cluster
 

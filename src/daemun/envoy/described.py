@@ -20,6 +20,8 @@ class Described(msgspec.Struct, frozen=True):
         name = Name(key.namespace, key.name)
         if key.kind == "upstream":
             found = reader.get(self.upstreams, name)
+        elif key.kind == "daemun":
+            found = None
         else:
             annotated = reader.get(self.annotated, name)
             found = annotated.ports.get(key.port) if annotated and key.protocol != "udp" else None

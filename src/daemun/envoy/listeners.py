@@ -5,6 +5,7 @@
 
 from collections.abc import Callable, Iterator
 
+import msgspec
 from envoy.config.core.v3 import address_pb2
 from envoy.config.listener.v3 import listener_components_pb2 as components_v3
 from envoy.config.listener.v3 import listener_pb2
@@ -26,7 +27,7 @@ from daemun.ir.limits import IDLE_SECONDS
 from daemun.ir.listener import Frontend, FrontendKey, Listener, ListenerKey
 from daemun.ir.origin import Origin
 from daemun.ir.resource import LISTENER, Leaf, Part, PartKey, part
-from daemun.ir.route import RouteKey
+from daemun.ir.route import RouteKey, Use
 from daemun.ir.uses import NOTHING, ListenerUses
 
 _FILTER_CHAINS = wire.tag(3)  # Listener.filter_chains
@@ -85,10 +86,12 @@ def listener_rule(
     access_log: str,
     policies: Collection[ListenerKey, ListenerUses],
     rare: Collection[Rare, Rare],
+    standing: Callable[[Reader], tuple[Use, ...]] = lambda _: (),
 ) -> Callable[[Reader, FrontendKey, Frontend], Iterator[tuple[PartKey, Part]]]:
     """The rule from a port to its Envoy listener. `access_log` is the path of a file, empty for none.
 
-    What is there once for a port is as the policies of its first listener say. `rare`: what its routes and hosts need.
+    What is there once for a port is as the policies of its first listener say. `rare`: what its routes and hosts need;
+    `standing` is what every port has where its policies do not say otherwise.
     """
 
     def listener(reader: Reader, key: FrontendKey, frontend: Frontend) -> Iterator[tuple[PartKey, Part]]:
@@ -114,6 +117,7 @@ def listener_rule(
         _apply_to_listener(draft, reader.get(policies, first.key) or NOTHING)
         uses = [reader.get(policies, one.key) or NOTHING for one in http]
         needed = {one for one in RARE if any(reader.get(rare, (of, one)) is not None for of in (key, key.proxy))}
+        uses = [_standing(one, standing(reader)) for one in uses]
         chains = [_filter_chain(key, one, access_log, of, needed) for one, of in zip(http, uses, strict=True)]
         if not frontend.head:
             more = zip(http, chains, strict=True)
@@ -131,6 +135,11 @@ def listener_rule(
         yield PartKey(key.proxy, LISTENER, key.listener), part("", leaves)
 
     return listener
+
+
+def _standing(uses: ListenerUses, standing: tuple[Use, ...]) -> ListenerUses:
+    kinds = {use.kind for use in uses.port}
+    return msgspec.structs.replace(uses, port=(*uses.port, *(use for use in standing if use.kind not in kinds)))
 
 
 def _address(address: str, key: FrontendKey) -> address_pb2.Address:
@@ -204,7 +213,7 @@ def connection_manager(
         manager.forward_client_cert_details = hcm_v3.HttpConnectionManager.SANITIZE_SET
         for part_ in marked.clients.told:
             _tell(manager, part_)
-    draft = ManagerDraft(manager, router_pb2.Router(suppress_envoy_headers=True))
+    draft = ManagerDraft(manager, router_pb2.Router(suppress_envoy_headers=True), rare or ())
     for use in ordered(uses.port):
         if BY_KIND[use.kind].works("on_manager"):
             BY_KIND[use.kind].on_manager(use.spec, use, draft)

@@ -23,6 +23,7 @@ from daemun.features.options.cors import CorsOption
 from daemun.features.options.csrf import Csrf
 from daemun.features.options.envoy_metadata import EnvoyMetadata
 from daemun.features.options.ext_proc import DisableExtProc, ExtProc
+from daemun.features.options.extauth import ExtAuth
 from daemun.features.options.faults import Faults
 from daemun.features.options.grpc_json import GrpcJsonTranscoder
 from daemun.features.options.gzip import Gzip
@@ -86,6 +87,7 @@ FEATURES: tuple[Feature[Any], ...] = (
     RateLimit(),
     JwtStaged(),
     ExternalAuth(),
+    ExtAuth(),
     Jwt(),
     Rbac(),
     ExtProc(),

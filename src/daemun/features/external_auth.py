@@ -2,19 +2,19 @@
 
 from typing import ClassVar
 
-from envoy.config.core.v3 import http_uri_pb2
 from envoy.extensions.filters.http.composite.v3 import composite_pb2 as composite_v3
 from envoy.extensions.filters.http.ext_authz.v3 import ext_authz_pb2 as authz_v3
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 
 from daemun.api.filters import HTTPExternalAuthFilter as Spec
+from daemun.features.authz import by_name, over_grpc, over_http
 from daemun.features.composite import always, composite
 from daemun.features.drafts import Draft
 from daemun.features.feature import Feature, Scene, disabled_filter
 from daemun.ir.route import Use
 
 _NAME = "envoy.filters.http.ext_authz"
-_DEADLINE_SECONDS = 5
+_DEADLINE = 5000
 _ALWAYS_SENT = ("authorization",)
 
 
@@ -52,24 +52,14 @@ class ExternalAuth(Feature[Spec]):
 
 
 def _filter(spec: Spec, cluster: str) -> authz_v3.ExtAuthz:
-    config = authz_v3.ExtAuthz(failure_mode_allow=False, transport_api_version="V3")
-    shown: tuple[str, ...] = ()
     if spec.protocol == "GRPC":
-        config.grpc_service.envoy_grpc.cluster_name = cluster
-        config.grpc_service.timeout.seconds = _DEADLINE_SECONDS
-        shown = spec.grpc.allowed_headers if spec.grpc else ()
+        config = over_grpc(cluster, _DEADLINE)
+        by_name(config.allowed_headers, spec.grpc.allowed_headers if spec.grpc else ())
     else:
-        service = config.http_service
-        service.server_uri.CopyFrom(http_uri_pb2.HttpUri(uri="http://external-auth", cluster=cluster))
-        service.server_uri.timeout.seconds = _DEADLINE_SECONDS
-        prefix = spec.http.path.strip("/") if spec.http and spec.http.path else ""
-        if prefix:
-            service.path_prefix = f"/{prefix}"
-        shown = (*_ALWAYS_SENT, *(spec.http.allowed_headers if spec.http else ()))
-        for name in spec.http.allowed_response_headers if spec.http else ():
-            service.authorization_response.allowed_upstream_headers.patterns.add(exact=name.lower(), ignore_case=True)
-    for name in shown:
-        config.allowed_headers.patterns.add(exact=name.lower(), ignore_case=True)
+        config = over_http(cluster, _DEADLINE, (spec.http.path if spec.http else None) or "")
+        by_name(config.allowed_headers, (*_ALWAYS_SENT, *(spec.http.allowed_headers if spec.http else ())))
+        answered = spec.http.allowed_response_headers if spec.http else ()
+        by_name(config.http_service.authorization_response.allowed_upstream_headers, answered)
     if spec.forward_body and spec.forward_body.max_size:
         # A longer body is answered with 413 (HTTPExternalAuthFilter.forwardBody).
         config.with_request_body.max_request_bytes = spec.forward_body.max_size

@@ -34,8 +34,7 @@ def _options() -> Iterator[Fields]:
     for message, places in PLACES.items():
         names = [field.encode_name for field in msgspec.structs.fields(message)]
         served = tuple(name for name in names if name in BY_KIND and BY_KIND[name].works(*places))
-        of_listeners = "on_manager" in places
-        others = {name: unserved(name, of_listeners=of_listeners) for name in names if name not in served}
+        others = {name: unserved(name) for name in names if name not in served}
         yield Fields(message, served, {name: one.told for name, one in others.items()})
         for name in served:
             yield from BY_KIND[name].serves

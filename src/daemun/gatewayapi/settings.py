@@ -23,7 +23,8 @@ class Settings(msgspec.Struct, frozen=True, gc=False):
     proxy: the status is then what it will be once the proxies have acknowledged. `system_authorities` is the file with
     the CA certificates of the system, where the proxies run; empty if there is none. `private` are folders with Unix
     sockets of the proxies' own. `allowed` are networks (CIDR) of the proxies' machine or link that an Upstream may be
-    in all the same.
+    in all the same. `extauth` is where Daemun's server of authorization is, `unix:` and a path, or a host and port;
+    empty if there is none. It has TLS where there is a file `extauth_authority`, at the proxies, with whom to trust.
     """
 
     address: str = "127.0.0.1"
@@ -34,6 +35,8 @@ class Settings(msgspec.Struct, frozen=True, gc=False):
     reserved: frozenset[int] = frozenset()
     read_yaml: Callable[[str], object] | None = None
     assume_programmed: bool = False
+    extauth: str = "unix:extauth.sock"
+    extauth_authority: str = ""
     system_authorities: str = "/etc/ssl/certs/ca-certificates.crt"
     private: tuple[str, ...] = ()
     allowed: tuple[str, ...] = ()

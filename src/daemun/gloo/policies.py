@@ -1,7 +1,8 @@
 """Option policies, each read by itself: which of its fields are set, and what each of them comes to."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import msgspec
@@ -98,14 +99,25 @@ class Feature(Protocol):
         """What is wrong with it."""
 
 
+class Meant(msgspec.Struct, frozen=True):
+    """What a field comes to that is more than it says: the spec of its use (None: nothing is done) and its backends."""
+
+    spec: Any = None
+    backends: tuple[BackendKey | None, ...] = ()
+    errors: tuple[Finding, ...] = ()
+    warnings: tuple[Finding, ...] = ()
+
+
 class Inputs(msgspec.Struct, frozen=True):
     """What policies are judged by: the features by the names of their fields, and how an Upstream is found.
 
     From a policy that refers to an Upstream, the field, and the reference, to the backend or to why there is none.
+    `meanings` are of fields that refer to objects of other kinds: from the policy, the field and its value.
     """
 
     features: Callable[[str], Feature | None]
     upstreams: Callable[[Reader, Ref, str, ResourceRef], BackendKey | Finding]
+    meanings: Mapping[str, Callable[[Reader, Ref, str, Any], Meant]] = MappingProxyType({})
 
 
 def policy_rule(of: Places, inputs: Inputs) -> Callable[[Reader, Name, Resource], Iterator[tuple[Name, Policy]]]:
@@ -179,7 +191,7 @@ class Reading:
         feature = self._inputs.features(name)
         empty = is_empty(value)
         if feature is None or not feature.works(*self._of.places):
-            found = unserved(name, of_listeners="on_manager" in self._of.places)
+            found = unserved(name)
             if found.guards and _is_off(value):
                 return Option(name, unit, empty=empty)
             mend = "So nothing passes; remove it to let requests pass." if found.guards else "It has no effect."
@@ -193,8 +205,19 @@ class Reading:
         self.errors.extend(faults)
         if faults:
             return Option(name, unit, None, self._fault(faults[0]), feature.guards, empty)
+        if name in self._inputs.meanings:
+            return self._meant(name, unit, where, value, guards=feature.guards)
         of_port = not feature.works("on_route", "on_host")
         return Option(name, unit, Use(name, value, where, backends, self._ref), empty=empty, of_port=of_port)
+
+    def _meant(self, name: str, unit: str, where: str, value: Any, *, guards: bool) -> Option:
+        meant = self._inputs.meanings[name](self._reader, self._ref, where, value)
+        self.errors.extend(meant.errors)
+        self.warnings.extend(meant.warnings)
+        if meant.errors:
+            return Option(name, unit, None, self._fault(meant.errors[0]), guards)
+        use = Use(name, meant.spec, where, meant.backends, self._ref) if meant.spec is not None else None
+        return Option(name, unit, use, empty=use is None)
 
     def policy(self, options: msgspec.Struct | None) -> Policy:
         """The options as a policy without targets: what stands in the object that it is for."""

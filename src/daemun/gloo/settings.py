@@ -29,6 +29,7 @@ from daemun.base.names import GLOO, Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.problems import Problems, from_findings
+from daemun.gloo.auth.servers import Found
 from daemun.gloo.classic.scope import SETTINGS
 from daemun.gloo.listener_defaults import ListenerDefaults, listener_defaults
 from daemun.gloo.secrets import places
@@ -36,7 +37,7 @@ from daemun.gloo.served import Fields, Served
 from daemun.gloo.unserved import UNSERVED
 
 _SOURCES = "objects are read from where Daemun runs: the cluster, or a folder"
-_SERVERS = "servers of authorization and rate limits come later"
+_SERVERS = "servers of rate limits come later"
 _MESHES = "meshes come later"
 _REGISTRIES = "other registries come later"
 _NO_GRAPHQL = "stock Envoy has no GraphQL"
@@ -65,12 +66,12 @@ SERVED = Served(
             (
                 *("discoveryNamespace", "watchNamespaces", "gloo", "gateway", "upstreamOptions", "refreshRate"),
                 *("kubernetesSecretSource", "directorySecretSource", "vaultSecretSource", "secretOptions"),
-                "extProc",
+                *("extProc", "extauth", "namedExtauth"),
             ),
             {
                 **dict.fromkeys(("directoryConfigSource", "consulKvSource"), _SOURCES),
                 **dict.fromkeys(("directoryArtifactSource", "consulKvArtifactSource"), _SOURCES),
-                **dict.fromkeys(("extauth", "namedExtauth", "ratelimit", "ratelimitServer"), _SERVERS),
+                **dict.fromkeys(("ratelimit", "ratelimitServer"), _SERVERS),
                 **dict.fromkeys(("rbac", "extensions"), _SERVERS),
                 "cachingServer": UNSERVED["caching"].why,
                 **dict.fromkeys(("consul", "consulDiscovery", "knative"), _REGISTRIES),
@@ -140,10 +141,13 @@ Troubles = Collection[str, Finding]
 
 
 class Notes(NamedTuple):
-    """What is told of Settings that others know: of their places for Secrets, and of what they say of all listeners."""
+    """What is told of Settings that others know: of their places for Secrets, of what they say of all listeners, and of
+    their servers of authorization.
+    """
 
     troubles: Troubles
     of_all: ListenerDefaults
+    servers: Collection[Name, Found]
 
     def found(self, reader: Reader, name: Name, settings: Settings) -> tuple[list[Finding], list[Finding]]:
         """What is wrong, and what has no effect, or not the one that was meant."""
@@ -151,6 +155,8 @@ class Notes(NamedTuple):
             return [], [Finding("NotRead", "", f"only the Settings {SETTINGS} count", "Put it there, or remove it.")]
         policies = listener_defaults(reader, self.of_all)
         errors = [error for policy in policies for error in policy.errors]
+        servers = reader.get(self.servers, name)
+        errors += servers.errors if servers is not None else ()
         notes = [*SERVED.unserved(settings.spec, "spec"), *places.notes(settings.spec)]
         notes += [warning for policy in policies for warning in policy.warnings]
         return errors, [*notes, *sorted(reader.all(self.troubles).values())]

@@ -22,7 +22,6 @@ class Unserved(msgspec.Struct, frozen=True):
 
 
 _RATE = Unserved("rate limits by a service come later; requests are not limited")
-_LATER = Unserved("it comes later", guards=True)
 _NO_FILTER = Unserved("it needs a filter that stock Envoy does not have", guards=True)
 
 _CACHES = (
@@ -41,7 +40,6 @@ UNSERVED: Mapping[str, Unserved] = MappingProxyType(
         "rateLimitRegularConfigs": _RATE,
         "waf": _NO_FILTER,
         "dlp": _NO_FILTER,
-        "extauth": _LATER,
         "ratelimitServer": _RATE,
         "proxyLatency": Unserved(
             "it needs a filter that stock Envoy does not have; an access log can have it, "
@@ -53,10 +51,9 @@ UNSERVED: Mapping[str, Unserved] = MappingProxyType(
         "dynamicForwardProxy": Unserved("it comes later"),
     }
 )
-_SERVER = Unserved("it comes later: no host asks the server")
 _OTHERWISE = Unserved("nobody has come to it yet")
 
 
-def unserved(name: str, *, of_listeners: bool) -> Unserved:
-    """Of a field that is not served: why. A listener's `extauth` names a server only; hosts say whether it is asked."""
-    return _SERVER if of_listeners and name == "extauth" else UNSERVED.get(name, _OTHERWISE)
+def unserved(name: str) -> Unserved:
+    """Of a field that is not served: why."""
+    return UNSERVED.get(name, _OTHERWISE)

@@ -1,5 +1,6 @@
 """Upstreams: which of them requests can be sent to, what is wrong with the others, and how routes come to know."""
 
+import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -46,6 +47,14 @@ class ResolvedUpstream(msgspec.Struct, frozen=True, gc=False):
     def secret(self, ref: ResourceRef) -> Name:
         """The Secret that the Upstream means: in its own namespace if it names none."""
         return Name(ref.namespace or self.ref.namespace, ref.name)
+
+
+class FindUpstream(typing.Protocol):
+    """From a policy, the field, the reference and how it is spoken to, to the backend, or to why there is none."""
+
+    def __call__(
+        self, reader: Reader, by: Ref, where: str, ref: ResourceRef, protocol: Protocol = "http"
+    ) -> BackendKey | Finding: ...
 
 
 class Door(NamedTuple):
@@ -217,27 +226,29 @@ def upstream_backends(doors: Collection[Name, Door]) -> Resolver:
     return resolve
 
 
-def upstream_of(
-    doors: Collection[Name, Door], grants: GrantIndex
-) -> Callable[[Reader, Ref, str, ResourceRef], BackendKey | Finding]:
+def upstream_of(doors: Collection[Name, Door], grants: GrantIndex) -> FindUpstream:
     """How a policy's reference to an Upstream is resolved: across namespaces with a grant, as those of routes."""
 
-    def resolve(reader: Reader, policy: Ref, where: str, ref: ResourceRef) -> BackendKey | Finding:
-        target = Ref(GLOO, "Upstream", ref.namespace or policy.namespace, ref.name)
-        if not permitted(reader, grants, policy, target):
+    def resolve(
+        reader: Reader, by: Ref, where: str, ref: ResourceRef, protocol: Protocol = "http"
+    ) -> BackendKey | Finding:
+        target = Ref(GLOO, "Upstream", ref.namespace or by.namespace, ref.name)
+        if not permitted(reader, grants, by, target):
             text = f"{target} is in another namespace, which has not granted it"
-            return Finding("RefNotPermitted", where, text, grant_to_write(policy, target))
-        return _enter(reader, doors, where, target, "http")
+            return Finding("RefNotPermitted", where, text, grant_to_write(by, target))
+        return _enter(reader, doors, where, target, protocol)
 
     return resolve
 
 
-def any_upstream_of(doors: Collection[Name, Door]) -> Callable[[Reader, Ref, str, ResourceRef], BackendKey | Finding]:
+def any_upstream_of(doors: Collection[Name, Door]) -> FindUpstream:
     """How a classic object's reference to an Upstream is resolved: nobody's consent is asked for there."""
 
-    def resolve(reader: Reader, by: Ref, where: str, ref: ResourceRef) -> BackendKey | Finding:
+    def resolve(
+        reader: Reader, by: Ref, where: str, ref: ResourceRef, protocol: Protocol = "http"
+    ) -> BackendKey | Finding:
         target = Ref(GLOO, "Upstream", ref.namespace or by.namespace, ref.name)
-        return _enter(reader, doors, where, target, "http")
+        return _enter(reader, doors, where, target, protocol)
 
     return resolve
 

@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-from daemun.base.names import CORE, GLOO, Name, Ref
+from daemun.base.names import CORE, DAEMUN, GLOO, Name, Ref
 
 Protocol = Literal["http", "h2c", "tcp", "udp"]
 """How Envoy speaks to the backend: HTTP/1.1 (WebSocket too), HTTP/2 with prior knowledge, or as the client does."""
-BackendKind = Literal["service", "upstream"]
+BackendKind = Literal["service", "upstream", "daemun"]
 """The kind of object behind a backend, as its cluster is named after it."""
 
 _OVER_TLS: Mapping[Protocol, str] = MappingProxyType({"http": "https", "h2c": "h2", "tcp": "tls"})
 _OBJECTS: Mapping[BackendKind, tuple[str, str]] = MappingProxyType(
-    {"service": (CORE, "Service"), "upstream": (GLOO, "Upstream")}
+    {"service": (CORE, "Service"), "upstream": (GLOO, "Upstream"), "daemun": (DAEMUN, "Server")}
 )
 
 
@@ -64,3 +64,7 @@ class BackendKey(NamedTuple):
 def upstream_key(name: Name, protocol: Protocol = "http") -> BackendKey:
     """The key of an Upstream."""
     return BackendKey(name.namespace, name.name, 0, protocol, kind="upstream")
+
+
+OWN_SERVER = BackendKey("daemun", "extauth", 0, kind="daemun")
+"""Daemun's own server of authorization: of no object, but of whoever runs Daemun."""

@@ -6,6 +6,7 @@ directory, takes over what runs there, and starts only what is missing or has ch
 
 import asyncio
 import contextlib
+import functools
 import json
 import os
 import resource
@@ -17,6 +18,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from daemun import __version__
 from daemun.base.digest import digest, version
 from daemun.provision import admin, binary, state
 from daemun.provision.bootstrap import bootstrap
@@ -82,7 +84,7 @@ class LocalProxies:
         self._link: Link | None = None
         self._over = False
         self._running: dict[str, Running] = {}
-        self._wanted: dict[str, Mapping[str, object] | None] = {}
+        self._wanted: dict[str, Callable[[], dict[str, object]]] = {}
         self._tokens: dict[str, str] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._changed = asyncio.Condition()
@@ -107,11 +109,20 @@ class LocalProxies:
 
         Returns when it is on its way; `ready` waits for it. `overrides` replaces fields of the bootstrap.
         """
-        self._wanted[proxy] = overrides
+        await self._ensure(proxy, functools.partial(self._spec, proxy, overrides))
+
+    async def ensure_program(self, name: str, socket: Path, argv: Callable[[Path], list[str]]) -> None:
+        """Let a program run beside the proxies, as they do: it listens at `socket`, and is a client of the xDS server
+        with a token of its own, which is in a file. `argv` is told which.
+        """
+        await self._ensure(name, functools.partial(self._program, name, socket, argv))
+
+    async def _ensure(self, proxy: str, wanted: Callable[[], dict[str, object]]) -> None:
+        self._wanted[proxy] = wanted
         async with self._locks.setdefault(proxy, asyncio.Lock()):
             if proxy not in self._wanted:
                 return  # removed meanwhile
-            spec = self._spec(proxy, overrides)
+            spec = wanted()
             runs = self._running.get(proxy)
             if runs is not None and runs.digest == spec["digest"]:
                 self._on_event(Event("adopted", proxy, runs.pid))
@@ -224,6 +235,16 @@ class LocalProxies:
         state.write(path, config)  # holds the token, so it is no command line argument
         return spec | {"argv": [str(self._envoy), "--config-path", str(path), *options]}
 
+    def _program(self, name: str, socket: Path, argv: Callable[[Path], list[str]]) -> dict[str, object]:
+        folder = self._folder(name)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        token = folder / "token"
+        state.write(token, self._token(name).encode())
+        command = argv(token)
+        value = version(digest(__version__.encode(), *(one.encode() for one in command)))
+        spec: dict[str, object] = {"name": name, "directory": str(folder), "digest": value, "argv": command}
+        return spec | {"admin": str(state.socket_path(socket)), "plain": True}
+
     def _token(self, proxy: str) -> str:
         if proxy not in self._tokens:
             self._tokens[proxy] = secrets.token_urlsafe(32)
@@ -276,8 +297,8 @@ class LocalProxies:
         while not self._over:
             try:
                 await self._connect()
-                for proxy, overrides in list(self._wanted.items()):
-                    await self.ensure(proxy, overrides=overrides)
+                for proxy, wanted in list(self._wanted.items()):
+                    await self._ensure(proxy, wanted)
             except (ProvisionError, OSError) as error:
                 self._on_event(Event("failed", text=str(error)))
                 await asyncio.sleep(delay)

@@ -88,15 +88,9 @@ class Child:
         self.ready = False
         self._began = monotonic()
         directory = Path(self.spec.directory)
-        # In its own folder, for the default is an abstract socket, open to every user. Relative, for it adds 25 bytes.
-        argv = [*self.spec.argv, "--socket-path", "h", "--socket-mode", "600"]
-        if base:
-            self._epoch += 1
-            argv += ["--base-id", base, "--restart-epoch", str(self._epoch)]
-        else:
+        if not base:
             _clean(self.spec)
-            self._epoch = 0
-            argv += ["--use-dynamic-base-id", "--base-id-path", str(directory / "base")]
+        argv = list(self.spec.argv) if self.spec.plain else self._restartable(base, directory)
         try:
             process = Process(argv, directory, self._lock)
         except (OSError, ValueError, subprocess.SubprocessError) as error:
@@ -108,6 +102,15 @@ class Child:
         process.exited.add_done_callback(lambda code: self._exited(process, code.result()))
         self._emit("started", name=self.spec.name, pid=process.pid, digest=self.spec.digest)
         self._spawn(self._announce(process))
+
+    def _restartable(self, base: str, directory: Path) -> list[str]:
+        # In its own folder, for the default is an abstract socket, open to every user. Relative, for it adds 25 bytes.
+        argv = [*self.spec.argv, "--socket-path", "h", "--socket-mode", "600"]
+        if base:
+            self._epoch += 1
+            return [*argv, "--base-id", base, "--restart-epoch", str(self._epoch)]
+        self._epoch = 0
+        return [*argv, "--use-dynamic-base-id", "--base-id-path", str(directory / "base")]
 
     def _exited(self, process: Process, code: int) -> None:
         if process in self._former:
@@ -138,8 +141,11 @@ class Child:
         """Say when it serves. Asked by process, for its predecessor answers on the same path at first."""
         pause = 0.01
         while process.alive:
-            with contextlib.suppress(admin.AdminError):
-                await admin.request(self.spec.admin, "/ready", pid=process.pid)
+            with contextlib.suppress(admin.AdminError, OSError):
+                if self.spec.plain:
+                    (await asyncio.open_unix_connection(self.spec.admin))[1].close()
+                else:
+                    await admin.request(self.spec.admin, "/ready", pid=process.pid)
                 if process is self._process:
                     self.ready = True
                     self._emit("ready", name=self.spec.name, pid=process.pid)
@@ -149,7 +155,7 @@ class Child:
 
     async def _stopping(self) -> None:
         process = self._process
-        if process is not None and process.alive:
+        if process is not None and process.alive and not self.spec.plain:
             await drain(self.spec.admin, process.pid, lambda: self._deadline)
         for old in list(self._former):
             # It drains by itself, and nothing can be asked of it any more: hot restart closed its admin interface.

@@ -1,0 +1,41 @@
+"""Envoy's ext_authz, asked over gRPC or HTTP: what those who configure it have in common."""
+
+from collections.abc import Iterable
+
+from envoy.config.core.v3 import http_uri_pb2
+from envoy.extensions.filters.http.ext_authz.v3 import ext_authz_pb2 as authz_v3
+from envoy.type.matcher.v3 import string_pb2
+from google.protobuf import duration_pb2
+
+_MILLISECOND = 10**6
+_SECOND = 1000
+
+
+def over_grpc(cluster: str, milliseconds: int, authority: str = "") -> authz_v3.ExtAuthz:
+    """The filter that asks a gRPC server. Whatever goes wrong, the request does not pass."""
+    config = authz_v3.ExtAuthz(failure_mode_allow=False, transport_api_version="V3")
+    config.grpc_service.envoy_grpc.cluster_name = cluster
+    config.grpc_service.envoy_grpc.authority = authority
+    _last(config.grpc_service.timeout, milliseconds)
+    return config
+
+
+def over_http(cluster: str, milliseconds: int, prefix: str) -> authz_v3.ExtAuthz:
+    """The filter that asks an HTTP server."""
+    config = authz_v3.ExtAuthz(failure_mode_allow=False, transport_api_version="V3")
+    service = config.http_service
+    service.server_uri.CopyFrom(http_uri_pb2.HttpUri(uri="http://external-auth", cluster=cluster))
+    _last(service.server_uri.timeout, milliseconds)
+    if prefix.strip("/"):
+        service.path_prefix = f"/{prefix.strip('/')}"
+    return config
+
+
+def by_name(patterns: string_pb2.ListStringMatcher, headers: Iterable[str]) -> None:
+    """Add headers by their names."""
+    for one in headers:
+        patterns.patterns.add(exact=one.lower(), ignore_case=True)
+
+
+def _last(timeout: duration_pb2.Duration, milliseconds: int) -> None:
+    timeout.seconds, timeout.nanos = milliseconds // _SECOND, milliseconds % _SECOND * _MILLISECOND

@@ -1,0 +1,120 @@
+"""How the references of one AuthConfig are followed, and what is wrong with it gathered on the way."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from daemun.api.core import ConfigMap, Secret
+from daemun.api.gloo.common import ResourceRef
+from daemun.base.durations import nanoseconds
+from daemun.base.names import CORE, Name, Ref
+from daemun.flow import Collection, Index, Reader
+from daemun.gatewayapi.findings import Finding
+from daemun.gloo import secrets
+from daemun.gloo.secrets.kinds import GlooSecret
+
+GROUP, KIND = "enterprise.gloo.solo.io", "AuthConfig"
+INVALID = "Invalid"
+_SECOND = 10**9
+Kind = TypeVar("Kind", bound=GlooSecret)
+Label = tuple[str, str]
+Allowed = Callable[[Reader, Ref, Ref], str]
+"""Whether an object may refer to another one: why it may not, empty if it may."""
+
+
+class Inputs(msgspec.Struct, frozen=True):
+    """Where what AuthConfigs refer to is found. `labelled` has Secrets by each of their labels."""
+
+    secrets: Collection[Name, Secret]
+    config_maps: Collection[Name, ConfigMap]
+    labelled: tuple[Index[Label, Name, Any], ...]
+    allowed: Allowed
+
+
+class Following:
+    """Follows the references of one object; what is wrong goes to `errors`, what is left undone to `warnings`."""
+
+    def __init__(self, reader: Reader, of: Inputs, ref: Ref) -> None:
+        self._reader = reader
+        self._of = of
+        self.ref = ref
+        self.errors: list[Finding] = []
+        self.warnings: list[Finding] = []
+
+    def wrong(self, where: str, text: str, mend: str = "", reason: str = INVALID) -> None:
+        """Something is wrong, so that nothing that uses the object may pass."""
+        self.errors.append(Finding(reason, where, text, mend))
+
+    def undone(self, where: str, text: str, mend: str = "") -> None:
+        """Something is not done, and nobody comes in for that."""
+        self.warnings.append(Finding("NotServed", where, text, mend))
+
+    def secret(self, where: str, ref: ResourceRef | None, kind: type[Kind]) -> Kind | None:
+        """What a Secret holds; None if it cannot be had, which is wrong."""
+        if ref is None or not ref.name:
+            self.wrong(where, "names no Secret", "Name one.")
+            return None
+        name = self._name(ref)
+        if not self._may(where, Ref(CORE, "Secret", *name)):
+            return None
+        found = self.held(where, name, kind)
+        if isinstance(found, Finding):
+            self.errors.append(found)
+            return None
+        return found
+
+    def held(self, where: str, name: Name, kind: type[Kind]) -> Kind | Finding:
+        """What a Secret holds that the object may refer to."""
+        return secrets.demand(self._reader, self._of.secrets, where, name, kind, INVALID)
+
+    def secrets_with(self, labels: dict[str, str]) -> list[Name]:
+        """The Secrets that have all of these labels, and that the object may refer to."""
+        found: set[Name] | None = None
+        for label in labels.items():
+            here = {name for index in self._of.labelled for name in self._reader.find_keys(index, label)}
+            found = here if found is None else found & here
+        mine = ((one, Ref(CORE, "Secret", *one)) for one in sorted(found or ()))
+        return [one for one, target in mine if not self._of.allowed(self._reader, self.ref, target)]
+
+    def config_map(self, where: str, ref: ResourceRef) -> ConfigMap | None:
+        """A ConfigMap; None if it cannot be had, which is wrong."""
+        name = self._name(ref)
+        target = Ref(CORE, "ConfigMap", *name)
+        if not self._may(where, target):
+            return None
+        found = self._reader.get(self._of.config_maps, name)
+        if found is None:
+            self.wrong(where, f"{target} does not exist")
+        return found
+
+    def _name(self, ref: ResourceRef) -> Name:
+        return Name(ref.namespace or self.ref.namespace, ref.name)
+
+    def _may(self, where: str, target: Ref) -> bool:
+        fault = self._of.allowed(self._reader, self.ref, target)
+        if fault:
+            self.wrong(where, f"{target} is in another namespace, which has not granted it", fault, "RefNotPermitted")
+        return not fault
+
+
+def seconds(text: str | None, default: float) -> float:
+    """A duration of Gloo's."""
+    return default if text is None else nanoseconds(text) / _SECOND
+
+
+def unserved(follow: Following, where: str, fields: Iterable[tuple[str, object]], why: str) -> None:
+    """Fields that are set and not served."""
+    for name, value in fields:
+        if value:
+            follow.undone(f"{where}.{name}", f"is not served: {why}", "It has no effect.")
+
+
+def labels_of_secret(_: Name, secret: Secret) -> Iterator[Label]:
+    """Each of its labels; for an index."""
+    yield from secret.metadata.labels.items()
+
+
+def labels_of(_: Name, labels: Mapping[str, str]) -> Iterator[Label]:
+    """Each of the labels of a Secret whose content was perhaps not fetched; for an index."""
+    yield from labels.items()

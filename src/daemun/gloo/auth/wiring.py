@@ -1,0 +1,88 @@
+"""The collections of authentication: servers, AuthConfigs in both modes, and what the field `extauth` means in each."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from daemun.api.core import ConfigMap, Secret
+from daemun.base.names import CORE, GLOO, Name, Ref
+from daemun.flow import Collection, Graph, Index, Reader, Source, derive, distinct, union
+from daemun.gatewayapi.references import GrantIndex, grant_to_write, permitted
+from daemun.gatewayapi.resolved import ResolvedRoute
+from daemun.gloo.auth import chains, configs, finding, meaning, servers, status
+from daemun.gloo.policies import Meant
+from daemun.gloo.upstreams import FindUpstream
+from daemun.ir.listener import ListenerKey
+from daemun.ir.route import RouteKey, Use
+from daemun.ir.uses import ListenerUses
+
+Sources = Mapping[tuple[str, str], Source[Name, Any]]
+Meanings = Mapping[str, Callable[[Reader, Ref, str, Any], Meant]]
+
+
+class Inputs(msgspec.Struct, frozen=True):
+    """What this takes from the others: how Upstreams are found with consent and without. `own`: our server is there."""
+
+    grants: GrantIndex
+    upstreams: FindUpstream
+    any_upstreams: FindUpstream
+    own: bool
+
+
+class Auth:
+    """First the `meanings` of `extauth`, then, when it is known who uses what, the `chains` and what is told."""
+
+    def __init__(self, graph: Graph, sources: Sources, of: Inputs) -> None:
+        secrets: Source[Name, Secret] = sources[CORE, "Secret"]
+        maps: Source[Name, ConfigMap] = sources[CORE, "ConfigMap"]
+        self.labelled: Source[Name, Mapping[str, str]] = Source(graph, "labels of Secrets")
+        """The labels of Secrets whose content is fetched only when somebody reads it."""
+        self.servers = derive(
+            sources[GLOO, "Settings"],
+            servers.servers_rule(of.any_upstreams, own=of.own),
+            "servers of authorization",
+        )
+        self.standing: Callable[[Reader], tuple[Use, ...]] = meaning.standing(self.servers, own=of.own)
+        by_label = (secrets.index(finding.labels_of_secret), self.labelled.index(finding.labels_of))
+        self._written = sources[finding.GROUP, finding.KIND]
+        made: dict[bool, Collection[configs.ConfigKey, configs.ResolvedConfig]] = {}
+        self.meanings: dict[bool, Meanings] = {}
+        for classic, upstreams in ((False, of.upstreams), (True, of.any_upstreams)):
+            allowed = _anybody if classic else _granted(of.grants)
+            inputs = finding.Inputs(secrets, maps, by_label, allowed)
+            mode = "classic mode" if classic else "Gateway API"
+            rule = configs.config_rule(inputs, self.servers, own=of.own, classic=classic)
+            made[classic] = derive(self._written, rule, f"AuthConfigs in {mode}")
+            doors = derive(made[classic], configs.door_rule, f"AuthConfigs as routes of {mode} know them")
+            meant = meaning.Inputs(doors, self.servers, upstreams, allowed, classic, of.own)
+            self.meanings[classic] = {"extauth": meaning.meaning(meant)}
+        self.configs = union(made[False], made[True], name="AuthConfigs")
+
+    def use(
+        self, routes: Collection[RouteKey, ResolvedRoute], listeners: Collection[ListenerKey, ListenerUses]
+    ) -> None:
+        """Make the `chains` for the server, the `statuses` and the `problems`."""
+        needed = distinct(
+            routes.index(chains.chains_of_route),
+            listeners.index(chains.chains_of_listener),
+            name="chains in use",
+        )
+        self.chains = derive(needed, chains.chain_rule(self.configs), "chains")
+        by_route: Index[str, RouteKey, ResolvedRoute] = routes.index(status.used_by_route)
+        told = status.Inputs(self.configs, by_route, listeners.index(status.used_by_listener))
+        self.statuses = derive(self._written, status.status_rule(told), "AuthConfig status")
+        self.problems = derive(self._written, status.problem_rule(told), "AuthConfig problems")
+
+
+def _anybody(_: Reader, by: Ref, target: Ref) -> str:
+    """Classic mode asks for nobody's consent."""
+    del by, target
+    return ""
+
+
+def _granted(grants: GrantIndex) -> finding.Allowed:
+    def granted(reader: Reader, by: Ref, target: Ref) -> str:
+        return "" if permitted(reader, grants, by, target) else grant_to_write(by, target)
+
+    return granted
