@@ -31,7 +31,7 @@ from daemun.translate import Translation
 from daemun.turns import Turns
 from daemun.xds.events import Acked, Drifted, Rejected, Restored
 
-_GC_THRESHOLDS = (10_000, 5, 2_000)
+GC_THRESHOLDS = (10_000, 5, 2_000)
 """What lives long here are trees, without cycles to be found; looking for them again and again while 10,000 routes are
 built would double the time. Little is looked at together: everything waits for it."""
 _MANY = 500
@@ -83,7 +83,7 @@ class ControlPlane:
         self.translation.resources.subscribe(self._collect)
         self.translation.auth.chains.subscribe(self._collect)
         self.translation.gateways.subscribe(self._changed)
-        gc.set_threshold(*_GC_THRESHOLDS)
+        gc.set_threshold(*GC_THRESHOLDS)
 
     def take(self, objects: Iterable[tuple[Ref, object | None]], complete: Callable[[], bool] = lambda: True) -> None:
         """The sources have a batch of changes; the first one has everything that they know of.
@@ -129,25 +129,27 @@ class ControlPlane:
 
         Until such a batch is done, everything is told and served as before it; what comes meanwhile is the next one.
         """
-        graph = self.translation.graph
         while True:
             await self._left.wait()
             self._left.clear()
-            while self._busy:
-                await asyncio.sleep(0)
-                with self._working():
-                    settled = graph.settle()
-                if not settled:
-                    continue
-                self._held = True  # the proxies' server does not have it yet
-                while self._parts and self._fetched():
-                    await self.xds.apply_much(self._take_parts())
-                self._busy = not graph.settled
-                self._held = not self._fetched()
-                if not self._held:
-                    self._settled()
-                gc.freeze()
-                gc.enable()
+            with building():
+                await self._go_on()
+
+    async def _go_on(self) -> None:
+        graph = self.translation.graph
+        while self._busy:
+            await asyncio.sleep(0)
+            with self._working():
+                settled = graph.settle()
+            if not settled:
+                continue
+            self._held = True  # the proxies' server does not have it yet
+            while self._parts and self._fetched():
+                await self.xds.apply_much(self._take_parts())
+            self._busy = not graph.settled
+            self._held = not self._fetched()
+            if not self._held:
+                self._settled()
 
     @property
     def settled(self) -> bool:
@@ -166,7 +168,6 @@ class ControlPlane:
 
     def _leave(self) -> None:
         self._busy = True
-        gc.disable()  # what is built at once lives long: looking through it again and again finds nothing
         self._left.set()
 
     def wanted(self) -> set[str]:
@@ -290,6 +291,17 @@ class ControlPlane:
             self.synced.set()
             _give_back()
         self._told()
+
+
+@contextlib.contextmanager
+def building() -> Iterator[None]:
+    """Much is built at once, and lives long: looking through it again and again finds nothing."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _log_drift(proxy: str, drift: list[Drifted]) -> None:

@@ -12,11 +12,10 @@ MODULUS = 1 << 128
 
 def digest(*chunks: bytes) -> int:
     """A 128-bit content hash of the chunks; their boundaries count."""
-    h = blake2b(digest_size=16)
+    pieces: list[bytes] = []
     for chunk in chunks:
-        h.update(len(chunk).to_bytes(8, "little"))
-        h.update(chunk)
-    return int.from_bytes(h.digest(), "little")
+        pieces += (len(chunk).to_bytes(8, "little"), chunk)
+    return int.from_bytes(blake2b(b"".join(pieces), digest_size=16).digest(), "little")
 
 
 def version(value: int) -> str:

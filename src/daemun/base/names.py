@@ -49,4 +49,4 @@ class Ref(NamedTuple):
         return Name(self.namespace, self.name)
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.key}"
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"

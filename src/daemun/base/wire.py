@@ -5,11 +5,13 @@ that field (https://protobuf.dev/programming-guides/encoding/). So a RouteConfig
 virtual hosts joined, and nothing is parsed or built again when one of them changes.
 """
 
+import functools
 from typing import Any
 
 _LENGTH_DELIMITED = 2
 
 
+@functools.lru_cache(maxsize=4096)
 def varint(value: int) -> bytes:
     """`value` (>= 0) as a base-128 varint."""
     out = bytearray()

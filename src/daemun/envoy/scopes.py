@@ -8,6 +8,7 @@ all the rest, wildcards and the catch-all (`misses`). Where that would be too ma
 (`directory`), and a host with too many routes only says that they are by path (`shards`).
 """
 
+import functools
 from collections.abc import Iterator
 
 from envoy.config.core.v3 import base_pb2
@@ -78,10 +79,16 @@ def head(name: str, *, marked: bool, hit: bool, crowded: bool = False) -> scoped
     `hit`: it is found at the first look, when Envoy decides which filters a request passes; `crowded`: and only says
     that the routes are in shards.
     """
+    scope = scoped_route_pb2.ScopedRouteConfiguration(name=name, route_configuration=_routes(marked, hit, crowded))
+    scope.route_configuration.name = name
+    scope.key.fragments.add(string_key=name)
+    return scope
+
+
+@functools.cache
+def _routes(marked: bool, hit: bool, crowded: bool) -> route_pb2.RouteConfiguration:
     # An unknown cluster is an error at request time (the route says which), not a reason to refuse the scope.
-    routes = route_pb2.RouteConfiguration(
-        name=name, ignore_port_in_host_matching=True, validate_clusters={"value": False}
-    )
+    routes = route_pb2.RouteConfiguration(ignore_port_in_host_matching=True, validate_clusters={"value": False})
     routes.request_headers_to_remove.extend((SCOPE_HEADER, MARK) if marked else (SCOPE_HEADER,))
     if hit:
         routes.typed_per_filter_config[MISSES].Pack(_OFF)
@@ -90,9 +97,7 @@ def head(name: str, *, marked: bool, hit: bool, crowded: bool = False) -> scoped
         else:
             routes.typed_per_filter_config[LATER].Pack(_OFF)
             routes.typed_per_filter_config[WHOLE].Pack(_ON)
-    scope = scoped_route_pb2.ScopedRouteConfiguration(name=name, route_configuration=routes)
-    scope.key.fragments.add(string_key=name)
-    return scope
+    return routes
 
 
 def subscriber() -> listener_pb2.Listener:

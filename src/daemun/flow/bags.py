@@ -12,15 +12,20 @@ Bags = dict[K, Any]
 """Key to a lone item, or to a dictionary whose keys are the items."""
 
 
-def put(bags: Bags[K], key: K, item: Hashable) -> None:
-    """Add an item under the key."""
+def put(bags: Bags[K], key: K, item: Hashable) -> bool:
+    """Add an item under the key; whether it was not there."""
     found = bags.get(key)
     if found is None:
         bags[key] = item
     elif type(found) is dict:
+        if item in found:
+            return False
         found[item] = None
-    elif found != item:
+    elif found == item:
+        return False
+    else:
         bags[key] = {found: None, item: None}
+    return True
 
 
 def take(bags: Bags[K], key: K, item: Hashable) -> None:

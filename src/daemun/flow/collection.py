@@ -110,15 +110,11 @@ class Index(Generic[I, K, V]):
         for count, (key, (old, new)) in enumerate(delta.items(), 1):
             before = () if old is MISSING else tuple(self.by(key, old))
             after = () if new is MISSING else tuple(self.by(key, new))
-            if before == after:  # most changes are of something else
-                touched.update(dict.fromkeys(after))
-            else:
-                for at in before:
-                    moved[at] = None
-                    take(self.keys, at, key)
+            if before != after:
+                self._move(key, before, after, moved)
+            else:  # most changes are of something else
                 for at in after:
-                    moved[at] = None
-                    put(self.keys, at, key)
+                    touched[at] = None
             if not count % STEP:
                 yield
         touched.update(moved)
@@ -132,6 +128,14 @@ class Index(Generic[I, K, V]):
                 mark(node, bags, touched)
                 if len(delta) > STEP:
                     yield
+
+    def _move(self, key: K, before: Iterable[I], after: Iterable[I], moved: dict[I, None]) -> None:
+        for at in before:
+            moved[at] = None
+            take(self.keys, at, key)
+        for at in after:
+            moved[at] = None
+            put(self.keys, at, key)
 
 
 def mark(node: "Derived[Any, Any, Any, Any]", bags: Bags[Hashable], keys: Iterable[Hashable]) -> None:

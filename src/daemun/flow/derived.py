@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
-from daemun.flow.bags import Bags, count, items, put, take
+from daemun.flow.bags import count, items, put, take
 from daemun.flow.collection import ALL, Collection, Index, Readers
 from daemun.flow.values import LIGHT_STEP, MISSING, STEP, Delta, I, K, Missing, V
 
@@ -17,11 +17,14 @@ D = TypeVar("D")
 class Reader:
     """What a rule may see of other collections. Every read is recorded as a dependency of the rule's input."""
 
-    __slots__ = ("_node", "reads")
+    __slots__ = ("_key", "_node", "_rank", "reads")
 
-    def __init__(self, node: "Derived[Any, Any, Any, Any]") -> None:
+    def __init__(self, node: "Derived[Any, Any, Any, Any]", key: Hashable) -> None:
         self._node = node
-        self.reads: dict[tuple[int, Hashable], Bags[Hashable]] = {}
+        self._rank = node.rank
+        self._key = key
+        self.reads: list[Any] = []
+        """Bags, key, bags, key ..., each once."""
 
     def get(self, of: Collection[RK, RV], key: RK, default: D | None = None) -> RV | D | None:
         """One entry, or `default`."""
@@ -30,13 +33,17 @@ class Reader:
 
     def find(self, index: Index[I, RK, RV], value: I) -> list[RV]:
         """The entries found under `value`, in the order of their keys."""
+        keys = self.find_keys(index, value)
+        if not keys:
+            return []
         data = index.of.data
-        return [data[key] for key in self.find_keys(index, value)]
+        return [data[key] for key in keys]
 
     def find_keys(self, index: Index[I, RK, RV], value: I) -> list[RK]:
         """The keys found under `value`, in order."""
         self._note(index.of.rank, index.readers, value)
-        return sorted(items(index.keys, value))
+        found = items(index.keys, value)
+        return sorted(found) if found else []
 
     def count(self, index: Index[I, RK, RV], value: I) -> int:
         """How many entries are found under `value`."""
@@ -49,10 +56,11 @@ class Reader:
         return of.data
 
     def _note(self, rank: int, readers: Readers, key: Hashable) -> None:
-        if rank >= self._node.rank:
+        if rank >= self._rank:
             raise RuntimeError("a rule may read only collections that were made before its own")
         bags = readers[self._node]
-        self.reads[id(bags), key] = bags
+        if put(bags, key, self._key):
+            self.reads += (bags, key)
 
 
 Rule = Callable[[Reader, IK, IV], Iterable[tuple[K, V]]]
@@ -98,19 +106,24 @@ class Derived(Collection[K, V], Generic[IK, IV, K, V]):
             new = self._call(key)
             if new is None:
                 continue
+            if key not in self._outputs and key not in self._owners:  # what it yielded before is of its own key, if any
+                if not new and key not in self.data:
+                    continue
+                if len(new) == 1 and key in new:
+                    own: Any = key
+                    self._put(delta, own, new[own])
+                    continue
             # First every old output is released and only then the new ones are placed, so that an output key may
             # move from one input to another within a batch.
             for out in self._placed(key):
                 if out not in new and self._owner(out) == key:
                     self._owners.pop(out, None)
-                    self._note(delta, out, self.data.pop(out), MISSING)
+                    delta[out] = (self.data.pop(out), MISSING)
             moved.append((key, new))
         for number, (key, new) in enumerate(moved, 1):
             if not number % LIGHT_STEP:
                 yield
             self._place(delta, key, new)
-        for out in [out for out, change in delta.items() if change[0] is change[1]]:
-            del delta[out]
 
     def _call(self, key: IK) -> dict[K, V] | None:
         """The rule's output for one input; None if it raised, which keeps what was there before."""
@@ -119,7 +132,7 @@ class Derived(Collection[K, V], Generic[IK, IV, K, V]):
         if value is MISSING:
             self.graph.failures.pop((self.name, key), None)
             return {}
-        reader = Reader(self)
+        reader = Reader(self, key)
         self.graph.calls += 1
         try:
             new = dict(self._rule(reader, key, value))
@@ -128,7 +141,8 @@ class Derived(Collection[K, V], Generic[IK, IV, K, V]):
             return None
         finally:
             # A rule that failed still depends on what it read, or it would never be tried again.
-            self._remember(key, reader)
+            if reader.reads:
+                self._reads[key] = tuple(reader.reads)
         if self.graph.failures:
             self.graph.failures.pop((self.name, key), None)
         return new
@@ -143,19 +157,22 @@ class Derived(Collection[K, V], Generic[IK, IV, K, V]):
             kept.append(out)
             if out != key:
                 self._owners[out] = key
-            old: V | Missing = self.data.get(out, MISSING)
-            if old is not MISSING and old == value:
-                continue
-            first = delta[out][0] if out in delta else MISSING
-            if first is not MISSING and first == value:
-                # It moved here from another input and is what it was: no change.
-                self.data[out] = first
-                del delta[out]
-                continue
-            self.data[out] = value
-            self._note(delta, out, old, value)
+            self._put(delta, out, value)
         if kept and kept != [key]:
             self._outputs[key] = tuple(kept)
+
+    def _put(self, delta: Delta[K, V], out: K, value: V) -> None:
+        old: V | Missing = self.data.get(out, MISSING)
+        if old is MISSING:
+            if out in delta:  # it moved here from another input
+                old = delta[out][0]
+                if old == value:  # and is what it was: no change
+                    self.data[out] = delta.pop(out)[0]  # type: ignore[assignment]
+                    return
+        elif old == value:
+            return
+        self.data[out] = value
+        delta[out] = (old, value)
 
     def _placed(self, key: IK) -> tuple[Any, ...]:
         """The outputs of an input, which are no longer remembered then."""
@@ -169,24 +186,10 @@ class Derived(Collection[K, V], Generic[IK, IV, K, V]):
         owner = self._owners.get(out, MISSING)
         return out if owner is MISSING and out in self.data else owner
 
-    @staticmethod
-    def _note(delta: Delta[K, V], out: K, old: V | Missing, new: V | Missing) -> None:
-        first = delta[out][0] if out in delta else old
-        delta[out] = (first, new)
-
     def _forget(self, key: IK) -> None:
         reads = self._reads.pop(key, ())
         for place in range(0, len(reads), 2):
             take(reads[place], reads[place + 1], key)
-
-    def _remember(self, key: IK, reader: Reader) -> None:
-        if not reader.reads:
-            return
-        reads: list[Any] = []
-        for (_, at), bags in reader.reads.items():
-            put(bags, at, key)
-            reads += (bags, at)
-        self._reads[key] = tuple(reads)
 
 
 def derive(of: Collection[IK, IV], rule: Rule[IK, IV, K, V], name: str | None = None) -> Derived[IK, IV, K, V]:

@@ -69,8 +69,9 @@ def service_backends(services: Collection[Name, Service], by_service: ByService,
     """How Services are backends, with the BackendTLSPolicies that are for them."""
 
     def resolve(reader: Reader, where: str, target: Ref, number: int | None, protocol: Protocol) -> Found:
-        service = reader.get(services, target.key)
-        policies = reader.find(by_service, target.key)
+        name = target.key
+        service = reader.get(services, name)
+        policies = reader.find(by_service, name)
         if service is None:
             missing = Finding("BackendNotFound", where, f"{target} does not exist")
             return Found(None, missing, tuple(one.ref.key for one in policies))
@@ -85,8 +86,8 @@ def service_backends(services: Collection[Name, Service], by_service: ByService,
             return Found(None, Finding("BackendNotFound", where, text))
         if protocol == "udp":
             return Found(BackendKey(target.namespace, target.name, port.port, protocol))
-        policy = in_force(policies, target.key, port)
-        known = concerning(policies, target.key, port, {one.name for one in service.spec.ports})
+        policy = in_force(policies, name, port)
+        known = concerning(policies, name, port, {one.name for one in service.spec.ports}) if policies else ()
         if policy is not None and policy.tls is None:
             return Found(None, _closed(where, target, policy), known)
         closed = annotations.closed(reader, service, port.port)

@@ -130,7 +130,7 @@ def in_force(policies: list[ResolvedPolicy], service: Name, port: ServicePort) -
 
     One that cannot be used counts too, or its Service would be spoken to in plain text for a mistake.
     """
-    for section in dict.fromkeys((port.name, "")):
+    for section in dict.fromkeys((port.name, "")) if policies else ():
         fitting = [one for one in policies if any(target == (service, section) for _, target in one.targets)]
         if fitting:
             return min(fitting, key=lambda one: one.age)

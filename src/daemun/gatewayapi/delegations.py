@@ -25,6 +25,10 @@ _TOGETHER = {"RequestHeaderModifier", "ResponseHeaderModifier", "RequestMirror",
 """What two rules can ask for at once; the one that delegates has the last word, by fields and by headers."""
 
 
+_ROUTES = frozenset({(GATEWAY, ROUTE), (DELEGATION, "label")})
+"""The kinds by which a backendRef means routes."""
+
+
 class Inherited(msgspec.Struct, frozen=True, gc=False):
     """What a rule has from the rules that delegate to it: what they do, their policies, and why they close it, if so.
 
@@ -44,7 +48,7 @@ def is_open(parents: tuple[ParentReference, ...]) -> bool:
 
 def delegates(ref: BackendObjectReference) -> bool:
     """Whether a backendRef means routes."""
-    return (ref.group, ref.kind) in {(GATEWAY, ROUTE), (DELEGATION, "label")}
+    return (ref.group, ref.kind) in _ROUTES
 
 
 def delegations(refs: tuple[BackendRef, ...], where: str, home: str) -> Iterator[Delegation]:

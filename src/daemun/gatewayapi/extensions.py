@@ -28,6 +28,10 @@ class Extended(NamedTuple):
     heights: Mapping[Ref, int] = MappingProxyType({})
 
 
+NOTHING = Extended()
+"""What most rules have of other APIs."""
+
+
 class Level(NamedTuple):
     """A rule as other APIs see it: its route, and its ExtensionRefs with their places.
 

@@ -29,6 +29,10 @@ _PATH_TYPES: Mapping[str, PathType] = MappingProxyType(
 )
 
 
+_WITH_HOSTNAMES = (HTTPRoute, GRPCRoute, TLSRoute)
+_ROUTES = (*_WITH_HOSTNAMES, TCPRoute, UDPRoute)
+
+
 class PlainRule(msgspec.Struct, frozen=True, gc=False):
     """A rule of any kind of route, its references not yet resolved."""
 
@@ -70,12 +74,12 @@ def place(field: str, index: int) -> str:
 
 
 def _spec(route: Resource) -> RouteSpec:
-    assert isinstance(route, HTTPRoute | GRPCRoute | TLSRoute | TCPRoute | UDPRoute)  # noqa: S101 - see the table below
+    assert isinstance(route, _ROUTES)  # noqa: S101 - see the table below
     return route.spec
 
 
 def _hostnames(route: Resource) -> tuple[str, ...]:
-    assert isinstance(route, HTTPRoute | GRPCRoute | TLSRoute)  # noqa: S101 - the table below pairs kinds with types
+    assert isinstance(route, _WITH_HOSTNAMES)  # noqa: S101 - the table below pairs kinds with types
     return route.spec.hostnames
 
 

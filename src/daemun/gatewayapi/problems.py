@@ -27,8 +27,8 @@ Rejections = Index[Ref, RejectionKey, Rejection]
 
 def from_findings(ref: Ref, findings: Iterable[Finding], *, warning: bool = False) -> Problems:
     """Findings as problems of an object, each once."""
-    found = (Problem(ref, one.reason, one.where, one.text, one.mend, warning) for one in findings)
-    return tuple(dict.fromkeys(found))
+    found = [Problem(ref, one.reason, one.where, one.text, one.mend, warning) for one in findings]
+    return tuple(dict.fromkeys(found)) if found else ()
 
 
 def rejected(reader: Reader, rejections: Rejections, ref: Ref) -> Iterator[Finding]:
@@ -96,7 +96,8 @@ def _of_route(reader: Reader, rejections: Rejections, told: Told, routes: list[R
     ref = routes[0].ref
     findings = [finding for route in routes for parent in route.parents for finding in parent.refused]
     findings += told.not_resolved(reader, routes)
-    findings += (finding for route in routes for finding in route.dropped)
+    for route in routes:
+        findings += route.dropped
     findings += rejected(reader, rejections, ref)
     found = from_findings(ref, findings)
     if any(route.through for route in routes):
@@ -137,7 +138,7 @@ def orphaned_routes(
     def orphaned(reader: Reader, name: Name, route: Resource) -> Iterator[tuple[Ref, Problems]]:
         spec = kind.spec(route)
         ref = Ref(GATEWAY, kind.kind, name.namespace, name.name)
-        if spec.parent_refs and not all((one.group, one.kind) == (GATEWAY, ROUTE) for one in spec.parent_refs):
+        if any(one.kind != ROUTE or one.group != GATEWAY for one in spec.parent_refs):
             return
         if kind.kind == ROUTE and reader.count(told.ways, ref):
             return

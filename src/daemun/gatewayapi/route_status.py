@@ -1,6 +1,6 @@
 """The status of routes: of each parent what came of it, by whichever ways."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 from daemun.api.meta import ParentReference
@@ -57,18 +57,21 @@ def _status(reader: Reader, rejections: Rejections, told: Told, routes: list[Res
     )
 
 
-def _conditions(found: _Results, not_resolved: Findings, rejected: Iterable[Rejection]) -> Iterator[Condition]:
+def _conditions(found: _Results, not_resolved: Findings, rejected: list[Rejection]) -> Iterator[Condition]:
     """The conditions under one parent. Of several ways through it those that are accepted count."""
     generation = found[0][0].generation
     accepted = [one for one in found if not one[1].refused] or found[:1]
     routes = [route for route, _ in accepted]
-    proxies = {parent.proxy for _, parent in found}
     served = any(route.delegations or any(not rule.broken for rule in route.route.rules) for route in routes)
     dropped = tuple(dict.fromkeys(finding for route in routes for finding in route.dropped))
     unfit = accepted[0][1].refused
     yield condition("Accepted", generation, "Accepted", unfit or (() if served or not dropped else dropped))
     yield condition("ResolvedRefs", generation, "ResolvedRefs", not_resolved)
-    by_envoy = tuple(Finding("Invalid", one.where, f"Envoy: {one.message}") for one in rejected if one.proxy in proxies)
+    by_envoy: Findings = ()
+    if rejected:
+        proxies = {parent.proxy for _, parent in found}
+        mine = (one for one in rejected if one.proxy in proxies)
+        by_envoy = tuple(Finding("Invalid", one.where, f"Envoy: {one.message}") for one in mine)
     if by_envoy:
         yield condition("Programmed", generation, "Programmed", by_envoy)
     partly = (*(dropped if served else ()), *by_envoy)

@@ -13,7 +13,7 @@ from daemun.gatewayapi import backends, extensions
 from daemun.gatewayapi.backends import resolve_backend
 from daemun.gatewayapi.conflicts import UseIndex, rival
 from daemun.gatewayapi.delegations import ROUTE, Inherited, allowed, cycles, delegates, delegations, over
-from daemun.gatewayapi.extensions import Extend, Extended, Level
+from daemun.gatewayapi.extensions import NOTHING, Extend, Extended, Level
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.kinds import PlainRule, place
 from daemun.gatewayapi.parents import Candidate, Reached
@@ -21,6 +21,7 @@ from daemun.gatewayapi.resolved import Attachment, Delegation, ParentResult, Res
 from daemun.ir.backend import BackendKey, Protocol
 from daemun.ir.route import Backend, Match, Route, RouteKey, Rule, Use
 
+_NOTHING_ABOVE = Inherited()
 Fault = tuple[str, str, str]
 """Where, what is wrong there, and how to mend it."""
 
@@ -70,7 +71,7 @@ def reached_rule(of: Inputs) -> Callable[[Reader, RouteKey, Reached], Iterator[t
 
 def _resolved(reader: Reader, of: Inputs, candidate: Candidate) -> ResolvedRoute:
     builder = Rules(reader, of, candidate)
-    rules = tuple(builder.rules())
+    rules = builder.rules()
     ref, kind = candidate.ref, candidate.kind
     through = candidate.through if isinstance(candidate, Reached) else ()
     return ResolvedRoute(
@@ -125,12 +126,13 @@ class Rules:
         self.options: dict[Ref, None] = {}
         self.delegations: list[Delegation] = []
 
-    def rules(self) -> Iterator[Rule]:
+    def rules(self) -> tuple[Rule, ...]:
         """The rules as they will be served."""
         found = [(at, rule) for at, plain in enumerate(self._plain) for rule in self._rule(plain)]
-        for at, rule in found:
-            # The rules of one that delegates stand among those that it delegates to, which come first.
-            yield msgspec.structs.replace(rule, order=(*rule.order, at, 1)) if self.delegations else rule
+        if not self.delegations:
+            return tuple([rule for _, rule in found])
+        # The rules of one that delegates stand among those that it delegates to, which come first.
+        return tuple([msgspec.structs.replace(rule, order=(*rule.order, at, 1)) for at, rule in found])
 
     def handed_down(self, plain: PlainRule) -> tuple[tuple[Use, ...], str]:
         """What a rule asks for on behalf of those that it delegates to, and why it cannot be had, if so."""
@@ -149,7 +151,7 @@ class Rules:
         if plain.matches and not matches:
             return
         uses, extended, backends = self._asked(plain), self._extended(plain), tuple(self._backends(plain))
-        above = plain.above or Inherited()
+        above = plain.above or _NOTHING_ABOVE
         rule = Rule(
             where=plain.where,
             name=plain.name,
@@ -169,10 +171,10 @@ class Rules:
 
     def _delegates(self, plain: PlainRule, matches: tuple[Match, ...]) -> bool:
         """Whether the rule's requests are for other routes to take."""
-        if self._kind.kind != ROUTE:
+        if self._kind.kind != ROUTE or not any(map(delegates, plain.backend_refs)):
             return False
         found = tuple(delegations(plain.backend_refs, plain.where, self._ref.namespace))
-        for match in matches if found else ():
+        for match in matches:
             if match.path_type != "Prefix":
                 text = "a rule that delegates is for a prefix, so nothing is delegated by this match"
                 finding = Finding("UnsupportedValue", f"{match.where}.path.type", text, "Use PathPrefix.")
@@ -200,9 +202,11 @@ class Rules:
     def _extended(self, plain: PlainRule) -> Extended:
         """What policies, and filters of other APIs, do to the rule."""
         if self._kind.streams:
-            return Extended()
+            return NOTHING
         levels = (level_of(self._ref, plain), *(plain.above.levels if plain.above else ()))
         extended = self._of.extend(self._reader, levels)
+        if extended is NOTHING:
+            return NOTHING
         self.not_resolved.extend(extended.not_resolved)
         others = plain.backend_refs or any(one.type == "RequestRedirect" for one in plain.filters)
         if len(extended.answers) > 1 or (extended.answers and others):
@@ -223,6 +227,8 @@ class Rules:
 
     def _unknown(self, where: str, filters: tuple[RouteFilter, ...]) -> str:
         """Why a backend cannot be used: of other APIs there are filters for whole rules only."""
+        if not filters:
+            return ""
         refused = extensions.refused(extensions.unknown(*one) for one in _extension_refs(where, filters))
         self.not_resolved.extend(refused.not_resolved)
         return refused.broken
@@ -236,7 +242,8 @@ class Rules:
         found = resolve_backend(self._reader, self._of.backends, self._ref, where, ref, protocol)
         if found.finding:
             self.not_resolved.append(found.finding)
-        self.policies.update(dict.fromkeys(found.policies))
+        if found.policies:
+            self.policies.update(dict.fromkeys(found.policies))
         return found.key
 
     def _filters(self, where: str, filters: tuple[RouteFilter, ...]) -> list[Use]:
@@ -260,7 +267,7 @@ class Rules:
 
 def level_of(ref: Ref, plain: PlainRule, yields: str = "") -> Level:
     """A rule of a route as other APIs see it."""
-    return Level(ref, tuple(_extension_refs(plain.where, plain.filters)), yields)
+    return Level(ref, tuple(_extension_refs(plain.where, plain.filters)) if plain.filters else (), yields)
 
 
 def _extension_refs(where: str, filters: tuple[RouteFilter, ...]) -> Iterator[tuple[str, LocalObjectReference]]:

@@ -32,10 +32,11 @@ class Told(msgspec.Struct, frozen=True):
 
     def not_resolved(self, reader: Reader, routes: list[ResolvedRoute]) -> tuple[Finding, ...]:
         """The references that lead nowhere."""
-        found = dict.fromkeys(finding for one in routes for finding in one.not_resolved)
+        found = [finding for one in routes for finding in one.not_resolved]
         for one in routes:
-            found.update(dict.fromkeys(self.lost(reader, one)))
-        return tuple(found)
+            if one.delegations:
+                found += self.lost(reader, one)
+        return tuple(dict.fromkeys(found)) if found else ()
 
 
 def object_of(key: RouteKey, _: ResolvedRoute) -> Iterator[Ref]:

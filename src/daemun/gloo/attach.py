@@ -12,7 +12,7 @@ from daemun.api.gloo.direct_response import DirectResponse
 from daemun.base.names import GATEWAY, GLOO_GATEWAY, GLOO_KUBE_GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi import extensions
-from daemun.gatewayapi.extensions import Extend, Extended, Level
+from daemun.gatewayapi.extensions import NOTHING, Extend, Extended, Level
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.resolved import Parent, ResolvedGateway, ResolvedListener
 from daemun.gloo.classic.scope import Scopes, scope_of
@@ -40,6 +40,8 @@ def extension(
     route_options, by_route = policies[ROUTE_OPTION.kind], by_target[ROUTE_OPTION.kind]
 
     def extend(reader: Reader, levels: tuple[Level, ...]) -> Extended:
+        if len(levels) == 1 and not levels[0].filters and not reader.count(by_route, levels[0].route):
+            return NOTHING
         found = [_Asked(level.yields) for level in levels]
         for asked, level in zip(found, levels, strict=True):
             for where, ref in level.filters:
@@ -69,7 +71,7 @@ def extension(
         if any(one.answers for one in found[1:]):
             return Extended(broken="what delegates to it answers by itself, which it cannot do besides")
         if not own.answers and not any(one.policies for one in found):
-            return Extended()
+            return NOTHING
         answers = own.answers.values()
         whole = merged(inherited((one.policies, one.yields) for one in found))
         mine = (*dict.fromkeys(policy.ref for policy in own.policies), *(use.by for use in answers if use.by))

@@ -172,7 +172,8 @@ def closed(annotated: Collection[Name, Annotated]) -> Callable[[Reader, Service,
 
 def _asks(service: Service) -> bool:
     """Whether annotations say more than what is spoken."""
-    return any(key == CONFIG or key.startswith(_TLS) for key in service.metadata.annotations)
+    annotations = service.metadata.annotations
+    return bool(annotations) and any(key == CONFIG or key.startswith(_TLS) for key in annotations)
 
 
 def problem_rule(_: Reader, __: Name, one: Annotated) -> Iterator[tuple[Ref, Problems]]:

@@ -27,8 +27,10 @@ def lost(
     """How the references to routes that lead to nobody are found."""
 
     def find(reader: Reader, route: ResolvedRoute) -> Iterator[Finding]:
+        if not route.delegations or not route.attachments:
+            return
         told = {one.where for one in route.not_resolved}
-        for one in route.delegations if route.attachments else ():
+        for one in route.delegations:
             if one.where not in told and reader.get(chosen, (route.ref, one.where)) is None:
                 yield _unresolved(reader, written, route.ref, one)
 
