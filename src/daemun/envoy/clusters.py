@@ -87,7 +87,7 @@ def _service_cluster(key: BackendKey) -> cluster_pb2.Cluster:
             options.explicit_http_config.http2_protocol_options.SetInParent()
         else:
             options.explicit_http_config.http_protocol_options.SetInParent()
-        proto.typed_extension_protocol_options[HTTP_OPTIONS].Pack(options)
+        proto.typed_extension_protocol_options[HTTP_OPTIONS].Pack(options, deterministic=True)
     return proto
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from envoy.config.route.v3 import route_components_pb2 as route_v3
 
+from daemun.base import wire
 from daemun.envoy import shards
 from daemun.envoy.scopes import LISTED, REST, SCOPE_HEADER, TAGS, head, is_exact, scope_name
 from daemun.envoy.scripts import SCRIPTS, run_on
@@ -78,7 +79,7 @@ def rest_rule(
         origin = frontend.http[0].origin
         name = scope_name(key, REST)
         scope = head(name, marked=frontend.tls, hit=False)
-        yield PartKey(key.proxy, SCOPE, name), part("", [Leaf(scope.SerializeToString(), origin)])
+        yield PartKey(key.proxy, SCOPE, name), part("", [Leaf(wire.encoded(scope), origin)])
         if reader.get(spreads, key):
             hosts = [one.part for one in reader.find_keys(listed, (key.proxy, scope_name(key, "").rstrip("/")))]
             yield PartKey(key.proxy, SCOPE, name, _PART), part(_PART, [Leaf(_directory(key, hosts), origin)], TAGS)
@@ -94,5 +95,4 @@ def _directory(port: FrontendKey, hosts: list[str]) -> bytes:
     # A host that is listed may be crowded. (A route cannot bring the place where its script would run.)
     script = _SCRIPT.format(header=SCOPE_HEADER, scope=scope_name(port, LISTED))
     run_on(route, script, shards.script(), port=port)
-    proto: bytes = route_v3.VirtualHost(name="directory", domains=["*"], routes=[route]).SerializeToString()
-    return proto
+    return wire.encoded(route_v3.VirtualHost(name="directory", domains=["*"], routes=[route]))

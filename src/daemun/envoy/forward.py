@@ -72,7 +72,7 @@ def tcp_chain(
             feature.on_chain(use.spec, use, ChainDraft(chain))
         if feature.works("on_stream"):
             feature.on_stream(use.spec, use, StreamDraft(proxy))
-    chain.filters.add(name="envoy.filters.network.tcp_proxy").typed_config.Pack(proxy)
+    chain.filters.add(name="envoy.filters.network.tcp_proxy").typed_config.Pack(proxy, deterministic=True)
     return chain
 
 
@@ -104,20 +104,20 @@ def udp_filter(to: list[tuple[str, int]], access_log: str) -> components_v3.List
     if access_log:
         proxy.access_log.append(log_to(access_log, _UDP_LOG))
     found = components_v3.ListenerFilter(name="envoy.filters.udp_listener.udp_proxy")
-    found.typed_config.Pack(proxy)
+    found.typed_config.Pack(proxy, deterministic=True)
     return found
 
 
 def _draw(predicate: matcher_pb2.Matcher.MatcherList.Predicate.SinglePredicate, millionths: int, seed: int) -> None:
     predicate.input.name = "source port"
-    predicate.input.typed_config.Pack(network_inputs_pb2.SourcePortInput())
+    predicate.input.typed_config.Pack(network_inputs_pb2.SourcePortInput(), deterministic=True)
     fraction = runtime_fraction_pb2.RuntimeFraction(seed=seed)
     fraction.runtime_fraction.default_value.numerator = millionths
     fraction.runtime_fraction.default_value.denominator = percent_pb2.FractionalPercent.MILLION
     predicate.custom_match.name = "share"
-    predicate.custom_match.typed_config.Pack(fraction)
+    predicate.custom_match.typed_config.Pack(fraction, deterministic=True)
 
 
 def _route(match: matcher_pb2.Matcher.OnMatch, cluster: str) -> None:
     match.action.name = "route"
-    match.action.typed_config.Pack(route_pb2.Route(cluster=cluster))
+    match.action.typed_config.Pack(route_pb2.Route(cluster=cluster), deterministic=True)

@@ -64,4 +64,4 @@ def _within(packed: any_pb2.Any, *, sensitive: bool) -> None:
     inner = message_factory.GetMessageClass(found)()
     packed.Unpack(inner)
     _walk(inner, sensitive=sensitive)
-    packed.Pack(inner)
+    packed.Pack(inner, deterministic=True)

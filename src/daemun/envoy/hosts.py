@@ -70,14 +70,14 @@ def host_rule(of: Inputs) -> Callable[[Reader, HostKey, HostKey], Iterator[tuple
         uses = None if crowded else reader.get(of.policies, mine.key)
         leaves = list(opening(spot.part, origin, uses))
         if owner.handshakes:
-            closed = guard(owner.handshakes).SerializeToString()
+            closed = wire.encoded(guard(owner.handshakes))
             leaves.append(Leaf(wire.delimited(ROUTES, closed), mine.origin))
         leaves += routes or ()
         if hit and not crowded:
             leaves.append(Leaf(_NOTHING, origin))
         if spot.resource.partition("/")[2] != REST:
             scope = head(spot.resource, marked=owner.tls, hit=hit, crowded=crowded)
-            yield spot._replace(part=""), part("", [Leaf(scope.SerializeToString(), origin)])
+            yield spot._replace(part=""), part("", [Leaf(wire.encoded(scope), origin)])
         yield spot, part(spot.part, leaves, TAGS)
 
     return virtual_host

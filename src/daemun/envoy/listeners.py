@@ -108,7 +108,7 @@ def listener_rule(
             proto.per_connection_buffer_limit_bytes.value = _BUFFER_BYTES
         if frontend.tls or frontend.inspects:
             inspector = proto.listener_filters.add(name="envoy.filters.listener.tls_inspector")
-            inspector.typed_config.Pack(tls_inspector_pb2.TlsInspector())
+            inspector.typed_config.Pack(tls_inspector_pb2.TlsInspector(), deterministic=True)
         http = frontend.http if frontend.tls else frontend.http[:1]
         if not http and key.transport == "tcp":
             proto.default_filter_chain.CopyFrom(closing_chain("none", access_log))
@@ -167,7 +167,7 @@ def _filter_chain(
             BY_KIND[use.kind].on_chain(use.spec, use, before)
     manager, needs = connection_manager(key, listener if tls else None, access_log, uses, rare)
     filter_ = chain.filters.add(name="envoy.filters.network.http_connection_manager")
-    filter_.typed_config.Pack(manager)
+    filter_.typed_config.Pack(manager, deterministic=True)
     come_from(chain, listener)
     if tls:
         if key.section:
@@ -220,7 +220,7 @@ def connection_manager(
     filters = http_filters(draft.filters, rare or ())
     manager.http_filters.extend(filters)
     manager.http_filters.extend(misses(port, [one for one in filters if one.disabled]))
-    manager.http_filters.add(name="envoy.filters.http.router").typed_config.Pack(draft.router)
+    manager.http_filters.add(name="envoy.filters.http.router").typed_config.Pack(draft.router, deterministic=True)
     return manager, draft.needs
 
 

@@ -39,5 +39,5 @@ def _to_rest(port: FrontendKey) -> hcm_v3.HttpFilter:
     tagging.ip_tag_header.header = SCOPE_HEADER
     tagging.ip_tag_header.action = ip_tagging_pb2.IPTagging.IpTagHeader.SANITIZE
     found = hcm_v3.HttpFilter(name=_REST)
-    found.typed_config.Pack(tagging)
+    found.typed_config.Pack(tagging, deterministic=True)
     return found

@@ -91,12 +91,12 @@ def _routes(marked: bool, hit: bool, crowded: bool) -> route_pb2.RouteConfigurat
     routes = route_pb2.RouteConfiguration(ignore_port_in_host_matching=True, validate_clusters={"value": False})
     routes.request_headers_to_remove.extend((SCOPE_HEADER, MARK) if marked else (SCOPE_HEADER,))
     if hit:
-        routes.typed_per_filter_config[MISSES].Pack(_OFF)
+        routes.typed_per_filter_config[MISSES].Pack(_OFF, deterministic=True)
         if crowded:
-            routes.typed_per_filter_config[BY_PATH].Pack(_ON)
+            routes.typed_per_filter_config[BY_PATH].Pack(_ON, deterministic=True)
         else:
-            routes.typed_per_filter_config[LATER].Pack(_OFF)
-            routes.typed_per_filter_config[WHOLE].Pack(_ON)
+            routes.typed_per_filter_config[LATER].Pack(_OFF, deterministic=True)
+            routes.typed_per_filter_config[WHOLE].Pack(_ON, deterministic=True)
     return routes
 
 
@@ -110,11 +110,11 @@ def subscriber() -> listener_pb2.Listener:
     manager = hcm_v3.HttpConnectionManager(stat_prefix="scopes")
     ask(manager, FrontendKey("", 0), None)
     router = manager.http_filters.add(name="envoy.filters.http.router")
-    router.typed_config.Pack(router_pb2.Router())
+    router.typed_config.Pack(router_pb2.Router(), deterministic=True)
     listener = listener_pb2.Listener(name="daemun_scopes", bind_to_port={"value": False})
     listener.address.socket_address.address, listener.address.socket_address.port_value = "127.0.0.1", 0
     filter_ = listener.filter_chains.add().filters.add(name="envoy.filters.network.http_connection_manager")
-    filter_.typed_config.Pack(manager)
+    filter_.typed_config.Pack(manager, deterministic=True)
     return listener
 
 
@@ -132,7 +132,7 @@ def ask(manager: hcm_v3.HttpConnectionManager, port: FrontendKey, listener: List
     if listener is not None:
         _overwrite(mutation, MARK, mark(listener.hostname))
     extension = manager.early_header_mutation_extensions.add(name="envoy.http.early_header_mutation.header_mutation")
-    extension.typed_config.Pack(mutation)
+    extension.typed_config.Pack(mutation, deterministic=True)
 
 
 def _overwrite(mutation: header_mutation_pb2.HeaderMutation, name: str, value: str) -> None:

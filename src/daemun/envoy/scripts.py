@@ -43,7 +43,7 @@ def script_filter(port: FrontendKey) -> hcm_v3.HttpFilter:
     # Only what that leads to says whether there is more to run: the same place again.
     frame.xds_matcher.CopyFrom(_if_capital(_run(_lower(port), then=composite(SCRIPTS))))
     found = hcm_v3.HttpFilter(name=SCRIPTS)
-    found.typed_config.Pack(frame)
+    found.typed_config.Pack(frame, deterministic=True)
     return found
 
 
@@ -55,7 +55,7 @@ def run_on(route: route_v3.Route, *sources: str, port: FrontendKey | None = None
     told = always(SCRIPTS, _run(*sources))
     if port is not None:
         told.xds_matcher.MergeFrom(_if_capital(_run(_lower(port), *sources)))
-    route.typed_per_filter_config[SCRIPTS].Pack(told)
+    route.typed_per_filter_config[SCRIPTS].Pack(told, deterministic=True)
 
 
 def script_alone(name: str, source: str) -> hcm_v3.HttpFilter:
@@ -72,20 +72,24 @@ def _if_capital(action: composite_v3.ExecuteFilterAction) -> matcher_pb2.Matcher
     asked = matcher.matcher_list.matchers.add()
     one = asked.predicate.single_predicate
     one.input.name = "host"
-    one.input.typed_config.Pack(http_inputs_pb2.HttpRequestHeaderMatchInput(header_name=":authority"))
+    one.input.typed_config.Pack(
+        http_inputs_pb2.HttpRequestHeaderMatchInput(header_name=":authority"), deterministic=True
+    )
     one.value_match.safe_regex.google_re2.SetInParent()
     one.value_match.safe_regex.regex = _CAPITALS
     asked.on_match.action.name = SCRIPTS
-    asked.on_match.action.typed_config.Pack(action)
+    asked.on_match.action.typed_config.Pack(action, deterministic=True)
     return matcher
 
 
 def _run(*sources: str, then: Message | None = None) -> composite_v3.ExecuteFilterAction:
     action = composite_v3.ExecuteFilterAction()
     for source in sources:
-        action.filter_chain.typed_config.add(name="envoy.filters.http.lua").typed_config.Pack(_script(source))
+        action.filter_chain.typed_config.add(name="envoy.filters.http.lua").typed_config.Pack(
+            _script(source), deterministic=True
+        )
     if then is not None:
-        action.filter_chain.typed_config.add(name=SCRIPTS).typed_config.Pack(then)
+        action.filter_chain.typed_config.add(name=SCRIPTS).typed_config.Pack(then, deterministic=True)
     return action
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from envoy.extensions.transport_sockets.tls.v3 import secret_pb2
 
 from daemun.api.core import ConfigMap, Secret
+from daemun.base import wire
 from daemun.base.names import CORE, Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi import cacerts
@@ -65,6 +66,6 @@ def secret_rule(
             if (shown := staple(pair)) is not None:
                 proto.tls_certificate.ocsp_staple.inline_bytes = shown
             origin = Origin(Ref(CORE, "Secret", name.namespace, name.name))
-        yield PartKey(needed.proxy, SECRET, needed.secret), part("", [Leaf(proto.SerializeToString(), origin)])
+        yield PartKey(needed.proxy, SECRET, needed.secret), part("", [Leaf(wire.encoded(proto), origin)])
 
     return secret

@@ -104,7 +104,7 @@ def shard_rule(
         port, origin = key.host.frontend, owner.origin
         name = f"{scope_name(port, key.host.hostname)}/{key.element.replace(':', '%3A')}"
         scope = head(name, marked=owner.tls, hit=False)
-        yield PartKey(port.proxy, SCOPE, name), part("", [Leaf(scope.SerializeToString(), origin)])
+        yield PartKey(port.proxy, SCOPE, name), part("", [Leaf(wire.encoded(scope), origin)])
         domain = key.host.hostname or "*"
         uses = reader.get(policies, owner.listener.key)
         leaves = [*opening(domain, origin, uses), *(leaf for _, leaf in ranked)]
@@ -118,7 +118,7 @@ def by_path(key: HostKey) -> bytes:
     name = f"{_BY_PATH}{scope_name(key.frontend, key.hostname)}"
     route = route_v3.Route(name=name, match={"prefix": ""}, direct_response={"status": 404})
     run_on(route, script(), port=None if is_exact(key.hostname) else key.frontend)
-    return wire.delimited(ROUTES, route.SerializeToString())
+    return wire.delimited(ROUTES, wire.encoded(route))
 
 
 def by_path_filter() -> hcm_v3.HttpFilter:

@@ -46,7 +46,7 @@ def _forwarded(key: HostKey, holder: Holder, resolved: ResolvedRoute, access_log
     to = shares(rule.backends, listener.through)
     needs = tuple(sorted({cluster for cluster, _ in to if cluster != NO_BACKEND}))
     if key.frontend.transport == "udp":
-        data, fallback = wire.delimited(_LISTENER_FILTERS, udp_filter(to, access_log).SerializeToString()), b""
+        data, fallback = wire.delimited(_LISTENER_FILTERS, wire.encoded(udp_filter(to, access_log))), b""
     else:
         data = _field(key, listener, tcp_chain(_name(key, listener), to, access_log, rule.uses))
         refused = _refused(key, listener, access_log)
@@ -69,7 +69,7 @@ def _refused(key: HostKey, listener: Listener, access_log: str) -> Leaf | None:
 def _closed(key: HostKey, listener: Listener, access_log: str) -> bytes:
     chain = closing_chain(_name(key, listener), access_log)
     chain.filter_chain_match.server_names.append(key.hostname)
-    return wire.delimited(_FILTER_CHAINS, chain.SerializeToString())
+    return wire.delimited(_FILTER_CHAINS, wire.encoded(chain))
 
 
 def _field(key: HostKey, listener: Listener, chain: components_v3.FilterChain) -> bytes:
@@ -81,7 +81,7 @@ def _field(key: HostKey, listener: Listener, chain: components_v3.FilterChain) -
             chain.filter_chain_match.server_names.append(key.hostname)
         if listener.terminates:
             wrap(chain, listener)
-    return wire.delimited(_FILTER_CHAINS, chain.SerializeToString())
+    return wire.delimited(_FILTER_CHAINS, wire.encoded(chain))
 
 
 def _name(key: HostKey, listener: Listener) -> str:

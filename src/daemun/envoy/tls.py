@@ -96,7 +96,7 @@ def san_type(name: SubjectName) -> common_v3.SubjectAltNameMatcher.SanType.Value
 def wrap(chain: components_v3.FilterChain, listener: Listener, *alpn: str) -> None:
     """Put the TLS of a listener around what a filter chain does."""
     chain.transport_socket.name = TLS_SOCKET
-    chain.transport_socket.typed_config.Pack(downstream(listener, *alpn))
+    chain.transport_socket.typed_config.Pack(downstream(listener, *alpn), deterministic=True)
     if listener.handshake and listener.handshake.seconds:
         chain.transport_socket_connect_timeout.FromMicroseconds(int(listener.handshake.seconds * 1_000_000))
 
@@ -128,7 +128,7 @@ def upstream_rule(
         certificate = reader.get(certificates, proxy) or ""
         cluster = cluster_pb2.Cluster()
         cluster.transport_socket.name = TLS_SOCKET
-        cluster.transport_socket.typed_config.Pack(upstream(policy.tls, key, certificate))
+        cluster.transport_socket.typed_config.Pack(upstream(policy.tls, key, certificate), deterministic=True)
         secrets = [bundle_name(policy.tls.bundle)] if policy.tls.bundle else []
         secrets += [certificate] if certificate else []
         return Leaf(plain.data + wire.encoded(cluster), policy.tls.origin, secrets=tuple(secrets))

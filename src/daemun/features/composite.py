@@ -8,7 +8,7 @@ def composite(name: str) -> matching_v3.ExtensionWithMatcher:
     """The place, where nothing runs unless a route, or a match that is added to it, says so."""
     frame = matching_v3.ExtensionWithMatcher()
     frame.extension_config.name = name
-    frame.extension_config.typed_config.Pack(composite_v3.Composite())
+    frame.extension_config.typed_config.Pack(composite_v3.Composite(), deterministic=True)
     frame.xds_matcher.SetInParent()
     return frame
 
@@ -24,5 +24,5 @@ def always(name: str, action: composite_v3.ExecuteFilterAction) -> matching_v3.E
     """What a route says there: do this to every request."""
     told = matching_v3.ExtensionWithMatcherPerRoute()
     told.xds_matcher.on_no_match.action.name = name
-    told.xds_matcher.on_no_match.action.typed_config.Pack(action)
+    told.xds_matcher.on_no_match.action.typed_config.Pack(action, deterministic=True)
     return told

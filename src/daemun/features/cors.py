@@ -93,7 +93,7 @@ def _preflights(spec: HTTPCORSFilter, draft: Draft) -> Iterator[route_v3.Route]:
         silent.match.headers.add(name="access-control-request-headers", present_match=True, invert_match=True)
         policy = _policy(spec)
         policy.ClearField("allow_headers")
-        silent.typed_per_filter_config[_NAME].Pack(policy)
+        silent.typed_per_filter_config[_NAME].Pack(policy, deterministic=True)
         yield silent
     if _asks_more(draft):
         yield _preflight(draft)

@@ -47,7 +47,7 @@ class ExternalAuth(Feature[Spec]):
             return
         action = composite_v3.ExecuteFilterAction()
         action.typed_config.name = _NAME
-        action.typed_config.typed_config.Pack(_filter(spec, draft.cluster(backend)))
+        action.typed_config.typed_config.Pack(_filter(spec, draft.cluster(backend)), deterministic=True)
         draft.per_route(_NAME, always(_NAME, action))
 
 

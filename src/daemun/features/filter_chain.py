@@ -52,5 +52,5 @@ def filter_chain(name: str, filters: Iterable[hcm_v3.HttpFilter]) -> hcm_v3.Http
     for one in filters:
         config.default_filter_chain.filters.add(name=one.name, typed_config=one.typed_config)
     chain = hcm_v3.HttpFilter(name=name)
-    chain.typed_config.Pack(config)
+    chain.typed_config.Pack(config, deterministic=True)
     return chain

@@ -41,7 +41,7 @@ class Retry(Feature[HTTPRouteRetry]):
         policy = draft.action.retry_policy
         policy.num_retries.value = min(spec.attempts or 1, _MOST)
         elsewhere = policy.retry_host_predicate.add(name="envoy.retry_host_predicates.previous_hosts")
-        elsewhere.typed_config.Pack(previous_hosts_pb2.PreviousHostsPredicate())
+        elsewhere.typed_config.Pack(previous_hosts_pb2.PreviousHostsPredicate(), deterministic=True)
         policy.host_selection_retry_max_attempts = _ELSEWHERE
         if spec.codes:
             policy.retry_on = f"{_ON},retriable-status-codes"

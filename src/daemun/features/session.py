@@ -54,8 +54,10 @@ class SessionPersistence(Feature[Spec]):
             if permanent and spec.absolute_timeout:
                 cookie.cookie.ttl.FromMilliseconds(milliseconds(spec.absolute_timeout))
             state.name = "envoy.http.stateful_session.cookie"
-            state.typed_config.Pack(cookie)
+            state.typed_config.Pack(cookie, deterministic=True)
         else:
             state.name = "envoy.http.stateful_session.header"
-            state.typed_config.Pack(header_pb2.HeaderBasedSessionState(name=spec.session_name or _HEADER))
+            state.typed_config.Pack(
+                header_pb2.HeaderBasedSessionState(name=spec.session_name or _HEADER), deterministic=True
+            )
         draft.per_route(_NAME, config)

@@ -92,7 +92,7 @@ def _built(draft: Draft) -> Draft:
     for family in FAMILIES:
         family.on_cluster(draft.upstream.spec, draft)
     cluster = draft.cluster
-    cluster.typed_extension_protocol_options[HTTP_OPTIONS].Pack(draft.options)
+    cluster.typed_extension_protocol_options[HTTP_OPTIONS].Pack(draft.options, deterministic=True)
     if cluster.type == cluster.EDS:
         cluster.eds_cluster_config.eds_config.CopyFrom(ads())
     elif draft.named:

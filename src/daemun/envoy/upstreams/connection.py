@@ -99,4 +99,4 @@ def _http1(wanted: Http1ProtocolOptions, draft: Draft) -> None:
     elif wanted.preserve_case_header_key_format:
         formatter = http1.header_key_format.stateful_formatter
         formatter.name = "preserve_case"
-        formatter.typed_config.Pack(preserve_case_pb2.PreserveCaseFormatterConfig())
+        formatter.typed_config.Pack(preserve_case_pb2.PreserveCaseFormatterConfig(), deterministic=True)

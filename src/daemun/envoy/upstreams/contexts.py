@@ -208,7 +208,7 @@ def _token(wanted: FileCredentialSource, google: grpc_service_pb2.GrpcService.Go
     config = token_v3.FileBasedMetadataConfig(header_key=wanted.header or "authorization")
     config.secret_data.filename = wanted.token_file_name
     packed = any_pb2.Any()
-    packed.Pack(config)
+    packed.Pack(config, deterministic=True)
     google.credentials_factory_name = "envoy.grpc_credentials.file_based_metadata"
     google.channel_credentials.local_credentials.SetInParent()
     plugin = google.call_credentials.add().from_plugin

@@ -37,4 +37,4 @@ class Dns(Family):
         resolver.query_timeout_seconds.value = _QUERY_SECONDS
         resolver.query_tries.value = _QUERIES
         cluster.typed_dns_resolver_config.name = "envoy.network.dns_resolver.cares"
-        cluster.typed_dns_resolver_config.typed_config.Pack(resolver)
+        cluster.typed_dns_resolver_config.typed_config.Pack(resolver, deterministic=True)

@@ -60,7 +60,7 @@ class Encryption(Family):
 def put_tls(socket: base_pb2.TransportSocket, context: Message) -> None:
     """Make a transport socket one of TLS."""
     socket.name = TLS_SOCKET
-    socket.typed_config.Pack(context)
+    socket.typed_config.Pack(context, deterministic=True)
 
 
 def _plain_tls(static: StaticUpstreamSpec) -> bool:

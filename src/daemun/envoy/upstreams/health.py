@@ -92,7 +92,9 @@ class Health(Family):
             _kind(check, proto)
             if check.event_log_path:
                 sink = proto.event_logger.add(name="file")
-                sink.typed_config.Pack(file_pb2.HealthCheckEventFileSink(event_log_path=check.event_log_path))
+                sink.typed_config.Pack(
+                    file_pb2.HealthCheckEventFileSink(event_log_path=check.event_log_path), deterministic=True
+                )
 
 
 def _headers_of(check: HealthCheck) -> Iterable[Iterable[HeaderValueOption]]:

@@ -36,6 +36,6 @@ class ProxyProtocol(Family):
                 outer.transport_socket.CopyFrom(socket)
             else:
                 outer.transport_socket.name = "envoy.transport_sockets.raw_buffer"
-                outer.transport_socket.typed_config.Pack(raw_buffer_pb2.RawBuffer())
+                outer.transport_socket.typed_config.Pack(raw_buffer_pb2.RawBuffer(), deterministic=True)
             socket.name = "envoy.transport_sockets.upstream_proxy_protocol"
-            socket.typed_config.Pack(outer)
+            socket.typed_config.Pack(outer, deterministic=True)

@@ -129,5 +129,5 @@ def listener(cluster: str, spec: UpstreamSpec) -> listener_pb2.Listener:
     found = listener_pb2.Listener(name=listener_name(cluster))
     found.internal_listener.SetInParent()
     chain = found.filter_chains.add(name="tunnel")
-    chain.filters.add(name="envoy.filters.network.tcp_proxy").typed_config.Pack(proxy)
+    chain.filters.add(name="envoy.filters.network.tcp_proxy").typed_config.Pack(proxy, deterministic=True)
     return found

@@ -52,7 +52,7 @@ class BufferPerRoute(PerRoute[Spec]):
         config = buffer_v3.Buffer(max_request_bytes={"value": spec.max_request_bytes or 0})
         action = composite_v3.ExecuteFilterAction()
         action.typed_config.name = self.filter
-        action.typed_config.typed_config.Pack(config)
+        action.typed_config.typed_config.Pack(config, deterministic=True)
         return always(self.filter, action)
 
 

@@ -87,4 +87,6 @@ def _set(spec: RetryPolicy, policy: route_v3.RetryPolicy) -> None:
     if spec.previous_priorities is not None:
         often = min(spec.previous_priorities.update_frequency or 1, _MOST)
         policy.retry_priority.name = "envoy.retry_priorities.previous_priorities"
-        policy.retry_priority.typed_config.Pack(priorities_v3.PreviousPrioritiesConfig(update_frequency=often))
+        policy.retry_priority.typed_config.Pack(
+            priorities_v3.PreviousPrioritiesConfig(update_frequency=often), deterministic=True
+        )

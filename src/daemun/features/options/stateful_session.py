@@ -48,7 +48,9 @@ class StatefulSession(PerRoute[Spec]):
         state = config.stateful_session.session_state
         if spec.header_based is not None:
             state.name = "envoy.http.stateful_session.header"
-            state.typed_config.Pack(header_pb2.HeaderBasedSessionState(name=spec.header_based.header_name))
+            state.typed_config.Pack(
+                header_pb2.HeaderBasedSessionState(name=spec.header_based.header_name), deterministic=True
+            )
             return config
         made = cookie_pb2.CookieBasedSessionState()
         cookie = spec.cookie_based.cookie if spec.cookie_based is not None else None

@@ -47,14 +47,14 @@ def put(proto: Any, programs: Programs, *, alone: bool, natively: bool) -> None:
                 configs[headers].Pack(changes, deterministic=True)
             configs[script].Pack(_of_script(mine) if changes is None else _NOTHING, deterministic=True)
         elif alone and script not in configs:
-            configs[script].Pack(_NOTHING)
+            configs[script].Pack(_NOTHING, deterministic=True)
     if asks_why(programs):
         header = core_v3.HeaderValue(key=_WHY_HEADER, value="%RESPONSE_CODE_DETAILS%")
         told = mutation_v3.HeaderMutationPerRoute()
         told.mutations.response_mutations.add().append.CopyFrom(
             core_v3.HeaderValueOption(header=header, append_action=core_v3.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD)
         )
-        configs[WHY].Pack(told)
+        configs[WHY].Pack(told, deterministic=True)
 
 
 def has_any(proto: Any) -> bool:

@@ -64,7 +64,7 @@ def _names(spec: Spec) -> protocol_v3.Http1ProtocolOptions.HeaderKeyFormat | Non
         return names
     if spec.preserve_case_header_key_format:
         formatter = extension_v3.TypedExtensionConfig(name=_PRESERVE_CASE)
-        formatter.typed_config.Pack(preserve_case_pb2.PreserveCaseFormatterConfig())
+        formatter.typed_config.Pack(preserve_case_pb2.PreserveCaseFormatterConfig(), deterministic=True)
         names.stateful_formatter.CopyFrom(formatter)
         return names
     return None
