@@ -132,7 +132,7 @@ def pass_through(
 def plugin(spec: AuthPlugin, where: str, follow: Following) -> ir.PluginAuth:
     """A plug-in by its name. Gloo's, compiled from Go, are not meant."""
     if not spec.name:
-        follow.wrong(f"{where}.name", "is empty", "Name an entry point of the group daemun.extauth.")
+        follow.wrong(f"{where}.name", "is empty", "Name an entry point of the group daemun.auth.")
     for field, value in (("pluginFileName", spec.plugin_file_name), ("exportedSymbolName", spec.exported_symbol_name)):
         if value:
             follow.undone(f"{where}.{field}", "is not served: plug-ins are in Python", "It has no effect.")
