@@ -1,5 +1,6 @@
 """AWS's token service on loopback: it says who has signed a request, if the signature is what botocore makes of it."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 
@@ -35,8 +36,9 @@ def fault(
         return f"signs {names} at {found.get('x-amz-date')}"
     request = AWSRequest(method, url, {name: found[name] for name in names.split(";")}, body)
     request.context["timestamp"] = found["x-amz-date"]
-    if found.get("x-amz-content-sha256"):
-        request.headers.setdefault("X-Amz-Content-SHA256", found["x-amz-content-sha256"])
+    told = found.get("x-amz-content-sha256", hashlib.sha256(body).hexdigest())
+    if told != hashlib.sha256(body).hexdigest():
+        return "the body is another"
     signer = SigV4Auth(credentials, service, region)
     text = signer.string_to_sign(request, signer.canonical_request(request))
     wanted = signer.signature(text, request)

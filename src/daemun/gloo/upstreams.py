@@ -19,6 +19,7 @@ from daemun.gatewayapi.flaws import flaw
 from daemun.gatewayapi.references import GrantIndex, grant_to_write, permitted
 from daemun.gloo.classic.scope import SETTINGS
 from daemun.gloo.defaults import NONE, Defaults
+from daemun.gloo.signing import Signing, signing_of
 from daemun.ir.backend import BackendKey, Protocol, upstream_key
 
 TYPES = ("kube", "static", "pipe", "aws", "azure", "consul", "awsEc2", "gcp")
@@ -43,6 +44,7 @@ class ResolvedUpstream(msgspec.Struct, frozen=True, gc=False):
     secrets: Mapping[Name, SecretParts]
     faults: tuple[Finding, ...] = ()
     notes: tuple[Finding, ...] = ()
+    signing: Signing | None = None
 
     def secret(self, ref: ResourceRef) -> Name:
         """The Secret that the Upstream means: in its own namespace if it names none."""
@@ -97,8 +99,12 @@ def upstream_rule(
         notes += secrets.notes
         if spec.kube is not None:
             faults += _service_faults(reader, inputs.services, name.namespace, spec.kube)
+        signing = signing_of(reader, inputs.secrets, name, upstream)
+        if isinstance(signing, Finding):
+            faults.append(signing)
+            signing = None
         generation = upstream.metadata.generation
-        resolved = ResolvedUpstream(ref, generation, spec, secrets.parts, tuple(faults), tuple(notes))
+        resolved = ResolvedUpstream(ref, generation, spec, secrets.parts, tuple(faults), tuple(notes), signing)
         if not faults:
             resolved = msgspec.structs.replace(resolved, faults=tuple(checks.faults(resolved)))
         yield name, resolved

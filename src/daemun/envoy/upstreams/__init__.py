@@ -24,6 +24,7 @@ from daemun.envoy.upstreams.outliers import Outliers
 from daemun.envoy.upstreams.preconnect import Preconnect
 from daemun.envoy.upstreams.protocol import Protocol
 from daemun.envoy.upstreams.proxy_protocol import ProxyProtocol
+from daemun.envoy.upstreams.signing import Signatures
 from daemun.envoy.upstreams.subsets import Subsets
 from daemun.envoy.upstreams.tunnel import Tunnelled, lead, listener, near_and_far, proxy_name
 from daemun.features.constraints import broken
@@ -49,6 +50,7 @@ FAMILIES: tuple[Family, ...] = (
     # Around the transport sockets that are there.
     ProxyProtocol(),
     Tunnelled(),
+    Signatures(),
 )
 _LATER = "this type of Upstream is not served yet"
 UNSERVED = Fields(

@@ -1,0 +1,119 @@
+"""Requests that Envoy signs for AWS: a backend that checks them as botocore would sign them."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from botocore.credentials import Credentials
+
+from support.client import Answer
+from support.documents import Doc, gateway, listener, prefix, reference, route, rule
+from support.sts import fault
+from support.world import World, fresh, until
+
+FIRST = Credentials("AKIAFIRST", "first/secret+key", None)
+SECOND = Credentials("AKIASECOND", "second-secret-key", "a-session-token")
+HOST = "api.example.com"
+
+
+def credentials(held: Credentials, name: str = "aws") -> Doc:
+    data = {"aws_access_key_id": held.access_key, "aws_secret_access_key": held.secret_key}
+    if held.token:
+        data["aws_session_token"] = held.token
+    meta = {"name": name, "namespace": "default"}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": data}
+
+
+def upstream(port: int, annotation: str) -> Doc:
+    meta = {"name": "signed", "namespace": "default", "annotations": {"daemun.dev/aws-request-signing": annotation}}
+    spec = {"static": {"hosts": [{"addr": "127.0.0.1", "port": port}]}}
+    return {"apiVersion": "gloo.solo.io/v1", "kind": "Upstream", "metadata": meta, "spec": spec}
+
+
+SIGNED = '{"service": "execute-api", "region": "eu-central-1", "secret": "aws", "host": "api.example.com"}'
+
+
+@pytest_asyncio.fixture
+async def world() -> AsyncIterator[World]:
+    async with fresh() as one:
+        await one.echo("a")
+        one.write("aws.yaml", credentials(FIRST))
+        one.write("upstream.yaml", upstream(one.backends["a"].port, SIGNED))
+        to = reference("signed", group="gloo.solo.io", kind="Upstream")
+        one.write("gateway.yaml", gateway("gw", listener(one.port)), route("r", rule(prefix("/"), to=[to])))
+        yield one
+
+
+def wrong(got: Answer, method: str, path: str, held: Credentials, body: bytes = b"") -> str:
+    headers = dict(got.seen["headers"])
+    assert headers["host"] == HOST
+    return fault(held, method, f"https://{HOST}{path}", headers, body, "execute-api", "eu-central-1")
+
+
+@pytest.mark.parametrize("path", ["/", "/a/b?x=1&a=2", "/with%20space"])
+async def test_a_request_is_signed_as_botocore_signs_it(world: World, path: str) -> None:
+    await world.start()
+    got = await world.ask(path)
+    assert wrong(got, "GET", path, FIRST) == ""
+    body = b'{"some": "body"}'
+    posted = await world.ask(path, "POST", body=body)
+    assert wrong(posted, "POST", path, FIRST, body) == ""
+    assert wrong(posted, "POST", path, FIRST, b"another") != ""
+    assert wrong(posted, "POST", path, SECOND, body) != ""
+
+
+async def test_other_credentials_sign_from_then_on_and_nobody_sees_them(world: World) -> None:
+    await world.start()
+    assert world.app is not None
+    world.write("aws.yaml", credentials(SECOND))
+
+    async def by_second() -> bool:
+        return wrong(await world.ask("/"), "GET", "/", SECOND) == ""
+
+    await until(by_second)
+    dump = (await world.app.proxies.admin_get("default/gw", "/config_dump?include_eds", seconds=30)).decode()
+    assert "aws_request_signing" in dump
+    for held in (FIRST, SECOND):
+        assert held.secret_key not in dump
+    assert str(SECOND.token) not in dump
+    log = world.app.proxies.log("default/gw").read_text()
+    assert SECOND.secret_key not in log
+
+
+async def test_without_credentials_nothing_is_sent(world: World) -> None:
+    world.write("aws.yaml", credentials(FIRST, "another"))
+    await world.start(clean=False)
+    await world.problem("upstream.yaml", "Secret default/aws does not exist")
+    await world.answers(500)
+    world.write("aws.yaml", credentials(FIRST))
+    await world.answers(200)
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        "",
+        "{}",
+        "[]",
+        '{"service": "x", "region": "R%", "secret": "aws"}',
+        '{"service": "x", "region": "r", "secrets": 1}',
+    ],
+)
+async def test_an_annotation_that_makes_no_sense_closes_the_upstream(world: World, annotation: str) -> None:
+    world.write("upstream.yaml", upstream(world.backends["a"].port, annotation))
+    await world.start(clean=False)
+    await world.problem("upstream.yaml", "aws-request-signing")
+    await world.answers(500)
+
+
+async def test_what_envoy_rejects_of_such_a_cluster_does_not_tell_the_credentials(world: World) -> None:
+    """Envoy says what is wrong in its own words, which go to a status: the whole cluster must not be among them."""
+    await world.start()
+    assert world.app is not None
+    odd = upstream(world.backends["a"].port, SIGNED)
+    odd["spec"]["sslConfig"] = {"parameters": {"cipherSuites": ["NOBODY-KNOWS-IT"]}}
+    world.write("upstream.yaml", odd)
+    told = await world.problem("upstream.yaml")
+    assert "NOBODY-KNOWS-IT" in str(told)
+    assert FIRST.secret_key not in "".join(world.problems())
+    assert FIRST.secret_key not in world.app.proxies.log("default/gw").read_text()
