@@ -73,3 +73,34 @@ async def test_those_of_a_service_are_there_without_any_of_a_route_and_give_way_
     for path, sent in expected.items():
         got = await world.ask(path, host="two.test")
         assert (got.sent("x-early"), got.sent("x-regular")) == sent
+
+
+async def test_a_route_table_s_come_before_those_of_who_delegates_to_it_and_of_the_service(world: World) -> None:
+    def only(who: str) -> Doc:
+        held = stage(x_who=who)
+        held["requestTransforms"][0]["matcher"] = {"prefix": "/", "headers": [{"name": f"x-{who}"}]}
+        return options(inheritTransformation=True, regular=held)
+
+    await world.echo("a")
+    meta = {"name": "gateway-proxy", "namespace": "gloo-system"}
+    spec = {"bindPort": world.port, "httpGateway": {}, "proxyNames": ["gateway-proxy"]}
+    gate = {"apiVersion": "gateway.solo.io/v1", "kind": "Gateway", "metadata": meta, "spec": spec}
+    delegates = {
+        "matchers": [{"prefix": "/down"}],
+        "delegateAction": {"ref": {"name": "table", "namespace": "gloo-system"}},
+        "options": only("parent"),
+    }
+    table = gate | {
+        "kind": "RouteTable",
+        "metadata": {"name": "table", "namespace": "gloo-system"},
+        "spec": {"routes": [route("/down", options=only("table"))]},
+    }
+    one = service("one", options(regular=stage(x_who="host")), delegates)
+    world.write("all.yaml", *map(yaml.safe_dump, (gate, one, table)))
+    await world.start(clean=False)
+    for headers, who in (
+        ({"x-table": "1", "x-parent": "1"}, "table"),
+        ({"x-parent": "1"}, "parent"),
+        ({"x-other": "1"}, "host"),
+    ):
+        assert (await world.ask("/down", host="one.test", headers=headers)).sent("x-who") == [who]

@@ -17,7 +17,7 @@ from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.resolved import Parent, ResolvedGateway, ResolvedListener
 from daemun.gloo.classic.scope import Scopes, scope_of
 from daemun.gloo.listener_defaults import ListenerDefaults, listener_defaults
-from daemun.gloo.merge import Merged, inherited, merged
+from daemun.gloo.merge import Merged, inherited, merged, with_transformations
 from daemun.gloo.policies import HTTP_LISTENER_OPTION, LISTENER_OPTION, ROUTE_OPTION, VIRTUAL_HOST_OPTION, Policy
 from daemun.ir.listener import ListenerKey
 from daemun.ir.route import Use
@@ -73,7 +73,8 @@ def extension(
         if not own.answers and not any(one.policies for one in found):
             return NOTHING
         answers = own.answers.values()
-        whole = merged(inherited((one.policies, one.yields) for one in found))
+        every = with_transformations([one.policies for one in found])
+        whole = merged(inherited((policies, one.yields) for policies, one in zip(every, found, strict=True)))
         mine = (*dict.fromkeys(policy.ref for policy in own.policies), *(use.by for use in answers if use.by))
         instead = scope_of(reader, scopes).invalid if whole.fault and not whole.closed else 0
         heights = {policy.ref: at for at, one in enumerate(found) for policy in one.policies} if levels[1:] else {}

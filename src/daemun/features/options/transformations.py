@@ -21,7 +21,7 @@ from daemun.api.gloo.transformation import (
 )
 from daemun.features.drafts import Draft, HostDraft
 from daemun.features.feature import Fault, Feature, Scene
-from daemun.features.transformations.places import REGULAR_SCRIPT, families, has_any, put, script_filter
+from daemun.features.transformations.places import REGULAR_SCRIPT, families, has_any, lend, put, script_filter
 from daemun.features.transformations.stages import EARLY, POST_ROUTING, REGULAR, stage_programs, waits
 from daemun.ir.route import Use
 
@@ -49,11 +49,6 @@ class StagedTransformations(Feature[TransformationStages]):
 
     def omits(self, spec: TransformationStages, where: str) -> Iterable[Fault]:
         """What a script cannot see to."""
-        if spec.inherit_transformation:
-            text = (
-                "takes the host's stages that are not set here; none are joined, and none taken of a delegating route"
-            )
-            yield f"{where}.inheritTransformation", text, "Write all of it here."
         if spec.log_request_response_info:
             yield f"{where}.logRequestResponseInfo", "is not served: bodies and headers are not logged", ""
         for at, one in _each(spec):
@@ -87,6 +82,7 @@ class StagedTransformations(Feature[TransformationStages]):
         del use
         programs, _ = stage_programs(spec)
         put(draft.proto, programs, alone=False, natively=False)
+        lend(draft.proto, programs)
         if waits(programs):
             draft.proto.request_body_buffer_limit.value = _BODY_BYTES
 

@@ -67,7 +67,7 @@ def _only(stage: Program) -> tuple[Program, Program] | None:
     """What is done to each request and to each response; None where that depends on something."""
     requests, responses = stage.get("requests", [])[:1], stage.get("responses", [])[:1]
     # The first takes them all. A response of a request's own would need to know whether that came so far.
-    if "details" in stage or any(set(one) != {"request"} for one in requests):
+    if "details" in stage or "inherit" in stage or any(set(one) != {"request"} for one in requests):
         return None
     if any(set(one) != {"response"} for one in responses):
         return None

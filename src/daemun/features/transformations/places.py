@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from envoy.config.core.v3 import base_pb2 as core_v3
+from envoy.config.route.v3 import route_components_pb2 as route_v3
 from envoy.extensions.filters.http.header_mutation.v3 import header_mutation_pb2 as mutation_v3
 from envoy.extensions.filters.http.lua.v3 import lua_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
@@ -27,6 +28,7 @@ WHY = "daemun.transformations.why"
 _PLACES = ((EARLY_SCRIPT, EARLY_HEADERS, (EARLY,)), (REGULAR_SCRIPT, REGULAR_HEADERS, (REGULAR, POST_ROUTING)))
 _WHY_HEADER = "x-daemun-details"
 _NOTHING = lua_pb2.LuaPerRoute(disabled=True)
+_PROGRAM = "program"
 _SCRIPT, _REQUESTS = "inja", "inja.requests"
 
 
@@ -57,6 +59,14 @@ def put(proto: Any, programs: Programs, *, alone: bool, natively: bool) -> None:
         configs[WHY].Pack(told, deterministic=True)
 
 
+def lend(host: route_v3.VirtualHost, programs: Programs) -> None:
+    """Let the routes of a host read its programs: those that inherit do them after their own."""
+    for script, _, stages in _PLACES:
+        mine = [programs[stage] for stage in stages if stage in programs]
+        if mine:
+            host.metadata.filter_metadata[script].update({_PROGRAM: _text(mine)})
+
+
 def has_any(proto: Any) -> bool:
     """Whether a share has programs of its own."""
     return any(script in proto.typed_per_filter_config for script, _, _ in _PLACES)
@@ -77,11 +87,16 @@ def families(programs: Programs, alone: bool) -> Iterator[str]:
 
 
 def _of_script(programs: list[Program]) -> lua_pb2.LuaPerRoute:
-    config = lua_pb2.LuaPerRoute(name=_SCRIPT if any(map(answers, programs)) else _REQUESTS)
-    text = json.dumps(programs, ensure_ascii=False, separators=(",", ":"))
+    # What is inherited is not known here.
+    whole = any(answers(one) or "inherit" in one for one in programs)
+    config = lua_pb2.LuaPerRoute(name=_SCRIPT if whole else _REQUESTS)
     # One entry: the order of several would be another in each process, and so the version of the resource.
-    config.filter_context.update({"program": text})
+    config.filter_context.update({_PROGRAM: _text(programs)})
     return config
+
+
+def _text(programs: list[Program]) -> str:
+    return json.dumps(programs, ensure_ascii=False, separators=(",", ":"))
 
 
 def script_filter(name: str) -> hcm_v3.HttpFilter:

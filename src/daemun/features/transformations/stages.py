@@ -29,6 +29,9 @@ def stage_programs(spec: TransformationStages, where: str = "") -> tuple[Program
         held: RequestResponseTransformations | None = getattr(spec, field)
         if held is not None:
             programs[stage] = _stage(compiler, held, stage, f"{where}.{stage}")
+    if spec.inherit_transformation:
+        for program in programs.values():
+            program["inherit"] = True
     asking = [stage for stage in _OUTERMOST if stage in programs and _asks_why(programs[stage])]
     for stage in asking:
         # Why a response came is told in a header, which the last to see it takes away.

@@ -20,7 +20,7 @@ from daemun.gloo.classic.parts import Part, Section
 from daemun.gloo.classic.placed import Placeds
 from daemun.gloo.classic.report import Problems, Report
 from daemun.gloo.listener_defaults import ListenerDefaults, listener_defaults
-from daemun.gloo.merge import Merged, merged
+from daemun.gloo.merge import Merged, merged, with_transformations
 from daemun.gloo.policies import (
     DESTINATION_OPTIONS,
     HTTP_LISTENER_OPTION,
@@ -87,7 +87,8 @@ class OptionsOf:
     def route(self, placing: Placing) -> Merged:
         """What a route comes to, with what it has of those that delegate to it."""
         chain = (placing, *placing.above)
-        return merged(policy for one in chain for policy in self._route(one.by, one.where, one.route))
+        levels = with_transformations([self._route(one.by, one.where, one.route) for one in chain])
+        return merged(policy for level in levels for policy in level)
 
     def _route(self, by: Ref, where: str, route: Route) -> tuple[Policy, ...]:
         found = self._known.get((by, where))

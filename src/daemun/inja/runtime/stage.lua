@@ -4,40 +4,75 @@ do
   local namespace, details = "daemun.transformation", "x-daemun-details"
   local failed = -1
 
-  local function compile(m)
-    local stage = { name = m.stage, details = m.details, requests = {}, responses = {}, answers = false }
-    for i = 1, m.requests and m.requests.n or 0 do
-      local one = m.requests[i].m
-      stage.requests[i] = {
+  local function add_requests(stage, programs)
+    for i = 1, programs and programs.n or 0 do
+      local one = programs[i].m
+      stage.requests[#stage.requests + 1] = {
         matches = matching.request(one.match), clear = one.clear,
         request = transformation.compile(one.request), response = transformation.compile(one.response),
         waits = one.request and (one.request.m.waits or one.request.m.lift) and true,
       }
       stage.answers = stage.answers or one.response ~= nil
     end
-    for i = 1, m.responses and m.responses.n or 0 do
-      local one = m.responses[i].m
-      stage.responses[i] = {
-        matches = matching.headers(one.headers), details = one.details, response = transformation.compile(one.response),
-      }
-    end
-    stage.answers = stage.answers or #stage.responses > 0
-    return stage
   end
 
-  -- The stages that the route's context holds; made once, and found again by their text, which Lua has only once.
+  local function add_responses(stage, programs)
+    for i = 1, programs and programs.n or 0 do
+      local one = programs[i].m
+      stage.responses[#stage.responses + 1] = {
+        matches = matching.headers(one.headers), details = one.details, response = transformation.compile(one.response),
+      }
+      stage.answers = true
+    end
+  end
+
+  -- The stages of a place in their order, with what each of the programs has for them.
+  local order = { "early", "regular", "postRouting" }
+
+  local function compile(all)
+    local by_name, stages = {}, {}
+    for i = 1, #all do
+      for at = 1, all[i].n do
+        local m = all[i][at].m
+        local stage = by_name[m.stage] or { name = m.stage, requests = {}, responses = {}, answers = false }
+        by_name[m.stage] = stage
+        stage.details = stage.details or m.details
+        stages.inherits = stages.inherits or m.inherit
+        add_requests(stage, m.requests)
+        add_responses(stage, m.responses)
+      end
+    end
+    for i = 1, #order do stages[#stages + 1] = by_name[order[i]] end
+    return stages
+  end
+
+  local function room()
+    if cached >= most then cache, cached = {}, 0 end
+    cached = cached + 1
+  end
+
+  -- The stages that the route's context holds, and those of its host where they are inherited; made once, and found
+  -- again by their texts, each of which Lua has only once.
   local function stages_of(handle)
     local text = handle:filterContext():get("program")
     if not text then return {} end
     local stages = cache[text]
     if not stages then
-      if cached >= most then cache, cached = {}, 0 end
-      local programs = json.parse(text)
-      stages = {}
-      for i = 1, programs.n do stages[i] = compile(programs[i].m) end
-      cache[text], cached = stages, cached + 1
+      room()
+      stages = compile({ json.parse(text) })
+      cache[text] = stages
     end
-    return stages
+    if not stages.inherits then return stages end
+    local above = handle:virtualHost():metadata():get("program")
+    if not above then return stages end
+    stages.joined = stages.joined or {}
+    local joined = stages.joined[above]
+    if not joined then
+      room()
+      joined = compile({ json.parse(text), json.parse(above) })
+      stages.joined[above] = joined
+    end
+    return joined
   end
 
   local function message(handle, problem)
@@ -80,7 +115,8 @@ do
     local ok, problem = pcall(requests, handle)
     if ok then return end
     local text = message(handle, problem)
-    for _, stage in ipairs(cache[handle:filterContext():get("program")] or {}) do remember(handle, stage, failed) end
+    local found, stages = pcall(stages_of, handle)
+    for _, stage in ipairs(found and stages or {}) do remember(handle, stage, failed) end
     handle:respond({ [":status"] = "400", ["content-type"] = "text/plain" }, text)
   end
 
