@@ -23,6 +23,7 @@ from daemun.figures import figures
 from daemun.flow import MISSING
 from daemun.gatewayapi.proxies import ProxyState
 from daemun.gatewayapi.settings import cluster as cluster_settings
+from daemun.gloo.auth.chains import SERVER
 from daemun.gloo.classic.scope import SETTINGS
 from daemun.health import HealthServer
 from daemun.ir.placement import Placement
@@ -31,11 +32,13 @@ from daemun.kube.seen import Seen
 from daemun.lease import AlwaysLeading, LeaderElection
 from daemun.metrics import CONTENT_TYPE, Metrics
 from daemun.plane import ControlPlane
+from daemun.provision.kube.bootstrap import AUTHORITY_FILE
+from daemun.provision.kube.certificates import Hosts
 from daemun.provision.kube.identity import Identities
 from daemun.provision.kube.issuer import Known
 from daemun.provision.kube.keyring import Certificates, Keyring
 from daemun.provision.kube.proxies import KubeProxies
-from daemun.provision.kube.settings import READY_PORT, ProxySettings
+from daemun.provision.kube.settings import CONFIG_DIR, READY_PORT, ProxySettings
 from daemun.recall import Recall
 from daemun.replicas import Replicas
 from daemun.report.kube.writer import StatusWriter
@@ -52,6 +55,9 @@ says otherwise of their Gateways."""
 RECALL_SECONDS = 3.0
 """How long a start waits for an API server that does not answer, before it serves what was served last."""
 CLOSING_SECONDS = 2.0
+AUTH_PORT = 9983
+AUTHORITY = f"{CONFIG_DIR}/{AUTHORITY_FILE}"
+"""Where proxies have whom to trust."""
 STDOUT = "/dev/stdout"
 """Where proxies write a line for each request, if that is asked for: kubelet keeps it and turns it over."""
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - proxies and kubelet come from outside of the pod
@@ -83,10 +89,23 @@ class Installation(msgspec.Struct, frozen=True):
     allowed: tuple[str, ...] = ()
     """Networks of the proxies' machine or link that an Upstream may be in all the same."""
 
+    extauth: bool = False
+    """Whether there is a server of authorization beside it, as the chart brings it."""
+
     @property
     def host(self) -> str:
         """The name at which proxies find the xDS server."""
         return f"{self.name}.{self.namespace}.svc"
+
+    @property
+    def auth(self) -> Name:
+        """The server of authorization: its Service, and the ServiceAccount that it proves itself by."""
+        return Name(self.namespace, f"{self.name}-extauth")
+
+    @property
+    def auth_host(self) -> str:
+        """The name at which proxies find it."""
+        return f"{self.auth.name}.{self.namespace}.svc"
 
 
 class ClusterApp:
@@ -94,7 +113,10 @@ class ClusterApp:
 
     def __init__(self, client: KubeClient, installation: Installation) -> None:
         self._installation = installation
-        settings = cluster_settings(yamldoc.value, frozenset({READY_PORT}), allowed=installation.allowed)
+        auth = (f"{installation.auth_host}:{AUTH_PORT}", AUTHORITY) if installation.extauth else ("", "")
+        settings = cluster_settings(
+            yamldoc.value, frozenset({READY_PORT}), allowed=installation.allowed, extauth=auth
+        )
         access_log = STDOUT if installation.access_log else ""
         self.plane = ControlPlane(settings, self._identify, self._told, access_log)
         self.source = KubeSource(client, self._changed, self._saw, namespaces=installation.namespaces)
@@ -117,7 +139,7 @@ class ClusterApp:
             client, proxies, self.plane.set_back, namespaces=installation.namespaces, unread=self._unread
         )
         self._recall = _recall(client, installation, self._current)
-        self._identities = Identities(client, self._proxies.proxy_of, issuer=self._issuer)
+        self._identities = Identities(client, self._client_of, issuer=self._issuer)
         wants = dict(self.source.wants)
         self.secrets = SecretWatcher(
             functools.partial(opened, environment=os.environ),
@@ -132,7 +154,7 @@ class ClusterApp:
         self._placements: dict[Name, Placement | None] = {}
         self.plane.translation.placements.subscribe(self._collect)
         name = Name(installation.namespace, installation.name)
-        self._keyring = Keyring(client, Name(name.namespace, f"{name.name}-xds"), installation.host, self._certified)
+        self._keyring = Keyring(client, Name(name.namespace, f"{name.name}-xds"), Hosts(installation.host, installation.auth_host), self._certified)
         self._certificate: ServerCertificate | None = None
         self._certificates = asyncio.Event()
         self._recalled: frozenset[Ref] | None = None
@@ -270,6 +292,12 @@ class ClusterApp:
 
     async def _identify(self, metadata: Mapping[str, str]) -> str | None:
         return await self._identities.authenticate(metadata)
+
+    def _client_of(self, account: Name) -> str | None:
+        """The proxy that runs as a ServiceAccount, or the server of authorization. None is ever both."""
+        if self._installation.extauth and account == self._installation.auth:
+            return SERVER
+        return self._proxies.proxy_of(account)
 
     # What only the leader does
 

@@ -68,7 +68,7 @@ class WebhookApp:
         self._news = asyncio.Event()
         self.server = AdmissionServer(Judge(self._suppositions, self._policy, self._fetched))
         host = hook.host or f"{hook.name}.{hook.namespace}.svc"
-        self._keyring = Keyring(client, Name(hook.namespace, f"{hook.name}-xds"), host, self._certified)
+        self._keyring = Keyring(client, Name(hook.namespace, f"{hook.name}-xds"), Hosts(host), self._certified)
         self.registration = Registration(client, hook.configuration)
         self._certificates = asyncio.Event()
         self.port: asyncio.Future[int] = asyncio.get_running_loop().create_future()

@@ -28,6 +28,18 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
+{{/* The same of the server of authorization, whose pods are not those of the control plane. */}}
+{{- define "daemun.authSelector" -}}
+app.kubernetes.io/name: daemun-extauth
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "daemun.authLabels" -}}
+{{ include "daemun.authSelector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
 {{/* Of Gloo's CRDs, as the cluster has them, those without a subresource for the status: group and names, as JSON. */}}
 {{- define "daemun.statusInObject" -}}
 {{- $found := list }}

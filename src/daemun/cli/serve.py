@@ -46,6 +46,10 @@ def serve(
         str,
         typer.Option(envvar="DAEMUN_STATE_KEY", help="The file with the key that seals it; made if missing."),
     ] = "",
+    extauth: Annotated[
+        bool,
+        typer.Option("--extauth", envvar="DAEMUN_EXTAUTH", help="`daemun extauth` is there too, as NAME-extauth."),
+    ] = False,
     allow_address: Allowed = None,
     log_level: Annotated[str, typer.Option(envvar="DAEMUN_LOG_LEVEL", help="debug, info, warning or error.")] = "info",
     kube_context: KubeContext = None,
@@ -89,5 +93,6 @@ def serve(
         state_key=state_key,
         access_log=access_log,
         allowed=tuple(allow_address or ()),
+        extauth=extauth,
     )
     program.run(client, lambda: ClusterApp(client, installation).run())

@@ -61,8 +61,12 @@ def cluster(
     *,
     assume_programmed: bool = False,
     allowed: tuple[str, ...] = (),
+    extauth: tuple[str, str] = ("extauth:9983", ""),
 ) -> Settings:
-    """The settings where proxies are pods: every port is free and is bound as it is."""
+    """The settings where proxies are pods: every port is free and is bound as it is.
+
+    `extauth` is where the server of authorization is, and the file with whom to trust for it.
+    """
     return Settings(
         address="0.0.0.0",  # noqa: S104 - all addresses of the pod
         port_shift=0,
@@ -74,6 +78,8 @@ def cluster(
         assume_programmed=assume_programmed,
         private=(POD_FOLDER,),
         allowed=allowed,
+        extauth=extauth[0],
+        extauth_authority=extauth[1],
     )
 
 

@@ -1,4 +1,5 @@
-"""Certificates of our own: an authority that proxies trust, and the xDS server's certificate. Pure, but for keys.
+"""Certificates of our own: an authority that proxies trust, and those of the servers that they connect to, the xDS
+server and that of authorization. Pure, but for keys.
 
 All is one mapping of names to PEM, as the Secret holds it. `renewed` says what it should be at a moment: a certificate
 is replaced after two thirds of its life; an authority is announced a day before it signs, so that every proxy knows it
@@ -7,6 +8,7 @@ by then, and is remembered for a day after it was replaced.
 
 import datetime
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import msgspec
 from cryptography import x509
@@ -25,6 +27,7 @@ AUTHORITY, AUTHORITY_KEY = "ca.crt", "ca.key"
 NEXT, NEXT_KEY = "next-ca.crt", "next-ca.key"
 FORMER = "former-ca.crt"
 SERVER, SERVER_KEY = "tls.crt", "tls.key"
+AUTH, AUTH_KEY = "auth.crt", "auth.key"
 SPREAD = datetime.timedelta(days=1)
 """How long an authority is known before it signs, and after it did."""
 AUTHORITY_LIFE = datetime.timedelta(days=3 * 365)
@@ -32,6 +35,18 @@ SERVER_LIFE = datetime.timedelta(days=90)
 _SKEW = datetime.timedelta(minutes=5)
 
 Pems = Mapping[str, bytes]
+
+
+class Hosts(NamedTuple):
+    """What the servers are called: the xDS server, and that of authorization if there is one."""
+
+    xds: str
+    auth: str = ""
+
+    def entries(self) -> list[tuple[str, str, str]]:
+        """The host, the certificate and the key of each."""
+        auth = [(self.auth, AUTH, AUTH_KEY)] if self.auth else []
+        return [(self.xds, SERVER, SERVER_KEY), *auth]
 
 
 class Authority(msgspec.Struct, frozen=True):
@@ -46,22 +61,33 @@ def bundle(pems: Pems) -> str:
     return "".join(pems[name].decode() for name in (AUTHORITY, NEXT, FORMER) if name in pems)
 
 
-def renewed(pems: Pems, host: str, now: datetime.datetime) -> Pems:
+def renewed(pems: Pems, hosts: Hosts, now: datetime.datetime) -> Pems:
     """The certificates as they should be: the same if nothing is due. What cannot be read is made anew."""
     authority = _authority(pems, AUTHORITY, AUTHORITY_KEY)
     if authority is None or authority.certificate.not_valid_after_utc <= now:
         made = _new_authority(now)
-        return _signed(_entries(made, AUTHORITY, AUTHORITY_KEY), made, host, now)
+        return _all_signed(_entries(made, AUTHORITY, AUTHORITY_KEY), made, hosts, now)
     following = _authority(pems, NEXT, NEXT_KEY)
     if following is not None and _begun(following.certificate) + SPREAD <= now:
         kept = {FORMER: pems[AUTHORITY]} | _entries(following, AUTHORITY, AUTHORITY_KEY)
-        return _signed(kept, following, host, now)
+        return _all_signed(kept, following, hosts, now)
     after = dict(pems)
     if following is None and _due(authority.certificate, now):
         after |= _entries(_new_authority(now), NEXT, NEXT_KEY)
     if FORMER in after and _begun(authority.certificate) + 2 * SPREAD <= now:
         del after[FORMER]
-    return after if _serves(after, authority, host, now) else _signed(after, authority, host, now)
+    for host, name, key_name in hosts.entries():
+        if not _serves(_authority(after, name, key_name), authority, host, now):
+            after |= _signed(authority, host, name, key_name, now)
+    return after
+
+
+def _all_signed(pems: Pems, authority: Authority, hosts: Hosts, now: datetime.datetime) -> Pems:
+    """With new certificates of the servers."""
+    made = dict(pems)
+    for host, name, key_name in hosts.entries():
+        made |= _signed(authority, host, name, key_name, now)
+    return made
 
 
 def _authority(pems: Pems, name: str, key_name: str) -> Authority | None:
@@ -75,9 +101,8 @@ def _authority(pems: Pems, name: str, key_name: str) -> Authority | None:
     return Authority(certificate, key)
 
 
-def _serves(pems: Pems, authority: Authority, host: str, now: datetime.datetime) -> bool:
-    """Whether the server's certificate is good for a while yet."""
-    server = _authority(pems, SERVER, SERVER_KEY)
+def _serves(server: Authority | None, authority: Authority, host: str, now: datetime.datetime) -> bool:
+    """Whether a server's certificate is good for a while yet."""
     if server is None or _due(server.certificate, now):
         return False
     try:
@@ -109,8 +134,8 @@ def _new_authority(now: datetime.datetime) -> Authority:
     return Authority(builder.sign(key, hashes.SHA256()), key)
 
 
-def _signed(pems: Pems, authority: Authority, host: str, now: datetime.datetime) -> Pems:
-    """With a new certificate of the server."""
+def _signed(authority: Authority, host: str, name: str, key_name: str, now: datetime.datetime) -> dict[str, bytes]:
+    """A new certificate of a server."""
     key = ec.generate_private_key(ec.SECP256R1())
     issuer = authority.certificate.subject
     serial = x509.random_serial_number()
@@ -121,7 +146,7 @@ def _signed(pems: Pems, authority: Authority, host: str, now: datetime.datetime)
     builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
     builder = builder.add_extension(_usage(signs=False), critical=True)
     certificate = builder.sign(authority.key, hashes.SHA256())
-    return {**pems, **_entries(Authority(certificate, key), SERVER, SERVER_KEY)}
+    return _entries(Authority(certificate, key), name, key_name)
 
 
 def _builder(

@@ -14,7 +14,7 @@ from daemun.base.names import Name
 from daemun.kube import paths
 from daemun.kube.client import KubeClient
 from daemun.kube.errors import ApiError, KubeError
-from daemun.provision.kube.certificates import SERVER, SERVER_KEY, Pems, bundle, renewed
+from daemun.provision.kube.certificates import SERVER, SERVER_KEY, Hosts, Pems, bundle, renewed
 
 LOOK_SECONDS = 30.0
 _RETRY_SECONDS = 1.0
@@ -49,7 +49,7 @@ class Keyring:
         self,
         client: KubeClient,
         secret: Name,
-        host: str,
+        hosts: Hosts,
         on_change: Callable[[Certificates], None],
         now: Callable[[], datetime.datetime] = _now,
     ) -> None:
@@ -57,7 +57,7 @@ class Keyring:
         self._path = paths.resource("", "v1", "secrets", secret)
         self._within = paths.within("", "v1", "secrets", secret.namespace)
         self._name = secret
-        self._host = host
+        self._hosts = hosts
         self._on_change = on_change
         self._now = now
         self._current: Certificates | None = None
@@ -78,7 +78,7 @@ class Keyring:
         while True:
             secret = await self._read()
             before: Pems = (secret.data if secret else None) or {}
-            after = renewed(before, self._host, self._now())
+            after = renewed(before, self._hosts, self._now())
             if after == before or await self._written(secret, before, after):
                 found = Certificates(after[SERVER], after[SERVER_KEY], bundle(after))
                 if found != self._current:
