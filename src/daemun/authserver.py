@@ -21,8 +21,10 @@ from daemun.fetch import Guard
 from daemun.health import HealthServer
 from daemun.ir.auth import Chain
 from daemun.metrics import CONTENT_TYPE, Figure, Metrics
+from daemun.serve.credentials import ServerCertificate
 
 _GRACE = 5.0
+_LOOK_SECONDS = 30.0
 _log = logging.getLogger(__name__)
 
 
@@ -77,7 +79,10 @@ class AuthApp:
                 host, _, port = setup.health.rpartition(":")
                 self.health_port.set_result(await health.start(host, int(port)))
                 stack.push_async_callback(health.stop)
-            self.address.set_result(await self.server.start(setup.listen, _credentials(setup)))
+            own = _certificate(setup)
+            if own is not None:
+                group.create_task(_follow(setup, own))
+            self.address.set_result(await self.server.start(setup.listen, own.credentials if own else None))
             stack.push_async_callback(self.server.stop, _GRACE)
             _log.info("Envoys are answered at %s.", self.address.result())
             await asyncio.Event().wait()
@@ -134,7 +139,26 @@ def _feed(chains: Chains, setup: Setup) -> Feed:
     return Feed(chains, setup.xds, metadata, credentials)
 
 
-def _credentials(setup: Setup) -> grpc.ServerCredentials | None:
+def _pair(setup: Setup) -> tuple[bytes, bytes] | None:
     if setup.certificate is None or setup.key is None:
         return None
-    return grpc.ssl_server_credentials([(setup.key.read_bytes(), setup.certificate.read_bytes())])
+    return setup.certificate.read_bytes(), setup.key.read_bytes()
+
+
+def _certificate(setup: Setup) -> ServerCertificate | None:
+    pair = _pair(setup)
+    return ServerCertificate(*pair) if pair else None
+
+
+async def _follow(setup: Setup, own: ServerCertificate) -> None:
+    """Show the certificate as its files have it: kubelet swaps them when it is renewed. Open connections stay open."""
+    shown = _pair(setup)
+    while True:
+        await asyncio.sleep(_LOOK_SECONDS)
+        try:
+            pair = _pair(setup)
+            if pair is not None and pair != shown:
+                own.replace(*pair)
+                shown = pair
+        except (OSError, ValueError) as error:
+            _log.warning("The certificate stays as it was: %s", error)

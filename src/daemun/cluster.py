@@ -114,9 +114,7 @@ class ClusterApp:
     def __init__(self, client: KubeClient, installation: Installation) -> None:
         self._installation = installation
         auth = (f"{installation.auth_host}:{AUTH_PORT}", AUTHORITY) if installation.extauth else ("", "")
-        settings = cluster_settings(
-            yamldoc.value, frozenset({READY_PORT}), allowed=installation.allowed, extauth=auth
-        )
+        settings = cluster_settings(yamldoc.value, frozenset({READY_PORT}), allowed=installation.allowed, extauth=auth)
         access_log = STDOUT if installation.access_log else ""
         self.plane = ControlPlane(settings, self._identify, self._told, access_log)
         self.source = KubeSource(client, self._changed, self._saw, namespaces=installation.namespaces)
@@ -154,7 +152,12 @@ class ClusterApp:
         self._placements: dict[Name, Placement | None] = {}
         self.plane.translation.placements.subscribe(self._collect)
         name = Name(installation.namespace, installation.name)
-        self._keyring = Keyring(client, Name(name.namespace, f"{name.name}-xds"), Hosts(installation.host, installation.auth_host), self._certified)
+        self._keyring = Keyring(
+            client,
+            Name(name.namespace, f"{name.name}-xds"),
+            Hosts(installation.host, installation.auth_host),
+            self._certified,
+        )
         self._certificate: ServerCertificate | None = None
         self._certificates = asyncio.Event()
         self._recalled: frozenset[Ref] | None = None

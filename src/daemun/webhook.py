@@ -19,6 +19,7 @@ from daemun.base.names import GLOO, Name
 from daemun.gatewayapi.settings import cluster as cluster_settings
 from daemun.gloo.classic.scope import SETTINGS
 from daemun.kube.client import KubeClient
+from daemun.provision.kube.certificates import Hosts
 from daemun.provision.kube.keyring import Certificates, Keyring
 from daemun.provision.kube.settings import READY_PORT
 from daemun.sources import yamldoc

@@ -22,7 +22,7 @@ from daemun.kube.client import KubeClient
 from daemun.provision import binary
 from daemun.provision.kube import drain
 from daemun.provision.kube.bootstrap import AUTHORITY_FILE, bootstrap, secrets
-from daemun.provision.kube.certificates import AUTHORITY_LIFE, SPREAD
+from daemun.provision.kube.certificates import AUTHORITY_LIFE, SPREAD, Hosts
 from daemun.provision.kube.identity import Identities
 from daemun.provision.kube.keyring import Certificates, Keyring
 from daemun.provision.kube.settings import CONFIG_DIR, READY_PORT, RUN_DIR, TOKEN_DIR, ProxySettings
@@ -69,7 +69,7 @@ class World:
         self.age = -AUTHORITY_LIFE * 2 / 3 - 2 * (SPREAD + HOUR)
         self.certificate: ServerCertificate | None = None
         self.found: Certificates | None = None
-        self.keyring = Keyring(self.client, Name(namespace, "daemun"), HOST, self._renewed, self._now)
+        self.keyring = Keyring(self.client, Name(namespace, "daemun"), Hosts(HOST), self._renewed, self._now)
         self.identities = Identities(self.client, {Name(namespace, "gate-daemun"): GATE}.get)
         self.events: list[tuple[str, object]] = []
         self.config = Mount(folder / "config")
@@ -290,7 +290,7 @@ async def test_who_cannot_say_who_it_is_gets_nothing(world: World) -> None:
 
 async def test_two_replicas_agree_on_their_certificates(world: World) -> None:
     found: list[Certificates] = []
-    others = [Keyring(world.client, Name(world.namespace, "fresh"), HOST, found.append) for _ in range(8)]
+    others = [Keyring(world.client, Name(world.namespace, "fresh"), Hosts(HOST), found.append) for _ in range(8)]
     await asyncio.gather(*(one.look() for one in others))
     assert len(found) == 8
     assert len({one.certificate for one in found}) == 1

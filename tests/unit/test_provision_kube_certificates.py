@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from cryptography import x509
 
 from daemun.provision.kube.certificates import (
+    AUTH,
+    AUTH_KEY,
     AUTHORITY,
     AUTHORITY_LIFE,
     FORMER,
@@ -14,6 +16,7 @@ from daemun.provision.kube.certificates import (
     SERVER_KEY,
     SERVER_LIFE,
     SPREAD,
+    Hosts,
     Pems,
     bundle,
     renewed,
@@ -21,7 +24,7 @@ from daemun.provision.kube.certificates import (
 
 START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 HOUR = datetime.timedelta(hours=1)
-HOST = "daemun.daemun-system.svc"
+HOST = Hosts("daemun.daemun-system.svc")
 
 
 def issuers(pems: Pems) -> list[x509.Certificate]:
@@ -51,7 +54,20 @@ def test_nothing_changes_until_it_is_due() -> None:
 
 def test_another_host_needs_another_certificate() -> None:
     first = renewed({}, HOST, START)
-    assert renewed(first, "other.daemun-system.svc", START)[SERVER] != first[SERVER]
+    assert renewed(first, Hosts("other.daemun-system.svc"), START)[SERVER] != first[SERVER]
+
+
+def test_each_server_has_a_certificate_of_its_own() -> None:
+    first = renewed({}, HOST, START)
+    both = Hosts(HOST.xds, "daemun-extauth.daemun-system.svc")
+    later = renewed(first, both, START + HOUR)
+    assert {name: later[name] for name in first} == first
+    assert later[AUTH_KEY] != later[SERVER_KEY]
+    names = x509.load_pem_x509_certificate(later[AUTH]).extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    assert names.value.get_values_for_type(x509.DNSName) == [both.auth]
+    again = renewed(later, both, START + SERVER_LIFE * 2 / 3)  # when that of xDS is due, an hour before the other
+    assert (again[AUTH] == later[AUTH], again[SERVER] == later[SERVER]) == (True, False)
+    assert renewed(again, both, START + SERVER_LIFE * 2 / 3 + HOUR)[AUTH] != later[AUTH]
 
 
 def test_what_is_broken_is_made_anew() -> None:
