@@ -69,6 +69,8 @@ Rare = tuple[FrontendKey | str, str]
 
 def rare_of_route(_: RouteKey, route: ResolvedRoute) -> Iterator[Rare]:
     """What the ports that a route is on must have for it; for an index."""
+    if not route.route.every_use():
+        return
     families: set[str] = set().union(
         *(rare_of(rule.every_use(), alone=len(rule.backends) < _SEVERAL) for rule in route.route.rules)
     )

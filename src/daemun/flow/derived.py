@@ -187,7 +187,9 @@ class Derived(Collection[K, V], Generic[IK, IV, K, V]):
         return out if owner is MISSING and out in self.data else owner
 
     def _forget(self, key: IK) -> None:
-        reads = self._reads.pop(key, ())
+        reads = self._reads.pop(key, None)
+        if reads is None:
+            return
         for place in range(0, len(reads), 2):
             take(reads[place], reads[place + 1], key)
 

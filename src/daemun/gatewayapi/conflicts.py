@@ -27,9 +27,9 @@ class HostUse(NamedTuple):
 
 
 @functools.lru_cache(maxsize=4096)
-def _any_host(owner: Ref, listener: str, kind: str) -> HostUse:
-    """Shared by all the routes that ask for it."""
-    return HostUse(owner, listener, kind, None)
+def _shared(owner: Ref, listener: str, kind: str, host: str | None = None, *, below: bool = False) -> HostUse:
+    """What many routes ask for: any host, or what is above theirs."""
+    return HostUse(owner, listener, kind, host, below)
 
 
 UseIndex = Index[HostUse, Ref, Candidate]
@@ -39,11 +39,11 @@ def host_uses(ref: Ref, candidate: Candidate) -> Iterator[HostUse]:
     """Where a candidate is found: by each of its hosts, by everything above them, and by its listeners."""
     for attachment in candidate.attachments:
         at = (attachment.owner, attachment.listener, ref.kind)
-        yield _any_host(*at)
+        yield _shared(*at)
         for host in attachment.hosts:
             yield HostUse(*at, host)
             for above in parents(host)[1:]:
-                yield HostUse(*at, above, below=True)
+                yield _shared(*at, above, below=True)
 
 
 def rival(reader: Reader, uses: UseIndex, mine: Candidate, attachment: Attachment) -> Finding | None:
@@ -78,7 +78,7 @@ def _older_rivals(reader: Reader, uses: UseIndex, mine: Candidate, at: tuple[Ref
     """The older routes of other kinds that share a host with this one on a listener."""
     hosts = _hosts(mine, at)
     for kind in RIVALS[mine.ref.kind]:
-        if not reader.count(uses, _any_host(*at, kind)):
+        if not reader.count(uses, _shared(*at, kind)):
             continue
         for host in hosts:
             for other in _at_host(reader, uses, (*at, kind), host):

@@ -100,7 +100,7 @@ def _of_route(reader: Reader, rejections: Rejections, told: Told, routes: list[R
         findings += route.dropped
     findings += rejected(reader, rejections, ref)
     found = from_findings(ref, findings)
-    if any(route.through for route in routes):
+    if routes[-1].through:  # the ways to it come last
         found += from_findings(ref, told.unreached(reader, routes), warning=True)
     return found
 
@@ -137,9 +137,9 @@ def orphaned_routes(
 
     def orphaned(reader: Reader, name: Name, route: Resource) -> Iterator[tuple[Ref, Problems]]:
         spec = kind.spec(route)
-        ref = Ref(GATEWAY, kind.kind, name.namespace, name.name)
         if any(one.kind != ROUTE or one.group != GATEWAY for one in spec.parent_refs):
             return
+        ref = Ref(GATEWAY, kind.kind, name.namespace, name.name)
         if kind.kind == ROUTE and reader.count(told.ways, ref):
             return
         where, text = "spec.parentRefs", "it has no parents, so nothing serves it"

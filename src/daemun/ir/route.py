@@ -4,7 +4,7 @@ Every kind of route is brought into this shape by its front end; from here on a 
 TLSRoute, TCPRoute or UDPRoute is a route of streams.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
@@ -101,11 +101,9 @@ class Rule(msgspec.Struct, frozen=True, gc=False):
     order: tuple[str | int, ...] = ()
     """Where it stands, next to the age of its route, among rules of the same precedence; only where routes delegate."""
 
-    def every_use(self) -> Iterator[Use]:
+    def every_use(self) -> tuple[Use, ...]:
         """What is done to all of its requests, and what to those of single backends."""
-        yield from self.uses
-        for backend in self.backends:
-            yield from backend.uses
+        return (*self.uses, *[use for backend in self.backends for use in backend.uses])
 
 
 class Way(NamedTuple):
@@ -135,6 +133,10 @@ class Route(msgspec.Struct, frozen=True, gc=False):
     rules: tuple[Rule, ...]
     streams: bool = False
     ordered: bool = False
+
+    def every_use(self) -> list[Use]:
+        """What its rules do."""
+        return [use for rule in self.rules for use in rule.every_use()]
 
     def author(self, rule: Rule) -> Ref:
         """The object that a rule of this route is written in."""

@@ -26,8 +26,9 @@ def configs_of(uses: Iterable[Use]) -> Iterator[str]:
 
 def chains_of_route(_: RouteKey, route: ResolvedRoute) -> Iterator[str]:
     """The chains that the server must have for a route; for an index."""
-    if route.attachments:
-        yield from dict.fromkeys(_chains(use for rule in route.route.rules for use in rule.every_use()))
+    uses = route.route.every_use()
+    if uses and route.attachments:
+        yield from dict.fromkeys(_chains(uses))
 
 
 def chains_of_listener(_: ListenerKey, uses: ListenerUses) -> Iterator[str]:

@@ -30,7 +30,9 @@ class Inputs(msgspec.Struct, frozen=True):
 
 def used_by_route(_: RouteKey, route: ResolvedRoute) -> Iterator[str]:
     """The AuthConfigs that a route uses; for an index."""
-    yield from dict.fromkeys(configs_of(use for rule in route.route.rules for use in rule.every_use()))
+    uses = route.route.every_use()
+    if uses:
+        yield from dict.fromkeys(configs_of(uses))
 
 
 def used_by_listener(_: ListenerKey, uses: ListenerUses) -> Iterator[str]:
