@@ -8,7 +8,20 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import change, churn, engine, hosts, instructions, lag, shapes, startup, touched, transformed
+from bench import (
+    certificates,
+    change,
+    churn,
+    engine,
+    hosts,
+    instructions,
+    lag,
+    rotation,
+    shapes,
+    startup,
+    touched,
+    transformed,
+)
 
 ALL = {
     "engine": engine.measure,
@@ -21,6 +34,8 @@ ALL = {
     "instructions": instructions.measure,
     "transformed": transformed.measure,
     "churn": churn.measure,
+    "certificates": certificates.measure,
+    "rotation": rotation.measure,
 }
 IN_CLUSTER = "peers"
 """The one that needs a cluster, and an hour or two: only when it is asked for."""
