@@ -12,6 +12,7 @@ from daemun.base.names import CORE, GATEWAY, GLOO_GATEWAY, Name, Ref
 from daemun.gatewayapi.cacerts import KEY as AUTHORITIES
 from daemun.gatewayapi.settings import ANY_ADDRESS
 from daemun.gloo.classic.gateways import PROXY
+from daemun.gloo.migrate import tls
 from daemun.gloo.migrate.bench import Bench, Doc, chunks, plain
 from daemun.gloo.migrate.options import together
 from daemun.gloo.migrate.pieces import Piece
@@ -152,20 +153,21 @@ def _terminates(bench: Bench, proxy: Proxy, listener: Listener) -> bool:
         return False
     bench.permit((GATEWAY, "Gateway", proxy.name.namespace), Ref(CORE, "Secret", *secret))
     for field in plain(ssl):
-        if field not in {"secretRef", "sniDomains", "oneWayTls", "verifySubjectAltName"}:
+        if field not in tls.CARRIED:
             text = "a listener of Gateway API cannot say it"
             bench.report.error(by, "TlsOptionLost", f"{_TLS}.{field}", text, "It is left out.")
     held = bench.world.secret(secret)
-    one_way = bench.world.scope.one_way if ssl.one_way_tls is None else ssl.one_way_tls
+    one_way = tls.is_one_way(bench, ssl)
     if held is None and not one_way:
         text = f"Secret {secret} was not read: with a {AUTHORITIES} in it Gloo asks clients for certificates"
         mend = "Migrate it together with the Secret, or set oneWayTls if it has none."
         bench.report.warning(by, "SecretNotSeen", f"{_TLS}.secretRef", text, mend)
-    asks = held is not None and bool(held.get(AUTHORITIES)) and not one_way
+    asks = tls.asks(bench, ssl, secret)
     validation: Doc | None = {"caCertificateRefs": [{"group": CORE, "kind": "Secret", **_name(secret, proxy)}]}
     wanted = validation if asks else None
-    if asks and ssl.verify_subject_alt_name:
-        return _closed(bench, by, f"{_TLS}.verifySubjectAltName", "names in clients' certificates are not checked")
+    if asks and not tls.sayable(ssl):
+        text = "a star or a comma in the name of a client means something else in an option"
+        return _closed(bench, by, f"{_TLS}.verifySubjectAltName", text)
     known = proxy.tls.setdefault(listener.port, wanted)
     if known != wanted:
         return _closed(bench, by, _TLS, "on one port all listeners ask for clients' certificates alike")
@@ -187,7 +189,7 @@ def _name(secret: Name, proxy: Proxy) -> Doc:
 
 def lay(bench: Bench, proxy: Proxy) -> Iterator[tuple[Name, Section]]:
     """Make the Gateway and the policies of its listeners; gives the listeners of each VirtualService."""
-    every = [_listener(proxy, one) for one in proxy.listeners]
+    every = [_listener(bench, proxy, one) for one in proxy.listeners]
     every += [doc for _, listeners in proxy.streams for doc in listeners]
     if not every:
         return
@@ -210,13 +212,16 @@ def lay(bench: Bench, proxy: Proxy) -> Iterator[tuple[Name, Section]]:
             yield name, Section(proxy.name, one.name, one.hostname)
 
 
-def _listener(proxy: Proxy, one: Listener) -> Doc:
+def _listener(bench: Bench, proxy: Proxy, one: Listener) -> Doc:
     found: Doc = {"name": one.name, "port": one.port, "protocol": "HTTPS" if one.ssl else "HTTP"}
     if one.hostname:
         found["hostname"] = one.hostname
     secret = secret_of(one)
     if secret is not None:
         found["tls"] = {"mode": "Terminate", "certificateRefs": [{"kind": "Secret", **_name(secret, proxy)}]}
+        options = tls.options(one.ssl, asks=tls.asks(bench, one.ssl, secret)) if one.ssl is not None else {}
+        if options:
+            found["tls"]["options"] = options
     if any(name.namespace != proxy.name.namespace for name in one.tenants):
         found["allowedRoutes"] = {"namespaces": {"from": "All"}}
     return found

@@ -10,6 +10,7 @@ from daemun.gloo.migrate.bench import Bench, Doc, label, plain
 from daemun.gloo.migrate.destinations import Destinations
 from daemun.gloo.migrate.gateways import Proxy, port_of
 from daemun.gloo.migrate.pieces import Piece
+from daemun.gloo.migrate.tls import asks, options
 
 
 def convert(bench: Bench, proxy: Proxy, piece: Piece) -> None:
@@ -55,12 +56,19 @@ def _listener(
         found["tls"] = {"mode": "Passthrough"}
         if ssl.secret_ref is not None:
             secret = Name(ssl.secret_ref.namespace or ref.namespace, ssl.secret_ref.name)
+            if asks(bench, ssl, secret):
+                text = "only HTTPS listeners ask clients for certificates"
+                mend = "The host is left out, for it would be open."
+                bench.report.error(ref, "ClientCertificatesLost", f"{where}.sslConfig", text, mend)
+                return None
             bench.permit((GATEWAY, "Gateway", proxy.name.namespace), Ref(CORE, "Secret", *secret))
             elsewhere = {} if secret.namespace == proxy.name.namespace else {"namespace": secret.namespace}
             found["tls"] = {
                 "mode": "Terminate",
                 "certificateRefs": [{"kind": "Secret", "name": secret.name, **elsewhere}],
             }
+            if more := options(ssl):
+                found["tls"]["options"] = more
     if ref.namespace != proxy.name.namespace:
         found["allowedRoutes"] = {"namespaces": {"from": "All"}}
     return found
