@@ -38,6 +38,19 @@ GOOD = ec.generate_private_key(ec.SECP256R1())
 OTHER = ec.generate_private_key(ec.SECP256R1())
 
 
+@pytest.mark.parametrize("part", ["d", "dmp1", "dmq1", "iqmp"])
+def test_an_rsa_key_of_which_a_number_is_wrong(part: str) -> None:
+    """Its modulus is the certificate's, but nothing could be signed with it."""
+    good = rsa.generate_private_key(65537, 2048)
+    numbers = good.private_numbers()
+    parts = {name: getattr(numbers, name) for name in ("p", "q", "d", "dmp1", "dmq1", "iqmp")}
+    parts[part] += 2
+    bad = rsa.RSAPrivateNumbers(**parts, public_numbers=numbers.public_numbers)
+    key = bad.private_key(unsafe_skip_rsa_key_validation=True)
+    assert judged(chain(good), pem(key)) == "tls.key is an RSA key whose numbers do not fit each other"
+    assert judged(chain(good), pem(good)) is None
+
+
 def test_good_pairs() -> None:
     assert judged(chain(GOOD), pem(GOOD)) is None
     assert judged(chain(GOOD) + chain(OTHER), pem(GOOD)) is None, "the leaf comes first, its issuers follow"
