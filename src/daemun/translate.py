@@ -78,6 +78,7 @@ from daemun.gloo.auth import wiring as auth_wiring
 from daemun.gloo.classic import wiring
 from daemun.gloo.defaults import defaults_rule
 from daemun.gloo.delegation import wiring as delegation
+from daemun.gloo.header_secrets import headers_of
 from daemun.gloo.internals import guarded
 from daemun.gloo.listener_defaults import listener_defaults_rule
 from daemun.gloo.parameters import gateway_parameters
@@ -193,13 +194,13 @@ class Translation:
         find_upstream, any_upstream = gloo_upstreams.upstream_of(doors, granted), gloo_upstreams.any_upstream_of(doors)
         auth_inputs = auth_wiring.Inputs(granted, find_upstream, any_upstream, bool(settings.extauth))
         self.auth = auth = auth_wiring.Auth(graph, self.sources, auth_inputs)
-        judged = options.Inputs(BY_KIND.get, find_upstream, auth.meanings[False])
+        judged = options.Inputs(BY_KIND.get, find_upstream, headers_of(secret_objects, granted), auth.meanings[False])
         chosen = {
             of.kind: derive(self.sources[GLOO_GATEWAY, of.kind], options.policy_rule(of, judged), f"{of.kind}s")
             for of in options.KINDS
         }
         by_target = {kind: one.index(options.targets_of) for kind, one in chosen.items()}
-        classic_judged = options.Inputs(BY_KIND.get, any_upstream, auth.meanings[True])
+        classic_judged = options.Inputs(BY_KIND.get, any_upstream, headers_of(secret_objects), auth.meanings[True])
         of_all = derive(
             self.sources[GLOO, "Settings"], listener_defaults_rule(classic_judged), "what Settings say of listeners"
         )
@@ -272,7 +273,8 @@ class Translation:
         at_proxy = clusters.at_proxy(cluster_parts, endpoint_parts, behind, encrypted)
         placed = derive(needed, at_proxy, "backends by proxy")
         by_secret = (self.frontends.index(secrets.secrets_of), placed.index(secrets.secrets_of_part))
-        needed_secrets = distinct(*by_secret, name="needed secrets")
+        of_headers = (self.routes.index(secrets.secrets_of_route), self.listener_uses.index(secrets.secrets_of_uses))
+        needed_secrets = distinct(*by_secret, *of_headers, name="needed secrets")
         secret_parts = derive(needed_secrets, secrets.secret_rule(secret_objects, config_maps), "secrets")
         self.resources = union(
             placed, listener_parts, stream_parts, rest_scopes, virtual_hosts, by_path, secret_parts, name="resources"

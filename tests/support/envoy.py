@@ -108,7 +108,7 @@ def _plain(message: Message) -> Any:
 def _inline(listener: Any, proxy: str, scopes: dict[tuple[str, str], Any], prefix: str) -> None:
     for chain in listener.filter_chains:
         manager = hcm_v3.HttpConnectionManager()
-        if chain.filters[-1].typed_config.Unpack(manager):
+        if chain.filters[-1].typed_config.Unpack(manager) and manager.HasField("scoped_routes"):
             manager.scoped_routes.ClearField("rds_config_source")
             found = manager.scoped_routes.scoped_route_configurations_list
             found.scoped_route_configurations.extend(one for (of, _), one in scopes.items() if of == proxy)

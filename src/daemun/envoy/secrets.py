@@ -8,17 +8,25 @@ from envoy.extensions.transport_sockets.tls.v3 import secret_pb2
 from daemun.api.core import ConfigMap, Secret
 from daemun.base import wire
 from daemun.base.names import CORE, Name, Ref
+from daemun.envoy.anchors import anchor
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi import cacerts
 from daemun.gatewayapi.certificates import CERTIFICATE, PRIVATE_KEY, fault, staple
-from daemun.ir.listener import Frontend, FrontendKey
+from daemun.gatewayapi.resolved import ResolvedRoute
+from daemun.gloo.secrets import Headers, expect
+from daemun.ir.injected import header_of
+from daemun.ir.listener import Frontend, FrontendKey, ListenerKey
 from daemun.ir.origin import Origin
-from daemun.ir.resource import SECRET, Leaf, Part, PartKey, part
+from daemun.ir.resource import LISTENER, SECRET, Leaf, Part, PartKey, part
+from daemun.ir.route import RouteKey, Use
 from daemun.ir.tls import bundle_of
+from daemun.ir.uses import ListenerUses
 
 
 class ProxySecret(NamedTuple):
-    """What a proxy needs: the key pair in a Secret (`namespace/name`), or a bundle of CA certificates (`ir.tls`)."""
+    """What a proxy needs: the key pair in a Secret (`namespace/name`), a bundle of CA certificates (`ir.tls`), or the
+    value of a header (`ir.injected`).
+    """
 
     proxy: str
     secret: str
@@ -38,6 +46,25 @@ def secrets_of_part(key: PartKey, value: Part) -> Iterator[ProxySecret]:
             yield ProxySecret(key.proxy, secret)
 
 
+def secrets_of_route(_: RouteKey, resolved: ResolvedRoute) -> Iterator[ProxySecret]:
+    """The values of headers that a route needs, at each proxy it is attached to."""
+    named = {name for rule in resolved.route.rules for use in rule.every_use() for name in _of_headers(use)}
+    if named:
+        proxies = {attachment.frontend.proxy for attachment in resolved.attachments}
+        yield from {ProxySecret(proxy, name) for proxy in proxies for name in named}
+
+
+def secrets_of_uses(_: ListenerKey, uses: ListenerUses) -> Iterator[ProxySecret]:
+    """The values of headers that policies of a listener need."""
+    named = {name for use in uses.on_hosts() for name in _of_headers(use)}
+    yield from {ProxySecret(proxy, name) for proxy in uses.proxies for name in named}
+
+
+def _of_headers(use: Use) -> Iterator[str]:
+    for one in use.headers:
+        yield from one.resources()
+
+
 def secret_rule(
     secrets: Collection[Name, Secret], config_maps: Collection[Name, ConfigMap]
 ) -> Callable[[Reader, ProxySecret, ProxySecret], Iterator[tuple[PartKey, Part]]]:
@@ -46,7 +73,19 @@ def secret_rule(
     def secret(reader: Reader, needed: ProxySecret, _: ProxySecret) -> Iterator[tuple[PartKey, Part]]:
         bundle = bundle_of(needed.secret)
         proto = secret_pb2.Secret(name=needed.secret)
-        if bundle:
+        of_header = header_of(needed.secret)
+        if of_header is not None:
+            name, header = of_header
+            held = reader.get(secrets, name)
+            found_headers = expect(held, Headers) if held is not None else None
+            if not isinstance(found_headers, Headers) or header not in found_headers.headers:
+                return
+            proto.generic_secret.secret.inline_string = found_headers.headers[header]
+            origin = Origin(Ref(CORE, "Secret", name.namespace, name.name))
+            listener = anchor(header, needed.secret)
+            leaf = Leaf(listener.SerializeToString(), origin, secrets=(needed.secret,))
+            yield PartKey(needed.proxy, LISTENER, listener.name), part("", [leaf])
+        elif bundle:
             found = [one for ref in bundle if (one := cacerts.holder(reader, config_maps, secrets, ref)) is not None]
             if any(cacerts.fault(one) for one in found):
                 return

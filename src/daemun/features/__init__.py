@@ -28,7 +28,7 @@ from daemun.features.options.faults import Faults
 from daemun.features.options.grpc_json import GrpcJsonTranscoder
 from daemun.features.options.gzip import Gzip
 from daemun.features.options.hcm import HttpConnectionManagerSettings
-from daemun.features.options.header_manipulation import HeaderManipulation
+from daemun.features.options.header_manipulation import HeaderManipulation, HostHeaderSecrets
 from daemun.features.options.health_check import HealthCheck
 from daemun.features.options.host_rewrite import (
     AppendXForwardedHost,
@@ -106,6 +106,7 @@ FEATURES: tuple[Feature[Any], ...] = (
     RequestHeaderModifier(),
     ResponseHeaderModifier(),
     HeaderManipulation(),
+    HostHeaderSecrets(),
     RequestMirror(),
     Shadowing(),
     PrefixRewrite(),

@@ -61,6 +61,11 @@ class Feature(Generic[S]):
         del spec
         return ()
 
+    def secrets(self, spec: S) -> Iterable[tuple[str, Any]]:
+        """The Secrets of headers that the spec of a policy refers to, with their fields; the use has their headers."""
+        del spec
+        return ()
+
     def families(self, spec: S, alone: bool) -> Iterable[str]:
         """The rare families whose filters this spec needs; asked only of a feature that is rare.
 

@@ -12,9 +12,11 @@ from daemun.api.meta import Resource
 from daemun.base.names import GATEWAY, GLOO_GATEWAY, Name, Ref
 from daemun.flow import Reader
 from daemun.gatewayapi.findings import Finding
+from daemun.gloo.header_secrets import FindHeaders
 from daemun.gloo.served import NOT_SERVED
 from daemun.gloo.unserved import unserved
 from daemun.ir.backend import BackendKey
+from daemun.ir.injected import SecretHeaders
 from daemun.ir.route import Use
 
 _NO_TIME = re.compile(r"0+(\.0*)?(ns|us|µs|ms|s|m|h)")
@@ -92,6 +94,9 @@ class Feature(Protocol):
     def upstreams(self, spec: Any) -> Iterable[tuple[str, Any]]:
         """The Upstreams that it refers to, and by which fields."""
 
+    def secrets(self, spec: Any) -> Iterable[tuple[str, Any]]:
+        """The Secrets of headers that it refers to, and by which fields."""
+
     def omits(self, spec: Any, where: str) -> Iterable[tuple[str, str, str]]:
         """What of it is not done."""
 
@@ -112,11 +117,13 @@ class Inputs(msgspec.Struct, frozen=True):
     """What policies are judged by: the features by the names of their fields, and how an Upstream is found.
 
     From a policy that refers to an Upstream, the field, and the reference, to the backend or to why there is none.
+    `headers` does the same for Secrets of headers.
     `meanings` are of fields that refer to objects of other kinds: from the policy, the field and its value.
     """
 
     features: Callable[[str], Feature | None]
     upstreams: Callable[[Reader, Ref, str, ResourceRef], BackendKey | Finding]
+    headers: FindHeaders
     meanings: Mapping[str, Callable[[Reader, Ref, str, Any], Meant]] = MappingProxyType({})
 
 
@@ -202,13 +209,21 @@ class Reading:
         backends = tuple(self._backend(f"{where}.{at}", ref) for at, ref in feature.upstreams(value))
         self.warnings.extend(Finding(NOT_SERVED, *fault) for fault in feature.omits(value, where))
         faults = [Finding("Invalid", *fault) for fault in feature.faults(value, where)]
+        headers: list[SecretHeaders] = []
+        for at, ref in feature.secrets(value):
+            found_headers = self._inputs.headers(self._reader, self._ref, f"{where}.{at}", ref)
+            if isinstance(found_headers, Finding):
+                faults.append(found_headers)
+            else:
+                headers.append(found_headers)
         self.errors.extend(faults)
         if faults:
             return Option(name, unit, None, self._fault(faults[0]), feature.guards, empty)
         if name in self._inputs.meanings:
             return self._meant(name, unit, where, value, guards=feature.guards)
         of_port = not feature.works("on_route", "on_host")
-        return Option(name, unit, Use(name, value, where, backends, self._ref), empty=empty, of_port=of_port)
+        use = Use(name, value, where, backends, self._ref, headers=tuple(headers))
+        return Option(name, unit, use, empty=empty, of_port=of_port)
 
     def _meant(self, name: str, unit: str, where: str, value: Any, *, guards: bool) -> Option:
         meant = self._inputs.meanings[name](self._reader, self._ref, where, value)

@@ -12,6 +12,7 @@ import msgspec
 
 from daemun.base.names import Ref
 from daemun.ir.backend import BackendKey
+from daemun.ir.injected import SecretHeaders
 
 PathType = Literal["Exact", "Prefix", "Regex", "Start", "Connect"]
 """How a path is matched: as a whole, by its first elements, by an RE2 expression, by its first characters.
@@ -57,7 +58,8 @@ class Use(msgspec.Struct, frozen=True, gc=False):
 
     `kind` names the feature and `spec` is what the user wrote, at `where` in the object: the route's own, or the policy
     or the delegating route `by` which it was asked for. `backends` are the backends that the spec refers to, resolved;
-    None for one that cannot be used. `prefix` is what such a route matches, where that is what is to be replaced.
+    None for one that cannot be used. `headers` are those of Secrets that the spec refers to. `prefix` is what such a
+    route matches, where that is what is to be replaced.
     """
 
     kind: str
@@ -66,6 +68,7 @@ class Use(msgspec.Struct, frozen=True, gc=False):
     backends: tuple[BackendKey | None, ...] = ()
     by: Ref | None = None
     prefix: Match | None = None
+    headers: tuple[SecretHeaders, ...] = ()
 
 
 class Backend(msgspec.Struct, frozen=True, gc=False):

@@ -6,31 +6,55 @@ from typing import Any, ClassVar
 
 from envoy.config.core.v3 import base_pb2 as core_v3
 from envoy.config.route.v3 import route_components_pb2 as route_v3
+from envoy.extensions.common.matching.v3 import extension_matcher_pb2 as matching_v3
+from envoy.extensions.filters.http.composite.v3 import composite_pb2 as composite_v3
+from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 
+from daemun.api.gloo.common import ResourceRef
 from daemun.api.gloo.routing import HeaderManipulation as Spec
 from daemun.api.gloo.routing import HeaderValueOption, ResponseHeaderValueOption
+from daemun.features.composite import always, composite
 from daemun.features.drafts import Draft, HostDraft
-from daemun.features.feature import Fault, Feature, Scene
+from daemun.features.feature import Fault, Feature, Scene, disabled_filter
 from daemun.features.formats import format_faults
-from daemun.gloo.served import Fields
+from daemun.features.injectors import INJECTOR, injector
+from daemun.ir.injected import SecretHeaders
 from daemun.ir.route import Use
 
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _HOST = "host"
-_SECRET = "a Secret would stand in the configuration of routes, which many can read"  # noqa: S105 - a reason
+_OF_ROUTES, _OF_HOSTS = "daemun.header_secrets", "daemun.header_secrets.host"
+_RARE = "headerSecrets"
 
 
 class HeaderManipulation(Feature[Spec]):
     """Envoy's own header options, which routes, shares and virtual hosts have alike: all of them count.
 
-    They are in place of both header filters of an HTTPRoute. Values may have Envoy's variables (`%REQ(x)%`).
+    They are in place of both header filters of an HTTPRoute. Values may have Envoy's variables (`%REQ(x)%`). Those of
+    Secrets are in no route: Envoy's credential injectors, which routes bring, get them by SDS. A request that comes
+    before they are there is answered with 401.
     """
 
     kind: ClassVar = "headerManipulation"
     adds_up: ClassVar = True
-    serves: ClassVar = (Fields(HeaderValueOption, ("header", "append"), {"headerSecretRef": _SECRET}),)
+    rare: ClassVar = _RARE
     replaces: ClassVar = ("RequestHeaderModifier", "ResponseHeaderModifier")
+
+    def http_filter(self) -> hcm_v3.HttpFilter:
+        """The place of what routes, and shares of them, have of Secrets."""
+        return disabled_filter(_OF_ROUTES, composite(_OF_ROUTES))
+
+    def families(self, spec: Spec, alone: bool) -> Iterable[str]:
+        """It is needed for Secrets only."""
+        del alone
+        return (_RARE,) if any(self.secrets(spec)) else ()
+
+    def secrets(self, spec: Spec) -> Iterable[tuple[str, ResourceRef]]:
+        """Those with headers for requests."""
+        for index, one in enumerate(spec.request_headers_to_add):
+            if one.header_secret_ref is not None:
+                yield f"requestHeadersToAdd[{index}].headerSecretRef", one.header_secret_ref
 
     def faults(self, spec: Spec, where: str) -> Iterable[Fault]:
         """Names and values that no request or response can carry."""
@@ -45,27 +69,60 @@ class HeaderManipulation(Feature[Spec]):
             yield from _name_faults(name, f"{where}.responseHeadersToRemove[{index}]")
 
     def does(self, spec: Spec, use: Use, scene: Scene) -> str:
-        """Which headers change."""
-        del use, scene
+        """Which headers change. Of those in Secrets only the names are told."""
+        del scene
         told = [*_told(spec.request_headers_to_add, ""), *_told(spec.response_headers_to_add, "response ")]
+        told.extend(f"sets header {name.lower()} from Secret {one.secret}" for one in use.headers for name in one.names)
         told.extend(f"removes header {name.lower()}" for name in spec.request_headers_to_remove)
         told.extend(f"removes response header {name.lower()}" for name in spec.response_headers_to_remove)
         return ", ".join(told) or "changes no headers"
 
     def on_route(self, spec: Spec, use: Use, draft: Draft) -> None:
         """On all of a route's requests."""
-        del use
         _set(spec, draft.proto)
+        _inject(use.headers, draft.proto, _OF_ROUTES)
 
     def on_backend(self, spec: Spec, backend: route_v3.WeightedCluster.ClusterWeight) -> bool:
-        """On one backend's share."""
+        """On one backend's share. What is in Secrets goes on a route of its own."""
         _set(spec, backend)
-        return True
+        return not any(self.secrets(spec))
 
     def on_host(self, spec: Spec, use: Use, draft: HostDraft) -> None:
         """On all requests of a host."""
-        del use
         _set(spec, draft.proto)
+        _inject(use.headers, draft.proto, _OF_HOSTS)
+
+
+class HostHeaderSecrets(Feature[None]):
+    """The place of what hosts have of Secrets, beside their routes. No field has its name."""
+
+    kind: ClassVar = "headerManipulation.host"
+    rare: ClassVar = _RARE
+
+    def does(self, spec: None, use: Use, scene: Scene) -> str:
+        """Nothing by itself."""
+        del spec, use, scene
+        return "does nothing: it is a place for Secrets of headerManipulation"
+
+    def http_filter(self) -> hcm_v3.HttpFilter:
+        """The place."""
+        return disabled_filter(_OF_HOSTS, composite(_OF_HOSTS))
+
+
+def _inject(headers: Iterable[SecretHeaders], proto: Any, place: str) -> None:
+    """Have headers written over with the values of Secrets: a client's own say nothing."""
+    action = composite_v3.ExecuteFilterAction()
+    if place in proto.typed_per_filter_config:
+        # A backend's, where its rule has some too: both count.
+        before = matching_v3.ExtensionWithMatcherPerRoute()
+        proto.typed_per_filter_config[place].Unpack(before)
+        before.xds_matcher.on_no_match.action.typed_config.Unpack(action)
+    for one in headers:
+        for name in one.names:
+            injected = action.filter_chain.typed_config.add(name=INJECTOR)
+            injected.typed_config.Pack(injector(name, one.resource(name)))
+    if action.filter_chain.typed_config:
+        proto.typed_per_filter_config[place].Pack(always(place, action), deterministic=True)
 
 
 def _set(spec: Spec, proto: Any) -> None:
