@@ -1,5 +1,6 @@
 """The authorization server: chains that are known and not, checks that fail, and what Envoy is told."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from hashlib import sha256
 
@@ -16,6 +17,7 @@ from daemun.extauth.server import AuthServer
 from daemun.ir.auth import Chain, Step
 from daemun.ir.auth.checks import ApiKey, ApiKeyAuth, Broken, PluginAuth
 from support.asking import Client, question
+from support.world import until
 
 KEYS = ApiKeyAuth((ApiKey(sha256(b"k").hexdigest(), "ann", {"tier": "gold"}),), headers={"x-tier": "tier"})
 
@@ -134,6 +136,43 @@ async def test_a_step_that_stays_keeps_its_checker(chains: Chains) -> None:
     assert after is not None
     assert after.checkers["keys"] is before.checkers["keys"]
     assert after.checkers["s"] is not before.checkers["s"]
+
+
+class Slow(Scripted):
+    """Gets ready when it is told."""
+
+    told = asyncio.Event()
+
+    async def ready(self) -> None:
+        await self.told.wait()
+
+
+async def test_a_chain_serves_on_until_its_successor_is_ready(chains: Chains, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "MAKERS", {**registry.MAKERS, PluginAuth: Slow})
+    monkeypatch.setattr(Slow, "told", asyncio.Event())
+    first, second, third = (Chain("c", (says(Denied(status)),)) for status in (401, 402, 403))
+
+    def now() -> Chain | None:
+        ready = chains.get("c")
+        return ready and ready.chain
+
+    chains.put(first)
+    assert now() == first
+    chains.put(second)
+    chains.put(third)
+    await asyncio.sleep(0)
+    assert now() == first
+    Slow.told.set()
+    await until(lambda: now() == third)
+    chains.put(second)
+    chains.put(third)
+    await asyncio.sleep(0)
+    assert now() == third
+    assert not chains._next
+    chains.put(first)
+    chains.remove("c")
+    await asyncio.sleep(0)
+    assert now() is None
 
 
 async def test_health_is_whether_the_chains_have_come(chains: Chains, client: Client) -> None:

@@ -84,7 +84,14 @@ def extauth(
         opa=opa,
     )
 
+    wrong: list[str] = []
+
     async def serve() -> None:
-        await AuthApp(setup).run()
+        try:
+            await AuthApp(setup).run()
+        except* (OSError, RuntimeError, ValueError) as group:
+            wrong.extend(str(one) for one in group.exceptions)
 
     program.until_told(serve)
+    if wrong:
+        fail(f"it cannot serve: {wrong[0]}", "Look at --listen, --health and the files that are named.", code=1)

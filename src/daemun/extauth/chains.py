@@ -13,6 +13,8 @@ from daemun.extauth.registry import made
 from daemun.ir.auth import Chain, Step
 
 _log = logging.getLogger(__name__)
+_READY = 15.0
+"""How long a chain waits for its successor to be ready, in seconds."""
 _LINGER = 30.0
 """How long the checker of a chain that is gone may still be asked, in seconds: more than any request takes."""
 
@@ -26,6 +28,7 @@ class Chains:
         """Whether all chains that there are have come once."""
         self.changes: Counter[str] = Counter()
         self._known: dict[str, Ready] = {}
+        self._next: dict[str, tuple[Ready, asyncio.Task[None]]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
@@ -40,7 +43,8 @@ class Chains:
         return list(self._known)
 
     def put(self, chain: Chain) -> None:
-        """A chain that is new or has changed."""
+        """A chain that is new or has changed. While what is new of it gets ready the one before it serves on."""
+        self._forget_next(chain.name)
         before = self._known.get(chain.name)
         if before is not None and before.chain == chain:
             return
@@ -51,20 +55,53 @@ class Chains:
                 checkers[step.name] = before.checkers[step.name]
             else:
                 checkers[step.name] = self._made(chain, step)
-        self._known[chain.name] = Ready(chain, checkers)
-        self.changes["put"] += 1
-        if before is not None:
-            self._leave(checker for name, checker in before.checkers.items() if checkers.get(name) is not checker)
+        ready = Ready(chain, checkers)
+        kept = () if before is None else before.checkers.values()
+        slow = [one for one in checkers.values() if one not in kept and type(one).ready is not Checker.ready]
+        if before is None or not slow:
+            self._replace(ready)
+        else:
+            self._next[chain.name] = (ready, asyncio.ensure_future(self._replace_when(ready, slow)))
 
     def remove(self, name: str) -> None:
         """A chain that is no more."""
+        self._forget_next(name)
         before = self._known.pop(name, None)
         if before is not None:
             self.changes["removed"] += 1
             self._leave(before.checkers.values())
 
+    async def _replace_when(self, ready: Ready, slow: list[Checker]) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_READY):
+                await asyncio.gather(*(one.ready() for one in slow), return_exceptions=True)
+        del self._next[ready.chain.name]
+        self._replace(ready)
+
+    def _replace(self, ready: Ready) -> None:
+        before = self._known.get(ready.chain.name)
+        self._known[ready.chain.name] = ready
+        self.changes["put"] += 1
+        if before is not None:
+            self._leave_but(ready, before)
+
+    def _forget_next(self, name: str) -> None:
+        """What was about to come does not."""
+        if name in self._next:
+            ready, task = self._next.pop(name)
+            task.cancel()
+            now = self._known.get(name)
+            if now is not None:
+                self._leave_but(now, ready)
+
+    def _leave_but(self, stays: Ready, goes: Ready) -> None:
+        kept = stays.checkers.values()
+        self._leave(one for one in goes.checkers.values() if one not in kept)
+
     async def close(self) -> None:
         """Give back what all of them hold."""
+        for name in list(self._next):
+            self._forget_next(name)
         for task in self._leaving:
             task.cancel()
         await asyncio.gather(*self._leaving, return_exceptions=True)

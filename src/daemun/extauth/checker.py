@@ -37,6 +37,9 @@ class Checker:
         """Whether the request may pass."""
         raise NotImplementedError
 
+    async def ready(self) -> None:
+        """Return when it can be asked, if that takes a while: so long what was there before goes on."""
+
     async def close(self) -> None:
         """Give back what it holds."""
 

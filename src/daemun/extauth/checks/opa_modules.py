@@ -26,6 +26,10 @@ class RegoModules(Checker):
         self._must_be_true = bool(rule and rule.group(2))
         self._evaluator = Evaluator(check.modules, tools.opa)
 
+    async def ready(self) -> None:
+        """Until its OPA has started, or will not."""
+        await self._evaluator.ready()
+
     async def close(self) -> None:
         """End its OPA."""
         await self._evaluator.close()

@@ -52,6 +52,12 @@ class Evaluator:
         await self._http.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    async def ready(self) -> None:
+        """Return when it can be asked, or never will."""
+        waiting = asyncio.create_task(self._ready.wait())
+        await asyncio.wait((waiting, self._task), return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+
     async def ask(self, path: str, body: bytes) -> Any:
         """What the API at a path says: the value of `result`, None if there is none. Raises EvaluatorError."""
         try:
