@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from daemun.api.gloo.transformation import TransformationStages
-from daemun.features import RARE, http_filters
+from daemun.features import RARE, http_filters, upstream_filters
 from daemun.features.transformations.native import native
 from daemun.features.transformations.places import put
 from daemun.features.transformations.stages import Programs, stage_programs
@@ -101,7 +101,12 @@ def _stage(request: dict[str, Any] | None, response: dict[str, Any] | None) -> d
 
 _stages = st.builds(_stage, st.none() | _changes, st.none() | _changes)
 _specs = st.builds(
-    lambda early, regular: msgspec.convert({"early": early, "regular": regular}, TransformationStages), _stages, _stages
+    lambda early, regular, last: msgspec.convert(
+        {"early": early, "regular": regular, "postRouting": last}, TransformationStages
+    ),
+    _stages,
+    _stages,
+    _stages,
 )
 
 
@@ -111,7 +116,7 @@ def test_envoy_s_own_header_mutation_does_what_the_script_does(
     specs: list[TransformationStages], messages: list[list[tuple[str, str]]]
 ) -> None:
     made = [stage_programs(spec)[0] for spec in specs]
-    ours = [one for one in made if one and all(native([stage]) is not None for stage in one.values())]
+    ours = [one for one in made if one and all(native(stage) is not None for stage in one.values())]
     routes = [
         _route(f"/{way}/{number}/", one, natively=way == "fast")
         for way in ("fast", "slow")
@@ -200,7 +205,13 @@ def _bootstrap(port: int, behind: int, routes: list[dict[str, Any]]) -> dict[str
 
 
 def _listener(port: int, filters: list[dict[str, Any]], routes: list[dict[str, Any]]) -> dict[str, Any]:
-    router = {"@type": f"{_TYPE}.http.router.v3.Router", "suppress_envoy_headers": True}
+    last = [json_format.MessageToDict(one) for one in upstream_filters(RARE)]
+    codec = {"name": "codec", "typed_config": {"@type": f"{_TYPE}.http.upstream_codec.v3.UpstreamCodec"}}
+    router = {
+        "@type": f"{_TYPE}.http.router.v3.Router",
+        "suppress_envoy_headers": True,
+        "upstream_http_filters": [*last, codec],
+    }
     manager = {
         "@type": f"{_TYPE}.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "law",

@@ -16,6 +16,7 @@ from daemun.features.options.transformations import OldTransformations, StagedTr
 from daemun.features.transformations.stages import stage_programs, waits
 from daemun.ir.route import Match, Use
 
+PLAIN = {"transformationTemplate": {"passthrough": {}, "headers": {"a": {"text": "b"}}}}
 USE = Use("stagedTransformations", None, "here")
 
 
@@ -191,7 +192,7 @@ def test_a_share_has_its_own_in_place_of_its_route_s() -> None:
     found = configured(stages({"passthrough": {}, "headers": {"a": {"text": "b"}}}), shares=1)
     assert found["daemun.transformations.early"].disabled
     written = json.loads(found["daemun.transformations"].filter_context["program"])
-    assert written == [{"stage": "regular", "requests": [{"request": {"headers": [["a", ["b"]]]}}]}]
+    assert written == {"stage": "regular", "requests": [{"request": {"headers": [["a", ["b"]]]}}]}
     assert "daemun.transformations.headers" not in found
 
 
@@ -279,3 +280,22 @@ def test_the_filters_stand_around_what_guards_and_only_where_they_are_used() -> 
     assert at["daemun.transformations.early"] < at["envoy.filters.http.cors"]
     assert at["envoy.filters.http.ext_authz"] < at["daemun.transformations"] < at["envoy.filters.http.buffer"]
     assert names[-1] == "daemun.transformations.why"
+
+
+def test_behind_the_router_no_other_route_can_be_looked_for() -> None:
+    late = {"postRouting": {"requestTransforms": [{"clearRouteCache": True, "requestTransformation": PLAIN}]}}
+    spec = msgspec.convert(late, TransformationStages)
+    assert stage_programs(spec)[0]["postRouting"]["requests"] == [{"request": {"headers": [["a", ["b"]]]}}]
+    [(where, text, _)] = StagedTransformations().omits(spec, "at")
+    assert where == "at.postRouting.requestTransforms[0].clearRouteCache"
+    assert text == "does nothing: the request is on its way by then"
+
+
+def test_behind_the_router_only_an_endpoint_s_responses_come_by() -> None:
+    both = [
+        {"responseCodeDetails": why, "responseTransformation": PLAIN} for why in ("direct_response", "via_upstream")
+    ]
+    spec = msgspec.convert({"postRouting": {"responseTransforms": both}}, TransformationStages)
+    programs = stage_programs(spec)[0]
+    assert programs["postRouting"]["responses"] == [{"response": {"headers": [["a", ["b"]]]}}]
+    assert list(StagedTransformations().families(spec, alone=True)) == ["daemun.transformations.last.headers"]

@@ -10,6 +10,7 @@ from envoy.config.core.v3 import address_pb2
 from envoy.config.listener.v3 import listener_components_pb2 as components_v3
 from envoy.config.listener.v3 import listener_pb2
 from envoy.extensions.filters.http.router.v3 import router_pb2
+from envoy.extensions.filters.http.upstream_codec.v3 import upstream_codec_pb2
 from envoy.extensions.filters.listener.tls_inspector.v3 import tls_inspector_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 
@@ -19,7 +20,7 @@ from daemun.envoy.forward import closing_chain, come_from
 from daemun.envoy.misses import misses
 from daemun.envoy.scopes import ask
 from daemun.envoy.tls import wrap
-from daemun.features import BY_KIND, RARE, http_filters, ordered, rare_of
+from daemun.features import BY_KIND, RARE, http_filters, ordered, rare_of, upstream_filters
 from daemun.features.drafts import ChainDraft, ListenerDraft, ManagerDraft
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.resolved import ResolvedRoute
@@ -221,6 +222,11 @@ def connection_manager(
             BY_KIND[use.kind].on_manager(use.spec, use, draft)
     filters = http_filters(draft.filters, rare or ())
     manager.http_filters.extend(filters)
+    upstream = upstream_filters(rare or ())
+    if upstream:
+        draft.router.upstream_http_filters.extend(upstream)
+        codec = draft.router.upstream_http_filters.add(name="envoy.filters.http.upstream_codec")
+        codec.typed_config.Pack(upstream_codec_pb2.UpstreamCodec())
     manager.http_filters.extend(misses(port, [one for one in filters if one.disabled]))
     manager.http_filters.add(name="envoy.filters.http.router").typed_config.Pack(draft.router, deterministic=True)
     return manager, draft.needs

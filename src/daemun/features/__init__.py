@@ -70,6 +70,8 @@ from daemun.features.timeouts import Timeouts
 from daemun.features.transformations.places import (
     EarlyHeaders,
     EarlyTransformations,
+    LastHeaders,
+    LastTransformations,
     RegularHeaders,
     WhyOfResponses,
 )
@@ -148,6 +150,8 @@ FEATURES: tuple[Feature[Any], ...] = (
     RedirectAction(),
     DirectResponse(),
     WhyOfResponses(),
+    LastHeaders(),
+    LastTransformations(),
 )
 BY_KIND: Mapping[str, Feature[Any]] = MappingProxyType({feature.kind: feature for feature in FEATURES})
 RARE = tuple(sorted({feature.rare for feature in FEATURES if feature.rare}))
@@ -200,6 +204,12 @@ def http_filters(further: Collection[Further], rare: Collection[str] = ()) -> li
     return list(found.values())
 
 
+def upstream_filters(rare: Collection[str]) -> list[hcm_v3.HttpFilter]:
+    """The filters of rare families that requests pass on their way to the endpoint, each disabled."""
+    found = (feature.upstream_filter() for feature in FEATURES if feature.rare in rare)
+    return [one for one in found if one is not None]
+
+
 __all__ = [
     "BY_KIND",
     "FEATURES",
@@ -213,4 +223,5 @@ __all__ = [
     "ordered",
     "rare_of",
     "rule_faults",
+    "upstream_filters",
 ]

@@ -81,6 +81,10 @@ class Feature(Generic[S]):
         """
         return None
 
+    def upstream_filter(self) -> hcm_v3.HttpFilter | None:
+        """The same for a feature that works once it is known to which endpoint a request goes."""
+        return None
+
     def does(self, spec: S, use: Use, scene: Scene) -> str:
         """What the feature does to a request, in a sentence without its subject, for `explain`."""
         raise NotImplementedError

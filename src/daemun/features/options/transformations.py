@@ -1,8 +1,8 @@
 """stagedTransformations, and transformations, the old way to write it: templates for headers and bodies (Gloo).
 
 Envoy has no filter for them. It has Lua, and one script that takes a route's templates as data (`daemun.inja`). The
-script stands at two places: before CORS and everything that guards (`early`), and behind what guards (`regular`, and
-right after it `postRouting`, for which stock Envoy has no place of its own).
+script stands at three places: before CORS and everything that guards (`early`), behind what guards (`regular`), and
+behind the router (`postRouting`). What headers are only joined from Envoy's header mutation does at the same places.
 """
 
 from collections.abc import Iterable, Iterator
@@ -51,6 +51,10 @@ class StagedTransformations(Feature[TransformationStages]):
         """What a script cannot see to."""
         if spec.log_request_response_info:
             yield f"{where}.logRequestResponseInfo", "is not served: bodies and headers are not logged", ""
+        for index, late in enumerate(spec.post_routing.request_transforms if spec.post_routing else ()):
+            if late.clear_route_cache:
+                at = f"{where}.{POST_ROUTING}.requestTransforms[{index}].clearRouteCache"
+                yield at, "does nothing: the request is on its way by then", ""
         for at, one in _each(spec):
             if one.log_request_response_info:
                 yield f"{where}.{at}.logRequestResponseInfo", "is not served: bodies and headers are not logged", ""

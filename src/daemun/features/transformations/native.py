@@ -5,7 +5,7 @@ Envoy's with its one special sign doubled, and the only variables in it are name
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from envoy.config.common.mutation_rules.v3 import mutation_rules_pb2 as rules_v3
@@ -45,21 +45,16 @@ _Piece: TypeAlias = _Text | _Header
 _Mutations: TypeAlias = list[rules_v3.HeaderMutation]
 
 
-def native(stages: Iterable[Program]) -> mutation_v3.HeaderMutationPerRoute | None:
-    """The same as these stages' programs, for Envoy's header mutation; None where it could be something else."""
+def native(stage: Program) -> mutation_v3.HeaderMutationPerRoute | None:
+    """The same as a stage's program, for Envoy's header mutation; None where it could be something else."""
+    only = _only(stage)
+    request = _mutations(only[0], "REQ") if only else None
+    response = _mutations(only[1], "RESP") if only else None
+    if request is None or response is None:
+        return None
     found = mutation_v3.HeaderMutationPerRoute()
-    responses: list[_Mutations] = []
-    for stage in stages:
-        only = _only(stage)
-        request = _mutations(only[0], "REQ") if only else None
-        response = _mutations(only[1], "RESP") if only else None
-        if request is None or response is None:
-            return None
-        found.mutations.request_mutations.extend(request)
-        responses.insert(0, response)
-    # Responses pass the stages the other way round.
-    for one in responses:
-        found.mutations.response_mutations.extend(one)
+    found.mutations.request_mutations.extend(request)
+    found.mutations.response_mutations.extend(response)
     return found
 
 

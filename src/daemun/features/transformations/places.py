@@ -25,7 +25,12 @@ from daemun.ir.route import Use
 EARLY_SCRIPT, EARLY_HEADERS = "daemun.transformations.early", "daemun.transformations.early.headers"
 REGULAR_SCRIPT, REGULAR_HEADERS = "daemun.transformations", "daemun.transformations.headers"
 WHY = "daemun.transformations.why"
-_PLACES = ((EARLY_SCRIPT, EARLY_HEADERS, (EARLY,)), (REGULAR_SCRIPT, REGULAR_HEADERS, (REGULAR, POST_ROUTING)))
+LAST_SCRIPT, LAST_HEADERS = "daemun.transformations.last", "daemun.transformations.last.headers"
+_PLACES = (
+    (EARLY_SCRIPT, EARLY_HEADERS, EARLY),
+    (REGULAR_SCRIPT, REGULAR_HEADERS, REGULAR),
+    (LAST_SCRIPT, LAST_HEADERS, POST_ROUTING),
+)
 _WHY_HEADER = "x-daemun-details"
 _NOTHING = lua_pb2.LuaPerRoute(disabled=True)
 _PROGRAM = "program"
@@ -39,17 +44,16 @@ def put(proto: Any, programs: Programs, *, alone: bool, natively: bool) -> None:
     natively too, for Envoy's header mutation would then do both.
     """
     configs = proto.typed_per_filter_config
-    for script, headers, stages in _PLACES:
-        mine = [programs[stage] for stage in stages if stage in programs]
-        if mine:
+    for script, headers, stage in _PLACES:
+        if stage in programs:
             # What the old field has put there.
             configs.pop(headers, None)
-            changes = native(mine) if natively else None
+            changes = native(programs[stage]) if natively else None
             if changes is not None:
                 configs[headers].Pack(changes, deterministic=True)
-            configs[script].Pack(_of_script(mine) if changes is None else _NOTHING, deterministic=True)
+            configs[script].Pack(_of_script(programs[stage]) if changes is None else _NOTHING, deterministic=True)
         elif alone and script not in configs:
-            configs[script].Pack(_NOTHING, deterministic=True)
+            configs[script].Pack(_NOTHING)
     if asks_why(programs):
         header = core_v3.HeaderValue(key=_WHY_HEADER, value="%RESPONSE_CODE_DETAILS%")
         told = mutation_v3.HeaderMutationPerRoute()
@@ -61,10 +65,9 @@ def put(proto: Any, programs: Programs, *, alone: bool, natively: bool) -> None:
 
 def lend(host: route_v3.VirtualHost, programs: Programs) -> None:
     """Let the routes of a host read its programs: those that inherit do them after their own."""
-    for script, _, stages in _PLACES:
-        mine = [programs[stage] for stage in stages if stage in programs]
-        if mine:
-            host.metadata.filter_metadata[script].update({_PROGRAM: _text(mine)})
+    for script, _, stage in _PLACES:
+        if stage in programs:
+            host.metadata.filter_metadata[script].update({_PROGRAM: _text(programs[stage])})
 
 
 def has_any(proto: Any) -> bool:
@@ -77,26 +80,24 @@ def families(programs: Programs, alone: bool) -> Iterator[str]:
 
     `alone`: they are on a route that is not divided into shares, so nothing keeps them from being done natively.
     """
-    for script, headers, stages in _PLACES:
-        mine = [programs[stage] for stage in stages if stage in programs]
-        if mine:
-            natively = native(mine) is not None
+    for script, headers, stage in _PLACES:
+        if stage in programs:
+            natively = native(programs[stage]) is not None
             yield from {headers} if natively and alone else {script, headers} if natively else {script}
     if asks_why(programs):
         yield WHY
 
 
-def _of_script(programs: list[Program]) -> lua_pb2.LuaPerRoute:
+def _of_script(program: Program) -> lua_pb2.LuaPerRoute:
     # What is inherited is not known here.
-    whole = any(answers(one) or "inherit" in one for one in programs)
-    config = lua_pb2.LuaPerRoute(name=_SCRIPT if whole else _REQUESTS)
+    config = lua_pb2.LuaPerRoute(name=_SCRIPT if answers(program) or "inherit" in program else _REQUESTS)
     # One entry: the order of several would be another in each process, and so the version of the resource.
-    config.filter_context.update({_PROGRAM: _text(programs)})
+    config.filter_context.update({_PROGRAM: _text(program)})
     return config
 
 
-def _text(programs: list[Program]) -> str:
-    return json.dumps(programs, ensure_ascii=False, separators=(",", ":"))
+def _text(program: Program) -> str:
+    return json.dumps(program, ensure_ascii=False, separators=(",", ":"))
 
 
 def script_filter(name: str) -> hcm_v3.HttpFilter:
@@ -152,6 +153,28 @@ class EarlyTransformations(_Place):
     def http_filter(self) -> hcm_v3.HttpFilter:
         """The script, before what guards."""
         return script_filter(EARLY_SCRIPT)
+
+
+class LastHeaders(_Place):
+    """Once it is known which endpoint a request goes to: in Envoy's chain of upstream filters."""
+
+    kind: ClassVar = "stagedTransformations.postRouting.headers"
+    rare: ClassVar = LAST_HEADERS
+
+    def upstream_filter(self) -> hcm_v3.HttpFilter:
+        """The filter, disabled."""
+        return disabled_filter(self.rare, mutation_v3.HeaderMutation())
+
+
+class LastTransformations(_Place):
+    """The script at the same place."""
+
+    kind: ClassVar = "stagedTransformations.postRouting"
+    rare: ClassVar = LAST_SCRIPT
+
+    def upstream_filter(self) -> hcm_v3.HttpFilter:
+        """The script, disabled."""
+        return script_filter(LAST_SCRIPT)
 
 
 class WhyOfResponses(_Headers):

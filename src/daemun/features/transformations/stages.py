@@ -18,7 +18,9 @@ Programs = dict[str, Program]
 
 EARLY, REGULAR, POST_ROUTING = "early", "regular", "postRouting"
 _FIELDS = ((EARLY, "early"), (REGULAR, "regular"), (POST_ROUTING, "post_routing"))
-_OUTERMOST = (EARLY, REGULAR, POST_ROUTING)
+_OUTERMOST = (EARLY, REGULAR)
+_ANSWERED = "via_upstream"
+"""Why there is a response, as Envoy says it, where an endpoint has answered."""
 
 
 def stage_programs(spec: TransformationStages, where: str = "") -> tuple[Programs, list[Fault]]:
@@ -73,6 +75,11 @@ def _stage(compiler: Compiler, spec: RequestResponseTransformations, stage: str,
     responses = [
         _response(compiler, one, f"{where}.responseTransforms[{at}]") for at, one in enumerate(spec.response_transforms)
     ]
+    if stage == POST_ROUTING:
+        # Only endpoints' own responses come by there, before anybody could tell why they came.
+        responses = [one for one in responses if one.pop("details", _ANSWERED) == _ANSWERED]
+        for request in requests:
+            request.pop("clear", None)
     # Those without anything to do are passed by, as in Gloo.
     program["requests"] = [one for one in requests if "request" in one or "response" in one]
     program["responses"] = [one for one in responses if "response" in one]

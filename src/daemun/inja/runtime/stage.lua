@@ -1,4 +1,4 @@
--- What Envoy calls: the stages of the transformations of the route that was found, as far as they are at this place.
+-- What Envoy calls: the stage of the transformations of the route that was found that is at this place.
 do
   local cache, cached, most = {}, 0, 1000
   local namespace, details = "daemun.transformation", "x-daemun-details"
@@ -26,24 +26,17 @@ do
     end
   end
 
-  -- The stages of a place in their order, with what each of the programs has for them.
-  local order = { "early", "regular", "postRouting" }
-
-  local function compile(all)
-    local by_name, stages = {}, {}
-    for i = 1, #all do
-      for at = 1, all[i].n do
-        local m = all[i][at].m
-        local stage = by_name[m.stage] or { name = m.stage, requests = {}, responses = {}, answers = false }
-        by_name[m.stage] = stage
-        stage.details = stage.details or m.details
-        stages.inherits = stages.inherits or m.inherit
-        add_requests(stage, m.requests)
-        add_responses(stage, m.responses)
-      end
+  -- The stage of a place, with what each of the programs has for it.
+  local function compile(programs)
+    local m = programs[1].m
+    local stage = { name = m.stage, inherits = m.inherit, requests = {}, responses = {}, answers = false }
+    for i = 1, #programs do
+      m = programs[i].m
+      stage.details = stage.details or m.details
+      add_requests(stage, m.requests)
+      add_responses(stage, m.responses)
     end
-    for i = 1, #order do stages[#stages + 1] = by_name[order[i]] end
-    return stages
+    return stage
   end
 
   local function room()
@@ -51,26 +44,26 @@ do
     cached = cached + 1
   end
 
-  -- The stages that the route's context holds, and those of its host where they are inherited; made once, and found
-  -- again by their texts, each of which Lua has only once.
-  local function stages_of(handle)
+  -- The stage that the route's context holds, and that of its host where it is inherited; made once, and found again
+  -- by their texts, each of which Lua has only once.
+  local function stage_of(handle)
     local text = handle:filterContext():get("program")
-    if not text then return {} end
-    local stages = cache[text]
-    if not stages then
+    if not text then return nil end
+    local stage = cache[text]
+    if not stage then
       room()
-      stages = compile({ json.parse(text) })
-      cache[text] = stages
+      stage = compile({ json.parse(text) })
+      cache[text] = stage
     end
-    if not stages.inherits then return stages end
+    if not stage.inherits then return stage end
     local above = handle:virtualHost():metadata():get("program")
-    if not above then return stages end
-    stages.joined = stages.joined or {}
-    local joined = stages.joined[above]
+    if not above then return stage end
+    stage.joined = stage.joined or {}
+    local joined = stage.joined[above]
     if not joined then
       room()
       joined = compile({ json.parse(text), json.parse(above) })
-      stages.joined[above] = joined
+      stage.joined[above] = joined
     end
     return joined
   end
@@ -87,7 +80,9 @@ do
     if stage.answers then handle:streamInfo():dynamicMetadata():set(namespace, stage.name, which) end
   end
 
-  local function request(handle, stage)
+  local function request(handle)
+    local stage = stage_of(handle)
+    if not stage then return end
     local headers = handle:headers()
     for i = 1, #stage.requests do
       local one = stage.requests[i]
@@ -104,19 +99,12 @@ do
     end
   end
 
-  local function requests(handle)
-    local stages = stages_of(handle)
-    for i = 1, #stages do
-      request(handle, stages[i])
-    end
-  end
-
   function envoy_on_request(handle)
-    local ok, problem = pcall(requests, handle)
+    local ok, problem = pcall(request, handle)
     if ok then return end
     local text = message(handle, problem)
-    local found, stages = pcall(stages_of, handle)
-    for _, stage in ipairs(found and stages or {}) do remember(handle, stage, failed) end
+    local found, stage = pcall(stage_of, handle)
+    if found and stage then remember(handle, stage, failed) end
     handle:respond({ [":status"] = "400", ["content-type"] = "text/plain" }, text)
   end
 
@@ -139,21 +127,14 @@ do
     return nil
   end
 
-  local function response(handle, stage)
-    local transform = chosen(handle, stage)
-    if not transform then return end
-    transform(handle, false)
-  end
-
-  local function responses(handle)
-    local stages = stages_of(handle)
-    for i = #stages, 1, -1 do
-      if stages[i].answers then response(handle, stages[i]) end
-    end
+  local function response(handle)
+    local stage = stage_of(handle)
+    local transform = stage and stage.answers and chosen(handle, stage)
+    if transform then transform(handle, false) end
   end
 
   function envoy_on_response(handle)
-    local ok, problem = pcall(responses, handle)
+    local ok, problem = pcall(response, handle)
     if ok then return end
     local text = message(handle, problem)
     local body = handle:body(true)
