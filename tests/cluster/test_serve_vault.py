@@ -1,0 +1,124 @@
+"""`daemun serve` with a real API server and a real Vault: Settings in the cluster name the place, and tell of it."""
+
+import asyncio
+import contextlib
+import urllib.request
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from cluster import crds
+from cluster.api import ApiServer
+from cluster.vault import VaultServer
+from daemun.api.crds import definitions
+from daemun.cluster import ClusterApp, Installation
+from daemun.ir.resource import SECRET, encode
+from daemun.kube.client import KubeClient
+from support.certificates import Pair, authority
+from support.documents import gateway, listener, secret
+from support.ports import free_port
+from support.world import manifest, until
+
+from .client import established
+from .test_gloo_crds import plain
+
+CA = authority()
+NAMESPACE = "gloo-system"
+SETTINGS = f"/apis/gloo.solo.io/v1/namespaces/{NAMESPACE}/settings/default"
+
+
+class Serving:
+    """A control plane that leads."""
+
+    def __init__(self, app: ClusterApp, port: int) -> None:
+        self.app, self.port = app, port
+
+    def sends(self, pair: Pair) -> bool:
+        """Whether proxies are sent this private key."""
+        line = pair[1].splitlines()[1]
+        parts = self.app.plane.translation.resources.items()
+        return self.app.plane.settled and any(key.type_url == SECRET and line in encode(part) for key, part in parts)
+
+    async def metric(self, name: str) -> str:
+        def ask() -> str:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
+                return str(answer.read().decode())
+
+        text = await asyncio.to_thread(ask)
+        return next((line.rpartition(" ")[2] for line in text.splitlines() if line.startswith(f"{name}{{")), "")
+
+
+@contextlib.asynccontextmanager
+async def serving(server: ApiServer, folder: Path) -> AsyncIterator[Serving]:
+    port = free_port()
+    async with KubeClient.connect(kubeconfig=server.kubeconfig) as client:
+        where = {"state_dir": str(folder / "state"), "state_key": str(folder / "key")}
+        installation = Installation(NAMESPACE, "daemun", "one", "daemun:none", xds_port=0, health_port=port, **where)
+        one = Serving(ClusterApp(client, installation), port)
+        task = asyncio.create_task(one.app.run())
+        try:
+            await until(lambda: one.app.election.leading or task.done(), 60)
+            if task.done():
+                await task
+            yield one
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_settings_of_the_cluster_name_a_vault(
+    own_api_server: ApiServer, vault_server: VaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = own_api_server.client
+    crds.install(client)
+    for one in definitions():
+        client.apply(plain(one))
+    for one in definitions():
+        assert established(client, one["metadata"]["name"])
+    in_cluster, first, second = (CA.issue(name) for name in ("cluster.example", "first.example", "second.example"))
+    client.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+    client.apply(
+        manifest(
+            gateway("gw", listener(443, "https", certs=["cert", "vaulted"])),
+            secret("cert", *in_cluster),
+        )
+    )
+    monkeypatch.setenv("VAULT_ADDR", vault_server.address)
+    monkeypatch.setenv("VAULT_TOKEN", vault_server.token("root"))
+    vault_server.put("default/vaulted", {"tls.crt": first[0].decode(), "tls.key": first[1].decode()})
+
+    def told() -> str:
+        found = client.get(SETTINGS).get("status", {}).get("statuses", {})
+        return str(found)
+
+    async with serving(own_api_server, tmp_path) as one:
+        await until(lambda: one.sends(in_cluster), 60)
+        assert not one.sends(first)
+        client.apply(
+            {
+                "apiVersion": "gloo.solo.io/v1",
+                "kind": "Settings",
+                "metadata": {"name": "default", "namespace": NAMESPACE},
+                "spec": {"refreshRate": "1s", "vaultSecretSource": {}},
+            }
+        )
+        await until(lambda: one.sends(first), 60)
+        assert one.sends(in_cluster)
+        assert await one.metric("daemun_secrets_place_up") == "1.0"
+        vault_server.put("default/vaulted", {"tls.crt": second[0].decode(), "tls.key": second[1].decode()})
+        await until(lambda: one.sends(second), 60)
+        vault_server.kill()
+        await until(lambda: asyncio.to_thread(lambda: "does not answer" in told()), 60)
+        assert "the last good is served on" in told()
+        assert await one.metric("daemun_secrets_place_up") == "0.0"
+        assert one.sends(second)
+        # The API server says something else meanwhile.
+        client.apply(manifest(gateway("other", listener(8080, "http"))))
+        await until(lambda: len(one.app.plane.translation.gateways) == 2, 60)
+        assert one.sends(second)
+        line = second[1].splitlines()[1]
+        await until(lambda: not one.app._unwritten(), 60)
+    kept = [file.read_bytes() for file in (tmp_path / "state").rglob("*") if file.is_file()]
+    assert kept
+    assert not any(line in text for text in kept)
