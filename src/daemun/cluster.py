@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from daemun import __version__
+from daemun.api.core import Secret
 from daemun.base.names import CORE, GATEWAY, GLOO, GLOO_GATEWAY, Name, Ref
 from daemun.figures import figures
 from daemun.flow import MISSING
@@ -144,6 +145,7 @@ class ClusterApp:
             self._take,
             self.plane.report,
             wants.pop((CORE, "Secret")),
+            self._remembered,
         )
         self.secrets.follow(self.plane.translation.sources[GLOO, "Settings"], SETTINGS)
         for key, want in {**wants, (CORE, "Secret"): self.secrets.want}.items():
@@ -232,6 +234,12 @@ class ClusterApp:
         if self._recall is not None:
             self._recall.note(objects)
         self.plane.take(objects.items(), self._fetched)
+
+    async def _remembered(self) -> Mapping[Name, Secret]:
+        """The Secrets that were served last, whatever place they came from."""
+        recalled = await asyncio.to_thread(self._recall.recall) if self._recall is not None else None
+        found = recalled.objects.items() if recalled is not None else ()
+        return {ref.key: value for ref, value in found if isinstance(value, Secret)}
 
     def _fetched(self) -> bool:
         """Whether everything has come that the rules asked for."""

@@ -119,6 +119,11 @@ async def test_settings_of_the_cluster_name_a_vault(
         assert one.sends(second)
         line = second[1].splitlines()[1]
         await until(lambda: not one.app._unwritten(), 60)
+    # Another one starts while Vault is away: what is sealed on disk is served, and nothing else of Vault's is known.
+    async with serving(own_api_server, tmp_path) as again:
+        await until(lambda: again.sends(second), 60)
+        assert again.sends(in_cluster)
+        assert await again.metric("daemun_secrets_held") == "0.0"
     kept = [file.read_bytes() for file in (tmp_path / "state").rglob("*") if file.is_file()]
     assert kept
     assert not any(line in text for text in kept)

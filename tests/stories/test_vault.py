@@ -1,6 +1,7 @@
 """Secrets in a real Vault: they come to Envoy from there, change there, and stay when Vault goes away."""
 
 import json
+import re
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -158,3 +159,17 @@ async def test_several_places_in_their_order(world: World, vault_server: VaultSe
     await shows(world, "file.example")
     file.unlink()
     await shows(world, "folder.example")
+
+
+async def test_the_page_stands_as_it_is(world: World, vault_server: VaultServer) -> None:
+    """docs/secrets.md, but for the port, which is another here."""
+    text = (Path(__file__).parents[2] / "docs" / "secrets.md").read_text()
+    page = next(one for one in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "accessToken: root" in one)
+    vault_server.ask("POST", "auth/token/create", {"id": "root", "policies": ["root"]})
+    world.write("settings.yaml", page.replace("http://127.0.0.1:8200", vault_server.address))
+    command = next(line for line in text.splitlines() if line.startswith("vault kv put "))
+    path, *pairs = command.removeprefix("vault kv put secret/").split()
+    assert [pair.split("=")[0] for pair in pairs] == ["tls.crt", "tls.key"]
+    vault_server.ask("POST", f"secret/data/{path}", {"data": plain(CA.issue("page.example"))})
+    await world.start()
+    await shows(world, "page.example")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
@@ -137,11 +138,15 @@ async def test_nobody_waits_for_ever_for_a_place_that_is_away_nor_again_for_the_
 class Watched:
     """A watcher, and what it tells."""
 
-    def __init__(self) -> None:
+    def __init__(self, past: Mapping[Name, Secret]) -> None:
         self.stores: dict[str, Fake] = {}
+        self.past = past
         self.given: dict[Ref, object | None] = {}
         self.told: Mapping[str, Finding] = {}
-        self.watcher = SecretWatcher(self._open, self._take, self._hear, pace=QUICK)
+        self.watcher = SecretWatcher(self._open, self._take, self._hear, None, self._remember, QUICK)
+
+    async def _remember(self) -> Mapping[Name, Secret]:
+        return self.past
 
     def _open(self, place: places.Vault) -> Fake:
         return self.stores.setdefault(place.where, Fake())
@@ -162,8 +167,8 @@ class Watched:
 
 
 @contextlib.asynccontextmanager
-async def watched() -> AsyncIterator[Watched]:
-    one = Watched()
+async def watched(past: Mapping[Name, Secret] | None = None) -> AsyncIterator[Watched]:
+    one = Watched(past or {})
     task = asyncio.create_task(one.watcher.run())
     try:
         yield one
@@ -213,6 +218,21 @@ async def test_other_settings_take_nothing_away_before_they_are_answered() -> No
         one.watcher.configure(SettingsSpec(vault_secret_source=other))
         await until(lambda: one.told)
         assert one.value(A) == b"1"
+
+
+async def test_what_was_before_the_start_counts_while_a_place_says_nothing() -> None:
+    async with watched({A: secret(A, "before"), B: secret(B, "before")}) as one:
+        fake = one.stores["spec.vaultSecretSource"] = Fake()
+        fake.failure = StoreError("away")
+        one.primary(B, "folder")
+        one.watcher.want({A, B}, set())
+        one.watcher.configure(IN_VAULT)
+        await until(lambda: one.value(A) == b"before")
+        assert one.value(B) == b"folder"
+        assert any("the last good is served on" in finding.text for finding in one.told.values())
+        fake.failure = None  # and it has none of them
+        await until(lambda: one.value(A) is None)
+        assert one.value(B) == b"folder"
 
 
 @pytest.mark.parametrize("name", ["../b", "a/../../x", "", "A", "a%2fb", "x" * 300])
@@ -355,8 +375,6 @@ async def test_a_file_in_both_forms(tmp_path: Path) -> None:
 
 
 async def test_a_link_out_of_the_directory_and_a_pipe_are_refused(tmp_path: Path) -> None:
-    import os
-
     (tmp_path / "in" / "here").mkdir(parents=True)
     (tmp_path / "out.yaml").write_text("header: {headers: {x: '1'}}")
     (tmp_path / "in" / "here" / "a.yaml").symlink_to(tmp_path / "out.yaml")

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from daemun.api.core import Secret
@@ -21,6 +21,8 @@ Want = Callable[[set[Name], set[Name]], None]
 Objects = Mapping[Ref, object | None]
 Open = Callable[[Vault], Store]
 """How a Vault is opened. Raises StoreError if it cannot be, for want of a login, say."""
+Remembered = Callable[[], Awaitable[Mapping[Name, Secret]]]
+"""Gives the Secrets of before the start."""
 UNAVAILABLE = "SecretsUnavailable"
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _log = logging.getLogger(__name__)
@@ -37,6 +39,7 @@ class SecretWatcher:
     """What the platform's own source says of Secrets goes through `primary`; `changed` is told what others change.
 
     `want` is the platform's own, told what the rules read. `reported` is told what is wrong, by place and Secret.
+    `remembered` is asked once, if a place is away at the start: what it gives counts until that place has answered.
     """
 
     def __init__(
@@ -45,10 +48,12 @@ class SecretWatcher:
         changed: Callable[[Objects], None],
         reported: Callable[[Mapping[str, Finding]], None],
         want: Want | None = None,
+        remembered: Remembered | None = None,
         pace: Pace | None = None,
     ) -> None:
         self._open, self._changed, self._reported, self._platform_want = open_vault, changed, reported, want
-        self._pace = pace
+        self._remembered, self._pace = remembered, pace
+        self._past: Mapping[Name, Secret] = {}
         self._places: tuple[Place, ...] = (Platform(""),)
         self._refresh = 0.0
         self._running: dict[Place, _Running] = {}
@@ -128,11 +133,23 @@ class SecretWatcher:
                 await self._news.wait()
                 self._news.clear()
                 await self._let_go()
+                await self._remember()
                 self._hand_on()
         finally:
             for place in list(self._running):
                 self._end(place)
             await self._let_go()
+
+    async def _remember(self) -> None:
+        """Look at what was before the start while a place says nothing, and forget it when all have spoken."""
+        silent = [one.poller for one in self._running.values() if not one.poller.heard]
+        if self._remembered is not None and any(one.failure for one in silent):
+            remembered, self._remembered = self._remembered, None
+            self._past = await remembered()
+            self._touched |= self._wanted & self._past.keys()
+        elif self._past and not silent:
+            self._touched |= self._wanted & self._past.keys()
+            self._past = {}
 
     def _hand_on(self) -> None:
         for one in self._running.values():
@@ -158,7 +175,7 @@ class SecretWatcher:
                 found = self._running[place].poller.held.get(name) if place in self._running else None
             if found is not None:
                 return found
-        return None
+        return self._past.get(name)
 
     def _begin(self, place: Vault | Directory, held: Mapping[Name, Secret]) -> None:
         """Follow a place. What was `held` of the one before it stays until this one has answered."""
@@ -188,7 +205,7 @@ class SecretWatcher:
             yield place.where, Finding(UNAVAILABLE, place.where, error.text, error.mend)
         for place, one in self._running.items():
             for name, error in one.poller.troubles():
-                kept = name in one.poller.held if name else bool(one.poller.held)
+                kept = name in one.poller.held if name else bool(one.poller.held or self._past)
                 about = f"Secret {name} " if name else ""
                 last = "; the last good is served on" if kept else ""
                 text = f"{about}{error.text}{last}"
