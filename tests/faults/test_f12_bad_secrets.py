@@ -142,6 +142,27 @@ async def test_f12_a_bad_secret_keeps_the_old_certificate(shared: World, name: s
     assert steady.failed() == []
 
 
+async def test_f12_what_expires_while_it_is_served_is_told(shared: World) -> None:
+    """Nothing happens but that time passes: it is served on, for want of a better one."""
+    brief = CA.issue(OTHER, days=(-1, 3 / 86_400))
+    shared.write("other.yaml", secret("other", *brief))
+    problem = await shared.problem("Gateway default/gw", "tls.crt of Secret default/other has expired on")
+    assert shared.condition("Gateway", "gw", "ResolvedRefs", "other")[0] == "False"
+    async with connection(PORT, tls=_careless(), sni=OTHER) as (_, writer):
+        shown_now = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    assert shown_now == ssl.PEM_cert_to_DER_cert(brief[0].decode())
+    shared.write("other.yaml", secret("other", *CA.issue(OTHER)))
+    await shared.solved(problem)
+
+
+def _careless() -> ssl.SSLContext:
+    """A client that takes any certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 async def test_f12_a_secret_that_is_deleted_is_withdrawn(shared: World) -> None:
     """That is no mistake in a rotation: somebody wants the certificate to be gone."""
     pair = CA.issue(MINE, CLASSIC)

@@ -260,6 +260,21 @@ async def test_backends_whose_certificate_is_revoked_get_no_request(shared: Worl
     await shared.problem("Upstream", "default/up-good", "has expired on")
 
 
+async def test_backends_that_speak_only_what_is_too_old(shared: World) -> None:
+    old = server(BACK.issue(NAME))
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    await shared.echo("aged", tls=old)
+    shared.write("aged-ca.yaml", authorities("aged-ca", BACK.pem))
+    shared.write("aged.yaml", route("aged", rule(prefix("/aged"), to="aged"), hosts=["aged.test"]))
+    shared.write("policy-aged.yaml", tls_policy("aged", "aged", NAME, trust="aged-ca"))
+    await shared.answered_by("aged", "/aged", port=HTTP, host="aged.test")
+    for option, status in (({"min_version": "1.3"}, 503), ({"min_version": "1.4"}, 500)):
+        shared.write("policy-aged.yaml", tls_policy("aged", "aged", NAME, trust="aged-ca", **option))
+        await shared.answers(status, "/aged", port=HTTP, host="aged.test")
+    shared.write("policy-aged.yaml", tls_policy("aged", "aged", NAME, trust="aged-ca", max_version="1.2"))
+    await shared.answered_by("aged", "/aged", port=HTTP, host="aged.test")
+
+
 def ca_secret(name: str, pem: str, crl: str) -> Doc:
     found = secret(name, b"", b"", ca=pem, crl=crl)
     for key in ("tls.crt", "tls.key"):

@@ -61,10 +61,14 @@ def listener(
     if certs:
         one["tls"] = {"certificateRefs": [reference(cert) for cert in certs]}
         if options:
-            one["tls"]["options"] = {f"daemun.dev/{key.replace('_', '-')}": value for key, value in options.items()}
+            one["tls"]["options"] = _options(options)
     elif protocol == "TLS":
         one["tls"] = {"mode": "Passthrough"}
     return one | {"allowedRoutes": {"namespaces": {"from": namespaces}}}
+
+
+def _options(options: dict[str, str]) -> dict[str, str]:
+    return {f"daemun.dev/{key.replace('_', '-')}": value for key, value in options.items()}
 
 
 def reference(name: str, **fields: Any) -> Doc:
@@ -195,15 +199,22 @@ def authorities(name: str, *pem: str, crl: str = "") -> Doc:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _meta(name), "data": data}
 
 
-def tls_policy(name: str, to: str, hostname: str, *sans: str, trust: str = "ca", section: str = "") -> Doc:
-    """A BackendTLSPolicy for a Service that trusts the ConfigMap `trust`; names with `://` are URIs."""
+def tls_policy(
+    name: str, to: str, hostname: str, *sans: str, trust: str = "ca", section: str = "", **options: str
+) -> Doc:
+    """A BackendTLSPolicy for a Service that trusts the ConfigMap `trust`; names with `://` are URIs.
+
+    `options` are as those of `listener`.
+    """
     target: Doc = {"group": "", "kind": "Service", "name": to} | ({"sectionName": section} if section else {})
     validation: Doc = {"hostname": hostname, "caCertificateRefs": [trusted(trust)]}
     if sans:
         validation["subjectAltNames"] = [
             {"type": "URI", "uri": san} if "://" in san else {"type": "Hostname", "hostname": san} for san in sans
         ]
-    spec = {"targetRefs": [target], "validation": validation}
+    spec: Doc = {"targetRefs": [target], "validation": validation}
+    if options:
+        spec["options"] = _options(options)
     return {"apiVersion": f"{_GROUP}/v1", "kind": "BackendTLSPolicy", "metadata": _meta(name), "spec": spec}
 
 

@@ -42,6 +42,8 @@ _VERSIONS = {
     "TLSv1_3": common_v3.TlsParameters.TLSv1_3,
 }
 _USUAL = Handshake()
+MOST = "TLSv1_3"
+"""The newest version, where Envoy is the client: its own limit there is 1.2."""
 
 
 def downstream(listener: Listener, *alpn: str) -> tls_pb2.DownstreamTlsContext:
@@ -50,12 +52,7 @@ def downstream(listener: Listener, *alpn: str) -> tls_pb2.DownstreamTlsContext:
     common = context.common_tls_context
     agreed = listener.handshake or _USUAL
     common.alpn_protocols.extend(agreed.alpn or alpn)
-    limits = common.tls_params
-    limits.tls_minimum_protocol_version = _VERSIONS[agreed.minimum]
-    if agreed.maximum:
-        limits.tls_maximum_protocol_version = _VERSIONS[agreed.maximum]
-    limits.cipher_suites.extend(agreed.ciphers)
-    limits.ecdh_curves.extend(agreed.curves)
+    limit(common.tls_params, agreed)
     if not agreed.resumes:
         # A session that is resumed is not checked again: neither names nor revocations.
         context.disable_stateless_session_resumption = True
@@ -67,6 +64,15 @@ def downstream(listener: Listener, *alpn: str) -> tls_pb2.DownstreamTlsContext:
         context.require_client_certificate.value = listener.clients.mode == "required"
         trust(common, listener.clients.bundle, _rules(listener.clients))
     return context
+
+
+def limit(proto: common_v3.TlsParameters, agreed: Handshake, most: str = "") -> None:
+    """Bound what TLS may be; `most` is the version where none is said."""
+    proto.tls_minimum_protocol_version = _VERSIONS[agreed.minimum]
+    if agreed.maximum or most:
+        proto.tls_maximum_protocol_version = _VERSIONS[agreed.maximum or most]
+    proto.cipher_suites.extend(agreed.ciphers)
+    proto.ecdh_curves.extend(agreed.curves)
 
 
 def _rules(clients: ClientValidation) -> common_v3.CertificateValidationContext:
@@ -142,9 +148,7 @@ def upstream(tls: BackendTLS, key: BackendKey, certificate: str) -> tls_pb2.Upst
     common = context.common_tls_context
     if key.protocol in _ALPN:
         common.alpn_protocols.append(_ALPN[key.protocol])
-    # Envoy's own limit for a client is 1.2.
-    common.tls_params.tls_minimum_protocol_version = common_v3.TlsParameters.TLSv1_2
-    common.tls_params.tls_maximum_protocol_version = common_v3.TlsParameters.TLSv1_3
+    limit(common.tls_params, tls.handshake or _USUAL, MOST)
     rules = named(tls.names)
     if tls.bundle:
         trust(common, tls.bundle, rules)

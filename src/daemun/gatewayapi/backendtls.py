@@ -9,7 +9,7 @@ from daemun.api.core import ServicePort
 from daemun.api.policy import SYSTEM, BackendTLSPolicy, BackendTLSPolicyValidation
 from daemun.base.names import CORE, GATEWAY, Name, Ref
 from daemun.flow import Index, Reader
-from daemun.gatewayapi import cacerts
+from daemun.gatewayapi import cacerts, tlsoptions
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.kinds import place
 from daemun.gatewayapi.settings import Settings
@@ -56,10 +56,8 @@ def policy_rule(
     def resolve(reader: Reader, name: Name, policy: BackendTLSPolicy) -> Iterator[tuple[Name, ResolvedPolicy]]:
         ref = Ref(GATEWAY, "BackendTLSPolicy", name.namespace, name.name)
         spec = policy.spec
-        notes = [
-            Finding("UnsupportedValue", "spec.options", f"option {option} is not known", "Remove it.")
-            for option in spec.options
-        ]
+        options = tlsoptions.of_backend("spec.options", spec.options)
+        notes = list(options.notes)
         targets: list[tuple[str, Target]] = []
         for index, one in enumerate(spec.target_refs):
             where = place("spec.targetRefs", index)
@@ -69,6 +67,11 @@ def policy_rule(
                 text = f"{one.kind} of group {one.group!r} is not a kind of backend"
                 notes.append(Finding("TargetNotFound", where, text, "Name a Service."))
         tls, not_accepted, not_resolved = _validation(reader, inputs, settings, ref, spec.validation)
+        if options.faults:
+            bad = tuple(msgspec.structs.replace(one, reason="Invalid") for one in options.faults)
+            tls, not_accepted = None, (*not_accepted, *bad)
+        elif tls is not None and options.handshake is not None:
+            tls = msgspec.structs.replace(tls, handshake=options.handshake)
         yield (
             name,
             ResolvedPolicy(

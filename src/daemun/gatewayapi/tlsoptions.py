@@ -1,4 +1,4 @@
-"""`tls.options` of listeners: what Gateway API leaves to implementations, under names of our own.
+"""Options of TLS that Gateway API leaves to implementations: of listeners, and of policies about backends.
 
 Values are text: several of something are separated by commas. Options guard, so one of ours that cannot be heeded
 refuses the listener, a name that is not known included: it might have been about who is let in.
@@ -22,6 +22,7 @@ _HANDSHAKE = {
     "resumes": "session-resumption",
     "stapling": "ocsp-stapling",
 }
+_BACKEND = ("min-version", "max-version", "cipher-suites", "curves")
 _CLIENTS = ("client-certificate", "client-names", "client-depth", "client-revocation", "client-told")
 _STAPLING = {"lenient": "LENIENT_STAPLING", "strict": "STRICT_STAPLING", "must": "MUST_STAPLE"}
 _TOLD = ("subject", "uri", "dns", "cert", "chain")
@@ -45,17 +46,37 @@ class Options(NamedTuple):
 
 def read(where: str, protocol: str, written: Mapping[str, str]) -> Options:
     """The options at a field of a listener."""
+    found = _read(where, written, {*_HANDSHAKE.values(), *_CLIENTS})
+    mine = _mine(written)
+    if not any(one in mine for one in _CLIENTS):
+        return found
+    faults = list(found.faults)
+    clients = _clients(where, mine, faults)
+    if protocol != "HTTPS":
+        faults.append(Finding(_BAD, where, "clients are asked for certificates by HTTPS listeners only"))
+    return found._replace(clients=clients, faults=tuple(faults))
+
+
+def of_backend(where: str, written: Mapping[str, str]) -> Options:
+    """The options at a field about a backend."""
+    return _read(where, written, set(_BACKEND))
+
+
+def _mine(written: Mapping[str, str]) -> dict[str, str]:
+    return {key.removeprefix(PREFIX): value.strip() for key, value in written.items() if key.startswith(PREFIX)}
+
+
+def _read(where: str, written: Mapping[str, str], known: set[str]) -> Options:
     if not written:
         return Options()
-    mine = {key.removeprefix(PREFIX): value.strip() for key, value in written.items() if key.startswith(PREFIX)}
-    known = sorted({*_HANDSHAKE.values(), *_CLIENTS})
+    mine = _mine(written)
     notes = [
         Finding(_BAD, where, f"option {key} is not known", "Remove it.")
         for key in written
         if not key.startswith(PREFIX)
     ]
     faults = [
-        Finding(_BAD, where, f"option {PREFIX}{one} is not known", f"After {PREFIX} use {', '.join(known)}.")
+        Finding(_BAD, where, f"option {PREFIX}{one} is not known", f"After {PREFIX} use {', '.join(sorted(known))}.")
         for one in mine
         if one not in known
     ]
@@ -63,13 +84,8 @@ def read(where: str, protocol: str, written: Mapping[str, str]) -> Options:
     found = checked(said, lambda part: f"{where}[{PREFIX}{_HANDSHAKE[part]}]")
     faults += found.faults
     notes += found.notes
-    clients = None
-    if any(one in mine for one in _CLIENTS):
-        clients = _clients(where, mine, faults)
-        if protocol != "HTTPS":
-            faults.append(Finding(_BAD, where, "clients are asked for certificates by HTTPS listeners only"))
     plain = found.handshake == Handshake()
-    return Options(None if plain else found.handshake, clients, tuple(faults), tuple(notes))
+    return Options(None if plain else found.handshake, None, tuple(faults), tuple(notes))
 
 
 def _said(where: str, mine: Mapping[str, str], faults: list[Finding]) -> Handshake:

@@ -79,3 +79,4 @@ class BackendTLS(msgspec.Struct, frozen=True, gc=False):
     names: tuple[SubjectName, ...]
     bundle: Bundle = ()
     system: str = ""
+    handshake: Handshake | None = None

@@ -17,7 +17,7 @@ from daemun.api.gloo.ssl import (
 )
 from daemun.base.names import CORE, Ref
 from daemun.envoy.ads import ads
-from daemun.envoy.tls import san_type, trust
+from daemun.envoy.tls import MOST, limit, san_type, trust
 from daemun.envoy.upstreams.family import Draft, Fault
 from daemun.gatewayapi.handshakes import checked
 from daemun.gatewayapi.tlsoptions import subject_name
@@ -62,7 +62,7 @@ def context(config: UpstreamSslConfig, draft: Draft, sni: str = "") -> tls_pb2.U
         found.allow_renegotiation = config.allow_renegotiation
     common = found.common_tls_context
     common.alpn_protocols.extend(config.alpn_protocols)
-    _parameters(config.parameters or SslParameters(), common.tls_params)
+    limit(common.tls_params, _said(config), MOST)
     rules = _Validation()
     for name in config.verify_subject_alt_name:
         # Exactly these: with Gloo a star stands for nothing else.
@@ -104,19 +104,9 @@ def faults(where: str, config: UpstreamSslConfig, upstream: ResolvedUpstream) ->
 
 def _parameter_faults(where: str, config: UpstreamSslConfig) -> Iterable[Fault]:
     """Versions, ciphers, curves and protocols of which Envoy knows nothing."""
-    said = config.parameters or SslParameters()
     fields = {"alpn": "alpnProtocols"}
     fields |= {"maximum": "maximumProtocolVersion", "ciphers": "cipherSuites", "curves": "ecdhCurves"}
-    found = checked(
-        Handshake(
-            minimum="" if said.minimum_protocol_version == _AUTO else said.minimum_protocol_version,
-            maximum="" if said.maximum_protocol_version == _AUTO else said.maximum_protocol_version,
-            ciphers=said.cipher_suites,
-            curves=said.ecdh_curves,
-            alpn=config.alpn_protocols,
-        ),
-        lambda part: f"{where}.{'' if part == 'alpn' else 'parameters.'}{fields[part]}",
-    )
+    found = checked(_said(config), lambda part: f"{where}.{'' if part == 'alpn' else 'parameters.'}{fields[part]}")
     for one in (*found.faults, *found.notes):
         yield one.where, one.text, one.mend
 
@@ -136,14 +126,15 @@ def _unchecked(where: str) -> Iterable[Fault]:
     yield f"{where}.verifySubjectAltName", text, "Give the root CA, or no names."
 
 
-def _parameters(wanted: SslParameters, proto: common_v3.TlsParameters) -> None:
-    # Envoy's own limit for a client is 1.2.
-    least, most = wanted.minimum_protocol_version, wanted.maximum_protocol_version
-    versions = common_v3.TlsParameters.TlsProtocol
-    proto.tls_minimum_protocol_version = versions.Value("TLSv1_2" if least == _AUTO else least)
-    proto.tls_maximum_protocol_version = versions.Value("TLSv1_3" if most == _AUTO else most)
-    proto.cipher_suites.extend(wanted.cipher_suites)
-    proto.ecdh_curves.extend(wanted.ecdh_curves)
+def _said(config: UpstreamSslConfig) -> Handshake:
+    said = config.parameters or SslParameters()
+    return Handshake(
+        minimum="" if said.minimum_protocol_version == _AUTO else said.minimum_protocol_version,
+        maximum="" if said.maximum_protocol_version == _AUTO else said.maximum_protocol_version,
+        ciphers=said.cipher_suites,
+        curves=said.ecdh_curves,
+        alpn=config.alpn_protocols,
+    )
 
 
 def _from_secret(
