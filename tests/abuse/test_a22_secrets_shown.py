@@ -178,3 +178,32 @@ async def test_a22_what_is_kept_on_disk_of_a_cluster_is_sealed(tmp_path: Path) -
     await asyncio.wait([writing])
     assert KubeMemory(Shelf(tmp_path, b"k" * 32), lambda: True).recall() == {Ref(CORE, "Secret", "default", "it"): held}
     shows_nothing_in(tmp_path)
+
+
+VARIABLES = ("VAULT_TOKEN", "AWS_SECRET_ACCESS_KEY", "DATABASE_PASSWORD", "api_key")
+
+
+async def test_a22_no_policy_reads_them_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.setenv(name, MARKER)
+    monkeypatch.setenv("COLOUR", "blue")
+    added = [
+        {"header": {"key": f"x-{name.lower().replace('_', '-')}", "value": f"%ENVIRONMENT({name})%"}}
+        for name in (*VARIABLES, "COLOUR")
+    ]
+    option = {
+        "apiVersion": "gateway.solo.io/v1",
+        "kind": "RouteOption",
+        "metadata": {"name": "sends", "namespace": "default"},
+        "spec": {
+            "targetRefs": [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": "r"}],
+            "options": {"headerManipulation": {"requestHeadersToAdd": added}},
+        },
+    }
+    async with fresh() as world:
+        await world.echo("a")
+        world.write("all.yaml", gateway("gw", listener(world.port)), route("r", rule(to="a")), option)
+        await world.start()
+        got = await world.ask("/")
+    assert got.sent("x-colour") == ["blue"]
+    shows_nothing(got.body, "a backend's request")

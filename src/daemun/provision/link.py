@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 import itertools
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from daemun.provision.environment import without_secrets
 from daemun.provision.errors import ProvisionError
 from daemun.provision.keeper.launch import SOCKET
 from daemun.provision.keeper.spec import PROTOCOL
@@ -112,6 +114,7 @@ async def _launch(directory: Path) -> None:
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
+        env=without_secrets(os.environ),
     )
     _, error = await process.communicate()
     if process.returncode != 0:
