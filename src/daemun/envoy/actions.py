@@ -22,7 +22,7 @@ _BALANCER = "envoy.lb"
 def build(name: str, rule: Rule, match: Match, port: int, tls: bool) -> tuple[list[route_v3.Route], tuple[str, ...]]:
     """The Envoy routes for one match of a rule, and the clusters that must be warm for them."""
     if rule.broken:
-        return [answer(name, match, rule.error)], ()
+        return [answer(name, match, rule.error, rule.body)], ()
     backends = [backend for backend in rule.backends if backend.weight]
     protos: list[route_v3.Route] = []
     needs: set[str] = set()
@@ -30,7 +30,7 @@ def build(name: str, rule: Rule, match: Match, port: int, tls: bool) -> tuple[li
     for share in _shares(backends):
         draft = Draft(route_v3.Route(name=name, match=route_match(match)), match, port, tls)
         uses, shared = _levels(of_rule, share)
-        _forward(draft, share.backends, shared, rule.error)
+        _forward(draft, share.backends, shared, rule)
         if share.upto < _MILLION:
             fraction = draft.proto.match.runtime_fraction.default_value
             fraction.numerator = share.upto
@@ -46,11 +46,17 @@ def build(name: str, rule: Rule, match: Match, port: int, tls: bool) -> tuple[li
     return protos, tuple(sorted(needs))
 
 
-def answer(name: str, match: Match, status: int) -> route_v3.Route:
+def answer(name: str, match: Match, status: int, body: str = "") -> route_v3.Route:
     """A route that answers by itself."""
-    return route_v3.Route(
-        name=name, match=route_match(match), direct_response=route_v3.DirectResponseAction(status=status)
-    )
+    proto = route_v3.Route(name=name, match=route_match(match))
+    _answer(proto, status, body)
+    return proto
+
+
+def _answer(proto: route_v3.Route, status: int, body: str) -> None:
+    proto.direct_response.status = status
+    if body:
+        proto.direct_response.body.inline_string = body
 
 
 class _Share(msgspec.Struct):
@@ -104,15 +110,15 @@ def _levels(of_rule: tuple[Use, ...], share: _Share) -> tuple[tuple[Use, ...], t
     return tuple(use for use in of_rule if use not in shared), shared
 
 
-def _forward(draft: Draft, backends: list[Backend], shared: tuple[Use, ...], error: int) -> None:
+def _forward(draft: Draft, backends: list[Backend], shared: tuple[Use, ...], rule: Rule) -> None:
     """Where the request goes: an error where there is nowhere (Gateway API, backendRefs of a rule)."""
     if all(backend.key is None for backend in backends):
-        draft.proto.direct_response.status = error
+        _answer(draft.proto, rule.error, rule.body)
         return
     action = draft.action
     # Gateway API has no default timeout; Envoy's is 15 s. Zero switches it off.
     action.timeout.SetInParent()
-    action.cluster_not_found_response_code = _ERRORS[error]
+    action.cluster_not_found_response_code = _ERRORS[rule.error]
     if len(backends) == 1 and backends[0].key is not None:
         action.cluster = draft.cluster(backends[0].key)
         _choose(action, backends[0])

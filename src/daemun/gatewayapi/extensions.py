@@ -14,7 +14,8 @@ from daemun.ir.route import Use
 class Extended(NamedTuple):
     """The features in use that are added to a rule, by which policies; and why it cannot be served, if so.
 
-    `broken` is for people, and `error` is then the answer's status, if it is another than usual. `not_resolved` are the
+    `broken` is for people, and `error` is then the answer's status, if it is another than usual, and `body` what it
+    says. `not_resolved` are the
     filters that lead nowhere. `answers` are those for which the rule answers by itself: it can then do nothing else
     with its requests. `heights` says on which level each policy is, the highest if on several; the rule's own is 0.
     """
@@ -26,6 +27,7 @@ class Extended(NamedTuple):
     not_resolved: tuple[Finding, ...] = ()
     answers: tuple[str, ...] = ()
     heights: Mapping[Ref, int] = MappingProxyType({})
+    body: str = ""
 
 
 NOTHING = Extended()

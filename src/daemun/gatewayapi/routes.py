@@ -160,6 +160,7 @@ class Rules:
             backends=backends,
             broken=extended.broken or above.broken,
             error=extended.error or self._kind.error,
+            body=extended.body,
             order=above.order,
         )
         faults = [Finding("UnsupportedValue", *fault) for fault in self._of.checks.rule(rule)]

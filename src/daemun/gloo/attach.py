@@ -76,10 +76,17 @@ def extension(
         every = with_transformations([one.policies for one in found])
         whole = merged(inherited((policies, one.yields) for policies, one in zip(every, found, strict=True)))
         mine = (*dict.fromkeys(policy.ref for policy in own.policies), *(use.by for use in answers if use.by))
-        instead = scope_of(reader, scopes).invalid if whole.fault and not whole.closed else 0
+        scope = scope_of(reader, scopes)
+        instead = scope.invalid if whole.fault and not whole.closed else 0
         heights = {policy.ref: at for at, one in enumerate(found) for policy in one.policies} if levels[1:] else {}
         return Extended(
-            (*whole.uses, *answers), mine, whole.fault, instead, answers=tuple(own.answers), heights=heights
+            (*whole.uses, *answers),
+            mine,
+            whole.fault,
+            instead,
+            answers=tuple(own.answers),
+            heights=heights,
+            body=scope.invalid_body if instead else "",
         )
 
     return extend

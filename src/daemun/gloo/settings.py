@@ -30,7 +30,7 @@ from daemun.flow import Collection, Reader
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.problems import Problems, from_findings
 from daemun.gloo.auth.servers import Found
-from daemun.gloo.classic.scope import SETTINGS
+from daemun.gloo.classic.scope import LONGEST_BODY, SETTINGS, body_fits
 from daemun.gloo.listener_defaults import ListenerDefaults, listener_defaults
 from daemun.gloo.secrets import places
 from daemun.gloo.served import Fields, Served
@@ -94,8 +94,7 @@ SERVED = Served(
         ),
         Fields(
             InvalidConfigPolicy,
-            ("replaceInvalidRoutes", "invalidRouteResponseCode"),
-            {"invalidRouteResponseBody": "such an answer has no body"},
+            ("replaceInvalidRoutes", "invalidRouteResponseCode", "invalidRouteResponseBody"),
         ),
         Fields(
             GatewayOptions,
@@ -157,6 +156,10 @@ class Notes(NamedTuple):
         errors = [error for policy in policies for error in policy.errors]
         servers = reader.get(self.servers, name)
         errors += servers.errors if servers is not None else ()
+        policy = settings.spec.gloo.invalid_config_policy if settings.spec.gloo else None
+        if policy is not None and not body_fits(policy.invalid_route_response_body):
+            where = "spec.gloo.invalidConfigPolicy.invalidRouteResponseBody"
+            errors.append(Finding("Invalid", where, f"is longer than {LONGEST_BODY} bytes", "So none is sent."))
         notes = [*SERVED.unserved(settings.spec, "spec"), *places.notes(settings.spec)]
         notes += [warning for policy in policies for warning in policy.warnings]
         return errors, [*notes, *sorted(reader.all(self.troubles).values())]

@@ -45,10 +45,15 @@ UNSERVED: Mapping[str, Unserved] = MappingProxyType(
             "it needs a filter that stock Envoy does not have; an access log can have it, "
             "as %COMMON_DURATION(DS_RX_END:US_TX_BEG:us)%"
         ),
-        "sanitizeClusterHeader": Unserved("it needs a filter that stock Envoy does not have"),
+        "sanitizeClusterHeader": Unserved(
+            "no header of a request can choose a cluster here, so there is none to remove"
+        ),
         "caching": Unserved(_CACHES),
         "tap": Unserved("its sinks are services, and stock Envoy aborts when its tap filter is given one"),
-        "dynamicForwardProxy": Unserved("it comes later"),
+        "dynamicForwardProxy": Unserved(
+            "a name may have several addresses, and of those Envoy tries stock filters can check the first only: it "
+            "would lead to the proxy's own machine and link"
+        ),
     }
 )
 _OTHERWISE = Unserved("nobody has come to it yet")

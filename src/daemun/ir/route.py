@@ -100,6 +100,8 @@ class Rule(msgspec.Struct, frozen=True, gc=False):
     broken: str = ""
     error: int = 500
     """The status where there is no backend to send to; Envoy makes UNAVAILABLE of 503 when it answers a gRPC call."""
+    body: str = ""
+    """What an answer with this status says."""
     by: Ref | None = None
     order: tuple[str | int, ...] = ()
     """Where it stands, next to the age of its route, among rules of the same precedence; only where routes delegate."""

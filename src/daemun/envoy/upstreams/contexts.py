@@ -43,7 +43,7 @@ SERVES = (
     Fields(
         SDSConfig,
         ("targetUri", "callCredentials", "certificatesSecretName", "validationContextName"),
-        {"clusterName": "it names a cluster of Gloo's own bootstrap; the server at `targetUri` is asked directly"},
+        moot=("clusterName",),  # of Gloo's bootstrap, to what is at `targetUri`, which is asked directly
     ),
     Fields(CallCredentials, ("fileCredentialSource",)),
     Fields(FileCredentialSource, ("tokenFileName", "header")),

@@ -135,7 +135,7 @@ class _Rules:
         """The rule, with the status that Settings want for what cannot be served."""
         lost = bool(rule.backends) and all(one.key is None for one in rule.backends)
         if self._scope.invalid and (rule.broken or lost):
-            return msgspec.structs.replace(rule, error=self._scope.invalid)
+            return msgspec.structs.replace(rule, error=self._scope.invalid, body=self._scope.invalid_body)
         return rule
 
     def _matches(self, placing: Placing) -> Iterator[Match]:

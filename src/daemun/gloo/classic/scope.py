@@ -18,7 +18,8 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
     """`namespace` is where Gateways are read and proxies are; `watched` are the only namespaces that count, if any.
 
     With `everywhere` Gateways of all namespaces are read. With `isolated` a VirtualService answers only over
-    connections of its own server names. `invalid`: the status for what a route cannot do, instead of an error.
+    connections of its own server names. `invalid`: the status for what a route cannot do, instead of an error, with
+    `invalid_body` in the answer.
     `one_way`: where nothing else is said clients need no certificate, whatever the Secret holds. `lenient`: a
     certificate that is missing is no error.
     """
@@ -28,6 +29,7 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
     everywhere: bool = False
     isolated: bool = False
     invalid: int = 0
+    invalid_body: str = ""
     one_way: bool = False
     lenient: bool = False
 
@@ -36,7 +38,13 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
         return not self.watched or namespace in self.watched or namespace == self.namespace
 
 
+LONGEST_BODY = 4096
 DEFAULT = Scope()
+
+
+def body_fits(text: str) -> bool:
+    """Whether Envoy sends so long a text: of what it answers by itself, so many bytes."""
+    return len(text.encode()) <= LONGEST_BODY
 
 
 def scope_rule(_: Reader, name: Name, settings: Settings) -> Iterator[tuple[Name, Scope]]:
@@ -46,6 +54,7 @@ def scope_rule(_: Reader, name: Name, settings: Settings) -> Iterator[tuple[Name
     spec = settings.spec
     gateway = spec.gateway
     policy = spec.gloo.invalid_config_policy if spec.gloo else None
+    body = policy.invalid_route_response_body if policy else ""
     yield (
         name,
         Scope(
@@ -56,6 +65,7 @@ def scope_rule(_: Reader, name: Name, settings: Settings) -> Iterator[tuple[Name
             one_way=bool(gateway and gateway.virtual_service_options and gateway.virtual_service_options.one_way_tls),
             lenient=bool(gateway and gateway.validation and gateway.validation.warn_missing_tls_secret),
             invalid=(policy.invalid_route_response_code or 404) if policy and policy.replace_invalid_routes else 0,
+            invalid_body=body if body_fits(body) else "",
         ),
     )
 
