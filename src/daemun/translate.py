@@ -78,6 +78,7 @@ from daemun.gloo.auth import wiring as auth_wiring
 from daemun.gloo.classic import wiring
 from daemun.gloo.defaults import defaults_rule
 from daemun.gloo.delegation import wiring as delegation
+from daemun.gloo.descriptors import TRANSCODER, transcoder_meaning
 from daemun.gloo.header_secrets import headers_of
 from daemun.gloo.internals import guarded
 from daemun.gloo.listener_defaults import listener_defaults_rule
@@ -194,13 +195,20 @@ class Translation:
         find_upstream, any_upstream = gloo_upstreams.upstream_of(doors, granted), gloo_upstreams.any_upstream_of(doors)
         auth_inputs = auth_wiring.Inputs(granted, find_upstream, any_upstream, bool(settings.extauth))
         self.auth = auth = auth_wiring.Auth(graph, self.sources, auth_inputs)
-        judged = options.Inputs(BY_KIND.get, find_upstream, headers_of(secret_objects, granted), auth.meanings[False])
+        meanings = {
+            classic: {
+                **auth.meanings[classic],
+                TRANSCODER: transcoder_meaning(config_maps, BY_KIND[TRANSCODER].faults, None if classic else granted),
+            }
+            for classic in (False, True)
+        }
+        judged = options.Inputs(BY_KIND.get, find_upstream, headers_of(secret_objects, granted), meanings[False])
         chosen = {
             of.kind: derive(self.sources[GLOO_GATEWAY, of.kind], options.policy_rule(of, judged), f"{of.kind}s")
             for of in options.KINDS
         }
         by_target = {kind: one.index(options.targets_of) for kind, one in chosen.items()}
-        classic_judged = options.Inputs(BY_KIND.get, any_upstream, headers_of(secret_objects), auth.meanings[True])
+        classic_judged = options.Inputs(BY_KIND.get, any_upstream, headers_of(secret_objects), meanings[True])
         of_all = derive(
             self.sources[GLOO, "Settings"], listener_defaults_rule(classic_judged), "what Settings say of listeners"
         )

@@ -154,7 +154,7 @@ def test_every_field_is_told_with_the_policy_that_asks_for_it(case: Path) -> Non
 def test_a_feature_has_the_method_of_each_place_that_it_serves() -> None:
     for feature in BY_KIND.values():
         places = ("on_route", "on_backend", *(place for places in PLACES.values() for place in places))
-        assert feature.works(*places) or feature.http_filter() is not None
+        assert feature.works(*places) or feature.http_filter() or feature.upstream_filter()
 
 
 def test_what_policies_do_on_a_host_is_told_but_for_what_its_route_says_itself() -> None:

@@ -33,6 +33,7 @@ class GrpcJsonTranscoder(PerRoute[Spec]):
             Spec,
             (
                 "protoDescriptorBin",
+                "protoDescriptorConfigMap",
                 "services",
                 "printOptions",
                 "matchIncomingRequestRoute",
@@ -41,15 +42,14 @@ class GrpcJsonTranscoder(PerRoute[Spec]):
                 "ignoreUnknownQueryParameters",
                 "convertGrpcStatus",
             ),
-            {
-                "protoDescriptor": "it names a file of the proxy's",
-                "protoDescriptorConfigMap": "descriptors from ConfigMaps come later; use protoDescriptorBin",
-            },
+            {"protoDescriptor": "it names a file of the proxy's; use one of the others"},
         ),
     )
 
     def faults(self, spec: Spec, where: str) -> Iterable[Fault]:
-        """Descriptors that are none, or do not have the services."""
+        """Descriptors that are none, or do not have the services. In a ConfigMap they are looked at when it is read."""
+        if spec.proto_descriptor_config_map is not None:
+            return
         if spec.proto_descriptor_bin is None:
             yield f"{where}.protoDescriptorBin", "is missing", "Give the descriptor set of the services, in base64."
             return
