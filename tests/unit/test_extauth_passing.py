@@ -15,6 +15,7 @@ from daemun.extauth.checker import Checker, Place, State, Tools
 from daemun.extauth.checks import plugin
 from daemun.extauth.checks.passed import CONFIG, STATE
 from daemun.extauth.request import Request
+from daemun.features.tokens import CLAIMS, TOKENS
 from daemun.ir.auth.checks import PassThroughGrpc, PassThroughHttp, PluginAuth, Verified
 from support.asking import question
 from support.checked import asked, checker
@@ -294,8 +295,9 @@ async def test_a_verified_token_is_what_envoy_says() -> None:
     message = question("c", {"authorization": "Bearer x"})
     one, state = checker(Verified()), State()
     assert await one.check(Request(message), state) == Denied(401)
-    message.attributes.metadata_context.filter_metadata["envoy.filters.http.jwt_authn"].update(
-        {"provider": {"sub": "ann", "role": "admin"}}
-    )
+    known = message.attributes.metadata_context.filter_metadata[TOKENS]
+    known.update({"provider": {"alg": "RS256"}})
+    assert await one.check(Request(message), state) == Denied(401), "that is no more than its header"
+    known.update({CLAIMS: {"sub": "ann", "role": "admin"}})
     assert await one.check(Request(message), state) == Allowed("ann")
     assert state.values["jwt"]["role"] == "admin"

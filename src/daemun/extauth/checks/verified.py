@@ -6,6 +6,8 @@ from daemun.extauth.request import Request
 from daemun.ir.auth.checks import Verified
 
 NAMESPACE = "envoy.filters.http.jwt_authn"
+CLAIMS = "daemun.claims"
+"""Where the control plane has Envoy put what a token says, once it was verified."""
 _DENIED = Denied(401)
 
 
@@ -17,9 +19,9 @@ class VerifiedTokens(Checker):
 
     async def check(self, request: Request, state: State) -> Answer:
         """Whose token it is."""
-        claims = [one for one in request.metadata(NAMESPACE).values() if isinstance(one, dict) and one]
-        if not claims:
+        claims = request.metadata(NAMESPACE).get(CLAIMS)
+        if not isinstance(claims, dict) or not claims:
             return _DENIED
-        state.values.setdefault("jwt", claims[0])
-        user = next((one["sub"] for one in claims if isinstance(one.get("sub"), str)), "")
-        return Allowed(user)
+        state.values.setdefault("jwt", claims)
+        user = claims.get("sub")
+        return Allowed(user if isinstance(user, str) else "")
