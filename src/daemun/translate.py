@@ -79,6 +79,8 @@ from daemun.gloo.classic import wiring
 from daemun.gloo.defaults import defaults_rule
 from daemun.gloo.delegation import wiring as delegation
 from daemun.gloo.descriptors import TRANSCODER, transcoder_meaning
+from daemun.gloo.escapes import escapes_rule
+from daemun.gloo.escapes import meanings as meanings_of
 from daemun.gloo.header_secrets import headers_of
 from daemun.gloo.internals import guarded
 from daemun.gloo.listener_defaults import listener_defaults_rule
@@ -195,9 +197,11 @@ class Translation:
         find_upstream, any_upstream = gloo_upstreams.upstream_of(doors, granted), gloo_upstreams.any_upstream_of(doors)
         auth_inputs = auth_wiring.Inputs(granted, find_upstream, any_upstream, bool(settings.extauth))
         self.auth = auth = auth_wiring.Auth(graph, self.sources, auth_inputs)
+        escapes = derive(self.sources[GLOO, "Settings"], escapes_rule, "escapes in transformations")
         meanings = {
             classic: {
                 **auth.meanings[classic],
+                **meanings_of(escapes),
                 TRANSCODER: transcoder_meaning(config_maps, BY_KIND[TRANSCODER].faults, None if classic else granted),
             }
             for classic in (False, True)

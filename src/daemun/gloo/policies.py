@@ -118,7 +118,7 @@ class Inputs(msgspec.Struct, frozen=True):
 
     From a policy that refers to an Upstream, the field, and the reference, to the backend or to why there is none.
     `headers` does the same for Secrets of headers.
-    `meanings` are of fields that refer to objects of other kinds: from the policy, the field and its value.
+    `meanings` are of fields that come to more than they say by themselves: from the policy, the field and its value.
     """
 
     features: Callable[[str], Feature | None]
@@ -232,7 +232,7 @@ class Reading:
         if meant.errors:
             return Option(name, unit, None, self._fault(meant.errors[0]), guards)
         use = Use(name, meant.spec, where, meant.backends, self._ref) if meant.spec is not None else None
-        return Option(name, unit, use, empty=use is None)
+        return Option(name, unit, use, empty=use is None or is_empty(value))
 
     def policy(self, options: msgspec.Struct | None) -> Policy:
         """The options as a policy without targets: what stands in the object that it is for."""

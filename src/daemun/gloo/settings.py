@@ -83,12 +83,11 @@ SERVED = Served(
         ),
         Fields(
             GlooOptions,
-            ("circuitBreakers", "invalidConfigPolicy"),
+            ("circuitBreakers", "invalidConfigPolicy", "transformationEscapeCharacters"),
             {
                 "awsOptions": "functions come later",
                 "istioOptions": _MESHES,
                 "disableKubernetesDestinations": "Services are always backends",
-                "transformationEscapeCharacters": "each transformation says it itself",
             },
             _MOOT_OF_GLOO,
         ),
