@@ -103,7 +103,10 @@ def _faded(secret: Secret, now: float) -> bool:
 
 
 def _spans(one: Secret | ConfigMap) -> Iterator[tuple[str, _Span]]:
-    """When the values of an object are good, as far as they can be read: of several the narrowest."""
+    """When the values of an object are good, as far as they can be read.
+
+    Of several lists all must be in time; of authorities one is enough, for that of before may stay beside the next.
+    """
     # Loaded with the first certificate: a gateway without TLS does without 9 MB of cryptography.
     for key, read in ((CERTIFICATE, _certificate), (AUTHORITIES, _authorities), (REVOKED, _lists), (STAPLE, _staple)):
         value = one.get(key)
@@ -112,8 +115,10 @@ def _spans(one: Secret | ConfigMap) -> Iterator[tuple[str, _Span]]:
                 spans = list(read(value))
             except ValueError:
                 continue
-            if spans:
-                yield key, _Span(max(span.begins for span in spans), min(span.ends for span in spans))
+            if not spans:
+                continue
+            begins, ends = (min, max) if key == AUTHORITIES else (max, min)
+            yield key, _Span(begins(span.begins for span in spans), ends(span.ends for span in spans))
 
 
 def _certificate(pem: bytes) -> Iterator[_Span]:

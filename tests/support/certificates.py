@@ -22,13 +22,13 @@ _DAY = datetime.timedelta(days=1)
 class Authority:
     """Issues certificates, and makes clients that trust them. One `under` another is an intermediate authority."""
 
-    def __init__(self, under: "Authority | None" = None) -> None:
+    def __init__(self, under: "Authority | None" = None, days: tuple[float, float] = (-1, 1)) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._under = under
         # Who verifies finds an issuer by its name, so each has its own.
         self.name = _name(f"Test CA {x509.random_serial_number():x}")
         issuer, signer = (under.name, under._key) if under else (self.name, self._key)
-        builder = _builder(self.name, issuer, self._key)
+        builder = _builder(self.name, issuer, self._key, days)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         self._certificate = builder.sign(signer, hashes.SHA256())
 

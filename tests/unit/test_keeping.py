@@ -121,6 +121,14 @@ def test_lists_of_revocations_and_staples_grow_old() -> None:
     assert "has expired" in flaw(found[REF], "tls.ocsp-staple")  # type: ignore[arg-type]
 
 
+def test_an_old_authority_may_stay_beside_the_next() -> None:
+    old, new = Authority(days=(-3, -1)), Authority()
+    ref = Ref(CORE, "ConfigMap", "default", "m")
+    for pem, flawed in ((old.pem + new.pem, False), (old.pem, True)):
+        ((_, found),) = Keeping().take([(ref, ConfigMap(ObjectMeta("m"), data={"ca.crt": pem}))])
+        assert ("has expired" in flaw(found, "ca.crt")) == flawed  # type: ignore[arg-type]
+
+
 def test_what_is_no_certificate_is_left_alone() -> None:
     keeping = Keeping()
     plain = Secret(ObjectMeta("c"), data={"password": b"x"})
