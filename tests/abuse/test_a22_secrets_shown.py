@@ -180,7 +180,7 @@ async def test_a22_what_is_kept_on_disk_of_a_cluster_is_sealed(tmp_path: Path) -
     shows_nothing_in(tmp_path)
 
 
-VARIABLES = ("VAULT_TOKEN", "AWS_SECRET_ACCESS_KEY", "DATABASE_PASSWORD", "api_key")
+VARIABLES = ("VAULT_TOKEN", "AWS_SECRET_ACCESS_KEY", "DATABASE_PASSWORD", "api_key", "DAEMUN_REDIS")
 
 
 async def test_a22_no_policy_reads_them_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

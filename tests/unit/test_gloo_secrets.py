@@ -79,12 +79,6 @@ def test_a_malformed_one_is_a_value(written: Secret, said: str) -> None:
     assert said in found.text
 
 
-def test_a_certificate_counts_whatever_the_type_of_its_secret() -> None:
-    assert secrets.expect(secret("Opaque", "tls.crt=c tls.key=k"), secrets.Tls) == secrets.Tls(b"c", b"k")
-    nothing = secrets.expect(secret("kubernetes.io/tls"), secrets.Tls)
-    assert isinstance(nothing, Malformed)
-
-
 def test_another_kind_than_asked_for_is_said_without_its_content() -> None:
     found = secrets.expect(secret("Opaque", f"x={MARKER}"), secrets.OAuth)
     assert isinstance(found, Malformed)

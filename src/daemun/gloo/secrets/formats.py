@@ -1,13 +1,13 @@
 """Which of Gloo's kinds a Secret is, and what it holds. The first format that matches counts, in Gloo's order."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from daemun.api.core import Secret
 from daemun.base.names import CORE, Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.cacerts import KEY as AUTHORITIES
-from daemun.gatewayapi.certificates import CERTIFICATE, PRIVATE_KEY
+from daemun.gatewayapi.certificates import CERTIFICATE, PRIVATE_KEY, STAPLE
 from daemun.gatewayapi.findings import Finding
 from daemun.gloo.secrets.kinds import (
     ApiKey,
@@ -21,7 +21,6 @@ from daemun.gloo.secrets.kinds import (
     Tls,
 )
 
-STAPLE = "tls.ocsp-staple"
 OPAQUE = "Opaque"
 AZURE = "gloo.solo.io/azure"
 """Gloo has Azure's keys in its own words only; this is what they are called when they are made an ordinary Secret."""
@@ -137,13 +136,8 @@ def read(secret: Secret) -> GlooSecret | Malformed:
 
 
 def expect(secret: Secret, kind: type[Kind]) -> Kind | Malformed:
-    """What a Secret holds that must be of this kind.
-
-    A certificate or an authority counts whatever type its Secret has: many tools write them as `Opaque`.
-    """
-    if kind is Tls:
-        found: Any = _tls(dict(_data(secret)))
-        return found if any((found.chain, found.key, found.authorities)) else Malformed(f"has no {_TOLD[Tls]}")
+    """What a Secret holds that must be of this kind. (For TLS certificates and authorities count whatever type their
+    Secret has: `gatewayapi/certificates.py` and `cacerts.py`, which all kinds of listeners and Upstreams share.)"""
     found = read(secret)
     if isinstance(found, kind | Malformed):
         return found

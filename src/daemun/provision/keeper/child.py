@@ -92,7 +92,7 @@ class Child:
             _clean(self.spec)
         argv = list(self.spec.argv) if self.spec.plain else self._restartable(base, directory)
         try:
-            process = Process(argv, directory, self._lock)
+            process = Process(argv, directory, self._lock, ours=self.spec.plain)
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             self._process = None
             self._emit("failed", name=self.spec.name, text=str(error))

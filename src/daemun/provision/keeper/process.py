@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import BinaryIO
 
 _PR_SET_PDEATHSIG = 1
+_OURS = "DAEMUN_"
+"""What Daemun's own programs are told in their environment, addresses with passwords among it."""
 _libc = ctypes.CDLL(None, use_errno=True)
 _living: "set[Process]" = set()
 
 
 class Process:
-    """A running child. `exited` gives its exit code, or minus the signal that ended it."""
+    """A running child. `exited` gives its exit code, or minus the signal that ended it. One of `ours` is told more."""
 
-    def __init__(self, argv: list[str], directory: Path, lock: int) -> None:
+    def __init__(self, argv: list[str], directory: Path, lock: int, *, ours: bool = False) -> None:
         self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._popen = _spawn(argv, directory, lock)
+        self._popen = _spawn(argv, directory, lock, ours)
         self.pid = self._popen.pid
         _living.add(self)
 
@@ -56,7 +58,7 @@ def _reap() -> None:
         process.reap()
 
 
-def _spawn(argv: list[str], directory: Path, lock: int) -> subprocess.Popen[bytes]:
+def _spawn(argv: list[str], directory: Path, lock: int, ours: bool) -> subprocess.Popen[bytes]:
     keeper = os.getpid()
 
     def bind() -> None:
@@ -77,6 +79,7 @@ def _spawn(argv: list[str], directory: Path, lock: int) -> subprocess.Popen[byte
             stderr=err,
             cwd=directory,
             pass_fds=(lock,),
+            env={name: value for name, value in os.environ.items() if ours or not name.startswith(_OURS)},
             preexec_fn=bind,  # noqa: PLW1509 - safe: one thread, and nothing is imported after the fork
         )
 
