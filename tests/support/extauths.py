@@ -7,7 +7,6 @@ from envoy.service.auth.v3 import external_auth_pb2
 from daemun.extauth.chains import Chains
 from daemun.extauth.checker import Tools
 from daemun.extauth.server import AuthServer
-from daemun.extauth.wire import encoded
 from daemun.ir.auth import CONTEXT, AnyCheck, Chain, Step
 
 
@@ -46,8 +45,8 @@ class Door(grpc.GenericRpcHandler):
             return None
         return grpc.unary_unary_rpc_method_handler(self._check)
 
-    async def _check(self, question: bytes, _: object) -> bytes:
+    async def _check(self, question: bytes, context: object) -> bytes:
         asked = external_auth_pb2.CheckRequest.FromString(question)
         host = asked.attributes.request.http.host.partition(":")[0]
         asked.attributes.context_extensions[CONTEXT] = host
-        return encoded((await self._server.answer(asked.SerializeToString()))[1])
+        return await self._server._check(asked.SerializeToString(), context)

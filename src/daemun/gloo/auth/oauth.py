@@ -98,11 +98,13 @@ def _session_of(spec: OidcAuthorizationCode, where: str, follow: Following) -> i
 
 
 def _refreshes(spec: OidcAuthorizationCode) -> int | None:
-    """How often keys are fetched anew in a poll interval: never, unless something else is said."""
+    """How often keys are fetched anew in a poll interval for a token that none has signed: as often as that is not too
+    often, unless something else is said. A provider that turns its keys would lock everybody out.
+    """
     policy = spec.jwks_cache_refresh_policy
-    if policy is None or policy.never is not None:
-        return 0
-    return None if policy.always is not None else policy.max_idp_req_per_polling_interval or 0
+    if policy is None or policy.always is not None:
+        return None
+    return 0 if policy.never is not None else policy.max_idp_req_per_polling_interval or 0
 
 
 def _client(spec: OidcAuthorizationCode, where: str, follow: Following) -> ir.ClientAuth:
