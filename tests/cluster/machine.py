@@ -18,7 +18,13 @@ _PACKAGES = {  # a program of each Debian package
     "runc": "runc",
 }
 
-_SERVICES = {"/usr/sbin/slapd": "slapd"}  # servers that Daemun is tested with
+_SERVICES = {  # servers that Daemun is tested with, and what they and their clients need
+    "/usr/bin/chromium": "chromium",
+    "/usr/bin/java": "default-jre-headless",
+    "/usr/bin/mvn": "maven",
+    "/usr/bin/redis-server": "redis-server",
+    "/usr/sbin/slapd": "slapd",
+}
 
 
 def services(install: bool) -> None:
