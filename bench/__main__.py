@@ -11,6 +11,7 @@ from pathlib import Path
 from bench import (
     certificates,
     change,
+    checks,
     churn,
     engine,
     hosts,
@@ -33,6 +34,7 @@ ALL = {
     "hosts": hosts.measure,
     "instructions": instructions.measure,
     "transformed": transformed.measure,
+    "checks": checks.measure,
     "churn": churn.measure,
     "certificates": certificates.measure,
     "rotation": rotation.measure,

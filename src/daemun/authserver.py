@@ -5,6 +5,7 @@ the control plane -> Feed -> Chains <- AuthServer <- Envoys
 
 import asyncio
 import contextlib
+import gc
 import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -84,6 +85,8 @@ class AuthApp:
                 group.create_task(_follow(setup, own))
             self.address.set_result(await self.server.start(setup.listen, own.credentials if own else None))
             stack.push_async_callback(self.server.stop, _GRACE)
+            # What is there now stays: the collector need not look at it again while somebody waits for an answer.
+            gc.freeze()
             _log.info("Envoys are answered at %s.", self.address.result())
             await asyncio.Event().wait()
 

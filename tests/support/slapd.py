@@ -9,6 +9,7 @@ from typing import Self
 
 import pytest
 
+from support.certificates import Pair
 from support.ports import free_port
 from support.world import until
 
@@ -50,10 +51,14 @@ def needed() -> None:
 
 
 class Slapd:
-    """Users with passwords, and the group of managers. `shy`: users may not read their own entries."""
+    """Users with passwords, and the group of managers.
 
-    def __init__(self, folder: Path, *, shy: bool = False) -> None:
+    `shy`: users may not read their own entries. With a `pair` it talks TLS (ldaps).
+    """
+
+    def __init__(self, folder: Path, *, shy: bool = False, pair: Pair | None = None) -> None:
         self._folder = folder
+        self._pair = pair
         self._others = "self auth by * auth" if shy else "self read by * auth"
         self.port = free_port()
         self._process: asyncio.subprocess.Process | None = None
@@ -61,12 +66,17 @@ class Slapd:
     @property
     def address(self) -> str:
         """Where it is asked."""
-        return f"ldap://127.0.0.1:{self.port}"
+        return f"{'ldaps' if self._pair else 'ldap'}://localhost:{self.port}"
 
     def fill(self, users: dict[str, str], managers: tuple[str, ...]) -> None:
         """Make it, with these in it."""
         (self._folder / "data").mkdir()
         config = _CONFIG.format(folder=self._folder, base=BASE, people=PEOPLE, account=ACCOUNT, others=self._others)
+        if self._pair:
+            for name, pem in zip(("cert", "key"), self._pair, strict=True):
+                (self._folder / name).write_bytes(pem)
+            tls = f"TLSCertificateFile {self._folder}/cert\nTLSCertificateKeyFile {self._folder}/key\n"
+            config = config.replace("database mdb", f"{tls}database mdb")
         (self._folder / "slapd.conf").write_text(config)
         reader = "objectClass: organizationalRole\nobjectClass: simpleSecurityObject\ncn: reader\nuserPassword: reader"
         entries = [

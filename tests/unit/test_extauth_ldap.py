@@ -15,6 +15,7 @@ from daemun.extauth.ldap import ber
 from daemun.extauth.ldap.filters import FilterError, encoded, in_name
 from daemun.ir.auth.checks import LdapAuth, LdapGroups
 from support import slapd
+from support.certificates import Authority
 from support.checked import asked, checker, login
 from support.ports import free_port
 
@@ -126,6 +127,27 @@ async def test_an_account_looks_up_groups_where_users_may_not(shy: slapd.Slapd) 
             assert status(await asked(one, login("bob", "b"))) == 403
             assert status(await asked(one, login("ann", "reader"))) == 401
         await one.close()
+
+
+async def test_over_tls_the_certificate_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slapd.needed()
+    authority, other = Authority(), Authority()
+    trusted = tmp_path / "trusted"
+    trusted.write_text(authority.pem)
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+    for name, issuer, host, expected in (
+        ("good", authority, "localhost", 200),
+        ("stranger", other, "localhost", 500),
+        ("other-host", authority, "example.com", 500),
+    ):
+        folder = tmp_path / name
+        folder.mkdir()
+        server = slapd.Slapd(folder, pair=issuer.issue(host))
+        server.fill(USERS, managers=("ann",))
+        async with server:
+            one = checker(check(server.address, allowed=(slapd.MANAGERS,)))
+            assert status(await asked(one, login("ann", "a"))) == expected, name
+            await one.close()
 
 
 async def test_a_directory_that_was_away_is_asked_again(tmp_path: Path) -> None:
