@@ -190,6 +190,8 @@ async def test_steps_do_not_see_each_others_modules(opa: str) -> None:
         ("package test\nallow { http.send({}) }", "http.send"),
         ("package test\nallow { net.lookup_ip_addr(`x`) }", "net.lookup_ip_addr"),
         ("package test\nallow { opa.runtime().env.HOME }", "opa.runtime"),
+        ('package test\nallow { json.match_schema({}, {"$ref": "http://127.0.0.1/"}) }', "json.match_schema"),
+        ('package test\nallow { json.verify_schema({"$ref": "http://127.0.0.1/"}) }', "json.verify_schema"),
         ("package test\nallow {", "the modules are refused"),
     ],
 )
@@ -202,10 +204,23 @@ async def test_modules_that_are_not_allowed_let_nobody_in(opa: str, text: str, w
     await one.close()
 
 
-async def test_a_query_that_reaches_the_network_is_no_query(opa: str) -> None:
-    one = modules(opa, 'http.send({"method": "get", "url": "http://127.0.0.1:1", "raise_error": false})', OLD)
+@pytest.mark.parametrize(
+    "query",
+    [
+        'http.send({"method": "get", "url": "http://127.0.0.1:1", "raise_error": false})',
+        'net.lookup_ip_addr("example.com")',
+        "opa.runtime().env",
+        "data.test.allow ==",
+        "--help",
+        "",
+    ],
+)
+async def test_a_query_that_is_not_allowed_lets_nobody_in(opa: str, query: str) -> None:
+    one = modules(opa, query, OLD)
     await settled(one)
-    assert isinstance(await asked(one), Failed)
+    answer = await asked(one, path="/open")
+    assert isinstance(answer, Failed)
+    assert "refused" in answer.why
     await one.close()
 
 

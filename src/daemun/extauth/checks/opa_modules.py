@@ -24,7 +24,7 @@ class RegoModules(Checker):
         rule = _RULE.fullmatch(check.query)
         self._rule = "/v1/data" + rule.group(1).replace(".", "/") if rule else ""
         self._must_be_true = bool(rule and rule.group(2))
-        self._evaluator = Evaluator(check.modules, tools.opa)
+        self._evaluator = Evaluator(check.modules, check.query, tools.opa)
 
     async def ready(self) -> None:
         """Until its OPA has started, or will not."""

@@ -32,10 +32,14 @@ class EvaluatorError(Exception):
 
 
 class Evaluator:
-    """Runs OPA over `modules` from when it is made until `close`. `program` is a path, or a name to be looked for."""
+    """Runs OPA over `modules` from when it is made until `close`; it will be asked the `query`.
 
-    def __init__(self, modules: Mapping[str, str], program: str) -> None:
+    `program` is a path, or a name to be looked for.
+    """
+
+    def __init__(self, modules: Mapping[str, str], query: str, program: str) -> None:
         self._modules = modules
+        self._query = query
         self._program = shutil.which(program)
         self._folder = Path(tempfile.mkdtemp(prefix="daemun-opa-"))
         self._socket = self._folder / "opa"
@@ -82,7 +86,7 @@ class Evaluator:
         try:
             folder = self._folder / "modules"
             write(self._modules, folder)
-            flags = await checked(self._program, folder, environment)
+            flags = await checked(self._program, folder, self._query, environment)
         except (ModulesError, OSError) as error:
             self._why = f"the modules are refused: {error}"
             return

@@ -6,11 +6,21 @@ from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Mapping
 from pathlib import Path
 
-FORBIDDEN = frozenset(("http.send", "net.lookup_ip_addr", "opa.runtime", "providers.aws.sign_req"))
+FORBIDDEN = frozenset(
+    (
+        "http.send",
+        "json.match_schema",  # a schema may refer to others by URL
+        "json.verify_schema",
+        "net.lookup_ip_addr",
+        "opa.runtime",
+        "providers.aws.sign_req",
+    )
+)
 """Functions that reach the network or the environment."""
 V0 = "--v0-compatible"
 """The flag for Rego as it was before OPA 1.0, which Gloo's users write."""
 _SECONDS = 20.0
+_QUERY_TIMEOUT = "5s"
 
 
 class ModulesError(Exception):
@@ -24,17 +34,21 @@ def write(modules: Mapping[str, str], folder: Path) -> None:
         (folder / f"{number}.rego").write_text(text)
 
 
-async def checked(opa: str, folder: Path, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The flags with which OPA takes the modules. Raises ModulesError."""
+async def checked(opa: str, folder: Path, query: str, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The flags with which OPA takes the modules, and the query over them. Raises ModulesError."""
     capabilities = folder.with_name("capabilities.json")
     capabilities.write_text(_bounded(await _run(opa, environment, "capabilities", "--current")))
     limits = ("--capabilities", str(capabilities))
+    flags: tuple[str, ...] = ()
     try:
         await _run(opa, environment, "check", *limits, str(folder))
     except ModulesError:
         await _run(opa, environment, "check", V0, *limits, str(folder))
-        return (V0,)
-    return ()
+        flags = (V0,)
+    # A query is looked at by being asked once, about nothing.
+    about = ("--data", str(folder), "--timeout", _QUERY_TIMEOUT)
+    await _run(opa, environment, "eval", *flags, *limits, *about, "--format", "discard", "--", query)
+    return flags
 
 
 def _bounded(text: str) -> str:
@@ -58,5 +72,5 @@ async def _run(opa: str, environment: Mapping[str, str], *arguments: str) -> str
             process.kill()
             await process.wait()
     if process.returncode != 0:
-        raise ModulesError((error or out).decode(errors="replace").strip().splitlines()[-1][:300])
+        raise ModulesError(" ".join((error or out).decode(errors="replace").split())[:300])
     return out.decode()
