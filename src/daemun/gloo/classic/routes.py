@@ -163,7 +163,7 @@ class _Rules:
             text = "clusters have other names here than with Gloo, so a header cannot choose one"
             return (), self._error(placing, "routeAction.clusterHeader", "NotServed", text)
         if action.dynamic_forward_proxy is not None:
-            text = "a dynamic forward proxy is not served"
+            text = "a dynamic forward proxy is not served: it would lead to the proxy's own machine and link"
             return (), self._error(placing, "routeAction.dynamicForwardProxy", "NotServed", text)
         return (), self._error(placing, "routeAction", "Invalid", "it names no destination", "Give it a destination.")
 
