@@ -99,10 +99,9 @@ SERVED = Served(
             GatewayOptions,
             (
                 *("validation", "readGatewaysFromAllNamespaces", "virtualServiceOptions"),
-                "isolateVirtualHostsBySslConfig",
+                *("isolateVirtualHostsBySslConfig", "alwaysSortRouteTableRoutes"),
             ),
-            {"alwaysSortRouteTableRoutes": "routes stay in their written order"},
-            _MOOT_OF_GATEWAY,
+            moot=_MOOT_OF_GATEWAY,
         ),
         Fields(VirtualServiceOptions, ("oneWayTls",)),
         Fields(

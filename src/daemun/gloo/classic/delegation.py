@@ -128,7 +128,7 @@ class Flattening:
             tables = list(group)
             routes = [list(self._table(table, inherited, placing, seen)) for table in tables]
             flat = [one for each in routes for one in each]
-            if len(tables) > 1:
+            if len(tables) > 1 or self._scope.by_path:
                 flat.sort(key=lambda one: specificity(asked.matcher for asked in one.asked))
             yield from flat
 

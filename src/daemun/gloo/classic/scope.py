@@ -21,7 +21,7 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
     connections of its own server names. `invalid`: the status for what a route cannot do, instead of an error, with
     `invalid_body` in the answer.
     `one_way`: where nothing else is said clients need no certificate, whatever the Secret holds. `lenient`: a
-    certificate that is missing is no error.
+    certificate that is missing is no error. `by_path`: the routes of every RouteTable are sorted by their paths.
     """
 
     namespace: str = NAMESPACE
@@ -32,6 +32,7 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
     invalid_body: str = ""
     one_way: bool = False
     lenient: bool = False
+    by_path: bool = False
 
     def watches(self, namespace: str) -> bool:
         """Whether objects of a namespace count."""
@@ -64,6 +65,7 @@ def scope_rule(_: Reader, name: Name, settings: Settings) -> Iterator[tuple[Name
             isolated=bool(gateway and gateway.isolate_virtual_hosts_by_ssl_config),
             one_way=bool(gateway and gateway.virtual_service_options and gateway.virtual_service_options.one_way_tls),
             lenient=bool(gateway and gateway.validation and gateway.validation.warn_missing_tls_secret),
+            by_path=bool(gateway and gateway.always_sort_route_table_routes),
             invalid=(policy.invalid_route_response_code or 404) if policy and policy.replace_invalid_routes else 0,
             invalid_body=body if body_fits(body) else "",
         ),
