@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from test_auth_docs import page, serve
 
 from daemun.extauth.checker import Tools
 from daemun.fetch import Guard
@@ -82,14 +83,18 @@ class Stage:
 
     async def log_in(self, host: str, path: str = "/page?a=1") -> dict[str, str]:
         """Go to a page, log in at the form, and be back: what the backend was told."""
-        await self.browser.go(self.url(host, path))
+        await self.sign_in(self.url(host, path), self.provider.password)
+        await self.browser.until(f"location.href == '{self.url(host, path)}'")
+        return await self.told()
+
+    async def sign_in(self, url: str, password: str) -> None:
+        """Go to a page, and send the form that comes instead."""
+        await self.browser.go(url)
         await self.browser.until("document.querySelector('#username') != null")
         assert (await self.browser.js("location.href")).startswith(self.provider.issuer)
         await self.browser.js(f"document.querySelector('#username').value = '{self.provider.user}'")
-        await self.browser.js(f"document.querySelector('#password').value = '{self.provider.password}'")
+        await self.browser.js(f"document.querySelector('#password').value = '{password}'")
         await self.browser.js("document.querySelector('#kc-form-login, form').submit()")
-        await self.browser.until(f"location.href == '{self.url(host, path)}'")
-        return await self.told()
 
     async def told(self) -> dict[str, str]:
         """The headers of the request that the page shows."""
@@ -157,11 +162,7 @@ async def test_login_renewal_logout(fresh: Stage, kind: str) -> None:
 
 async def test_a_wrong_password_logs_nobody_in(fresh: Stage) -> None:
     fresh.guard("wrong", Session(cookie=OPEN))
-    await fresh.browser.go(fresh.url("wrong"))
-    await fresh.browser.until("document.querySelector('#username') != null")
-    await fresh.browser.js("document.querySelector('#username').value = 'ada'")
-    await fresh.browser.js("document.querySelector('#password').value = 'nonsense'")
-    await fresh.browser.js("document.querySelector('#kc-form-login, form').submit()")
+    await fresh.sign_in(fresh.url("wrong"), "nonsense")
     await fresh.browser.until("document.body.innerText.includes('Invalid username or password')")
 
 
@@ -232,3 +233,35 @@ async def test_tokens_that_keycloak_gave(fresh: Stage) -> None:
             answer = await fresh.world.ask("/", host=host, headers={"authorization": f"Bearer {bearer}"})
             assert answer.status == status, (host, bearer[:9])
         assert (await fresh.world.ask("/", host=host)).status == 401
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def served(fresh: Stage) -> AsyncIterator[World]:
+    """Another Envoy, for a page of the docs."""
+    world = World()
+    yield world
+    await world.stop()
+
+
+@pytest.mark.parametrize("name", ["oidc", "oauth2"])
+async def test_pages_for_browsers(fresh: Stage, served: World, name: str) -> None:
+    """As they stand, but for ports: `daemun up` serves the AuthConfig, its server does the rest."""
+    here = f"localhost:{served.port}"
+    await serve(served, page(name, served.port, _8180=fresh.provider.port).replace("localhost:8080", here))
+    await served.answers(302, "/there", headers={"accept": "text/html"})
+    await fresh.sign_in(f"http://{here}/there", fresh.provider.password)
+    await fresh.browser.until(f"location.href == 'http://{here}/there'")
+    assert await fresh.browser.js("document.body.innerText") == "hello\n"
+    await fresh.browser.go(f"http://{here}/logout")
+    ended = "document.querySelector('#username') != null"
+    await fresh.browser.until(ended if name == "oidc" else f"location.href == 'http://{here}/'")
+
+
+async def test_the_page_of_access_tokens(fresh: Stage, served: World) -> None:
+    await serve(served, page("access-tokens", served.port, _8180=fresh.provider.port))
+    form = {"grant_type": "password", "username": "ada", "password": "engine", "scope": "openid email"}
+    token = (await fresh.provider.tokens(**form))["access_token"]
+    for path in ("/asked", "/signed"):
+        await served.answers(200, path, headers={"authorization": f"Bearer {token}"})
+        assert (await served.ask(path, headers={"authorization": "Bearer x"})).status == 401
+        assert (await served.ask(path)).status == 401

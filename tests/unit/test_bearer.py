@@ -191,3 +191,21 @@ async def test_a10_keys_that_were_never_there() -> None:
             answer = await ask(checker, provider.access_token())
             assert isinstance(answer, Failed)
             assert answer.status == 401
+
+
+@pytest.mark.parametrize(
+    "url", ["http://169.254.169.254/keys", "http://localhost/keys", "http://[::ffff:127.0.0.1]/keys"]
+)
+async def test_a9_addresses_that_are_not_asked(url: str) -> None:
+    """Requests with such a provider are as those with a token that counts for nothing; negated too."""
+    clock = Clock()
+    tools = Tools(clock)
+    for checker in (
+        SignedTokenCheck(SignedToken(url), Place("chain", "token"), tools),
+        IntrospectionCheck(Introspection(url), Place("chain", "token"), tools),
+    ):
+        answer = await ask(checker, jwt.encode({"exp": NOW + 60}, "0" * 64))
+        assert isinstance(answer, Failed)
+        assert answer.status == 401
+        await checker.close()
+    await tools.close()
