@@ -26,6 +26,7 @@ from daemun.gatewayapi.proxies import ProxyState
 from daemun.gatewayapi.settings import cluster as cluster_settings
 from daemun.gloo.auth.chains import SERVER
 from daemun.gloo.classic.scope import SETTINGS
+from daemun.gloo.secrets.labels import LABELS
 from daemun.health import HealthServer
 from daemun.ir.placement import Placement
 from daemun.kube.client import KubeClient
@@ -232,7 +233,7 @@ class ClusterApp:
 
     def _take(self, objects: Objects) -> None:
         if self._recall is not None:
-            self._recall.note(objects)
+            self._recall.note({ref: one for ref, one in objects.items() if ref[:2] != LABELS})
         self.plane.take(objects.items(), self._fetched)
 
     async def _remembered(self) -> Mapping[Name, Secret]:

@@ -85,6 +85,7 @@ from daemun.gloo.header_secrets import headers_of
 from daemun.gloo.internals import guarded
 from daemun.gloo.listener_defaults import listener_defaults_rule
 from daemun.gloo.parameters import gateway_parameters
+from daemun.gloo.secrets.labels import LABELS
 from daemun.gloo.unserved_kinds import UNSERVED_KINDS
 
 
@@ -391,3 +392,5 @@ class Translation:
             for kind, changed in changes.items():
                 if kind in self.sources:
                     self.sources[kind].update(changed)
+                elif kind == LABELS:
+                    self.auth.labelled.update(changed)

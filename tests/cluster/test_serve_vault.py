@@ -127,3 +127,41 @@ async def test_settings_of_the_cluster_name_a_vault(
     kept = [file.read_bytes() for file in (tmp_path / "state").rglob("*") if file.is_file()]
     assert kept
     assert not any(line in text for text in kept)
+
+
+KEYS = """
+apiVersion: enterprise.gloo.solo.io/v1
+kind: AuthConfig
+metadata: {name: keys, namespace: default}
+spec:
+  configs:
+  - apiKeyAuth:
+      headerName: x-api-key
+      k8sSecretApikeyStorage: {labelSelector: {team: infrastructure}}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: ann, namespace: default, labels: {team: infrastructure}}
+type: extauth.solo.io/apikey
+stringData: {api-key: a-key-of-ann}
+"""
+
+
+async def test_api_keys_are_found_by_their_labels(own_api_server: ApiServer, tmp_path: Path) -> None:
+    client = own_api_server.client
+    crds.install(client)
+    for one in definitions():
+        client.apply(plain(one))
+    for one in definitions():
+        assert established(client, one["metadata"]["name"])
+    client.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+    client.apply(KEYS)
+    path = "/apis/enterprise.gloo.solo.io/v1/namespaces/default/authconfigs/keys"
+
+    def told() -> str:
+        return str(client.get(path).get("status", {}).get("statuses", {}))
+
+    async with serving(own_api_server, tmp_path):
+        await until(lambda: asyncio.to_thread(lambda: "Accepted" in told()), 60)
+        client.delete("/api/v1/namespaces/default/secrets/ann")
+        await until(lambda: asyncio.to_thread(lambda: "there are no API keys" in told()), 60)

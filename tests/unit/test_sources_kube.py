@@ -5,7 +5,8 @@ import json
 import pytest
 
 from daemun.api.core import ConfigMap, Secret
-from daemun.base.names import CORE, GATEWAY, Ref
+from daemun.base.names import CORE, GATEWAY, Name, Ref
+from daemun.gloo.secrets.labels import labels_ref
 from daemun.kube.errors import KubeError
 from support.fake_api import FakeApi, Refusal
 from support.kube_watcher import IMPATIENT, watching
@@ -280,6 +281,26 @@ async def test_what_a_secret_holds_is_read_only_if_it_is_wanted() -> None:
             watcher.forgo("Secret", "default/wanted")
             await watcher.until(lambda: watcher.names("Secret") == set())
         assert not [one for one in api.requests if one.endswith("/private")]
+
+
+async def test_of_every_secret_the_labels_are_told_and_nothing_else() -> None:
+    private, plain = labels_ref(Name("default", "private")), labels_ref(Name("default", "plain"))
+    async with FakeApi() as api:
+        api.put("secrets", "default/private", {**SECRET, "metadata": {"labels": {"team": "a"}}})
+        api.put("secrets", "default/plain", SECRET)
+        async with watching(api.url) as watcher:
+            await watcher.until(lambda: watcher.batches)
+            assert watcher.objects[private] == {"team": "a"}
+            assert plain not in watcher.objects
+            api.put("secrets", "default/private", {**SECRET, "metadata": {"labels": {"team": "b"}}})
+            await watcher.until(lambda: watcher.objects[private] == {"team": "b"})
+            api.put("secrets", "default/private", SECRET)
+            await watcher.until(lambda: private not in watcher.objects)
+            api.put("secrets", "default/plain", {**SECRET, "metadata": {"labels": {"team": "c"}}})
+            await watcher.until(lambda: plain in watcher.objects)
+            api.delete("secrets", "default/plain")
+            await watcher.until(lambda: plain not in watcher.objects)
+        assert not [one for one in api.requests if one.endswith(("/private", "/plain"))]
 
 
 async def test_while_a_wanted_secret_is_fetched_nothing_is_complete_and_nothing_else_is_told() -> None:

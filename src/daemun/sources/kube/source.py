@@ -20,6 +20,7 @@ from daemun.sources.batch import Batch
 from daemun.sources.kube.backoff import Backoff, Pace
 from daemun.sources.kube.contents import Contents
 from daemun.sources.kube.kindwatch import KindWatch
+from daemun.sources.kube.labels import Labelled
 from daemun.sources.kube.objects import Objects, Store
 from daemun.sources.kube.outbox import Outbox
 from daemun.sources.kube.reflector import Watched
@@ -190,5 +191,7 @@ class KubeSource:
         scopes = self._namespaces if kind.namespaced and self._namespaces else ("",)
         contents = self._contents.get((kind.group, kind.kind))
         if contents is not None:
-            return {namespace: contents.within(namespace) for namespace in scopes}
+            within: dict[str, Store] = {namespace: contents.within(namespace) for namespace in scopes}
+            labelled = kind.kind == "Secret"
+            return {each: Labelled(one, self._outbox) if labelled else one for each, one in within.items()}
         return {namespace: Objects(self._outbox, self._seen if kind.strict else None) for namespace in scopes}

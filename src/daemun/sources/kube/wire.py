@@ -3,7 +3,9 @@
 What cannot be decoded is found out alone: its neighbours in a list are none the worse for it.
 """
 
+from collections.abc import Mapping
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -30,6 +32,8 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     value: Resource | None = None
     status: bytes = b""
     problem: Problem | None = None
+    labels: Mapping[str, str] = MappingProxyType({})
+    """Where only the metadata was asked for."""
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
@@ -141,7 +145,7 @@ class Wire:
         meta = found.metadata
         ref = Ref(self._kind.group, self._kind.kind, meta.namespace, meta.name)
         if self._metadata:
-            return Entry(ref, meta.resource_version)
+            return Entry(ref, meta.resource_version, labels=meta.labels)
         meta.annotations.pop(_APPLIED, None)
         value = self._kind.type(ObjectMeta(*_OF_META(meta)), *[getattr(found, name) for name in self._rest])
         status = bytes(found.status) if self._kind.strict else b""
