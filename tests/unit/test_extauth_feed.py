@@ -141,3 +141,34 @@ async def test_after_a_break_it_says_what_it_has_and_goes_on(
     plane[0].says.put_nowait(response(removed=("a",)))
     await until(lambda: not chains.names())
     assert "cannot be heard" in caplog.text
+
+
+async def test_a_chain_that_nobody_can_take_is_rejected_alone(
+    plane: tuple[Plane, str], chains: Chains, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await plane[0].heard.get()
+    put = chains.put
+
+    def fails(one: Chain) -> None:
+        if one.name == "a":
+            raise RuntimeError
+        put(one)
+
+    monkeypatch.setattr(chains, "put", fails)
+    plane[0].says.put_nowait(response(chain("a"), chain("b")))
+    assert (await plane[0].heard.get()).error_detail.message == "a: RuntimeError"
+    assert chains.names() == ["b"]
+    assert chains.complete
+
+
+async def test_without_a_token_it_waits_for_one(
+    plane: tuple[Plane, str], chains: Chains, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    feed = Feed(chains, plane[1], token(tmp_path / "later"))
+    task = asyncio.ensure_future(feed.run())
+    await until(lambda: "cannot be heard" in caplog.text)
+    (tmp_path / "later").write_text("t1")
+    await plane[0].heard.get()
+    assert plane[0].metadata["daemun-proxy-token"] == "t1"
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -72,7 +72,7 @@ class Feed:
                     why = "it has ended the stream"
                 except grpc.aio.AioRpcError as error:
                     why = f"{error.code().name}, {error.details()}"
-                except OSError as error:
+                except (OSError, ValueError) as error:  # of the file with the token
                     why = str(error)
                 self._lost(why)
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - nothing secret
@@ -115,7 +115,11 @@ class Feed:
             if chain.name != resource.name:
                 refused.append(f"{resource.name}: it calls itself {chain.name}")
                 continue
-            self._chains.put(chain)
+            try:
+                self._chains.put(chain)
+            except Exception as error:  # noqa: BLE001 - a defect concerns this chain alone, and what was there stays
+                refused.append(f"{resource.name}: {type(error).__name__}")
+                continue
             self._versions[resource.name] = resource.version
         for name in response.removed_resources:
             self._chains.remove(name)
