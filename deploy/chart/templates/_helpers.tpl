@@ -13,6 +13,78 @@
 {{ include "daemun.name" . }}-xds
 {{- end }}
 
+{{/* Values of Gloo's chart, put where this one has them. Every template begins with it. */}}
+{{- define "daemun.gloo" -}}
+{{- $deployment := .Values.gloo.deployment | default dict }}
+{{- range list "replicas" "resources" "nodeSelector" "tolerations" "affinity" }}
+{{- if get $deployment . }}
+{{- $_ := set $.Values . (get $deployment .) }}
+{{- end }}
+{{- end }}
+{{- with $deployment.xdsPort }}
+{{- $_ := set $.Values.xds "port" . }}
+{{- end }}
+{{- with .Values.gloo.logLevel }}
+{{- $_ := set $.Values "logLevel" (get (dict "debug" "debug" "info" "info" "warn" "warning") . | default "error") }}
+{{- end }}
+{{- with dig "gatewayParameters" "glooGateway" "service" "type" "" .Values.kubeGateway }}
+{{- $_ := set $.Values.proxies "serviceType" . }}
+{{- end }}
+{{- if not .Values.watchNamespaces }}
+{{- if .Values.settings.singleNamespace }}
+{{- $_ := set .Values "watchNamespaces" (list .Release.Namespace) }}
+{{- else if .Values.settings.watchNamespaces }}
+{{- $_ := set .Values "watchNamespaces" (append .Values.settings.watchNamespaces .Release.Namespace | uniq) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The spec of Gloo's Settings, as YAML; empty where the values say nothing of it. */}}
+{{- define "daemun.settings" -}}
+{{- $said := .Values.settings }}
+{{- $gloo := pick $said "circuitBreakers" "disableKubernetesDestinations" "regexMaxProgramSize" }}
+{{- $policy := merge (dict) ($said.invalidConfigPolicy | default dict) (pick $said "replaceInvalidRoutes") }}
+{{- with $policy }}
+{{- $_ := set $gloo "invalidConfigPolicy" . }}
+{{- end }}
+{{- $gateway := pick .Values.gateway "isolateVirtualHostsBySslConfig" "readGatewaysFromAllNamespaces" }}
+{{- $spec := pick $said "secretOptions" "linkerd" "ratelimitServer" "extensions" "watchNamespaceSelectors" "devMode" }}
+{{- $renamed := dict "gloo" $gloo "gateway" $gateway "ratelimit" $said.rateLimit "discoveryNamespace" $said.writeNamespace }}
+{{- $_ := set $renamed "consul" (dig "integrations" "consul" dict $said) }}
+{{- $_ := set $renamed "consulDiscovery" (dig "integrations" "consulUpstreamDiscovery" dict $said) }}
+{{- $_ := set $renamed "watchNamespaces" $said.watchNamespaces }}
+{{- range $name, $value := $renamed }}
+{{- with $value }}
+{{- $_ := set $spec $name . }}
+{{- end }}
+{{- end }}
+{{- if and $spec (ne (toString $said.create) "false") }}
+{{- toYaml $spec }}
+{{- end }}
+{{- end }}
+
+{{/* Whether Settings would be where they count: in namespace gloo-system. */}}
+{{- define "daemun.settingsCount" -}}
+{{- if or (eq .Release.Namespace "gloo-system") (lookup "v1" "Namespace" "" "gloo-system") }}true{{ end }}
+{{- end }}
+
+{{/* The values of Gloo's chart that have no meaning here, a line each. Of a dict `at`, `value` and `served`. */}}
+{{- define "daemun.idle" -}}
+{{- $it := . }}
+{{- range $name, $value := .value }}
+{{- $at := printf "%s.%s" $it.at $name }}
+{{- $within := false }}
+{{- range $it.served }}
+{{- $within = or $within (hasPrefix (printf "%s." $at) .) }}
+{{- end }}
+{{- if and $within (kindIs "map" $value) }}
+{{- include "daemun.idle" (dict "at" $at "value" $value "served" $it.served) }}
+{{- else if and $value (not (has $at $it.served)) }}
+  {{ $at }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "daemun.image" -}}
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end }}
