@@ -215,6 +215,17 @@ async def test_state_is_bound_to_the_browser(change: str) -> None:
         assert not any("session" in name and "login" not in name for name in browser.jar)
 
 
+async def test_a_code_of_another_issuer() -> None:
+    """RFC 9207: such a code is shown to nobody."""
+    clock = Clock()
+    async with running(clock) as provider, gate(code(provider), clock) as checker:
+        for issuer, status in (("https://evil.com", 502), (provider.issuer, 302)):
+            browser = Visitor(checker)
+            url = provider.log_in(header(await browser.get("/x"), "location"))
+            assert (await browser.follow(f"{url}&iss={issuer}")).status == status
+        assert provider.asked["token"] == 1
+
+
 @pytest.mark.parametrize(
     "path", ["//evil.com/x", "/\\evil.com", "/x?u=//evil.com", "https://evil.com/", "/%0d%0aset-cookie:a"]
 )

@@ -105,8 +105,8 @@ class _BearerCheck(Checker):
             return _MISSING
         try:
             said = await self._remembered.get(token, self._find)
-        except FetchError:
-            return Failed("what the token says cannot be checked now", 401)
+        except FetchError as error:
+            return Failed(f"what a token is worth cannot be told: {error}", 401)
         if said.claims is None:
             return _INVALID
         if not set(self._wanted.scopes) <= scopes(said.claims):

@@ -24,6 +24,8 @@ from daemun.fetch import FetchError
 from daemun.ir.auth.oauth import AuthorizationCode, PlainOAuth, Redis
 
 _log = logging.getLogger(__name__)
+_QUIET_SECONDS = 60.0
+"""Between two lines in the log about the same trouble."""
 _SECRET = "daemun:secret"  # noqa: S105 - the name under which it lies
 
 
@@ -62,6 +64,7 @@ class BrowserCheck(Checker):
         self._renewals = Renewals(self._shared, self._name)
         self._logout = Logout(app, self._client, by_post=self._check.end_session_by_post)
         self._made: _Parts | None = None
+        self._said = "", 0.0
 
     async def check(self, request: Request, state: State) -> Answer:
         """As Checker."""
@@ -173,7 +176,8 @@ class BrowserCheck(Checker):
         back, forget = login.back(request, pending), login.ended(pending, visit.cookies)
         if "code" not in said:
             return visits.refused(said.get("error", [""])[0], back, forget)
-        session = await self._client.logged_in(pending, said["code"][0], self._mapped(request))
+        issuer = said.get("iss", [""])[0]
+        session = await self._client.logged_in(pending, said["code"][0], issuer, self._mapped(request))
         if isinstance(session, str):
             _log.error("A login of %s fails: %s.", self._place.chain, session)
             return visits.failed(back, forget)
@@ -188,7 +192,9 @@ class BrowserCheck(Checker):
         return {key: one for key, one in request.metadata(space).items() if isinstance(one, str)} if space else {}
 
     def _unavailable(self, request: Request, why: str) -> Respond:
-        _log.warning("%s of %s: %s.", self._place.step, self._place.chain, why)
+        if why != self._said[0] or self._clock() >= self._said[1]:
+            self._said = why, self._clock() + _QUIET_SECONDS
+            _log.warning("%s of %s: %s.", self._place.step, self._place.chain, why)
         again = visits.local(request.path) if request.method == "GET" else ""
         return pages.page(503, "Sign-in is not available", "Who you are cannot be found out at the moment.", again)
 

@@ -32,9 +32,14 @@ class Client:
         """Where the provider does what. Raises FetchError."""
         return await self._provider.endpoints()
 
-    async def logged_in(self, pending: Pending, code: str, extra: dict[str, str]) -> Session | str:
-        """The session of a browser that came back with a code; or why there is none. Raises FetchError."""
+    async def logged_in(self, pending: Pending, code: str, issuer: str, extra: dict[str, str]) -> Session | str:
+        """The session of a browser that came back with a code; or why there is none. Raises FetchError.
+
+        `issuer` is who says to have sent it back (RFC 9207), if anybody does.
+        """
         endpoints = await self._provider.endpoints()
+        if self._identity and issuer and issuer != endpoints.issuer:
+            return "the code is from another issuer"
         parameters = {**self._app.token_params, **extra}
         try:
             tokens = await self._grants.code(endpoints, code, pending.redirect_uri, pending.verifier, parameters)
