@@ -384,7 +384,7 @@ async def test_logout(by_post: bool) -> None:
             await browser.log_in(provider)
             answer = await browser.get("/logout")
             assert isinstance(answer, Respond)
-            assert not browser.jar
+            assert [name.endswith("_left") for name in browser.jar] == [True]
             if by_post:
                 assert answer.status == 200
                 assert f'action="{provider.issuer}/logout"' in answer.body
@@ -398,6 +398,27 @@ async def test_logout(by_post: bool) -> None:
             again = await browser.get("/logout")
             assert header(again, "location") == "https://example.com/bye"
         assert len(provider.revoked) == 1
+
+
+async def test_an_answer_that_was_under_way_does_not_sign_in_again() -> None:
+    """It brings the cookies of a session that was renewed while somebody signed out."""
+    clock = Clock()
+    async with running(clock) as provider, gate(code(provider), clock) as checker:
+        browser = Visitor(checker)
+        await browser.log_in(provider)
+        clock.now += 61
+        assert isinstance(await browser.get(), Allowed)
+        renewed = dict(browser.jar)
+        await browser.get("/logout")
+        browser.jar.update(renewed)
+        answer = await browser.get()
+        assert isinstance(answer, Respond)
+        assert answer.status == 302
+        clock.now += 1
+        await browser.log_in(provider)
+        passed = await browser.get()
+        assert isinstance(passed, Allowed)
+        assert "cookie" in passed.remove
 
 
 async def test_hosts_that_share_cookies() -> None:

@@ -104,7 +104,7 @@ class BrowserCheck(Checker):
 
     def _store(self, sealer: Sealer) -> Store:
         if self._settings.redis is None:
-            return CookieStore(self._jar, sealer)
+            return CookieStore(self._jar, sealer, self._clock)
         return SharedStore(self._jar, self._shared, f"{self._name}:session:", self._settings.key, self._settings)
 
     async def _kept(self, visit: Visit) -> Kept | None:
@@ -137,7 +137,7 @@ class BrowserCheck(Checker):
         headers, claims = forwarded(self._check, session)
         if self._settings.header and self._settings.redis is not None:
             headers.put(self._settings.header, self._jar.read(visit.cookies) or None)
-        ours = (*self._jar.of(visit.cookies), *visit.login.cookies(visit.cookies))
+        ours = (*visit.store.names(visit.cookies), *visit.login.cookies(visit.cookies))
         headers.put("cookie", without(visit.request.header("cookie"), ours) or None)
         visit.state.values |= {"jwt": session.id_token, "jwtAccessToken": session.access_token}
         return Allowed(

@@ -111,6 +111,7 @@ class Client:
             tokens.id_token if claims is not None else before.id_token if before else "",
             tokens.refresh_token or (before.refresh_token if before else ""),
             min(ends, default=now + _DAY),
+            before.began if before else now,
         )
 
 

@@ -29,8 +29,7 @@ class Logout:
     async def answer(self, store: Store, cookies: Mapping[str, str]) -> Respond:
         """End the session, whatever of it can be ended, and send the browser on. Raises SharedError if it lives on."""
         kept = await self._found(store, cookies)
-        await store.drop(cookies)
-        gone = tuple(store.jar.end(cookies))
+        gone = await store.drop(cookies)
         after = self._app.after_logout or self._app.url
         if kept is None:
             return pages.moved(after, gone)

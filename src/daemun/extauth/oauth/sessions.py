@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -14,6 +14,8 @@ from daemun.extauth.oauth.shared import Shared
 from daemun.ir.auth.oauth import Session as Settings
 
 _SESSION = "session"
+_UNDER_WAY = 900
+"""How long an answer may be under way, in seconds."""
 
 
 class Session(msgspec.Struct, frozen=True, array_like=True):
@@ -23,6 +25,8 @@ class Session(msgspec.Struct, frozen=True, array_like=True):
     id_token: str
     refresh_token: str
     expires: float
+    began: float
+    """When somebody logged in."""
 
 
 class Kept(NamedTuple):
@@ -33,16 +37,27 @@ class Kept(NamedTuple):
 
 
 class CookieStore:
-    """Everything is in the browser."""
+    """Everything is in the browser.
 
-    def __init__(self, jar: Jar, sealer: Sealer) -> None:
+    An answer that is under way while somebody signs out brings cookies with a renewed session. So for a while another
+    cookie says when that was, and sessions that began before count for nothing.
+    """
+
+    def __init__(self, jar: Jar, sealer: Sealer, clock: Callable[[], float]) -> None:
         self.jar = jar
+        self._left = Jar(f"{jar.name}_left", msgspec.structs.replace(jar.attributes, max_age=_UNDER_WAY))
         self._sealer = sealer
+        self._clock = clock
+
+    def names(self, cookies: Mapping[str, str]) -> list[str]:
+        """Of the cookies of a request that are ours."""
+        return [*self.jar.of(cookies), *self._left.of(cookies)]
 
     async def load(self, cookies: Mapping[str, str]) -> Kept | None:
         """The session of a request."""
         found = self._sealer.open(f"{_SESSION} {self.jar.name}", sealing.data(self.jar.read(cookies)), Session)
-        return Kept(found) if found else None
+        left = self._sealer.open("left", sealing.data(self._left.read(cookies)), float)
+        return Kept(found) if found and (left is None or left < found.began) else None
 
     async def save(self, session: Session, cookies: Mapping[str, str]) -> tuple[str, ...]:
         """Keep a new session; the Set-Cookie headers that do it. Raises TooLongError."""
@@ -56,8 +71,10 @@ class CookieStore:
     async def update(self, kept: Kept, session: Session) -> None:
         """A session was renewed: every request that had the old one gets the cookies of the new one."""
 
-    async def drop(self, cookies: Mapping[str, str]) -> None:
-        """End a session: nothing to do but for the browser."""
+    async def drop(self, cookies: Mapping[str, str]) -> tuple[str, ...]:
+        """End a session; the Set-Cookie headers that do it."""
+        left = self._sealer.seal("left", self._clock())
+        return (*self.jar.end(cookies), *self._left.write(sealing.text(left)))
 
 
 class SharedStore:
@@ -94,11 +111,16 @@ class SharedStore:
         if await self._shared.get(self._name(kept.id)) is not None:
             await self._put(kept.id, session)
 
-    async def drop(self, cookies: Mapping[str, str]) -> None:
-        """End a session. Raises SharedError."""
+    async def drop(self, cookies: Mapping[str, str]) -> tuple[str, ...]:
+        """End a session; the Set-Cookie headers that forget it. Raises SharedError."""
         identity = self.jar.read(cookies)
         if identity:
             await self._shared.drop(self._name(identity))
+        return tuple(self.jar.end(cookies))
+
+    def names(self, cookies: Mapping[str, str]) -> list[str]:
+        """Of the cookies of a request that are ours."""
+        return self.jar.of(cookies)
 
     async def _put(self, identity: str, session: Session) -> None:
         sealed = self._sealer(identity).seal(_SESSION, session)
