@@ -1,13 +1,16 @@
 """The authorization server: chains that are known and not, checks that fail, and what Envoy is told."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from hashlib import sha256
+from types import SimpleNamespace
 
 import grpc.aio
 import pytest
 from envoy.service.auth.v3 import external_auth_pb2
 
+from daemun.extauth import chain as chain_module
 from daemun.extauth import registry
 from daemun.extauth.answers import Allowed, Answer, Denied, Respond
 from daemun.extauth.chains import Chains
@@ -84,8 +87,8 @@ async def test_garbage_is_denied(client: Client) -> None:
     assert (await client.ask(b"\xff\xff\xff")).denied_response.status.code == 400
 
 
-async def test_what_a_check_raises_denies_that_request_and_is_said_once_without_its_text(
-    chains: Chains, client: Client, caplog: pytest.LogCaptureFixture
+async def test_what_a_check_raises_denies_that_request_and_is_said_seldom_and_without_its_text(
+    chains: Chains, client: Client, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chains.put(Chain("bad", (says(ValueError("the password")),)))
     chains.put(Chain("good", (says(Allowed()),)))
@@ -95,6 +98,9 @@ async def test_what_a_check_raises_denies_that_request_and_is_said_once_without_
     assert len(caplog.records) == 1
     assert "ValueError" in caplog.text
     assert "the password" not in caplog.text
+    monkeypatch.setattr(chain_module, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 61))
+    await client.check(question("bad", {}))
+    assert "4 so far" in caplog.records[-1].getMessage()
 
 
 @pytest.mark.parametrize("value", ["a\r\nx-admin: yes", "a\nb", "a\0b"])

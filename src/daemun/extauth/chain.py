@@ -1,6 +1,7 @@
 """A chain, made ready: its checkers, and in which order they are asked."""
 
 import logging
+import time
 import traceback
 from collections import Counter
 from collections.abc import Mapping
@@ -16,6 +17,8 @@ from daemun.ir.auth.expression import And, Expression, ExpressionError, Literal,
 _log = logging.getLogger(__name__)
 _NOTHING = Failed("there is no check in it")
 _UNWANTED = Denied(403)
+_QUIET = 60.0
+"""Seconds in which the same failure of a step is not said again."""
 
 
 class Ready:
@@ -26,6 +29,7 @@ class Ready:
         self.checkers = checkers
         self.failures: Counter[tuple[str, str]] = Counter()
         """What steps could not tell, by step and reason."""
+        self._quiet: dict[tuple[str, str], float] = {}
         self._expression: Expression | None = None
         self._why = _NOTHING
         names = [step.name for step in chain.steps]
@@ -62,10 +66,14 @@ class Ready:
         return answer
 
     def _failed(self, step: str, why: str) -> None:
-        """Said once: a server that is down for an hour has one line in the log."""
-        if not self.failures[step, why]:
-            _log.error("%s in %s cannot tell who may pass: %s.", step or "The chain", self.chain.name, why)
+        """Said once in a while: a server that is down for an hour does not fill the log."""
         self.failures[step, why] += 1
+        now = time.monotonic()
+        if now >= self._quiet.get((step, why), 0.0):
+            self._quiet[step, why] = now + _QUIET
+            count = self.failures[step, why]
+            what = step or "The chain"
+            _log.error("%s in %s cannot tell who may pass: %s (%s so far).", what, self.chain.name, why, count)
 
 
 class _Run(msgspec.Struct):
