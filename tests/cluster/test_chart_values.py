@@ -10,10 +10,14 @@ from typing import Any
 import pytest
 import yaml
 
+from daemun.api.decode import decode
+
 from . import tools
 from .commands import CHART
 from .processes import ClusterError
 
+_THERE = ("--kube-version", "1.33.0", "--api-versions", "gateway.networking.k8s.io/v1/GatewayClass")
+"""The cluster that the chart is rendered for."""
 FILES: dict[str, tuple[str, set[str]]] = {
     "Gateway API alone": (
         """
@@ -36,11 +40,7 @@ kubeGateway:
       envoyContainer: {resources: {requests: {cpu: 1}}}
 gloo: {logLevel: warn, deployment: {replicas: 2, xdsPort: 9978, resources: {limits: {memory: 2Gi}}}}
 """,
-        {
-            "kubeGateway.gatewayParameters.glooGateway.proxyDeployment",
-            "kubeGateway.gatewayParameters.glooGateway.envoyContainer",
-            "kubeGateway.gatewayParameters.glooGateway.service.extraLabels",
-        },
+        set(),
     ),
     "classic mode": (
         """
@@ -86,7 +86,7 @@ def _templates(folder: Path, values: str) -> list[Any]:
     shutil.copy(CHART / "templates/NOTES.txt", chart / "notes")
     (chart / "templates/notes.yaml").write_text('notes: {{ tpl (.Files.Get "notes") . | toJson }}')
     (folder / "values.yaml").write_text(values)
-    command = [helm, "template", "gloo", chart, "-n", "gloo-system", "--kube-version", "1.33.0"]
+    command = [helm, "template", "gloo", chart, "-n", "gloo-system", *_THERE]
     done = subprocess.run(
         [*command, "-f", folder / "values.yaml"],
         capture_output=True,
@@ -123,6 +123,23 @@ def test_what_means_something_is_done(tmp_path: Path) -> None:
     assert deployment["replicas"] == 2
     assert deployment["template"]["spec"]["containers"][0]["resources"] == {"limits": {"memory": "2Gi"}}
     assert {"--service-type=NodePort", "--log-level=warning", "--xds-port=9978"} <= set(_arguments(made))
+
+
+def test_parameters_of_the_class_are_made_as_gloo_makes_them(tmp_path: Path) -> None:
+    made = _templates(tmp_path, FILES["proxies of a kind"][0])
+    document = _of(made, "GatewayParameters")
+    decoded = decode(document)
+    assert decoded is not None
+    assert decoded.value is not None, [str(one) for one in decoded.problems]
+    assert document["spec"]["kube"] == {
+        "deployment": {"replicas": 2},
+        "service": {"type": "NodePort", "extraLabels": {"team": "edge"}},
+        "envoyContainer": {"resources": {"requests": {"cpu": 1}}},
+    }
+    classes = {one["metadata"]["name"]: one["spec"] for one in made if one.get("kind") == "GatewayClass"}
+    assert classes["gloo-gateway"]["parametersRef"]["name"] == document["metadata"]["name"]
+    assert "parametersRef" not in classes["daemun"]
+    assert _of(_templates(tmp_path, FILES["classic mode"][0]), "GatewayParameters") is None
 
 
 def test_settings_are_made_as_gloo_makes_them(tmp_path: Path) -> None:

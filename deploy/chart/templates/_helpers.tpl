@@ -63,6 +63,18 @@
 {{- end }}
 {{- end }}
 
+{{/* The spec of GatewayParameters for the class `gloo-gateway`, as YAML; empty where the values say nothing of it. */}}
+{{- define "daemun.parameters" -}}
+{{- $said := dig "gatewayParameters" "glooGateway" dict .Values.kubeGateway }}
+{{- $kube := pick $said "envoyContainer" "podTemplate" "service" "serviceAccount" "stats" "floatingUserId" }}
+{{- with $said.proxyDeployment }}
+{{- $_ := set $kube "deployment" . }}
+{{- end }}
+{{- if $kube }}
+{{- toYaml (dict "kube" $kube) }}
+{{- end }}
+{{- end }}
+
 {{/* Whether Settings would be where they count: in namespace gloo-system. */}}
 {{- define "daemun.settingsCount" -}}
 {{- if or (eq .Release.Namespace "gloo-system") (lookup "v1" "Namespace" "" "gloo-system") }}true{{ end }}
