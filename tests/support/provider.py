@@ -29,6 +29,7 @@ class Provider:
         self.asked: Counter[str] = Counter()
         self.lifetime = 60.0
         self.away = False
+        self.garbage = b""
         self.slow = 0.0
         self.claims: dict[str, Any] = {}
         self.header: dict[str, Any] = {}
@@ -70,6 +71,8 @@ class Provider:
             await asyncio.sleep(self.slow)
         if self.away:
             return web.Response(status=503)
+        if self.garbage:
+            return web.Response(body=self.garbage)
         answers = {
             "openid-configuration": self._discovery,
             "keys": self._keys,

@@ -209,3 +209,14 @@ async def test_a9_addresses_that_are_not_asked(url: str) -> None:
         assert answer.status == 401
         await checker.close()
     await tools.close()
+
+
+@pytest.mark.parametrize("garbage", [b"<html>", b"[]", b"[" * 100_000, b"{}", b'{"active": "yes"}'])
+async def test_f18_an_issuer_that_talks_nonsense(garbage: bytes) -> None:
+    clock = Clock()
+    async with running(clock) as provider:
+        provider.garbage = garbage
+        token = provider.access_token()
+        for check in (introspection(provider), SignedToken(f"{provider.issuer}/keys")):
+            async with made(check, clock) as checker:
+                assert (await ask(checker, token)).status == 401

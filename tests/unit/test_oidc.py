@@ -350,6 +350,31 @@ async def test_a_provider_that_is_away_from_the_start() -> None:
         await until(lambda: Visitor(checker).get(), lambda answer: isinstance(answer, Respond) and answer.status == 302)
 
 
+GARBAGE = (b" ", b"<html>", b"[]", b"{}", b'{"access_token": 5}', b'{"access_token": "a"}', b"[" * 100_000, b"\xff")
+
+
+@pytest.mark.parametrize("garbage", GARBAGE, ids=range(len(GARBAGE)))
+async def test_f18_a_provider_that_talks_nonsense(garbage: bytes) -> None:
+    """In its discovery document, with tokens, and with keys: nobody comes in, and later all is as before."""
+    clock = Clock()
+    async with running(clock) as provider, gate(code(provider), clock) as checker:
+        provider.garbage = garbage
+        answer = await Visitor(checker).get()
+        assert isinstance(answer, Respond)
+        assert answer.status == 503
+        provider.garbage = b""
+        await until(Visitor(checker).get, lambda answer: isinstance(answer, Respond) and answer.status == 302)
+        browser = Visitor(checker)
+        url = provider.log_in(header(await browser.get(), "location"))
+        provider.garbage = garbage
+        answer = await browser.follow(url)
+        assert isinstance(answer, Respond)
+        assert answer.status in (502, 503)
+        assert not any("login" not in name for name in browser.jar)
+        provider.garbage = b""
+        assert (await Visitor(checker).log_in(provider)).status == 302
+
+
 async def test_a_session_that_the_provider_ends() -> None:
     clock = Clock()
     async with running(clock) as provider, gate(code(provider), clock) as checker:
