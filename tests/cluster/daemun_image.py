@@ -7,6 +7,7 @@ The base takes half a minute, the dependencies too; both are kept. A change of D
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,7 @@ _REPOSITORY = Path(__file__).resolve().parents[2]
 _RELEASE = "bookworm"
 _PYTHON = "3.11"  # what that release of Debian has
 _PACKAGES = "python3-minimal,python3-venv,ca-certificates"
+_ONLY_OLDER = re.compile(r" ; python_full_version < '[^']*'")
 _UNNEEDED = ("dev/*", "var/cache/*/*", "var/lib/apt/lists/*", "var/log/*", "usr/share/doc/*", "usr/share/info/*",
              "usr/share/locale/*", "usr/share/man/*")  # fmt: skip
 
@@ -64,13 +66,18 @@ def _base() -> Layer:
 
 
 def _dependencies(requirements: Path) -> Path:
-    """A folder with the locked wheels for the image's Python, so that the build needs no network."""
-    folder = layers.CACHE.with_name("wheels") / layers.key(_PYTHON, requirements.read_bytes())
+    """A folder with the locked wheels for the image's Python, so that the build needs no network.
+
+    pip asks the Python that runs it which of them are needed: what only an older one needs is there in any case.
+    """
+    wanted = _ONLY_OLDER.sub("", requirements.read_text())
+    folder = layers.CACHE.with_name("wheels") / layers.key(_PYTHON, wanted)
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".making-", dir=folder.parent) as scratch:
             download = ["download", "--require-hashes", "--only-binary", ":all:", "--python-version", _PYTHON]
-            _pip(*download, "--dest", f"{scratch}/wheels", "--requirement", str(requirements))
+            Path(scratch, "wanted.txt").write_text(wanted)
+            _pip(*download, "--dest", f"{scratch}/wheels", "--requirement", f"{scratch}/wanted.txt")
             Path(scratch, "wheels").rename(folder)
     return folder
 
