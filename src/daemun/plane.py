@@ -34,6 +34,8 @@ from daemun.xds.events import Acked, Drifted, Rejected, Restored
 GC_THRESHOLDS = (10_000, 5, 2_000)
 """What lives long here are trees, without cycles to be found; looking for them again and again while 10,000 routes are
 built would double the time. Little is looked at together: everything waits for it."""
+_WORTH = 50_000
+"""Objects, more or less, that are put aside when they were built at once."""
 _MANY = 500
 """Parts of resources that are handed on at once; more of them are handed on a slice at a time."""
 _DAY = 86_400.0
@@ -295,12 +297,16 @@ class ControlPlane:
 
 @contextlib.contextmanager
 def building() -> Iterator[None]:
-    """Much is built at once, and lives long: looking through it again and again finds nothing."""
+    """Much is built at once, and lives long: looking through it again and again finds nothing.
+
+    What is put aside is never looked at again, with any cycles that are garbage by then: so only where it is worth it.
+    """
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()
+        if gc.get_count()[0] > _WORTH:
+            gc.freeze()
         gc.enable()
 
 

@@ -22,6 +22,7 @@ from daemun.ir.backend import BackendKey, Protocol
 from daemun.ir.route import Backend, Match, Route, RouteKey, Rule, Use
 
 _NOTHING_ABOVE = Inherited()
+_FIELDS = msgspec.structs.fields(RouteFilter)
 Fault = tuple[str, str, str]
 """Where, what is wrong there, and how to mend it."""
 
@@ -280,7 +281,7 @@ def _extension_refs(where: str, filters: tuple[RouteFilter, ...]) -> Iterator[tu
 
 def filter_spec(one: RouteFilter) -> tuple[msgspec.Struct, str]:
     """The one field of a filter that is set, and its name in the API."""
-    for field in msgspec.structs.fields(RouteFilter):
+    for field in _FIELDS:
         value = getattr(one, field.name)
         if isinstance(value, msgspec.Struct):
             return value, field.encode_name
