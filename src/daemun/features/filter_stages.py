@@ -23,8 +23,8 @@ _FIRST: Mapping[str, str] = MappingProxyType(
         "WafStage": "httpLocalRatelimit",
         "AuthNStage": "jwtStaged",
         "AuthZStage": "rbac",
-        "RateLimitStage": "SessionPersistence",
-        "AcceptedStage": "SessionPersistence",
+        "RateLimitStage": "sessionPersistence",
+        "AcceptedStage": "sessionPersistence",
         "OutAuthStage": "bufferPerRoute",
         "RouteStage": "bufferPerRoute",
     }
