@@ -22,6 +22,7 @@ from support.documents import Doc, gateway, listener, prefix, reference, route, 
 from support.world import World, fresh, until
 
 MARKER = "do-not-show-this"
+GLOO = "gloo.solo.io"
 CA = authority()
 PAIR = CA.issue("a.example")
 KEY_LINE = PAIR[1].decode().splitlines()[1]
@@ -83,6 +84,42 @@ def signed() -> Doc:
     return {"apiVersion": "gloo.solo.io/v1", "kind": "Upstream", "metadata": meta, "spec": spec}
 
 
+def ref(name: str) -> Doc:
+    return {"name": name, "namespace": "default"}
+
+
+def policies() -> list[Doc]:
+    """What reads all kinds of Secrets: who may come in, and headers that are added."""
+    ldap = {
+        "address": "ldap://127.0.0.1:9",
+        "userDnTemplate": "uid=%s,dc=example",
+        "groupLookupSettings": {"credentialsSecretRef": ref("account"), "checkGroupsWithServiceAccount": True},
+        "allowedGroups": ["cn=all"],
+    }
+    introspection = {"introspectionUrl": "http://127.0.0.1:9/", "clientId": "it", "clientSecretRef": ref("oauth")}
+    checks = {
+        "keys": {"apiKeyAuth": {"k8sSecretApikeyStorage": {"apiKeySecretRefs": [ref("api-key")]}}},
+        "ldap": {"ldap": ldap},
+        "tokens": {"oauth2": {"accessTokenValidation": {"introspection": introspection}}},
+        "hmac": {"hmacAuth": {"secretRefs": {"secretRefs": [ref("account")]}, "parametersInHeaders": {}}},
+    }
+    found: list[Doc] = []
+    for name, check in checks.items():
+        kind, configs = "AuthConfig", {"configs": [check]}
+        found.append(
+            {"apiVersion": f"enterprise.{GLOO}/v1", "kind": "AuthConfig", "metadata": ref(name), "spec": configs}
+        )
+    options: dict[str, Doc] = {name: {"extauth": {"configRef": ref(name)}} for name in checks}
+    added = {"headerSecretRef": ref("header")}
+    options["added"] = {"headerManipulation": {"requestHeadersToAdd": [added]}}
+    for name, option in options.items():
+        found.append(route(name, rule(prefix(f"/{name}"), to="a")))
+        target = {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": name}
+        spec = {"targetRefs": [target], "options": option}
+        found.append({"apiVersion": "gateway.solo.io/v1", "kind": "RouteOption", "metadata": ref(name), "spec": spec})
+    return found
+
+
 def scene(world: World) -> None:
     names = ("good", *KINDS, "azure", "odd-0", "odd-1", "odd-2")
     listeners = [listener(world.port, name, hostname=f"{name}.example", certs=[name]) for name in names]
@@ -92,6 +129,7 @@ def scene(world: World) -> None:
         settings(),
         *(upstream(name) for name in names),
         signed(),
+        *policies(),
         gateway("gw", *listeners),
         route("r", rule(prefix("/"), to="a"), parents=[reference("gw")]),
         *(
