@@ -105,7 +105,7 @@ def policies() -> list[Doc]:
     }
     found: list[Doc] = []
     for name, check in checks.items():
-        kind, configs = "AuthConfig", {"configs": [check]}
+        configs = {"configs": [check]}
         found.append(
             {"apiVersion": f"enterprise.{GLOO}/v1", "kind": "AuthConfig", "metadata": ref(name), "spec": configs}
         )
