@@ -52,7 +52,7 @@ def measure() -> dict[str, Any]:
 async def _measure() -> dict[str, Any]:
     async with stage() as (base, folder, port, _):
         origin = free_port()
-        write(folder / "world.yaml", _gateway(port, origin), *_origin(), *service(0, origin))
+        write(folder / "world.yaml", _gateway(port, origin), *origin(), *service(0, origin))
         for number, template in enumerate(TEMPLATES.values()):
             write(folder / f"{number}.yaml", *templated(number, template))
         with daemun(base, folder):
@@ -105,8 +105,8 @@ def _gateway(port: int, origin: int) -> Document:
     return {"apiVersion": GATEWAY, "kind": "Gateway", "metadata": {"name": "gate", "namespace": "bench"}, "spec": spec}
 
 
-def _origin() -> list[Document]:
-    """What answers behind: a route of Envoy's own."""
+def origin() -> list[Document]:
+    """What answers behind: a route of Envoy's own, at the port `origin`."""
     answer = {"group": "gateway.gloo.solo.io", "kind": "DirectResponse", "name": "ok"}
     rule = {"filters": [{"type": "ExtensionRef", "extensionRef": answer}]}
     spec = {"parentRefs": [{"name": "gate", "sectionName": "origin"}], "rules": [rule]}

@@ -28,6 +28,7 @@ from daemun.ir.route import Use
 
 _BEFORE, _AFTER = "daemun.jwt.before", "daemun.jwt.after"
 _DEADLINE_SECONDS = 5
+_KEPT_TOKENS = 1000
 _SERVES = (Fields(ClaimToHeader, ("claim", "header"), {"append": "Envoy writes the claim in place of the header"}),)
 
 
@@ -196,6 +197,9 @@ def _provider(
         proto.claim_to_headers.add(header_name=claim.header, claim_name=claim.claim)
     if spec.jwks is not None and spec.jwks.local is not None:
         proto.local_jwks.inline_string = jwks(spec.jwks.local.key) or ""
+        # A token that was good is not verified again before it expires. Other keys make another filter and an empty
+        # cache; not so keys that are fetched, where tokens of a key that is gone would stay good.
+        proto.jwt_cache_config.jwt_cache_size = _KEPT_TOKENS
     elif spec.jwks is not None and spec.jwks.remote is not None:
         backend = next(backends, None)
         if backend is None:

@@ -1,0 +1,189 @@
+"""What authentication costs a request: the same request at a port that asks for it and at one that does not, in turn.
+
+The backend is another port of the same Envoy that answers by itself, so that next to nothing else takes time: with a
+real backend every ratio is smaller. Times are the client's. The instructions are Envoy's own, counted by callgrind.
+"""
+
+import asyncio
+import base64
+import json
+import os
+import socket
+import time
+from statistics import median
+from typing import Any
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from bench.hosts import configured
+from bench.instructions import counted
+from bench.poller import free_port
+from bench.startup import daemun
+from bench.transform import origin
+from bench.worlds import GATEWAY, Document, service, stage, write
+
+_ROUNDS = int(os.environ.get("BENCH_GUARDED_ROUNDS", "15"))
+_REQUESTS = 1500
+_PATIENCE_SECONDS = 60.0
+_KEY = "N2YwMDIxZTEtNGUzNS1jNzgzLTRkYjAtYjE2YzRkZGVmNjcy"
+_BY_SERVER = "an API key of which more is known (server)"
+NOTHING = "nothing"
+WAYS = ("an API key", "a password (SHA-1)", "a token (RS256)", _BY_SERVER)
+GOAL = 1.1
+"""How many times the median without it an API key and a token may take."""
+
+
+def measure() -> dict[str, Any]:
+    """Medians in microseconds and instructions, each beside those of the same request without authentication."""
+    found = asyncio.run(_measure())
+    behind, asked = free_port(), {}
+    documents, ports = _world(behind)
+    for name in (one for one in WAYS if one != _BY_SERVER):
+        asked[name], asked[f"beside {name}"] = (ports[name], _request(name)), (ports[NOTHING], _request(name))
+    counts = counted(configured(documents), behind, asked)
+    for name in (one for one in WAYS if one != _BY_SERVER):
+        ratio = round(counts[name] / counts[f"beside {name}"], 3)
+        found[name] |= {"instructions": counts[name], "ratio of instructions": ratio}
+        print(name, found[name], flush=True)
+    return found
+
+
+async def _measure() -> dict[str, Any]:
+    async with stage() as (base, folder, _, _):
+        behind = free_port()
+        documents, ports = _world(behind, answers=True)
+        write(folder / "world.yaml", *documents)
+        with daemun(base, folder):
+            for name, port in ports.items():
+                await asyncio.to_thread(_until_200, port, _request(name))
+            return await asyncio.to_thread(_compare, ports)
+
+
+def _compare(ports: dict[str, int]) -> dict[str, Any]:
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in WAYS}
+    for _ in range(_ROUNDS):
+        for name in WAYS:
+            request = _request(name)
+            times[name].append((_median(ports[name], request), _median(ports[NOTHING], request)))
+    found: dict[str, Any] = {"load": os.getloadavg()[0], "requests": _ROUNDS * _REQUESTS}
+    for name, values in times.items():
+        beside = median(other for _, other in values)
+        ratio = median(one / other for one, other in values)
+        found[name] = {"p50_us": round(median(one for one, _ in values), 1), "beside": round(beside, 1)}
+        found[name] |= {"ratio": round(ratio, 3)}
+        print(name, found[name], flush=True)
+    return found
+
+
+def _until_200(port: int, request: bytes) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            with socket.create_connection(("127.0.0.1", port), 1) as connection:
+                connection.sendall(request)
+                if connection.recv(65536).startswith(b"HTTP/1.1 200"):
+                    return
+        except OSError:
+            pass
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"no 200 at port {port}")
+        time.sleep(0.05)
+
+
+def _median(port: int, request: bytes) -> float:
+    """Microseconds of the median of some requests on a connection of their own."""
+    times = []
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for _ in range(_REQUESTS):
+            begun = time.perf_counter()
+            connection.sendall(request)
+            answer = connection.recv(65536)
+            times.append((time.perf_counter() - begun) * 1e6)
+            assert answer.startswith(b"HTTP/1.1 200"), answer
+    return median(times)
+
+
+class _Issuer:
+    """Who signs tokens."""
+
+    def __init__(self) -> None:
+        self._key = rsa.generate_private_key(65537, 2048)
+        public = self._key.public_key()
+        form = serialization.PublicFormat.SubjectPublicKeyInfo
+        self.pem = public.public_bytes(serialization.Encoding.PEM, form).decode()
+        claims = {"iss": "bench", "sub": "ann", "exp": int(time.time()) + 24 * 3600}
+        said = b".".join(_part(json.dumps(one).encode()) for one in ({"alg": "RS256"}, claims))
+        self.token = (said + b"." + _part(self._key.sign(said, padding.PKCS1v15(), hashes.SHA256()))).decode()
+
+
+def _part(data: bytes) -> bytes:
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+
+_ISSUER = _Issuer()
+_HEADERS = {
+    "an API key": f"api-key: {_KEY}",
+    "a password (SHA-1)": f"authorization: Basic {base64.b64encode(b'user:password').decode()}",
+    "a token (RS256)": f"authorization: Bearer {_ISSUER.token}",
+    _BY_SERVER: f"api-key: {_KEY}",
+}
+
+
+def _request(name: str) -> bytes:
+    said = f"{_HEADERS[name]}\r\n" if name in _HEADERS else ""
+    return f"GET / HTTP/1.1\r\nhost: h.example.com\r\n{said}\r\n".encode()
+
+
+def _world(behind: int, *, answers: bool = False) -> tuple[list[Document], dict[str, int]]:
+    """Manifests, and the port of each way. `answers`: what is behind is Envoy's own."""
+    ports = {name: free_port() for name in (NOTHING, *WAYS)}
+    sections = {name: f"way-{number}" for number, name in enumerate(ports)}
+    listeners = [{"name": sections[name], "port": port, "protocol": "HTTP"} for name, port in ports.items()]
+    documents = service(0, behind)
+    if answers:
+        listeners.append({"name": "origin", "port": behind, "protocol": "HTTP"})
+        documents += origin()
+    documents.append(_object(GATEWAY, "Gateway", "gate", {"gatewayClassName": "daemun", "listeners": listeners}))
+    for section in sections.values():
+        spec: Document = {
+            "parentRefs": [{"name": "gate", "sectionName": section}],
+            "hostnames": ["h.example.com"],
+            "rules": [{"backendRefs": [{"name": "service-0", "port": 80}]}],
+        }
+        documents.append(_object(GATEWAY, "HTTPRoute", section, spec))
+    keys = {"apiKeySecretRefs": [{"name": "key"}]}
+    known = {**keys, "headersFromMetadataEntry": {"x-mail": {"name": "mail"}}}
+    users = {"user": {"hashedPassword": "W6ph5Mm5Pz8GgiULbPgzG37mj9g="}}
+    configs = {
+        "an API key": {"apiKeyAuth": keys},
+        "a password (SHA-1)": {"basicAuth": {"encryption": {"sha1": {}}, "userList": {"users": users}}},
+        _BY_SERVER: {"apiKeyAuth": known},
+    }
+    for name, config in configs.items():
+        section = sections[name]
+        documents.append(_object("enterprise.gloo.solo.io/v1", "AuthConfig", section, {"configs": [config]}))
+        documents.append(_option(section, {"extauth": {"configRef": {"name": section}}}))
+    provider = {"issuer": "bench", "jwks": {"local": {"key": _ISSUER.pem}}}
+    documents.append(_option(sections["a token (RS256)"], {"jwt": {"providers": {"bench": provider}}}))
+    secret = _object("v1", "Secret", "key", {})
+    del secret["spec"]
+    documents.append(
+        secret | {"type": "extauth.solo.io/apikey", "stringData": {"api-key": _KEY, "mail": "ann@example.com"}}
+    )
+    return documents, ports
+
+
+def _option(section: str, options: Document) -> Document:
+    """What is done on the hosts of a port."""
+    target = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "gate", "sectionName": section}
+    return _object("gateway.solo.io/v1", "VirtualHostOption", section, {"targetRefs": [target], "options": options})
+
+
+def _object(version: str, kind: str, name: str, spec: Document) -> Document:
+    return {"apiVersion": version, "kind": kind, "metadata": {"name": name, "namespace": "bench"}, "spec": spec}
+
+
+if __name__ == "__main__":
+    measure()
