@@ -3,6 +3,7 @@
 import http.client
 import json
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -16,6 +17,26 @@ pytestmark = pytest.mark.timeout(300)
 
 _RELEASE = "v1.0.0"
 """The Gateway API that the lab installs."""
+
+CLASSIC = """
+apiVersion: gloo.solo.io/v1
+kind: Upstream
+metadata: {name: httpbin-httpbin-8000, namespace: gloo-system}
+spec: {kube: {serviceName: httpbin, serviceNamespace: httpbin, servicePort: 8000}}
+---
+apiVersion: gateway.solo.io/v1
+kind: VirtualService
+metadata: {name: default, namespace: gloo-system}
+spec:
+  virtualHost:
+    domains: ['*']
+    routes:
+    - matchers: [{exact: /all-headers}]
+      options: {prefixRewrite: /headers}
+      routeAction: {single: {upstream: {name: httpbin-httpbin-8000, namespace: gloo-system}}}
+    - matchers: [{prefix: /gone}]
+      routeAction: {single: {upstream: {name: not-there, namespace: gloo-system}}}
+"""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -65,6 +86,28 @@ def test_rights_in_two_namespaces_are_enough() -> None:
     assert "forbidden" not in said
 
 
+def test_classic_resources_with_values_of_gloo() -> None:
+    """Gloo's hello world, which has no Gateway of its own, and its chart's values."""
+    _install("gateway.enabled=true", "settings.invalidConfigPolicy.replaceInvalidRoutes=true", "settings.create=true")
+    kubectl("apply", "-f", str(LAB / "httpbin.yaml"))
+    _ready("httpbin", "httpbin")
+    kubectl("apply", "-f", "-", stdin=CLASSIC)
+    kubectl("-n", "gloo-system", "wait", "--for=create", "deployment/gateway-proxy", "service/gateway-proxy")
+    _ready("gloo-system", "gateway-proxy")
+    port = _node_port("gateway-proxy")
+    assert until(lambda: _get(port, "/all-headers") == 200, 30), "the classic proxy does not answer"
+    assert _get(port, "/headers") == 404, "only what is routed is there"
+    assert _get(port, "/gone") == 404, "what leads to nothing answers as the Settings say"
+    for kind, state in (("virtualservice", "Warning"), ("upstream", "Accepted"), ("settings", "Accepted")):
+        assert until(partial(_is, kind, state), 30), kind
+
+
+def _is(kind: str, state: str) -> bool:
+    """Whether there is one object of Gloo's of this kind, and in this state."""
+    path = "jsonpath={.items[*].status.statuses.gloo-system.state}"
+    return kubectl("-n", "gloo-system", "get", kind, "-o", path) == state
+
+
 def _install(*values: str) -> None:
     flags = [word for value in values for word in ("--set", value)]
     helm("install", "-n", "gloo-system", "gloo-gateway", str(CHART), "--create-namespace", *flags)
@@ -108,11 +151,8 @@ def _statuses(status: dict[str, list[dict[str, str]]]) -> dict[str, str]:
     return {one["type"]: one["status"] for one in status["conditions"]}
 
 
-def _node_port() -> int:
-    ports = kubectl(
-        "-n", "gloo-system", "get", "service", "gloo-proxy-http", "-o", "jsonpath={.spec.ports[*].nodePort}"
-    )
-    return int(ports)
+def _node_port(service: str = "gloo-proxy-http") -> int:
+    return int(kubectl("-n", "gloo-system", "get", "service", service, "-o", "jsonpath={.spec.ports[*].nodePort}"))
 
 
 def _get(port: int, path: str, host: str = "api.example.com") -> int | None:
