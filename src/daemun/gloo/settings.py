@@ -64,7 +64,15 @@ SERVED = Served(
         Fields(
             SettingsSpec,
             (
-                *("discoveryNamespace", "watchNamespaces", "gloo", "gateway", "upstreamOptions", "refreshRate"),
+                *(
+                    "discoveryNamespace",
+                    "watchNamespaces",
+                    "watchNamespaceSelectors",
+                    "gloo",
+                    "gateway",
+                    "upstreamOptions",
+                    "refreshRate",
+                ),
                 *("kubernetesSecretSource", "directorySecretSource", "vaultSecretSource", "secretOptions"),
                 *("extProc", "extauth", "namedExtauth"),
             ),
@@ -77,7 +85,6 @@ SERVED = Served(
                 **dict.fromkeys(("consul", "consulDiscovery", "knative"), _REGISTRIES),
                 "linkerd": _MESHES,
                 "graphqlOptions": _NO_GRAPHQL,
-                "watchNamespaceSelectors": "namespaces are named by watchNamespaces",
             },
             _MOOT,
         ),

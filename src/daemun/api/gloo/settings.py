@@ -15,7 +15,7 @@ from daemun.api.gloo.resource import GlooResource
 from daemun.api.gloo.scalars import Duration, Int32, OneOf, UInt32
 from daemun.api.gloo.ssl import SslParameters
 from daemun.api.gloo.upstream import CircuitBreakerConfig
-from daemun.api.meta import Api, List
+from daemun.api.meta import Api, LabelSelector, List
 
 FdsMode: TypeAlias = Literal["BLACKLIST", "WHITELIST", "DISABLED"]
 ProcessingRule: TypeAlias = Literal[
@@ -201,21 +201,6 @@ class ObservabilityOptions(Api, frozen=True):
     config_status_metric_labels: dict[str, MetricLabels] = field(default_factory=dict)
 
 
-class WatchNamespaceRequirement(Api, frozen=True):
-    """A condition on the labels of a namespace."""
-
-    key: str = ""
-    operator: str = ""
-    values: List[str] = ()
-
-
-class WatchNamespaceSelector(Api, frozen=True):
-    """Namespaces by their labels."""
-
-    match_labels: dict[str, str] = field(default_factory=dict)
-    match_expressions: List[WatchNamespaceRequirement] = ()
-
-
 class UpstreamOptions(Api, frozen=True):
     """What holds for all Upstreams."""
 
@@ -383,7 +368,7 @@ class SettingsSpec(Api, frozen=True):
     console_options: ConsoleOptions | None = None
     graphql_options: GraphqlOptions | None = None
     ext_proc: ExtProcSettings | None = None
-    watch_namespace_selectors: List[WatchNamespaceSelector] = ()
+    watch_namespace_selectors: List[LabelSelector] = ()
 
 
 class Settings(GlooResource, frozen=True):

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from daemun.api.gloo.settings import Settings
+from daemun.api.core import Namespace
+from daemun.api.gloo.settings import Settings, SettingsSpec
 from daemun.base.names import Name
-from daemun.flow import Collection, Reader
+from daemun.flow import Collection, Index, Reader
 
 NAMESPACE = "gloo-system"
 """The namespace that Gloo is installed in, as its documentation and all its examples have it."""
@@ -48,27 +49,45 @@ def body_fits(text: str) -> bool:
     return len(text.encode()) <= LONGEST_BODY
 
 
-def scope_rule(_: Reader, name: Name, settings: Settings) -> Iterator[tuple[Name, Scope]]:
-    """From the Settings that count to what they say; all others say nothing."""
-    if name != SETTINGS:
-        return
-    spec = settings.spec
+def together(_: Name, __: Namespace) -> tuple[None]:
+    """All namespaces, for an index: which of them are meant is asked of all at once."""
+    return (None,)
+
+
+def scope_rule(
+    namespaces: Index[None, Name, Namespace],
+) -> Callable[[Reader, Name, Settings], Iterator[tuple[Name, Scope]]]:
+    """The rule from the Settings that count to what they say; all others say nothing."""
+
+    def scope(reader: Reader, name: Name, settings: Settings) -> Iterator[tuple[Name, Scope]]:
+        if name != SETTINGS:
+            return
+        spec = settings.spec
+        watched = frozenset(spec.watch_namespaces)
+        if not watched and spec.watch_namespace_selectors:
+            labels = [(one.metadata.name, one.metadata.labels) for one in reader.find(namespaces, None)]
+            chosen = {of for of, held in labels if any(one.selects(held) for one in spec.watch_namespace_selectors)}
+            # Where Gloo is installed always counts: none at all would be every one of them.
+            watched = frozenset({*chosen, spec.discovery_namespace or NAMESPACE})
+        yield name, _said(spec, watched)
+
+    return scope
+
+
+def _said(spec: SettingsSpec, watched: frozenset[str]) -> Scope:
     gateway = spec.gateway
     policy = spec.gloo.invalid_config_policy if spec.gloo else None
     body = policy.invalid_route_response_body if policy else ""
-    yield (
-        name,
-        Scope(
-            namespace=spec.discovery_namespace or NAMESPACE,
-            watched=frozenset(spec.watch_namespaces),
-            everywhere=bool(gateway and gateway.read_gateways_from_all_namespaces),
-            isolated=bool(gateway and gateway.isolate_virtual_hosts_by_ssl_config),
-            one_way=bool(gateway and gateway.virtual_service_options and gateway.virtual_service_options.one_way_tls),
-            lenient=bool(gateway and gateway.validation and gateway.validation.warn_missing_tls_secret),
-            by_path=bool(gateway and gateway.always_sort_route_table_routes),
-            invalid=(policy.invalid_route_response_code or 404) if policy and policy.replace_invalid_routes else 0,
-            invalid_body=body if body_fits(body) else "",
-        ),
+    return Scope(
+        namespace=spec.discovery_namespace or NAMESPACE,
+        watched=watched,
+        everywhere=bool(gateway and gateway.read_gateways_from_all_namespaces),
+        isolated=bool(gateway and gateway.isolate_virtual_hosts_by_ssl_config),
+        one_way=bool(gateway and gateway.virtual_service_options and gateway.virtual_service_options.one_way_tls),
+        lenient=bool(gateway and gateway.validation and gateway.validation.warn_missing_tls_secret),
+        by_path=bool(gateway and gateway.always_sort_route_table_routes),
+        invalid=(policy.invalid_route_response_code or 404) if policy and policy.replace_invalid_routes else 0,
+        invalid_body=body if body_fits(body) else "",
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from daemun.api.core import Secret
+from daemun.api.core import Namespace, Secret
 from daemun.api.gloo.gateway import Gateway
 from daemun.api.gloo.virtual_service import RouteTable, VirtualService
 from daemun.base.names import CORE, GLOO, GLOO_GATEWAY, Name, Ref
@@ -58,7 +58,9 @@ class Ports:
         self.settings = settings
         written: Source[Name, Gateway] = sources[GLOO_GATEWAY, "Gateway"]
         self.services: Source[Name, VirtualService] = sources[GLOO_GATEWAY, "VirtualService"]
-        self.scopes = derive(sources[GLOO, "Settings"], scope.scope_rule, "scope")
+        namespaces: Source[Name, Namespace] = sources[CORE, "Namespace"]
+        said = scope.scope_rule(namespaces.index(scope.together))
+        self.scopes = derive(sources[GLOO, "Settings"], said, "scope")
         self.unwritten = derive(
             distinct(self.services.index(gateways.asked_by), name="whether there are VirtualServices"),
             gateways.built_in_rule(written.index(gateways.asked_of)),
