@@ -72,7 +72,8 @@ foreign_parents = st.lists(
 
 
 def is_ours(entry: Document) -> bool:
-    return entry.get("controllerName") in CONTROLLERS or entry.get("type") in TYPES
+    said = (entry.get("controllerName"), CONTROLLERS), (entry.get("type"), TYPES)
+    return any(isinstance(value, str) and value in known for value, known in said)
 
 
 def others(status: Document) -> Document:

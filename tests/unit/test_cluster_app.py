@@ -7,7 +7,9 @@ import httpx2 as httpx
 import pytest
 
 from daemun.api.decode import decode
+from daemun.base.names import Name
 from daemun.cluster import ClusterApp, Installation
+from daemun.gloo.auth.chains import SERVER
 from daemun.ir.resource import LISTENER, encode
 from daemun.kube.client import KubeClient
 
@@ -30,6 +32,21 @@ async def test_a_defect_of_a_leader_ends_the_program() -> None:
     with pytest.raises(BaseExceptionGroup) as caught:
         await asyncio.wait_for(app._duties(), 5)
     assert caught.group_contains(RuntimeError, match="a defect")
+
+
+def test_only_the_account_of_the_authorization_server_is_it() -> None:
+    client = KubeClient(httpx.AsyncClient(), "http://127.0.0.1:1", "default")
+    app = ClusterApp(client, Installation("here", "gate", "one", "daemun:latest", extauth=True))
+    assert app._client_of(Name("here", "gate-extauth")) == SERVER
+    for account in (Name("there", "gate-extauth"), Name("here", "gate"), Name("here", "daemun-extauth")):
+        assert app._client_of(account) is None
+    without = ClusterApp(client, Installation("here", "gate", "one", "daemun:latest"))
+    assert without._client_of(Name("here", "gate-extauth")) is None
+    assert (app.plane.translation.settings.extauth, app.plane.translation.settings.extauth_authority) == (
+        "gate-extauth.here.svc:9983",
+        "/etc/daemun/ca.crt",
+    )
+    assert without.plane.translation.settings.extauth == ""
 
 
 async def test_who_leads_again_performs_again() -> None:
