@@ -52,6 +52,15 @@ def slopes(samples: list[list[float]]) -> Figures:
     return {name: _slope([(one[0], one[place]) for one in last]) for name, place in (("slope", 1), ("proxy_slope", 2))}
 
 
+def means(samples: list[list[float]], minutes: int) -> Iterator[tuple[int, float, float]]:
+    """By so many minutes: when they ended, and the mean memory of control plane and proxy in MiB."""
+    for number in range(math.ceil(samples[-1][0] / 60 / minutes)):
+        found = [one for one in samples if number < one[0] / 60 / minutes <= number + 1]
+        if found:
+            plane, proxy = (sum(one[place] for one in found) / len(found) for place in (1, 2))
+            yield round(found[-1][0] / 60), plane, proxy
+
+
 def _slope(points: list[plot.Point]) -> float:
     middle_x = sum(x for x, _ in points) / len(points)
     middle_y = sum(y for _, y in points) / len(points)
@@ -126,6 +135,15 @@ def events(rows: Rows) -> Iterator[str]:
         yield f"| {what} | {name} | {_both(rows, replay, None, *path, unit=unit, digits=digits)} |"
     for text in rows.failures():
         yield f"\nNot measured: {text}."
+
+
+def churn(rows: Rows) -> Iterator[str]:
+    """Daemun's memory while routes come, change and go."""
+    figures = rows.of("churn", OURS)
+    yield "| until minute | control plane, mean of 10 minutes | proxy |"
+    yield "|---|---|---|"
+    for until, plane, proxy in means(figures["samples"], 10):
+        yield f"| {until} | {plane:.1f} MiB | {proxy:.1f} MiB |"
 
 
 _EVENTS: tuple[tuple[str, str, str, tuple[str, ...], str, int], ...] = (

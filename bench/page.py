@@ -59,7 +59,17 @@ def _newest(name: str) -> tuple[Any, str]:
 def _rows() -> tuple[Rows, str]:
     """The newest rows of each replay, all of one run: of peers side by side if there is one, else of one alone."""
     runs = [(path, found["peers"]) for path, found in _results() if "peers" in found]
+    # Churn is not compared, so the newest counts whoever else was in its run.
+    churn = next((path for path, peers in runs if _replay(peers, "churn")), "")
+    runs = [
+        (path, {**peers, "rows": [row for row in peers["rows"] if row["replay"] != "churn" or path == churn]})
+        for path, peers in runs
+    ]
     return _joined(sorted(runs, key=lambda run: len(run[1]["versions"]) < 2))
+
+
+def _replay(peers: Any, name: str) -> list[Any]:
+    return [row for row in peers["rows"] if row["replay"] == name]
 
 
 def _alone() -> tuple[Rows, str]:
@@ -169,7 +179,12 @@ _TABLES = {
     "hosts": _hosts,
     "instructions": _instructions,
 }
-_COMPARED = {"propagation": compared.propagation, "scale": compared.scale, "events": compared.events}
+_COMPARED = {
+    "propagation": compared.propagation,
+    "scale": compared.scale,
+    "events": compared.events,
+    "churn": compared.churn,
+}
 
 
 if __name__ == "__main__":
