@@ -51,8 +51,8 @@ def measure() -> dict[str, Any]:
 
 async def _measure() -> dict[str, Any]:
     async with stage() as (base, folder, port, _):
-        origin = free_port()
-        write(folder / "world.yaml", _gateway(port, origin), *origin(), *service(0, origin))
+        behind = free_port()
+        write(folder / "world.yaml", _gateway(port, behind), *origin(), *service(0, behind))
         for number, template in enumerate(TEMPLATES.values()):
             write(folder / f"{number}.yaml", *templated(number, template))
         with daemun(base, folder):
