@@ -184,13 +184,14 @@ class Translation:
             written_upstreams, gloo_upstreams.upstream_rule(upstream_inputs, upstream_checks), "Upstreams"
         )
         doors = derive(upstreams, gloo_upstreams.door_rule, "Upstreams as routes know them")
+        said = derive(services, gloo_services.service_rule(upstream_defaults), "Services with the annotations of all")
         annotated = derive(
-            services, gloo_services.annotated_rule(secret_objects, upstream_checks), "Services with Gloo's annotations"
+            said, gloo_services.annotated_rule(secret_objects, upstream_checks), "Services with Gloo's annotations"
         )
         annotations = backends.Annotations(gloo_services.spoken, gloo_services.closed(annotated))
         described = Described(upstreams, annotated)
         backend_kinds = {
-            (CORE, "Service"): backends.service_backends(services, by_service, annotations),
+            (CORE, "Service"): backends.service_backends(said, by_service, annotations),
             (GLOO, "Upstream"): gloo_upstreams.upstream_backends(doors),
         }
         backend_inputs = backends.Inputs(backend_kinds, granted)

@@ -7,7 +7,7 @@ import pytest
 from daemun.api.core import Service, ServicePort
 from daemun.base.names import Name
 from daemun.flow import Graph, Source, derive
-from daemun.gloo.services import Annotated, annotated_rule, spoken
+from daemun.gloo.services import CONFIG, Annotated, annotated_rule, global_faults, spoken
 from daemun.gloo.upstreams import Checks
 from support.cases import objects
 
@@ -50,6 +50,12 @@ def test_a_value_may_be_for_one_port() -> None:
     assert (files(one, 80), files(one, 443)) == ("", "/ca.pem")
     both = read(sslService__rootCa="/ca.pem")
     assert (files(both, 80), files(both, 443)) == ("/ca.pem", "/ca.pem")
+
+
+def test_what_settings_say_of_all_must_be_readable_too() -> None:
+    wrong = list(global_faults({CONFIG: '{"kube": {}}'}))
+    assert [one.where for one in wrong] == ["spec.upstreamOptions.globalAnnotations"]
+    assert list(global_faults({CONFIG: '{"use_http2": true}'})) == []
 
 
 def test_names_may_have_underscores_or_not() -> None:

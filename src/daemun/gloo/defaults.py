@@ -1,10 +1,11 @@
-"""What Settings say of Upstreams that say nothing themselves."""
+"""What Settings say of Upstreams, and of Services, that say nothing themselves."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 import msgspec
 
-from daemun.api.gloo.settings import Settings
+from daemun.api.gloo.settings import Settings, UpstreamOptions
 from daemun.api.gloo.ssl import SslParameters
 from daemun.api.gloo.upstream import CircuitBreakerConfig, UpstreamSpec
 from daemun.base.names import Name
@@ -13,10 +14,11 @@ from daemun.gloo.classic.scope import SETTINGS
 
 
 class Defaults(msgspec.Struct, frozen=True, gc=False):
-    """`gloo.circuitBreakers` and `upstreamOptions.sslParameters`."""
+    """`gloo.circuitBreakers`, and `sslParameters` and `globalAnnotations` of `upstreamOptions`."""
 
     circuit_breakers: CircuitBreakerConfig | None = None
     ssl_parameters: SslParameters | None = None
+    annotations: Mapping[str, str] = MappingProxyType({})
 
     def put(self, spec: UpstreamSpec) -> UpstreamSpec:
         """The Upstream with what it does not say itself. Each is taken as a whole, as in Gloo."""
@@ -36,11 +38,5 @@ NONE = Defaults()
 def defaults_rule(_: Reader, name: Name, settings: Settings) -> Iterator[tuple[Name, Defaults]]:
     """From the Settings that count to what they say; all others say nothing."""
     if name == SETTINGS:
-        spec = settings.spec
-        yield (
-            name,
-            Defaults(
-                spec.gloo.circuit_breakers if spec.gloo else None,
-                spec.upstream_options.ssl_parameters if spec.upstream_options else None,
-            ),
-        )
+        gloo, of_all = settings.spec.gloo, settings.spec.upstream_options or UpstreamOptions()
+        yield name, Defaults(gloo.circuit_breakers if gloo else None, of_all.ssl_parameters, of_all.global_annotations)

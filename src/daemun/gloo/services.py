@@ -2,7 +2,8 @@
 
 `gloo.solo.io/upstream_config` is JSON of fields of an Upstream's spec, `gloo.solo.io/h2_service` says whether HTTP/2 is
 spoken, and `gloo.solo.io/sslService.secret` (or `.tlsCert`, `.tlsKey` and `.rootCa`, files of the proxy's machine) that
-TLS is, on all ports or, as `port:value`, on one. The names of ports say whether HTTP/2 is spoken, too.
+TLS is, on all ports or, as `port:value`, on one. The names of ports say whether HTTP/2 is spoken, too. Settings can say
+for all Services what they do not say themselves.
 """
 
 import re
@@ -22,6 +23,8 @@ from daemun.base.names import CORE, Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.problems import Problems, from_findings
+from daemun.gloo.classic.scope import SETTINGS
+from daemun.gloo.defaults import NONE, Defaults
 from daemun.gloo.upstreams import INVALID, TYPES, Checks, ResolvedUpstream, secrets_of
 from daemun.ir.backend import Protocol
 
@@ -53,6 +56,42 @@ class Annotated(msgspec.Struct, frozen=True, gc=False):
     def notes(self) -> tuple[Finding, ...]:
         """What is not served."""
         return tuple(dict.fromkeys(one for port in self.ports.values() for one in port.notes))
+
+
+def service_rule(
+    defaults: Collection[Name, Defaults],
+) -> Callable[[Reader, Name, Service], Iterator[tuple[Name, Service]]]:
+    """The rule from a Service to the same with the annotations that Settings say for all."""
+
+    def with_defaults(reader: Reader, name: Name, service: Service) -> Iterator[tuple[Name, Service]]:
+        of_all = (reader.get(defaults, SETTINGS) or NONE).annotations
+        if of_all:
+            meta = service.metadata
+            meta = msgspec.structs.replace(meta, annotations=_joined(of_all, meta.annotations))
+            service = msgspec.structs.replace(service, metadata=meta)
+        yield name, service
+
+    return with_defaults
+
+
+def _joined(of_all: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
+    """What a Service says itself counts more, of configurations each field. One that cannot be read stays."""
+    both = {**of_all, **own}
+    if CONFIG in of_all and CONFIG in own:
+        fields: dict[str, Any] = {}
+        for text in (of_all[CONFIG], own[CONFIG]):
+            try:
+                fields |= _in_camels(msgspec.json.decode(text, type=dict[str, Any]))
+            except msgspec.MsgspecError:
+                return {**both, CONFIG: text}
+        both[CONFIG] = msgspec.json.encode(fields).decode()
+    return both
+
+
+def global_faults(annotations: Mapping[str, str]) -> Iterator[Finding]:
+    """What is wrong with the configuration that Settings say for all Services."""
+    for one in _config(annotations)[1]:
+        yield Finding(one.reason, "spec.upstreamOptions.globalAnnotations", one.text, one.mend)
 
 
 def annotated_rule(

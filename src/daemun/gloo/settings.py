@@ -34,6 +34,7 @@ from daemun.gloo.classic.scope import LONGEST_BODY, SETTINGS, body_fits
 from daemun.gloo.listener_defaults import ListenerDefaults, listener_defaults
 from daemun.gloo.secrets import places
 from daemun.gloo.served import Fields, Served
+from daemun.gloo.services import global_faults
 from daemun.gloo.unserved import UNSERVED
 
 _SOURCES = "objects are read from where Daemun runs: the cluster, or a folder"
@@ -135,7 +136,7 @@ SERVED = Served(
                 *("accessKeyId", "secretAccessKey", "sessionToken", "leaseIncrement"),
             ),
         ),
-        Fields(UpstreamOptions, ("sslParameters",), {"globalAnnotations": "each Service says it itself"}),
+        Fields(UpstreamOptions, ("sslParameters", "globalAnnotations")),
     )
 )
 
@@ -161,6 +162,8 @@ class Notes(NamedTuple):
         errors = [error for policy in policies for error in policy.errors]
         servers = reader.get(self.servers, name)
         errors += servers.errors if servers is not None else ()
+        of_upstreams = settings.spec.upstream_options
+        errors += global_faults(of_upstreams.global_annotations) if of_upstreams else ()
         policy = settings.spec.gloo.invalid_config_policy if settings.spec.gloo else None
         if policy is not None and not body_fits(policy.invalid_route_response_body):
             where = "spec.gloo.invalidConfigPolicy.invalidRouteResponseBody"
