@@ -25,8 +25,8 @@ _RATE = Unserved("rate limits by a service come later; requests are not limited"
 _NO_FILTER = Unserved("it needs a filter that stock Envoy does not have", guards=True)
 
 _CACHES = (
-    "of stock Envoy's caches the one in memory never forgets and crashes on Vary, and the one in files is common to "
-    "all ports of a proxy; Gloo's own service cannot be asked"
+    "of stock Envoy's caches the one in memory never forgets and crashes on Vary, and the one in files knows nothing "
+    "of routes, so that it would answer for one that is closed; Gloo's own service cannot be asked"
 )
 
 UNSERVED: Mapping[str, Unserved] = MappingProxyType(
