@@ -50,7 +50,7 @@ SECTIONS = {
     "secrets": SECRET,
 }
 SECTIONS |= {"clusters": CLUSTER, "endpoints": ENDPOINT, "tls": CLUSTER}
-_MAPS = {"typedPerFilterConfig", "filterMetadata"}
+_MAPS = {"typedPerFilterConfig", "filterMetadata", "value"}
 _OF_MANAGER = {"connections", "filters", "guards", "manager", "misses"}
 _OF_TCP_PROXY = {"idleTimeout", "maxConnectAttempts", "tunnelingConfig", "accessLogOptions"}
 _LONG = {"inlineBytes", "inlineString"}

@@ -22,7 +22,7 @@ from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as rbac_v3
 from envoy.extensions.filters.http.set_metadata.v3 import set_metadata_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 from envoy.extensions.http.early_header_mutation.header_mutation.v3 import header_mutation_pb2
-from envoy.type.matcher.v3 import metadata_pb2, value_pb2
+from envoy.type.matcher.v3 import metadata_pb2
 from google.protobuf import any_pb2
 from google.protobuf.message import Message
 
@@ -37,7 +37,8 @@ from daemun.ir.route import Use
 
 _PLACE = "daemun.extauth"
 _OWN, _CUSTOM = "daemun.extauth/own", "daemun.extauth/custom"
-_GUARD = "daemun.extauth/guard"
+_KNOWN = "daemun.extauth/known"
+"""The filter, and its namespace in the metadata of requests, that says which servers the port knows."""
 _ASK = "ask"
 _NOWHERE = "no-server"
 """A cluster that never exists: what is to ask a server that cannot be used is answered with an error."""
@@ -97,8 +98,9 @@ class ExtAuth(Feature[Asked | Servers]):
         filters = {_OWN: _filter(_OWN, spec.own, own=True)}
         filters |= {name: _filter(name, one, own=False) for name, one in named.items()}
         asked = filters if self.rare in draft.rare else {}
+        if asked:
+            draft.switchable(self.kind, _KNOWN, _known(asked))
         draft.switchable(self.kind, _PLACE, composite(_PLACE))
-        draft.switchable(self.kind, _GUARD, _guard(asked))
         for name, config in asked.items():
             draft.switchable(self.kind, name, config)
         headers = sorted({one.user_header for one in (spec.own, *spec.named.values()) if one.user_header})
@@ -130,26 +132,29 @@ def _asking(by: Chained | Elsewhere | Users | Keys | None) -> Iterable[tuple[str
         case Elsewhere(server=server, context=context):
             yield from _marked(_server(server), context)
         case Users(users=users):
-            yield _PLACE, _done("envoy.filters.http.basic_auth", basic_v3.BasicAuth(users={"inline_string": users}))
+            yield _PLACE, _done(("envoy.filters.http.basic_auth", basic_v3.BasicAuth(users={"inline_string": users})))
         case Keys(header=header, keys=keys):
             credentials = [keys_v3.Credential(key=one.value, client=one.user) for one in keys]
             config = keys_v3.ApiKeyAuth(credentials=credentials, key_sources=[{"header": header}])
-            yield _PLACE, _done("envoy.filters.http.api_key_auth", config)
+            yield _PLACE, _done(("envoy.filters.http.api_key_auth", config))
 
 
 def _marked(name: str, context: dict[str, str]) -> Iterable[tuple[str, Message]]:
     """What makes the filter of a server ask: a mark in the request's metadata, and what it is told."""
     mark = set_metadata_pb2.Config()
     mark.metadata.add(metadata_namespace=_PLACE, allow_overwrite=True).value.update({_ASK: name})
-    yield _PLACE, _done("envoy.filters.http.set_metadata", mark)
-    yield _GUARD, route_v3.FilterConfig(config=any_pb2.Any())
+    yield _KNOWN, route_v3.FilterConfig(config=any_pb2.Any())
+    yield _PLACE, _done(("envoy.filters.http.rbac", _guard(name)), ("envoy.filters.http.set_metadata", mark))
     yield name, authz_v3.ExtAuthzPerRoute(check_settings={"context_extensions": context})
 
 
-def _done(name: str, config: Message) -> matching_v3.ExtensionWithMatcherPerRoute:
+def _done(*filters: tuple[str, Message]) -> matching_v3.ExtensionWithMatcherPerRoute:
+    """These filters, one after the other."""
     action = composite_v3.ExecuteFilterAction()
-    action.typed_config.name = name
-    action.typed_config.typed_config.Pack(config, deterministic=True)
+    for name, config in filters:
+        one = action.filter_chain.typed_config.add() if filters[1:] else action.typed_config
+        one.name = name
+        one.typed_config.Pack(config, deterministic=True)
     return always(_PLACE, action)
 
 
@@ -168,7 +173,7 @@ def _filter(name: str, server: Server, *, own: bool) -> authz_v3.ExtAuthz:
         by_name(answer.allowed_upstream_headers, server.http.to_backend)
         by_name(answer.allowed_upstream_headers_to_append, server.http.to_backend_appended)
         by_name(answer.allowed_client_headers, server.http.to_client)
-    config.filter_enabled_metadata.CopyFrom(_mark(_exactly(name)))
+    config.filter_enabled_metadata.CopyFrom(_mark(name))
     config.failure_mode_allow = server.lenient and server.backend is not None
     config.clear_route_cache = server.clear_route_cache
     config.stat_prefix = server.stats
@@ -185,25 +190,26 @@ def _filter(name: str, server: Server, *, own: bool) -> authz_v3.ExtAuthz:
     return config
 
 
-def _guard(known: Iterable[str]) -> rbac_v3.RBAC:
-    """Nothing passes with the mark of a server that the port does not know yet: routes come before listeners."""
-    there = rules_v3.Principal(metadata=_mark(value_pb2.ValueMatcher(present_match=True)))
-    ours = [rules_v3.Principal(metadata=_mark(_exactly(name))) for name in known]
-    unknown = [there, *(rules_v3.Principal(not_id=one) for one in ours)]
+def _known(servers: Iterable[str]) -> set_metadata_pb2.Config:
+    """What tells routes that their server's filter is there: routes come before listeners."""
+    config = set_metadata_pb2.Config()
+    config.metadata.add(metadata_namespace=_KNOWN).value.update(dict.fromkeys(servers, True))
+    return config
+
+
+def _guard(server: str) -> rbac_v3.RBAC:
+    """Nothing passes where the port does not know the server yet."""
+    known = metadata_pb2.MetadataMatcher(filter=_KNOWN, path=[{"key": server}], value={"bool_match": True})
     config = rbac_v3.RBAC()
     config.rules.action = rules_v3.RBAC.DENY
     policy = config.rules.policies["unknown server"]
     policy.permissions.add(any=True)
-    policy.principals.add(and_ids={"ids": unknown})
+    policy.principals.add(not_id=rules_v3.Principal(metadata=known))
     return config
 
 
-def _mark(value: value_pb2.ValueMatcher) -> metadata_pb2.MetadataMatcher:
-    return metadata_pb2.MetadataMatcher(filter=_PLACE, path=[{"key": _ASK}], value=value)
-
-
-def _exactly(text: str) -> value_pb2.ValueMatcher:
-    return value_pb2.ValueMatcher(string_match={"exact": text})
+def _mark(name: str) -> metadata_pb2.MetadataMatcher:
+    return metadata_pb2.MetadataMatcher(filter=_PLACE, path=[{"key": _ASK}], value={"string_match": {"exact": name}})
 
 
 def _remove(headers: list[str], manager: hcm_v3.HttpConnectionManager) -> None:
