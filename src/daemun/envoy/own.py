@@ -3,7 +3,7 @@
 from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.core.v3 import address_pb2
 from envoy.config.endpoint.v3 import endpoint_components_pb2
-from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
+from envoy.extensions.transport_sockets.tls.v3 import common_pb2, tls_pb2
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2 as http_v3
 
 from daemun.envoy.defaults import BREAKER, BUFFER_BYTES, CONNECT_SECONDS, HTTP_OPTIONS
@@ -48,8 +48,8 @@ def _tls(host: str, authority: str) -> tls_pb2.UpstreamTlsContext:
     context = tls_pb2.UpstreamTlsContext(sni=host)
     common = context.common_tls_context
     common.alpn_protocols.append("h2")
-    common.tls_params.tls_minimum_protocol_version = tls_pb2.TlsParameters.TLSv1_3
-    common.tls_params.tls_maximum_protocol_version = tls_pb2.TlsParameters.TLSv1_3
+    common.tls_params.tls_minimum_protocol_version = common_pb2.TlsParameters.TLSv1_3
+    common.tls_params.tls_maximum_protocol_version = common_pb2.TlsParameters.TLSv1_3
     common.validation_context.trusted_ca.filename = authority
     # kubelet swaps a whole directory at once.
     common.validation_context.watched_directory.path = authority.rpartition("/")[0]

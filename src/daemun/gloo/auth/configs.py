@@ -25,6 +25,7 @@ from daemun.ir.auth.expression import ExpressionError, parse
 
 _CLASSIC = "/classic"
 _SPEC = "spec.configs"
+_MEND = "Set global.extensions.extAuth.enabled=true in the values of the chart."
 
 
 class ConfigKey(NamedTuple):
@@ -96,7 +97,7 @@ def config_rule(
         if native is not None and len(spec.configs) == 1 and not spec.boolean_expr and not user_header:
             by = native
         elif not own:
-            follow.wrong("", "needs Daemun's server of authorization, which is not there", "Switch it on.")
+            follow.wrong("", "needs Daemun's server of authorization, which is not there", _MEND)
         yield key, ResolvedConfig(ref, whole, by, tuple(follow.errors), tuple(follow.warnings))
 
     return resolve
