@@ -74,7 +74,9 @@ from daemun.gloo import policies as options
 from daemun.gloo import services as gloo_services
 from daemun.gloo import settings as gloo_settings
 from daemun.gloo import upstreams as gloo_upstreams
+from daemun.gloo.auth import policy_status
 from daemun.gloo.auth import wiring as auth_wiring
+from daemun.gloo.auth.policy_ways import KIND as AUTH_POLICY
 from daemun.gloo.classic import wiring
 from daemun.gloo.defaults import defaults_rule
 from daemun.gloo.delegation import wiring as delegation
@@ -197,7 +199,9 @@ class Translation:
         backend_inputs = backends.Inputs(backend_kinds, granted)
         # Gloo's policies: each by itself, then what they put on listeners and on the rules of routes.
         find_upstream, any_upstream = gloo_upstreams.upstream_of(doors, granted), gloo_upstreams.any_upstream_of(doors)
-        auth_inputs = auth_wiring.Inputs(granted, find_upstream, any_upstream, bool(settings.extauth))
+        auth_inputs = auth_wiring.Inputs(
+            granted, find_upstream, any_upstream, backend_inputs, BY_KIND.get, bool(settings.extauth)
+        )
         self.auth = auth = auth_wiring.Auth(graph, self.sources, auth_inputs)
         escapes = derive(self.sources[GLOO, "Settings"], escapes_rule, "escapes in transformations")
         meanings = {
@@ -214,6 +218,7 @@ class Translation:
             for of in options.KINDS
         }
         by_target = {kind: one.index(options.targets_of) for kind, one in chosen.items()}
+        by_target[AUTH_POLICY] = auth.policies.index(options.targets_of)
         classic_judged = options.Inputs(BY_KIND.get, any_upstream, headers_of(secret_objects), meanings[True])
         of_all = derive(
             self.sources[GLOO, "Settings"], listener_defaults_rule(classic_judged), "what Settings say of listeners"
@@ -316,6 +321,9 @@ class Translation:
             written=lambda kind: self.sources[GATEWAY, kind],
             rejections=rejected,
         )
+        of_auth = policy_status.Inputs(
+            by_target[AUTH_POLICY], lambda kind: self.sources[GATEWAY, kind], rejections=rejected
+        )
         of_settings = gloo_settings.Notes(self.troubles, of_all, auth.servers)
         classic.tell(rejected, self.setbacks)
         told = delegated.told
@@ -330,6 +338,7 @@ class Translation:
             derive(upstreams, upstream_status.status_rule(rejected), "Upstream status"),
             classic.statuses,
             auth.statuses,
+            derive(auth.policies, policy_status.status_rule(of_auth), "AuthPolicy status"),
             *(
                 derive(self.sources[one], unserved_kinds.status_rule(*one), f"{one[1]} status")
                 for one in UNSERVED_KINDS
@@ -360,6 +369,7 @@ class Translation:
             ),
             classic.problems,
             auth.problems,
+            derive(auth.policies, policy_status.problem_rule(of_auth), "AuthPolicy problems"),
             *(
                 derive(self.sources[one], unserved_kinds.problem_rule(*one), f"{one[1]} problems")
                 for one in UNSERVED_KINDS

@@ -10,7 +10,7 @@ import pytest_asyncio
 from daemun.features.drafts import ManagerDraft
 from daemun.features.options.extauth import ExtAuth
 from daemun.ir.route import Use
-from support.auth import api_key, auth_config, basic, secret, simple_users, users
+from support.auth import api_key, auth_config, auth_policy, basic, secret, simple_users, users
 from support.documents import Doc, gateway, listener, prefix, route, rule
 from support.world import World, load, until
 
@@ -77,6 +77,46 @@ async def test_a24_what_cannot_be_done_answers_500(scene: World) -> None:
     for name, written in MISTAKES.items():
         if written:
             assert any(f"AuthConfig default/{name}" in one for one in scene.problems()), name
+
+
+WRONG: dict[str, Doc] = {
+    "users": {"basicAuth": {"secretRef": {"name": "nowhere"}}},
+    "lines": {"basicAuth": {"secretRef": {"name": "lines"}}},
+    "keys": {"apiKey": {"selector": {"team": "nobodys"}}},
+    "tokens": {"jwt": {"providers": [{"name": "p", "issuer": "i", "jwks": {"inline": "no key"}}]}},
+    "config": {"authConfigRef": {"group": "enterprise.gloo.solo.io", "kind": "AuthConfig", "name": "nowhere"}},
+    "service": {"ext": {"protocol": "HTTP", "backendRef": {"name": "nowhere", "port": 80}}},
+    "login": {"oidc": {**OIDC, "callbackPath": "/c", "clientSecretRef": {"name": "nowhere"}}},
+}
+"""What AuthPolicies ask for that cannot be done."""
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("whole", [False, True], ids=["rules", "Gateway"])
+async def test_a24_an_auth_policy_that_cannot_be_done_closes_its_target(scene: World, whole: bool) -> None:
+    rules = [{**rule(prefix(f"/{name}"), to="a"), "name": name} for name in WRONG]
+    scene.write("route.yaml", route("r", *rules, {**rule(prefix("/"), to="a"), "name": "rest"}))
+    scene.write(
+        "secret.yaml",
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "lines"},
+            "stringData": {".htpasswd": "ann:secret\n"},
+        },
+    )
+    if whole:
+        scene.write("whole.yaml", auth_policy("whole", {"kind": "Gateway", "name": "gw"}, **WRONG["users"]))
+    for name, spec in () if whole else WRONG.items():
+        target = {"kind": "HTTPRoute", "name": "r", "sectionName": name}
+        scene.write(f"{name}.yaml", auth_policy(name, target, **spec))
+    await scene.start(clean=False)
+    assert (await scene.ask("/")).status == (500 if whole else 200)
+    for name in WRONG:
+        for headers in ({}, GOOD):
+            got = await scene.ask(f"/{name}", headers=headers)
+            assert (got.status, got.backend) == (500, ""), name
+        assert any(f"AuthPolicy default/{'whole' if whole else name}" in one for one in scene.problems()), name
 
 
 @pytest.mark.asyncio

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from support.auth import auth_policy
 from support.documents import Doc, gateway, listener, listener_set, prefix, reference, route, rule, upstream
 from support.world import World, until
 
@@ -65,6 +66,15 @@ def _target(kind: str, name: str, namespace: str) -> Doc:
 async def test_a_policy_is_for_objects_of_its_own_namespace(shared: World, policy: Doc) -> None:
     shared.write("attempt.yaml", policy)
     await shared.problem(policy["kind"], "targetRefs[0]", "is in another namespace")
+
+
+async def test_a_policy_of_daemuns_names_nothing_of_another_namespace(shared: World) -> None:
+    """It has no way to say so: its targets are of its own namespace, where there are none of these names."""
+    targets = ({"kind": "HTTPRoute", "name": "r"}, {"kind": "Gateway", "name": "gw"})
+    users = {"secretRef": {"name": "users", "namespace": "shop"}}
+    shared.write("attempt.yaml", auth_policy("evil", *targets, namespace="evil", basicAuth=users))
+    await shared.problem("AuthPolicy evil/evil", "targetRefs[1]", "does not exist")
+    assert any("Secret shop/users is in another namespace" in one for one in shared.problems())
 
 
 async def test_a_path_that_somebody_has_goes_to_nobody_who_comes_later(shared: World) -> None:

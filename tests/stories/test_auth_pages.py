@@ -47,6 +47,25 @@ async def test_jwt(world: World) -> None:
         assert (await world.ask(headers=said)).status == 401
 
 
+async def test_policy(world: World) -> None:
+    await serve(world, page("policy", world.port))
+    ann, key = login("ann", "secret"), {"api-key": "N2YwMDIx"}
+    good = {"authorization": f"Bearer {_token(b'secret-secret-secret-secret')}"}
+    ways = {"/": ann, "/keys": key, "/tokens": good}
+    await world.answers(200, headers=ann)
+    for path in ways:
+        for at, headers in ways.items():
+            assert (await world.ask(path, headers=headers)).status == (200 if path == at else 401), (path, at)
+    assert world.condition("AuthPolicy", "keys", "Accepted")[:2] == ("True", "Accepted")
+    text = (
+        page("policy", world.port).replace("claims: {sub: ann}", "claims: {sub: bob}").replace("N2YwMDIx", "M2ZkMDIy")
+    )
+    world.write("page.yaml", text)
+    await world.answers(403, "/tokens", headers=good)
+    await world.answers(401, "/keys", headers=key)
+    assert (await world.ask("/keys", headers={"api-key": "M2ZkMDIy"})).status == 200
+
+
 async def test_custom_server(world: World) -> None:
     async with Checker() as server:
         text = page("custom-server", world.port)

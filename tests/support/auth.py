@@ -20,6 +20,16 @@ def auth_config(name: str, *configs: Doc, **spec: Any) -> Doc:
     }
 
 
+def auth_policy(name: str, *targets: Doc, namespace: str = "default", **spec: Any) -> Doc:
+    """Who may come in, in Daemun's own words; a target is a kind and a name, and a section if need be."""
+    return {
+        "apiVersion": "daemun.dev/v1alpha1",
+        "kind": "AuthPolicy",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"targetRefs": list(targets), **spec},
+    }
+
+
 def users(*names: str) -> Doc:
     """Users with the password `secret`, hashed with APR1: Daemun's server knows it."""
     return {"basicAuth": {"realm": "here", "apr": {"users": dict.fromkeys(names, APR1)}}}

@@ -1,5 +1,6 @@
 """CRDs made from types: structural, complete, the same in the chart as from the command."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -79,7 +80,9 @@ def test_the_chart_has_no_others() -> None:
 
 def test_they_may_be_asked_for_by_whose_they_are() -> None:
     run = CliRunner()
-    every, gloo = (run.invoke(app, ["crds", *flag, "-o", "json"]).stdout for flag in ([], ["--gloo"]))
-    assert every == gloo
-    assert run.invoke(app, ["crds", "--daemun"]).stdout == ""
+    every, gloo, ours = (
+        json.loads(run.invoke(app, ["crds", *flag, "-o", "json"]).stdout) for flag in ([], ["--gloo"], ["--daemun"])
+    )
+    assert every == gloo + ours
+    assert [one["metadata"]["name"] for one in ours] == ["authpolicies.daemun.dev"]
     assert len(list(yaml.safe_load_all(run.invoke(app, ["crds"]).stdout))) == len(NAMES)

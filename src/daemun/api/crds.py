@@ -15,9 +15,7 @@ from daemun.api.gloo.ratelimit import RateLimitConfig
 from daemun.api.gloo.resource import GlooResource
 from daemun.api.kinds import BY_NAME, Kind
 from daemun.api.schema import OPAQUE, Schema, kind_schema
-from daemun.base.names import GLOO, GLOO_GATEWAY, GLOO_KUBE_GATEWAY
-
-OUR_DOMAIN = "daemun.dev"
+from daemun.base.names import DAEMUN, GLOO, GLOO_GATEWAY, GLOO_KUBE_GATEWAY
 
 
 class Names(msgspec.Struct, frozen=True):
@@ -48,6 +46,7 @@ NAMES: Mapping[tuple[str, str], Names] = MappingProxyType(
         ("enterprise.gloo.solo.io", "AuthConfig"): Names("authconfigs", ("ac", "gac")),
         ("ratelimit.solo.io", "RateLimitConfig"): Names("ratelimitconfigs", ("rlc", "grlc")),
         ("graphql.gloo.solo.io", "GraphQLApi"): Names("graphqlapis", ("gql", "ggql")),
+        (DAEMUN, "AuthPolicy"): Names("authpolicies"),
     }
 )
 """(group, kind) to its names."""
@@ -59,7 +58,7 @@ def definitions(*, gloo: bool = True, daemun: bool = True) -> Iterator[dict[str,
     """The CustomResourceDefinitions of Gloo's kinds, and of Daemun's own."""
     for group, kind in NAMES:
         found = BY_NAME[group, kind]
-        if (gloo and issubclass(found.type, GlooResource)) or (daemun and group.endswith(OUR_DOMAIN)):
+        if (gloo and issubclass(found.type, GlooResource)) or (daemun and group == DAEMUN):
             yield definition(found)
 
 

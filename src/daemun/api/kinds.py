@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from daemun.api import core, gateway, grant, listenerset, policy, routes, streams
+from daemun.api import auth_policy, core, gateway, grant, listenerset, policy, routes, streams
 from daemun.api.gloo import (
     auth_config,
     destinations,
@@ -21,7 +21,7 @@ from daemun.api.gloo import (
 from daemun.api.gloo import gateway as classic
 from daemun.api.gloo import settings as gloo_settings
 from daemun.api.meta import Resource
-from daemun.base.names import CORE, GATEWAY, GLOO, GLOO_GATEWAY, GLOO_KUBE_GATEWAY
+from daemun.base.names import CORE, DAEMUN, GATEWAY, GLOO, GLOO_GATEWAY, GLOO_KUBE_GATEWAY
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -70,6 +70,7 @@ KINDS = (
     Kind(GLOO_KUBE_GATEWAY, "GatewayParameters", ("v1alpha1",), parameters.GatewayParameters, strict=True),
     Kind(GLOO_KUBE_GATEWAY, "DirectResponse", ("v1alpha1",), direct_response.DirectResponse, strict=True),
     Kind("enterprise.gloo.solo.io", "AuthConfig", ("v1",), auth_config.AuthConfig, strict=True),
+    Kind(DAEMUN, "AuthPolicy", ("v1alpha1",), auth_policy.AuthPolicy, strict=True),
     Kind("ratelimit.solo.io", "RateLimitConfig", ("v1alpha1",), ratelimit.RateLimitConfig, strict=True),
     Kind("graphql.gloo.solo.io", "GraphQLApi", ("v1beta1",), graphql.GraphQLApi, strict=True),
     Kind(CORE, "Namespace", ("v1",), core.Namespace, namespaced=False),

@@ -7,6 +7,8 @@ v1.6 (apis/v1/*_types.go), in our own words.
 import re
 from collections.abc import Iterable, Iterator
 
+from daemun.api.auth_policy import AuthPolicy
+from daemun.api.auth_rules import auth_policy
 from daemun.api.core import EndpointSlice
 from daemun.api.filters import HTTPPathModifier, RouteFilter, SessionPersistence
 from daemun.api.gateway import Gateway, GatewaySpec, Listener
@@ -74,6 +76,8 @@ def broken_rules(value: Resource, version: str = "v1") -> Iterator[Broken]:
             yield from stream_rules(value, version)
         case BackendTLSPolicy():
             yield from backend_tls(value.spec)
+        case AuthPolicy():
+            yield from auth_policy(value.spec)
         case EndpointSlice():
             yield from _addresses(value)
         case GlooResource():

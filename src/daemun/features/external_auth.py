@@ -8,9 +8,10 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import http_con
 
 from daemun.api.filters import HTTPExternalAuthFilter as Spec
 from daemun.features.authz import by_name, over_grpc, over_http
-from daemun.features.composite import always, composite
-from daemun.features.drafts import Draft
+from daemun.features.composite import always, composite, nothing
+from daemun.features.drafts import Configured, Draft, HostDraft
 from daemun.features.feature import Feature, Scene, disabled_filter
+from daemun.ir.auth.asked import Nobody
 from daemun.ir.route import Use
 
 _NAME = "envoy.filters.http.ext_authz"
@@ -18,7 +19,7 @@ _DEADLINE = 5000
 _ALWAYS_SENT = ("authorization",)
 
 
-class ExternalAuth(Feature[Spec]):
+class ExternalAuth(Feature[Spec | Nobody]):
     """Envoy's ext_authz. Whatever goes wrong, the request does not pass.
 
     ext_authz takes the list of headers that the service may see from the filter alone, not from a route. So each route
@@ -31,24 +32,38 @@ class ExternalAuth(Feature[Spec]):
         """The place of the routes' filters in the chain."""
         return disabled_filter(_NAME, composite(_NAME))
 
-    def does(self, spec: Spec, use: Use, scene: Scene) -> str:
+    def does(self, spec: Spec | Nobody, use: Use, scene: Scene) -> str:
         """Who is asked."""
         del scene
+        if isinstance(spec, Nobody):
+            return "asks no service of its host's whether the request may pass"
         backend = use.backends[0]
         if backend is None:
             return "closes the route: the service to ask cannot be used"
         return f"asks {backend.cluster} ({spec.protocol}) whether the request may pass; whatever goes wrong, it may not"
 
-    def on_route(self, spec: Spec, use: Use, draft: Draft) -> None:
-        """The service, what it sees of the request, and what it may add to it."""
-        backend = use.backends[0]
-        if backend is None:
-            draft.close()
-            return
-        action = composite_v3.ExecuteFilterAction()
-        action.typed_config.name = _NAME
-        action.typed_config.typed_config.Pack(_filter(spec, draft.cluster(backend)), deterministic=True)
-        draft.per_route(_NAME, always(_NAME, action))
+    def on_route(self, spec: Spec | Nobody, use: Use, draft: Draft) -> None:
+        """The service, what it sees of the request, and what it may add to it. What the rule itself asks for stays."""
+        if not isinstance(spec, Nobody):
+            _put(spec, use, draft)
+        elif _NAME not in draft.proto.typed_per_filter_config:
+            draft.per_route(_NAME, nothing())
+
+    def on_host(self, spec: Spec | Nobody, use: Use, draft: HostDraft) -> None:
+        """The same for all routes of a host."""
+        if not isinstance(spec, Nobody):
+            _put(spec, use, draft)
+
+
+def _put(spec: Spec, use: Use, draft: Configured) -> None:
+    backend = use.backends[0]
+    if backend is None:
+        draft.close()
+        return
+    action = composite_v3.ExecuteFilterAction()
+    action.typed_config.name = _NAME
+    action.typed_config.typed_config.Pack(_filter(spec, draft.cluster(backend)), deterministic=True)
+    draft.per_route(_NAME, always(_NAME, action))
 
 
 def _filter(spec: Spec, cluster: str) -> authz_v3.ExtAuthz:

@@ -38,12 +38,13 @@ class Level(NamedTuple):
     """A rule as other APIs see it: its route, and its ExtensionRefs with their places.
 
     `yields` says, in the words of their annotation, which fields of its policies those may override that it delegates
-    to.
+    to. `rule` is its own name, if it has one.
     """
 
     route: Ref
     filters: tuple[tuple[str, LocalObjectReference], ...] = ()
     yields: str = ""
+    rule: str = ""
 
 
 Extend = Callable[[Reader, tuple[Level, ...]], Extended]

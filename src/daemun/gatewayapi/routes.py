@@ -269,7 +269,8 @@ class Rules:
 
 def level_of(ref: Ref, plain: PlainRule, yields: str = "") -> Level:
     """A rule of a route as other APIs see it."""
-    return Level(ref, tuple(_extension_refs(plain.where, plain.filters)) if plain.filters else (), yields)
+    filters = tuple(_extension_refs(plain.where, plain.filters)) if plain.filters else ()
+    return Level(ref, filters, yields, plain.name or "")
 
 
 def _extension_refs(where: str, filters: tuple[RouteFilter, ...]) -> Iterator[tuple[str, LocalObjectReference]]:

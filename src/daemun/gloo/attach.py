@@ -15,6 +15,8 @@ from daemun.gatewayapi import extensions
 from daemun.gatewayapi.extensions import NOTHING, Extend, Extended, Level
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.resolved import Parent, ResolvedGateway, ResolvedListener
+from daemun.gloo.auth.policies import in_force, whole_on_route
+from daemun.gloo.auth.policy_ways import KIND as AUTH_POLICY
 from daemun.gloo.classic.scope import Scopes, scope_of
 from daemun.gloo.listener_defaults import ListenerDefaults, listener_defaults
 from daemun.gloo.merge import Merged, inherited, merged, with_transformations
@@ -38,9 +40,10 @@ def extension(
     that invalid routes answer, they answer; but where something guards a route and cannot be done, it is an error.
     """
     route_options, by_route = policies[ROUTE_OPTION.kind], by_target[ROUTE_OPTION.kind]
+    by_auth = by_target[AUTH_POLICY]
 
     def extend(reader: Reader, levels: tuple[Level, ...]) -> Extended:
-        if len(levels) == 1 and not levels[0].filters and not reader.count(by_route, levels[0].route):
+        if len(levels) == 1 and not levels[0].filters and not _any(reader, levels[0].route, by_route, by_auth):
             return NOTHING
         found = [_Asked(level.yields) for level in levels]
         for asked, level in zip(found, levels, strict=True):
@@ -64,6 +67,8 @@ def extension(
                 text = f"extensionRef '{ref.name}' of type {kind} in namespace '{name.namespace}' not found"
                 asked.missing.append(Finding("BackendNotFound", where, text))
             asked.policies.extend(sorted(reader.find(by_route, level.route), key=_age))
+            auth = in_force(reader.find(by_auth, level.route), level.route, level.rule)
+            asked.policies[:0] = map(whole_on_route, auth)
         own = found[0]
         refused = next((one.missing for one in found if one.missing), None)
         if refused is not None:
@@ -114,7 +119,7 @@ def listener_rule(
     by_target: Mapping[str, ByTarget], defaults: ListenerDefaults
 ) -> Callable[[Reader, Ref, Parent], Iterator[tuple[ListenerKey, Attached]]]:
     """The rule from a Gateway or ListenerSet to what policies put on each of its listeners, and Settings after them."""
-    kinds = (VIRTUAL_HOST_OPTION.kind, HTTP_LISTENER_OPTION.kind, LISTENER_OPTION.kind)
+    kinds = (AUTH_POLICY, VIRTUAL_HOST_OPTION.kind, HTTP_LISTENER_OPTION.kind, LISTENER_OPTION.kind)
 
     def attach(reader: Reader, ref: Ref, parent: Parent) -> Iterator[tuple[ListenerKey, Attached]]:
         owners = [ref]
@@ -166,7 +171,8 @@ def _attached(
     http = _in_order(every[HTTP_LISTENER_OPTION.kind], listener.name)
     own = _in_order(every[LISTENER_OPTION.kind], listener.name)
     unused: list[tuple[Ref, Finding]] = []
-    on_hosts = merged(hosts)
+    auth = _in_order(every[AUTH_POLICY], listener.name)[:1]
+    on_hosts = merged((*auth, *hosts))
     unused.extend(_conflicts(owner, listener, hosts, on_hosts.contributors))
     # Of these two kinds only the first is used, and not merged.
     on_http, on_listener = merged((*http[:1], *further)), merged(own[:1])
@@ -180,7 +186,7 @@ def _attached(
         hosts=on_hosts.uses,
         closed=_closed(on_hosts, on_http, on_listener),
     )
-    return Attached(uses, tuple(one.ref for one in (*hosts, *http, *own)), tuple(unused))
+    return Attached(uses, tuple(one.ref for one in (*auth, *hosts, *http, *own)), tuple(unused))
 
 
 def _in_order(found: Found, name: str) -> list[Policy]:
@@ -231,6 +237,11 @@ def _of_the_first(
             text = f"{', '.join(names)} not done for listener '{listener.name}': port {listener.port} has them once"
             mend = f"They are as listener '{first.name}' has them, which comes first."
             yield policy.ref, Finding("Conflicted", "spec.targetRefs", text, mend)
+
+
+def _any(reader: Reader, ref: Ref, *indexes: ByTarget) -> bool:
+    """Whether a policy of some kind is for the object."""
+    return any(reader.count(index, ref) > 0 for index in indexes)
 
 
 def _age(policy: Policy) -> tuple[str, str, str]:

@@ -104,6 +104,10 @@ class Feature(Protocol):
         """What is wrong with it."""
 
 
+Features = Callable[[str], Feature | None]
+"""The features by the names of their fields."""
+
+
 class Meant(msgspec.Struct, frozen=True):
     """What a field comes to that is more than it says: the spec of its use (None: nothing is done) and its backends."""
 
@@ -121,7 +125,7 @@ class Inputs(msgspec.Struct, frozen=True):
     `meanings` are of fields that come to more than they say by themselves: from the policy, the field and its value.
     """
 
-    features: Callable[[str], Feature | None]
+    features: Features
     upstreams: Callable[[Reader, Ref, str, ResourceRef], BackendKey | Finding]
     headers: FindHeaders
     meanings: Mapping[str, Callable[[Reader, Ref, str, Any], Meant]] = MappingProxyType({})

@@ -17,7 +17,7 @@ from daemun.api.gloo.jwt import (
     JwtVhostExtension,
 )
 from daemun.features.composite import always, composite, nothing
-from daemun.features.drafts import Draft, HostDraft
+from daemun.features.drafts import Configured, Draft, HostDraft
 from daemun.features.feature import Fault, Feature, Scene, disabled_filter
 from daemun.features.jwks import jwks
 from daemun.features.times import duration, duration_faults
@@ -109,10 +109,12 @@ class JwtStaged(Feature[JwtStagedVhostExtension | JwtStagedRouteExtension]):
         return ", and then ".join(told) or "leaves tokens to the host"
 
     def on_route(self, spec: JwtStagedVhostExtension | JwtStagedRouteExtension, use: Use, draft: Draft) -> None:
-        """Each stage is switched off by itself."""
-        del use
+        """Each stage is switched off by itself. A policy of Daemun's has providers here, too."""
+        backends = iter(use.backends)
         for name, _, stage in _stages(spec):
-            if isinstance(stage, JwtRouteExtension) and stage.disable:
+            if isinstance(stage, JwtVhostExtension):
+                _put(stage, name, backends, draft)
+            elif stage.disable:
                 draft.per_route(name, nothing())
 
     def on_host(self, spec: JwtStagedVhostExtension | JwtStagedRouteExtension, use: Use, draft: HostDraft) -> None:
@@ -162,7 +164,7 @@ def _told(spec: JwtVhostExtension) -> str:
     return f"asks for a token of {names}, and answers 401 without"
 
 
-def _put(spec: JwtVhostExtension, name: str, backends: Iterator[BackendKey | None], draft: HostDraft) -> None:
+def _put(spec: JwtVhostExtension, name: str, backends: Iterator[BackendKey | None], draft: Configured) -> None:
     config = jwt_v3.JwtAuthentication()
     rule = config.rules.add()
     rule.match.prefix = "/"
@@ -182,7 +184,7 @@ def _put(spec: JwtVhostExtension, name: str, backends: Iterator[BackendKey | Non
 
 
 def _provider(
-    spec: JwtProvider, name: str, proto: jwt_v3.JwtProvider, backends: Iterator[BackendKey | None], draft: HostDraft
+    spec: JwtProvider, name: str, proto: jwt_v3.JwtProvider, backends: Iterator[BackendKey | None], draft: Configured
 ) -> None:
     proto.issuer, proto.forward = spec.issuer, spec.keep_token
     proto.payload_in_metadata, proto.header_in_metadata = CLAIMS, name

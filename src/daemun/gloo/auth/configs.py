@@ -42,8 +42,8 @@ class ConfigKey(NamedTuple):
 
 def key_of(chain: str) -> ConfigKey:
     """The AuthConfig whose chain has this name."""
-    name = chain.removesuffix(_CLASSIC)
-    return ConfigKey(Name.of(name), name != chain)
+    namespace, name, *classic = chain.split("/")
+    return ConfigKey(Name(namespace, name), bool(classic))
 
 
 class ResolvedConfig(msgspec.Struct, frozen=True, gc=False):
@@ -93,14 +93,21 @@ def config_rule(
                 steps.append(Step(_name(entry, index), made))
         _expression(spec.boolean_expr or "", steps, follow)
         whole = Chain(key.chain, tuple(steps), spec.boolean_expr or "", spec.fail_on_redirect, user_header)
-        by: Chained | Users | Keys = Chained(key.chain)
-        if native is not None and len(spec.configs) == 1 and not spec.boolean_expr and not user_header:
-            by = native
-        elif not own:
-            follow.wrong("", "needs Daemun's server of authorization, which is not there", _MEND)
-        yield key, ResolvedConfig(ref, whole, by, tuple(follow.errors), tuple(follow.warnings))
+        yield key, resolved(key, whole, native if len(spec.configs) == 1 else None, follow, own=own)
 
     return resolve
+
+
+def resolved(
+    key: ConfigKey, whole: Chain, native: Users | Keys | None, follow: Following, *, own: bool
+) -> ResolvedConfig:
+    """A chain with who goes through it: Envoy, if there is only one step and it is `native`, or the server."""
+    by: Chained | Users | Keys = Chained(key.chain)
+    if native is not None and not whole.expression and not whole.user_header:
+        by = native
+    elif not own:
+        follow.wrong("", "needs Daemun's server of authorization, which is not there", _MEND)
+    return ResolvedConfig(follow.ref, whole, by, tuple(follow.errors), tuple(follow.warnings))
 
 
 def door_rule(_: Reader, key: ConfigKey, config: ResolvedConfig) -> Iterator[tuple[ConfigKey, Door]]:

@@ -68,6 +68,20 @@ class Following:
         """What a Secret holds that the object may refer to."""
         return secrets.demand(self._reader, self._of.secrets, where, name, kind, INVALID)
 
+    def content(self, where: str, ref: ResourceRef, key: str) -> str:
+        """What an ordinary Secret has below a key; empty if it cannot be had, which is wrong."""
+        target = Ref(CORE, "Secret", *self._name(ref))
+        if not self._may(where, target):
+            return ""
+        found = self._reader.get(self._of.secrets, target.key)
+        if found is None:
+            self.wrong(where, f"{target} does not exist")
+            return ""
+        text = found.string_data.get(key) or found.data.get(key, b"").decode(errors="replace")
+        if not text.strip():
+            self.wrong(where, f"{target} has nothing below {key}")
+        return text
+
     def secrets_with(self, labels: dict[str, str]) -> list[Name]:
         """The Secrets that have all of these labels, and that the object may refer to."""
         found: set[Name] | None = None

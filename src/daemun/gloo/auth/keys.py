@@ -16,7 +16,9 @@ from daemun.ir.auth.checks import ApiKeyAuth as Check
 _HEADER = "api-key"
 
 
-def api_keys(spec: ApiKeyAuth, where: str, follow: Following) -> tuple[Check, Keys]:
+def api_keys(
+    spec: ApiKeyAuth, where: str, follow: Following, *, refs_field: str = "apiKeySecretRefs"
+) -> tuple[Check, Keys]:
     """The keys as Daemun's server has them, hashed, and as Envoy has them."""
     storage, within = spec.k8s_secret_apikey_storage, where
     refs, labels = spec.api_key_secret_refs, spec.label_selector
@@ -27,7 +29,7 @@ def api_keys(spec: ApiKeyAuth, where: str, follow: Following) -> tuple[Check, Ke
         refs, labels = storage.api_key_secret_refs, storage.label_selector
         within = f"{where}.k8sSecretApikeyStorage"
     found: dict[str, tuple[Name, secrets.ApiKey]] = {}
-    for name, one in (*_named(refs, within, follow), *_selected(labels, within, follow)):
+    for name, one in (*_named(refs, f"{within}.{refs_field}", follow), *_selected(labels, within, follow)):
         other = found.setdefault(one.key, (name, one))[0]
         if other != name:
             follow.undone(within, f"Secrets {other} and {name} have the same key", f"It is known as that of {other}.")
@@ -50,7 +52,7 @@ def api_keys(spec: ApiKeyAuth, where: str, follow: Following) -> tuple[Check, Ke
 
 def _named(refs: tuple[ResourceRef, ...], within: str, follow: Following) -> Iterator[tuple[Name, secrets.ApiKey]]:
     for index, ref in enumerate(refs):
-        one = follow.secret(f"{within}.apiKeySecretRefs[{index}]", ref, secrets.ApiKey)
+        one = follow.secret(f"{within}[{index}]", ref, secrets.ApiKey)
         if one is not None:
             yield Name(ref.namespace or follow.ref.namespace, ref.name), one
 

@@ -40,7 +40,7 @@ def meaning(of: Inputs) -> Callable[[Reader, Ref, str, ExtAuthExtension | ExtAut
         if value.disable:
             return Meant(Asked(None))
         if value.config_ref is not None:
-            return _config(reader, of, by, f"{where}.configRef", value.config_ref)
+            return of_config(reader, of, by, f"{where}.configRef", value.config_ref)
         if value.custom_auth is not None:
             return _custom(where, value.custom_auth, servers)
         return Meant()
@@ -53,7 +53,8 @@ def standing(servers: Collection[Name, Found], *, own: bool) -> Callable[[Reader
     return lambda reader: (Use("extauth", servers_of(reader, servers, own=own), "spec.extauth"),)
 
 
-def _config(reader: Reader, of: Inputs, by: Ref, where: str, ref: ResourceRef) -> Meant:
+def of_config(reader: Reader, of: Inputs, by: Ref, where: str, ref: ResourceRef) -> Meant:
+    """What a reference to an AuthConfig comes to."""
     target = Ref(GROUP, KIND, ref.namespace or by.namespace, ref.name)
     mend = of.allowed(reader, by, target)
     if mend:

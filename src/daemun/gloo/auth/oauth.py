@@ -22,7 +22,7 @@ _QUIET.log_errors = False
 def oauth(spec: OAuth2, where: str, follow: Following) -> Check | None:
     """One of the three ways; None if there is none of them."""
     if spec.oidc_authorization_code is not None:
-        return _code(spec.oidc_authorization_code, f"{where}.oidcAuthorizationCode", follow)
+        return code(spec.oidc_authorization_code, f"{where}.oidcAuthorizationCode", follow)
     if spec.access_token_validation is not None:
         return _token(spec.access_token_validation, f"{where}.accessTokenValidation", follow)
     if spec.oauth2 is not None:
@@ -33,7 +33,7 @@ def oauth(spec: OAuth2, where: str, follow: Following) -> Check | None:
 
 def old_oauth(spec: OAuth, where: str, follow: Following) -> Check:
     """The old way to write an authorization code."""
-    code = OidcAuthorizationCode(
+    said = OidcAuthorizationCode(
         client_id=spec.client_id,
         client_secret_ref=spec.client_secret_ref,
         issuer_url=spec.issuer_url,
@@ -42,10 +42,11 @@ def old_oauth(spec: OAuth, where: str, follow: Following) -> Check:
         callback_path=spec.callback_path,
         scopes=spec.scopes,
     )
-    return _code(code, where, follow)
+    return code(said, where, follow)
 
 
-def _code(spec: OidcAuthorizationCode, where: str, follow: Following) -> ir.AuthorizationCode:
+def code(spec: OidcAuthorizationCode, where: str, follow: Following) -> ir.AuthorizationCode:
+    """Logging in with OpenID Connect."""
     if spec.azure is not None:
         follow.undone(f"{where}.azure", "is not served: group claims that are too long are not looked up")
     override, headers = spec.discovery_override, spec.headers

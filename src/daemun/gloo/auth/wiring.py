@@ -6,12 +6,13 @@ from typing import Any
 import msgspec
 
 from daemun.api.core import ConfigMap, Secret
-from daemun.base.names import CORE, GLOO, Name, Ref
+from daemun.base.names import CORE, DAEMUN, GLOO, Name, Ref
 from daemun.flow import Collection, Graph, Index, Reader, Source, derive, distinct, union
+from daemun.gatewayapi import backends
 from daemun.gatewayapi.references import GrantIndex, grant_to_write, permitted
 from daemun.gatewayapi.resolved import ResolvedRoute
-from daemun.gloo.auth import chains, configs, finding, meaning, servers, status
-from daemun.gloo.policies import Meant
+from daemun.gloo.auth import chains, configs, finding, meaning, policies, policy_ways, servers, status
+from daemun.gloo.policies import Features, Meant
 from daemun.gloo.upstreams import FindUpstream
 from daemun.ir.listener import ListenerKey
 from daemun.ir.route import RouteKey, Use
@@ -27,6 +28,8 @@ class Inputs(msgspec.Struct, frozen=True):
     grants: GrantIndex
     upstreams: FindUpstream
     any_upstreams: FindUpstream
+    backends: backends.Inputs
+    features: Features
     own: bool
 
 
@@ -57,7 +60,12 @@ class Auth:
             doors = derive(made[classic], configs.door_rule, f"AuthConfigs as routes of {mode} know them")
             meant = meaning.Inputs(doors, self.servers, upstreams, allowed, classic, of.own)
             self.meanings[classic] = {"extauth": meaning.meaning(meant)}
-        self.configs = union(made[False], made[True], name="AuthConfigs")
+            if not classic:
+                written = sources[DAEMUN, policy_ways.KIND]
+                ways = derive(written, policy_ways.way_rule(inputs, self.servers, own=of.own), "ways of AuthPolicies")
+                judged = policies.Inputs(ways, meant, of.backends, of.features)
+                self.policies = derive(written, policies.policy_rule(judged), "AuthPolicies")
+        self.configs = union(made[False], made[True], ways, name="AuthConfigs")
 
     def use(
         self, routes: Collection[RouteKey, ResolvedRoute], listeners: Collection[ListenerKey, ListenerUses]

@@ -55,6 +55,10 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     config: str = ""
 
 
+class Nobody(msgspec.Struct, frozen=True, gc=False):
+    """No server is asked on a route, whatever its host says."""
+
+
 class Body(msgspec.Struct, frozen=True, gc=False):
     """How much of a request's body a server sees, in bytes. More is a 413, or is cut off if `partial`."""
 

@@ -1,0 +1,35 @@
+"""What of an AuthPolicy types cannot say (see `rules`)."""
+
+from collections.abc import Iterator
+
+from daemun.api.auth_policy import AuthPolicySpec
+
+Broken = tuple[str, str]
+_WAYS = ("basicAuth", "apiKey", "oidc", "ext", "authConfigRef")
+
+
+def auth_policy(spec: AuthPolicySpec) -> Iterator[Broken]:
+    """What is to be refused about an AuthPolicy."""
+    ways = (spec.basic_auth, spec.api_key, spec.oidc, spec.ext, spec.auth_config_ref)
+    given = [name for name, one in zip(_WAYS, ways, strict=True) if one is not None]
+    if len(given) > 1:
+        yield "spec", f"{' and '.join(given)} exclude each other: an AuthConfig can have several"
+    if not given and spec.jwt is None:
+        yield "spec", f"asks for nothing: set jwt or one of {', '.join(_WAYS)}"
+    if spec.authorization is not None and spec.jwt is None:
+        yield "spec.authorization", "is by the claims of tokens, so it needs jwt in the same policy"
+    if spec.jwt is not None:
+        names = [one.name for one in spec.jwt.providers]
+        if len(set(names)) < len(names):
+            yield "spec.jwt.providers", "two of them have the same name"
+        for at, one in enumerate(spec.jwt.providers):
+            if (one.jwks.inline is None) == (one.jwks.remote is None):
+                yield f"spec.jwt.providers[{at}].jwks", "set either inline or remote"
+    if spec.api_key is not None and not spec.api_key.secret_refs and not spec.api_key.selector:
+        yield "spec.apiKey", "names no Secret: set secretRefs or selector"
+    if spec.auth_config_ref is not None:
+        ref = spec.auth_config_ref
+        if (ref.group, ref.kind) != ("enterprise.gloo.solo.io", "AuthConfig"):
+            yield "spec.authConfigRef", "is for an AuthConfig of group enterprise.gloo.solo.io"
+    if spec.ext is not None and (spec.ext.grpc if spec.ext.protocol == "HTTP" else spec.ext.http) is not None:
+        yield "spec.ext", f"has what is not for protocol {spec.ext.protocol}"
