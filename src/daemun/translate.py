@@ -74,9 +74,7 @@ from daemun.gloo import policies as options
 from daemun.gloo import services as gloo_services
 from daemun.gloo import settings as gloo_settings
 from daemun.gloo import upstreams as gloo_upstreams
-from daemun.gloo.auth import policy_status
 from daemun.gloo.auth import wiring as auth_wiring
-from daemun.gloo.auth.policy_ways import KIND as AUTH_POLICY
 from daemun.gloo.classic import wiring
 from daemun.gloo.defaults import defaults_rule
 from daemun.gloo.delegation import wiring as delegation
@@ -217,8 +215,7 @@ class Translation:
             of.kind: derive(self.sources[GLOO_GATEWAY, of.kind], options.policy_rule(of, judged), f"{of.kind}s")
             for of in options.KINDS
         }
-        by_target = {kind: one.index(options.targets_of) for kind, one in chosen.items()}
-        by_target[AUTH_POLICY] = auth.policies.index(options.targets_of)
+        by_target = {kind: one.index(options.targets_of) for kind, one in chosen.items()} | auth.by_target
         classic_judged = options.Inputs(BY_KIND.get, any_upstream, headers_of(secret_objects), meanings[True])
         of_all = derive(
             self.sources[GLOO, "Settings"], listener_defaults_rule(classic_judged), "what Settings say of listeners"
@@ -321,11 +318,9 @@ class Translation:
             written=lambda kind: self.sources[GATEWAY, kind],
             rejections=rejected,
         )
-        of_auth = policy_status.Inputs(
-            by_target[AUTH_POLICY], lambda kind: self.sources[GATEWAY, kind], rejections=rejected
-        )
         of_settings = gloo_settings.Notes(self.troubles, of_all, auth.servers)
         classic.tell(rejected, self.setbacks)
+        auth.tell(lambda kind: self.sources[GATEWAY, kind], rejected)
         told = delegated.told
         self.statuses = union(
             derive(gateway_classes, status.class_rule(parameter_kinds), "GatewayClass status"),
@@ -338,7 +333,6 @@ class Translation:
             derive(upstreams, upstream_status.status_rule(rejected), "Upstream status"),
             classic.statuses,
             auth.statuses,
-            derive(auth.policies, policy_status.status_rule(of_auth), "AuthPolicy status"),
             *(
                 derive(self.sources[one], unserved_kinds.status_rule(*one), f"{one[1]} status")
                 for one in UNSERVED_KINDS
@@ -369,7 +363,6 @@ class Translation:
             ),
             classic.problems,
             auth.problems,
-            derive(auth.policies, policy_status.problem_rule(of_auth), "AuthPolicy problems"),
             *(
                 derive(self.sources[one], unserved_kinds.problem_rule(*one), f"{one[1]} problems")
                 for one in UNSERVED_KINDS

@@ -14,12 +14,15 @@ from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.problems import Problems, Rejections, from_findings, rejected
 from daemun.gloo.policies import Policy, Target
 
+Written = Callable[[str], Collection[Name, Resource]]
+"""The objects of Gateway API of a kind."""
+
 
 class Inputs(msgspec.Struct, frozen=True):
     """The policies by what they are for, these objects by kind, and what proxies rejected."""
 
     by_target: Index[Ref, Name, Policy]
-    written: Callable[[str], Collection[Name, Resource]]
+    written: Written
     rejections: Rejections
 
 

@@ -6,13 +6,15 @@ from typing import Any
 import msgspec
 
 from daemun.api.core import ConfigMap, Secret
+from daemun.api.status import Status
 from daemun.base.names import CORE, DAEMUN, GLOO, Name, Ref
 from daemun.flow import Collection, Graph, Index, Reader, Source, derive, distinct, union
 from daemun.gatewayapi import backends
+from daemun.gatewayapi.problems import Problems, Rejections
 from daemun.gatewayapi.references import GrantIndex, grant_to_write, permitted
 from daemun.gatewayapi.resolved import ResolvedRoute
-from daemun.gloo.auth import chains, configs, finding, meaning, policies, policy_ways, servers, status
-from daemun.gloo.policies import Features, Meant
+from daemun.gloo.auth import chains, configs, finding, meaning, policies, policy_status, policy_ways, servers, status
+from daemun.gloo.policies import Features, Meant, targets_of
 from daemun.gloo.upstreams import FindUpstream
 from daemun.ir.listener import ListenerKey
 from daemun.ir.route import RouteKey, Use
@@ -65,6 +67,7 @@ class Auth:
                 ways = derive(written, policy_ways.way_rule(inputs, self.servers, own=of.own), "ways of AuthPolicies")
                 judged = policies.Inputs(ways, meant, of.backends, of.features)
                 self.policies = derive(written, policies.policy_rule(judged), "AuthPolicies")
+                self.by_target = {policy_ways.KIND: self.policies.index(targets_of)}
         self.configs = union(made[False], made[True], ways, name="AuthConfigs")
 
     def use(
@@ -79,8 +82,18 @@ class Auth:
         self.chains = derive(needed, chains.chain_rule(self.configs), "chains")
         by_route: Index[str, RouteKey, ResolvedRoute] = routes.index(status.used_by_route)
         told = status.Inputs(self.configs, by_route, listeners.index(status.used_by_listener))
-        self.statuses = derive(self._written, status.status_rule(told), "AuthConfig status")
-        self.problems = derive(self._written, status.problem_rule(told), "AuthConfig problems")
+        self.statuses: Collection[Ref, Status] = derive(self._written, status.status_rule(told), "AuthConfig status")
+        self.problems: Collection[Ref, Problems] = derive(
+            self._written, status.problem_rule(told), "AuthConfig problems"
+        )
+
+    def tell(self, written: policy_status.Written, rejections: Rejections) -> None:
+        """Add what is told of AuthPolicies, which may be for objects of Gateway API, as they are `written`."""
+        told = policy_status.Inputs(self.by_target[policy_ways.KIND], written, rejections)
+        ours = derive(self.policies, policy_status.status_rule(told), "AuthPolicy status")
+        wrong = derive(self.policies, policy_status.problem_rule(told), "AuthPolicy problems")
+        self.statuses = union(self.statuses, ours, name="statuses of authentication")
+        self.problems = union(self.problems, wrong, name="problems of authentication")
 
 
 def _anybody(_: Reader, by: Ref, target: Ref) -> str:
