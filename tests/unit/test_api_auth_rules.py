@@ -1,0 +1,44 @@
+"""What is refused of an AuthPolicy, as a folder and an API server's webhook say it."""
+
+from typing import Any
+
+import pytest
+
+from daemun.api.decode import decode
+from support.auth import auth_policy
+
+ROUTE = {"kind": "HTTPRoute", "name": "r"}
+PROVIDER = {"name": "p", "issuer": "i", "jwks": {"inline": "k"}}
+USERS = {"secretRef": {"name": "users"}}
+ALLOW = {"rules": [{"claims": {"a": "b"}}]}
+
+
+@pytest.mark.parametrize(
+    ("spec", "where"),
+    [
+        ({"jwt": {"providers": [PROVIDER]}, "basicAuth": USERS, "authorization": ALLOW}, ""),
+        ({}, "spec"),
+        ({"basicAuth": USERS, "apiKey": {"selector": {"a": "b"}}}, "spec"),
+        ({"basicAuth": USERS, "authorization": ALLOW}, "spec.authorization"),
+        ({"jwt": {"providers": [PROVIDER, PROVIDER]}}, "spec.jwt.providers"),
+        ({"jwt": {"providers": []}}, "spec.jwt.providers"),
+        ({"jwt": {"providers": [{**PROVIDER, "jwks": {}}]}}, "spec.jwt.providers[0].jwks"),
+        ({"apiKey": {}}, "spec.apiKey"),
+        ({"authConfigRef": {"group": "", "kind": "Secret", "name": "a"}}, "spec.authConfigRef"),
+        ({"ext": {"protocol": "HTTP", "backendRef": {"name": "a", "port": 1}, "grpc": {}}}, "spec.ext"),
+        ({"basicAuth": USERS, "basicauth": USERS}, "spec"),
+    ],
+)
+def test_what_is_refused(spec: dict[str, Any], where: str) -> None:
+    found = decode(auth_policy("p", ROUTE, **spec))
+    assert found is not None
+    wheres = [one.where for one in found.problems]
+    assert bool(wheres) == bool(where)
+    assert all(one.startswith(where) for one in wheres)
+
+
+@pytest.mark.parametrize("target", [{"kind": "Service", "name": "a"}, {**ROUTE, "group": "other.dev"}])
+def test_what_it_is_not_for(target: dict[str, str]) -> None:
+    found = decode(auth_policy("p", target, basicAuth=USERS))
+    assert found is not None
+    assert found.problems
