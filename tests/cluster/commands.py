@@ -5,6 +5,8 @@ from pathlib import Path
 
 CHART = Path(__file__).parents[2] / "deploy" / "chart"
 LAB = CHART.with_name("lab")
+ECHO = Path(__file__).with_name("echo.yaml")
+"""A backend, `backend`, for any namespace."""
 
 
 class CommandError(Exception):

@@ -8,7 +8,7 @@ import pytest
 
 from . import crds, daemun_image, node
 from .cluster import Cluster
-from .commands import CHART, helm, kubectl
+from .commands import CHART, ECHO, helm, kubectl
 from .controlplane import APISERVER
 from .processes import until
 from .steady import ask, steady
@@ -37,29 +37,6 @@ spec:
     parametersRef: {group: "", kind: ConfigMap, name: two}
   listeners:
   - {name: http, port: 80, protocol: HTTP}
----
-apiVersion: v1
-kind: Service
-metadata: {name: backend, namespace: daemun-faults}
-spec:
-  selector: {app: backend}
-  ports: [{port: 80, targetPort: 3000}]
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: backend, namespace: daemun-faults}
-spec:
-  selector: {matchLabels: {app: backend}}
-  template:
-    metadata: {labels: {app: backend}}
-    spec:
-      terminationGracePeriodSeconds: 1
-      containers:
-      - name: backend
-        image: daemun.test/echo-basic:1
-        env:
-        - {name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
-        - {name: NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
 """
 
 
@@ -70,6 +47,7 @@ def address(cluster: Cluster) -> Iterator[str]:
     crds.install(cluster.client())
     helm("install", "-n", _SYSTEM, "daemun", str(CHART), "--create-namespace", "--set", "replicas=2", "--wait")
     cluster.client().apply(_WORLD)
+    kubectl("-n", _OWN, "apply", "-f", str(ECHO))
     _route("steady", _HOST)
     kubectl("-n", _OWN, "wait", "--for=condition=Programmed", "gateway/gate", "--timeout=90s")
     kubectl("-n", _OWN, "rollout", "status", "deployment/gate-daemun", "--timeout=90s")

@@ -1,4 +1,4 @@
-"""A real Vault in dev mode on loopback: in memory, unsealed, with a root token."""
+"""A real Vault in dev mode: in memory, unsealed, with a root token."""
 
 import contextlib
 import json
@@ -22,16 +22,16 @@ SECRETS = "gloo/gloo.solo.io/v1/Secret"
 class VaultServer:
     """One Vault. It can be killed, paused, sealed; what it holds is gone with it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port()
-        self.address = f"http://127.0.0.1:{self.port}"
+    def __init__(self, folder: Path, host: str = "127.0.0.1") -> None:
+        self._listen = f"{host}:{free_port()}"
+        self.address = f"http://{self._listen}"
         self.processes = Processes(folder)
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
         command = [
             *(tools.path(NAME), "server", "-dev", "-dev-no-store-token", f"-dev-root-token-id={ROOT}"),
-            f"-dev-listen-address=127.0.0.1:{self.port}",
+            f"-dev-listen-address={self._listen}",
         ]
         self.processes.start(NAME, command, {"HOME": str(self.processes.log(NAME).parent), "SKIP_SETCAP": "1"})
         self.processes.wait(NAME, self._up, 90)
@@ -85,9 +85,9 @@ class VaultServer:
 
 
 @contextlib.contextmanager
-def running(folder: Path) -> Iterator[VaultServer]:
-    """A Vault for the time of the block."""
-    server = VaultServer(folder)
+def running(folder: Path, host: str = "127.0.0.1") -> Iterator[VaultServer]:
+    """A Vault for the time of the block, on an address of this machine."""
+    server = VaultServer(folder, host)
     try:
         server.start()
         yield server

@@ -49,6 +49,12 @@ class Provider:
         (kid, key), *_ = self.keys.items()
         return jwt.encode(claims, key, "ES256", {"kid": kid, **(header or {})})
 
+    def jwks(self) -> dict[str, Any]:
+        """The keys that its tokens are verified by."""
+        algorithm = jwt.algorithms.ECAlgorithm
+        keys = [{**json.loads(algorithm.to_jwk(key.public_key())), "kid": kid} for kid, key in self.keys.items()]
+        return {"keys": keys}
+
     def log_in(self, location: str, *, error: str = "") -> str:
         """What a browser does that is sent to `location`, as somebody who logs in; where it is sent back to."""
         asked = dict(parse_qsl(urlsplit(location).query))
@@ -96,9 +102,7 @@ class Provider:
         )
 
     async def _keys(self, _: web.Request) -> web.Response:
-        algorithm = jwt.algorithms.ECAlgorithm
-        keys = [{**json.loads(algorithm.to_jwk(key.public_key())), "kid": kid} for kid, key in self.keys.items()]
-        return web.json_response({"keys": keys})
+        return web.json_response(self.jwks())
 
     async def _token(self, request: web.Request) -> web.Response:
         form = {name: str(value) for name, value in (await request.post()).items()}

@@ -1,0 +1,128 @@
+"""What stands beside a cluster that authorizes: a Redis, a provider, and a client that says who it is."""
+
+import asyncio
+import contextlib
+import json
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from support.ports import free_port
+from support.provider import Provider
+from support.redises import need
+from support.sites import serve
+
+from .processes import Processes, until
+from .steady import open_connection
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """An answer; `sent` are the headers that the backend got, if it was asked. Names are in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    cookies: tuple[str, ...]
+    sent: dict[str, list[str]] | None = None
+
+
+def ask(
+    address: str,
+    host: str,
+    path: str = "/",
+    headers: Mapping[str, str] | None = None,
+    *,
+    port: int = 80,
+    tls: ssl.SSLContext | None = None,
+) -> Answer:
+    """Ask a gate, by TLS for the server name `host` if a client for it is given. Raises OSError."""
+    connection = open_connection(address, host, port, tls, 20)
+    try:
+        connection.request("GET", path, headers={"Host": host, **(headers or {})})
+        response = connection.getresponse()
+        body = response.read()
+    finally:
+        connection.close()
+    said = {name.lower(): value for name, value in response.getheaders()}
+    cookies = tuple(one.partition(";")[0] for one in response.headers.get_all("set-cookie", []))
+    return Answer(response.status, said, cookies, _sent(body))
+
+
+def _sent(body: bytes) -> dict[str, list[str]] | None:
+    with contextlib.suppress(ValueError):
+        return {name.lower(): values for name, values in json.loads(body)["headers"].items()}
+    return None
+
+
+@contextlib.contextmanager
+def redis(folder: Path, host: str) -> Iterator[str]:
+    """A real Redis on an address of the node; its URL, with a password in it."""
+    need("redis-server", "redis-server")
+    port, processes = free_port(), Processes(folder)
+    options = ["--port", str(port), "--bind", host, "--requirepass", "of-a-test", "--save", "", "--appendonly", "no"]
+    processes.start("redis", ["redis-server", *options, "--dir", str(folder)])
+    try:
+        processes.wait("redis", lambda: "Ready to accept" in processes.log("redis").read_text(), 60)
+        yield f"redis://:of-a-test@{host}:{port}"
+    finally:
+        processes.stop("redis")
+
+
+@contextlib.contextmanager
+def provider(host: str) -> Iterator[Provider]:
+    """A provider of OpenID Connect on an address of the node; it answers in a thread of its own."""
+    one, ended = Provider(time.time), asyncio.Event()
+    loop = asyncio.new_event_loop()
+
+    async def run() -> None:
+        async with serve(one.answer, host) as site:
+            one.issuer = f"http://{host}:{site.port}"
+            await ended.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(run(),), daemon=True)
+    thread.start()
+    try:
+        assert until(lambda: bool(one.issuer), 30)
+        yield one
+    finally:
+        loop.call_soon_threadsafe(ended.set)
+        thread.join()
+        loop.close()
+
+
+def login(issuer: str) -> dict[str, Any]:
+    """Of an AuthConfig, what sends browsers to it."""
+    code = {
+        "issuerUrl": issuer,
+        "appUrl": "http://login.example",
+        "callbackPath": "/callback",
+        "clientId": "gate",
+        "clientSecretRef": {"name": "client"},
+        "session": {"cookieOptions": {"notSecure": True}, "redis": {}},
+        "identityToken": {"claimsToHeaders": [{"claim": "sub", "header": "x-user"}]},
+    }
+    return {"oauth2": {"oidcAuthorizationCode": code}}
+
+
+def shown(address: str, name: str, port: int = 443) -> bytes | None:
+    """The certificate (DER) that a gate shows for a server name; None if there is no handshake."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with contextlib.suppress(OSError), handshake(address, name, port, context) as connection:
+        return connection.getpeercert(binary_form=True)
+    return None
+
+
+@contextlib.contextmanager
+def handshake(address: str, name: str, port: int, context: ssl.SSLContext) -> Iterator[ssl.SSLSocket]:
+    """A connection by TLS. Raises OSError."""
+    with (
+        socket.create_connection((address, port), 20) as plain,
+        context.wrap_socket(plain, server_hostname=name) as one,
+    ):
+        yield one
