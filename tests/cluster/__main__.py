@@ -98,6 +98,8 @@ def _test(chosen: argparse.Namespace) -> int:
     """The tests that need a whole cluster: one that starts and ends it, and those inside. The rest is `make test`."""
     os.environ.update(DAEMUN_CLUSTER="required", DAEMUN_CLUSTER_LEFTOVERS="look")
     machine.check(install=_CI)
+    machine.services(install=_CI)
+    tools.build("vault")
     daemun_image.build()  # inside there is no network
     pytest = [sys.executable, "-m", "pytest", *(chosen.arguments or ["tests/cluster"])]
     outside = 0 if chosen.arguments else subprocess.run([*pytest, "-k", "down_leaves_nothing"], check=False).returncode
