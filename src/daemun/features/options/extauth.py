@@ -204,7 +204,7 @@ def _guard(server: str) -> rbac_v3.RBAC:
     config.rules.action = rules_v3.RBAC.DENY
     policy = config.rules.policies["unknown server"]
     policy.permissions.add(any=True)
-    policy.principals.add(not_id=rules_v3.Principal(metadata=known))
+    policy.principals.add(not_id=rules_v3.Principal(sourced_metadata={"metadata_matcher": known}))
     return config
 
 

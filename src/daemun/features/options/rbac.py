@@ -91,11 +91,16 @@ def _principal(spec: JWTPrincipal, delimiter: str) -> rules_v3.Principal:
     wanted = []
     if spec.provider:
         there = value_pb2.ValueMatcher(present_match=True)
-        wanted.append(rules_v3.Principal(metadata=_metadata((spec.provider,), there)))
+        wanted.append(_of(_metadata((spec.provider,), there)))
     for claim, value in spec.claims.items():
         path = claim.split(delimiter) if delimiter else [claim]
-        wanted.append(rules_v3.Principal(metadata=_metadata((CLAIMS, *path), _matcher(spec, value))))
+        wanted.append(_of(_metadata((CLAIMS, *path), _matcher(spec, value))))
     return rules_v3.Principal(and_ids={"ids": wanted})
+
+
+def _of(metadata: metadata_pb2.MetadataMatcher) -> rules_v3.Principal:
+    """Whoever's request has this dynamic metadata."""
+    return rules_v3.Principal(sourced_metadata={"metadata_matcher": metadata})
 
 
 def _metadata(path: tuple[str, ...], value: value_pb2.ValueMatcher) -> metadata_pb2.MetadataMatcher:
