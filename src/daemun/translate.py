@@ -257,9 +257,10 @@ class Translation:
         self.by_host = self.routes.index(routes.hosts_of)
         hosts = distinct(self.by_host, host_owners.index(owners.with_requests), name="hosts")
         spreads = derive(self.frontends, directory.spread_rule(hosts.index(directory.rest_of)), "spread ports")
-        crowds = crowded(self.by_host, shards.MANY_ROUTES, "routes of crowded hosts")
+        crowding = self.routes.index(routes.crowding_of)
+        crowds = crowded(crowding, shards.MANY_ROUTES, "routes of crowded hosts")
         host_inputs = envoy_hosts.Inputs(
-            host_owners, encoded, self.by_host, crowds.index(shards.claims_of), spreads, self.listener_uses
+            host_owners, encoded, self.by_host, crowding, crowds.index(shards.claims_of), spreads, self.listener_uses
         )
         virtual_hosts = derive(hosts, envoy_hosts.host_rule(host_inputs), "virtual hosts")
         by_shard = crowds.index(shards.shards_of)

@@ -42,6 +42,7 @@ class Inputs(NamedTuple):
     owners: Collection[HostKey, HostOwner]
     encoded: Collection[tuple[RouteKey, FrontendKey], EncodedRoute]
     by_host: Index[HostKey, RouteKey, ResolvedRoute]
+    crowding: Index[HostKey, RouteKey, ResolvedRoute]
     claims: Index[tuple[HostKey, Ref, str], tuple[HostKey, RouteKey], ResolvedRoute]
     spreads: Collection[FrontendKey, bool]
     policies: Collection[ListenerKey, ListenerUses]
@@ -55,8 +56,13 @@ def host_rule(of: Inputs) -> Callable[[Reader, HostKey, HostKey], Iterator[tuple
         if owner is None or not owner.requests:
             return
         mine = owner.listener
-        crowded = reader.count(of.by_host, key) > shards.MANY_ROUTES
-        routes = _crowd(reader, of, key, owner) if crowded else _routes(reader, of, key, mine)
+        crowd = reader.count(of.crowding, key)
+        claimed = crowd > shards.MANY_ROUTES and reader.count(of.claims, (key, mine.origin.ref, mine.name)) > 0
+        crowded = claimed or (crowd > shards.MANY_ROUTES and reader.count(of.by_host, key) == crowd)
+        if claimed:
+            routes: list[Leaf] | None = [Leaf(shards.by_path(key), owner.origin)]
+        else:
+            routes = None if crowded else _routes(reader, of, key, mine)
         if routes is None and key.hostname != mine.hostname:
             # Its routes are those of a less specific listener. An empty virtual host would hide what the listener
             # that does own the host has for it by a wildcard. Where a route of its own listener lost all its rules
@@ -94,10 +100,3 @@ def _routes(reader: Reader, of: Inputs, key: HostKey, mine: Listener) -> list[Le
             ranked.extend(found.leaves if found else ())
     ranked.sort(key=rank_of)
     return [leaf for _, leaf in ranked] if claimed else None
-
-
-def _crowd(reader: Reader, of: Inputs, key: HostKey, owner: HostOwner) -> list[Leaf] | None:
-    """What leads to the host's shards; None if no route is attached on this listener."""
-    mine = owner.listener
-    claimed = reader.count(of.claims, (key, mine.origin.ref, mine.name)) > 0
-    return [Leaf(shards.by_path(key), owner.origin)] if claimed else None

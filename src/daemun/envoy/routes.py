@@ -95,6 +95,14 @@ def hosts_of(key: RouteKey, resolved: ResolvedRoute) -> Iterator[HostKey]:
             yield from attachment.keys()
 
 
+def crowding_of(key: RouteKey, resolved: ResolvedRoute) -> Iterator[HostKey]:
+    """The virtual hosts that a route makes fuller. One that is ordered stands in one piece with all that it is ordered
+    among: its prefixes may be of any path elements.
+    """
+    if not resolved.route.ordered:
+        yield from hosts_of(key, resolved)
+
+
 def frame(domain: str) -> bytes:
     """A virtual host without its routes."""
     proto: bytes = route_v3.VirtualHost(name=domain, domains=[domain]).SerializeToString()

@@ -65,7 +65,7 @@ def explain(translation: Translation, request: Request, gateway: Name | None = N
         before=choice.before,
         omitted=choice.omitted,
         after=choice.after,
-        near=near_misses(translation, place, host, mine, seen, choice.winner.resolved.key if choice.winner else None),
+        near=near_misses(translation, place, host, mine, seen, choice.winner.resolved.whole if choice.winner else None),
     )
     if choice.winner is None:
         return explanation

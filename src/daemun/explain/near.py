@@ -29,13 +29,15 @@ def near_misses(
 
     Routes of other hosts are told of only when nobody takes the request: they are many, and it is not theirs.
     """
-    found: list[tuple[int, RouteKey, Near]] = []
-    for key, resolved in translation.routes.items():
+    found: dict[RouteKey, tuple[int, RouteKey, Near]] = {}
+    for resolved in translation.routes.values():
+        key = resolved.whole
         told = None if key == won else _told(resolved, place, host, mine, seen)
         if told is not None and (won is None or told[0] < _OTHER_HOST):
-            found.append((told[0], key, Near(resolved.ref, told[1], told[2], resolved.through)))
-    found.sort(key=lambda one: one[:2])
-    return tuple(near for _, _, near in found[:_SHOWN])
+            near = (told[0], key, Near(resolved.ref, told[1], told[2], resolved.through))
+            found[key] = min(found.get(key, near), near, key=lambda one: one[0])
+    nearest = sorted(found.values(), key=lambda one: one[:2])
+    return tuple(near for _, _, near in nearest[:_SHOWN])
 
 
 _SAME_HOST, _NOT_ATTACHED, _OTHER_PORT, _OTHER_HOST = range(4)

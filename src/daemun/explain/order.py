@@ -148,7 +148,7 @@ def _lost(winner: Placed, loser: Placed) -> str:
     decided = next((told for one, other, told in pairs if one != other), None)
     if decided is not None:
         return f"lower precedence: {decided}"
-    if winner.resolved.key == loser.resolved.key:
+    if winner.resolved.whole == loser.resolved.whole:
         return "lower precedence: it stands further down in the same route"
     mine, theirs = winner.rank[1][0], loser.rank[1][0]
     if winner.rank[1][:3] == loser.rank[1][:3]:

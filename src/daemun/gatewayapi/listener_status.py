@@ -35,7 +35,7 @@ class Inputs(msgspec.Struct, frozen=True):
 
 def uses_of(_: RouteKey, route: ResolvedRoute) -> Iterator[ListenerUse]:
     """The listeners that a route is attached to: what attachedRoutes counts."""
-    if not route.through:
+    if not route.through and not route.limb:
         yield from {(one.owner, one.listener) for one in route.attachments}
 
 

@@ -176,6 +176,7 @@ class ResolvedRoute(msgspec.Struct, frozen=True, gc=False):
 
     Of a route that is reached through others these are what they are that way: its parent is the next of `through`,
     which has it by the references at `chosen`. `open`: others may delegate to it. `delegations`: it does so itself.
+    `limb`: it is but this piece of the route, and there are others.
     """
 
     ref: Ref
@@ -191,10 +192,16 @@ class ResolvedRoute(msgspec.Struct, frozen=True, gc=False):
     through: tuple[Ref, ...] = ()
     chosen: tuple[str, ...] = ()
     open: bool = False
+    limb: str = ""
 
     @property
     def key(self) -> RouteKey:
-        """What tells it apart from all others: its object, and the way to it if there is one."""
+        """What tells it apart from all others: its object, the way to it if there is one, and the piece."""
+        return Way(*self.ref, self.through, self.limb) if self.limb else self.whole
+
+    @property
+    def whole(self) -> RouteKey:
+        """The route that it is, or is a piece of."""
         return Way(*self.ref, self.through) if self.through else self.ref
 
     def is_on(self, listener: Listener, at: FrontendKey) -> bool:

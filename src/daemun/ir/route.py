@@ -112,17 +112,21 @@ class Rule(msgspec.Struct, frozen=True, gc=False):
 
 
 class Way(NamedTuple):
-    """A route as requests reach it through others that delegate to it: `through` its parent first, the root last."""
+    """A route as requests reach it through others that delegate to it: `through` its parent first, the root last.
+
+    Of a route that is resolved in pieces, each by itself, `limb` is the piece.
+    """
 
     group: str
     kind: str
     namespace: str
     name: str
     through: tuple[Ref, ...]
+    limb: str = ""
 
 
 RouteKey = Ref | Way
-"""A route by itself, or by one of the ways to it. Both sort together."""
+"""A route by itself, by one of the ways to it, or a piece of it. All sort together."""
 
 
 class Route(msgspec.Struct, frozen=True, gc=False):

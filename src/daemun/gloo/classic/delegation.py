@@ -1,7 +1,11 @@
-"""Delegation: the routes of a VirtualService, and in the places of those that delegate, the routes of RouteTables."""
+"""Delegation: the routes of a VirtualService, and in the places of those that delegate, the routes of RouteTables.
 
-from collections.abc import Iterable, Iterator
-from itertools import groupby
+A RouteTable that a VirtualService itself delegates to, and that delegates to no other, is a `Limb`: of it only what
+says where it stands is looked at here, so that a change of its routes is none of the VirtualService's.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -16,11 +20,16 @@ from daemun.gloo.classic.labels import ALL_NAMESPACES, selects
 from daemun.gloo.classic.matchers import Asked, Inherited, Mismatch, below, path_of, specificity
 from daemun.gloo.classic.report import Report
 from daemun.gloo.classic.scope import Scope
+from daemun.ir.route import Way
 
 KIND = "RouteTable"
 MOST = 20_000
 """Routes of one VirtualService: RouteTables that delegate to each other twice and twice again come to any number."""
+_ROUTES = "spec.routes"
 _ONE_PREFIX = "Give it one matcher with a prefix, or none."
+
+
+Order = tuple[str | int, ...]
 
 
 class Label(NamedTuple):
@@ -31,11 +40,31 @@ class Label(NamedTuple):
     value: str = ""
 
 
-def labels_of(name: Name, table: RouteTable) -> Iterator[Label]:
-    """What a RouteTable can be found by."""
+class Facts(msgspec.Struct, frozen=True, gc=False):
+    """A RouteTable without its routes. `leaf`: it delegates to no other. `size`: how many it has, at least."""
+
+    name: Name
+    labels: Mapping[str, str]
+    weight: int
+    leaf: bool
+    size: int
+
+
+def facts_rule(_: Reader, name: Name, table: RouteTable) -> Iterator[tuple[Name, Facts]]:
+    """From a RouteTable to what those who delegate to it need to know. Its size is told in powers of two: a route more
+    is seldom their affair.
+    """
+    routes = table.spec.routes
+    leaf = all(one.delegate_action is None for one in routes)
+    size = 1 << max(len(routes).bit_length() - 1, 0)
+    yield name, Facts(table.name, table.metadata.labels, table.spec.weight or 0, leaf, size)
+
+
+def labels_of(name: Name, facts: Facts) -> Iterator[Label]:
+    """What a RouteTable can be found by; for an index."""
     for namespace in (name.namespace, ""):
         yield Label(namespace)
-        for key, value in table.metadata.labels.items():
+        for key, value in facts.labels.items():
             yield Label(namespace, key, value)
 
 
@@ -43,21 +72,40 @@ class Tables(NamedTuple):
     """The RouteTables there are."""
 
     written: Collection[Name, RouteTable]
-    by_label: Index[Label, Name, RouteTable]
+    facts: Collection[Name, Facts]
+    by_label: Index[Label, Name, Facts]
 
 
 class Placing(msgspec.Struct, frozen=True, gc=False):
-    """A route in its place: the object it is written in, its matchers, and the routes above it, the next one first."""
+    """A route in its place: the object it is written in, its matchers, and the routes above it, the next one first.
+
+    `order` is where it stands among all of its VirtualService.
+    """
 
     by: Ref
     where: str
     asked: tuple[Asked, ...]
     route: Route
     above: tuple["Placing", ...] = ()
+    order: Order = ()
+
+
+class Limb(msgspec.Struct, frozen=True, gc=False):
+    """A RouteTable below a route of a VirtualService, with what its routes have of that route."""
+
+    table: Name
+    inherited: Inherited
+    placing: Placing
+    order: tuple[str | int | None, ...]
+
+    @property
+    def key(self) -> Way:
+        """What tells it apart from everything else of its VirtualService."""
+        return Way(*self.placing.by, (), f"{self.order[0]:05}/{self.table}")
 
 
 class Flattening:
-    """The routes of one VirtualService, in order, and what is found on the way."""
+    """The routes of one VirtualService, and what is found on the way; its `limbs` apart."""
 
     def __init__(self, reader: Reader, tables: Tables, scope: Scope, report: Report, root: Ref) -> None:
         self._reader = reader
@@ -66,31 +114,58 @@ class Flattening:
         self._report = report
         self._count = 0
         self._root = root
+        self.limbs: list[Limb] = []
 
-    def routes(
+    def trunk(self, where: str, routes: Iterable[Route]) -> tuple[Placing, ...]:
+        """The routes of the VirtualService, in order, those that delegate replaced or taken off as limbs."""
+        return tuple(sorted(self._routes(self._root, where, routes), key=_order))
+
+    def whole(self, where: str, routes: Iterable[Route]) -> tuple[Placing, ...]:
+        """The routes of the VirtualService, in order, with those of its limbs."""
+        found = [*self.trunk(where, routes), *(one for limb in self.limbs for one in self.limb(limb))]
+        return tuple(sorted(found, key=_order))
+
+    def limb(self, limb: Limb) -> tuple[Placing, ...]:
+        """The routes of a limb, in order."""
+        table = self._reader.get(self._tables.written, limb.table)
+        if table is None:
+            return ()
+        ref = Ref(GLOO_GATEWAY, KIND, *limb.table)
+        found = self._routes(ref, _ROUTES, table.spec.routes, limb.inherited, (limb.placing,), limb.order)
+        return tuple(sorted(found, key=_order))
+
+    def _routes(
         self,
         by: Ref,
         where: str,
         routes: Iterable[Route],
         parent: Inherited | None = None,
         above: tuple[Placing, ...] = (),
+        order: tuple[str | int | None, ...] = (),
     ) -> Iterator[Placing]:
-        """The routes of an object, those that delegate replaced."""
+        """The routes of an object, those that delegate replaced. In `order` None stands for what sorts paths."""
         for index, route in enumerate(routes):
             here = place(where, index)
-            self._count += 1
-            if self._count > MOST:
-                text = f"with all that it delegates to it has more than {MOST} routes"
-                self._report.error(self._root, "TooManyRoutes", "", text, "Delegate to less.")
+            if not self._counted(1):
                 return
             asked = self._asked(by, here, route, parent)
             if asked is None:
                 continue
-            placing = Placing(by, here, asked, route, above)
-            if route.delegate_action is None:
-                yield placing
+            if route.delegate_action is not None:
+                placing = Placing(by, here, asked, route, above)
+                yield from self._delegated(placing, route.delegate_action, parent, (*order, index))
             else:
-                yield from self._delegated(placing, route.delegate_action, parent)
+                rank = specificity(one.matcher for one in asked) if None in order else 0
+                standing = (*(rank if one is None else one for one in order), index)
+                yield Placing(by, here, asked, route, above, standing)
+
+    def _counted(self, more: int) -> bool:
+        """Whether there may be so many more routes."""
+        self._count += more
+        if self._count > MOST:
+            text = f"with all that it delegates to it has more than {MOST} routes"
+            self._report.error(self._root, "TooManyRoutes", "", text, "Delegate to less.")
+        return self._count <= MOST
 
     def _asked(self, by: Ref, where: str, route: Route, parent: Inherited | None) -> tuple[Asked, ...] | None:
         """The matchers of a route, below those of the route that delegates to it; None when it can never be reached."""
@@ -105,7 +180,13 @@ class Flattening:
             self._report.warning(by, "MatcherMismatch", where, f"{why}: the route is left out")
             return None
 
-    def _delegated(self, placing: Placing, action: DelegateAction, parent: Inherited | None) -> Iterator[Placing]:
+    def _delegated(
+        self,
+        placing: Placing,
+        action: DelegateAction,
+        parent: Inherited | None,
+        order: tuple[str | int | None, ...],
+    ) -> Iterator[Placing]:
         by, where, route = placing.by, placing.where, placing.route
         at = f"{where}.delegateAction"
         paths = _either(route.inheritable_path_matchers, bool(parent and parent.paths))
@@ -124,47 +205,57 @@ class Flattening:
         found = list(self._tables_of(by, at, action))
         if action.ref is None and not found and action.selector is not None:
             self._report.warning(by, "RouteTableNotFound", f"{at}.selector", "no RouteTable is selected")
-        for _, group in groupby(sorted(found, key=_weight), key=_weight):
-            tables = list(group)
-            routes = [list(self._table(table, inherited, placing, seen)) for table in tables]
-            flat = [one for each in routes for one in each]
-            if len(tables) > 1 or self._scope.by_path:
-                flat.sort(key=lambda one: specificity(asked.matcher for asked in one.asked))
-            yield from flat
+        weights = Counter(one.weight for one in found)
+        for one in found:
+            rank = None if weights[one.weight] > 1 or self._scope.by_path else 0
+            below_it = (*order, one.weight, rank, *one.name)
+            if parent is None and one.leaf:
+                if not self._counted(one.size):
+                    return
+                self.limbs.append(Limb(one.name, inherited, placing, below_it))
+            else:
+                yield from self._table(one.name, inherited, placing, seen, below_it)
 
-    def _table(self, table: RouteTable, inherited: Inherited, placing: Placing, seen: set[Ref]) -> Iterator[Placing]:
-        ref = Ref(GLOO_GATEWAY, KIND, *table.name)
+    def _table(
+        self,
+        name: Name,
+        inherited: Inherited,
+        placing: Placing,
+        seen: set[Ref],
+        order: tuple[str | int | None, ...],
+    ) -> Iterator[Placing]:
+        ref = Ref(GLOO_GATEWAY, KIND, *name)
         if ref in seen:
             text = f"it delegates to itself by way of {placing.by} {placing.where}"
-            self._report.error(ref, "DelegationCycle", "spec.routes", text, "Break the cycle.")
+            self._report.error(ref, "DelegationCycle", _ROUTES, text, "Break the cycle.")
             return
-        yield from self.routes(ref, "spec.routes", table.spec.routes, inherited, (placing, *placing.above))
+        table = self._reader.get(self._tables.written, name)
+        routes = table.spec.routes if table else ()
+        yield from self._routes(ref, _ROUTES, routes, inherited, (placing, *placing.above), order)
 
-    def _tables_of(self, by: Ref, at: str, action: DelegateAction) -> Iterator[RouteTable]:
+    def _tables_of(self, by: Ref, at: str, action: DelegateAction) -> Iterator[Facts]:
         """The RouteTables that are delegated to, by name or in the order of their names."""
         if action.selector is not None:
             yield from self._selected(by.namespace, action.selector)
             return
         ref = action.ref or ResourceRef(action.name, action.namespace)
         name = Name(ref.namespace or by.namespace, ref.name)
-        table = self._reader.get(self._tables.written, name) if self._scope.watches(name.namespace) else None
+        table = self._reader.get(self._tables.facts, name) if self._scope.watches(name.namespace) else None
         if table is None:
             self._report.warning(by, "RouteTableNotFound", at, f"{KIND} {name} does not exist")
         else:
             yield table
 
-    def _selected(self, home: str, selector: RouteTableSelector) -> Iterator[RouteTable]:
+    def _selected(self, home: str, selector: RouteTableSelector) -> Iterator[Facts]:
         namespaces = dict.fromkeys(selector.namespaces or (home,))
         everywhere = ALL_NAMESPACES in namespaces
         key, value = next(iter(sorted(selector.labels.items())), ("", ""))
-        found: dict[Name, RouteTable] = {}
+        found: dict[Name, Facts] = {}
         for namespace in ("",) if everywhere else namespaces:
             for table in self._reader.find(self._tables.by_label, Label(namespace, key, value)):
                 found[table.name] = table
         for name, table in sorted(found.items()):
-            if self._scope.watches(name.namespace) and selects(
-                table.metadata.labels, selector.labels, selector.expressions
-            ):
+            if self._scope.watches(name.namespace) and selects(table.labels, selector.labels, selector.expressions):
                 yield table
 
 
@@ -173,5 +264,5 @@ def _either(said: bool | None, otherwise: bool) -> bool:
     return otherwise if said is None else said
 
 
-def _weight(table: RouteTable) -> int:
-    return table.spec.weight or 0
+def _order(placing: Placing) -> Order:
+    return placing.order

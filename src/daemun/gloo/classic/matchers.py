@@ -125,8 +125,8 @@ def _methods(above: tuple[str, ...], child: tuple[str, ...]) -> tuple[str, ...]:
     return both
 
 
-def specificity(matchers: Iterable[Matcher]) -> tuple[int, int]:
+def specificity(matchers: Iterable[Matcher]) -> int:
     """Sorts the route first whose paths are the most specific: exact before regex before prefix, then the longer."""
     ranks = {"Exact": 0, "Connect": 0, "Regex": 1, "Start": 2}
     paths = [path_of(one) for one in matchers]
-    return min(((ranks[kind], -len(path)) for kind, path in paths), default=(2, -1))
+    return min(((ranks[kind] << 32) - len(path) for kind, path in paths), default=(2 << 32) - 1)

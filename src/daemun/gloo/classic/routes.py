@@ -1,7 +1,11 @@
-"""VirtualServices resolved: their routes, with those of the RouteTables that they delegate to, in the order written."""
+"""VirtualServices resolved: their routes, with those of the RouteTables that they delegate to, in the order written.
+
+They are resolved in pieces: the trunk, and each limb (`delegation`) by itself, which is a route like any other from
+there on. The `order` of its rules says where they stand among the others.
+"""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -9,12 +13,12 @@ import msgspec
 from daemun.api.gloo.virtual_service import VirtualService
 from daemun.api.meta import ParentReference
 from daemun.base.names import GLOO_GATEWAY, Name, Ref
-from daemun.flow import Reader
+from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.resolved import ParentResult, ResolvedRoute
 from daemun.gatewayapi.routes import Checks
 from daemun.gloo.classic import destinations, options
-from daemun.gloo.classic.delegation import Flattening, Placing, Tables
+from daemun.gloo.classic.delegation import Flattening, Limb, Placing, Tables
 from daemun.gloo.classic.destinations import Destinations
 from daemun.gloo.classic.hosts import KIND
 from daemun.gloo.classic.matchers import match_of
@@ -23,14 +27,22 @@ from daemun.gloo.classic.placed import Placed, Placeds
 from daemun.gloo.classic.proxies import CONTROLLER
 from daemun.gloo.classic.report import Problems, Report
 from daemun.gloo.classic.scope import Scope, Scopes, scope_of
-from daemun.ir.route import Backend, Match, Route, RouteKey, Rule, Use
+from daemun.ir.route import Backend, Match, Route, RouteKey, Rule, Use, Way
 
 _ROUTES = "spec.virtualHost.routes"
 _ACTIONS = "routeAction, redirectAction, directResponseAction or delegateAction"
 
 
+class Trunk(msgspec.Struct, frozen=True, gc=False):
+    """A VirtualService with all of its routes but those of its limbs, and what was found while they were looked for."""
+
+    service: VirtualService
+    placings: tuple[Placing, ...]
+    problems: Problems
+
+
 class Resolved(msgspec.Struct, frozen=True, gc=False):
-    """A VirtualService with everything, and what was found about it and about what it refers to."""
+    """A piece of a VirtualService with everything, and what was found about it and about what it refers to."""
 
     route: ResolvedRoute
     problems: Problems
@@ -47,42 +59,54 @@ class Inputs(NamedTuple):
     checks: Checks
 
 
-def service_rule(of: Inputs) -> Callable[[Reader, Name, VirtualService], Iterator[tuple[Ref, Resolved]]]:
-    """The rule from a VirtualService to a route with everything."""
+def piece_rule(of: Inputs) -> Callable[[Reader, Name, VirtualService], Iterator[tuple[RouteKey, Trunk | Limb]]]:
+    """The rule from a VirtualService to its pieces."""
 
-    def resolve(reader: Reader, name: Name, service: VirtualService) -> Iterator[tuple[Ref, Resolved]]:
-        placed = reader.get(of.placed, name)
+    def pieces(reader: Reader, name: Name, service: VirtualService) -> Iterator[tuple[RouteKey, Trunk | Limb]]:
+        if reader.get(of.placed, name) is None:
+            return
+        ref, report = Ref(GLOO_GATEWAY, KIND, *name), Report()
+        flattening = Flattening(reader, of.tables, scope_of(reader, of.scopes), report, ref)
+        host = service.spec.virtual_host
+        placings = flattening.trunk(_ROUTES, host.routes if host else ())
+        yield ref, Trunk(service, placings, report.problems)
+        for limb in flattening.limbs:
+            yield limb.key, limb
+
+    return pieces
+
+
+def resolve_rule(of: Inputs) -> Callable[[Reader, RouteKey, Trunk | Limb], Iterator[tuple[RouteKey, Resolved]]]:
+    """The rule from a piece of a VirtualService to a route with everything."""
+
+    def resolve(reader: Reader, key: RouteKey, piece: Trunk | Limb) -> Iterator[tuple[RouteKey, Resolved]]:
+        ref = Ref(*key[:4])
+        placed = reader.get(of.placed, ref.key)
         if placed is None:
             return
-        ref = Ref(GLOO_GATEWAY, KIND, *name)
         scope, report = scope_of(reader, of.scopes), Report()
-        host = service.spec.virtual_host
-        flattening = Flattening(reader, of.tables, scope, report, ref)
         read = OptionsOf(reader, of.options, report)
-        host_policies(read, ref, service)
+        if isinstance(piece, Trunk):
+            host_policies(read, ref, piece.service)
+            placings, before = piece.placings, (*placed.problems, *piece.problems)
+        else:
+            placings, before = Flattening(reader, of.tables, scope, report, ref).limb(piece), ()
         rules = _Rules(reader, of, scope, report, read)
-        written = host.routes if host else ()
-        found = [rule for placing in flattening.routes(ref, _ROUTES, written) for rule in rules.rule(placing)]
+        found = tuple(rule for placing in placings for rule in rules.rule(placing))
         attachments = tuple(one for _, one in placed.attachments)
         hosts = dict.fromkeys(hostname for one in attachments for hostname in one.hosts)
-        route = Route(ref, service.age, tuple(hosts), tuple(found), ordered=True)
-        yield (
-            ref,
-            Resolved(
-                ResolvedRoute(
-                    ref=ref,
-                    generation=service.metadata.generation,
-                    route=route,
-                    parents=tuple(_parents(placed)),
-                    attachments=attachments,
-                    options=read.referred,
-                    dropped=tuple(
-                        Finding(one.code, one.where, one.text, one.mend) for one in report.problems if not one.warning
-                    ),
-                ),
-                (*placed.problems, *report.problems),
-            ),
+        problems = (*before, *report.problems)
+        route = ResolvedRoute(
+            ref=ref,
+            generation=piece.service.metadata.generation if isinstance(piece, Trunk) else 0,
+            route=Route(ref, placed.age, tuple(hosts), found, ordered=True),
+            parents=tuple(_parents(placed)),
+            attachments=attachments,
+            options=read.referred,
+            dropped=tuple(Finding(one.code, one.where, one.text, one.mend) for one in problems if not one.warning),
+            limb=key.limb if isinstance(key, Way) else "",
         )
+        yield key, Resolved(route, problems)
 
     return resolve
 
@@ -95,7 +119,7 @@ def _parents(placed: Placed) -> Iterator[ParentResult]:
 
 
 class _Rules:
-    """The routes of one VirtualService as rules."""
+    """The routes of a piece as rules."""
 
     def __init__(self, reader: Reader, of: Inputs, scope: Scope, report: Report, read: OptionsOf) -> None:
         self._reader = reader
@@ -103,7 +127,6 @@ class _Rules:
         self._scope = scope
         self._report = report
         self._read = read
-        self._times: Counter[tuple[Ref, str]] = Counter()
 
     def rule(self, placing: Placing) -> Iterator[Rule]:
         """The rule as it will be served; none when no matcher of it can be."""
@@ -126,7 +149,7 @@ class _Rules:
         else:
             broken = self._error(placing, "", "Invalid", "a route needs an action", f"Give it a {_ACTIONS}.")
         broken = broken or whole.fault
-        rule = Rule(where, route.name, matches, tuple(uses), backends, broken, by=placing.by)
+        rule = Rule(where, route.name, matches, tuple(uses), backends, broken, by=placing.by, order=placing.order)
         faults = [Finding("Invalid", *fault) for fault in self._of.checks.rule(rule)]
         self._report.findings(placing.by, faults)
         yield self._told(msgspec.structs.replace(rule, broken=str(faults[0])) if faults and not broken else rule)
@@ -144,9 +167,7 @@ class _Rules:
             faults = [Finding("InvalidMatcher", _field(at), *told) for at, *told in self._of.checks.match(match)]
             self._report.findings(placing.by, faults)
             if not faults:
-                # What came of one field twice, because its RouteTable stands in two places, is told apart.
-                times = self._times[placing.by, asked.where] = self._times[placing.by, asked.where] + 1
-                yield match if times == 1 else msgspec.structs.replace(match, where=f"{asked.where} ({times})")
+                yield match
 
     def _backends(self, placing: Placing) -> tuple[tuple[Backend, ...], str]:
         """Where requests go, and why nowhere, if so."""
@@ -177,12 +198,74 @@ def _field(where: str) -> str:
     return where.replace(".path.value", ".regex").replace(".queryParams[", ".queryParameters[")
 
 
-def route_rule(_: Reader, ref: Ref, resolved: Resolved) -> Iterator[tuple[RouteKey, ResolvedRoute]]:
-    """From a VirtualService to its route alone."""
-    yield ref, resolved.route
+Standing = tuple[Ref, Ref]
+"""A RouteTable in a VirtualService, in whatever pieces of it."""
+Times = Mapping[tuple[int, int], int]
+"""Which time a match comes of its field, by rule and match; where it is not the first."""
 
 
-def problems_rule(_: Reader, ref: Ref, resolved: Resolved) -> Iterator[tuple[Ref, Problems]]:
-    """From a VirtualService to what was found."""
+def tables_of(_: RouteKey, resolved: Resolved) -> Iterator[Standing]:
+    """The RouteTables whose routes are in a piece; for an index."""
+    route = resolved.route.route
+    for by in dict.fromkeys(route.author(rule) for rule in route.rules):
+        yield route.ref, by
+
+
+def times_rule(
+    pieces: Index[Standing, RouteKey, Resolved],
+) -> Callable[[Reader, Standing, Standing], Iterator[tuple[tuple[RouteKey, Ref], Times]]]:
+    """The rule from a RouteTable that may stand in several places of a VirtualService, to which of them is which."""
+
+    def times(reader: Reader, key: Standing, _: Standing) -> Iterator[tuple[tuple[RouteKey, Ref], Times]]:
+        by = key[1]
+        found = [
+            (rule.order, one.route.key, at, rule)
+            for one in reader.find(pieces, key)
+            for at, rule in enumerate(one.route.route.rules)
+            if one.route.route.author(rule) == by
+        ]
+        counted: Counter[str] = Counter()
+        again: dict[RouteKey, dict[tuple[int, int], int]] = {}
+        for __, piece, at, rule in sorted(found, key=lambda one: one[0]):
+            for index, match in enumerate(rule.matches):
+                counted[match.where] += 1
+                if counted[match.where] > 1:
+                    again.setdefault(piece, {})[at, index] = counted[match.where]
+        for piece, numbers in again.items():
+            yield (piece, by), numbers
+
+    return times
+
+
+def route_rule(
+    times: Collection[tuple[RouteKey, Ref], Times],
+) -> Callable[[Reader, RouteKey, Resolved], Iterator[tuple[RouteKey, ResolvedRoute]]]:
+    """The rule from a piece to its route alone. What came of one field twice is told apart."""
+
+    def numbered(reader: Reader, key: RouteKey, resolved: Resolved) -> Iterator[tuple[RouteKey, ResolvedRoute]]:
+        route = resolved.route.route
+        numbers = [reader.get(times, (key, by)) or {} for _, by in tables_of(key, resolved)]
+        again = {place: number for one in numbers for place, number in one.items()}
+        if not again:
+            yield key, resolved.route
+            return
+        rules = tuple(
+            msgspec.structs.replace(rule, matches=tuple(_again(rule.matches, at, again)))
+            for at, rule in enumerate(route.rules)
+        )
+        route = msgspec.structs.replace(route, rules=rules)
+        yield key, msgspec.structs.replace(resolved.route, route=route)
+
+    return numbered
+
+
+def _again(matches: tuple[Match, ...], at: int, again: Times) -> Iterator[Match]:
+    for index, match in enumerate(matches):
+        number = again.get((at, index))
+        yield match if number is None else msgspec.structs.replace(match, where=f"{match.where} ({number})")
+
+
+def problems_rule(_: Reader, key: RouteKey, resolved: Resolved) -> Iterator[tuple[RouteKey, Problems]]:
+    """From a piece of a VirtualService to what was found."""
     if resolved.problems:
-        yield ref, resolved.problems
+        yield key, resolved.problems

@@ -17,12 +17,13 @@ from daemun.gloo.classic.report import Problems
 from daemun.gloo.classic.scope import Scope
 from daemun.gloo.classic.tcp import Streams
 from daemun.ir.problem import Problem
+from daemun.ir.route import RouteKey
 
-Found = Index[Ref, Ref, Problems]
+Found = Index[Ref, RouteKey, Problems]
 """What was found, by the object that it is about."""
 
 
-def about(_: Ref, problems: Problems) -> Iterator[Ref]:
+def about(_: RouteKey, problems: Problems) -> Iterator[Ref]:
     """The objects that something was found about; for an index."""
     yield from dict.fromkeys(one.ref for one in problems)
 
@@ -76,10 +77,10 @@ def _unplaced(reader: Reader, of: Gateways, door: Door) -> Iterator[Problem]:
 
 def gateway_rule(
     of: Gateways, scope: Callable[[Reader], Scope]
-) -> Callable[[Reader, Name, Resource], Iterator[tuple[Ref, Problems]]]:
+) -> Callable[[Reader, Name, Resource], Iterator[tuple[RouteKey, Problems]]]:
     """The rule from a Gateway as it is written to what keeps it from being served."""
 
-    def problems(reader: Reader, name: Name, gateway: Resource) -> Iterator[tuple[Ref, Problems]]:
+    def problems(reader: Reader, name: Name, gateway: Resource) -> Iterator[tuple[RouteKey, Problems]]:
         del gateway
         door = reader.get(of.doors, name)
         if door is not None:
@@ -98,10 +99,10 @@ def gateway_rule(
 
 def part_rule(
     uses: PartsUses, streams: Collection[Section, Streams]
-) -> Callable[[Reader, Section, Part], Iterator[tuple[Ref, Problems]]]:
+) -> Callable[[Reader, Section, Part], Iterator[tuple[RouteKey, Problems]]]:
     """The rule from a part of a Gateway to what was found about it."""
 
-    def problems(reader: Reader, key: Section, part: Part) -> Iterator[tuple[Ref, Problems]]:
+    def problems(reader: Reader, key: Section, part: Part) -> Iterator[tuple[RouteKey, Problems]]:
         asked, passed = reader.get(uses, key), reader.get(streams, key)
         found = (*part.problems, *(asked.problems if asked else ()), *(passed.problems if passed else ()))
         if found:

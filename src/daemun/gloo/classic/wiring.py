@@ -147,17 +147,25 @@ class Classic:
             name="classic uses",
         )
         tables: Source[Name, RouteTable] = ports.sources[GLOO_GATEWAY, "RouteTable"]
+        facts = derive(tables, delegation.facts_rule, "RouteTables without routes")
         inputs = routes.Inputs(
             self._placed,
-            delegation.Tables(tables, tables.index(delegation.labels_of)),
+            delegation.Tables(tables, facts, facts.index(delegation.labels_of)),
             to,
             judged,
             scopes,
             of.checks,
         )
-        self.resolved = derive(ports.services, routes.service_rule(inputs), "VirtualServices")
+        pieces = derive(ports.services, routes.piece_rule(inputs), "pieces of VirtualServices")
+        self.resolved = derive(pieces, routes.resolve_rule(inputs), "VirtualServices")
+        standing = self.resolved.index(routes.tables_of)
+        times = derive(
+            distinct(standing, name="RouteTables in VirtualServices"),
+            routes.times_rule(standing),
+            "places of RouteTables",
+        )
         self.routes = union(
-            derive(self.resolved, routes.route_rule, "routes of VirtualServices"),
+            derive(self.resolved, routes.route_rule(times), "routes of VirtualServices"),
             derive(self._streams, tcp.route_rule, "routes of TCP hosts"),
             name="classic routes",
         )

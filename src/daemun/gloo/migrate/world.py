@@ -16,7 +16,7 @@ from daemun.base.names import CORE, GLOO, GLOO_GATEWAY, Name, Ref
 from daemun.flow import Graph, Reader, Source, derive
 from daemun.gatewayapi.settings import Settings
 from daemun.gloo.classic import parts, wiring
-from daemun.gloo.classic.delegation import Flattening, Placing, Tables, labels_of
+from daemun.gloo.classic.delegation import Flattening, Placing, Tables, facts_rule, labels_of
 from daemun.gloo.classic.hosts import Tenant, tenant_rule
 from daemun.gloo.classic.report import Problems, Report
 from daemun.gloo.classic.scope import SETTINGS, Scope, Scopes, scope_of
@@ -102,7 +102,8 @@ def read(objects: Objects) -> World:
     entrances = derive(found, entrance_rule, "entrances")
     tenants = derive(ports.services, tenant_rule(entrances, ports.scopes), "tenants")
     written: Source[Name, RouteTable] = sources[GLOO_GATEWAY, "RouteTable"]
-    tables = Tables(written, written.index(labels_of))
+    facts = derive(written, facts_rule, "facts")
+    tables = Tables(written, facts, facts.index(labels_of))
     flat = derive(ports.services, _flat_rule(tables, ports.scopes), "routes")
     with graph.batch():
         for ref, value in objects.items():
@@ -124,7 +125,7 @@ def _flat_rule(tables: Tables, scopes: Scopes) -> Callable[[Reader, Name, Virtua
         ref = Ref(GLOO_GATEWAY, "VirtualService", *name)
         written = service.spec.virtual_host.routes if service.spec.virtual_host else ()
         flattening = Flattening(reader, tables, scope_of(reader, scopes), report, ref)
-        placings = tuple(flattening.routes(ref, "spec.virtualHost.routes", written))
+        placings = flattening.whole("spec.virtualHost.routes", written)
         yield name, Flat(placings, report.problems)
 
     return flat
