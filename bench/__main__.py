@@ -13,6 +13,7 @@ from bench import (
     change,
     checks,
     churn,
+    classic,
     engine,
     guarded,
     hosts,
@@ -27,6 +28,7 @@ from bench import (
 
 ALL = {
     "engine": engine.measure,
+    "classic": classic.measure,
     "lag": lag.measure,
     "change": change.measure,
     "startup": startup.measure,

@@ -64,10 +64,10 @@ def _at(size: int) -> dict[str, Any]:
     build = time.process_time() - started
     target = size // 2
     calls = translation.graph.calls
-    routes = _timed(translation, [typed(route(target, f"/{i}", _SERVICES)) for i in range(_CHANGES)])
+    routes = timed(translation, [typed(route(target, f"/{i}", _SERVICES)) for i in range(_CHANGES)])
     calls = translation.graph.calls - calls
-    same = _timed(translation, [typed(route(target, f"/{_CHANGES - 1}", _SERVICES)) for _ in range(_CHANGES)])
-    endpoints = _timed(translation, [typed(service(target % _SERVICES, 9001 + i)[1]) for i in range(_CHANGES)])
+    same = timed(translation, [typed(route(target, f"/{_CHANGES - 1}", _SERVICES)) for _ in range(_CHANGES)])
+    endpoints = timed(translation, [typed(service(target % _SERVICES, 9001 + i)[1]) for i in range(_CHANGES)])
     assert not translation.graph.failures
     gc.unfreeze()
     return {
@@ -79,7 +79,8 @@ def _at(size: int) -> dict[str, Any]:
     }
 
 
-def _timed(translation: Translation, changes: list[tuple[Ref, object]]) -> list[float]:
+def timed(translation: Translation, changes: list[tuple[Ref, object]]) -> list[float]:
+    """Microseconds of the processor for each change."""
     times = []
     for change in changes:
         started = time.process_time()

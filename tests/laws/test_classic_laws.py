@@ -8,6 +8,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.gatewayapi.settings import Settings
 from daemun.translate import Translation
 from support import envoy
@@ -116,3 +117,74 @@ def test_a_change_costs_what_it_touches_not_what_exists() -> None:
     assert calls["nothing"] == 0
     assert max(calls.values()) < 20
     assert parts["a changed route"] == parts["a changed RouteTable"] == 1
+
+
+def costs_of_tables(tables: int, *, selected: bool) -> tuple[dict[str, int], dict[str, int]]:
+    """How many rules run for one change of a VirtualService that delegates to so many RouteTables, and how many of the
+    routes of all are resolved and encoded again.
+    """
+    gateway, _, _, backend = documents(MANY)
+
+    def written(kind: str, name: str, **spec: Any) -> Any:
+        labels = {"of": "vs"} if kind == "RouteTable" else {}
+        metadata = {"name": name, "namespace": "default", "labels": labels}
+        document = {"apiVersion": "gateway.solo.io/v1", "kind": kind, "metadata": metadata, "spec": spec}
+        return change(document, False)
+
+    def table(number: int, *paths: str) -> Any:
+        to = {"single": {"kube": {"ref": {"name": "s"}, "port": 80}}}
+        refs = {"delegateOptions": [{"name": f"o{number}", "namespace": "default"}]}
+        routes = [
+            {"matchers": [{"prefix": f"/{number}/{path}"}], "routeAction": to, "optionsConfigRefs": refs}
+            for path in paths
+        ]
+        return written("RouteTable", f"t{number}", routes=routes)
+
+    def service(status: int) -> Any:
+        names = [{"ref": {"name": f"t{number}", "namespace": "default"}} for number in range(tables)]
+        actions = [{"selector": {"labels": {"of": "vs"}, "namespaces": ["default"]}}] if selected else names
+        answer = {"matchers": [{"exact": "/own"}], "directResponseAction": {"status": status}}
+        routes = [answer, *({"matchers": [{"prefix": "/"}], "delegateAction": one} for one in actions)]
+        return written("VirtualService", "vs", virtualHost={"domains": ["a.test"], "routes": routes})
+
+    def option(number: int, timeout: str) -> Any:
+        return written("RouteOption", f"o{number}", options={"timeout": timeout})
+
+    made = Translation()
+    made.apply([change(gateway, False), change(backend, False), service(200)])
+    made.apply([item for number in range(tables) for item in (table(number, "a", "b"), option(number, "1s"))])
+    resolved: list[int] = []
+    made.routes.subscribe(lambda delta: resolved.append(sum(rules_of(new) for _, new in delta.values())))
+    some = tables // 2
+    calls, routes = {}, {}
+
+    def cost(name: str, *items: Any) -> None:
+        before = made.graph.calls
+        resolved.clear()
+        made.apply(items)
+        calls[name], routes[name] = made.graph.calls - before, sum(resolved)
+
+    cost("a changed route", table(some, "a", "new"))
+    cost("a changed RouteOption", option(some, "2s"))
+    cost("one of them gone", (table(some)[0], None))
+    cost("a new one", table(some, "a", "b"))
+    cost("what the VirtualService does besides", service(204))
+    cost("nothing", table(some, "a", "b"))
+    assert not made.graph.failures
+    return calls, routes
+
+
+def rules_of(route: Any) -> int:
+    """How many rules a route has; none if it is gone."""
+    return len(route.route.rules) if isinstance(route, ResolvedRoute) else 0
+
+
+@pytest.mark.parametrize("selected", [False, True])
+def test_a_route_table_costs_what_it_has_itself_not_what_its_virtual_service_has(selected: bool) -> None:
+    few, many = costs_of_tables(50, selected=selected), costs_of_tables(500, selected=selected)
+    assert few == many
+    calls, routes = many
+    assert calls["nothing"] == 0
+    assert max(calls.values()) < 25
+    assert routes["a changed route"] == routes["a changed RouteOption"] == routes["a new one"] == 2
+    assert routes["what the VirtualService does besides"] == 1

@@ -111,6 +111,25 @@ spec:
     assert [one.code for one in told] == ["TooManyRoutes"]
 
 
+def test_limbs_count_for_how_many_routes_there_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delegation, "MOST", 200)
+    route = "{matchers: [{prefix: /a}], directResponseAction: {status: 204}}"
+    table = f"""---
+apiVersion: gateway.solo.io/v1
+kind: RouteTable
+metadata: {{name: tNUMBER, namespace: default, labels: {{of: vs}}}}
+spec: {{routes: [{", ".join([route] * 10)}]}}
+"""
+    selected = SERVICE.replace("{ref: {name: t0, namespace: default}}", "{selector: {labels: {of: vs}}}")
+    assert selected != SERVICE
+    for count, told in ((20, []), (60, ["TooManyRoutes"])):
+        tables = [table.replace("NUMBER", str(at)) for at in range(count)]
+        made = translation(objects(selected + "".join(tables)))
+        problems = made.problems.get(Ref(GLOO_GATEWAY, "VirtualService", "default", "vs"), ())
+        assert [one.code for one in problems] == told
+        assert 200 <= sum(len(one.route.rules) for one in made.routes.values()) < 400
+
+
 def test_in_a_cluster_a_request_to_the_services_port_is_explained() -> None:
     made = Translation(cluster(json.loads, assume_programmed=True))
     answer = "{matchers: [{prefix: /}], directResponseAction: {status: 204}}"

@@ -24,7 +24,9 @@ from daemun.ir.route import Way
 
 KIND = "RouteTable"
 MOST = 20_000
-"""Routes of one VirtualService: RouteTables that delegate to each other twice and twice again come to any number."""
+"""Routes of one VirtualService, those of limbs by their size, which is more than half of what they have: RouteTables
+that delegate to each other twice and twice again come to any number.
+"""
 _ROUTES = "spec.routes"
 _ONE_PREFIX = "Give it one matcher with a prefix, or none."
 

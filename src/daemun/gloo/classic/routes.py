@@ -88,14 +88,14 @@ def resolve_rule(of: Inputs) -> Callable[[Reader, RouteKey, Trunk | Limb], Itera
         read = OptionsOf(reader, of.options, report)
         if isinstance(piece, Trunk):
             host_policies(read, ref, piece.service)
-            placings, before = piece.placings, (*placed.problems, *piece.problems)
+            placings, before = piece.placings, (*placed.problems, *report.problems, *piece.problems)
         else:
             placings, before = Flattening(reader, of.tables, scope, report, ref).limb(piece), ()
         rules = _Rules(reader, of, scope, report, read)
         found = tuple(rule for placing in placings for rule in rules.rule(placing))
         attachments = tuple(one for _, one in placed.attachments)
         hosts = dict.fromkeys(hostname for one in attachments for hostname in one.hosts)
-        problems = (*before, *report.problems)
+        problems = tuple(dict.fromkeys((*before, *report.problems)))
         route = ResolvedRoute(
             ref=ref,
             generation=piece.service.metadata.generation if isinstance(piece, Trunk) else 0,
