@@ -254,10 +254,9 @@ class Translation:
             derive(of_ours, owners.owner_rule, "host owners"), classic.owners, name="all host owners"
         )
         encoded = derive(self.routes, routes.encoded_rule(surfaces), "encoded routes")
-        self.by_host = self.routes.index(routes.hosts_of)
+        self.by_host, crowding = (self.routes.index(of) for of in (routes.hosts_of, routes.crowding_of))
         hosts = distinct(self.by_host, host_owners.index(owners.with_requests), name="hosts")
         spreads = derive(self.frontends, directory.spread_rule(hosts.index(directory.rest_of)), "spread ports")
-        crowding = self.routes.index(routes.crowding_of)
         crowds = crowded(crowding, shards.MANY_ROUTES, "routes of crowded hosts")
         host_inputs = envoy_hosts.Inputs(
             host_owners, encoded, self.by_host, crowding, crowds.index(shards.claims_of), spreads, self.listener_uses
