@@ -10,6 +10,8 @@ _RENEW_AT = 2 / 3
 """After that part of its time a token is renewed."""
 _LOGIN_AGAIN = 0.5
 """A renewed token that has less than this part of the time it had at first nears its end: Vault gives it no more."""
+_SHORT = 1.0
+"""A token that is good for fewer seconds than that is not waited with."""
 
 
 class Session:
@@ -59,8 +61,10 @@ class Session:
                 if longer.seconds >= self._whole * _LOGIN_AGAIN:
                     self.renewals += 1
                     return self._take(longer)
-            elif answer.status not in {400, 403}:
-                raise answer.refusal("the token is not renewed", whole=True)
+            elif answer.status not in {400, 403} and (left := self._end - time.monotonic()) > _SHORT:
+                # Vault is not itself. The token is good for a while yet, so there is time to ask again.
+                self._renew = time.monotonic() + left / 2
+                return grant
         return await self._enter()
 
     async def _good(self, grant: Grant) -> bool:
