@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
 from daemun.base.durations import nanoseconds
-from daemun.explain import Explanation, Request, Share, explain
+from daemun.explain import Explanation, Request, Share, explain, request_from
 from daemun.translate import Translation
 from support.cases import translation
 from support.migrated import PREFIXES, delegating, differs, migrated, requests, typed, worlds
@@ -61,6 +61,29 @@ def _share(one: Share) -> Any:
 @several
 def test_requests_go_the_same_way(wishes: dict[str, bool], documents: list[Any], asked: list[Request]) -> None:
     compare(documents, asked, **wishes)
+
+
+@given(wide=st.sampled_from(["*.a.test", "*"]))
+def test_a_host_below_the_wildcard_of_a_listener_has_a_listener_too(wide: str) -> None:
+    """The wildcard gets a listener for its options; and a request is for the most specific listener's routes alone."""
+
+    def service(name: str, domain: str, **host: Any) -> Any:
+        to = {"routeAction": {"single": {"kube": {"ref": {"name": name}, "port": 80}}}}
+        spec = {"virtualHost": {"domains": [domain], "routes": [to], **host}}
+        return {"apiVersion": "gateway.solo.io/v1", "kind": "VirtualService", "metadata": {"name": name}, "spec": spec}
+
+    backends = [
+        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": {"ports": [{"port": 80}]}}
+        for name in ("wide", "narrow", "other")
+    ]
+    documents = [
+        service("wide", wide, options={"includeRequestAttemptCount": True}),
+        service("narrow", "b.a.test"),
+        service("other", "c.test"),
+        *backends,
+    ]
+    hosts = ("a.test", "b.a.test", "x.a.test", "x.b.a.test", "c.test")
+    compare(documents, [request_from("GET", "http://127.0.0.1:8080/", [("Host", host)]) for host in hosts])
 
 
 @pytest.mark.parametrize("flatten", [False, True])

@@ -81,14 +81,12 @@ class Seating:
         """The listeners, with the VirtualServices that belong to each."""
         mine = [one for one in tenants if self._piece.section in one.gateways]
         domains = kept_domains(self._bench, mine)
-        own = {one.ref.key for one in mine if host_options(self._bench, one) is not None}
-        every_host = any(not domain.hostname for name in own for domain in domains[name])
+        apart = _apart(domains, {one.ref.key for one in mine if host_options(self._bench, one) is not None})
         for tenant in sorted(mine, key=lambda one: one.age):
             name = tenant.ref.key
-            apart = name in own or every_host
             for server_name in self._server_names(tenant):
-                for hostname in self._hostnames(tenant, server_name, domains[name], apart=apart):
-                    self._sit(tenant, hostname, shared=not apart)
+                for hostname in self._hostnames(tenant, server_name, domains[name], apart=name in apart):
+                    self._sit(tenant, hostname, shared=name not in apart)
         return list(self._listeners.values())
 
     def _server_names(self, tenant: Tenant) -> list[str]:
@@ -135,6 +133,24 @@ class Seating:
             found = f"{base}-{label(hostname or 'any')}-{number}"
         self._names.add(found)
         return found
+
+
+def _apart(domains: dict[Name, tuple[Domain, ...]], own: set[Name]) -> set[Name]:
+    """Who gets listeners of their own: who needs them, and who has hosts below the wildcards of such listeners.
+
+    A request is for the listener with the most specific hostname, and for its routes alone.
+    """
+    found = set(own)
+    while True:
+        wide = {one.hostname for name in found for one in domains[name] if one.hostname[:2] in ("", "*.")}
+        more = {
+            name
+            for name, mine in domains.items()
+            if name not in found and any(meet(one.hostname, over) == one.hostname for one in mine for over in wide)
+        }
+        if not more:
+            return found
+        found |= more
 
 
 def meet(one: str, other: str) -> str | None:
