@@ -57,7 +57,7 @@ def _newest(name: str) -> tuple[Any, str]:
 
 
 def _rows() -> tuple[Rows, str]:
-    """The newest rows of each replay, all of one run: of peers side by side if there is one, else of one alone."""
+    """The newest rows of each replay and size, all of one run: of peers side by side if there is one, else of one."""
     runs = [(path, found["peers"]) for path, found in _results() if "peers" in found]
     # Churn is not compared, so the newest counts whoever else was in its run.
     churn = next((path for path, peers in runs if _replay(peers, "churn")), "")
@@ -82,13 +82,13 @@ def _versions(found: Any) -> Any:
 
 
 def _joined(runs: list[tuple[str, Any]]) -> tuple[Rows, str]:
-    rows: dict[str, list[Any]] = {}
+    rows: dict[tuple[str, int], list[Any]] = {}
     sources, versions = [], {}
     for path, peers in runs:
         known = set(rows)
-        new = [row for row in peers["rows"] if row["replay"] not in known]
+        new = [row for row in peers["rows"] if (row["replay"], row["routes"]) not in known]
         for row in new:
-            rows.setdefault(row["replay"], []).append(row)
+            rows.setdefault((row["replay"], row["routes"]), []).append(row)
         if new:
             sources.append(f"`{path}`")
             versions = peers["versions"] | versions
