@@ -20,7 +20,7 @@ from bench.hosts import configured
 from bench.instructions import counted
 from bench.poller import free_port
 from bench.startup import daemun
-from bench.transform import origin
+from bench.transform import median_us, origin
 from bench.worlds import GATEWAY, Document, service, stage, write
 
 _ROUNDS = int(os.environ.get("BENCH_GUARDED_ROUNDS", "15"))
@@ -65,7 +65,9 @@ def _compare(ports: dict[str, int]) -> dict[str, Any]:
     for _ in range(_ROUNDS):
         for name in WAYS:
             request = _request(name)
-            times[name].append((_median(ports[name], request), _median(ports[NOTHING], request)))
+            times[name].append(
+                (median_us(ports[name], request, _REQUESTS), median_us(ports[NOTHING], request, _REQUESTS))
+            )
     found: dict[str, Any] = {"load": os.getloadavg()[0], "requests": _ROUNDS * _REQUESTS}
     for name, values in times.items():
         beside = median(other for _, other in values)
@@ -89,20 +91,6 @@ def _until_200(port: int, request: bytes) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"no 200 at port {port}")
         time.sleep(0.05)
-
-
-def _median(port: int, request: bytes) -> float:
-    """Microseconds of the median of some requests on a connection of their own."""
-    times = []
-    with socket.create_connection(("127.0.0.1", port)) as connection:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for _ in range(_REQUESTS):
-            begun = time.perf_counter()
-            connection.sendall(request)
-            answer = connection.recv(65536)
-            times.append((time.perf_counter() - begun) * 1e6)
-            assert answer.startswith(b"HTTP/1.1 200"), answer
-    return median(times)
 
 
 class _Issuer:

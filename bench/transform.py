@@ -66,8 +66,8 @@ def _compare(port: int) -> dict[str, Any]:
     plain_with_body: list[float] = []
     for _ in range(_ROUNDS):
         for number, name in enumerate(TEMPLATES):
-            times[name].append(_median(port, number, BODY if "body" in name else b""))
-        plain_with_body.append(_median(port, 0, BODY))
+            times[name].append(median_us(port, asking(number, BODY if "body" in name else b""), _REQUESTS))
+        plain_with_body.append(median_us(port, asking(0, BODY), _REQUESTS))
     found: dict[str, Any] = {"load": os.getloadavg()[0], "requests": _ROUNDS * _REQUESTS}
     for name, values in times.items():
         beside = plain_with_body if "body" in name else times["nothing"]
@@ -77,13 +77,12 @@ def _compare(port: int) -> dict[str, Any]:
     return found
 
 
-def _median(port: int, number: int, body: bytes) -> float:
-    """Microseconds of the median of some requests on a connection of their own."""
-    request = asking(number, body)
+def median_us(port: int, request: bytes, count: int) -> float:
+    """Microseconds of the median of so many requests on a connection of their own."""
     times = []
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for _ in range(_REQUESTS):
+        for _ in range(count):
             begun = time.perf_counter()
             connection.sendall(request)
             answer = connection.recv(65536)
