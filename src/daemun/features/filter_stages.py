@@ -2,20 +2,11 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import get_args
 
-from daemun.api.gloo.common import FilterStage
+from daemun.api.gloo.common import FilterStage, FilterStageStage
 
-_STAGES = (
-    "FaultStage",
-    "CorsStage",
-    "WafStage",
-    "AuthNStage",
-    "AuthZStage",
-    "RateLimitStage",
-    "AcceptedStage",
-    "OutAuthStage",
-    "RouteStage",
-)
+_STAGES: tuple[str, ...] = get_args(FilterStageStage)
 _FIRST: Mapping[str, str] = MappingProxyType(
     {
         "FaultStage": "gzip",
