@@ -21,9 +21,10 @@ from daemun.envoy.tls import MOST, limit, san_type, trust
 from daemun.envoy.upstreams.family import Draft, Fault
 from daemun.gatewayapi.handshakes import checked
 from daemun.gatewayapi.tlsoptions import subject_name
+from daemun.gloo.handshakes import handshake
 from daemun.gloo.served import Fields
 from daemun.gloo.upstreams import ResolvedUpstream
-from daemun.ir.tls import Handshake, bundle_name
+from daemun.ir.tls import bundle_name
 
 SERVES = (
     Fields(
@@ -50,7 +51,6 @@ SERVES = (
     Fields(SslParameters, ("minimumProtocolVersion", "maximumProtocolVersion", "cipherSuites", "ecdhCurves")),
 )
 _Validation = common_v3.CertificateValidationContext
-_AUTO = "TLS_AUTO"
 _SDS_SECONDS = 5
 """How long a cluster waits for a foreign SDS server: no other change of a cluster gets to the proxy meanwhile."""
 
@@ -62,7 +62,7 @@ def context(config: UpstreamSslConfig, draft: Draft, sni: str = "") -> tls_pb2.U
         found.allow_renegotiation = config.allow_renegotiation
     common = found.common_tls_context
     common.alpn_protocols.extend(config.alpn_protocols)
-    limit(common.tls_params, _said(config), MOST)
+    limit(common.tls_params, handshake(config.parameters, config.alpn_protocols), MOST)
     rules = _Validation()
     for name in config.verify_subject_alt_name:
         # Exactly these: with Gloo a star stands for nothing else.
@@ -106,7 +106,10 @@ def _parameter_faults(where: str, config: UpstreamSslConfig) -> Iterable[Fault]:
     """Versions, ciphers, curves and protocols of which Envoy knows nothing."""
     fields = {"alpn": "alpnProtocols"}
     fields |= {"maximum": "maximumProtocolVersion", "ciphers": "cipherSuites", "curves": "ecdhCurves"}
-    found = checked(_said(config), lambda part: f"{where}.{'' if part == 'alpn' else 'parameters.'}{fields[part]}")
+    found = checked(
+        handshake(config.parameters, config.alpn_protocols),
+        lambda part: f"{where}.{'' if part == 'alpn' else 'parameters.'}{fields[part]}",
+    )
     for one in (*found.faults, *found.notes):
         yield one.where, one.text, one.mend
 
@@ -124,17 +127,6 @@ def _sds_faults(where: str, sds: SDSConfig) -> Iterable[Fault]:
 def _unchecked(where: str) -> Iterable[Fault]:
     text = "names are checked in certificates that nobody vouches for: there is no root CA"
     yield f"{where}.verifySubjectAltName", text, "Give the root CA, or no names."
-
-
-def _said(config: UpstreamSslConfig) -> Handshake:
-    said = config.parameters or SslParameters()
-    return Handshake(
-        minimum="" if said.minimum_protocol_version == _AUTO else said.minimum_protocol_version,
-        maximum="" if said.maximum_protocol_version == _AUTO else said.maximum_protocol_version,
-        ciphers=said.cipher_suites,
-        curves=said.ecdh_curves,
-        alpn=config.alpn_protocols,
-    )
 
 
 def _from_secret(

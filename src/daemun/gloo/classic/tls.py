@@ -3,7 +3,7 @@
 import msgspec
 
 from daemun.api.core import Secret
-from daemun.api.gloo.ssl import SslConfig, SslParameters
+from daemun.api.gloo.ssl import SslConfig
 from daemun.base.durations import nanoseconds
 from daemun.base.names import CORE, Name, Ref
 from daemun.flow import Collection, Reader
@@ -13,9 +13,9 @@ from daemun.gatewayapi.flaws import flaw
 from daemun.gatewayapi.handshakes import checked
 from daemun.gatewayapi.tlsoptions import subject_name
 from daemun.gloo.classic.scope import Scope
+from daemun.gloo.handshakes import handshake
 from daemun.ir.tls import ClientValidation, Handshake
 
-_AUTO = "TLS_AUTO"
 _FIELDS = {
     "maximum": "parameters.maximumProtocolVersion",
     "ciphers": "parameters.cipherSuites",
@@ -92,19 +92,14 @@ def ended(reader: Reader, secrets: Secrets, scope: Scope, home: str, where: str,
         why = "TLS is one-way" if one_way else f"Secret {name} has no {cacerts.KEY}"
         text = f"names are wanted in certificates that no client is asked for: {why}"
         return Ended(None, (Finding("Invalid", f"{where}.verifySubjectAltName", text, "Remove them, or ask."),), notes)
-    handshake = agreed.handshake if agreed.handshake != Handshake() else None
-    return Ended(Certificate(str(name), clients, handshake), (), notes)
+    wanted = agreed.handshake if agreed.handshake != Handshake() else None
+    return Ended(Certificate(str(name), clients, wanted), (), notes)
 
 
 def _handshake(ssl: SslConfig) -> Handshake:
-    said = ssl.parameters or SslParameters()
     timeout = ssl.transport_socket_connect_timeout
-    return Handshake(
-        minimum="" if said.minimum_protocol_version == _AUTO else said.minimum_protocol_version,
-        maximum="" if said.maximum_protocol_version == _AUTO else said.maximum_protocol_version,
-        ciphers=said.cipher_suites,
-        curves=said.ecdh_curves,
-        alpn=ssl.alpn_protocols,
+    return msgspec.structs.replace(
+        handshake(ssl.parameters, ssl.alpn_protocols),
         resumes=not ssl.disable_tls_session_resumption,
         stapling=ssl.ocsp_staple_policy,
         seconds=nanoseconds(timeout) / 10**9 if timeout else 0.0,
