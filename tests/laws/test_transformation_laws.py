@@ -2,11 +2,7 @@
 
 import http.client
 import json
-import subprocess
-import tempfile
-import time
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -20,8 +16,8 @@ from daemun.features import RARE, http_filters, upstream_filters
 from daemun.features.transformations.native import native
 from daemun.features.transformations.places import put
 from daemun.features.transformations.stages import Programs, stage_programs
-from daemun.provision.binary import find
 from support.ports import free_port
+from support.standing import StandingEnvoy
 
 _TYPE = "type.googleapis.com/envoy.extensions.filters"
 # What is behind says what it got, and answers with headers of the same names.
@@ -122,45 +118,15 @@ def test_envoy_s_own_header_mutation_does_what_the_script_does(
         for way in ("fast", "slow")
         for number, one in enumerate(ours)
     ]
-    with tempfile.TemporaryDirectory() as folder:
-        port = free_port()
-        config = Path(folder) / "envoy.json"
-        config.write_text(json.dumps(_bootstrap(port, free_port(), routes)))
-        command = [
-            str(find()),
-            "-c",
-            str(config),
-            "--disable-hot-restart",
-            "--concurrency",
-            "1",
-            "--log-level",
-            "error",
-        ]
-        envoy = subprocess.Popen(command)
-        try:
-            connection = _connected(port, envoy)
-            for number in range(len(ours)):
-                for message in messages:
-                    one, other = (_asked(connection, f"/{way}/{number}/", message) for way in ("fast", "slow"))
-                    assert one == other, (specs[made.index(ours[number])], message)
-            connection.close()
-        finally:
-            envoy.terminate()
-            envoy.wait(30)
-
-
-def _connected(port: int, envoy: "subprocess.Popen[bytes]") -> http.client.HTTPConnection:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            connection.connect()
-        except OSError:
-            assert envoy.poll() is None, "Envoy does not take the routes"
-            assert time.monotonic() < deadline, "Envoy does not listen"
-            time.sleep(0.02)
-        else:
-            return connection
+    port = free_port()
+    envoy = StandingEnvoy(_bootstrap(port, free_port(), routes), port)
+    try:
+        for number in range(len(ours)):
+            for message in messages:
+                one, other = (_asked(envoy.connection, f"/{way}/{number}/", message) for way in ("fast", "slow"))
+                assert one == other, (specs[made.index(ours[number])], message)
+    finally:
+        envoy.close()
 
 
 def _asked(connection: http.client.HTTPConnection, path: str, headers: list[tuple[str, str]]) -> tuple[Any, ...]:

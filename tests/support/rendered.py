@@ -4,18 +4,13 @@ Envoy answers by itself: its script is that of `daemun.inja`, with a few lines m
 request. So what is tested is the Lua that runs in production, in the LuaJIT that runs it there.
 """
 
-import http.client
 import json
-import subprocess
-import tempfile
-import time
-from pathlib import Path
 from typing import Any
 
 from daemun.inja import parse, regex_program, template_program
 from daemun.inja.script import SCRIPT
-from daemun.provision.binary import find
 from support.ports import free_port
+from support.standing import StandingEnvoy
 
 _ASKED = """
 function envoy_on_request(handle)
@@ -89,37 +84,12 @@ class Rendering:
 
     def __init__(self, before: str = FORBIDDEN) -> None:
         self.port = free_port()
-        self.folder = tempfile.TemporaryDirectory()
-        config = Path(self.folder.name) / "envoy.json"
-        config.write_text(json.dumps(_bootstrap(self.port, before)))
-        command = [
-            str(find()),
-            "-c",
-            str(config),
-            "--disable-hot-restart",
-            "--concurrency",
-            "1",
-            "--log-level",
-            "error",
-        ]
-        self.envoy = subprocess.Popen(command)
-        self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                self.connection.connect()
-                break
-            except OSError:
-                assert self.envoy.poll() is None, "Envoy does not take the script"
-                assert time.monotonic() < deadline, "Envoy does not listen"
-                time.sleep(0.02)
+        self._envoy = StandingEnvoy(_bootstrap(self.port, before), self.port)
+        self.connection = self._envoy.connection
 
     def close(self) -> None:
         """End it."""
-        self.connection.close()
-        self.envoy.terminate()
-        self.envoy.wait(30)
-        self.folder.cleanup()
+        self._envoy.close()
 
     def render(
         self, text: str, data: Any = None, *, pointer: bool = False, headers: dict[str, str] | None = None, **rest: Any
