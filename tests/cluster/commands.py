@@ -22,6 +22,15 @@ def kubectl(*arguments: str, stdin: str = "") -> str:
     return _run("kubectl", *arguments, stdin=stdin)
 
 
+def await_creation(namespace: str, *names: str) -> None:
+    """Wait until each of these (`kind/name`) is there.
+
+    One command for each: `kubectl wait --for=create` waits for one that is missing, but gives up at once on two.
+    """
+    for name in names:
+        kubectl("-n", namespace, "wait", "--for=create", name, "--timeout=60s")
+
+
 def helm(*arguments: str) -> str:
     """What helm answers."""
     return _run("helm", *arguments)

@@ -7,7 +7,7 @@ import pytest
 
 from . import crds
 from .cluster import Cluster
-from .commands import CHART, CommandError, helm, kubectl
+from .commands import CHART, CommandError, await_creation, helm, kubectl
 from .processes import until
 
 _NAMESPACE = "test-chart"
@@ -27,7 +27,7 @@ def gateway_api(cluster: Cluster) -> Iterator[None]:
     names = crds.install(cluster.client())
     for namespace in (_NAMESPACE, "watched"):
         kubectl("create", "namespace", namespace)
-        kubectl("-n", namespace, "wait", "--for=create", "configmap/kube-root-ca.crt", "serviceaccount/default")
+        await_creation(namespace, "configmap/kube-root-ca.crt", "serviceaccount/default")
     kubectl("label", "namespace", _NAMESPACE, "pod-security.kubernetes.io/enforce=restricted")
     yield
     kubectl("delete", "namespace", "watched", _NAMESPACE, "--ignore-not-found")

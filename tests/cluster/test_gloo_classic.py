@@ -13,7 +13,7 @@ from support.certificates import authority
 
 from . import crds, daemun_image
 from .cluster import Cluster
-from .commands import CHART, helm, kubectl
+from .commands import CHART, await_creation, helm, kubectl
 from .place import NODE_ADDRESS
 from .processes import until
 
@@ -50,7 +50,7 @@ def served(cluster: Cluster) -> Iterator[None]:
     helm("install", "-n", SYSTEM, "gloo", str(CHART), *flags)
     kubectl("apply", "-f", str(MANIFEST))
     kubectl("-n", "pets", "rollout", "status", "deployment/petstore", "--timeout=90s")
-    kubectl("-n", SYSTEM, "wait", "--for=create", f"deployment/{PROXY}", f"service/{PROXY}", "--timeout=60s")
+    await_creation(SYSTEM, f"deployment/{PROXY}", f"service/{PROXY}")
     kubectl("-n", SYSTEM, "rollout", "status", f"deployment/{PROXY}", "--timeout=90s")
     yield
     kubectl("delete", "-f", str(MANIFEST), "--ignore-not-found")

@@ -9,7 +9,7 @@ import pytest
 
 from . import crds, daemun_image
 from .cluster import Cluster
-from .commands import CHART, LAB, helm, kubectl
+from .commands import CHART, LAB, await_creation, helm, kubectl
 from .place import NODE_ADDRESS
 from .processes import until
 
@@ -92,7 +92,7 @@ def test_classic_resources_with_values_of_gloo() -> None:
     kubectl("apply", "-f", str(LAB / "httpbin.yaml"))
     _ready("httpbin", "httpbin")
     kubectl("apply", "-f", "-", stdin=CLASSIC)
-    kubectl("-n", "gloo-system", "wait", "--for=create", "deployment/gateway-proxy", "service/gateway-proxy")
+    await_creation("gloo-system", "deployment/gateway-proxy", "service/gateway-proxy")
     _ready("gloo-system", "gateway-proxy")
     port = _node_port("gateway-proxy")
     assert until(lambda: _get(port, "/all-headers") == 200, 30), "the classic proxy does not answer"
@@ -119,7 +119,7 @@ def _serve() -> None:
     kubectl("apply", "-f", str(LAB / "httpbin.yaml"))
     kubectl("apply", "-f", str(LAB / "gateway.yaml"))
     _ready("httpbin", "httpbin")
-    kubectl("-n", "gloo-system", "wait", "--for=create", "deployment/gloo-proxy-http", "service/gloo-proxy-http")
+    await_creation("gloo-system", "deployment/gloo-proxy-http", "service/gloo-proxy-http")
     _ready("gloo-system", "gloo-proxy-http")
     kubectl("-n", "gloo-system", "wait", "--for=condition=Programmed", "gateway/http", "--timeout=60s")
     kubectl("apply", "-f", str(LAB / "httproute.yaml"))
