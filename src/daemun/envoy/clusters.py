@@ -16,7 +16,7 @@ from daemun.envoy.upstreams import built, tunnel
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.gatewayapi.settings import Settings
-from daemun.ir.backend import OWN_SERVER, BackendKey
+from daemun.ir.backend import BackendKey
 from daemun.ir.listener import ListenerKey
 from daemun.ir.origin import Origin
 from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, Leaf, Part, PartKey, part
@@ -61,8 +61,7 @@ def cluster_rule(
             yield key, part("", [Leaf(wire.encoded(draft.cluster), Origin(key.ref), secrets=(*draft.secrets,))])
         elif key.kind == "service":
             yield key, part("", [Leaf(wire.encoded(_service_cluster(key)), Origin(key.ref))])
-        elif key == OWN_SERVER and settings.extauth:
-            own = own_cluster(settings.extauth, settings.extauth_authority)
+        elif (own := own_cluster(key, settings)) is not None:
             yield key, part("", [Leaf(wire.encoded(own), Origin(key.ref))])
 
     return cluster

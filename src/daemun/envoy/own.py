@@ -1,4 +1,4 @@
-"""The cluster of Daemun's own server of authorization."""
+"""The clusters of Daemun's own servers: that of authorization, and the rate limit service."""
 
 from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.core.v3 import address_pb2
@@ -7,17 +7,28 @@ from envoy.extensions.transport_sockets.tls.v3 import common_pb2, tls_pb2
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2 as http_v3
 
 from daemun.envoy.defaults import BREAKER, BUFFER_BYTES, CONNECT_SECONDS, HTTP_OPTIONS
-from daemun.ir.backend import OWN_SERVER
+from daemun.gatewayapi.settings import Settings
+from daemun.ir.backend import OWN_LIMITS, OWN_SERVER, BackendKey
 
 _UNIX = "unix:"
 _KEEPALIVE_SECONDS = 30
 
 
-def own_cluster(address: str, authority: str) -> cluster_pb2.Cluster:
+def own_cluster(key: BackendKey, settings: Settings) -> cluster_pb2.Cluster | None:
+    """The cluster of such a server; None if there is no such server."""
+    places = {
+        OWN_SERVER: (settings.extauth, settings.extauth_authority),
+        OWN_LIMITS: (settings.ratelimit, settings.ratelimit_authority),
+    }
+    address, authority = places.get(key, ("", ""))
+    return _cluster(key, address, authority) if address else None
+
+
+def _cluster(key: BackendKey, address: str, authority: str) -> cluster_pb2.Cluster:
     """The cluster at `unix:` and a path, or at a host and port, there with TLS if `authority` is the file with whom to
     trust. The certificate must be for that host.
     """
-    proto = cluster_pb2.Cluster(name=OWN_SERVER.cluster, lb_policy=cluster_pb2.Cluster.LEAST_REQUEST)
+    proto = cluster_pb2.Cluster(name=key.cluster, lb_policy=cluster_pb2.Cluster.LEAST_REQUEST)
     proto.connect_timeout.seconds = CONNECT_SECONDS
     proto.per_connection_buffer_limit_bytes.value = BUFFER_BYTES
     breaker = proto.circuit_breakers.thresholds.add()

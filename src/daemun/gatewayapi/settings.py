@@ -25,6 +25,7 @@ class Settings(msgspec.Struct, frozen=True, gc=False):
     sockets of the proxies' own. `allowed` are networks (CIDR) of the proxies' machine or link that an Upstream may be
     in all the same. `extauth` is where Daemun's server of authorization is, `unix:` and a path, or a host and port;
     empty if there is none. It has TLS where there is a file `extauth_authority`, at the proxies, with whom to trust.
+    `ratelimit` and `ratelimit_authority` are the same of Daemun's rate limit service.
     """
 
     address: str = "127.0.0.1"
@@ -37,6 +38,8 @@ class Settings(msgspec.Struct, frozen=True, gc=False):
     assume_programmed: bool = False
     extauth: str = "unix:extauth.sock"
     extauth_authority: str = ""
+    ratelimit: str = "unix:ratelimit.sock"
+    ratelimit_authority: str = ""
     system_authorities: str = "/etc/ssl/certs/ca-certificates.crt"
     private: tuple[str, ...] = ()
     allowed: tuple[str, ...] = ()
@@ -62,10 +65,12 @@ def cluster(
     assume_programmed: bool = False,
     allowed: tuple[str, ...] = (),
     extauth: tuple[str, str] = ("extauth:9983", ""),
+    ratelimit: tuple[str, str] = ("ratelimit:9984", ""),
 ) -> Settings:
     """The settings where proxies are pods: every port is free and is bound as it is.
 
-    `extauth` is where the server of authorization is, and the file with whom to trust for it.
+    `extauth` is where the server of authorization is, and the file with whom to trust for it; `ratelimit` the same of
+    the rate limit service.
     """
     return Settings(
         address="0.0.0.0",  # noqa: S104 - all addresses of the pod
@@ -80,6 +85,8 @@ def cluster(
         allowed=allowed,
         extauth=extauth[0],
         extauth_authority=extauth[1],
+        ratelimit=ratelimit[0],
+        ratelimit_authority=ratelimit[1],
     )
 
 

@@ -68,3 +68,5 @@ def upstream_key(name: Name, protocol: Protocol = "http") -> BackendKey:
 
 OWN_SERVER = BackendKey("daemun", "extauth", 0, kind="daemun")
 """Daemun's own server of authorization: of no object, but of whoever runs Daemun."""
+OWN_LIMITS = BackendKey("daemun", "ratelimit", 0, kind="daemun")
+"""Daemun's own rate limit service, in the same way."""
