@@ -211,7 +211,7 @@ class Translation:
             for classic in (False, True)
         }
         judged = options.Inputs(BY_KIND.get, find_upstream, headers_of(secret_objects, granted), meanings[False])
-        chosen = {
+        self.chosen = chosen = {
             of.kind: derive(self.sources[GLOO_GATEWAY, of.kind], options.policy_rule(of, judged), f"{of.kind}s")
             for of in options.KINDS
         }

@@ -10,7 +10,9 @@ from daemun.cli.options import Address, KubeContext, RealPorts, SomePaths, TextO
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from daemun.base.names import Ref
     from daemun.cli.loading import Loaded
+    from daemun.translate import Translation
 
 
 def check(
@@ -60,19 +62,25 @@ def _fine(loaded: "Loaded") -> bool:
 
 def _documents(loaded: "Loaded") -> list[dict[str, Any]]:
     """Each object with its status, as it would be read back from an API server."""
-    from datetime import UTC, datetime
-
     from daemun.api.kinds import BY_NAME
-    from daemun.report.stamp import Stamps
 
-    stamps, now = Stamps(), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     documents = []
     for ref in sorted(loaded.translation.statuses):
         version = f"{ref.group}/{BY_NAME[ref.group, ref.kind].versions[0]}"
         metadata = {"name": ref.name} | ({"namespace": ref.namespace} if ref.namespace else {})
-        status = stamps.document(ref, loaded.translation.statuses[ref], now)
+        status = status_of(loaded.translation, ref)
         documents.append({"apiVersion": version, "kind": ref.kind, "metadata": metadata, "status": status})
     return documents
+
+
+def status_of(translation: "Translation", ref: "Ref") -> Any:
+    """The status of an object as it would be written now; None if it has none."""
+    from datetime import UTC, datetime
+
+    from daemun.report.stamp import Stamps
+
+    status, now = translation.statuses.get(ref), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return None if status is None else Stamps().document(ref, status, now)
 
 
 def _print(loaded: "Loaded", to: "Console") -> None:

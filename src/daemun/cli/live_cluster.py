@@ -18,7 +18,10 @@ from daemun.translate import Translation
 
 
 def read(translation: Translation, context: str, above: Mapping[Ref, object]) -> tuple[FileProblem, ...]:
-    """Read everything once, with what is above it, as if that had been applied just now. What is wrong there."""
+    """Read everything once, with what is above it, as if that had been applied just now. What is wrong there.
+
+    An empty `context` is the one that kubectl would use.
+    """
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     live: dict[Ref, object | None] = {}
     problems: tuple[FileProblem, ...] = ()
@@ -31,7 +34,7 @@ def read(translation: Translation, context: str, above: Mapping[Ref, object]) ->
         translation.apply(keeping.take({**batch.objects, **laid_over(above, live, now)}.items()))
 
     async def load() -> None:
-        async with KubeClient.connect(context) as client:
+        async with KubeClient.connect(context or None) as client:
             source = KubeSource(client, take)
             for key, want in source.wants.items():
                 translation.sources[key].on_read(want)

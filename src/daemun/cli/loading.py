@@ -35,7 +35,10 @@ class Loaded(msgspec.Struct):
 
 
 class Surroundings(msgspec.Struct, frozen=True):
-    """Where the manifests would be served: a cluster, what is in it already included, or else a machine."""
+    """Where the manifests would be served: a cluster, what is in it already included, or else a machine.
+
+    The context of a cluster may be empty: that which kubectl would use.
+    """
 
     kube_context: str | None = None
     address: str = "127.0.0.1"
@@ -85,6 +88,14 @@ def load(paths: list[Path], surroundings: Surroundings) -> Loaded:
     journal.outside(outside)
     journal.lines()
     return Loaded(translation, journal.problems(), folder.place)
+
+
+def look(
+    files: list[Path] | None, kube_context: str | None, address: str = "127.0.0.1", real_ports: bool = False
+) -> Loaded:
+    """What the commands look at that take `-f`: the files, the cluster with the files laid over it, or that alone."""
+    context = "" if kube_context is None and not files else kube_context
+    return load(files or [], Surroundings(context, address, real_ports))
 
 
 def check_paths(paths: list[Path]) -> None:

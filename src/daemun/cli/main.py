@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from daemun import __version__
-from daemun.cli import check, crds, demo, explain, extauth, migrate, serve, translate, up, webhook
+from daemun.cli import check, crds, demo, explain, extauth, get, migrate, policy, serve, translate, tree, up, webhook
 
 app = typer.Typer(
     name="daemun",
@@ -22,6 +22,9 @@ app.command()(up.up)
 app.command()(serve.serve)
 app.command()(webhook.webhook)
 app.command()(extauth.extauth)
+app.command()(get.get)
+app.command()(tree.tree)
+app.command()(policy.policy)
 app.command()(check.check)
 app.command()(translate.translate)
 app.command()(explain.explain)

@@ -59,6 +59,17 @@ RealPorts = Annotated[
     bool, typer.Option("--real-ports", help="Bind ports below 1024 as they are, instead of 8000 higher.")
 ]
 
+Files = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--file",
+        "-f",
+        help="A file or folder with manifests, several times for several; without any the cluster is read.",
+        metavar="PATH",
+    ),
+]
+Namespace = Annotated[str | None, typer.Option("--namespace", "-n", help="Only this namespace.", metavar="NAME")]
+
 
 class ServiceType(StrEnum):
     """How proxies in a cluster are reached."""
@@ -81,3 +92,13 @@ class Data(StrEnum):
 
     yaml = "yaml"
     json = "json"
+
+
+class View(StrEnum):
+    """How a command answers that lists objects."""
+
+    text = "text"
+    wide = "wide"
+    yaml = "yaml"
+    json = "json"
+    name = "name"

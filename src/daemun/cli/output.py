@@ -82,3 +82,32 @@ def print_table(header: tuple[str, ...], rows: list[tuple[str, str, str]], to: "
         line = Text.assemble(name.ljust(widths[0]), "  ", (state.ljust(widths[1]), style), "  ", where)
         line.rstrip()
         to.print(line)
+
+
+def columns(header: tuple[str, ...], rows: list[tuple[str, ...]], state: int = -1) -> str:
+    """A table as text. On a terminal columns are as wide as they need to be, and the one of the `state` is in colour.
+
+    For a program there is a tab between two columns and nothing else, so that they can be cut.
+    """
+    import io
+
+    from rich.console import Console
+    from rich.text import Text
+
+    if not sys.stdout.isatty():
+        return "".join("\t".join(row) + "\n" for row in (header, *rows))
+    widths = [max(len(row[at]) for row in (header, *rows)) for at in range(len(header))]
+    to = Console(file=io.StringIO(), force_terminal=True, highlight=False, soft_wrap=True)
+    to.print(Text("  ".join(name.ljust(width) for name, width in zip(header, widths, strict=True)).rstrip(), "bold"))
+    for row in rows:
+        line = Text()
+        for at, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            style = ("green" if cell == "ready" else "yellow" if cell in _QUIET else "red") if at == state else ""
+            line.append(cell.ljust(width), style)
+            line.append("  ")
+        line.rstrip()
+        to.print(line)
+    return str(to.file.getvalue())  # type: ignore[attr-defined]
+
+
+_QUIET = ("pending", "unused")

@@ -1,0 +1,1 @@
+"""What is there and how it is: views of a translation, as values. Nothing is asked of a proxy."""
