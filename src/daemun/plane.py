@@ -84,6 +84,7 @@ class ControlPlane:
         self._heard_of: dict[str, dict[StreamEvent, None]] = {}
         self.translation.resources.subscribe(self._collect)
         self.translation.auth.chains.subscribe(self._collect)
+        self.translation.limits.quotas.subscribe(self._collect)
         self.translation.gateways.subscribe(self._changed)
         gc.set_threshold(*GC_THRESHOLDS)
 

@@ -69,12 +69,11 @@ from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.gatewayapi.routes import Checks, route_rule
 from daemun.gatewayapi.routes import Inputs as RuleInputs
 from daemun.gatewayapi.settings import Settings
-from daemun.gloo import attach, options_status, unserved_kinds, upstream_status
+from daemun.gloo import attach, beside, options_status, unserved_kinds, upstream_status
 from daemun.gloo import policies as options
 from daemun.gloo import services as gloo_services
 from daemun.gloo import settings as gloo_settings
 from daemun.gloo import upstreams as gloo_upstreams
-from daemun.gloo.auth import wiring as auth_wiring
 from daemun.gloo.classic import wiring
 from daemun.gloo.defaults import defaults_rule
 from daemun.gloo.delegation import wiring as delegation
@@ -197,14 +196,13 @@ class Translation:
         backend_inputs = backends.Inputs(backend_kinds, granted)
         # Gloo's policies: each by itself, then what they put on listeners and on the rules of routes.
         find_upstream, any_upstream = gloo_upstreams.upstream_of(doors, granted), gloo_upstreams.any_upstream_of(doors)
-        auth_inputs = auth_wiring.Inputs(
-            granted, find_upstream, any_upstream, backend_inputs, BY_KIND.get, bool(settings.extauth)
-        )
-        self.auth = auth = auth_wiring.Auth(graph, self.sources, auth_inputs)
+        of_servers = beside.Inputs(granted, find_upstream, any_upstream, backend_inputs, BY_KIND.get, settings)
+        servers = beside.Beside(graph, self.sources, of_servers)
+        self.auth, self.limits = servers.auth, servers.limits
         escapes = derive(self.sources[GLOO, "Settings"], escapes_rule, "escapes in transformations")
         meanings = {
             classic: {
-                **auth.meanings[classic],
+                **servers.meanings[classic],
                 **meanings_of(escapes),
                 TRANSCODER: transcoder_meaning(config_maps, BY_KIND[TRANSCODER].faults, None if classic else granted),
             }
@@ -215,7 +213,7 @@ class Translation:
             of.kind: derive(self.sources[GLOO_GATEWAY, of.kind], options.policy_rule(of, judged), f"{of.kind}s")
             for of in options.KINDS
         }
-        by_target = {kind: one.index(options.targets_of) for kind, one in chosen.items()} | auth.by_target
+        by_target = {kind: one.index(options.targets_of) for kind, one in chosen.items()} | servers.by_target
         classic_judged = options.Inputs(BY_KIND.get, any_upstream, headers_of(secret_objects), meanings[True])
         of_all = derive(
             self.sources[GLOO, "Settings"], listener_defaults_rule(classic_judged), "what Settings say of listeners"
@@ -242,12 +240,12 @@ class Translation:
         self.frontends = union(of_ours, classic.frontends, name="all frontends")
         self.placements = union(placements, classic.placements, name="all placements")
         self.routes = union(routed, delegated.routes, classic.routes, name="all routes")
-        auth.use(self.routes, self.listener_uses)
+        servers.use(self.routes, self.listener_uses)
 
         # Envoy: each collection is some of the parts that its resources are joined from.
         by_rare = (self.routes.index(listeners.rare_of_route), self.listener_uses.index(listeners.rare_of_uses))
         rare = distinct(*by_rare, name="rare filters")
-        heads = listeners.listener_rule(settings.shared_host, access_log, self.listener_uses, rare, auth.standing)
+        heads = listeners.listener_rule(settings.shared_host, access_log, self.listener_uses, rare, servers.standing)
         listener_parts = derive(self.frontends, heads, "listeners")
         surfaces = derive(self.frontends, owners.surface_rule, "surfaces")
         self.host_owners = host_owners = union(
@@ -318,9 +316,9 @@ class Translation:
             written=lambda kind: self.sources[GATEWAY, kind],
             rejections=rejected,
         )
-        of_settings = gloo_settings.Notes(self.troubles, of_all, auth.servers)
+        of_settings = gloo_settings.Notes(self.troubles, of_all, servers.auth.servers, servers.limits.servers)
         classic.tell(rejected, self.setbacks)
-        auth.tell(lambda kind: self.sources[GATEWAY, kind], rejected)
+        servers.tell(lambda kind: self.sources[GATEWAY, kind], rejected)
         told = delegated.told
         self.statuses = union(
             derive(gateway_classes, status.class_rule(parameter_kinds), "GatewayClass status"),
@@ -332,7 +330,7 @@ class Translation:
             *(derive(one, options_status.status_rule(about_options), f"{kind} status") for kind, one in chosen.items()),
             derive(upstreams, upstream_status.status_rule(rejected), "Upstream status"),
             classic.statuses,
-            auth.statuses,
+            servers.statuses,
             *(
                 derive(self.sources[one], unserved_kinds.status_rule(*one), f"{one[1]} status")
                 for one in UNSERVED_KINDS
@@ -362,7 +360,7 @@ class Translation:
                 for kind in ROUTE_KINDS
             ),
             classic.problems,
-            auth.problems,
+            servers.problems,
             *(
                 derive(self.sources[one], unserved_kinds.problem_rule(*one), f"{one[1]} problems")
                 for one in UNSERVED_KINDS

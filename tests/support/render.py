@@ -3,9 +3,10 @@
 Nothing is reworded: Envoy's resources are protobuf's own JSON. Some things are cut, and said to be: what keys and
 certificates hold, and scripts; in listeners the connection manager, which is the same everywhere (section `manager` has
 it, `connections` all of it but its filters and where routes are, `filters` those that run on every request, `guards`
-those that ask servers of authorization, and `misses` its chain of that name), and in section `tls` all of a cluster but
-its TLS context. A TCP proxy is shown as where it sends to. Section `routes` shows the virtual hosts without what is the
-same in all scopes, which section `scopes` shows. Section `chains` is what the server of authorization is told.
+those that ask other servers, and `misses` its chain of that name), and in section `tls` all of a cluster but its TLS
+context. A TCP proxy is shown as where it sends to. Section `routes` shows the virtual hosts without what is the
+same in all scopes, which section `scopes` shows. Section `chains` is what the server of authorization is told, and
+`limits` what the rate limit service is.
 """
 
 import json
@@ -53,6 +54,7 @@ SECTIONS |= {"clusters": CLUSTER, "endpoints": ENDPOINT, "tls": CLUSTER}
 _MAPS = {"typedPerFilterConfig", "filterMetadata", "value"}
 _OF_MANAGER = {"connections", "filters", "guards", "manager", "misses"}
 _OF_TCP_PROXY = {"idleTimeout", "maxConnectAttempts", "tunnelingConfig", "accessLogOptions"}
+_ASKING = ("daemun.extauth", "daemun.ratelimit/")
 _LONG = {"inlineBytes", "inlineString"}
 MESSAGES: dict[str, type[Message]] = {
     CLUSTER: cluster_pb2.Cluster,
@@ -77,7 +79,9 @@ def envoy(made: Translation, sections: list[str]) -> dict[str, Any]:
     out: dict[str, Any] = {}
     if "chains" in sections:
         out["chains"] = {key.resource: json.loads(encode(part)) for key, part in sorted(made.auth.chains.items())}
-    for section in (one for one in sections if one != "chains"):
+    if "limits" in sections:
+        out["limits"] = {key.resource: json.loads(encode(part)) for key, part in sorted(made.limits.quotas.items())}
+    for section in (one for one in sections if one not in {"chains", "limits"}):
         for (proxy, type_url, name), message in messages(made).items():
             if type_url == SECTIONS[section]:
                 out.setdefault(proxy, {}).setdefault(section, {})[name] = _resource(section, message)
@@ -124,7 +128,7 @@ def _manager(section: str, value: Any) -> Any:
         every = [one for one in value["httpFilters"] if not one.get("disabled") or one["name"] == WHOLE]
         return [one for one in every if one["name"] not in sent_on]
     if section == "guards":
-        return [one for one in value["httpFilters"] if one["name"].startswith("daemun.extauth")]
+        return [one for one in value["httpFilters"] if one["name"].startswith(_ASKING)]
     if section == "connections":
         for everywhere in ("@type", "httpFilters", "scopedRoutes"):
             del value[everywhere]
@@ -132,7 +136,7 @@ def _manager(section: str, value: Any) -> Any:
         value["earlyHeaderMutationExtensions"].pop()  # which says where the route is
         return value
     for one in value["httpFilters"]:
-        if one["name"].startswith("daemun.extauth"):
+        if one["name"].startswith(_ASKING):
             del one["typedConfig"]  # section `guards` has it
         if one["name"] in sent_on:
             one["typedConfig"] = [inner["name"] for inner in sent_on[one["name"]]["defaultFilterChain"]["filters"]]

@@ -1,22 +1,43 @@
-"""Where proxies ask Daemun's own server of authorization, and whom they trust to be it."""
+"""Where proxies ask Daemun's own servers, and whom they trust to be them."""
 
+import pytest
+from envoy.config.cluster.v3 import cluster_pb2
 from envoy.extensions.transport_sockets.tls.v3 import common_pb2, tls_pb2
 
 from daemun.envoy.own import own_cluster
+from daemun.gatewayapi.settings import Settings
+from daemun.ir.backend import OWN_LIMITS, OWN_SERVER, BackendKey
+
+BOTH = pytest.mark.parametrize(("key", "name"), [(OWN_SERVER, "extauth"), (OWN_LIMITS, "ratelimit")])
 
 
-def test_over_the_network_it_is_asked_by_tls_and_must_be_who_it_is_called() -> None:
+def made(key: BackendKey, **settings: str) -> cluster_pb2.Cluster:
+    cluster = own_cluster(key, Settings(**settings))
+    assert cluster is not None
+    assert cluster.name == key.cluster
+    return cluster
+
+
+@BOTH
+def test_over_the_network_it_is_asked_by_tls_and_must_be_who_it_is_called(key: BackendKey, name: str) -> None:
     context = tls_pb2.UpstreamTlsContext()
-    assert own_cluster("auth.gates.svc:9983", "/etc/x/ca.crt").transport_socket.typed_config.Unpack(context)
+    cluster = made(key, **{name: "server.gates.svc:9983", f"{name}_authority": "/etc/x/ca.crt"})
+    assert cluster.transport_socket.typed_config.Unpack(context)
     common = context.common_tls_context
-    assert context.sni == "auth.gates.svc"
+    assert context.sni == "server.gates.svc"
     assert common.tls_params.tls_minimum_protocol_version == common_pb2.TlsParameters.TLSv1_3
     assert common.validation_context.trusted_ca.filename == "/etc/x/ca.crt"
-    (name,) = common.validation_context.match_typed_subject_alt_names
-    assert name.matcher.exact == "auth.gates.svc"
+    (one,) = common.validation_context.match_typed_subject_alt_names
+    assert one.matcher.exact == "server.gates.svc"
 
 
-def test_a_socket_on_this_machine_needs_no_tls() -> None:
-    made = own_cluster("unix:/run/auth.sock", "")
-    assert made.load_assignment.endpoints[0].lb_endpoints[0].endpoint.address.pipe.path == "/run/auth.sock"
-    assert not made.HasField("transport_socket")
+@BOTH
+def test_a_socket_on_this_machine_needs_no_tls(key: BackendKey, name: str) -> None:
+    cluster = made(key, **{name: "unix:/run/server.sock"})
+    assert cluster.load_assignment.endpoints[0].lb_endpoints[0].endpoint.address.pipe.path == "/run/server.sock"
+    assert not cluster.HasField("transport_socket")
+
+
+@BOTH
+def test_there_is_none_without_an_address(key: BackendKey, name: str) -> None:
+    assert own_cluster(key, Settings(**{name: ""})) is None

@@ -8,6 +8,7 @@ from envoy.service.auth.v3 import external_auth_pb2
 
 from daemun.base import wire
 from daemun.extauth.answers import Allowed, Answer, Denied, Failed, Headers, Respond
+from daemun.ir.auth import USER
 
 _SET = base_pb2.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
 _APPEND = base_pb2.HeaderValueOption.APPEND_IF_EXISTS_OR_ADD
@@ -58,11 +59,15 @@ def _allowed(answer: Allowed, response: external_auth_pb2.CheckResponse, present
     _add(ok.headers, upstream, _SET)
     _add(ok.response_headers_to_add, answer.downstream, _APPEND)
     ok.headers_to_remove.extend(removed)
-    if answer.metadata:
+    if answer.metadata or answer.user:
         try:
             response.dynamic_metadata.update(answer.metadata)
+            if answer.user:
+                response.dynamic_metadata[USER] = answer.user
         except (ValueError, TypeError):
             raise InvalidAnswerError("the metadata") from None
+    if answer.user:
+        response.dynamic_metadata[USER] = answer.user
 
 
 def _beside(answer: Allowed, present: Callable[[str], bool]) -> tuple[Headers, Headers, tuple[str, ...]]:

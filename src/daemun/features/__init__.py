@@ -48,7 +48,16 @@ from daemun.features.options.listener_limits import (
 )
 from daemun.features.options.path_rewrites import PrefixRewrite, RegexRewrite
 from daemun.features.options.proxy_protocol import ProxyProtocol
-from daemun.features.options.rate_limit import RateLimit
+from daemun.features.options.rate_limit import (
+    RateLimit,
+    RateLimitBasic,
+    RateLimitConfigs,
+    RateLimitEarly,
+    RateLimitEarlyConfigs,
+    RateLimitRegular,
+    RateLimitRegularConfigs,
+    RateLimitServer,
+)
 from daemun.features.options.rbac import Rbac
 from daemun.features.options.retries import Retries
 from daemun.features.options.shadowing import Shadowing
@@ -87,11 +96,18 @@ FEATURES: tuple[Feature[Any], ...] = (
     CorsOption(),
     HttpLocalRateLimit(),
     RateLimit(),
+    RateLimitEarly(),
+    RateLimitEarlyConfigs(),
     JwtStaged(),
     ExternalAuth(),
     ExtAuth(),
     Jwt(),
     Rbac(),
+    RateLimitRegular(),
+    RateLimitRegularConfigs(),
+    RateLimitConfigs(),
+    RateLimitBasic(),
+    RateLimitServer(),
     ExtProc(),
     DisableExtProc(),
     Wasm(),

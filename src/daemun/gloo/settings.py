@@ -31,6 +31,7 @@ from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.problems import Problems, from_findings
 from daemun.gloo.auth.servers import Found
 from daemun.gloo.classic.scope import LONGEST_BODY, SETTINGS, body_fits
+from daemun.gloo.limits.servers import Found as FoundLimits
 from daemun.gloo.listener_defaults import ListenerDefaults, listener_defaults
 from daemun.gloo.secrets import places
 from daemun.gloo.served import Fields, Served
@@ -38,7 +39,6 @@ from daemun.gloo.services import global_faults
 from daemun.gloo.unserved import UNSERVED
 
 _SOURCES = "objects are read from where Daemun runs: the cluster, or a folder"
-_SERVERS = "servers of rate limits come later"
 _MESHES = "meshes come later"
 _REGISTRIES = "other registries come later"
 _NO_GRAPHQL = "stock Envoy has no GraphQL"
@@ -75,12 +75,11 @@ SERVED = Served(
                     "refreshRate",
                 ),
                 *("kubernetesSecretSource", "directorySecretSource", "vaultSecretSource", "secretOptions"),
-                *("extProc", "extauth", "namedExtauth"),
+                *("extProc", "extauth", "namedExtauth", "ratelimit", "ratelimitServer"),
             ),
             {
                 **dict.fromkeys(("directoryConfigSource", "consulKvSource"), _SOURCES),
                 **dict.fromkeys(("directoryArtifactSource", "consulKvArtifactSource"), _SOURCES),
-                **dict.fromkeys(("ratelimit", "ratelimitServer"), _SERVERS),
                 "rbac": "a host that says nothing of rbac lets everybody pass, whatever Settings require",
                 "extensions": "it is for servers that Daemun does not have",
                 "cachingServer": UNSERVED["caching"].why,
@@ -148,12 +147,13 @@ Troubles = Collection[str, Finding]
 
 class Notes(NamedTuple):
     """What is told of Settings that others know: of their places for Secrets, of what they say of all listeners, and of
-    their servers of authorization.
+    their servers of authorization and of rate limits.
     """
 
     troubles: Troubles
     of_all: ListenerDefaults
     servers: Collection[Name, Found]
+    limits: Collection[Name, FoundLimits]
 
     def found(self, reader: Reader, name: Name, settings: Settings) -> tuple[list[Finding], list[Finding]]:
         """What is wrong, and what has no effect, or not the one that was meant."""
@@ -163,6 +163,8 @@ class Notes(NamedTuple):
         errors = [error for policy in policies for error in policy.errors]
         servers = reader.get(self.servers, name)
         errors += servers.errors if servers is not None else ()
+        limits = reader.get(self.limits, name)
+        errors += limits.errors if limits is not None else ()
         of_upstreams = settings.spec.upstream_options
         errors += global_faults(of_upstreams.global_annotations) if of_upstreams else ()
         policy = settings.spec.gloo.invalid_config_policy if settings.spec.gloo else None
@@ -170,6 +172,7 @@ class Notes(NamedTuple):
             where = "spec.gloo.invalidConfigPolicy.invalidRouteResponseBody"
             errors.append(Finding("Invalid", where, f"is longer than {LONGEST_BODY} bytes", "So none is sent."))
         notes = [*SERVED.unserved(settings.spec, "spec"), *places.notes(settings.spec)]
+        notes += limits.warnings if limits is not None else ()
         notes += [warning for policy in policies for warning in policy.warnings]
         return errors, [*notes, *sorted(reader.all(self.troubles).values())]
 

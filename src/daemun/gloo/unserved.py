@@ -21,7 +21,6 @@ class Unserved(msgspec.Struct, frozen=True):
         return f"{self.why}; what it is set on is closed" if self.guards else self.why
 
 
-_RATE = Unserved("rate limits by a service come later; requests are not limited")
 _NO_FILTER = Unserved("it needs a filter that stock Envoy does not have", guards=True)
 
 _CACHES = (
@@ -32,15 +31,8 @@ _CACHES = (
 UNSERVED: Mapping[str, Unserved] = MappingProxyType(
     {
         "extensions": Unserved("it is for filters that stock Envoy does not have"),
-        "ratelimitBasic": _RATE,
-        "ratelimitEarly": _RATE,
-        "rateLimitEarlyConfigs": _RATE,
-        "rateLimitConfigs": _RATE,
-        "ratelimitRegular": _RATE,
-        "rateLimitRegularConfigs": _RATE,
         "waf": _NO_FILTER,
         "dlp": _NO_FILTER,
-        "ratelimitServer": _RATE,
         "proxyLatency": Unserved(
             "it needs a filter that stock Envoy does not have; an access log can have it, "
             "as %COMMON_DURATION(DS_RX_END:US_TX_BEG:us)%"

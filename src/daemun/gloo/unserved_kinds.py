@@ -14,7 +14,6 @@ from daemun.ir.problem import Problem
 
 UNSERVED_KINDS: Mapping[tuple[str, str], str] = MappingProxyType(
     {
-        ("ratelimit.solo.io", "RateLimitConfig"): "requests are not limited by it",
         ("graphql.gloo.solo.io", "GraphQLApi"): "stock Envoy has no GraphQL",
     }
 )

@@ -1,63 +1,233 @@
-"""ratelimit: a limit that each proxy keeps by itself (Gloo, RateLimitRouteExtension.localRatelimit)."""
+"""ratelimit and its kin: limits by a service, and one that each proxy keeps by itself (Gloo, RateLimitRouteExtension).
+
+The filters that ask are in the listener, one for each slot that is in use there (`RateLimitServer`), so that a route
+says no more than which descriptors its requests have, and a change of servers touches listeners only. Routes and hosts
+switch them on, so that requests whose route is found late (`misses`) are limited, too.
+"""
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from envoy.extensions.filters.http.local_ratelimit.v3 import local_rate_limit_pb2 as local_v3
+from envoy.extensions.filters.http.ratelimit.v3 import rate_limit_pb2 as service_v3
+from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 
 from daemun.api.gloo.ratelimit import RateLimitRouteExtension, RateLimitVhostExtension, TokenBucket
 from daemun.features.buckets import bucket_faults, put_bucket
-from daemun.features.feature import Fault, PerRoute, Scene
+from daemun.features.descriptors import descriptor
+from daemun.features.drafts import Configured, Draft, HostDraft, ManagerDraft
+from daemun.features.feature import Fault, Feature, Scene, disabled_filter
 from daemun.features.percent import always
+from daemun.gloo.limits.actions import faults
+from daemun.gloo.limits.limited import SLOTS, Limited, LimitServer, LimitServers, Slot
 from daemun.gloo.served import Fields
 from daemun.ir.route import Use
 
-Spec = RateLimitRouteExtension | RateLimitVhostExtension
-_LATER = "rate limits by a service come later"
+_LOCAL = "envoy.filters.http.local_ratelimit"
 _STAT = "http_local_rate_limiter"
+_NOWHERE = "no-ratelimit-service"
+"""A cluster that never exists: a service that cannot be used is one that does not answer."""
+_MILLISECONDS = 1000
 
 
-class RateLimit(PerRoute[Spec]):
-    """Envoy's local rate limit: a bucket of tokens per route, or per host, in each proxy. Others get 429."""
+class ServiceLimit(Feature[Limited]):
+    """Requests that are too many for the service are answered with 429.
+
+    A route that has any such limits has not those of its host, unless it says so (Envoy's rule, and Gloo's).
+    """
+
+    guards: ClassVar = True
+
+    @property
+    def slot(self) -> Slot:
+        """Which of the filters asks."""
+        return SLOTS[self.kind]
+
+    def does(self, spec: Limited, use: Use, scene: Scene) -> str:
+        """What is counted."""
+        del use
+        if not scene.forwarded:
+            return "limits nothing: only requests that go to a backend are counted"
+        beside = ", and what its host says" if spec.include else ""
+        return f"asks the rate limit service about {spec.told}{beside}; answers 429 where it is too much"
+
+    def on_route(self, spec: Limited, use: Use, draft: Draft) -> None:
+        """Its descriptors, in place of those of the host or beside them."""
+        if not draft.forwards:
+            return
+        draft.action.rate_limits.extend(descriptor(rate, self.slot.stage) for rate in spec.rates)
+        if spec.include:
+            draft.action.include_vh_rate_limits.value = True
+        self._switch(spec, use, draft)
+
+    def on_host(self, spec: Limited, use: Use, draft: HostDraft) -> None:
+        """The descriptors of all requests whose routes have none."""
+        draft.proto.rate_limits.extend(descriptor(rate, self.slot.stage) for rate in spec.rates)
+        self._switch(spec, use, draft)
+
+    def _switch(self, spec: Limited, use: Use, draft: Configured) -> None:
+        for backend in use.backends:
+            if backend is not None:
+                draft.cluster(backend)
+        if spec.rates:
+            draft.per_route(self.slot.filter, service_v3.RateLimitPerRoute())
+
+
+class RateLimitConfigs(ServiceLimit):
+    """RateLimitConfigs that a host or route refers to."""
+
+    kind: ClassVar = "rateLimitConfigs"
+    rare: ClassVar = SLOTS["rateLimitConfigs"].filter
+
+
+class RateLimitEarlyConfigs(ServiceLimit):
+    """The same, before it is known who comes in."""
+
+    kind: ClassVar = "rateLimitEarlyConfigs"
+    rare: ClassVar = SLOTS["rateLimitEarlyConfigs"].filter
+
+
+class RateLimitRegularConfigs(ServiceLimit):
+    """The same, after that is known."""
+
+    kind: ClassVar = "rateLimitRegularConfigs"
+    rare: ClassVar = SLOTS["rateLimitRegularConfigs"].filter
+
+
+class RateLimitBasic(ServiceLimit):
+    """So many requests of each user, and of each address of those that nobody knows."""
+
+    kind: ClassVar = "ratelimitBasic"
+    rare: ClassVar = SLOTS["ratelimitBasic"].filter
+
+
+class _Actions(ServiceLimit):
+    """Actions that stand on a host or route."""
+
+    def faults(self, spec: Any, where: str) -> Iterable[Fault]:
+        """Actions that Envoy would not take."""
+        for one in faults(spec.rate_limits, f"{where}.rateLimits"):
+            yield one.where, one.text, one.mend
+
+
+class RateLimitEarly(_Actions):
+    """Limits before it is known who comes in."""
+
+    kind: ClassVar = "ratelimitEarly"
+    rare: ClassVar = SLOTS["ratelimitEarly"].filter
+
+    def omits(self, spec: Any, where: str) -> Iterable[Fault]:
+        """A limit that each proxy keeps by itself is there once."""
+        if spec.local_ratelimit is not None:
+            yield f"{where}.localRatelimit", "is not served here", "Write it below ratelimit."
+
+
+class RateLimitRegular(RateLimitEarly):
+    """Limits after it is known who comes in."""
+
+    kind: ClassVar = "ratelimitRegular"
+    rare: ClassVar = SLOTS["ratelimitRegular"].filter
+
+
+class RateLimit(_Actions):
+    """The same, and Envoy's local rate limit: a bucket of tokens per route, or per host, in each proxy."""
 
     kind: ClassVar = "ratelimit"
-    filter: ClassVar = "envoy.filters.http.local_ratelimit"
     rare: ClassVar = "limits"
     serves: ClassVar = (
-        Fields(RateLimitRouteExtension, ("localRatelimit",), {"rateLimits": _LATER, "includeVhRateLimits": _LATER}),
-        Fields(RateLimitVhostExtension, ("localRatelimit",), {"rateLimits": _LATER}),
+        Fields(RateLimitRouteExtension, ("localRatelimit", "rateLimits", "includeVhRateLimits")),
+        Fields(RateLimitVhostExtension, ("localRatelimit", "rateLimits")),
     )
 
-    def faults(self, spec: Spec, where: str) -> Iterable[Fault]:
-        """A bucket that cannot be."""
+    def families(self, spec: Limited, alone: bool) -> Iterable[str]:
+        """The filters of what is limited."""
+        del alone
+        if spec.local is not None:
+            yield self.rare
+        if spec.rates or spec.include:
+            yield self.slot.filter
+
+    def faults(self, spec: Any, where: str) -> Iterable[Fault]:
+        """Actions that Envoy would not take, or a bucket that cannot be."""
+        yield from super().faults(spec, where)
         if spec.local_ratelimit is not None:
             yield from bucket_faults(spec.local_ratelimit, f"{where}.localRatelimit")
 
-    def does(self, spec: Spec, use: Use, scene: Scene) -> str:
+    def does(self, spec: Limited, use: Use, scene: Scene) -> str:
         """How many."""
+        told = [super().does(spec, use, scene)] if spec.rates or spec.include else []
+        if spec.local is not None:
+            told.append(
+                f"lets {spec.local.max_tokens} requests pass and {spec.local.tokens_per_fill or 1} more every "
+                f"{spec.local.fill_interval or '1s'}, in each proxy; answers others with 429"
+            )
+        return "; ".join(told) or "limits nothing"
+
+    def http_filter(self) -> hcm_v3.HttpFilter:
+        """The local filter, disabled."""
+        return disabled_filter(_LOCAL, local_v3.LocalRateLimit(stat_prefix=_STAT))
+
+    def on_route(self, spec: Limited, use: Use, draft: Draft) -> None:
+        """Both on all of a route's requests."""
+        super().on_route(spec, use, draft)
+        if spec.local is not None:
+            draft.per_route(_LOCAL, bucket(spec.local))
+
+    def on_host(self, spec: Limited, use: Use, draft: HostDraft) -> None:
+        """Both on all requests of a host."""
+        super().on_host(spec, use, draft)
+        if spec.local is not None:
+            draft.per_route(_LOCAL, bucket(spec.local))
+
+
+class RateLimitServer(Feature[LimitServers]):
+    """Which services are asked, and how: the filters of all slots that are in use on a port."""
+
+    kind: ClassVar = "ratelimitServer"
+    rare: ClassVar = SLOTS["ratelimit"].filter
+    """The feature itself needs no filter; the family is that of `RateLimit`, which has another one beside it."""
+
+    def families(self, spec: LimitServers, alone: bool) -> Iterable[str]:
+        """It only says how the others are asked."""
+        del spec, alone
+        return ()
+
+    def does(self, spec: LimitServers, use: Use, scene: Scene) -> str:
+        """Which one."""
         del use, scene
-        bucket = spec.local_ratelimit
-        if bucket is None:
-            return "limits nothing"
-        return (
-            f"lets {bucket.max_tokens} requests pass and {bucket.tokens_per_fill or 1} more every "
-            f"{bucket.fill_interval or '1s'}, in each proxy; answers others with 429"
-        )
+        backend = spec.custom.backend
+        return f"has rate limits asked of {backend.cluster if backend else 'nobody'}"
 
-    def idle(self) -> local_v3.LocalRateLimit:
-        """No limit."""
-        return local_v3.LocalRateLimit(stat_prefix=_STAT)
-
-    def config(self, spec: Spec) -> local_v3.LocalRateLimit:
-        """The bucket."""
-        return limit(spec.local_ratelimit)
+    def on_manager(self, spec: LimitServers, use: Use, draft: ManagerDraft) -> None:
+        """One filter for each slot, before who comes in is asked or after that."""
+        del use
+        for slot in SLOTS.values():
+            server = spec.of(slot.domain)
+            if slot.filter in draft.rare:
+                early = slot.when == "early" or (slot.when == "main" and server.early)
+                place = RateLimit.kind if early else RateLimitRegular.kind
+                draft.switchable(place, slot.filter, asking(slot.domain, slot.name, server, slot.stage))
 
 
-def limit(bucket: TokenBucket | None) -> local_v3.LocalRateLimit:
+def asking(domain: str, name: str, server: LimitServer, stage: int = 0) -> service_v3.RateLimit:
+    """The filter that asks a service."""
+    config = service_v3.RateLimit(domain=domain, stage=stage, failure_mode_deny=server.strict, stat_prefix=name)
+    config.timeout.FromMilliseconds(server.timeout)
+    config.rate_limit_service.transport_api_version = 2  # V3
+    to = config.rate_limit_service.grpc_service.envoy_grpc
+    to.cluster_name = server.backend.cluster if server.backend is not None else _NOWHERE
+    to.authority = server.authority
+    config.disable_x_envoy_ratelimited_header = False
+    if server.headers:
+        config.enable_x_ratelimit_headers = service_v3.RateLimit.DRAFT_VERSION_03
+    return config
+
+
+def bucket(spec: TokenBucket | None) -> local_v3.LocalRateLimit:
     """Envoy's configuration for a bucket; without one there is no limit."""
     config = local_v3.LocalRateLimit(stat_prefix=_STAT)
-    if bucket is not None:
-        put_bucket(bucket, config.token_bucket)
+    if spec is not None:
+        put_bucket(spec, config.token_bucket)
         config.filter_enabled.CopyFrom(always())
         config.filter_enforced.CopyFrom(always())
     return config

@@ -11,6 +11,7 @@ from daemun.base.durations import nanoseconds
 from daemun.base.names import CORE, Name, Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.references import GrantIndex, grant_to_write, permitted
 from daemun.gloo import secrets
 from daemun.gloo.secrets.kinds import GlooSecret
 
@@ -110,6 +111,21 @@ class Following:
         if fault:
             self.wrong(where, f"{target} is in another namespace, which has not granted it", fault, "RefNotPermitted")
         return not fault
+
+
+def anybody(_: Reader, by: Ref, target: Ref) -> str:
+    """Classic mode asks for nobody's consent."""
+    del by, target
+    return ""
+
+
+def granted(grants: GrantIndex) -> Allowed:
+    """Across namespaces Gateway API asks for a grant."""
+
+    def allowed(reader: Reader, by: Ref, target: Ref) -> str:
+        return "" if permitted(reader, grants, by, target) else grant_to_write(by, target)
+
+    return allowed
 
 
 def seconds(text: str | None, default: float) -> float:

@@ -11,7 +11,6 @@ from daemun.base.names import CORE, DAEMUN, GLOO, Name, Ref
 from daemun.flow import Collection, Graph, Index, Reader, Source, derive, distinct, union
 from daemun.gatewayapi import backends
 from daemun.gatewayapi.problems import Problems, Rejections
-from daemun.gatewayapi.references import GrantIndex, grant_to_write, permitted
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.gloo.auth import chains, configs, finding, meaning, policies, policy_status, policy_ways, servers, status
 from daemun.gloo.policies import Features, Meant, targets_of
@@ -25,11 +24,12 @@ Meanings = Mapping[str, Callable[[Reader, Ref, str, Any], Meant]]
 
 
 class Inputs(msgspec.Struct, frozen=True):
-    """What this takes from the others: how Upstreams are found with consent and without. `own`: our server is there."""
+    """What this takes from the others: how Upstreams are found, and who may refer to what, by whether it is in classic
+    mode. `own`: our server is there.
+    """
 
-    grants: GrantIndex
-    upstreams: FindUpstream
-    any_upstreams: FindUpstream
+    upstreams: Mapping[bool, FindUpstream]
+    allowed: Mapping[bool, finding.Allowed]
     backends: backends.Inputs
     features: Features
     own: bool
@@ -45,7 +45,7 @@ class Auth:
         """The labels of Secrets whose content is fetched only when somebody reads it."""
         self.servers = derive(
             sources[GLOO, "Settings"],
-            servers.servers_rule(of.any_upstreams, own=of.own),
+            servers.servers_rule(of.upstreams[True], own=of.own),
             "servers of authorization",
         )
         self.standing: Callable[[Reader], tuple[Use, ...]] = meaning.standing(self.servers, own=of.own)
@@ -53,8 +53,8 @@ class Auth:
         self._written = sources[finding.GROUP, finding.KIND]
         made: dict[bool, Collection[configs.ConfigKey, configs.ResolvedConfig]] = {}
         self.meanings: dict[bool, Meanings] = {}
-        for classic, upstreams in ((False, of.upstreams), (True, of.any_upstreams)):
-            allowed = _anybody if classic else _granted(of.grants)
+        for classic, upstreams in of.upstreams.items():
+            allowed = of.allowed[classic]
             inputs = finding.Inputs(secrets, maps, by_label, allowed)
             mode = "classic mode" if classic else "Gateway API"
             rule = configs.config_rule(inputs, self.servers, own=of.own, classic=classic)
@@ -94,16 +94,3 @@ class Auth:
         wrong = derive(self.policies, policy_status.problem_rule(told), "AuthPolicy problems")
         self.statuses = union(self.statuses, ours, name="statuses of authentication")
         self.problems = union(self.problems, wrong, name="problems of authentication")
-
-
-def _anybody(_: Reader, by: Ref, target: Ref) -> str:
-    """Classic mode asks for nobody's consent."""
-    del by, target
-    return ""
-
-
-def _granted(grants: GrantIndex) -> finding.Allowed:
-    def granted(reader: Reader, by: Ref, target: Ref) -> str:
-        return "" if permitted(reader, grants, by, target) else grant_to_write(by, target)
-
-    return granted

@@ -14,6 +14,9 @@ CHAIN = "type.googleapis.com/daemun.auth.v1.Chain"
 CONTEXT = "daemun.auth"
 """The context extension (ext_authz) in which a route names its chain."""
 
+USER = "daemun.user"
+"""Under what the server tells Envoy's other filters whose request it is, in ext_authz's own metadata."""
+
 AnyCheck = Check | AuthorizationCode | PlainOAuth | Introspection | SignedToken
 
 
@@ -49,4 +52,4 @@ def decoded(data: bytes) -> Chain:
     return msgspec.json.decode(data, type=Chain)
 
 
-__all__ = ["CHAIN", "CONTEXT", "AnyCheck", "Chain", "Step", "decoded", "encoded"]
+__all__ = ["CHAIN", "CONTEXT", "USER", "AnyCheck", "Chain", "Step", "decoded", "encoded"]

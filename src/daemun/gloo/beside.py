@@ -1,0 +1,66 @@
+"""The servers beside the proxies, which these ask about requests: that of authorization, and the rate limit service."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from daemun.base.names import Name, Ref
+from daemun.flow import Collection, Graph, Reader, Source, union
+from daemun.gatewayapi import backends
+from daemun.gatewayapi.problems import Rejections
+from daemun.gatewayapi.references import GrantIndex
+from daemun.gatewayapi.resolved import ResolvedRoute
+from daemun.gatewayapi.settings import Settings
+from daemun.gloo.auth import wiring as auth
+from daemun.gloo.auth.finding import anybody, granted
+from daemun.gloo.auth.policy_status import Written
+from daemun.gloo.limits import wiring as limits
+from daemun.gloo.policies import Features, Meant
+from daemun.gloo.upstreams import FindUpstream
+from daemun.ir.listener import ListenerKey
+from daemun.ir.route import RouteKey, Use
+from daemun.ir.uses import ListenerUses
+
+
+class Inputs(msgspec.Struct, frozen=True):
+    """What this takes from the others: how Upstreams are found with consent and without, backends and features."""
+
+    grants: GrantIndex
+    upstreams: FindUpstream
+    any_upstreams: FindUpstream
+    backends: backends.Inputs
+    features: Features
+    settings: Settings
+
+
+class Beside:
+    """Both servers, in the same steps: the `meanings` of their fields, what is theirs in use, and what is told."""
+
+    def __init__(self, graph: Graph, sources: Mapping[tuple[str, str], Source[Name, Any]], of: Inputs) -> None:
+        found = {False: of.upstreams, True: of.any_upstreams}
+        allowed = {False: granted(of.grants), True: anybody}
+        own_auth, own_limits = bool(of.settings.extauth), bool(of.settings.ratelimit)
+        self.auth = auth.Auth(graph, sources, auth.Inputs(found, allowed, of.backends, of.features, own_auth))
+        self.limits = limits.RateLimits(sources, limits.Inputs(found, allowed, own_limits))
+        self.by_target = {**self.auth.by_target}
+        self.meanings: Mapping[bool, Mapping[str, Callable[[Reader, Ref, str, Any], Meant]]] = {
+            classic: {**self.auth.meanings[classic], **self.limits.meanings[classic]} for classic in (False, True)
+        }
+
+    def standing(self, reader: Reader) -> tuple[Use, ...]:
+        """What is on every listener that does not say otherwise: how the servers are asked."""
+        return (*self.auth.standing(reader), *self.limits.standing(reader))
+
+    def use(
+        self, routes: Collection[RouteKey, ResolvedRoute], listeners: Collection[ListenerKey, ListenerUses]
+    ) -> None:
+        """Make what the servers are told, now that it is known what is in use."""
+        self.auth.use(routes, listeners)
+        self.limits.use(routes, listeners)
+
+    def tell(self, written: Written, rejections: Rejections) -> None:
+        """Make the `statuses` and the `problems` of their objects."""
+        self.auth.tell(written, rejections)
+        self.statuses = union(self.auth.statuses, self.limits.statuses, name="statuses of what servers are told")
+        self.problems = union(self.auth.problems, self.limits.problems, name="problems of what servers are told")

@@ -1,0 +1,1 @@
+"""Rate limits by a service: what Gloo's fields, RateLimitConfigs and Daemun's RateLimitPolicies come to."""
