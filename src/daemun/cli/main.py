@@ -6,7 +6,23 @@ from typing import Annotated
 import typer
 
 from daemun import __version__
-from daemun.cli import check, crds, demo, explain, extauth, get, migrate, policy, serve, translate, tree, up, webhook
+from daemun.cli import (
+    check,
+    crds,
+    demo,
+    explain,
+    extauth,
+    get,
+    install,
+    migrate,
+    policy,
+    serve,
+    translate,
+    tree,
+    up,
+    webhook,
+)
+from daemun.cli.glooctl import create
 
 app = typer.Typer(
     name="daemun",
@@ -29,7 +45,11 @@ app.command()(check.check)
 app.command()(translate.translate)
 app.command()(explain.explain)
 app.command()(crds.crds)
+app.command()(install.install)
+app.command()(install.upgrade)
+app.command()(install.uninstall)
 app.add_typer(migrate.app, name="migrate")
+app.add_typer(create.app, name="create")
 
 
 def _version(wanted: bool) -> None:
