@@ -51,7 +51,7 @@ conformance: .venv/developed ## the Gateway API conformance suite, in a cluster 
 
 golden: .venv/developed ## write the expected files of the goldens and the CRDs of the chart anew; read the diff
 	$(BIN)/python tests/support/crds.py
-	DAEMUN_GOLDEN=write $(BIN)/pytest tests/golden tests/placed $(ARGS)
+	DAEMUN_GOLDEN=write $(BIN)/pytest tests/golden tests/placed tests/cli tests/unit/test_lint.py $(ARGS)
 
 bench: .venv/developed ## measure; results go to bench/results, and with no ARGS into docs/performance.md
 	$(BIN)/python -m bench $(ARGS)

@@ -87,6 +87,16 @@ class TextOrData(StrEnum):
     json = "json"
 
 
+class Report(StrEnum):
+    """How problems are told."""
+
+    text = "text"
+    yaml = "yaml"
+    json = "json"
+    sarif = "sarif"
+    github = "github"
+
+
 class Data(StrEnum):
     """How a command answers that has no text form."""
 

@@ -58,17 +58,27 @@ def dump_json(value: Any) -> str:
 
 
 def print_problems(problems: Iterable["ProblemLine"], to: "Console", *, codes: bool = False) -> None:
-    """Each problem with its place, what is wrong, and how to mend it; with `codes` also the word for its kind."""
+    """Each problem with its place, its number, what is wrong, and how to mend it.
+
+    With `codes` the word for its kind instead of its number: what is told of a change has no numbers.
+    """
     from rich.text import Text
 
+    from daemun.lint.codes import number
+
     for problem in problems:
-        kind = Text("warning: " if problem.warning else "error: ", "yellow" if problem.warning else "bold red")
+        numbered = "" if codes else f"[{number(problem.code)}]"
+        kind = Text(f"{_weight(problem)}{numbered}: ", "yellow" if problem.warning else "bold red")
         place = f"{problem.file}:{problem.line}: " if problem.line else f"{problem.file}: " if problem.file else ""
         what = " ".join(part for part in (problem.object, problem.field) if part)
         code = Text(f" [{problem.code}]" if codes else "", "dim")
         to.print(Text(place, "bold") + kind + Text(f"{what}: " if what else "", "cyan") + Text(problem.text) + code)
         if problem.mend:
             to.print(Text(f"    {problem.mend}", "dim"))
+
+
+def _weight(problem: "ProblemLine") -> str:
+    return "warning" if problem.warning else "error"
 
 
 def print_table(header: tuple[str, ...], rows: list[tuple[str, str, str]], to: "Console") -> None:
