@@ -108,3 +108,16 @@ async def test_claims_allow_what_policies_say(shared: World, host: str) -> None:
     assert (await ask(shared, host, "/claims", token(org={"root": True}))).backend == "a"
     assert (await ask(shared, host, "/claims", token(org={"roles": ["dev"], "root": False}))).status == 403
     assert (await ask(shared, host, "/claims/read")).status == 401
+
+
+async def test_settings_may_require_that_somebody_is_named_who_comes_in(shared: World) -> None:
+    spec = {"rbac": {"requireRbac": True}}
+    meta = {"name": "default", "namespace": "gloo-system"}
+    wanted = {"apiVersion": "gloo.solo.io/v1", "kind": "Settings", "metadata": meta, "spec": spec}
+    file = shared.write("settings.yaml", wanted)
+    said = {"authorization": f"Bearer {token()}"}
+    for host in ("hit.test", "x.wild.test"):
+        await shared.answers(403, "/", host=host, headers=said)
+        assert (await ask(shared, host, "/claims/read", token())).backend == "a"
+    file.unlink()
+    await shared.answered_by("a", "/", host="hit.test", headers=said)

@@ -66,7 +66,10 @@ def test_namespaces() -> None:
 def test_gateways_that_nobody_wrote_are_there_with_the_first_virtual_service_and_tell_what_is_wrong() -> None:
     made = translation(objects(SERVICE))
     (placement,) = made.placements.values()
-    assert (str(placement.ref.key), [port.number for port in placement.ports]) == ("gloo-system/gateway-proxy", [80])
+    assert (str(placement.ref.key), [port.number for port in placement.ports]) == (
+        "gloo-system/gateway-proxy",
+        [80, 443],
+    )
     ref = Ref(GLOO_GATEWAY, "Gateway", "gloo-system", "gateway-proxy")
     assert ref not in made.statuses
     key = RejectionKey("gloo-system/gateway-proxy", ref, "spec.bindPort", LISTENER, "port-8080")
@@ -81,6 +84,19 @@ def test_gateways_that_nobody_wrote_are_there_with_the_first_virtual_service_and
     assert [port.number for port in placement.ports] == [9000]
 
 
+def test_a_proxy_is_of_one_api_and_whoever_asks_for_it_by_the_other_is_told() -> None:
+    gateway = (
+        "---\napiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\n"
+        "metadata: {name: gateway-proxy, namespace: gloo-system}\n"
+        "spec: {gatewayClassName: gloo-gateway, listeners: [{name: http, port: 80, protocol: HTTP}]}\n"
+    )
+    made = Translation(cluster(str))
+    made.apply(objects(SERVICE + gateway).items())
+    (told,) = made.problems[Ref(GLOO_GATEWAY, "Gateway", "gloo-system", "gateway-proxy")]
+    assert "proxy gloo-system/gateway-proxy is that of Gateway API's Gateway" in told.text
+    assert [placement.ref.kind for placement in made.placements.values()] == ["Gateway"]
+
+
 def test_a_port_is_the_gateways_whoever_answers_its_handshakes() -> None:
     gateway = "apiVersion: gateway.solo.io/v1\nkind: Gateway\nmetadata: {name: tls, namespace: gloo-system}\n"
     written = objects(f"{gateway}spec: {{bindPort: 9443, ssl: true, httpGateway: {{}}}}\n---\n" + SERVICE)
@@ -91,7 +107,7 @@ def test_a_port_is_the_gateways_whoever_answers_its_handshakes() -> None:
     secrets = {ref: one for ref, one in base.items() if ref.kind == "Secret"}
     made = translation({**written, **objects(service), **secrets})
     head = made.resources[PartKey("gloo-system/gateway-proxy", LISTENER, "port-9443")].leaves[0]
-    assert str(head.origin) == "Gateway gloo-system/tls spec.bindPort"
+    assert str(head.origin) == "Gateway.gateway.solo.io gloo-system/tls spec.bindPort"
 
 
 def test_route_tables_that_multiply_come_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,4 +49,6 @@ class Ref(NamedTuple):
         return Name(self.namespace, self.name)
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+        # Two APIs have Gateways. Gloo's is written as kubectl takes it.
+        kind = f"{self.kind}.{self.group}" if (self.group, self.kind) == (GLOO_GATEWAY, "Gateway") else self.kind
+        return f"{kind} {self.namespace}/{self.name}" if self.namespace else f"{kind} {self.name}"

@@ -1,17 +1,18 @@
 """What `daemun up` prints while it serves."""
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from daemun.cli.output import console, print_problems
 from daemun.report.journal import GoneLine, Line, ProblemLine, ProxyLine, SolvedLine
-from daemun.report.summary import GatewayLine, ListenerSetLine, RouteLine, where
+from daemun.report.summary import GatewayLine, ListenerSetLine, ObjectLine, RouteLine, where
 
 if TYPE_CHECKING:
     from rich.text import Text
 
 _MANY = 20
-"""More routes than this in one change are counted, not listed."""
+"""More routes, or other objects, than this in one change are counted, not listed."""
 
 
 def tell_json(lines: list[Line]) -> None:
@@ -32,6 +33,7 @@ class TextTeller:
     def __call__(self, lines: list[Line]) -> None:
         """Print what changed."""
         routes = [line for line in lines if isinstance(line, RouteLine) and line.state != "pending"]
+        others = [line for line in lines if isinstance(line, ObjectLine) and line.state != "pending"]
         for line in lines:
             match line:
                 case GatewayLine() | ListenerSetLine() if line.state != "pending":
@@ -48,7 +50,8 @@ class TextTeller:
                     self._solved(line)
                 case _:
                     pass
-        self._routes(routes)
+        self._listed(routes, "routes")
+        self._listed(others, "other objects")
         print_problems([line for line in lines if isinstance(line, ProblemLine)], self._console)
 
     def _listening(self, line: GatewayLine | ListenerSetLine) -> None:
@@ -56,12 +59,12 @@ class TextTeller:
         name = f"{kind} {line.namespace}/{line.name}"
         self._console.print(_words(_state(line.state), (f"{name}  ", "bold cyan"), (where(line), "underline")))
 
-    def _routes(self, routes: list[RouteLine]) -> None:
-        if len(routes) > _MANY:
-            ready = sum(line.state == "ready" for line in routes)
-            self._console.print(_words(("+ ", "green"), (f"{len(routes):,} routes, {ready:,} of them ready", "")))
+    def _listed(self, lines: Sequence[RouteLine | ObjectLine], kinds: str) -> None:
+        if len(lines) > _MANY:
+            ready = sum(line.state == "ready" for line in lines)
+            self._console.print(_words(("+ ", "green"), (f"{len(lines):,} {kinds}, {ready:,} of them ready", "")))
             return
-        for line in routes:
+        for line in lines:
             name = f"{line.kind} {line.namespace}/{line.name}"
             self._console.print(_words(_state(line.state), (f"{name}  ", "cyan"), (where(line), "")))
 

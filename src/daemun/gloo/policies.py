@@ -238,9 +238,9 @@ class Reading:
         use = Use(name, meant.spec, where, meant.backends, self._ref) if meant.spec is not None else None
         return Option(name, unit, use, empty=use is None or is_empty(value))
 
-    def policy(self, options: msgspec.Struct | None) -> Policy:
-        """The options as a policy without targets: what stands in the object that it is for."""
-        found = tuple(self.options(options))
+    def policy(self, *every: msgspec.Struct | None) -> Policy:
+        """Options as a policy without targets: what stands in the object that it is for."""
+        found = tuple(option for options in every for option in self.options(options))
         return Policy(self._ref, 0, ("", "", ""), (), found, tuple(self.errors), tuple(self.warnings))
 
     def _fault(self, finding: Finding) -> str:

@@ -7,6 +7,7 @@ them; here it is said of each of them whether there is such a file.
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from daemun.api.gloo.rbac import RbacSettings
 from daemun.api.gloo.settings import (
     Directory,
     GatewayOptions,
@@ -51,6 +52,8 @@ _MOOT_OF_GLOO = (
     *("xdsBindAddr", "validationBindAddr", "restXdsBindAddr", "proxyDebugBindAddr", "endpointsWarmingTimeout"),
     *("disableProxyGarbageCollection", "enableRestEds", "removeUnusedFilters", "failoverUpstreamDnsPollingInterval"),
     *("regexMaxProgramSize", "disableGrpcWeb", "logTransformationRequestResponseInfo"),
+    # It saves Gloo the Upstreams that it would make in memory, of each Service one. Here there are none to save.
+    "disableKubernetesDestinations",
 )
 _MOOT_OF_GATEWAY = (
     *("validationServerAddr", "compressedProxySpec", "persistProxySpec", "enableGatewayController"),
@@ -75,12 +78,11 @@ SERVED = Served(
                     "refreshRate",
                 ),
                 *("kubernetesSecretSource", "directorySecretSource", "vaultSecretSource", "secretOptions"),
-                *("extProc", "extauth", "namedExtauth", "ratelimit", "ratelimitServer"),
+                *("extProc", "extauth", "namedExtauth", "ratelimit", "ratelimitServer", "rbac"),
             ),
             {
                 **dict.fromkeys(("directoryConfigSource", "consulKvSource"), _SOURCES),
                 **dict.fromkeys(("directoryArtifactSource", "consulKvArtifactSource"), _SOURCES),
-                "rbac": "a host that says nothing of rbac lets everybody pass, whatever Settings require",
                 "extensions": "it is for servers that Daemun does not have",
                 "cachingServer": UNSERVED["caching"].why,
                 **dict.fromkeys(("consul", "consulDiscovery", "knative"), _REGISTRIES),
@@ -95,7 +97,6 @@ SERVED = Served(
             {
                 "awsOptions": "functions come later",
                 "istioOptions": _MESHES,
-                "disableKubernetesDestinations": "Services are always backends",
             },
             _MOOT_OF_GLOO,
         ),
@@ -137,6 +138,7 @@ SERVED = Served(
             ),
         ),
         Fields(UpstreamOptions, ("sslParameters", "globalAnnotations")),
+        Fields(RbacSettings, ("requireRbac",)),
     )
 )
 

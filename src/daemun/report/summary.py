@@ -1,4 +1,4 @@
-"""What is served, in short, for people and programs: Gateways and ListenerSets with their URLs, routes with hosts."""
+"""What is served, in short, for people and programs: Gateways and ListenerSets with URLs, routes with hosts."""
 
 from collections.abc import Iterable
 
@@ -47,7 +47,16 @@ class RouteLine(msgspec.Struct, frozen=True, tag_field="event", tag="route", ren
     urls: tuple[str, ...] = ()
 
 
-Served = GatewayLine | ListenerSetLine | RouteLine
+class ObjectLine(msgspec.Struct, frozen=True, tag_field="event", tag="object", rename="camel"):
+    """Anything else that has a status, such as a policy or an Upstream: how it is."""
+
+    kind: str
+    namespace: str
+    name: str
+    state: str
+
+
+Served = GatewayLine | ListenerSetLine | RouteLine | ObjectLine
 
 
 def urls(parent: Parent, addresses: tuple[str, ...]) -> tuple[str, ...]:
@@ -65,7 +74,7 @@ def urls(parent: Parent, addresses: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def line(translation: Translation, ref: Ref) -> Served | None:
-    """The line of an object, if it is a Gateway, ListenerSet or route of ours."""
+    """The line of an object, if it is of ours. A class has none."""
     status = translation.statuses.get(ref)
     match status:
         case GatewayStatus():
@@ -83,6 +92,8 @@ def line(translation: Translation, ref: Ref) -> Served | None:
             return GatewayLine(ref.namespace, ref.name, state(status), answers, 0)
         case GlooStatus() if ref in translation.routes:
             return _classic_line(translation, translation.routes[ref], status)
+        case GlooStatus() | PolicyStatus():
+            return ObjectLine(ref.kind, ref.namespace, ref.name, state(status))
         case _:
             return None
 
@@ -136,6 +147,8 @@ def where(line: Served) -> str:
             hosts = f"{', '.join(line.hostnames)} " if line.hostnames else ""
             at = f" ({'  '.join(line.urls)})" if line.urls else ""
             return f"{hosts}via {', '.join(line.gateways)}{at}" if line.gateways else ""
+        case ObjectLine():
+            return ""
 
 
 def state(status: Status) -> str:

@@ -13,6 +13,7 @@ from daemun.base.names import GLOO_GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.claims import Claim, winner
 from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.resolved import ResolvedGateway
 from daemun.gatewayapi.settings import ANY_ADDRESS, Settings
 from daemun.gloo.classic.scope import NAMESPACE, Scopes, scope_of
 from daemun.ir.listener import FrontendKey, Socket, frontend_key
@@ -140,13 +141,22 @@ def claim_rule(_: Reader, name: Name, door: Door) -> Iterator[tuple[Ref, Claim]]
 
 
 def opened_rule(
-    by_socket: Index[FrontendKey, Name, Door], claims: Index[Socket, Ref, Claim] | None
+    by_socket: Index[FrontendKey, Name, Door],
+    claims: Index[Socket, Ref, Claim] | None,
+    taken: Collection[Name, ResolvedGateway],
 ) -> Callable[[Reader, Name, Door], Iterator[tuple[Name, Door]]]:
-    """The rule from a Gateway to the same with the ports that are its own. `claims`: where proxies share a machine."""
+    """The rule from a Gateway to the same with the ports that are its own. `claims`: where proxies share a machine.
+
+    `taken` are Gateway API's: a proxy has the name of just one of both.
+    """
 
     def opened(reader: Reader, name: Name, door: Door) -> Iterator[tuple[Name, Door]]:
         refused = list(door.refused)
         for key in door.frontends if not refused else ():
+            if reader.get(taken, Name.of(key.proxy)) is not None:
+                text = f"the proxy {key.proxy} is that of Gateway API's Gateway with this name"
+                refused.append(Finding("ProxyTaken", "spec.proxyNames", text, "Give one of them another name."))
+                continue
             others = (one for one in reader.find(by_socket, key) if not one.refused and one.ref != door.ref)
             older = min((one for one in others if one.age < door.age), key=_age, default=None)
             if older is not None:

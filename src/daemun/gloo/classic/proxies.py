@@ -21,6 +21,7 @@ CONTROLLER = "solo.io/gloo"
 _BY_SERVER_NAME = {"HTTPS", "TLS"}
 _REACHED_AT = {8080: 80, 8443: 443}
 """Ports of Gateways whose Service has the usual ports, as that of Gloo's installation has them."""
+_SCHEMES = {80: "http", 443: "https"}
 _KINDS = (RouteGroupKindStatus(GLOO_GATEWAY, "VirtualService"),)
 
 
@@ -115,17 +116,12 @@ def proxies_of(_: FrontendKey, __: Frontend) -> Iterator[str]:
 
 
 def proxy_rule(
-    frontends: Index[str, FrontendKey, Frontend], taken: Collection[Name, ResolvedGateway]
+    frontends: Index[str, FrontendKey, Frontend],
 ) -> Callable[[Reader, str, str], Iterator[tuple[Name, ResolvedGateway]]]:
-    """The rule from a proxy to the same as somebody sees it who asks what it listens on.
-
-    `taken` are Gateway API's: a proxy has the name of just one of both.
-    """
+    """The rule from a proxy to the same as somebody sees it who asks what it listens on."""
 
     def proxy(reader: Reader, key: str, _: str) -> Iterator[tuple[Name, ResolvedGateway]]:
         name = Name.of(key)
-        if reader.get(taken, name) is not None:
-            return
         ref = Ref(GLOO, "Proxy", *name)
         keys = reader.find_keys(frontends, key)
         found = [(at, reader.get(frontends.of, at)) for at in keys]
@@ -143,18 +139,6 @@ def proxy_rule(
         )
 
     return proxy
-
-
-def kept_rule(
-    proxies: Collection[Name, ResolvedGateway],
-) -> Callable[[Reader, FrontendKey, Frontend], Iterator[tuple[FrontendKey, Frontend]]]:
-    """The rule for the ports whose proxy is really classic mode's."""
-
-    def kept(reader: Reader, key: FrontendKey, frontend: Frontend) -> Iterator[tuple[FrontendKey, Frontend]]:
-        if reader.get(proxies, Name.of(key.proxy)) is not None:
-            yield key, frontend
-
-    return kept
 
 
 def _seen(at: FrontendKey, one: Listener) -> ResolvedListener:
@@ -183,6 +167,10 @@ def placement_rule(
             protocol = frontend.listeners[0].protocol if frontend else "TCP"
             number = _REACHED_AT.get(key.port, key.port)
             ports[number] = Port(number, "TCP", f"{protocol.lower()}-{number}", key.port if number != key.port else 0)
+        if not ports.keys().isdisjoint(_REACHED_AT.values()):
+            # The other one too, so that the first VirtualService with TLS changes no Service, which takes its time.
+            for bound, number in _REACHED_AT.items():
+                ports.setdefault(number, Port(number, "TCP", f"{_SCHEMES[number]}-{number}", bound))
         yield (
             name,
             Placement(

@@ -101,7 +101,7 @@ class Classic:
         )
         self._scopes = scopes = ports.scopes
         opened = gateways.opened_rule(
-            ports.doors.index(gateways.sockets_of), of.claims if ports.settings.shared_host else None
+            ports.doors.index(gateways.sockets_of), of.claims if ports.settings.shared_host else None, of.gateways
         )
         self._doors = derive(ports.doors, opened, "open doors")
         written = ports.sources
@@ -132,12 +132,11 @@ class Classic:
             answers,
             derive(self._streams, tcp.listener_rule, "listeners of TCP hosts"),
         )
-        asked = derive(self._doors, proxies.frontend_rule(listening), "classic ports")
-        by_proxy = asked.index(proxies.proxies_of)
+        self.frontends = derive(self._doors, proxies.frontend_rule(listening), "classic frontends")
+        by_proxy = self.frontends.index(proxies.proxies_of)
         self.proxies = derive(
-            distinct(by_proxy, name="classic proxies"), proxies.proxy_rule(by_proxy, of.gateways), "proxies as Gateways"
+            distinct(by_proxy, name="classic proxies"), proxies.proxy_rule(by_proxy), "proxies as Gateways"
         )
-        self.frontends = derive(asked, proxies.kept_rule(self.proxies), "classic frontends")
         self.placements = derive(self.proxies, proxies.placement_rule(by_proxy), "classic placements")
         self._part_uses = derive(self._parts, options.part_rule(judged), "options of classic Gateways")
         of_services = options.of_service_rule(judged, self._placed, self._part_uses)
