@@ -19,6 +19,7 @@ import msgspec
 
 from daemun import __version__
 from daemun.api.core import Secret
+from daemun.api.kinds import CLASSIC, KINDS
 from daemun.base.names import CORE, GATEWAY, GLOO, GLOO_GATEWAY, Name, Ref
 from daemun.figures import figures
 from daemun.flow import MISSING
@@ -93,6 +94,8 @@ class Installation(msgspec.Struct, frozen=True):
 
     extauth: bool = False
     """Whether there is a server of authorization beside it, as the chart brings it."""
+    classic: bool = True
+    """Whether Gloo's classic mode is served too."""
 
     @property
     def host(self) -> str:
@@ -119,7 +122,8 @@ class ClusterApp:
         settings = cluster_settings(yamldoc.value, frozenset({READY_PORT}), allowed=installation.allowed, extauth=auth)
         access_log = STDOUT if installation.access_log else ""
         self.plane = ControlPlane(settings, self._identify, self._told, access_log)
-        self.source = KubeSource(client, self._changed, self._saw, namespaces=installation.namespaces)
+        kinds = [one for one in KINDS if installation.classic or (one.group, one.kind) not in CLASSIC]
+        self.source = KubeSource(client, self._changed, self._saw, kinds=kinds, namespaces=installation.namespaces)
         self.writer = StatusWriter(
             client,
             self.plane.translation.statuses,

@@ -7,7 +7,8 @@ import httpx2 as httpx
 import pytest
 
 from daemun.api.decode import decode
-from daemun.base.names import Name
+from daemun.api.kinds import CLASSIC
+from daemun.base.names import GLOO, Name
 from daemun.cluster import ClusterApp, Installation
 from daemun.gloo.auth.chains import SERVER
 from daemun.ir.resource import LISTENER, encode
@@ -85,3 +86,11 @@ async def test_proxies_print_a_line_for_each_request_if_that_is_asked_for(asked:
     listeners = [encode(part) for key, part in app.plane.translation.resources.items() if key.type_url == LISTENER]
     assert listeners
     assert [b"/dev/stdout" in one for one in listeners] == [asked] * len(listeners)
+
+
+@pytest.mark.parametrize("classic", [True, False])
+def test_without_classic_mode_its_objects_are_not_looked_at(classic: bool) -> None:
+    client = KubeClient(httpx.AsyncClient(), "http://127.0.0.1:1", "default")
+    app = ClusterApp(client, Installation("default", "daemun", "one", "daemun:latest", classic=classic))
+    assert [(kind in app.source._watches) for kind in sorted(CLASSIC)] == [classic] * len(CLASSIC)
+    assert (GLOO, "Settings") in app.source._watches

@@ -81,6 +81,11 @@ KINDS = (
     Kind("discovery.k8s.io", "EndpointSlice", ("v1",), core.EndpointSlice),
 )
 
+CLASSIC = frozenset(
+    (GLOO_GATEWAY, kind)
+    for kind in ("Gateway", "VirtualService", "RouteTable", "MatchableHttpGateway", "MatchableTcpGateway")
+)
+"""The kinds of Gloo's classic mode, for whoever does without it."""
 BY_NAME: Mapping[tuple[str, str], Kind] = MappingProxyType({(kind.group, kind.kind): kind for kind in KINDS})
 """(group, kind) to its entry."""
 _FIRST = {kind.kind: kind.group for kind in reversed(KINDS)}

@@ -50,6 +50,9 @@ def serve(
         bool,
         typer.Option("--extauth", envvar="DAEMUN_EXTAUTH", help="`daemun extauth` is there too, as NAME-extauth."),
     ] = False,
+    classic: Annotated[
+        bool, typer.Option(envvar="DAEMUN_CLASSIC", help="Serve Gloo's classic Gateways and VirtualServices too.")
+    ] = True,
     allow_address: Allowed = None,
     log_level: Annotated[str, typer.Option(envvar="DAEMUN_LOG_LEVEL", help="debug, info, warning or error.")] = "info",
     kube_context: KubeContext = None,
@@ -94,5 +97,6 @@ def serve(
         access_log=access_log,
         allowed=tuple(allow_address or ()),
         extauth=extauth,
+        classic=classic,
     )
     program.run(client, lambda: ClusterApp(client, installation).run())
