@@ -16,6 +16,7 @@ from daemun.cli import (
     install,
     migrate,
     policy,
+    ratelimit,
     serve,
     translate,
     tree,
@@ -38,6 +39,7 @@ app.command()(up.up)
 app.command()(serve.serve)
 app.command()(webhook.webhook)
 app.command()(extauth.extauth)
+app.command()(ratelimit.ratelimit)
 app.command()(get.get)
 app.command()(tree.tree)
 app.command()(policy.policy)

@@ -9,6 +9,8 @@ import msgspec
 
 LIMITS = "type.googleapis.com/daemun.ratelimit.v1.Limits"
 """The xDS type of limits. It is Daemun's own: its value is the JSON of `Limits`, and no proxy asks for it."""
+SERVER = "*/ratelimit"
+"""Who the service is among the clients of the xDS server: no Gateway can be in such a namespace."""
 SET = ("generic_key", "daemun.set")
 """The first entry of a request's descriptor that is compared with sets, in any order, rather than with the tree."""
 
