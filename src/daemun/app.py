@@ -18,6 +18,7 @@ from daemun.base.names import CORE, GLOO
 from daemun.gatewayapi.settings import Settings
 from daemun.gloo.auth.chains import SERVER
 from daemun.gloo.classic.scope import SETTINGS
+from daemun.ir import quotas
 from daemun.plane import ControlPlane
 from daemun.provision import state
 from daemun.provision.bootstrap import TOKEN_HEADER
@@ -31,6 +32,7 @@ from daemun.xds.events import Drifted
 
 XDS_SOCKET = "xds.sock"
 AUTH_SOCKET = "auth.sock"
+LIMIT_SOCKET = "limits.sock"
 
 MOST = 200
 """Objects of which is told at once."""
@@ -57,8 +59,13 @@ class App:
         self._tell = tell
         run_dir = run_dir or state.locate(paths)
         private = tuple({str(run_dir.absolute()), str(run_dir.resolve())})
-        self._auth_socket = run_dir.absolute() / AUTH_SOCKET
-        settings = msgspec.structs.replace(settings or Settings(), private=private, extauth=f"unix:{self._auth_socket}")
+        self._services = {
+            SERVER: (run_dir.absolute() / AUTH_SOCKET, "extauth"),
+            quotas.SERVER: (run_dir.absolute() / LIMIT_SOCKET, "ratelimit"),
+        }
+        """Where Daemun's own servers listen, and the commands that they are."""
+        at = {command: f"unix:{socket}" for socket, command in self._services.values()}
+        settings = msgspec.structs.replace(settings or Settings(), private=private, **at)
         self._allowed = settings.allowed
         self.plane = ControlPlane(settings, self._identify, self._report, access_log, self._drifted)
         self._source = FolderSource(paths, self._changed, state_dir or state.remembered(paths))
@@ -142,14 +149,12 @@ class App:
     async def _place(self) -> None:
         """Start a proxy for every Gateway that has something to listen on, and stop those that are not wanted.
 
-        The same for the server of authorization, which runs while some policy needs it.
+        The same for Daemun's own servers, which run while some policy needs them.
         """
         while True:
             await self.plane.placed.wait()
             self.plane.placed.clear()
-            wanted = self.plane.wanted()
-            if self.plane.asks_own_server():
-                wanted.add(SERVER)
+            wanted = self.plane.wanted() | self.plane.services()
             for one in self.proxies.running():
                 if one.proxy not in wanted:
                     self._placed.discard(one.proxy)
@@ -157,16 +162,18 @@ class App:
                     self.plane.forget(one.proxy)
             for proxy in sorted(wanted - self._placed):
                 self._placed.add(proxy)
-                if proxy == SERVER:
-                    await self.proxies.ensure_program(SERVER, self._auth_socket, self._auth_command)
+                if proxy in self._services:
+                    socket, _ = self._services[proxy]
+                    await self.proxies.ensure_program(proxy, socket, functools.partial(self._command, proxy))
                 else:
                     await self.proxies.ensure(proxy)
 
-    def _auth_command(self, token: Path) -> list[str]:
-        """How the server of authorization is started. It may ask what this machine's user allows Upstreams to be."""
-        allowed = (part for network in self._allowed for part in ("--allow", network))
-        at = ("--xds", f"unix:{self._xds_socket}", "--token-file", str(token), "--listen", f"unix:{self._auth_socket}")
-        return [sys.executable, "-m", "daemun", "extauth", *at, *allowed]
+    def _command(self, server: str, token: Path) -> list[str]:
+        """How such a server is started. That of authorization may ask what Upstreams may be here."""
+        socket, command = self._services[server]
+        at = ("--xds", f"unix:{self._xds_socket}", "--token-file", str(token), "--listen", f"unix:{socket}")
+        allowed = (part for network in self._allowed for part in ("--allow", network)) if server == SERVER else ()
+        return [sys.executable, "-m", "daemun", command, *at, *allowed]
 
     def _happened(self, event: Event) -> None:
         """The keeper has news of a proxy."""

@@ -12,10 +12,9 @@ import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
-import grpc
 import msgspec
 
-from daemun.feed import Feed, token
+from daemun.feed import Feed, token, trusting
 from daemun.health import HealthServer
 from daemun.ir.quotas import LIMITS, Limits
 from daemun.metrics import CONTENT_TYPE, Figure, Metrics
@@ -137,8 +136,7 @@ class LimitApp:
 
 def _feed(plans: Plans, setup: Setup) -> Feed:
     metadata = token(setup.token_file) if setup.token_file else list
-    credentials = grpc.ssl_channel_credentials(setup.ca.read_bytes()) if setup.ca else None
-    return Feed(plans, LIMITS, NODE, setup.xds, metadata, credentials)
+    return Feed(plans, LIMITS, NODE, setup.xds, metadata, trusting(setup.ca) if setup.ca else None)
 
 
 async def _end(task: "asyncio.Task[None]") -> None:

@@ -21,6 +21,8 @@ from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.placement import Setback
 from daemun.gatewayapi.proxies import ProxyState, Rejection, RejectionKey
 from daemun.gatewayapi.settings import Settings
+from daemun.gloo.auth import chains as auth
+from daemun.ir import quotas
 from daemun.ir.resource import Part, PartKey
 from daemun.keeping import Keeping
 from daemun.proxies import Proxies
@@ -178,9 +180,10 @@ class ControlPlane:
         placements = self.translation.placements
         return {key.proxy for key in self.translation.frontends if not placements[Name.of(key.proxy)].held}
 
-    def asks_own_server(self) -> bool:
-        """Whether something in use needs Daemun's server of authorization."""
-        return bool(self.translation.auth.chains)
+    def services(self) -> set[str]:
+        """Of Daemun's own servers those that something in use needs: what they are among the xDS server's clients."""
+        told = {auth.SERVER: self.translation.auth.chains, quotas.SERVER: self.translation.limits.quotas}
+        return {server for server, what in told.items() if what}
 
     def complete(self) -> bool:
         """Whether every proxy that is wanted has all that it should have, wherever it is connected."""

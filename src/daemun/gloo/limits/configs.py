@@ -15,12 +15,10 @@ from daemun.gatewayapi.findings import Finding
 from daemun.gloo.limits import actions, quotas
 from daemun.gloo.limits.limited import OURS, Rate
 from daemun.ir.origin import Origin
-from daemun.ir.quotas import LIMITS, Descriptor, Limits, encoded
+from daemun.ir.quotas import LIMITS, SERVER, Descriptor, Limits, encoded
 from daemun.ir.resource import Leaf, Part, PartKey, part
 
 GROUP, KIND = "ratelimit.solo.io", "RateLimitConfig"
-SERVER = "*/ratelimit"
-"""Who the service is among the clients of the xDS server: no Gateway can be in such a namespace."""
 _RAW = "spec.raw"
 
 
