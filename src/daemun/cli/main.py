@@ -20,6 +20,7 @@ from daemun.cli import (
     serve,
     translate,
     tree,
+    trial,
     up,
     webhook,
 )
@@ -44,6 +45,7 @@ app.command()(get.get)
 app.command()(tree.tree)
 app.command()(policy.policy)
 app.command()(check.check)
+app.command("test")(trial.trial)
 app.command()(translate.translate)
 app.command()(explain.explain)
 app.command()(crds.crds)

@@ -104,6 +104,9 @@ D0215 ParentNotAccepted
 D0216 ConfigurationChanged
     Clients are let in whose certificates are not checked.
     Mend: Remove `AllowInsecureFallback` if that is not meant.
+D0217 ProxyTaken
+    A proxy of this name is made of objects of another API (Gateway API or Gloo's classic one): it is of one at a time.
+    Mend: Give one of the two another name, or remove it.
 D0301 NoParents
     A route names no parent that exists, so nothing serves it.
     Mend: Name a Gateway in `parentRefs`.
