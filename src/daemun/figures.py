@@ -76,6 +76,7 @@ def _xds(plane: ControlPlane) -> Iterator[Figure]:
     yield Figure("daemun_xds_streams", "Streams of proxies that are open.", lambda: counts.opened - counts.closed)
     yield Figure("daemun_xds_streams_total", "Streams of proxies so far.", lambda: counts.opened)
     yield Figure("daemun_xds_refused_total", "Streams that were refused.", lambda: counts.refused)
+    yield Figure("daemun_xds_stuck_total", "Streams that were ended: no answers.", lambda: counts.stuck)
     yield Figure("daemun_xds_acks_total", "Responses that proxies took.", lambda: _by(counts.acks), ("type",))
     yield Figure("daemun_xds_nacks_total", "Responses that proxies rejected.", lambda: _by(counts.nacks), ("type",))
     yield Figure(

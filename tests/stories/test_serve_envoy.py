@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import json
+import signal
 import socket
 import tempfile
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from importlib import metadata
@@ -29,6 +31,7 @@ from daemun.serve.proxy import Connected
 from daemun.serve.server import XdsServer
 from daemun.xds.events import Rejected, Restored
 from daemun.xds.messages import Response
+from daemun.xds.silence import ASKED, SILENCE
 from support.ports import free_port
 
 PROXY = "default/gw"
@@ -214,6 +217,9 @@ class World:
         self.folder = folder
         self.port = free_port()
         self.events: list[object] = []
+        self.ahead = 0.0
+        """By how many seconds the server's clock is ahead."""
+        self.envoy: asyncio.subprocess.Process | None = None
         self.server = self.new_server()
         self.sent: list[Response] = []
 
@@ -221,7 +227,16 @@ class World:
         async def authenticate(metadata: object) -> str | None:
             return PROXY if dict(metadata).get("token") == TOKEN else None  # type: ignore[call-overload]
 
-        return XdsServer(authenticate, lambda _, event: self.events.append(event))
+        def clock() -> float:
+            return time.monotonic() + self.ahead
+
+        return XdsServer(authenticate, lambda _, event: self.events.append(event), clock)
+
+    def later(self, seconds: float) -> None:
+        """Let time pass for the server, and its streams look at it."""
+        self.ahead += seconds
+        for wake in self.server._proxies[PROXY]._sessions.values():
+            wake()
 
     async def listen(self) -> None:
         await self.server.start(f"unix:{self.folder / 'xds.sock'}")
@@ -258,6 +273,7 @@ async def world(sent: Iterator[list[Response]]) -> AsyncIterator[World]:
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )
+        here.envoy = process
         try:
             yield here
         finally:
@@ -406,3 +422,60 @@ async def test_nobody_notices_a_restart_of_the_server(world: World) -> None:
         await until_answer(world.port, "/2", 200)
         await until(lambda: world.server.synced(PROXY))
         assert (await get(world.port, "/3"))[0] == 404
+
+
+async def test_an_envoy_that_answers_nothing_any_more_loses_its_stream_and_takes_what_it_missed_on_the_next(
+    world: World,
+) -> None:
+    world.server.apply([listener(world.port), head(), host(route(1, "200"))])
+    await until_answer(world.port, "/1", 200)
+    await until(lambda: world.server.synced(PROXY))
+    assert world.envoy is not None
+    world.envoy.send_signal(signal.SIGSTOP)
+    before = len(world.sent)
+    world.server.apply([host(route(1, "201"))])
+    await until(lambda: len(world.sent) > before)
+    world.later(SILENCE)
+    await until(lambda: not world.server.connected(PROXY))
+    assert (world.server.counts.stuck, world.server.counts.closed) == (1, 1)
+    world.envoy.send_signal(signal.SIGCONT)
+    await until_answer(world.port, "/1", 201)
+    await until(lambda: world.server.synced(PROXY))
+    assert world.server.counts.opened == 2
+
+
+async def test_an_envoy_that_waits_for_a_cluster_to_be_warm_keeps_its_stream(world: World) -> None:
+    async def hang(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    hanging = await asyncio.start_server(hang, "127.0.0.1", 0)
+    world.server.apply([listener(world.port), head(), host(route(1, "200"))])
+    await until_answer(world.port, "/1", 200)
+    await until(lambda: world.server.synced(PROXY))
+    # Until its first check of health is over the cluster is cold, and Envoy answers nothing about clusters.
+    world.server.apply(checked(cluster("cold", hanging.sockets[0].getsockname()[1])))
+    (session,) = world.server._proxies[PROXY]._sessions
+    clusters, listeners = session.subscription(CLUSTER), session.subscription(LISTENER)
+    await until(clusters.owes)
+    await until(lambda: sum(one.type_url == ENDPOINT for one in world.sent) == 1)
+    for _ in range(4):
+        asked = sum(one.type_url == LISTENER for one in world.sent)
+        await until(lambda: not session._owes())
+        world.later(ASKED)
+        await until(lambda asked=asked: sum(one.type_url == LISTENER for one in world.sent) > asked)  # type: ignore[misc]
+        await until(lambda: not listeners.owes())
+    assert clusters.owes()
+    assert (world.server.counts.stuck, world.server.counts.closed) == (0, 0)
+    hanging.close()
+
+
+def checked(changes: list[Change]) -> list[Change]:
+    """A cluster that is warm only when its endpoint has answered."""
+    (key, made), *others = changes
+    proto = Cluster.FromString(made.leaves[0].data)
+    check = proto.health_checks.add()
+    check.timeout.FromSeconds(600)
+    check.interval.FromSeconds(600)
+    check.healthy_threshold.value = check.unhealthy_threshold.value = 1
+    check.http_health_check.path = "/"
+    return [(key, part("", [leaf(proto.SerializeToString(), "cold")])), *others]

@@ -4,8 +4,10 @@ from xds_talk import CLUSTER, ENDPOINT, LISTENER, ROUTE, Talk, bodies, cluster, 
 
 from daemun.ir.resource import SECRET, part
 from daemun.xds.events import Acked
+from daemun.xds.flight import PATIENCE
 from daemun.xds.messages import Request
 from daemun.xds.session import HOLD, Session
+from daemun.xds.silence import ASKED, SILENCE
 from daemun.xds.subscription import MOST
 
 
@@ -249,3 +251,67 @@ def test_endpoint_changes_that_come_while_one_is_under_way_go_together_and_touch
     assert bodies(together) == {"c0": b"<e.297>", "c1": b"<e.298>", "c2": b"<e.299>"}
     talk.ack(together)
     assert talk.poll() == []
+
+
+def test_a_client_that_says_nothing_though_it_owes_an_answer_is_stuck() -> None:
+    talk = Talk()
+    talk.apply(whole(LISTENER, "a", "a"))
+    talk.ask(LISTENER)
+    talk.poll()
+    talk.now += SILENCE - 1
+    talk.poll()  # what was not answered is sent again, which is no word of the client's
+    assert not talk.session.stuck(talk.now)
+    assert talk.session.deadline(talk.now) <= talk.now + 1  # type: ignore[operator]
+    talk.now += 1
+    assert talk.session.stuck(talk.now)
+
+
+def test_a_client_that_owes_nothing_may_be_silent() -> None:
+    talk = Talk()
+    talk.apply(whole(LISTENER, "a", "a"))
+    talk.ask(LISTENER)
+    talk.settle()
+    talk.now += 100 * SILENCE
+    assert talk.poll() == []
+    assert not talk.session.stuck(talk.now)
+
+
+def test_a_client_that_only_keeps_back_its_answer_to_clusters_is_asked_before_it_counts_as_stuck() -> None:
+    talk = Talk()
+    talk.apply(cluster("a"))
+    talk.ask(LISTENER)
+    talk.settle()
+    talk.ask(CLUSTER)
+    talk.poll()
+    talk.now += ASKED
+    asked = next(one for one in talk.poll() if one.type_url == LISTENER)
+    assert (asked.resources, asked.removed) == ((), ())
+    talk.ack(asked)
+    talk.now += ASKED
+    assert any(one.type_url == LISTENER for one in talk.poll())
+    talk.now += SILENCE - ASKED
+    assert talk.session.stuck(talk.now)
+
+
+def test_a_client_that_asked_for_nothing_but_clusters_is_never_stuck() -> None:
+    talk = Talk()
+    talk.apply(cluster("a"))
+    talk.ask(CLUSTER)
+    talk.poll()
+    for _ in range(10):
+        talk.now += ASKED
+        talk.poll()
+        assert not talk.session.stuck(talk.now)
+
+
+def test_the_time_that_a_client_takes_to_read_is_not_its_time_to_answer() -> None:
+    talk = Talk()
+    talk.apply(whole(LISTENER, "a", "a"))
+    talk.ask(LISTENER)
+    talk.poll()
+    talk.now += 10 * SILENCE
+    talk.session.delayed(10 * SILENCE)
+    assert talk.poll() == []
+    assert not talk.session.stuck(talk.now)
+    talk.now += PATIENCE
+    assert talk.one().type_url == LISTENER

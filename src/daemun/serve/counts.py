@@ -14,6 +14,8 @@ class Counts(msgspec.Struct):
     closed: int = 0
     refused: int = 0
     """Streams of nobody that is known."""
+    stuck: int = 0
+    """Streams that were ended because their client did not answer any more."""
     acks: Counter[str] = msgspec.field(default_factory=Counter)
     nacks: Counter[str] = msgspec.field(default_factory=Counter)
 

@@ -1,7 +1,8 @@
 """The xDS server: incremental ADS over gRPC.
 
 Each stream has one reader and one writer. The writer asks the session what may be sent and waits for the client to
-take it, so a slow client delays nobody else, and what changes in the meantime is gathered into its next response.
+take it, so a slow client delays nobody else, and what changes in the meantime is gathered into its next response. A
+client that has taken all and answers nothing any more loses its stream: Envoy connects again.
 Nothing is sent before the sources are complete (`ready`): a proxy never sees an empty or half a configuration because
 the control plane has just started.
 """
@@ -25,6 +26,7 @@ from daemun.turns import Turns
 from daemun.xds.events import Rejected
 from daemun.xds.messages import Request
 from daemun.xds.session import HOLD, Session
+from daemun.xds.silence import SILENCE
 
 SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 METHOD = "DeltaAggregatedResources"
@@ -174,8 +176,12 @@ class XdsServer:
         reader.add_done_callback(lambda ended: self._has_read(name, ended, wake))
         self.counts.opened += 1
         try:
-            while not reader.done():
+            while not reader.done() and not session.stuck(self._clock()):
                 await self._write(context, proxy, session, wake, turn)
+            if not reader.done():
+                self.counts.stuck += 1
+                _log.warning("A proxy of %s has not answered for %.0f s: its stream is ended.", name, SILENCE)
+                await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "no answer to what was sent: connect again")
         finally:
             # Nothing is awaited here: gRPC may cancel a stream once more while it ends, and a session that was left
             # open would count for ever as a proxy that does not answer.
@@ -227,9 +233,11 @@ class XdsServer:
             wake.clear()
             responses = session.poll(self._clock())
             proxy.report(session)
+        began = self._clock()
         for response in responses:
             await context.write(response.encode())
         now = self._clock()
+        session.delayed(now - began)
         deadline = session.deadline(now)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(None if deadline is None else max(0.0, deadline - now)):

@@ -4,20 +4,24 @@
     session.changed(changes)        what has changed in the resources it should have
     session.poll(now)               the responses that may be sent now
     session.deadline(now)           when to poll again though nothing happens
+    session.delayed(seconds)        how long the client took to read what was sent
+    session.stuck(now)              whether the client does not answer any more: end the stream
     session.take_events()           what became of the configuration
 
 The laws. A name that the client asks for is always answered. At most one response per type is in flight. Additions go
 in the order of `TYPES`, a leaf only when the clusters it needs are warm or its time is over; removals go last. What
-Envoy rejects is found and withheld by itself. What is not answered in time, or found to have drifted, is sent again.
+Envoy rejects is found and withheld by itself. What is not answered in time, or found to have drifted, is sent again;
+who says nothing at all any more is `stuck`.
 The same content has the same version in every stream and process.
 """
 
 from collections.abc import Iterable, Iterator
 
-from daemun.ir.resource import CLUSTER, ENDPOINT, TYPES
+from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, TYPES
 from daemun.xds.events import Event, Rejected
 from daemun.xds.messages import Request, Response
 from daemun.xds.order import Removals
+from daemun.xds.silence import ASKED, SILENCE, Silence
 from daemun.xds.stream import Stream
 from daemun.xds.subscription import Subscription
 from daemun.xds.wanted import Changes, Wanted
@@ -39,6 +43,7 @@ class Session:
         self._elder = elder
         self._met_at: float | None = None
         self._audit_at: float | None = None
+        self._silence = Silence()
         self._subscriptions: dict[str, Subscription] = {}
         self._removals = Removals(self._stream, self._subscriptions)
         for type_url in TYPES:
@@ -67,6 +72,7 @@ class Session:
             subscription.answered(request, now)
             subscription.unsubscribe(request.unsubscribe)
             subscription.subscribe(request.subscribe)
+        self._silence.heard(now, owes=self._owes(but=""))
         self._wake()
 
     def changed(self, changes: Changes) -> None:
@@ -88,6 +94,8 @@ class Session:
             for one in self._subscriptions.values():
                 one.audit()
         self._touch(self._stream.holds.overdue(now))
+        if self._silence.lasts(ASKED, now) and not self._owes():
+            self.subscription(LISTENER).ask()
         allowed = self._removals.allowed
         made = []
         for one in self._subscriptions.values():
@@ -96,12 +104,25 @@ class Session:
             if response is not None and response.type_url == CLUSTER:
                 self._refresh_endpoints(one.name for one in response.resources)
         made += [one.removals(now, allowed) for one in reversed(list(self._subscriptions.values()))]
-        return [response for response in made if response is not None]
+        responses = [response for response in made if response is not None]
+        if responses:
+            self._silence.sent(now)
+        return responses
+
+    def delayed(self, seconds: float) -> None:
+        """The client took so long to read what was sent last: only now it can answer."""
+        self._silence.delayed(seconds)
+        for one in self._subscriptions.values():
+            one.delayed(seconds)
+
+    def stuck(self, now: float) -> bool:
+        """Whether the client owes an answer that nothing holds up, and has said nothing for too long."""
+        return self._silence.lasts(SILENCE, now) and self._owes()
 
     def deadline(self, now: float) -> float | None:
         """When `poll` may have something to send though nothing happens until then."""
         times = [one.deadline(now) for one in self._subscriptions.values()]
-        times += [self._stream.holds.deadline(), self._audit_at]
+        times += [self._stream.holds.deadline(), self._audit_at, self._silence.deadline(now)]
         return min((at for at in times if at is not None), default=None)
 
     def take_events(self) -> list[Event]:
@@ -142,6 +163,10 @@ class Session:
             copy = self.subscription(CLUSTER).client.get(name)
             if copy is not None:
                 endpoints.refresh(name, copy.serial)
+
+    def _owes(self, but: str = CLUSTER) -> bool:
+        """Whether the client has not answered a response, of whatever other type. See `Silence` for clusters."""
+        return any(one.owes() for type_url, one in self._subscriptions.items() if type_url != but)
 
     def _wake(self) -> None:
         places, self._stream.woken = self._stream.woken, []

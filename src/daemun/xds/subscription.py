@@ -4,18 +4,18 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Literal
 
-from daemun.ir.origin import Origin
 from daemun.ir.resource import LISTENER
 from daemun.xds.client import Client
 from daemun.xds.compose import Composed, Composer
 from daemun.xds.copy import UNKNOWN
 from daemun.xds.events import Acked, Drifted
 from daemun.xds.flight import LAST_PATIENCE, PATIENCE, Draft, Flight
-from daemun.xds.leaves import by_key, unproven
+from daemun.xds.leaves import unproven
 from daemun.xds.messages import Request, Response
 from daemun.xds.quarantine import Data, Quarantine, Suspect
 from daemun.xds.stream import Stream
-from daemun.xds.wanted import HEAD, Resource
+from daemun.xds.suspects import blamed, content
+from daemun.xds.wanted import Resource
 
 WILDCARD = "*"
 MOST = 1000
@@ -64,6 +64,10 @@ class Subscription:
         if not self.quiet():
             return False
         return (partly and not self._wildcard) or len(self.client) - len(self._gone) == len(self._all())
+
+    def owes(self) -> bool:
+        """Whether a response waits for the client's answer."""
+        return self._flight is not None
 
     def deadline(self, now: float) -> float | None:
         """When there may be something to send though nothing happens."""
@@ -125,13 +129,13 @@ class Subscription:
         """Begin with what another stream of the proxy has found to be rejected."""
         self.quarantine.adopt(other.quarantine)
         for rejected in list(self.quarantine.culprits()):
-            self.quarantine.review(rejected.resource, self._current)
+            self.quarantine.review(rejected.resource, self._content)
 
     # What there is to send
 
     def changed(self, name: str, parts: Iterable[str]) -> None:
         """These parts of a wanted resource have changed."""
-        self.quarantine.review(name, self._current)
+        self.quarantine.review(name, self._content)
         if self.started and self._interested(name):
             self.touch(name, parts)
 
@@ -148,12 +152,16 @@ class Subscription:
         if name in self._names and (copy is None or copy.serial < serial):
             self._force(name)
 
+    def ask(self) -> None:
+        """Send something that the client has to answer, though there is nothing to say."""
+        self._greet = self.started
+
     def additions(self, now: float, may_remove: MayRemove) -> Response | None:
         """The next response, if there is something to add or change and none is in flight."""
         self._give_up(now)
         if not self.started or self._flight:
             return None
-        self.quarantine.retry(now, self._current)
+        self.quarantine.retry(now, self._content)
         while self._dirty or self._half or self.quarantine.testing():
             draft = Draft()
             half, self._half = self._half, {}
@@ -184,7 +192,7 @@ class Subscription:
         self._tests_next = testing and bool(self._dirty) and not self._tests_next
         if not testing or self._tests_next:
             return self._next_dirty()
-        group = self.quarantine.next_group(self._current)
+        group = self.quarantine.next_group(self._content)
         for one in group:
             copy = self.client.get(one.resource)
             if copy is not None and one.part is not None:
@@ -305,7 +313,7 @@ class Subscription:
             self.quarantine.suspect(suspects, message)
 
     def _condemn(self, one: Suspect, data: Data, message: str, now: float) -> None:
-        if (origin := self._origin(one)) is not None:
+        if (origin := blamed(self._stream.wanted, self.type_url, one)) is not None:
             self.quarantine.condemn(one, data, origin, message, now)
         # What takes its place travels with the tests that are still to come, if there are any.
         if not self.quarantine.testing(one.resource):
@@ -318,6 +326,11 @@ class Subscription:
         copy = self.client.get(name)
         under_way = self._flight is not None and name in self._flight.entries
         return copy is not None and copy.version != UNKNOWN and not under_way
+
+    def delayed(self, seconds: float) -> None:
+        """The client took so long to read what was sent last: its time to answer begins now."""
+        if self._flight:
+            self._flight = self._flight._replace(sent_at=self._flight.sent_at + seconds)
 
     def _give_up(self, now: float) -> None:
         """Wait for an answer no longer: what the client made of it will not be known, so it is sent again."""
@@ -377,24 +390,5 @@ class Subscription:
     def _interested(self, name: str) -> bool:
         return self._wildcard or name in self._names
 
-    def _current(self, one: Suspect) -> Data | None:
-        """The content of a suspect as it is wanted now; None if it is gone."""
-        resource = self._stream.wanted.get(self.type_url, one.resource)
-        if resource is None:
-            return None
-        if one.part is None or one.key is None:
-            return resource.version
-        leaf = by_key(resource.parts.get(one.part)).get(one.key)
-        return leaf.data if leaf else None
-
-    def _origin(self, one: Suspect) -> Origin | None:
-        """Where a suspect comes from; of a resource as a whole, the object behind its first leaf."""
-        resource = self._stream.wanted.get(self.type_url, one.resource)
-        if resource is None:
-            return None
-        if one.part is not None and one.key is not None:
-            leaf = by_key(resource.parts.get(one.part)).get(one.key)
-            if leaf is not None:
-                return leaf.origin
-        parts = [resource.parts[HEAD]] if HEAD in resource.parts else list(resource.parts.values())
-        return next((leaf.origin for part in parts for leaf in part.leaves), None)
+    def _content(self, one: Suspect) -> Data | None:
+        return content(self._stream.wanted, self.type_url, one)

@@ -1,0 +1,30 @@
+"""What suspects are made of: their content as it is wanted now, and whose it is."""
+
+from daemun.ir.origin import Origin
+from daemun.xds.leaves import by_key
+from daemun.xds.quarantine import Data, Suspect
+from daemun.xds.wanted import HEAD, Wanted
+
+
+def content(wanted: Wanted, type_url: str, one: Suspect) -> Data | None:
+    """The content of a suspect as it is wanted now; None if it is gone."""
+    resource = wanted.get(type_url, one.resource)
+    if resource is None:
+        return None
+    if one.part is None or one.key is None:
+        return resource.version
+    leaf = by_key(resource.parts.get(one.part)).get(one.key)
+    return leaf.data if leaf else None
+
+
+def blamed(wanted: Wanted, type_url: str, one: Suspect) -> Origin | None:
+    """Where a suspect comes from; of a resource as a whole, the object behind its first leaf."""
+    resource = wanted.get(type_url, one.resource)
+    if resource is None:
+        return None
+    if one.part is not None and one.key is not None:
+        leaf = by_key(resource.parts.get(one.part)).get(one.key)
+        if leaf is not None:
+            return leaf.origin
+    parts = [resource.parts[HEAD]] if HEAD in resource.parts else list(resource.parts.values())
+    return next((leaf.origin for part in parts for leaf in part.leaves), None)
