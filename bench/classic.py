@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.engine import timed, typed
 from bench.worlds import Document, service, summary
-from daemun.plane import GC_THRESHOLDS, building
+from daemun.garbage import THRESHOLDS, building
 from daemun.translate import Translation
 
 SIZES = (100, 1_000, 5_000)
@@ -30,7 +30,7 @@ def _at(tables: int) -> dict[str, dict[str, float]]:
     documents = [_gateway(), *service(0, 9000), _virtual_service(tables), _option(0)]
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
+    gc.set_threshold(*THRESHOLDS)
     with building():
         translation.apply([typed(one) for one in (*documents, *(_table(number) for number in range(tables)))])
     some = tables // 2

@@ -11,7 +11,7 @@ from typing import Any
 from bench.worlds import gateway, route, service, summary
 from daemun.api.decode import decode
 from daemun.base.names import Ref
-from daemun.plane import GC_THRESHOLDS, building
+from daemun.garbage import THRESHOLDS, building
 from daemun.translate import Translation
 
 SIZES = (100, 1_000, 10_000, 50_000)
@@ -56,7 +56,7 @@ def _at(size: int) -> dict[str, Any]:
     ]
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
+    gc.set_threshold(*THRESHOLDS)
     translation = Translation()
     started = time.process_time()
     with building():

@@ -6,7 +6,6 @@ came of it goes to the xDS server, and what the proxies answer goes back in.
 
 import asyncio
 import contextlib
-import ctypes
 import gc
 import logging
 import time
@@ -16,6 +15,7 @@ from typing import Any
 
 from daemun.base.names import Name, Ref
 from daemun.flow import MISSING, Failure
+from daemun.garbage import THRESHOLDS, building, give_back
 from daemun.gatewayapi.accounts import Account
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.placement import Setback
@@ -33,11 +33,6 @@ from daemun.translate import Translation
 from daemun.turns import Turns
 from daemun.xds.events import Acked, Drifted, Rejected, Restored
 
-GC_THRESHOLDS = (10_000, 5, 2_000)
-"""What lives long here are trees, without cycles to be found; looking for them again and again while 10,000 routes are
-built would double the time. Little is looked at together: everything waits for it."""
-_WORTH = 50_000
-"""Objects, more or less, that are put aside when they were built at once."""
 _MANY = 500
 """Parts of resources that are handed on at once; more of them are handed on a slice at a time."""
 _DAY = 86_400.0
@@ -88,7 +83,7 @@ class ControlPlane:
         self.translation.auth.chains.subscribe(self._collect)
         self.translation.limits.quotas.subscribe(self._collect)
         self.translation.gateways.subscribe(self._changed)
-        gc.set_threshold(*GC_THRESHOLDS)
+        gc.set_threshold(*THRESHOLDS)
 
     def take(self, objects: Iterable[tuple[Ref, object | None]], complete: Callable[[], bool] = lambda: True) -> None:
         """The sources have a batch of changes; the first one has everything that they know of.
@@ -137,12 +132,13 @@ class ControlPlane:
         while True:
             await self._left.wait()
             self._left.clear()
-            with building():
-                await self._go_on()
+            with building() as look:
+                await self._go_on(look)
 
-    async def _go_on(self) -> None:
+    async def _go_on(self, look: Callable[[], None]) -> None:
         graph = self.translation.graph
         while self._busy:
+            look()
             await asyncio.sleep(0)
             with self._working():
                 settled = graph.settle()
@@ -295,34 +291,13 @@ class ControlPlane:
             return
         if not self.synced.is_set() and self.complete():
             self.synced.set()
-            _give_back()
+            give_back()
         self._told()
-
-
-@contextlib.contextmanager
-def building() -> Iterator[None]:
-    """Much is built at once, and lives long: looking through it again and again finds nothing.
-
-    What is put aside is never looked at again, with any cycles that are garbage by then: so only where it is worth it.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        if gc.get_count()[0] > _WORTH:
-            gc.freeze()
-        gc.enable()
 
 
 def _log_drift(proxy: str, drift: list[Drifted]) -> None:
     for one in drift:
         _log.warning("%s %s of the proxy of %s has drifted (%s)", one.kind, one.resource, proxy, one.why)
-
-
-def _give_back() -> None:
-    """Return what the first build needed for a moment to the system (glibc keeps it otherwise)."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _defect(failure: Failure) -> None:

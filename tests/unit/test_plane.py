@@ -1,12 +1,11 @@
 """The control plane, and what it must not say while something it needs is on its way."""
 
 import base64
-import gc
 
 from daemun.api.status import GatewayStatus
 from daemun.base.names import GATEWAY, Ref
 from daemun.gatewayapi.settings import Settings
-from daemun.plane import ControlPlane, building
+from daemun.plane import ControlPlane
 from support.certificates import authority
 from support.documents import gateway, listener
 from support.fake_api import FakeApi, Refusal
@@ -56,17 +55,3 @@ async def test_a_certificate_that_is_being_fetched_is_never_said_to_be_missing()
             said.clear()
             api.delete("secrets", "default/second")
             await watcher.until(lambda: "ResolvedRefs=False" in said)
-
-
-def test_only_what_is_much_is_put_aside_from_the_collector() -> None:
-    """Garbage in cycles that is put aside stays for ever: were it done again and again, memory would grow."""
-    before = gc.get_freeze_count()
-    with building():
-        little: list[list[int]] = [[] for _ in range(1_000)]
-    assert gc.get_freeze_count() == before
-    with building():
-        much: list[list[int]] = [[] for _ in range(200_000)]
-    put_aside = gc.get_freeze_count() - before
-    gc.unfreeze()
-    assert put_aside >= len(little) + len(much)
-    assert gc.isenabled()
