@@ -180,6 +180,7 @@ def _instructions(instructions: Any) -> Iterator[str]:
 _TABLES = {
     "engine": _engine,
     "classic": _classic,
+    "lag": _lag,
     "change": _change,
     "startup": _startup,
     "touched": _touched,

@@ -36,7 +36,7 @@ from daemun.envoy.matches import match_faults
 from daemun.envoy.upstreams import CHECKS as UPSTREAM_CHECKS
 from daemun.features import BY_KIND, rule_faults
 from daemun.features.levels import settled
-from daemun.flow import MISSING, Failure, Graph, Source, crowded, derive, distinct, union
+from daemun.flow import MISSING, Failure, Graph, Source, derive, distinct, union
 from daemun.gatewayapi import (
     backends,
     backendtls,
@@ -255,16 +255,13 @@ class Translation:
         self.by_host, crowding = (self.routes.index(of) for of in (routes.hosts_of, routes.crowding_of))
         hosts = distinct(self.by_host, host_owners.index(owners.with_requests), name="hosts")
         spreads = derive(self.frontends, directory.spread_rule(hosts.index(directory.rest_of)), "spread ports")
-        crowds = crowded(crowding, shards.MANY_ROUTES, "routes of crowded hosts")
+        sharded = shards.Shards(crowding)
         host_inputs = envoy_hosts.Inputs(
-            host_owners, encoded, self.by_host, crowding, crowds.index(shards.claims_of), spreads, self.listener_uses
+            host_owners, encoded, self.by_host, crowding, sharded, spreads, self.listener_uses
         )
         virtual_hosts = derive(hosts, envoy_hosts.host_rule(host_inputs), "virtual hosts")
-        by_shard = crowds.index(shards.shards_of)
         by_path = derive(
-            distinct(by_shard, name="shards"),
-            shards.shard_rule(host_owners, encoded, by_shard, self.listener_uses),
-            "routes by path",
+            sharded.keys, shards.shard_rule(host_owners, encoded, sharded, self.listener_uses), "routes by path"
         )
         listed = distinct(virtual_hosts.index(directory.listed_of), name="listed hosts").index(directory.port_of)
         rest_scopes = derive(self.frontends, directory.rest_rule(spreads, listed), "scopes of the rest")

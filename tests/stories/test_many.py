@@ -27,6 +27,9 @@ async def scene(shared: World) -> AsyncIterator[None]:
             rule(prefix("/one"), to="b"),
             rule(regex("/r[0-9]+"), to="c"),
             rule(exact("/ws"), to="b"),
+            rule(prefix("/api"), to="d"),
+            rule(prefix("/api/v1/"), to="a"),
+            rule(regex("/api/v1/r[0-9]+"), to="b"),
             hosts=[HOST],
         ),
     )
@@ -39,15 +42,18 @@ def _grow(world: World, many: int) -> None:
     """So many wildcards, and routes of one host and of any host, more."""
     wilds = [route(f"w{at}", rule(to="b"), hosts=[f"*.w{at}.example.com"]) for at in range(1, many + 1)]
     paths = [route(f"p{at}", rule(exact(f"/p{at}:x/y"), to="c"), hosts=[HOST]) for at in range(1, many + 1)]
+    alike = [route(f"a{at}", rule(prefix(f"/api/v1/a{at}:x"), to="c"), hosts=[HOST]) for at in range(1, many + 1)]
     others = [route(f"o{at}", rule(exact(f"/o{at}"), to="a")) for at in range(1, many + 1)]
-    world.write("more.yaml", *wilds, *paths, *others)
+    world.write("more.yaml", *wilds, *paths, *alike, *others)
 
 
-def _laid_out(world: World) -> tuple[bool, bool]:
-    """Whether wildcards are in a directory, and routes in scopes by path."""
+def _laid_out(world: World) -> tuple[bool, bool, bool]:
+    """Whether wildcards are in a directory, routes in scopes by path, and those that begin alike by more of it."""
     assert world.app is not None
     names = {key.resource for key in world.app.plane.translation.resources}
-    return any("/~*" in name for name in names), any(f"{HOST}/p" in name for name in names)
+    looked_for = ("/~*", f"{HOST}/p", f"{HOST}/api/v1/a")
+    wilds, paths, alike = (any(one in name for name in names) for one in looked_for)
+    return wilds, paths, alike
 
 
 async def _ask(world: World) -> Answer:
@@ -56,6 +62,10 @@ async def _ask(world: World) -> Answer:
         ("/", "x.w0.example.com", "a"),
         ("/one/two?three", HOST, "b"),
         ("/r77", HOST.upper(), "c"),
+        ("/api/v2?v1", HOST, "d"),
+        ("/api/v1", HOST, "a"),
+        ("/api/v1/other/a1", HOST.upper(), "a"),
+        ("/api/v1/r5", HOST, "b"),
         ("/", "X.W0.example.com:80", "a"),
         ("/", "other.org", "d"),
     ]
@@ -71,12 +81,14 @@ async def test_growing_and_shrinking(shared: World, round_: int) -> None:
     async with load(lambda: _ask(shared)) as steady:
         for many in (2, 8, 1, 3, 4, 0):
             _grow(shared, many)
-            await until(lambda many=many: _laid_out(shared) == (many + 2 > 3, many + 1 > 3))
+            await until(lambda many=many: _laid_out(shared) == (many + 2 > 3, 2 * many + 1 > 3, many + 1 > 3))
             await shared.synced()
             if many:
                 await shared.answered_by("b", host=f"x.W{many}.example.com")
                 await shared.answered_by("c", f"/p{many}:x/y?q", host=HOST)
                 await shared.answered_by("c", f"/p{many}:x/y?q", host=HOST.upper())
+                await shared.answered_by("c", f"/api/v1/a{many}:x/y", host=HOST)
+                await shared.answered_by("c", f"/api/v1/a{many}:x", host=HOST.upper())
                 await shared.answered_by("a", f"/o{many}", host="other.org")
                 upgraded, _ = await websocket(shared.port, "/ws", "hello", host=HOST)
                 assert upgraded.status == 101

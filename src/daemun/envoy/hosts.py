@@ -10,7 +10,6 @@ from typing import NamedTuple
 from envoy.config.route.v3 import route_components_pb2 as route_v3
 
 from daemun.base import wire
-from daemun.base.names import Ref
 from daemun.envoy import shards
 from daemun.envoy.frames import opening
 from daemun.envoy.misdirected import guard
@@ -34,7 +33,7 @@ _NOTHING = wire.delimited(
 
 
 class Inputs(NamedTuple):
-    """What virtual hosts are made of. `claims` has the routes of crowded hosts by host and listener.
+    """What virtual hosts are made of. `sharded` has the routes of crowded hosts.
 
     `policies` has what policies put on the virtual hosts of a listener.
     """
@@ -43,7 +42,7 @@ class Inputs(NamedTuple):
     encoded: Collection[tuple[RouteKey, FrontendKey], EncodedRoute]
     by_host: Index[HostKey, RouteKey, ResolvedRoute]
     crowding: Index[HostKey, RouteKey, ResolvedRoute]
-    claims: Index[tuple[HostKey, Ref, str], tuple[HostKey, RouteKey], ResolvedRoute]
+    sharded: shards.Shards
     spreads: Collection[FrontendKey, bool]
     policies: Collection[ListenerKey, ListenerUses]
 
@@ -57,10 +56,11 @@ def host_rule(of: Inputs) -> Callable[[Reader, HostKey, HostKey], Iterator[tuple
             return
         mine = owner.listener
         crowd = reader.count(of.crowding, key)
-        claimed = crowd > shards.MANY_ROUTES and reader.count(of.claims, (key, mine.origin.ref, mine.name)) > 0
+        claim = (key, mine.origin.ref, mine.name)
+        claimed = crowd > shards.MANY_ROUTES and reader.count(of.sharded.claims, claim) > 0
         crowded = claimed or (crowd > shards.MANY_ROUTES and reader.count(of.by_host, key) == crowd)
         if claimed:
-            routes: list[Leaf] | None = [Leaf(shards.by_path(key), owner.origin)]
+            routes: list[Leaf] | None = [Leaf(data, owner.origin) for data in shards.by_path(reader, of.sharded, claim)]
         else:
             routes = None if crowded else _routes(reader, of, key, mine)
         if routes is None and key.hostname != mine.hostname:

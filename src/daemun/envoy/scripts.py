@@ -47,8 +47,8 @@ def script_filter(port: FrontendKey) -> hcm_v3.HttpFilter:
     return found
 
 
-def run_on(route: route_v3.Route, *sources: str, port: FrontendKey | None = None) -> None:
-    """Run these scripts, one after the other, when this route is found.
+def run_on(route: route_v3.Route | route_v3.VirtualHost, *sources: str, port: FrontendKey | None = None) -> None:
+    """Run these scripts, one after the other, when this route is found, or one of this virtual host.
 
     With `port` it is a route that also requests for exact hosts of that port find, if they are in capital letters.
     """

@@ -1,25 +1,28 @@
-"""Hosts with many routes: one scope per first path element.
+"""Hosts with many routes: scopes by the elements of their paths.
 
 A change of one among thousands of routes of a host would cost Envoy all of them. So the routes of a crowded host are in
-scopes by the first element of their paths, and its virtual host has just one route, on which a script of a few lines
-adds that element of the request's path to the key: by itself where the host's own scope was hit, for all others among
-the scripts of misses. Routes that may match any path (a regular expression, the prefix
-`/`) are in every scope of the host, and in one more for all other paths: those still cost what there is of them.
+scopes by the first element of their paths; where too many begin with the same, by the next one, and so on: a tree, of
+which only crowded nodes have branches. The host's own virtual host has a route for each of these nodes, by which Envoy
+finds the lowest that a path is below. A script of a few lines adds the next element of the path to the key: by itself
+where the host's own scope was hit, for all others among the scripts of misses. Routes that may match any path below a
+node (a regular expression, a prefix that ends there) are in every scope below it, and in one more for all other paths:
+those still cost what there is of them.
 """
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from envoy.config.route.v3 import route_components_pb2 as route_v3
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 
 from daemun.base import wire
 from daemun.base.names import Ref
+from daemun.envoy.elements import elements
 from daemun.envoy.frames import opening
 from daemun.envoy.routes import ROUTES, EncodedRoute, Rank, rank_of
 from daemun.envoy.scopes import BY_PATH, SCOPE_HEADER, TAGS, head, is_exact, scope_name
 from daemun.envoy.scripts import run_on, script_alone
-from daemun.flow import Collection, Index, Reader
+from daemun.flow import Collection, Index, Reader, crowded, distinct
 from daemun.gatewayapi.owners import HostOwner, owner_of
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.ir.listener import FrontendKey, HostKey, Listener, ListenerKey
@@ -28,47 +31,105 @@ from daemun.ir.route import Match, RouteKey
 from daemun.ir.uses import ListenerUses
 
 MANY_ROUTES = 100
-"""Up to so many routes of a host are in one scope: a change of one then costs Envoy one or two milliseconds."""
+"""Up to so many routes of a host, or below a node, are in one scope: a change of one then costs Envoy a millisecond."""
+_LEVELS = 8
+"""So many elements of a path can be looked at."""
 _ANY = ""
-"""Where routes are that may match any path."""
+"""The last element of where routes are that may match any path below a node."""
 _BY_PATH = "by-path/"
-"""What the name of a crowded host's only route begins with; the scope's name follows."""
+"""What the names of a crowded host's only routes begin with; the scope's name and the node follow."""
 _SCRIPT = """
 function envoy_on_request(request)
   local headers = request:headers()
-  local scope = string.match(request:streamInfo():routeName(), "^{by_path}(.*)$")
+  local scope, node = string.match(request:streamInfo():routeName(), "^{by_path}([^/]*/[^/]*)(.*)$")
   if scope == nil then return end
-  local element = string.match(headers:get(":path") or "", "^/([^/?#]*)") or ""
-  headers:replace("{header}", scope .. "/" .. (string.gsub(element, ":", "%%3A")))
+  local path = string.sub(headers:get(":path") or "", #node + 1)
+  local key = scope .. string.gsub(node, ":", "%%3A") .. "/"
+  headers:replace("{header}", key .. string.gsub(string.match(path, "^/([^/?#]*)") or "", ":", "%%3A"))
   request:clearRouteCache()
   request:metadata() -- looks for the route
   if request:streamInfo():routeName() == "" then
-    headers:replace("{header}", scope .. "/")
+    headers:replace("{header}", key)
     request:clearRouteCache()
   end
 end
 """
+Claim = tuple[HostKey, Ref, str]
+"""A host on a listener of its owner."""
+_Path = tuple[str, ...]
 
 
 class ShardKey(NamedTuple):
-    """The routes of a host on one listener that match paths with this first element; or any path, if it is empty."""
+    """The routes of a host on one listener that match paths beginning with these elements.
+
+    If the last is empty: those that may match any path below the others.
+    """
 
     host: HostKey
     owner: Ref
     listener: str
-    element: str
+    path: _Path
+
+    @property
+    def claim(self) -> Claim:
+        """Of whose routes it is a part."""
+        return self.host, self.owner, self.listener
+
+
+class Shards:
+    """Where the routes of crowded hosts are.
+
+    `keys` are all shards, `nodes` those that are crowded themselves and so divided further, `claims` has the routes of
+    crowded hosts by host and listener, `nodes_of` the nodes.
+    """
+
+    def __init__(self, crowding: Index[HostKey, RouteKey, ResolvedRoute]) -> None:
+        crowds = crowded(crowding, MANY_ROUTES, "routes of crowded hosts")
+        self.claims = crowds.index(claims_of)
+        self._by_depth: list[Index[ShardKey, Any, ResolvedRoute]] = [crowds.index(shards_of)]
+        crowded_nodes = []
+        for depth in range(1, _LEVELS):
+            below = crowded(self._by_depth[-1], MANY_ROUTES, f"routes below {depth} elements of a path")
+            crowded_nodes.append(below.index(_node_of))
+            self._by_depth.append(below.index(_shards_below))
+        self.keys = distinct(*self._by_depth, name="shards")
+        self.nodes = distinct(*crowded_nodes, name="crowded nodes")
+        self.nodes_of = self.nodes.index(lambda key, _: (key.claim,))
+
+    def routes(self, reader: Reader, key: ShardKey) -> list[ResolvedRoute]:
+        """The routes of which a match is in this shard."""
+        return reader.find(self._by_depth[len(key.path) - 1], key)
 
 
 def shards_of(key: tuple[HostKey, RouteKey], resolved: ResolvedRoute) -> Iterator[ShardKey]:
-    """The shards that a route of a crowded host is part of."""
+    """The shards below a crowded host that a route is part of."""
     host, _ = key
-    elements = dict.fromkeys(_element(match) for rule in resolved.route.rules for match in rule.matches)
     for owner, listener in listeners_of(host, resolved):
-        for element in elements:
-            yield ShardKey(host, owner, listener, element)
+        yield from _below(ShardKey(host, owner, listener, ()), resolved)
 
 
-def claims_of(key: tuple[HostKey, RouteKey], resolved: ResolvedRoute) -> Iterator[tuple[HostKey, Ref, str]]:
+def _shards_below(key: tuple[ShardKey, object], resolved: ResolvedRoute) -> Iterator[ShardKey]:
+    """The shards below a crowded node that a route is part of."""
+    node, _ = key
+    if node.path[-1] != _ANY:
+        yield from _below(node, resolved)
+
+
+def _below(node: ShardKey, resolved: ResolvedRoute) -> Iterator[ShardKey]:
+    places = (_place(match, node.path) for rule in resolved.route.rules for match in rule.matches)
+    for path in dict.fromkeys(places):
+        if path:
+            yield node._replace(path=path)
+
+
+def _node_of(key: tuple[ShardKey, object], resolved: ResolvedRoute) -> Iterator[ShardKey]:
+    del resolved
+    node, _ = key
+    if node.path[-1] != _ANY:
+        yield node
+
+
+def claims_of(key: tuple[HostKey, RouteKey], resolved: ResolvedRoute) -> Iterator[Claim]:
     """The listeners on which a route of a crowded host is attached."""
     host, _ = key
     for owner, listener in listeners_of(host, resolved):
@@ -84,25 +145,30 @@ def listeners_of(host: HostKey, resolved: ResolvedRoute) -> dict[tuple[Ref, str]
 def shard_rule(
     owners: Collection[HostKey, HostOwner],
     encoded: Collection[tuple[RouteKey, FrontendKey], EncodedRoute],
-    by_shard: Index[ShardKey, tuple[HostKey, RouteKey], ResolvedRoute],
+    shards: Shards,
     policies: Collection[ListenerKey, ListenerUses],
 ) -> Callable[[Reader, ShardKey, ShardKey], Iterator[tuple[PartKey, Part]]]:
-    """The rule from a shard to its scope."""
+    """The rule from a shard to its scope. Of a crowded node that is the one for what has none below it."""
 
     def shard(reader: Reader, key: ShardKey, _: ShardKey) -> Iterator[tuple[PartKey, Part]]:
         owner = owner_of(reader, owners, key.host)
         if owner is None or not owner.requests or not _is_of(key, owner.listener):
             return
+        path = key.path
+        if path[-1] == _ANY and len(path) > 1:
+            return  # that of its node
+        if reader.get(shards.nodes, key) is not None:
+            path = (*path, _ANY)
         ranked: list[tuple[Rank, Leaf]] = []
-        for element in dict.fromkeys((key.element, _ANY)):
-            for resolved in reader.find(by_shard, key._replace(element=element)):
+        for place in dict.fromkeys((path, *((*path[:depth], _ANY) for depth in range(len(path))))):
+            for resolved in shards.routes(reader, key._replace(path=place)):
                 found = reader.get(encoded, (resolved.key, key.host.frontend))
                 for rank, leaf in found.leaves if found else ():
-                    if _element(resolved.route.rules[rank[3]].matches[rank[4]]) == element:
+                    if _place(resolved.route.rules[rank[3]].matches[rank[4]], place[:-1]) == place:
                         ranked.append((rank, leaf))
         ranked.sort(key=rank_of)
         port, origin = key.host.frontend, owner.origin
-        name = f"{scope_name(port, key.host.hostname)}/{key.element.replace(':', '%3A')}"
+        name = f"{scope_name(port, key.host.hostname)}{_prefix(path).replace(':', '%3A')}"
         scope = head(name, marked=owner.tls, hit=False)
         yield PartKey(port.proxy, SCOPE, name), part("", [Leaf(wire.encoded(scope), origin)])
         domain = key.host.hostname or "*"
@@ -113,12 +179,19 @@ def shard_rule(
     return shard
 
 
-def by_path(key: HostKey) -> bytes:
-    """The only route of a crowded host."""
-    name = f"{_BY_PATH}{scope_name(key.frontend, key.hostname)}"
-    route = route_v3.Route(name=name, match={"prefix": ""}, direct_response={"status": 404})
-    run_on(route, script(), port=None if is_exact(key.hostname) else key.frontend)
-    return wire.delimited(ROUTES, wire.encoded(route))
+def by_path(reader: Reader, shards: Shards, claim: Claim) -> Iterator[bytes]:
+    """The only routes of a crowded host: of each crowded node, the lower ones first; and what they all run."""
+    host = claim[0]
+    every = route_v3.VirtualHost()
+    run_on(every, script(), port=None if is_exact(host.hostname) else host.frontend)
+    yield wire.encoded(every)
+    nodes = [key.path for key in reader.find_keys(shards.nodes_of, claim)]
+    for path in (*sorted(nodes, key=lambda path: (-len(path), path)), ()):
+        prefix = _prefix(path)
+        name = f"{_BY_PATH}{scope_name(host.frontend, host.hostname)}{prefix}"
+        match = route_v3.RouteMatch(path_separated_prefix=prefix) if path else route_v3.RouteMatch(prefix="")
+        route = route_v3.Route(name=name, match=match, direct_response={"status": 404})
+        yield wire.delimited(ROUTES, wire.encoded(route))
 
 
 def by_path_filter() -> hcm_v3.HttpFilter:
@@ -135,9 +208,14 @@ def _is_of(key: ShardKey, listener: Listener) -> bool:
     return (key.owner, key.listener) == (listener.origin.ref, listener.name)
 
 
-def _element(match: Match) -> str:
-    """The first path element of all requests that match; empty if they may have any."""
-    if match.path_type not in {"Exact", "Prefix", "Start"} or match.any_case:
-        return _ANY
-    element, slash, _ = match.path[1:].partition("/")
-    return _ANY if match.path_type == "Start" and not slash else element
+def _prefix(path: _Path) -> str:
+    """The elements as a path."""
+    return "".join(f"/{element}" for element in path)
+
+
+def _place(match: Match, node: _Path) -> _Path | None:
+    """Where a match is below a node; None if no request that fits it is there."""
+    found = elements(match)
+    if found[: len(node)] != node:
+        return None
+    return (*node, found[len(node)] if len(found) > len(node) else _ANY)
