@@ -47,6 +47,7 @@ NAMES: Mapping[tuple[str, str], Names] = MappingProxyType(
         ("ratelimit.solo.io", "RateLimitConfig"): Names("ratelimitconfigs", ("rlc", "grlc")),
         ("graphql.gloo.solo.io", "GraphQLApi"): Names("graphqlapis", ("gql", "ggql")),
         (DAEMUN, "AuthPolicy"): Names("authpolicies"),
+        (DAEMUN, "RateLimitPolicy"): Names("ratelimitpolicies"),
     }
 )
 """(group, kind) to its names."""

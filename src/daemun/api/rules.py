@@ -18,6 +18,7 @@ from daemun.api.listenerset import ListenerSet
 from daemun.api.meta import BackendObjectReference, ParentReference, Resource
 from daemun.api.policy import BackendTLSPolicy
 from daemun.api.policy_rules import backend_tls
+from daemun.api.rate_limit_policy import RateLimitPolicy, rate_limit_policy
 from daemun.api.routes import (
     GRPCMethodMatch,
     GRPCRoute,
@@ -78,6 +79,8 @@ def broken_rules(value: Resource, version: str = "v1") -> Iterator[Broken]:
             yield from backend_tls(value.spec)
         case AuthPolicy():
             yield from auth_policy(value.spec)
+        case RateLimitPolicy():
+            yield from rate_limit_policy(value.spec)
         case EndpointSlice():
             yield from _addresses(value)
         case GlooResource():

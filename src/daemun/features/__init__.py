@@ -70,6 +70,7 @@ from daemun.features.options.tracing import Tracing
 from daemun.features.options.transformations import OldTransformations, StagedTransformations
 from daemun.features.options.upgrades import Upgrades
 from daemun.features.options.wasm import Wasm
+from daemun.features.policed import LocalByClaims, LocalByPolicies, RateLimitPolicies
 from daemun.features.redirect import RequestRedirect
 from daemun.features.redirect_action import RedirectAction
 from daemun.features.retry import Retry
@@ -98,6 +99,7 @@ FEATURES: tuple[Feature[Any], ...] = (
     RateLimit(),
     RateLimitEarly(),
     RateLimitEarlyConfigs(),
+    LocalByPolicies(),
     JwtStaged(),
     ExternalAuth(),
     ExtAuth(),
@@ -108,6 +110,8 @@ FEATURES: tuple[Feature[Any], ...] = (
     RateLimitConfigs(),
     RateLimitBasic(),
     RateLimitServer(),
+    LocalByClaims(),
+    RateLimitPolicies(),
     ExtProc(),
     DisableExtProc(),
     Wasm(),

@@ -1,10 +1,11 @@
 """Descriptors of requests, as Envoy's rate limits make them."""
 
 from envoy.config.route.v3 import route_components_pb2 as route_v3
+from envoy.extensions.rate_limit_descriptors.expr.v3 import expr_pb2
 from envoy.type.metadata.v3 import metadata_pb2
 
 from daemun.api.gloo.ratelimit import MetadataKey, RateLimitAction, RateLimitHeaderMatcher
-from daemun.gloo.limits.limited import Rate
+from daemun.gloo.limits.limited import Computed, Rate
 
 
 def descriptor(rate: Rate, stage: int = 0) -> route_v3.RateLimit:
@@ -19,8 +20,12 @@ def descriptor(rate: Rate, stage: int = 0) -> route_v3.RateLimit:
     return proto
 
 
-def _put(one: RateLimitAction, loose: bool, proto: route_v3.RateLimit.Action) -> None:
-    if one.request_headers is not None:
+def _put(one: RateLimitAction | Computed, loose: bool, proto: route_v3.RateLimit.Action) -> None:
+    if isinstance(one, Computed):
+        proto.extension.name = "envoy.rate_limit_descriptors.expr"
+        config = expr_pb2.Descriptor(descriptor_key=one.key, text=one.text)
+        proto.extension.typed_config.Pack(config, deterministic=True)
+    elif one.request_headers is not None:
         said = one.request_headers
         proto.request_headers.header_name, proto.request_headers.descriptor_key = said.header_name, said.descriptor_key
         proto.request_headers.skip_if_absent = loose

@@ -18,6 +18,7 @@ from daemun.gatewayapi.resolved import Parent, ResolvedGateway, ResolvedListener
 from daemun.gloo.auth.policies import in_force, whole_on_route
 from daemun.gloo.auth.policy_ways import KIND as AUTH_POLICY
 from daemun.gloo.classic.scope import Scopes, scope_of
+from daemun.gloo.limits.policies import KIND as RATE_LIMIT_POLICY
 from daemun.gloo.listener_defaults import ListenerDefaults, listener_defaults
 from daemun.gloo.merge import Merged, inherited, merged, with_transformations
 from daemun.gloo.policies import HTTP_LISTENER_OPTION, LISTENER_OPTION, ROUTE_OPTION, VIRTUAL_HOST_OPTION, Policy
@@ -25,6 +26,8 @@ from daemun.ir.listener import ListenerKey
 from daemun.ir.route import Use
 from daemun.ir.uses import ListenerUses
 
+_OURS = (AUTH_POLICY, RATE_LIMIT_POLICY)
+"""Daemun's own kinds, of each of which one counts."""
 ByTarget = Index[Ref, Name, Policy]
 
 
@@ -40,10 +43,10 @@ def extension(
     that invalid routes answer, they answer; but where something guards a route and cannot be done, it is an error.
     """
     route_options, by_route = policies[ROUTE_OPTION.kind], by_target[ROUTE_OPTION.kind]
-    by_auth = by_target[AUTH_POLICY]
+    ours = [by_target[kind] for kind in _OURS]
 
     def extend(reader: Reader, levels: tuple[Level, ...]) -> Extended:
-        if len(levels) == 1 and not levels[0].filters and not _any(reader, levels[0].route, by_route, by_auth):
+        if len(levels) == 1 and not levels[0].filters and not _any(reader, levels[0].route, by_route, *ours):
             return NOTHING
         found = [_Asked(level.yields) for level in levels]
         for asked, level in zip(found, levels, strict=True):
@@ -67,8 +70,7 @@ def extension(
                 text = f"extensionRef '{ref.name}' of type {kind} in namespace '{name.namespace}' not found"
                 asked.missing.append(Finding("BackendNotFound", where, text))
             asked.policies.extend(sorted(reader.find(by_route, level.route), key=_age))
-            auth = in_force(reader.find(by_auth, level.route), level.route, level.rule)
-            asked.policies[:0] = map(whole_on_route, auth)
+            asked.policies[:0] = _ours(reader, ours, level)
         own = found[0]
         refused = next((one.missing for one in found if one.missing), None)
         if refused is not None:
@@ -97,6 +99,12 @@ def extension(
     return extend
 
 
+def _ours(reader: Reader, ours: Iterable[ByTarget], level: Level) -> list[Policy]:
+    """The one of each of Daemun's own kinds that counts for a rule."""
+    found = (in_force(reader.find(one, level.route), level.route, level.rule) for one in ours)
+    return [whole_on_route(policy) for mine in found for policy in mine]
+
+
 class _Asked:
     """What policies and filters of other APIs ask for on one level, and what of them is not there."""
 
@@ -119,7 +127,7 @@ def listener_rule(
     by_target: Mapping[str, ByTarget], defaults: ListenerDefaults
 ) -> Callable[[Reader, Ref, Parent], Iterator[tuple[ListenerKey, Attached]]]:
     """The rule from a Gateway or ListenerSet to what policies put on each of its listeners, and Settings after them."""
-    kinds = (AUTH_POLICY, VIRTUAL_HOST_OPTION.kind, HTTP_LISTENER_OPTION.kind, LISTENER_OPTION.kind)
+    kinds = (*_OURS, VIRTUAL_HOST_OPTION.kind, HTTP_LISTENER_OPTION.kind, LISTENER_OPTION.kind)
 
     def attach(reader: Reader, ref: Ref, parent: Parent) -> Iterator[tuple[ListenerKey, Attached]]:
         owners = [ref]
@@ -171,8 +179,8 @@ def _attached(
     http = _in_order(every[HTTP_LISTENER_OPTION.kind], listener.name)
     own = _in_order(every[LISTENER_OPTION.kind], listener.name)
     unused: list[tuple[Ref, Finding]] = []
-    auth = _in_order(every[AUTH_POLICY], listener.name)[:1]
-    on_hosts = merged((*auth, *hosts))
+    ours = [policy for kind in _OURS for policy in _in_order(every[kind], listener.name)[:1]]
+    on_hosts = merged((*ours, *hosts))
     unused.extend(_conflicts(owner, listener, hosts, on_hosts.contributors))
     # Of these two kinds only the first is used, and not merged.
     on_http, on_listener = merged((*http[:1], *further)), merged(own[:1])
@@ -186,7 +194,7 @@ def _attached(
         hosts=on_hosts.uses,
         closed=_closed(on_hosts, on_http, on_listener),
     )
-    return Attached(uses, tuple(one.ref for one in (*auth, *hosts, *http, *own)), tuple(unused))
+    return Attached(uses, tuple(one.ref for one in (*ours, *hosts, *http, *own)), tuple(unused))
 
 
 def _in_order(found: Found, name: str) -> list[Policy]:

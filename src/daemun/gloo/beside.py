@@ -6,17 +6,20 @@ from typing import Any
 import msgspec
 
 from daemun.base.names import Name, Ref
-from daemun.flow import Collection, Graph, Reader, Source, union
+from daemun.flow import Collection, Graph, Reader, Source, derive, union
 from daemun.gatewayapi import backends
 from daemun.gatewayapi.problems import Rejections
 from daemun.gatewayapi.references import GrantIndex
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.gatewayapi.settings import Settings
+from daemun.gloo import policy_status
 from daemun.gloo.auth import wiring as auth
 from daemun.gloo.auth.finding import anybody, granted
-from daemun.gloo.auth.policy_status import Written
+from daemun.gloo.auth.policy_ways import KIND as AUTH_POLICY
 from daemun.gloo.limits import wiring as limits
+from daemun.gloo.limits.policies import KIND as RATE_LIMIT_POLICY
 from daemun.gloo.policies import Features, Meant
+from daemun.gloo.policy_status import Written
 from daemun.gloo.upstreams import FindUpstream
 from daemun.ir.listener import ListenerKey
 from daemun.ir.route import RouteKey, Use
@@ -43,7 +46,7 @@ class Beside:
         own_auth, own_limits = bool(of.settings.extauth), bool(of.settings.ratelimit)
         self.auth = auth.Auth(graph, sources, auth.Inputs(found, allowed, of.backends, of.features, own_auth))
         self.limits = limits.RateLimits(sources, limits.Inputs(found, allowed, own_limits))
-        self.by_target = {**self.auth.by_target}
+        self.by_target = {**self.auth.by_target, **self.limits.by_target}
         self.meanings: Mapping[bool, Mapping[str, Callable[[Reader, Ref, str, Any], Meant]]] = {
             classic: {**self.auth.meanings[classic], **self.limits.meanings[classic]} for classic in (False, True)
         }
@@ -61,6 +64,10 @@ class Beside:
 
     def tell(self, written: Written, rejections: Rejections) -> None:
         """Make the `statuses` and the `problems` of their objects."""
-        self.auth.tell(written, rejections)
-        self.statuses = union(self.auth.statuses, self.limits.statuses, name="statuses of what servers are told")
-        self.problems = union(self.auth.problems, self.limits.problems, name="problems of what servers are told")
+        statuses, problems = [self.auth.statuses, self.limits.statuses], [self.auth.problems, self.limits.problems]
+        for kind, policies in {AUTH_POLICY: self.auth.policies, RATE_LIMIT_POLICY: self.limits.policies}.items():
+            told = policy_status.Inputs(self.by_target[kind], written, rejections)
+            statuses.append(derive(policies, policy_status.status_rule(told), f"{kind} status"))
+            problems.append(derive(policies, policy_status.problem_rule(told), f"{kind} problems"))
+        self.statuses = union(*statuses, name="statuses of what servers are told")
+        self.problems = union(*problems, name="problems of what servers are told")

@@ -89,6 +89,8 @@ def whole_on_route(policy: Policy) -> Policy:
 
     That gives way to what other policies of the route ask for.
     """
+    if policy.ref.kind != KIND:
+        return policy
     units = {option.unit for option in policy.options}
     off = tuple(
         Option(kind, _UNITS[kind], Use(kind, spec, "spec", by=policy.ref), empty=True)

@@ -10,9 +10,9 @@ from daemun.api.status import Status
 from daemun.base.names import CORE, DAEMUN, GLOO, Name, Ref
 from daemun.flow import Collection, Graph, Index, Reader, Source, derive, distinct, union
 from daemun.gatewayapi import backends
-from daemun.gatewayapi.problems import Problems, Rejections
+from daemun.gatewayapi.problems import Problems
 from daemun.gatewayapi.resolved import ResolvedRoute
-from daemun.gloo.auth import chains, configs, finding, meaning, policies, policy_status, policy_ways, servers, status
+from daemun.gloo.auth import chains, configs, finding, meaning, policies, policy_ways, servers, status
 from daemun.gloo.policies import Features, Meant, targets_of
 from daemun.gloo.upstreams import FindUpstream
 from daemun.ir.listener import ListenerKey
@@ -86,11 +86,3 @@ class Auth:
         self.problems: Collection[Ref, Problems] = derive(
             self._written, status.problem_rule(told), "AuthConfig problems"
         )
-
-    def tell(self, written: policy_status.Written, rejections: Rejections) -> None:
-        """Add what is told of AuthPolicies, which may be for objects of Gateway API, as they are `written`."""
-        told = policy_status.Inputs(self.by_target[policy_ways.KIND], written, rejections)
-        ours = derive(self.policies, policy_status.status_rule(told), "AuthPolicy status")
-        wrong = derive(self.policies, policy_status.problem_rule(told), "AuthPolicy problems")
-        self.statuses = union(self.statuses, ours, name="statuses of authentication")
-        self.problems = union(self.problems, wrong, name="problems of authentication")

@@ -40,9 +40,17 @@ SLOTS: Mapping[str, Slot] = MappingProxyType(
         "rateLimitConfigs": Slot("configs", 5, OURS, "main"),
         "rateLimitRegularConfigs": Slot("regular-configs", 6, OURS, "late"),
         "ratelimitBasic": Slot("basic", 7, OURS, "main"),
+        "rateLimitPolicy": Slot("policy", 8, OURS, "main"),
     }
 )
-"""The slots by the fields of Gloo's options. A field of each is there once on a host or route."""
+"""The slots by the fields of Gloo's options, and that of policies. Each is there once on a host or route."""
+
+
+class Computed(msgspec.Struct, frozen=True, gc=False):
+    """An entry whose value Envoy computes, by an expression in CEL."""
+
+    key: str
+    text: str
 
 
 class Rate(msgspec.Struct, frozen=True, gc=False):
@@ -51,7 +59,7 @@ class Rate(msgspec.Struct, frozen=True, gc=False):
     `limit` is where in the request's metadata a limit stands, in place of the service's.
     """
 
-    entries: tuple[RateLimitAction, ...]
+    entries: tuple[RateLimitAction | Computed, ...]
     loose: bool = False
     limit: MetadataKey | None = None
 
@@ -67,6 +75,27 @@ class Limited(msgspec.Struct, frozen=True, gc=False):
     local: TokenBucket | None = None
     quotas: tuple[Limits, ...] = ()
     told: str = ""
+
+
+class Bucket(msgspec.Struct, frozen=True, gc=False):
+    """What each proxy counts for each value of a descriptor. `keys` are the descriptor's; an empty value is any.
+
+    It holds `most` requests, and gets `more` every so many milliseconds.
+    """
+
+    rate: Rate
+    keys: tuple[tuple[str, str], ...]
+    most: int
+    more: int
+    every: int
+    late: bool = False
+    """Who comes in must be known."""
+
+
+class Policed(Limited, frozen=True, gc=False):
+    """What a RateLimitPolicy comes to: what the service is asked, and what each proxy counts by itself."""
+
+    buckets: tuple[Bucket, ...] = ()
 
 
 class LimitServer(msgspec.Struct, frozen=True, gc=False):

@@ -22,7 +22,7 @@ from daemun.gatewayapi.findings import Finding
 from daemun.gloo.auth.finding import INVALID, Allowed
 from daemun.gloo.limits import actions
 from daemun.gloo.limits.configs import GROUP, KIND, Door
-from daemun.gloo.limits.limited import OURS, SLOTS, Limited, LimitServer, Rate
+from daemun.gloo.limits.limited import OURS, SLOTS, Computed, Limited, LimitServer, Rate
 from daemun.gloo.limits.quotas import Reading
 from daemun.gloo.limits.servers import Found, found_of, of_spec
 from daemun.gloo.policies import Meant
@@ -31,7 +31,7 @@ from daemun.ir.auth import USER
 from daemun.ir.quotas import Descriptor, Limits, Quota
 from daemun.ir.route import Use
 
-SERVER_FIELD = "ratelimitServer"
+SERVER_FIELD, POLICY = "ratelimitServer", "rateLimitPolicy"
 _UNLIMITED = Quota(2**32 - 1, 1)
 _USERS = (
     MetadataKey("envoy.filters.http.ext_authz", (MetadataPathSegment(USER),)),
@@ -55,7 +55,7 @@ Meaning = Callable[[Reader, Ref, str, object], Meant]
 
 def meanings(of: Inputs) -> dict[str, Callable[[Reader, Ref, str, object], Meant]]:
     """What each of the fields comes to."""
-    return {field: _meaning(of, field) for field in (*SLOTS, SERVER_FIELD)}
+    return {field: _meaning(of, field) for field in (*SLOTS, SERVER_FIELD) if field != POLICY}
 
 
 def standing(servers: Collection[Name, Found], *, own: bool) -> Callable[[Reader], tuple[Use, ...]]:
@@ -99,7 +99,9 @@ def described(rate: Rate) -> str:
     return " and ".join(_entry(one) for one in rate.entries)
 
 
-def _entry(one: RateLimitAction) -> str:
+def _entry(one: RateLimitAction | Computed) -> str:
+    if isinstance(one, Computed):
+        return one.key
     if one.request_headers is not None:
         return f"{one.request_headers.descriptor_key} from header {one.request_headers.header_name}"
     if one.generic_key is not None:

@@ -6,14 +6,14 @@ from typing import Any
 import msgspec
 
 from daemun.api.status import Status
-from daemun.base.names import GLOO, Name, Ref
+from daemun.base.names import DAEMUN, GLOO, Name, Ref
 from daemun.flow import Collection, Reader, Source, derive, distinct, union
 from daemun.gatewayapi.problems import Problems
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.gloo.auth.finding import Allowed
-from daemun.gloo.limits import configs, meaning, servers, status
+from daemun.gloo.limits import configs, meaning, policies, servers, status
 from daemun.gloo.limits.limited import Limited
-from daemun.gloo.policies import Meant
+from daemun.gloo.policies import Meant, targets_of
 from daemun.gloo.upstreams import FindUpstream
 from daemun.ir.listener import ListenerKey
 from daemun.ir.origin import Origin
@@ -52,6 +52,9 @@ class RateLimits:
             )
             for classic in (False, True)
         }
+        rule = policies.policy_rule(self.servers, own=of.own)
+        self.policies = derive(sources[DAEMUN, policies.KIND], rule, "RateLimitPolicies")
+        self.by_target = {policies.KIND: self.policies.index(targets_of)}
         self.statuses: Collection[Ref, Status] = derive(self.configs, status.status_rule, "RateLimitConfig status")
         self.problems: Collection[Ref, Problems] = derive(self.configs, status.problem_rule, "RateLimitConfig problems")
 

@@ -1,4 +1,4 @@
-"""The status of AuthPolicies, one ancestor for each target, and what is wrong with them for people."""
+"""The status of policies of Daemun's own kinds, an ancestor for each target, and what is wrong with them for people."""
 
 from collections.abc import Callable, Iterator
 
