@@ -32,6 +32,11 @@ class _Local(Feature[Policed]):
         del spec, alone
         return ()
 
+    def does(self, spec: Policed, use: Use, scene: Scene) -> str:
+        """It is only a place."""
+        del spec, use, scene
+        return ""
+
     def http_filter(self) -> hcm_v3.HttpFilter:
         """The filter, disabled."""
         return disabled_filter(self.rare, local_v3.LocalRateLimit(stat_prefix="policies"))

@@ -118,7 +118,7 @@ def _upstream_kind(value: object) -> str:
 
 def policies_of(translation: Translation) -> dict[Ref, Policy]:
     """Every policy by its object, of all kinds."""
-    every = (*translation.chosen.values(), translation.auth.policies)
+    every = (*translation.chosen.values(), translation.auth.policies, translation.limits.policies)
     return {policy.ref: policy for one in every for policy in one.values()}
 
 
