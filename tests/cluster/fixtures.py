@@ -66,6 +66,13 @@ def opa() -> str:
     return str(tools.path("opa"))
 
 
+@pytest.fixture
+def ratelimit() -> str:
+    """The program of the rate limit service of Envoy's project."""
+    _need("ratelimit")
+    return str(tools.path("ratelimit"))
+
+
 @pytest.fixture(scope="session")
 def cluster() -> Cluster:
     """The cluster this test runs in: `make cluster-test` starts one and runs such tests inside its network."""

@@ -49,11 +49,12 @@ PROGRAMS = {
     "conformance.test": Program("conformance", ".", 4, test=True),
     "vault": Program("vault", "github.com/hashicorp/vault", 9),
     "opa": Program("opa", "github.com/open-policy-agent/opa", 3),
+    "ratelimit": Program("ratelimit", "github.com/envoyproxy/ratelimit/src/service_cmd", 1),
     "envoy-gateway": Program("envoy-gateway", "github.com/envoyproxy/gateway/cmd/envoy-gateway", 8, static=True),
 }
 PEERS = ("envoy-gateway",)
 """What benchmarks run beside Daemun. Tests do without."""
-SERVICES = ("vault", "opa")
+SERVICES = ("vault", "opa", "ratelimit")
 """What Daemun talks to besides Kubernetes."""
 API = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
 

@@ -8,7 +8,7 @@ import pytest
 
 from daemun.ir.quotas import Quota
 from support.limited import Proxy, Replicas, proxies
-from support.limiting import by_user
+from support.limiting import by_user, within_an_hour
 from support.redises import redis
 from support.world import until
 
@@ -37,6 +37,7 @@ async def counts(proxy: Proxy) -> bool:
 async def test_a_limit_is_exact_through_three_proxies_and_two_replicas(tmp_path: Path, *, sliding: bool) -> None:
     """What comes within the window. (A fixed one is an hour here, so that none ends in between.)"""
     quota = EXACT if sliding else Quota(1_000, 3600)
+    await within_an_hour()
     async with redis(tmp_path) as store:
         replicas = Replicas(tmp_path, [by_user(quota)], store.address, count=2)
         try:
@@ -59,6 +60,7 @@ async def test_a_limit_is_exact_through_three_proxies_and_two_replicas(tmp_path:
 
 
 async def test_redis_dies_and_comes_back_and_no_request_fails_but_by_policy(tmp_path: Path) -> None:
+    await within_an_hour()
     async with redis(tmp_path) as store:
         replicas = Replicas(tmp_path, [by_user(Quota(100, 3600))], store.address, count=2)
         try:

@@ -10,6 +10,7 @@ from test_gloo_options import having, option
 
 from daemun.ir.quotas import SERVER
 from support.documents import Doc, gateway, listener, prefix, route, rule
+from support.limiting import within_an_hour
 from support.world import World, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -88,6 +89,7 @@ async def scene(shared: World) -> None:
     rules = [rule(prefix(f"/{name}"), to="a", filters=[having(name)]) for name in ROUTES]
     shared.write("routes.yaml", route("r", rule(to="a"), *rules, hosts=["limited.test"]))
     await shared.start()
+    await within_an_hour()
     # Until the service is there and knows its limits, what needs it is denied.
     await until(lambda: knows(shared))
 

@@ -1,5 +1,7 @@
 """Questions to the rate limit service, and limits to ask about."""
 
+import asyncio
+import time
 from collections.abc import Sequence
 
 from envoy.service.ratelimit.v3 import rls_pb2
@@ -30,6 +32,13 @@ def by_user(quota: Quota, domain: str = "shop") -> Limits:
 def plan_of(*hits: tuple[str, Quota, int]) -> Plan:
     """A plan with these counts."""
     return Plan(tuple(Hit(Count(name.encode(), quota, told(quota)), much) for name, quota, much in hits), ())
+
+
+async def within_an_hour(seconds: float = 90.0) -> None:
+    """Wait, if need be, until no hour ends within so many seconds: a fixed window would end with it."""
+    left = 3600 - time.time() % 3600
+    if left < seconds:
+        await asyncio.sleep(left + 0.1)
 
 
 class Peer:
