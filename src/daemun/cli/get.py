@@ -51,6 +51,9 @@ def get(
     def read() -> "Loaded":
         return look(files, kube_context, address, real_ports)
 
+    for name in names or ():
+        if Path(name).exists():
+            fail(f"{name} is a file or folder", f"Name files with -f: -f {name}")
     if what.lower() == "policy" and names:
         from daemun.cli.policy import show
 

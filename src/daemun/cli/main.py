@@ -10,6 +10,7 @@ from daemun.cli import (
     check,
     crds,
     demo,
+    diff,
     explain,
     extauth,
     get,
@@ -46,6 +47,7 @@ app.command()(tree.tree)
 app.command()(policy.policy)
 app.command()(check.check)
 app.command("test")(trial.trial)
+app.command()(diff.diff)
 app.command()(translate.translate)
 app.command()(explain.explain)
 app.command()(crds.crds)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from daemun.cli.options import Address, Files, KubeContext, RealPorts, View
+from daemun.cli.options import Address, Files, KubeContext, RealPorts, SomePaths, View
 
 if TYPE_CHECKING:
     from daemun.base.names import Ref
@@ -17,6 +17,7 @@ _LONGEST = 100
 
 def policy(
     route: Annotated[str, typer.Argument(metavar="ROUTE", help="[KIND/][NAMESPACE/]NAME of a route.")],
+    paths: SomePaths = None,
     files: Files = None,
     output: Annotated[View, typer.Option("--output", "-o", help="How to answer.")] = View.text,
     address: Address = "127.0.0.1",
@@ -30,13 +31,13 @@ def policy(
 
     Examples:
 
-      daemun policy httproute/shop/cart -f manifests/
+      daemun policy httproute/shop/cart manifests/
 
       daemun policy cart -o json
     """
     from daemun.cli.loading import look
 
-    show(look(files, kube_context, address, real_ports), route, output)
+    show(look([*(paths or ()), *(files or ())], kube_context, address, real_ports), route, output)
 
 
 def show(loaded: "Loaded", name: str, output: View) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemun.cli.options import Address, Files, Gateway, KubeContext, RealPorts, TextOrData
+from daemun.cli.options import Address, Files, Gateway, KubeContext, RealPorts, SomePaths, TextOrData
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 def tree(
+    paths: SomePaths = None,
     files: Files = None,
     gateway: Gateway = None,
     output: Annotated[TextOrData, typer.Option("--output", "-o", help="How to answer.")] = TextOrData.text,
@@ -27,7 +28,7 @@ def tree(
 
     Examples:
 
-      daemun tree -f manifests/
+      daemun tree manifests/
 
       daemun tree --gateway gloo-system/http -o json
     """
@@ -36,7 +37,7 @@ def tree(
     from daemun.view.tree import plain
     from daemun.view.tree import tree as tree_of
 
-    loaded = look(files, kube_context, address, real_ports)
+    loaded = look([*(paths or ()), *(files or ())], kube_context, address, real_ports)
     roots = tree_of(loaded.translation, loaded.gateway(gateway))
     if output is TextOrData.json:
         typer.echo(dump_json(plain(roots)))
