@@ -1,6 +1,7 @@
-"""kubectl and helm, as a person types them."""
+"""kubectl, helm, daemun and glooctl, as a person types them."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 CHART = Path(__file__).parents[2] / "deploy" / "chart"
@@ -34,6 +35,16 @@ def await_creation(namespace: str, *names: str) -> None:
 def helm(*arguments: str) -> str:
     """What helm answers."""
     return _run("helm", *arguments)
+
+
+def daemun(*arguments: str) -> str:
+    """What this version of daemun answers."""
+    return _run(sys.executable, "-m", "daemun", *arguments)
+
+
+def glooctl(*arguments: str) -> str:
+    """What this version of glooctl answers."""
+    return _run(sys.executable, "-m", "daemun.cli.glooctl", *arguments)
 
 
 def _run(*command: str, stdin: str = "") -> str:

@@ -13,7 +13,7 @@ from support.certificates import authority
 
 from . import crds, daemun_image
 from .cluster import Cluster
-from .commands import CHART, await_creation, helm, kubectl
+from .commands import CommandError, await_creation, glooctl, kubectl
 from .place import NODE_ADDRESS
 from .processes import until
 
@@ -42,12 +42,13 @@ _SECURE = {
 
 
 @pytest.fixture(scope="module", autouse=True)
-def served(cluster: Cluster) -> Iterator[None]:
+def served(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Daemun where Gloo was, and the classic proxy that comes of what is applied."""
     daemun_image.load(daemun_image.build())
     names = crds.install(cluster.client())
-    flags = ("--create-namespace", "--set", "proxies.serviceType=NodePort", "--wait", "--timeout=90s")
-    helm("install", "-n", SYSTEM, "gloo", str(CHART), *flags)
+    values = tmp_path_factory.mktemp("install") / "values.yaml"
+    values.write_text("proxies: {serviceType: NodePort}\n")
+    glooctl("install", "gateway", "--values", str(values))
     kubectl("apply", "-f", str(MANIFEST))
     kubectl("-n", "pets", "rollout", "status", "deployment/petstore", "--timeout=90s")
     await_creation(SYSTEM, f"deployment/{PROXY}", f"service/{PROXY}")
@@ -55,8 +56,8 @@ def served(cluster: Cluster) -> Iterator[None]:
     yield
     kubectl("delete", "-f", str(MANIFEST), "--ignore-not-found")
     kubectl("-n", SYSTEM, "wait", "--for=delete", f"deployment/{PROXY}", f"service/{PROXY}", "--timeout=60s")
-    helm("uninstall", "-n", SYSTEM, "gloo")
-    kubectl("delete", "namespace", SYSTEM)
+    glooctl("uninstall", "--delete-namespace")
+    kubectl("wait", "--for=delete", f"namespace/{SYSTEM}", "--timeout=90s")
     crds.remove(cluster.client(), names)
 
 
@@ -72,6 +73,28 @@ def test_what_is_applied_is_served_and_accepted() -> None:
         assert _becomes(one, "Accepted")
     for one in ("routetable/named", "routetable/chosen"):
         assert _becomes(one, "Accepted", "pets")
+
+
+def test_glooctl_sees_it_all() -> None:
+    """What a person types who comes from Gloo's documents."""
+    assert until(lambda: "No problems detected." in _checked(), 30), _checked()
+    url = glooctl("proxy", "url").strip()
+    assert url == f"http://{NODE_ADDRESS}:{_node_port(80)}"
+    assert glooctl("proxy", "address").strip() == url.removeprefix("http://")
+    glooctl("add", "route", "--name", "default", "--path-exact", "/of-glooctl", "--dest-name", "pets-of-mine")
+    assert until(lambda: _seen("/of-glooctl") == "/of-glooctl", 20)
+    assert "/of-glooctl -> gloo-system.pets-of-mine (upstream)" in glooctl("get", "virtualservice", "default")
+    glooctl("remove", "route", "default", "--index", "0")
+    assert until(lambda: _seen("/of-glooctl") == 404, 20)
+    assert "starting workers" in glooctl("proxy", "logs")
+    assert "gateway-proxy" in glooctl("version", "-o", "table")
+
+
+def _checked() -> str:
+    try:
+        return glooctl("check")
+    except CommandError as error:
+        return error.output
 
 
 def test_a_change_is_followed() -> None:

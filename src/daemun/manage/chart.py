@@ -17,6 +17,10 @@ from daemun.manage.documents import Document
 
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _CHECKOUT = Path(__file__).parents[3] / "deploy" / "chart"
+_KUBE_VERSION = "v1.31.0"
+"""What `template`, which asks no cluster, takes for its version: some builds of Helm know of no version that is newer
+than 1.20.
+"""
 _MANAGER = "daemun-install"
 
 
@@ -44,7 +48,8 @@ class Release(msgspec.Struct, frozen=True):
 
     def template(self) -> list[str]:
         """The words for Helm to print all that would be installed."""
-        return ["template", self.name, str(path()), "--include-crds", *self._where(), *self._given()]
+        version = ["--kube-version", _KUBE_VERSION]
+        return ["template", self.name, str(path()), "--include-crds", *version, *self._where(), *self._given()]
 
     def uninstall(self) -> list[str]:
         """The words for Helm to take it away again. CRDs and whatever is of their kinds stays."""
