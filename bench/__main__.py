@@ -25,6 +25,7 @@ from bench import (
     startup,
     touched,
     transformed,
+    windows,
 )
 
 ALL = {
@@ -41,6 +42,7 @@ ALL = {
     "checks": checks.measure,
     "guarded": guarded.measure,
     "ratelimit": ratelimit.measure,
+    "windows": windows.measure,
     "churn": churn.measure,
     "certificates": certificates.measure,
     "rotation": rotation.measure,
