@@ -42,3 +42,22 @@ def test_what_it_is_not_for(target: dict[str, str]) -> None:
     found = decode(auth_policy("p", target, basicAuth=USERS))
     assert found is not None
     assert found.problems
+
+
+@pytest.mark.parametrize(
+    ("rule", "where"),
+    [
+        ({"ipBlocks": ["10.0.0.0/8", "192.0.2.7", "2001:db8::/32"]}, ""),
+        ({"remoteIpBlocks": ["192.0.2.0/24"], "methods": ["GET"]}, ""),
+        ({"methods": ["GET"]}, ".rules[0]"),
+        ({"claims": {"a": "b"}, "ipBlocks": ["192.0.2.7"]}, ".rules[0].claims"),
+        ({"ipBlocks": ["192.0.2.7"], "provider": "p"}, ".rules[0].provider"),
+        ({"ipBlocks": ["192.0.2.7/24"]}, ".rules[0].ipBlocks[0]"),
+        ({"remoteIpBlocks": ["192.0.2.7", "example.com"]}, ".rules[0].remoteIpBlocks[1]"),
+        ({"ipBlocks": ["fe80::1%eth0"]}, ".rules[0].ipBlocks[0]"),
+    ],
+)
+def test_rules_by_address(rule: dict[str, Any], where: str) -> None:
+    found = decode(auth_policy("p", ROUTE, authorization={"rules": [rule]}))
+    assert found is not None
+    assert [one.where for one in found.problems] == ([f"spec.authorization{where}"] if where else [])

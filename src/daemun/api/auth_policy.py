@@ -5,6 +5,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, field
 
 from daemun.api.filters import HTTPExternalAuthFilter
+from daemun.api.gloo.rbac import Principal
 from daemun.api.meta import Api, BackendObjectReference, List, ObjectReference, Resource, SecretObjectReference
 from daemun.api.scalars import Duration, HeaderName, ObjectName, SectionName
 
@@ -12,6 +13,8 @@ Text: TypeAlias = Annotated[str, Meta(min_length=1, max_length=1024)]
 Url: TypeAlias = Annotated[str, Meta(max_length=2048, pattern=r"^https?://[^/?#\s]+[^\s]*$")]
 UrlPath: TypeAlias = Annotated[str, Meta(max_length=1024, pattern=r"^/[^?#\s]*$")]
 Few: TypeAlias = Annotated[List[Text], Meta(max_length=64)]
+IpBlocks: TypeAlias = Annotated[List[Annotated[str, Meta(min_length=2, max_length=43)]], Meta(max_length=64)]
+"""Addresses, and networks in CIDR notation."""
 
 
 class AuthTargetReference(Api, frozen=True):
@@ -101,13 +104,26 @@ class Oidc(Api, frozen=True):
 
 
 class AuthorizationRule(Api, frozen=True):
-    """Who may do what: whose token has all these claims, be it of any provider or of one."""
+    """Who may do what: whose token has all these claims, be it of any provider or of one, and who comes from there.
 
-    claims: Annotated[dict[str, str], Meta(min_length=1, max_length=32)]
+    `ipBlocks` are of whoever holds the connection, `remoteIpBlocks` of the client that it is held for, as the PROXY
+    protocol or a trusted X-Forwarded-For says (both are Istio's names).
+    """
+
+    claims: Annotated[dict[str, str], Meta(max_length=32)] = field(default_factory=dict)
+    ip_blocks: IpBlocks = ()
+    remote_ip_blocks: IpBlocks = ()
     match: Literal["Exact", "Contains", "Boolean"] = "Exact"
     provider: SectionName | None = None
     methods: Annotated[List[Annotated[str, Meta(pattern=r"^[A-Z]{1,32}$")]], Meta(max_length=16)] = ()
     path_prefix: UrlPath | None = None
+
+
+class AddressedPrincipal(Principal, frozen=True):
+    """What such a rule says of who it is: beyond Gloo's claims, addresses."""
+
+    ip_blocks: tuple[str, ...] = ()
+    remote_ip_blocks: tuple[str, ...] = ()
 
 
 class Authorization(Api, frozen=True):
@@ -117,7 +133,7 @@ class Authorization(Api, frozen=True):
 
 
 class AuthPolicySpec(Api, frozen=True):
-    """For what, and who comes in there: `jwt`, one of the other ways, or both; then `authorization` by the claims."""
+    """For what, and who comes in there: `jwt`, one of the other ways, or both; then `authorization`."""
 
     target_refs: Annotated[List[AuthTargetReference], Meta(min_length=1, max_length=16)]
     jwt: Jwt | None = None

@@ -1,8 +1,9 @@
 """What of an AuthPolicy types cannot say (see `rules`)."""
 
 from collections.abc import Iterator
+from ipaddress import ip_network
 
-from daemun.api.auth_policy import AuthPolicySpec
+from daemun.api.auth_policy import Authorization, AuthPolicySpec
 
 Broken = tuple[str, str]
 _WAYS = ("basicAuth", "apiKey", "oidc", "ext", "authConfigRef")
@@ -14,10 +15,10 @@ def auth_policy(spec: AuthPolicySpec) -> Iterator[Broken]:
     given = [name for name, one in zip(_WAYS, ways, strict=True) if one is not None]
     if len(given) > 1:
         yield "spec", f"{' and '.join(given)} exclude each other: an AuthConfig can have several"
-    if not given and spec.jwt is None:
-        yield "spec", f"asks for nothing: set jwt or one of {', '.join(_WAYS)}"
-    if spec.authorization is not None and spec.jwt is None:
-        yield "spec.authorization", "is by the claims of tokens, so it needs jwt in the same policy"
+    if not given and spec.jwt is None and spec.authorization is None:
+        yield "spec", f"asks for nothing: set jwt, authorization or one of {', '.join(_WAYS)}"
+    if spec.authorization is not None:
+        yield from _authorization(spec.authorization, tokens=spec.jwt is not None)
     if spec.jwt is not None:
         names = [one.name for one in spec.jwt.providers]
         if len(set(names)) < len(names):
@@ -33,3 +34,27 @@ def auth_policy(spec: AuthPolicySpec) -> Iterator[Broken]:
             yield "spec.authConfigRef", "is for an AuthConfig of group enterprise.gloo.solo.io"
     if spec.ext is not None and (spec.ext.grpc if spec.ext.protocol == "HTTP" else spec.ext.http) is not None:
         yield "spec.ext", f"has what is not for protocol {spec.ext.protocol}"
+
+
+def _authorization(spec: Authorization, *, tokens: bool) -> Iterator[Broken]:
+    for at, one in enumerate(spec.rules):
+        where = f"spec.authorization.rules[{at}]"
+        if one.claims and not tokens:
+            yield f"{where}.claims", "are of tokens, so it needs jwt in the same policy"
+        if not (one.claims or one.ip_blocks or one.remote_ip_blocks):
+            yield where, "would allow everybody: set claims, ipBlocks or remoteIpBlocks"
+        if not one.claims and one.provider is not None:
+            yield f"{where}.provider", "is whose claims count, and there are none"
+        for field, blocks in (("ipBlocks", one.ip_blocks), ("remoteIpBlocks", one.remote_ip_blocks)):
+            for number, block in enumerate(blocks):
+                if trouble := _block(block):
+                    yield f"{where}.{field}[{number}]", trouble
+
+
+def _block(text: str) -> str:
+    """What is wrong with an address or a network."""
+    try:
+        ip_network(text)
+    except ValueError as error:
+        return f"{error}: write an address such as 192.0.2.7, or a network such as 192.0.2.0/24"
+    return "" if "%" not in text else "has a zone, which says nothing beyond one machine"

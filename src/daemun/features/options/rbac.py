@@ -1,15 +1,18 @@
-"""rbac: which claims of a token allow what (Gloo, RbacExtensionSettings)."""
+"""rbac: which claims of a token allow what (Gloo, RbacExtensionSettings), and which addresses (AuthPolicy)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from ipaddress import ip_network
 from typing import ClassVar
 
+from envoy.config.core.v3 import address_pb2
 from envoy.config.rbac.v3 import rbac_pb2 as rules_v3
 from envoy.extensions.common.matching.v3 import extension_matcher_pb2 as matching_v3
 from envoy.extensions.filters.http.composite.v3 import composite_pb2 as composite_v3
 from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as rbac_v3
 from envoy.type.matcher.v3 import metadata_pb2, value_pb2
 
-from daemun.api.gloo.rbac import JWTPrincipal, Permissions, RbacExtensionSettings
+from daemun.api.auth_policy import AddressedPrincipal
+from daemun.api.gloo.rbac import JWTPrincipal, Permissions, Principal, RbacExtensionSettings
 from daemun.features.composite import always, composite, nothing
 from daemun.features.feature import Fault, PerRoute, Scene
 from daemun.features.tokens import CLAIMS, TOKENS
@@ -36,7 +39,7 @@ class Rbac(PerRoute[RbacExtensionSettings]):
                 yield at, "is empty, so that it allows nobody", "Say which claims are wanted."
             for index, principal in enumerate(policy.principals):
                 claims = principal.jwt_principal.claims if principal.jwt_principal is not None else {}
-                if not claims:
+                if not claims and not isinstance(principal, AddressedPrincipal):
                     yield f"{at}[{index}].jwtPrincipal.claims", "is empty", "Say which claims are wanted."
                 elif principal.jwt_principal is not None and principal.jwt_principal.matcher == "BOOLEAN":
                     for claim, value in claims.items():
@@ -65,8 +68,9 @@ class Rbac(PerRoute[RbacExtensionSettings]):
             proto = config.rules.policies[name]
             proto.permissions.append(_permission(policy.permissions))
             for principal in policy.principals:
-                if principal.jwt_principal is not None:
-                    proto.principals.append(_principal(principal.jwt_principal, policy.nested_claim_delimiter))
+                wanted = [*_from(principal), *_with(principal.jwt_principal, policy.nested_claim_delimiter)]
+                if wanted:
+                    proto.principals.append(rules_v3.Principal(and_ids={"ids": wanted}))
         action = composite_v3.ExecuteFilterAction()
         action.typed_config.name = "envoy.filters.http.rbac"
         action.typed_config.typed_config.Pack(config, deterministic=True)
@@ -86,16 +90,30 @@ def _permission(spec: Permissions | None) -> rules_v3.Permission:
     return rules_v3.Permission(and_rules={"rules": wanted}) if wanted else rules_v3.Permission(any=True)
 
 
-def _principal(spec: JWTPrincipal, delimiter: str) -> rules_v3.Principal:
+def _from(spec: Principal) -> Iterator[rules_v3.Principal]:
+    """Who is allowed: who holds the connection, and for whom it is held."""
+    if isinstance(spec, AddressedPrincipal):
+        for field, blocks in (("direct_remote_ip", spec.ip_blocks), ("remote_ip", spec.remote_ip_blocks)):
+            if blocks:
+                ids = [rules_v3.Principal(**{field: _range(one)}) for one in blocks]
+                yield rules_v3.Principal(or_ids={"ids": ids})
+
+
+def _range(block: str) -> address_pb2.CidrRange:
+    network = ip_network(block)
+    return address_pb2.CidrRange(address_prefix=str(network.network_address), prefix_len={"value": network.prefixlen})
+
+
+def _with(spec: JWTPrincipal | None, delimiter: str) -> Iterator[rules_v3.Principal]:
     """Who is allowed: whose token has all these claims, and is of the provider that is named, if one is."""
-    wanted = []
+    if spec is None:
+        return
     if spec.provider:
         there = value_pb2.ValueMatcher(present_match=True)
-        wanted.append(_of(_metadata((spec.provider,), there)))
+        yield _of(_metadata((spec.provider,), there))
     for claim, value in spec.claims.items():
         path = claim.split(delimiter) if delimiter else [claim]
-        wanted.append(_of(_metadata((CLAIMS, *path), _matcher(spec, value))))
-    return rules_v3.Principal(and_ids={"ids": wanted})
+        yield _of(_metadata((CLAIMS, *path), _matcher(spec, value)))
 
 
 def _of(metadata: metadata_pb2.MetadataMatcher) -> rules_v3.Principal:
