@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from daemun.api.gateway import Gateway, GatewayClass
-from daemun.base.names import GATEWAY, Name, Ref
+from daemun.base.names import CORE, GATEWAY, GLOO_KUBE_GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.classes import controller_of
 from daemun.gatewayapi.findings import Finding
@@ -61,6 +61,9 @@ def set_claim_rule(
     return claim
 
 
+_PARAMETERS = ((CORE, "ConfigMap"), (GLOO_KUBE_GATEWAY, "GatewayParameters"))
+
+
 def refusals(gateway: Gateway, settings: Settings) -> Iterator[Finding]:
     """Why a Gateway as a whole is not accepted, if so."""
     for index, address in enumerate(gateway.spec.addresses):
@@ -68,8 +71,9 @@ def refusals(gateway: Gateway, settings: Settings) -> Iterator[Finding]:
             where = f"spec.addresses[{index}].type"
             yield Finding("UnsupportedAddress", where, f"{address.type} is not served", "Use IPAddress.")
     infrastructure = gateway.spec.infrastructure
-    if infrastructure and infrastructure.parameters_ref and not settings.clustered:
-        ref = infrastructure.parameters_ref
+    ref = infrastructure.parameters_ref if infrastructure else None
+    # Without a cluster there is nothing that they could say; the same manifests are served there all the same.
+    if ref and not settings.clustered and (ref.group, ref.kind) not in _PARAMETERS:
         yield Finding(
             "InvalidParameters",
             "spec.infrastructure.parametersRef",

@@ -1,0 +1,142 @@
+"""Pages as a newcomer runs them: the commands of a section, in one shell, and what the page says that they answer.
+
+A block of `console` has commands after `$ `, each followed by lines of its output, in their order; others may come
+between them, and `...` in a line is anything. A command that ends with `&` goes on, and says the lines in any order. One
+that only looks is tried again until what is to be seen is there.
+"""
+
+import fnmatch
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ALONE = ("unshare", "--net", "--pid", "--mount-proc", "--fork", "--kill-child")
+"""A network and processes of its own: the ports that pages name are free there, and nothing outlives it."""
+_LOOKS = ("curl", "kubectl get", "kubectl auth", "kubectl -n", "grep", "tail")
+_PATIENCE = 60.0
+_MARK = "page-command-ended"
+
+
+class Step(NamedTuple):
+    """A command, and lines that it has to answer."""
+
+    command: str
+    lines: list[str]
+
+
+def steps(page: str, section: str) -> Iterator[Step]:
+    """The commands of a section (`## …`) of a page below docs/."""
+    text = (ROOT / "docs" / page).read_text()
+    found = re.search(rf"^## {re.escape(section)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    assert found, f"{page} has no section {section}"
+    blocks = re.findall(r"^```console\n(.*?)^```", found[1], re.MULTILINE | re.DOTALL)
+    for first, *lines in (one.split("\n") for block in blocks for one in re.split(r"^\$ ", block, flags=re.M) if one):
+        more = [first]
+        while more[-1].endswith("\\"):
+            more.append(lines.pop(0))
+        yield Step("\n".join(more), [line for line in lines if line.strip(" .")])
+
+
+def run(page: str, section: str, *around: str, more: Mapping[str, str] | None = None) -> None:
+    """Run a section. `around` is what the shell runs in."""
+    found = list(steps(page, section))
+    assert found, f"{page}, {section}: no commands"
+    with _shell(*around, more=more or {}) as shell:
+        for one in found:
+            shell.answers(one)
+
+
+def alone(page: str, section: str) -> None:
+    """Run a section on a network of its own."""
+    if subprocess.run([*ALONE, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("needs a network namespace: root may make one")
+    run(page, section, *ALONE)
+
+
+class _Shell:
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self._lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._lines.append(line.rstrip("\n"))
+
+    def answers(self, step: Step) -> None:
+        """Run a command until it says what it should."""
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            code, said = self._run(step, deadline)
+            good = _in_order(step.lines, said) if step.lines else code == 0
+            if good or step.command.endswith("&"):
+                break
+            assert step.command.startswith(_LOOKS), f"{step} ended with {code}: {said}"
+            assert time.monotonic() < deadline, f"{step}: at last {said}"
+            time.sleep(0.5)
+
+    def _run(self, step: Step, deadline: float) -> tuple[int, list[str]]:
+        began = len(self._lines)
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{step.command}\nprintf '\\n{_MARK} %d\\n' $?\n")
+        self._process.stdin.flush()
+        goes_on = step.command.endswith("&")
+        while True:
+            said = self._lines[began:]
+            ended = next((at for at, line in enumerate(said) if line.startswith(_MARK)), None)
+            if goes_on and all(fnmatch.filter(said, _pattern(line)) for line in step.lines):
+                return 0, said
+            if ended is not None and not goes_on:
+                return int(said[ended].split()[1]), said[:ended]
+            assert self._process.poll() is None, f"the shell ended at {step}: {said}"
+            assert time.monotonic() < deadline, f"{step}: so far {said}"
+            time.sleep(0.02)
+
+
+def _in_order(wanted: list[str], said: list[str]) -> bool:
+    rest = iter(said)
+    return all(any(fnmatch.fnmatchcase(line, _pattern(one)) for line in rest) for one in wanted)
+
+
+def _pattern(line: str) -> str:
+    """A line of the page as a pattern: only its `...` stands for something."""
+    return "*" + "*".join(re.sub(r"([*?[])", r"[\1]", part) for part in line.strip().split("..."))
+
+
+@contextmanager
+def _shell(*around: str, more: Mapping[str, str]) -> Iterator[_Shell]:
+    with tempfile.TemporaryDirectory(prefix="dmn-page-") as folder:
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        own = {"PATH": path, "HOME": folder, "XDG_RUNTIME_DIR": folder, "XDG_STATE_HOME": folder, "TMPDIR": folder}
+        process = subprocess.Popen(
+            [*around, "bash", "--norc"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=ROOT,
+            env=os.environ | own | more,
+            start_new_session=True,
+        )
+        shell = _Shell(process)
+        try:
+            if around:
+                shell.answers(Step("ip link set lo up", []))
+            yield shell
+        finally:
+            with process:
+                os.killpg(process.pid, signal.SIGKILL)
