@@ -121,7 +121,7 @@ class ClusterApp:
         auth = (f"{installation.auth_host}:{AUTH_PORT}", AUTHORITY) if installation.extauth else ("", "")
         settings = cluster_settings(yamldoc.value, frozenset({READY_PORT}), allowed=installation.allowed, extauth=auth)
         access_log = STDOUT if installation.access_log else ""
-        self.plane = ControlPlane(settings, self._identify, self._told, access_log)
+        self.plane = ControlPlane(settings, self._identify, self._told, access_log, fair=True)
         kinds = [one for one in KINDS if installation.classic or (one.group, one.kind) not in CLASSIC]
         self.source = KubeSource(client, self._changed, self._saw, kinds=kinds, namespaces=installation.namespaces)
         self.writer = StatusWriter(

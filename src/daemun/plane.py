@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from daemun.backlog import Backlog
 from daemun.base.names import Name, Ref
 from daemun.flow import MISSING, Failure
 from daemun.garbage import THRESHOLDS, building, give_back
@@ -43,7 +44,8 @@ class ControlPlane:
     """Objects in, Envoy's configuration and statuses out, and what the proxies made of it back in.
 
     `told` is called after every step that may have changed a status, `drifted` when a proxy did not have what it should
-    have had; without it that is logged.
+    have had; without it that is logged. If it is `fair`, many changes of a namespace are several batches, and others'
+    come between them; otherwise what comes at once is one step, as a file is that somebody has saved.
     """
 
     def __init__(
@@ -53,6 +55,8 @@ class ControlPlane:
         told: Callable[[], None],
         access_log: str = "",
         drifted: Callable[[str, list[Drifted]], None] | None = None,
+        *,
+        fair: bool = False,
     ) -> None:
         self.translation = Translation(settings, _defect, access_log)
         self.xds = XdsServer(authenticate, self._heard)
@@ -70,6 +74,8 @@ class ControlPlane:
         self._drifted = drifted or _log_drift
         self._turn = Turns()
         self.translation.graph.enough = self._turn.over
+        self._fair = fair
+        self._backlog = Backlog()
         self._busy = False
         self._left = asyncio.Event()
         self._fetched: Callable[[], bool] = lambda: True
@@ -94,9 +100,15 @@ class ControlPlane:
         """
         self._fetched = complete
         self.batches += 1
-        with self._working():
-            self.translation.apply(self._keeping.take(objects))
+        if self._fair and self.batches > 1:
+            self._backlog.add(objects)
+            if self._busy:
+                return
+            objects = self._backlog.next()
+        self._apply(objects)
         self._await_age()
+        if self._backlog:
+            self._leave()
         if self._busy:
             return
         self._held = not complete()
@@ -107,6 +119,10 @@ class ControlPlane:
             return
         self.xds.apply(self._take_parts())
         self._settled()
+
+    def _apply(self, objects: Iterable[tuple[Ref, object | None]]) -> None:
+        with self._working():
+            self.translation.apply(self._keeping.take(objects))
 
     def _await_age(self) -> None:
         """Look again when the next certificate expires."""
@@ -147,10 +163,15 @@ class ControlPlane:
             self._held = True  # the proxies' server does not have it yet
             while self._parts and self._fetched():
                 await self.xds.apply_much(self._take_parts())
-            self._busy = not graph.settled
             self._held = not self._fetched()
             if not self._held:
                 self._settled()
+            more = self._backlog.next()
+            if more:
+                self._held = True
+                self._apply(more)
+                self._await_age()
+            self._busy = bool(more) or not graph.settled
 
     @property
     def settled(self) -> bool:

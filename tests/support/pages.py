@@ -1,8 +1,8 @@
 """Pages as a newcomer runs them: the commands of a section, in one shell, and what the page says that they answer.
 
 A block of `console` has commands after `$ `, each followed by lines of its output, in their order; others may come
-between them, and `...` in a line is anything. A command that ends with `&` goes on, and says the lines in any order. One
-that only looks is tried again until what is to be seen is there.
+between them, and `...` in a line is anything. A command that ends with `&` goes on, and says its lines in any order.
+One that only looks is tried again until what is to be seen is there.
 """
 
 import fnmatch
@@ -25,7 +25,10 @@ ROOT = Path(__file__).parents[2]
 ALONE = ("unshare", "--net", "--pid", "--mount-proc", "--fork", "--kill-child")
 """A network and processes of its own: the ports that pages name are free there, and nothing outlives it."""
 _LOOKS = ("curl", "kubectl get", "kubectl auth", "kubectl -n", "grep", "tail")
-_PATIENCE = 60.0
+_PATIENCE = 30.0
+"""Seconds until what is looked for is there."""
+_LONGEST = 120.0
+"""Seconds that a command may take."""
 _MARK = "page-command-ended"
 
 
@@ -41,12 +44,17 @@ def steps(page: str, section: str) -> Iterator[Step]:
     text = (ROOT / "docs" / page).read_text()
     found = re.search(rf"^## {re.escape(section)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
     assert found, f"{page} has no section {section}"
-    blocks = re.findall(r"^```console\n(.*?)^```", found[1], re.MULTILINE | re.DOTALL)
-    for first, *lines in (one.split("\n") for block in blocks for one in re.split(r"^\$ ", block, flags=re.M) if one):
-        more = [first]
-        while more[-1].endswith("\\"):
-            more.append(lines.pop(0))
-        yield Step("\n".join(more), [line for line in lines if line.strip(" .")])
+    for block in re.findall(r"^```console\n(.*?)^```", found[1], re.MULTILINE | re.DOTALL):
+        for one in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            yield _step(one.split("\n"))
+
+
+def _step(lines: list[str]) -> Step:
+    """A command goes on in the next line after a backslash, and within quotes."""
+    size = 1
+    while lines[size - 1].endswith("\\") or "\n".join(lines[:size]).count('"') % 2:
+        size += 1
+    return Step("\n".join(lines[:size]), [line for line in lines[size:] if line.strip(" .")])
 
 
 def run(page: str, section: str, *around: str, more: Mapping[str, str] | None = None) -> None:
@@ -81,7 +89,7 @@ class _Shell:
         """Run a command until it says what it should."""
         deadline = time.monotonic() + _PATIENCE
         while True:
-            code, said = self._run(step, deadline)
+            code, said = self._run(step)
             good = _in_order(step.lines, said) if step.lines else code == 0
             if good or step.command.endswith("&"):
                 break
@@ -89,8 +97,8 @@ class _Shell:
             assert time.monotonic() < deadline, f"{step}: at last {said}"
             time.sleep(0.5)
 
-    def _run(self, step: Step, deadline: float) -> tuple[int, list[str]]:
-        began = len(self._lines)
+    def _run(self, step: Step) -> tuple[int, list[str]]:
+        began, deadline = len(self._lines), time.monotonic() + _LONGEST
         assert self._process.stdin is not None
         self._process.stdin.write(f"{step.command}\nprintf '\\n{_MARK} %d\\n' $?\n")
         self._process.stdin.flush()

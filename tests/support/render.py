@@ -51,7 +51,7 @@ SECTIONS = {
     "secrets": SECRET,
 }
 SECTIONS |= {"clusters": CLUSTER, "endpoints": ENDPOINT, "tls": CLUSTER}
-_MAPS = {"typedPerFilterConfig", "filterMetadata", "value"}
+_MAPS = {"typedPerFilterConfig", "filterMetadata", "policies", "value"}
 _OF_MANAGER = {"connections", "filters", "guards", "manager", "misses"}
 _OF_TCP_PROXY = {"idleTimeout", "maxConnectAttempts", "tunnelingConfig", "accessLogOptions"}
 _ASKING = ("daemun.extauth", "daemun.ratelimit/")

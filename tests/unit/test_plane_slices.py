@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 
+from daemun import backlog
 from daemun.api.decode import decode
 from daemun.base.names import Ref
 from daemun.plane import ControlPlane
@@ -60,3 +61,33 @@ async def test_a_large_batch_is_one_step_for_everybody_and_no_change_is_lost() -
     assert dict(plane.translation.resources) == dict(built.resources)
     assert dict(plane.translation.statuses) == dict(built.statuses) == told[-1]
     assert len(told[-1]) == MANY - 10 + 1
+
+
+def of(tenant: str, *numbers: int) -> Objects:
+    return typed(route(f"{tenant}/r{one}", rule(exact(f"/{one}"), to="s"), parents=["g"]) for one in numbers)
+
+
+async def test_a_tenant_with_many_changes_holds_up_no_other() -> None:
+    told: list[set[str]] = []
+
+    def told_now() -> None:
+        told.append({f"{one.namespace}/{one.name}" for one in plane.translation.statuses if one.kind == "HTTPRoute"})
+
+    plane = ControlPlane(None, nobody, told_now, fair=True)
+    plane.translation.graph.enough = lambda: True
+    running = asyncio.create_task(plane.run())
+    many, tenants = 3 * backlog.MOST, ("red", "blue")
+    base = [one for each in tenants for one in (gateway(f"{each}/g", listener(8080)), *service(f"{each}/s", 1))]
+    try:
+        plane.take(typed(base))
+        plane.take(of("red", *range(many)))
+        plane.take(of("blue", 0))
+        while not any("blue/r0" in one for one in told):  # noqa: ASYNC110 - nothing tells it
+            await asyncio.sleep(0)
+        assert len(told[-1]) <= 2 * backlog.MOST, "not after all of red's"
+        assert not plane.settled
+        while not plane.settled:  # noqa: ASYNC110 - nothing tells it
+            await asyncio.sleep(0)
+    finally:
+        running.cancel()
+    assert len(told[-1]) == many + 1
