@@ -6,11 +6,11 @@ cd "$(mktemp -d)"
 exec 3>&2 2> openssl.log
 trap '[ $? = 0 ] || cat openssl.log >&3; rm -r "$PWD"' EXIT
 key="ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
-openssl req -x509 -newkey $key -days 30 -keyout ca.key -out ca.crt -subj /CN=tiers
+openssl req -x509 -newkey $key -days 60 -keyout ca.key -out ca.crt -subj /CN=tiers
 pair() { # NAME USE
   openssl req -newkey $key -keyout "$1.key" -out "$1.csr" -subj "/CN=$1"
   printf 'subjectAltName=DNS:%s.tiers.internal\nextendedKeyUsage=%s\n' "$1" "$2" > "$1.ext"
-  openssl x509 -req -in "$1.csr" -CA ca.crt -CAkey ca.key -CAcreateserial -days 30 -extfile "$1.ext" -out "$1.crt"
+  openssl x509 -req -in "$1.csr" -CA ca.crt -CAkey ca.key -CAcreateserial -days 60 -extfile "$1.ext" -out "$1.crt"
 }
 secret() { # NAMESPACE NAME PAIR
   cat << END

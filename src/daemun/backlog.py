@@ -8,7 +8,7 @@ from daemun.base.names import Ref
 Change = tuple[Ref, object | None]
 """An object as it is now; None: it is gone."""
 MOST = 1000
-"""Changes that are taken in at once: some tenths of a second. Fewer cost more in all, for hosts are built anew each time."""
+"""Changes that are taken in at once: some tenths of a second. With fewer, hosts are built anew more often."""
 
 
 class Backlog:

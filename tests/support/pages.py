@@ -8,6 +8,7 @@ One that only looks is tried again until what is to be seen is there.
 import fnmatch
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 ALONE = ("unshare", "--net", "--pid", "--mount-proc", "--fork", "--kill-child")
 """A network and processes of its own: the ports that pages name are free there, and nothing outlives it."""
 _LOOKS = ("curl", "kubectl get", "kubectl auth", "kubectl -n", "grep", "tail")
-_PATIENCE = 30.0
+_PATIENCE = 60.0
 """Seconds until what is looked for is there."""
 _LONGEST = 120.0
 """Seconds that a command may take."""
@@ -52,9 +53,17 @@ def steps(page: str, section: str) -> Iterator[Step]:
 def _step(lines: list[str]) -> Step:
     """A command goes on in the next line after a backslash, and within quotes."""
     size = 1
-    while lines[size - 1].endswith("\\") or "\n".join(lines[:size]).count('"') % 2:
+    while not _whole("\n".join(lines[:size])):
         size += 1
     return Step("\n".join(lines[:size]), [line for line in lines[size:] if line.strip(" .")])
+
+
+def _whole(command: str) -> bool:
+    try:
+        shlex.split(command)
+    except ValueError:  # within quotes
+        return False
+    return not command.endswith("\\")
 
 
 def run(page: str, section: str, *around: str, more: Mapping[str, str] | None = None) -> None:
