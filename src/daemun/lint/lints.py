@@ -104,8 +104,8 @@ def _losing(translation: Translation) -> Iterator[Problem]:
     # Only where there is somebody to lose to is there anything to look for.
     for ref, routes in sorted(using.items()):
         rivals = any(len(one.options) > 1 or one.through for at in routes for one in translation.resolved(at))
-        policy = policies.get(ref)  # a DirectResponse is none
-        if not rivals or policy is None or not policy.options:
+        judged = policies.get(ref)  # a DirectResponse is none
+        if not rivals or judged is None or not judged.options:
             continue
         views = [one for at in routes for one in effective(translation, at)]
         if any(field.by == ref for one in views for field in one.fields):
