@@ -23,6 +23,8 @@ _SERVICES = {  # servers that Daemun is tested with, and what they and their cli
     "/usr/bin/java": "default-jre-headless",
     "/usr/bin/mvn": "maven",
     "/usr/bin/redis-server": "redis-server",
+    "/usr/bin/wrk": "wrk",
+    "/usr/sbin/haproxy": "haproxy",
     "/usr/sbin/slapd": "slapd",
 }
 

@@ -23,7 +23,7 @@ def daemun(cluster: Cluster) -> Iterator[None]:
     """Daemun, as docs/kubernetes.md installs it."""
     daemun_image.load(daemun_image.build())
     crds.install(cluster.client())
-    values = ("--set", "proxies.accessLog=true")
+    values = ("--set", "proxies.accessLog=true,global.extensions.rateLimit.enabled=true")
     helm("install", "-n", _SYSTEM, "daemun", str(CHART), "--create-namespace", *values, "--wait")
     yield
     helm("uninstall", "-n", _SYSTEM, "daemun")
