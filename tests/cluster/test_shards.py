@@ -4,6 +4,7 @@ Figures are printed and not judged, for they are the machine's, which all of the
 nothing fails, and who waits for whom.
 """
 
+import contextlib
 import http.client
 import json
 import os
@@ -14,6 +15,7 @@ import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from statistics import quantiles
 
 import pytest
@@ -70,7 +72,27 @@ def test_a_flood_of_requests_and_connections(addresses: dict[str, str]) -> None:
         calm.append(_p99(addresses["blue"]))
         with _flood(addresses["red"]):
             flooded.append(_p99(addresses["blue"]))
-    _tell("a flood of red's proxies", calm, flooded)
+    _tell("a flood of red's proxies, on the same cores", calm, flooded)
+
+
+def test_a_flood_on_cores_of_its_own(addresses: dict[str, str]) -> None:
+    """As tenants have them whose proxies are on nodes of their own."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        pytest.skip("needs two cores")
+    _pin(_envoy("red"), cores[0])
+    _pin(_envoy("blue"), cores[1])
+    _pin(os.getpid(), cores[1])
+    try:
+        calm, flooded = [], []
+        for _ in range(_ROUNDS):
+            calm.append(_p99(addresses["blue"]))
+            with _flood(addresses["red"], "taskset", "-c", str(cores[0])):
+                flooded.append(_p99(addresses["blue"]))
+    finally:
+        for pid in (_envoy("red"), _envoy("blue"), os.getpid()):
+            _pin(pid, *cores)
+    _tell("a flood of red's proxies, on a core of its own", calm, flooded)
 
 
 def test_a_flood_of_routes(cluster: Cluster, addresses: dict[str, str]) -> None:
@@ -108,17 +130,34 @@ def _p99(address: str) -> float:
 
 
 @contextmanager
-def _flood(address: str) -> Iterator[None]:
+def _flood(address: str, *around: str) -> Iterator[None]:
     """1,900 connections with requests as fast as they go. Who asks gives way to who answers."""
     host = "Host: main.red.example.com"
     command = ["nice", "-n", "19", "wrk", "-t", "1", "-c", "1900", "-d", "120s", "-H", host, f"http://{address}:8081/"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([*around, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         assert until(lambda: _connections() > 1500, 60), f"there is no flood, but {_connections()} connections"
         yield
     finally:
         process.terminate()
         process.wait()
+
+
+def _envoy(tenant: str) -> int:
+    """The process of a tenant's proxy."""
+    selector = "gateway.networking.k8s.io/gateway-name=gate"
+    pod = json.loads(kubectl("-n", tenant, "get", "pods", "-l", selector, "-o", "json"))["items"][0]["metadata"]["uid"]
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and (entry / "comm").read_text().startswith("envoy"):
+                if pod in (entry / "cgroup").read_text().replace("_", "-"):
+                    return int(entry.name)
+    raise AssertionError(f"no process of {tenant}'s proxy")
+
+
+def _pin(pid: int, *cores: int) -> None:
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(task.name), cores)
 
 
 def _connections() -> int:
