@@ -147,11 +147,11 @@ def _envoy(tenant: str) -> int:
     """The process of a tenant's proxy."""
     selector = "gateway.networking.k8s.io/gateway-name=gate"
     pod = json.loads(kubectl("-n", tenant, "get", "pods", "-l", selector, "-o", "json"))["items"][0]["metadata"]["uid"]
-    for entry in Path("/proc").iterdir():
+    for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if entry.name.isdigit() and (entry / "comm").read_text().startswith("envoy"):
-                if pod in (entry / "cgroup").read_text().replace("_", "-"):
-                    return int(entry.name)
+            ours = (entry / "comm").read_text().startswith("envoy")
+            if ours and pod in (entry / "cgroup").read_text().replace("_", "-"):
+                return int(entry.name)
     raise AssertionError(f"no process of {tenant}'s proxy")
 
 
