@@ -201,7 +201,7 @@ class RateLimitServer(Feature[LimitServers]):
     def on_manager(self, spec: LimitServers, use: Use, draft: ManagerDraft) -> None:
         """One filter for each slot, before who comes in is asked or after that."""
         del use
-        for slot in SLOTS.values():
+        for slot in dict.fromkeys(SLOTS.values()):
             server = spec.of(slot.domain)
             if slot.filter in draft.rare:
                 early = slot.when == "early" or (slot.when == "main" and server.early)

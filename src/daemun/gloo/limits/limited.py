@@ -39,11 +39,11 @@ SLOTS: Mapping[str, Slot] = MappingProxyType(
         "rateLimitEarlyConfigs": Slot("early-configs", 4, OURS, "early"),
         "rateLimitConfigs": Slot("configs", 5, OURS, "main"),
         "rateLimitRegularConfigs": Slot("regular-configs", 6, OURS, "late"),
-        "ratelimitBasic": Slot("basic", 7, OURS, "main"),
-        "rateLimitPolicy": Slot("policy", 8, OURS, "main"),
+        "ratelimitBasic": Slot("configs", 5, OURS, "main"),
+        "rateLimitPolicy": Slot("policy", 7, OURS, "main"),
     }
 )
-"""The slots by the fields of Gloo's options, and that of policies. Each is there once on a host or route."""
+"""The slots by the fields of Gloo's options, and that of policies. What is asked of one is one question."""
 
 
 class Computed(msgspec.Struct, frozen=True, gc=False):
