@@ -71,8 +71,9 @@ class RateLimitPolicies(Feature[Policed]):
 
     def does(self, spec: Policed, use: Use, scene: Scene) -> str:
         """How many."""
-        del use, scene
-        return f"lets pass {spec.told}; answers others with 429"
+        del use
+        beside = "" if scene.forwarded or not spec.rates else " (in all proxies together: only what goes to a backend)"
+        return f"lets pass {spec.told}; answers others with 429{beside}"
 
     def on_route(self, spec: Policed, use: Use, draft: Draft) -> None:
         """Instead of what the host says, in all three places."""

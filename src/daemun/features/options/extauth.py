@@ -18,6 +18,7 @@ from envoy.extensions.filters.http.api_key_auth.v3 import api_key_auth_pb2 as ke
 from envoy.extensions.filters.http.basic_auth.v3 import basic_auth_pb2 as basic_v3
 from envoy.extensions.filters.http.composite.v3 import composite_pb2 as composite_v3
 from envoy.extensions.filters.http.ext_authz.v3 import ext_authz_pb2 as authz_v3
+from envoy.extensions.filters.http.header_to_metadata.v3 import header_to_metadata_pb2 as metadata_v3
 from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as rbac_v3
 from envoy.extensions.filters.http.set_metadata.v3 import set_metadata_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
@@ -31,7 +32,7 @@ from daemun.features.composite import always, composite, nothing
 from daemun.features.drafts import Configured, Draft, HostDraft, ManagerDraft
 from daemun.features.feature import Feature, Scene
 from daemun.features.tokens import TOKENS
-from daemun.ir.auth import CONTEXT
+from daemun.ir.auth import CONTEXT, USER
 from daemun.ir.auth.asked import Asked, Chained, Elsewhere, Keys, Server, Servers, Users
 from daemun.ir.route import Use
 
@@ -44,6 +45,8 @@ _NOWHERE = "no-server"
 """A cluster that never exists: what is to ask a server that cannot be used is answered with an error."""
 _ALWAYS_SENT = ("authorization",)
 _ERROR, _AWAY = 500, 503
+_USER_HEADER = "x-daemun-user"
+"""In which Envoy's own filters say who the user is, until it is metadata: backends never see it."""
 
 
 class ExtAuth(Feature[Asked | Servers]):
@@ -108,6 +111,17 @@ class ExtAuth(Feature[Asked | Servers]):
             _remove(headers, draft.proto)
 
 
+def _known_user() -> tuple[str, Message]:
+    """What tells other filters who the user is, as Daemun's server does."""
+    config = metadata_v3.Config()
+    rule = config.request_rules.add(header=_USER_HEADER, remove=True)
+    rule.on_header_present.metadata_namespace, rule.on_header_present.key = "envoy.filters.http.ext_authz", USER
+    return "envoy.filters.http.header_to_metadata", config
+
+
+_KNOWN_USER = _known_user()
+
+
 def _server(name: str) -> str:
     """The filter that asks a server: one that Settings name, or without a name the one that they have without."""
     return f"{_CUSTOM}/{name}" if name else _CUSTOM
@@ -132,11 +146,13 @@ def _asking(by: Chained | Elsewhere | Users | Keys | None) -> Iterable[tuple[str
         case Elsewhere(server=server, context=context):
             yield from _marked(_server(server), context)
         case Users(users=users):
-            yield _PLACE, _done(("envoy.filters.http.basic_auth", basic_v3.BasicAuth(users={"inline_string": users})))
+            check = basic_v3.BasicAuth(users={"inline_string": users}, forward_username_header=_USER_HEADER)
+            yield _PLACE, _done(("envoy.filters.http.basic_auth", check), _KNOWN_USER)
         case Keys(header=header, keys=keys):
             credentials = [keys_v3.Credential(key=one.value, client=one.user) for one in keys]
             config = keys_v3.ApiKeyAuth(credentials=credentials, key_sources=[{"header": header}])
-            yield _PLACE, _done(("envoy.filters.http.api_key_auth", config))
+            config.forwarding.header = _USER_HEADER
+            yield _PLACE, _done(("envoy.filters.http.api_key_auth", config), _KNOWN_USER)
 
 
 def _marked(name: str, context: dict[str, str]) -> Iterable[tuple[str, Message]]:
