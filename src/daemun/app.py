@@ -5,8 +5,6 @@ FolderSource -> ControlPlane (Translation, XdsServer) -> Envoy proxies (LocalPro
 """
 
 import asyncio
-import functools
-import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -14,11 +12,11 @@ from typing import Any
 
 import msgspec
 
-from daemun.base.names import CORE, GLOO
+from daemun.base.names import CORE
 from daemun.gatewayapi.settings import Settings
 from daemun.gloo.auth.chains import SERVER
-from daemun.gloo.classic.scope import SETTINGS
 from daemun.ir import quotas
+from daemun.places import Places
 from daemun.plane import ControlPlane
 from daemun.provision import state
 from daemun.provision.bootstrap import TOKEN_HEADER
@@ -26,8 +24,7 @@ from daemun.provision.local import Event, LocalProxies
 from daemun.report.journal import Journal, Line, ProxyLine
 from daemun.sources.batch import Batch
 from daemun.sources.folder import FolderSource
-from daemun.sources.secrets.vault.opened import opened
-from daemun.sources.secrets.watcher import Objects, SecretWatcher
+from daemun.sources.secrets.watcher import Objects
 from daemun.xds.events import Drifted
 
 XDS_SOCKET = "xds.sock"
@@ -68,12 +65,10 @@ class App:
         settings = msgspec.structs.replace(settings or Settings(), private=private, **at)
         self._allowed = settings.allowed
         self.plane = ControlPlane(settings, self._identify, self._report, access_log, self._drifted)
-        self._source = FolderSource(paths, self._changed, state_dir or state.remembered(paths))
-        self.secrets = SecretWatcher(
-            functools.partial(opened, environment=os.environ), self._secrets_changed, self.plane.report
-        )
-        self.secrets.follow(self.plane.translation.sources[GLOO, "Settings"], SETTINGS)
-        self.plane.translation.sources[CORE, "Secret"].on_read(self.secrets.want)
+        kept = state_dir or state.remembered(paths)
+        self._source = FolderSource(paths, self._changed, kept)
+        self.places = Places(self.plane, self._secrets_changed, lambda: self.places.complete, kept=kept)
+        self.plane.translation.sources[CORE, "Secret"].on_read(self.places.secrets.want)
         self.journal = Journal(self.plane.translation, self._source.place)
         self._xds_socket = run_dir / XDS_SOCKET
         self.proxies = LocalProxies(run_dir, self._xds_socket, linger=linger, on_event=self._happened)
@@ -98,7 +93,7 @@ class App:
         self._left = asyncio.get_running_loop().create_future()
         # Reading begins while the keeper starts.
         work = [asyncio.create_task(self._source.run()), asyncio.create_task(self.plane.run())]
-        work.append(asyncio.create_task(self.secrets.run()))
+        work.append(asyncio.create_task(self.places.run()))
         try:
             await self.proxies.start()
         except BaseException:
@@ -120,10 +115,10 @@ class App:
     def _changed(self, batch: Batch) -> None:
         """The source has a batch of changes."""
         self.journal.outside(batch.problems)
-        self._secrets_changed(self.secrets.primary(batch.objects))
+        self._secrets_changed(self.places.secrets.primary(batch.objects))
 
     def _secrets_changed(self, objects: Objects) -> None:
-        self.plane.take(objects.items(), lambda: self.secrets.complete)
+        self.plane.take(objects.items(), lambda: self.places.complete)
 
     def _report(self) -> None:
         lines = self.journal.lines(MOST)

@@ -8,9 +8,7 @@ Every replica watches, translates and answers proxies. Only the leader writes: s
 
 import asyncio
 import contextlib
-import functools
 import logging
-import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,13 +18,12 @@ import msgspec
 from daemun import __version__
 from daemun.api.core import Secret
 from daemun.api.kinds import CLASSIC, KINDS
-from daemun.base.names import CORE, GATEWAY, GLOO, GLOO_GATEWAY, Name, Ref
+from daemun.base.names import CORE, GATEWAY, GLOO_GATEWAY, Name, Ref
 from daemun.figures import figures
 from daemun.flow import MISSING
 from daemun.gatewayapi.proxies import ProxyState
 from daemun.gatewayapi.settings import cluster as cluster_settings
 from daemun.gloo.auth.chains import SERVER
-from daemun.gloo.classic.scope import SETTINGS
 from daemun.gloo.secrets.labels import LABELS
 from daemun.health import HealthServer
 from daemun.ir.placement import Placement
@@ -34,6 +31,7 @@ from daemun.kube.client import KubeClient
 from daemun.kube.seen import Seen
 from daemun.lease import AlwaysLeading, LeaderElection
 from daemun.metrics import CONTENT_TYPE, Metrics
+from daemun.places import Places
 from daemun.plane import ControlPlane
 from daemun.provision.kube.bootstrap import AUTHORITY_FILE
 from daemun.provision.kube.certificates import Hosts
@@ -49,8 +47,7 @@ from daemun.serve.credentials import ServerCertificate
 from daemun.sources import yamldoc
 from daemun.sources.batch import Batch, FileProblem
 from daemun.sources.kube.source import KubeSource
-from daemun.sources.secrets.vault.opened import opened
-from daemun.sources.secrets.watcher import Objects, SecretWatcher
+from daemun.sources.secrets.watcher import Objects
 
 SETTLING_SECONDS = 30.0
 """How long whoever begins to lead waits for proxies that were programmed to connect and say what they have, before it
@@ -145,15 +142,10 @@ class ClusterApp:
         self._recall = _recall(client, installation, self._current)
         self._identities = Identities(client, self._client_of, issuer=self._issuer)
         wants = dict(self.source.wants)
-        self.secrets = SecretWatcher(
-            functools.partial(opened, environment=os.environ),
-            self._take,
-            self.plane.report,
-            wants.pop((CORE, "Secret")),
-            self._remembered,
-        )
-        self.secrets.follow(self.plane.translation.sources[GLOO, "Settings"], SETTINGS)
-        for key, want in {**wants, (CORE, "Secret"): self.secrets.want}.items():
+        platform = wants.pop((CORE, "Secret"))
+        kept = Path(installation.state_dir) if installation.state_dir else None
+        self.places = Places(self.plane, self._take, self._fetched, platform, self._remembered, kept)
+        for key, want in {**wants, (CORE, "Secret"): self.places.secrets.want}.items():
             self.plane.translation.sources[key].on_read(want)
         self._problems: set[FileProblem] = set()
         self._placements: dict[Name, Placement | None] = {}
@@ -188,7 +180,9 @@ class ClusterApp:
         self._performing: asyncio.Task[None] | None = None
         self._serving = False
         metrics = Metrics(
-            figures(self.plane, self.source, self.secrets, self.writer, self.election, self._alone, self._unwritten)
+            figures(
+                self.plane, self.source, self.places.secrets, self.writer, self.election, self._alone, self._unwritten
+            )
         )
         checks = {
             "sources": self._read.is_set,
@@ -202,7 +196,7 @@ class ClusterApp:
         async with contextlib.AsyncExitStack() as stack:
             await self._health.start(EVERYWHERE, self._installation.health_port)
             stack.push_async_callback(self._health.stop)
-            for part in (self.plane, self.source, self.secrets, self._keyring):
+            for part in (self.plane, self.source, self.places, self._keyring):
                 await stack.enter_async_context(_running(part.run()))
             if self._recall is not None:
                 await stack.enter_async_context(_running(self._recall.run()))
@@ -229,7 +223,7 @@ class ClusterApp:
             _log.info("The API server answers again: what it says is served from now on.")
             objects = dict.fromkeys(self._recalled - objects.keys()) | objects
             self._recalled = None
-        self._take(self.secrets.primary(objects))
+        self._take(self.places.secrets.primary(objects))
         problems = set(batch.problems)
         for problem in problems - self._problems:
             _log.warning("%s", problem)
@@ -248,7 +242,7 @@ class ClusterApp:
 
     def _fetched(self) -> bool:
         """Whether everything has come that the rules asked for."""
-        return self.source.complete and self.secrets.complete
+        return self.source.complete and self.places.complete
 
     def _current(self) -> bool:
         """Whether what is served is what the API server says now."""
@@ -268,7 +262,7 @@ class ClusterApp:
         self._recalled = frozenset(recalled.objects)
         if self._certificate is None:
             self._certified(recalled.certificates)
-        self.plane.take(self.secrets.primary(recalled.objects).items())
+        self.plane.take(self.places.secrets.primary(recalled.objects).items())
 
     def _alone(self) -> bool:
         """Whether what is served is only remembered."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from daemun.backlog import Backlog
 from daemun.base.names import Name, Ref
-from daemun.flow import MISSING, Failure
+from daemun.flow import MISSING, Failure, Missing
 from daemun.garbage import THRESHOLDS, building, give_back
 from daemun.gatewayapi.accounts import Account
 from daemun.gatewayapi.findings import Finding
@@ -24,6 +24,7 @@ from daemun.gatewayapi.proxies import ProxyState, Rejection, RejectionKey
 from daemun.gatewayapi.settings import Settings
 from daemun.gloo.auth import chains as auth
 from daemun.ir import quotas
+from daemun.ir.instances import Instances, Lookup
 from daemun.ir.resource import Part, PartKey
 from daemun.keeping import Keeping
 from daemun.proxies import Proxies
@@ -82,6 +83,7 @@ class ControlPlane:
         self._keeping = Keeping()
         self._aging: asyncio.TimerHandle | None = None
         self._held = False
+        self._troubles: dict[str, Mapping[str, Finding]] = {}
         self._parts: dict[PartKey, Part | None] = {}
         self._gateways: set[Name] = set()
         self._heard_of: dict[str, dict[StreamEvent, None]] = {}
@@ -109,9 +111,20 @@ class ControlPlane:
         self._await_age()
         if self._backlog:
             self._leave()
+        self._pass_on()
+
+    def locate(self, found: Mapping[Lookup, Instances | Missing], complete: Callable[[], bool]) -> None:
+        """Registries have news of instances. As with objects, nothing goes on until the sources are `complete`."""
+        self._fetched = complete
+        with self._working():
+            self.translation.instances.update(found)
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        """Send what has come of it, unless something is awaited or under way."""
         if self._busy:
             return
-        self._held = not complete()
+        self._held = not self._fetched()
         if self._held:
             return
         if len(self._parts) > _MANY:
@@ -219,10 +232,12 @@ class ControlPlane:
             self.translation.setbacks.update({proxy: MISSING if setback is None else setback})
         self._tell()
 
-    def report(self, troubles: Mapping[str, Finding]) -> None:
-        """All that the places for Secrets do not give now: the Settings say so."""
+    def report(self, of: str, troubles: Mapping[str, Finding]) -> None:
+        """All that the places `of` Secrets, or of instances, do not give now: the Settings say so."""
+        self._troubles[of] = troubles
         with self._working():
-            self.translation.troubles.replace(troubles)
+            told = {key: one for each in self._troubles.values() for key, one in each.items()}
+            self.translation.troubles.replace(told)
         self._tell()
 
     def hear(self, accounts: Iterable[Account]) -> None:

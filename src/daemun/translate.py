@@ -81,11 +81,12 @@ from daemun.gloo.descriptors import TRANSCODER, transcoder_meaning
 from daemun.gloo.escapes import escapes_rule
 from daemun.gloo.escapes import meanings as meanings_of
 from daemun.gloo.header_secrets import headers_of
-from daemun.gloo.internals import guarded
+from daemun.gloo.internals import guard_of, guarded
 from daemun.gloo.listener_defaults import listener_defaults_rule
 from daemun.gloo.parameters import gateway_parameters
 from daemun.gloo.secrets.labels import LABELS
 from daemun.gloo.unserved_kinds import UNSERVED_KINDS
+from daemun.ir.instances import Instances, Lookup
 
 
 class Translation:
@@ -110,7 +111,8 @@ class Translation:
         self.proxies: Source[str, ProxyState] = Source(graph, "proxies")
         self.rejections: Source[RejectionKey, Rejection] = Source(graph, "rejections")
         self.setbacks: Source[str, Setback] = Source(graph, "setbacks")
-        self.troubles: Source[str, Finding] = Source(graph, "places for Secrets")
+        self.troubles: Source[str, Finding] = Source(graph, "places for Secrets, and registries")
+        self.instances: Source[Lookup, Instances] = Source(graph, "instances that registries know")
 
         gateway_classes: Source[Name, GatewayClass] = self.sources[GATEWAY, "GatewayClass"]
         written: Source[Name, Gateway] = self.sources[GATEWAY, "Gateway"]
@@ -178,7 +180,7 @@ class Translation:
         by_service = policies.index(backendtls.services_of)
         upstream_defaults = derive(self.sources[GLOO, "Settings"], defaults_rule, "defaults of Upstreams")
         upstream_checks = guarded(UPSTREAM_CHECKS, settings)
-        upstream_inputs = gloo_upstreams.Inputs(services, secret_objects, upstream_defaults)
+        upstream_inputs = gloo_upstreams.Inputs(services, secret_objects, upstream_defaults, self.troubles)
         upstreams = derive(
             written_upstreams, gloo_upstreams.upstream_rule(upstream_inputs, upstream_checks), "Upstreams"
         )
@@ -188,7 +190,7 @@ class Translation:
             said, gloo_services.annotated_rule(secret_objects, upstream_checks), "Services with Gloo's annotations"
         )
         annotations = backends.Annotations(gloo_services.spoken, gloo_services.closed(annotated))
-        described = Described(upstreams, annotated)
+        described = Described(upstreams, annotated, self.instances, guard_of(settings))
         backend_kinds = {
             (CORE, "Service"): backends.service_backends(said, by_service, annotations),
             (GLOO, "Upstream"): gloo_upstreams.upstream_backends(doors),

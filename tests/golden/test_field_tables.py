@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from daemun.api.gloo import (
+    cloud,
     extproc,
     failover,
     health,
@@ -32,6 +33,7 @@ UPSTREAM = {
     "static.hosts[]": upstream.StaticHost,
     "static.hosts[].healthCheckConfig": upstream.HostHealthCheckConfig,
     "pipe": upstream.PipeUpstreamSpec,
+    "consul": cloud.ConsulUpstreamSpec,
     "sslConfig": ssl.UpstreamSslConfig,
     "sslConfig.sds": ssl.SDSConfig,
     "healthChecks[]": health.HealthCheck,
@@ -72,6 +74,7 @@ OF_SETTINGS = {
     "vaultSecretSource.tlsConfig": settings.VaultTlsConfig,
     "vaultSecretSource.aws": settings.VaultAwsAuth,
     "directorySecretSource": settings.Directory,
+    "consul": settings.ConsulConfiguration,
 }
 PAGES = [
     ("upstreams.md", SERVED, UPSTREAM),

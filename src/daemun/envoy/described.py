@@ -2,11 +2,13 @@
 
 import msgspec
 
+from daemun.base.guard import Guard
 from daemun.base.names import Name
 from daemun.flow import Collection, Reader
 from daemun.gloo.services import Annotated
 from daemun.gloo.upstreams import ResolvedUpstream
 from daemun.ir.backend import BackendKey
+from daemun.ir.instances import Instances, Lookup
 
 
 class Described(msgspec.Struct, frozen=True):
@@ -14,6 +16,10 @@ class Described(msgspec.Struct, frozen=True):
 
     upstreams: Collection[Name, ResolvedUpstream]
     annotated: Collection[Name, Annotated]
+    instances: Collection[Lookup, Instances]
+    """What registries beside Kubernetes say."""
+    guard: Guard
+    """Which of their addresses no request may reach."""
 
     def of(self, reader: Reader, key: BackendKey) -> ResolvedUpstream | None:
         """The Upstream behind a backend, or what annotations make of a Service; None for one that is unusable."""

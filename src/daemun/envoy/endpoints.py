@@ -12,8 +12,10 @@ from daemun.envoy.described import Described
 from daemun.envoy.upstreams import built, tunnel
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.backends import port_protocol
+from daemun.gloo.registered import instances_of, lookups_of
 from daemun.gloo.upstreams import service_of
 from daemun.ir.backend import BackendKey
+from daemun.ir.instances import Instance
 from daemun.ir.origin import Origin
 from daemun.ir.resource import Leaf, Part, part
 
@@ -38,7 +40,7 @@ def endpoint_rule(
     pods: Collection[Name, Pod],
     described: Described,
 ) -> Callable[[Reader, BackendKey, BackendKey], Iterator[tuple[BackendKey, Part]]]:
-    """The rule from a backend to its endpoints; to none where they go with the cluster."""
+    """The rule from a backend to its endpoints; to none where they go with the cluster, or are not known yet."""
 
     def endpoints(reader: Reader, key: BackendKey, _: BackendKey) -> Iterator[tuple[BackendKey, Part]]:
         upstream = described.of(reader, key)
@@ -56,6 +58,11 @@ def endpoint_rule(
         if draft.named:
             return
         kube = upstream.spec.kube
+        if lookups_of(upstream.spec):
+            instances = instances_of(reader, described.instances, upstream.spec, described.guard)
+            if instances is None:
+                return
+            _put_instances(draft.endpoints, instances)
         if kube is not None:
             name = service_of(key.namespace, kube)
             service = reader.get(services, name)
@@ -76,6 +83,21 @@ def _put(proto: endpoint_pb2.ClusterLoadAssignment, found: Iterable[tuple[Addres
         socket.port_value = port
         if labels:
             endpoint.metadata.filter_metadata[SUBSET].update(labels)
+
+
+def _put_instances(proto: endpoint_pb2.ClusterLoadAssignment, found: Iterable[Instance]) -> None:
+    """What a registry knows. Of several instances at one address the first counts: Envoy has each address once."""
+    locality = proto.endpoints.add()
+    seen: set[Address] = set()
+    for one in found:
+        if (one.address, one.port) in seen:
+            continue
+        seen.add((one.address, one.port))
+        endpoint = locality.lb_endpoints.add()
+        socket = endpoint.endpoint.address.socket_address
+        socket.address, socket.port_value = one.address, one.port
+        if one.weight > 1:
+            endpoint.load_balancing_weight.value = one.weight
 
 
 def _told_apart(

@@ -19,6 +19,8 @@ class Defaults(msgspec.Struct, frozen=True, gc=False):
     circuit_breakers: CircuitBreakerConfig | None = None
     ssl_parameters: SslParameters | None = None
     annotations: Mapping[str, str] = MappingProxyType({})
+    consul: bool = False
+    """Whether they say where Consul is."""
 
     def put(self, spec: UpstreamSpec) -> UpstreamSpec:
         """The Upstream with what it does not say itself. Each is taken as a whole, as in Gloo."""
@@ -39,4 +41,5 @@ def defaults_rule(_: Reader, name: Name, settings: Settings) -> Iterator[tuple[N
     """From the Settings that count to what they say; all others say nothing."""
     if name == SETTINGS:
         gloo, of_all = settings.spec.gloo, settings.spec.upstream_options or UpstreamOptions()
-        yield name, Defaults(gloo.circuit_breakers if gloo else None, of_all.ssl_parameters, of_all.global_annotations)
+        breakers, consul = gloo.circuit_breakers if gloo else None, settings.spec.consul is not None
+        yield name, Defaults(breakers, of_all.ssl_parameters, of_all.global_annotations, consul)

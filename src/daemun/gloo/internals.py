@@ -28,11 +28,16 @@ def guarded(checks: Checks, settings: Settings) -> Checks:
     return Checks(faults, checks.notes)
 
 
+def guard_of(settings: Settings) -> Guard:
+    """Which addresses no request may reach. In a folder, loopback is where backends are."""
+    return Guard.of(*settings.allowed, *(() if settings.clustered else LOOPBACK))
+
+
 def internal_faults(spec: UpstreamSpec, settings: Settings) -> Iterator[Finding]:
     """What of an Upstream leads inside."""
     if spec.pipe is not None and spec.pipe.path and _is_private(spec.pipe.path, settings):
         yield Finding(INTERNAL, "spec.pipe.path", f"{spec.pipe.path} is not for requests", "Name a backend's socket.")
-    guard = Guard.of(*settings.allowed, *(() if settings.clustered else LOOPBACK))
+    guard = guard_of(settings)
     for where, address in _addresses(spec):
         one = address if is_ip(address) else meant(address)
         why = guard.refuses(one) if one else ""

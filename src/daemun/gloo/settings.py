@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from daemun.api.gloo.rbac import RbacSettings
 from daemun.api.gloo.settings import (
+    ConsulConfiguration,
     Directory,
     GatewayOptions,
     GlooOptions,
@@ -42,6 +43,7 @@ from daemun.gloo.unserved import UNSERVED
 _SOURCES = "objects are read from where Daemun runs: the cluster, or a folder"
 _MESHES = "meshes come later"
 _REGISTRIES = "other registries come later"
+_NO_DNS = "instances of which Consul has only a hostname are left out"
 _NO_GRAPHQL = "stock Envoy has no GraphQL"
 # What follows is about processes of Gloo's that Daemun does not have.
 _MOOT = (
@@ -78,14 +80,14 @@ SERVED = Served(
                     "refreshRate",
                 ),
                 *("kubernetesSecretSource", "directorySecretSource", "vaultSecretSource", "secretOptions"),
-                *("extProc", "extauth", "namedExtauth", "ratelimit", "ratelimitServer", "rbac"),
+                *("consul", "extProc", "extauth", "namedExtauth", "ratelimit", "ratelimitServer", "rbac"),
             ),
             {
                 **dict.fromkeys(("directoryConfigSource", "consulKvSource"), _SOURCES),
                 **dict.fromkeys(("directoryArtifactSource", "consulKvArtifactSource"), _SOURCES),
                 "extensions": "it is for servers that Daemun does not have",
                 "cachingServer": UNSERVED["caching"].why,
-                **dict.fromkeys(("consul", "consulDiscovery", "knative"), _REGISTRIES),
+                **dict.fromkeys(("consulDiscovery", "knative"), _REGISTRIES),
                 "linkerd": _MESHES,
                 "graphqlOptions": _NO_GRAPHQL,
             },
@@ -138,6 +140,17 @@ SERVED = Served(
             ),
         ),
         Fields(UpstreamOptions, ("sslParameters", "globalAnnotations")),
+        Fields(
+            ConsulConfiguration,
+            (
+                *("address", "httpAddress", "datacenter", "username", "password", "token", "waitTime"),
+                *("caFile", "caPath", "certFile", "keyFile", "insecureSkipVerify"),
+            ),
+            {
+                **dict.fromkeys(("dnsAddress", "dnsPollingInterval"), _NO_DNS),
+                "serviceDiscovery": "Upstreams are not made of the services in Consul yet",
+            },
+        ),
         Fields(RbacSettings, ("requireRbac",)),
     )
 )

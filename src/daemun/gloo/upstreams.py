@@ -19,12 +19,14 @@ from daemun.gatewayapi.flaws import flaw
 from daemun.gatewayapi.references import GrantIndex, grant_to_write, permitted
 from daemun.gloo.classic.scope import SETTINGS
 from daemun.gloo.defaults import NONE, Defaults
+from daemun.gloo.registered import lookups_of
 from daemun.gloo.signing import Signing, signing_of
 from daemun.ir.backend import BackendKey, Protocol, upstream_key
 
 TYPES = ("kube", "static", "pipe", "aws", "azure", "consul", "awsEc2", "gcp")
 """The fields of which an Upstream has one: it says what kind of thing it is."""
-_NOT_YET = ("aws", "azure", "consul", "aws_ec2", "gcp")
+_NOT_YET = ("aws", "azure", "aws_ec2", "gcp")
+_SERVED = "kube, static, pipe or consul"
 INVALID = "Invalid"
 
 
@@ -82,6 +84,7 @@ class Inputs(msgspec.Struct, frozen=True):
     services: Collection[Name, Service]
     secrets: Collection[Name, Secret]
     defaults: Collection[Name, Defaults]
+    troubles: Collection[str, Finding]
 
 
 def upstream_rule(
@@ -90,7 +93,8 @@ def upstream_rule(
     """The rule from an Upstream to what it comes to."""
 
     def resolve(reader: Reader, name: Name, upstream: Upstream) -> Iterator[tuple[Name, ResolvedUpstream]]:
-        spec = (reader.get(inputs.defaults, SETTINGS) or NONE).put(upstream.spec)
+        defaults = reader.get(inputs.defaults, SETTINGS) or NONE
+        spec = defaults.put(upstream.spec)
         ref = Ref(GLOO, "Upstream", name.namespace, name.name)
         faults = list(_type_faults(spec))
         notes = [note for note in checks.notes(spec) if all(note.where != one.where for one in faults)]
@@ -99,6 +103,10 @@ def upstream_rule(
         notes += secrets.notes
         if spec.kube is not None:
             faults += _service_faults(reader, inputs.services, name.namespace, spec.kube)
+        if spec.consul is not None and not defaults.consul:
+            text = f"the Settings {SETTINGS} do not say where Consul is"
+            faults.append(Finding(INVALID, "spec.consul", text, "Give them consul.httpAddress."))
+        notes += (one for each in lookups_of(spec) if (one := reader.get(inputs.troubles, each.key)) is not None)
         signing = signing_of(reader, inputs.secrets, name, upstream)
         if isinstance(signing, Finding):
             faults.append(signing)
@@ -116,10 +124,10 @@ def _type_faults(spec: UpstreamSpec) -> Iterator[Finding]:
     for kind in _NOT_YET:
         if getattr(spec, kind) is not None:
             where = f"spec.{'awsEc2' if kind == 'aws_ec2' else kind}"
-            yield Finding(INVALID, where, "this type of Upstream is not served yet", "Use kube, static or pipe.")
+            yield Finding(INVALID, where, "this type of Upstream is not served yet", f"Use {_SERVED}.")
             return
-    if spec.kube is None and spec.static is None and spec.pipe is None:
-        yield Finding(INVALID, "spec", "the Upstream has no type", "Give it kube, static or pipe.")
+    if spec.kube is None and spec.static is None and spec.pipe is None and spec.consul is None:
+        yield Finding(INVALID, "spec", "the Upstream has no type", f"Give it {_SERVED}.")
 
 
 class Secrets(NamedTuple):

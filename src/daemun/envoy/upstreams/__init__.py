@@ -24,6 +24,7 @@ from daemun.envoy.upstreams.outliers import Outliers
 from daemun.envoy.upstreams.preconnect import Preconnect
 from daemun.envoy.upstreams.protocol import Protocol
 from daemun.envoy.upstreams.proxy_protocol import ProxyProtocol
+from daemun.envoy.upstreams.registered import Registered
 from daemun.envoy.upstreams.signing import Signatures
 from daemun.envoy.upstreams.subsets import Subsets
 from daemun.envoy.upstreams.tunnel import Tunnelled, lead, listener, near_and_far, proxy_name
@@ -35,6 +36,7 @@ from daemun.ir.backend import BackendKey, upstream_key
 
 FAMILIES: tuple[Family, ...] = (
     Hosts(),
+    Registered(),
     Protocol(),
     Connections(),
     CircuitBreakers(),
@@ -57,7 +59,7 @@ UNSERVED = Fields(
     UpstreamSpec,
     (),
     {
-        **dict.fromkeys(("aws", "azure", "consul", "awsEc2", "gcp"), _LATER),
+        **dict.fromkeys(("aws", "azure", "awsEc2", "gcp"), _LATER),
     },
 )
 SERVED = Served([*(table for family in FAMILIES for table in family.serves), UNSERVED])

@@ -2,8 +2,6 @@
 
 import asyncio
 import ssl
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx2 as httpx
@@ -13,6 +11,7 @@ from daemun.api.gloo.settings import VaultTlsConfig
 from daemun.kube.handshake import Handshake
 from daemun.kube.tidy import tidy
 from daemun.sources.secrets.store import StoreError
+from daemun.sources.tlsfiles import TlsFiles
 
 _SECONDS = 5.0
 _MOST_BYTES = 1 << 20
@@ -51,7 +50,8 @@ class VaultClient:
     """Speaks to the Vault at `address`, in one of its namespaces if one is named (Vault Enterprise)."""
 
     def __init__(self, address: str, tls: VaultTlsConfig, namespace: str = "") -> None:
-        self._address, self._tls, self._namespace = address.rstrip("/"), tls, namespace
+        self._address, self._server_name, self._namespace = address.rstrip("/"), tls.tls_server_name, namespace
+        self._files = TlsFiles(tls.ca_cert, tls.ca_path, tls.client_cert, tls.client_key, bool(tls.insecure))
         self._stamps: tuple[float, ...] = ()
         self._http: httpx.AsyncClient | None = None
 
@@ -102,9 +102,9 @@ class VaultClient:
 
     async def _client(self) -> httpx.AsyncClient:
         """The client, made anew when a file of TLS has changed."""
-        stamps = await asyncio.to_thread(lambda: tuple(_stamps(self._tls)))
+        stamps = await asyncio.to_thread(self._files.stamps)
         if self._http is None or stamps != self._stamps:
-            context = await asyncio.to_thread(_context, self._tls)
+            context = await asyncio.to_thread(self._files.context)
             await self.close()
             self._stamps = stamps
             self._http = httpx.AsyncClient(verify=context, trust_env=False, timeout=_SECONDS, follow_redirects=False)
@@ -112,8 +112,8 @@ class VaultClient:
 
     def _extensions(self) -> dict[str, Any]:
         found: dict[str, Any] = {"trace": Handshake()}
-        if self._tls.tls_server_name:
-            found["sni_hostname"] = self._tls.tls_server_name
+        if self._server_name:
+            found["sni_hostname"] = self._server_name
         return found
 
 
@@ -128,28 +128,6 @@ async def _bounded(response: httpx.Response) -> bytes:
 
 def _why(error: Exception) -> str:
     return str(error) or type(error).__name__
-
-
-def _context(tls: VaultTlsConfig) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=tls.ca_cert or None)
-    if tls.ca_path:
-        for file in sorted(Path(tls.ca_path).iterdir()):
-            if file.is_file():
-                context.load_verify_locations(cafile=file)
-    if tls.client_cert:
-        context.load_cert_chain(tls.client_cert, tls.client_key or None)
-    if tls.insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def _stamps(tls: VaultTlsConfig) -> Iterator[float]:
-    for path in (tls.ca_cert, tls.ca_path, tls.client_cert, tls.client_key):
-        try:
-            yield Path(path).stat().st_mtime if path else 0.0
-        except OSError:
-            yield -1.0
 
 
 def segment(text: str) -> str:
