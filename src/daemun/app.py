@@ -5,6 +5,7 @@ FolderSource -> ControlPlane (Translation, XdsServer) -> Envoy proxies (LocalPro
 """
 
 import asyncio
+import functools
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path

@@ -35,9 +35,7 @@ class Places:
         told = functools.partial(plane.report, "Secrets")
         self.secrets = SecretWatcher(open_vault, take, told, want, remembered)
         located = functools.partial(plane.locate, complete=complete)
-        self.registries = RegistryWatcher(
-            KINDS, located, functools.partial(plane.report, "instances"), Memory(kept)
-        )
+        self.registries = RegistryWatcher(KINDS, located, functools.partial(plane.report, "instances"), Memory(kept))
         settings = plane.translation.sources[GLOO, "Settings"]
         self.secrets.follow(settings, SETTINGS)
         self.registries.follow(settings, SETTINGS)
