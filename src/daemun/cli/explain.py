@@ -29,10 +29,17 @@ def explain(
     address: Address = "127.0.0.1",
     real_ports: RealPorts = False,
     kube_context: KubeContext = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Send the request too, and tell what a proxy really did with it.")
+    ] = False,
+    to: Annotated[
+        str | None, typer.Option("--to", help="Where --live sends it; else to the Gateway.", metavar="ADDRESS:PORT")
+    ] = None,
+    pod: Annotated[str | None, typer.Option("--pod", help="Whose log --live reads; else the first's.")] = None,
 ) -> None:
     """Tell which listener, route, rule and match take a request, who lost and why, and what is done to it.
 
-    Nothing is sent. The answer is what Envoy would do.
+    Nothing is sent, but with --live. The answer is what Envoy would do.
 
     Examples:
 
@@ -41,6 +48,8 @@ def explain(
       daemun explain manifests/ POST http://127.0.0.1:8080/orders -H 'Host: shop.example.com' -H 'x-canary: yes'
 
       daemun explain --kube-context kind-lab change.yaml GET http://api.example.com/get
+
+      daemun explain manifests/ GET http://api.example.com/get --live   # while `daemun up manifests/` serves
     """
     from daemun.cli.loading import Surroundings, load
     from daemun.cli.output import console, dump_json, dump_yaml, fail, plain
@@ -52,6 +61,11 @@ def explain(
     request = _request(method, url, header or [])
     loaded = load([Path(path) for path in paths], Surroundings(kube_context, address, real_ports))
     found = explanation_of(loaded.translation, request, loaded.gateway(gateway))
+    if live:
+        from daemun.cli.really import really
+
+        really(loaded, [Path(path) for path in paths], kube_context, found, to=to, pod=pod, output=output)
+        return
     if output is TextOrData.json:
         typer.echo(dump_json(plain(found)))
     elif output is TextOrData.yaml:

@@ -43,6 +43,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     kube_context: str | None = None
     address: str = "127.0.0.1"
     real_ports: bool = False
+    access_log: str = ""
 
     def settings(self) -> "Settings":
         """The settings of the translation; everything counts as programmed, for nobody is asked."""
@@ -73,7 +74,7 @@ def load(paths: list[Path], surroundings: Surroundings) -> Loaded:
     check_paths(paths)
     if not paths and surroundings.kube_context is None:
         fail("there is nothing to read", "Name files or folders with manifests, or a cluster with --kube-context.")
-    translation = Translation(surroundings.settings())
+    translation = Translation(surroundings.settings(), access_log=surroundings.access_log)
     with progress("reading"):
         folder = Folder(paths, None)
         batch = folder.load()

@@ -17,6 +17,7 @@ from daemun.cli import (
     install,
     migrate,
     policy,
+    proxy,
     ratelimit,
     serve,
     translate,
@@ -54,6 +55,7 @@ app.command()(crds.crds)
 app.command()(install.install)
 app.command()(install.upgrade)
 app.command()(install.uninstall)
+app.add_typer(proxy.app, name="proxy")
 app.add_typer(migrate.app, name="migrate")
 app.add_typer(create.app, name="create")
 

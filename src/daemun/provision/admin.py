@@ -6,6 +6,7 @@ The keeper imports this, so it is written with the standard library's light half
 import asyncio
 import socket
 import struct
+import sys
 
 
 class AdminError(Exception):
@@ -66,3 +67,16 @@ def _listener(writer: asyncio.StreamWriter) -> int:
     credentials = transport_socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
     pid, _, _ = struct.unpack("3i", credentials)
     return int(pid)
+
+
+def main() -> None:
+    """`python -m daemun.provision.admin SOCKET METHOD TARGET`: for whoever may exec into a proxy's pod."""
+    path, method, target = sys.argv[1:]
+    try:
+        sys.stdout.buffer.write(asyncio.run(request(path, target, method=method, seconds=20.0)))
+    except AdminError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

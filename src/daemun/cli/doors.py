@@ -1,0 +1,149 @@
+"""How the commands reach a proxy that runs: its admin interface and its log, on this machine or in a pod."""
+
+import asyncio
+import shutil
+import subprocess
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from daemun.cli.output import fail
+
+if TYPE_CHECKING:
+    from daemun.base.names import Name
+    from daemun.ir.placement import Placement
+
+
+class Door(Protocol):
+    """One proxy. What cannot be had ends the program with one error."""
+
+    name: str
+
+    def admin(self, target: str, method: str = "GET") -> bytes:
+        """Ask the admin interface."""
+
+    def log(self, lines: int) -> str:
+        """The last lines of the proxy's log."""
+
+    def follow(self) -> Generator[str, None, None]:
+        """What is logged from now on, piece by piece."""
+
+
+class FolderDoor:
+    """A proxy of the `daemun up` that serves these paths."""
+
+    def __init__(self, paths: list[Path], proxy: str) -> None:
+        from daemun.provision import state
+
+        self.name = proxy
+        self.run_dir = state.locate([path.absolute() for path in paths])
+        self._folder = self.run_dir / state.folder(proxy)
+        if not (self._folder / "admin.sock").exists():
+            said = " ".join(map(str, paths))
+            fail(
+                f"no `daemun up` serves Gateway {proxy} from these files",
+                f"Start it with `daemun up {said}`; the paths must be the same as there.",
+                code=1,
+            )
+
+    def admin(self, target: str, method: str = "GET") -> bytes:
+        """Ask over the Unix socket that only its owner can open."""
+        from daemun.provision import admin
+
+        try:
+            return asyncio.run(admin.request(str(self._folder / "admin.sock"), target, method=method, seconds=20))
+        except admin.AdminError as error:
+            fail(str(error), "Does it still run? See `daemun proxy logs`.", code=1)
+
+    def log(self, lines: int) -> str:
+        """Of the file beside the socket."""
+        from daemun.provision.keeper import logs
+
+        return "".join(f"{line}\n" for line in logs.tail(self._folder / "envoy.log", lines))
+
+    def follow(self) -> Generator[str, None, None]:
+        """What is appended to the file; it begins anew when it is rotated."""
+        import time
+
+        file = self._folder / "envoy.log"
+        at = file.stat().st_size if file.exists() else 0
+        while True:
+            size = file.stat().st_size if file.exists() else 0
+            if size < at:
+                at = 0
+            if size > at:
+                with file.open("rb") as log:
+                    log.seek(at)
+                    data = log.read(size - at)
+                at = size
+                yield data.decode(errors="replace")
+            else:
+                yield ""
+                time.sleep(0.05)
+
+
+class PodDoor:
+    """A proxy's pod, by way of kubectl: the admin interface is a file in there that nothing else can open."""
+
+    _RUN = ("python3", "-I", "-m", "daemun.provision.admin")
+
+    def __init__(self, context: str, placement: "Placement", pod: str | None) -> None:
+        if shutil.which("kubectl") is None:
+            fail("kubectl is not there", "What a pod's proxy says comes by way of it: install it.", code=1)
+        self._kubectl = ["kubectl", *(["--context", context] if context else []), "-n", placement.ref.namespace]
+        selector = f"app.kubernetes.io/name={placement.name}"
+        pods = self._run("get", "pods", "-l", selector, "--field-selector=status.phase=Running", "-o", "name").decode()
+        names = [line.partition("/")[2] for line in pods.split()]
+        if not names:
+            fail(f"Gateway {placement.proxy} has no pod that runs", "`daemun check` and its status say why.", code=1)
+        if pod is not None and pod not in names:
+            fail(f"{pod} is no running pod of Gateway {placement.proxy}", f"There are: {', '.join(names)}.", code=1)
+        self.name = pod or names[0]
+
+    def admin(self, target: str, method: str = "GET") -> bytes:
+        """Ask from within the pod."""
+        from daemun.provision.kube.settings import ADMIN_SOCKET
+
+        return self._run("exec", self.name, "-c", "envoy", "--", *self._RUN, ADMIN_SOCKET, method, target)
+
+    def log(self, lines: int) -> str:
+        """Of the container."""
+        return self._run("logs", self.name, "-c", "envoy", f"--tail={lines}").decode(errors="replace")
+
+    def follow(self) -> Generator[str, None, None]:
+        """From now on, until kubectl ends."""
+        import os
+
+        words = [*self._kubectl, "logs", "-f", "--tail=0", self.name, "-c", "envoy"]
+        with subprocess.Popen(words, stdout=subprocess.PIPE) as process:  # noqa: S603 - the words are ours
+            assert process.stdout is not None  # noqa: S101 - said above
+            os.set_blocking(process.stdout.fileno(), False)
+            try:
+                while process.poll() is None:
+                    data = process.stdout.read()
+                    yield (data or b"").decode(errors="replace")
+                    if not data:
+                        import time
+
+                        time.sleep(0.05)
+            finally:
+                process.terminate()
+
+    def _run(self, *words: str) -> bytes:
+        done = subprocess.run([*self._kubectl, *words], capture_output=True, check=False, timeout=60)  # noqa: S603
+        if done.returncode:
+            text = done.stderr.decode(errors="replace").strip()
+            hint = "You need the right to exec into the pod." if "forbidden" in text.lower() else ""
+            fail(f"kubectl {words[0]}: {text}", hint, code=1)
+        return done.stdout
+
+
+def door(
+    files: list[Path] | None, context: str | None, gateway: "Name", placement: "Placement | None", pod: str | None
+) -> FolderDoor | PodDoor:
+    """The way to a Gateway's proxy: where its files are served, or in the cluster."""
+    if files:
+        return FolderDoor(files, str(gateway))
+    if placement is None or not placement.made:
+        fail(f"Gateway {gateway} has no proxy of Daemun's", "`daemun get proxies` says which have.", code=1)
+    return PodDoor(context or "", placement, pod)

@@ -1,0 +1,163 @@
+"""The commands that look at a proxy that runs: `daemun proxy`, and `daemun explain --live`."""
+
+import asyncio
+import json
+import signal
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from support.certificates import Authority
+from support.documents import exact, gateway, listener, prefix, route, rule, secret, use
+from support.ports import free_port
+from support.stage import DAEMUN, Stage
+
+
+class Commands(Stage):
+    """`daemun up` in one process, and what others are told about it."""
+
+    async def run(self, *words: str, code: int = 0) -> str:
+        """What a command prints, on standard output, or on standard error if it fails with a message."""
+        process = await asyncio.create_subprocess_exec(
+            str(DAEMUN),
+            *words,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=self.env,
+        )
+        out, error = await process.communicate()
+        assert process.returncode == code, (out, error)
+        assert b"Traceback" not in error
+        return (out or error).decode()
+
+    async def proxy(self, command: str, *words: str, code: int = 0) -> str:
+        """`daemun proxy COMMAND`, of the folder that is served."""
+        return await self.run("proxy", command, "-f", str(self.folder), *words, code=code)
+
+    async def live(self, url: str, *words: str, code: int = 0) -> dict:
+        """`daemun explain --live`, as data."""
+        told = await self.run(
+            "explain", str(self.folder), "GET", url, "--real-ports", "--live", "-o", "json", *words, code=code
+        )
+        return json.loads(told)
+
+
+@pytest_asyncio.fixture
+async def stage() -> AsyncIterator[Commands]:
+    one = Commands()
+    try:
+        await one.echo("a", "b")
+        one.write("gateway.yaml", gateway("gw", listener(one.port)))
+        rules = (
+            rule(prefix("/a"), to="a", filters=[use("RequestHeaderModifier", set=[{"name": "x-set", "value": "yes"}])]),
+            rule(exact("/away"), filters=[use("RequestRedirect", hostname="b.test")]),
+        )
+        one.write("route.yaml", route("r", *rules, hosts=["a.test"]))
+        yield one
+    finally:
+        await one.strike()
+
+
+async def test_a_proxy_that_runs(stage: Commands) -> None:
+    assert "no `daemun up` serves Gateway default/gw" in await stage.proxy("logs", code=1)
+    await stage.up("--real-ports")
+    assert (await stage.proxy("url", "--real-ports")).split() == [f"http://127.0.0.1:{stage.port}"]
+    assert (await stage.proxy("address", "gw", "--real-ports")).split() == [f"127.0.0.1:{stage.port}"]
+    assert "all dependencies initialized" in await stage.proxy("logs", "default/gw")
+    dump = json.loads(await stage.proxy("config", "-o", "json"))
+    assert {one["@type"].rpartition(".")[2] for one in dump["configs"]} > {"ListenersConfigDump", "ClustersConfigDump"}
+    assert "cluster_manager.active_clusters: " in await stage.proxy("stats", "--match", "^cluster_manager")
+    assert "# TYPE" in await stage.proxy("stats", "--prometheus")
+    assert "Did you mean default/gw?" in await stage.proxy("url", "defualt/gw", code=1)
+    assert "--yes" not in await stage.proxy("drain", code=1)
+    assert "default/gw drains" in await stage.proxy("drain", "--yes")
+
+    answer = await stage.ask("/a", host="a.test")
+    assert (answer.status, answer.headers.get("connection")) == (200, "close")  # clients are sent elsewhere
+
+
+async def test_what_a_proxy_has_and_should_have(stage: Commands) -> None:
+    command = await stage.up("--real-ports")
+    assert "0 differences" in await stage.proxy("diff", "--real-ports")
+    command.process.send_signal(signal.SIGSTOP)  # it will not hear of any change
+    try:
+        stage.write("route.yaml", route("r", rule(prefix("/a"), to="b"), hosts=["a.test"]))
+        stage.write("more.yaml", route("more", rule(to="b"), hosts=["b.test"]))
+        found = json.loads(await stage.proxy("diff", "--real-ports", "-o", "json", code=1))
+        kinds = {(one["state"], one["type"]) for one in found}
+        assert kinds >= {
+            ("too much", "Cluster"),
+            ("missing", "Cluster"),
+            ("missing", "ScopedRouteConfiguration"),
+            ("differs", "ScopedRouteConfiguration"),
+        }
+        (changed,) = [one for one in found if one["state"] == "differs"]
+        assert any("routes" in field for field in changed["fields"])
+    finally:
+        command.process.send_signal(signal.SIGCONT)
+
+
+async def test_what_really_happened_to_requests(stage: Commands) -> None:
+    await stage.up("--real-ports")
+    url = f"http://a.test:{stage.port}"
+    before = await stage.proxy("stats", "--match", "^http.admin.downstream_rq_2xx")
+    assert before
+
+    found = await stage.live(f"{url}/a/1", "-H", "x-mine: 1")
+    happened = found["happened"]
+    assert happened["cluster"] == "service/default/a/80"
+    assert ["x-set", "yes"] in happened["sent"]
+    assert happened["endpoint"] == f"127.0.0.1:{stage.backends['a'].port}"
+    assert {(one["what"], one["verdict"]) for one in found["compared"]} == {
+        (what, "as it should be") for what in ("cluster", "path", "host", "endpoint")
+    }
+    assert "envoy.filters.http.router" in {one["what"] for one in happened["steps"]}
+
+    away = await stage.live(f"{url}/away")
+    assert [one["was"] for one in away["compared"]] == ["none", "302", f"http://b.test:{stage.port}/away"]
+    nobody = await stage.live(f"{url}/nobody")
+    assert nobody["happened"]["details"] == "direct_response"
+    assert [one["was"] for one in nobody["compared"]] == ["none", "404"]
+
+    told = await stage.run("explain", str(stage.folder), "GET", f"{url}/a", "--real-ports", "--live")
+    assert "As explained cluster  service/default/a/80" in told
+
+
+async def test_the_log_is_as_quiet_as_before(stage: Commands) -> None:
+    await stage.up("--real-ports")
+    await stage.live(f"http://a.test:{stage.port}/a")
+    log = await stage.proxy("logs", "--tail", "100000")
+    await stage.ask("/a", host="a.test")
+    await stage.proxy("stats")
+    assert await stage.proxy("logs", "--tail", "100000") == log
+
+
+async def test_a_proxy_that_does_otherwise(stage: Commands) -> None:
+    command = await stage.up("--real-ports")
+    command.process.send_signal(signal.SIGSTOP)
+    try:
+        stage.write("route.yaml", route("r", rule(prefix("/a"), to="b"), hosts=["a.test"]))
+        found = await stage.live(f"http://a.test:{stage.port}/a", code=1)
+        (cluster, *_) = found["compared"]
+        assert cluster == {
+            "what": "cluster",
+            "should": "service/default/b/80",
+            "was": "service/default/a/80",
+            "verdict": "differs",
+        }
+    finally:
+        command.process.send_signal(signal.SIGCONT)
+
+
+async def test_over_tls_and_to_nobody(stage: Commands) -> None:
+    port = free_port()
+    chain, key = Authority().issue("a.test")
+    stage.write("secret.yaml", secret("s", chain, key))
+    stage.write("gateway.yaml", gateway("gw", listener(stage.port), listener(port, "tls", certs=["s"])))
+    await stage.up("--real-ports")
+    found = await stage.live(f"https://a.test:{port}/a")
+    assert found["happened"]["cluster"] == "service/default/a/80"
+    words = ("explain", str(stage.folder), "GET", f"http://a.test:{stage.port}/a", "--real-ports", "--live")
+    assert "not an address" in await stage.run(*words, "--to", "nonsense", code=2)
+    assert "was not answered at 127.0.0.1:1" in await stage.run(*words, "--to", "127.0.0.1:1", code=1)
