@@ -53,7 +53,7 @@ _MOOT = (
 _MOOT_OF_GLOO = (
     *("xdsBindAddr", "validationBindAddr", "restXdsBindAddr", "proxyDebugBindAddr", "endpointsWarmingTimeout"),
     *("disableProxyGarbageCollection", "enableRestEds", "removeUnusedFilters", "failoverUpstreamDnsPollingInterval"),
-    *("regexMaxProgramSize", "disableGrpcWeb", "logTransformationRequestResponseInfo"),
+    *("regexMaxProgramSize", "disableGrpcWeb"),
     # It saves Gloo the Upstreams that it would make in memory, of each Service one. Here there are none to save.
     "disableKubernetesDestinations",
 )
@@ -99,6 +99,7 @@ SERVED = Served(
             {
                 "awsOptions": "functions come later",
                 "istioOptions": _MESHES,
+                "logTransformationRequestResponseInfo": "say it of the transformations that are meant, not of everybody's",
             },
             _MOOT_OF_GLOO,
         ),

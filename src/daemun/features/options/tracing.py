@@ -7,6 +7,7 @@ from daemun.api.gloo.tracing import RouteTracingSettings
 from daemun.features.drafts import Draft
 from daemun.features.feature import Fault, Feature, Scene
 from daemun.features.percent import percent, percent_faults
+from daemun.features.transformations.spans import KEY, NAMESPACE
 from daemun.ir.route import Use
 
 _SHARES = ("client_sample_percentage", "random_sample_percentage", "overall_sample_percentage")
@@ -40,6 +41,7 @@ class Tracing(Feature[RouteTracingSettings]):
         del use
         if spec.route_descriptor:
             draft.proto.decorator.operation = spec.route_descriptor
+            draft.proto.metadata.filter_metadata[NAMESPACE].update({KEY: spec.route_descriptor})
             if spec.propagate is not None:
                 draft.proto.decorator.propagate.value = spec.propagate
         if spec.trace_percentages is not None:

@@ -48,19 +48,11 @@ class StagedTransformations(Feature[TransformationStages]):
         return stage_programs(spec, where)[1]
 
     def omits(self, spec: TransformationStages, where: str) -> Iterable[Fault]:
-        """What a script cannot see to."""
-        if spec.log_request_response_info:
-            yield f"{where}.logRequestResponseInfo", "is not served: bodies and headers are not logged", ""
+        """What comes too late."""
         for index, late in enumerate(spec.post_routing.request_transforms if spec.post_routing else ()):
             if late.clear_route_cache:
                 at = f"{where}.{POST_ROUTING}.requestTransforms[{index}].clearRouteCache"
                 yield at, "does nothing: the request is on its way by then", ""
-        for at, one in _each(spec):
-            if one.log_request_response_info:
-                yield f"{where}.{at}.logRequestResponseInfo", "is not served: bodies and headers are not logged", ""
-            if one.transformation_template and one.transformation_template.span_transformer:
-                text = "is not served: Envoy shows a script no spans"
-                yield f"{where}.{at}.transformationTemplate.spanTransformer", text, "Use tracing.routeDescriptor."
 
     def does(self, spec: TransformationStages, use: Use, scene: Scene) -> str:
         """Which parts of a message change, and when."""
@@ -104,12 +96,6 @@ class OldTransformations(Feature[Transformations]):
         """Templates and expressions that cannot be read, and what they may not do."""
         inner = f"{where}.{REGULAR}.requestTransforms[0]"
         for at, text, mend in self._new.faults(_staged(spec), where):
-            yield at.replace(inner, where, 1), text, mend
-
-    def omits(self, spec: Transformations, where: str) -> Iterable[Fault]:
-        """What a script cannot see to."""
-        inner = f"{where}.{REGULAR}.requestTransforms[0]"
-        for at, text, mend in self._new.omits(_staged(spec), where):
             yield at.replace(inner, where, 1), text, mend
 
     def does(self, spec: Transformations, use: Use, scene: Scene) -> str:
@@ -169,4 +155,5 @@ def _told(where: str, one: Transformation) -> str:
     told += [f"removes header {name.lower()}" for name in template.headers_to_remove]
     told += ["makes a new body"] * (template.body is not None or template.merge_extractors_to_body is not None)
     told += [f"tells {one.key} to the filters that come after" for one in template.dynamic_metadata_values]
+    told += ["names its span"] * (template.span_transformer is not None)
     return f"{stage}: of a matching {of} {', '.join(told) or 'changes nothing'}"

@@ -25,7 +25,7 @@ _ANSWERED = "via_upstream"
 
 def stage_programs(spec: TransformationStages, where: str = "") -> tuple[Programs, list[Fault]]:
     """The program of each stage that the spec has, and what is wrong with them."""
-    compiler = Compiler(bool(spec.escape_characters))
+    compiler = Compiler(bool(spec.escape_characters), bool(spec.log_request_response_info))
     programs: Programs = {}
     for stage, field in _FIELDS:
         held: RequestResponseTransformations | None = getattr(spec, field)

@@ -6,6 +6,7 @@ from typing import Any
 
 from daemun.api.gloo.transformation import Extraction, InjaTemplate, Transformation, TransformationTemplate
 from daemun.features.feature import Fault
+from daemun.features.transformations.spans import KEY, NAMESPACE
 from daemun.inja import TemplateError, parse, reads_body, regex_program, template_program
 
 Program = dict[str, Any]
@@ -17,14 +18,17 @@ _PSEUDO = (":authority", ":method", ":path", ":scheme")
 _STATUS = ":status"
 _MODES = {"SINGLE_REPLACE": "single", "REPLACE_ALL": "all"}
 _REFERENCE = re.compile(r"\$(?:([$&`'])|(\d\d?))")
+_ENVIRONMENT = ("HOSTNAME", "POD_NAME", "POD_NAMESPACE")
+"""What of the proxy's environment templates may read: all else is not for the authors of routes."""
 _AROUND = {"&": 0, "`": -1, "'": -2}
 
 
 class Compiler:
     """Reads transformations, and gathers what is wrong with them. Without faults its programs can be used."""
 
-    def __init__(self, escape: bool = False) -> None:
+    def __init__(self, escape: bool = False, log: bool = False) -> None:
         self.escape = escape
+        self.log = log
         self.faults: list[Fault] = []
 
     def fault(self, where: str, text: str, mend: str = "") -> None:
@@ -43,8 +47,9 @@ class Compiler:
         """What is to be done to a request, or to a response; None where nothing is."""
         if spec is None:
             return None
+        told: Program = {"log": True} if self.log or spec.log_request_response_info else {}
         if spec.header_body_transform is not None:
-            return {"lift": {"metadata": True} if spec.header_body_transform.add_request_metadata else {}}
+            return told | {"lift": {"metadata": True} if spec.header_body_transform.add_request_metadata else {}}
         if spec.xslt_transformation is not None:
             self.fault(
                 f"{where}.xsltTransformation", "is not possible: Envoy knows no XSLT", "Transform with a template."
@@ -53,7 +58,7 @@ class Compiler:
             self.fault(where, "says nothing to do", "Set transformationTemplate or headerBodyTransform.")
         else:
             found = _Template(self, spec.transformation_template, f"{where}.transformationTemplate", request)
-            return found.program()
+            return told | found.program()
         return None
 
 
@@ -103,7 +108,7 @@ class _Template:
         try:
             block = parse(text, self.spec.advanced_templates)
             self.reads_body = self.reads_body or reads_body(block)
-            return template_program(block, text)
+            return template_program(block, text, _ENVIRONMENT)
         except TemplateError as error:
             self.compiler.fault(
                 f"{self.where}.{where}.text", f"line {error.line}, column {error.column}: {error.message}"
@@ -167,6 +172,9 @@ class _Template:
             if one.json_to_proto:
                 program["json"] = True
             found.append(program)
+        span = self.spec.span_transformer
+        if span is not None:
+            found.append({"key": KEY, "namespace": NAMESPACE, "value": self.text(span.name, "spanTransformer.name")})
         return found
 
 

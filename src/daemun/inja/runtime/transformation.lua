@@ -122,6 +122,16 @@ do
     run.headers:replace("content-length", tostring(#text))
   end
 
+  local function signs(sign) return ("\\x%02x"):format(byte(sign)) end
+
+  -- For whoever has switched on Envoy's debug log of Lua; on one line.
+  local function log(handle, when, headers, text)
+    local out = { "headers " .. when .. " transformation:" }
+    for name, value in pairs(headers) do out[#out + 1] = "'" .. name .. "', '" .. value .. "'" end
+    out[#out + 1] = "body " .. when .. " transformation: " .. (text or "")
+    handle:logDebug((table.concat(out, " "):gsub("%c", signs)))
+  end
+
   local function bytes(wrapper)
     return wrapper and wrapper:length() > 0 and wrapper:getBytes(0, wrapper:length()) or nil
   end
@@ -129,7 +139,7 @@ do
   local function template(program)
     local m = {
       parse = program.parse, ignore = program.ignore, merge = program.merge, waits = program.waits,
-      escape = program.escape, advanced = program.advanced,
+      escape = program.escape, advanced = program.advanced, log = program.log,
       body = program.body and templates.compile(program.body),
       headers = pairs_of(program.headers), append = pairs_of(program.append), remove = program.remove or { n = 0 },
       metadata = {}, extractors = {},
@@ -148,6 +158,7 @@ do
         handle = handle, headers = handle:headers(), is_request = is_request, body = bytes(wrapper), context = null,
         data = nothing, extractions = m.advanced and {} or nil, escape = m.escape, left = most_steps,
       }
+      if m.log then log(handle, "before", run.headers, run.body) end
       if m.parse and run.body then
         if m.ignore then
           local ok, value = pcall(json.parse, run.body)
@@ -168,6 +179,7 @@ do
       change_headers(run, m)
       if text and waits then set_body(run, wrapper, text) end
       if waits and (text or run.body or "") == "" then run.headers:remove("content-type") end
+      if m.log then log(handle, "after", run.headers, text or run.body) end
     end
   end
 
@@ -191,12 +203,13 @@ do
   end
 
   -- Gloo's headerBodyTransform: everything becomes the body, as JSON.
-  local function lift(program)
+  local function lift(program, logs)
     return function(handle, is_request)
       if not can_wait(handle, is_request) then return end
       local wrapper = handle:body()
       local headers = handle:headers()
       local m = { body = bytes(wrapper) }
+      if logs then log(handle, "before", headers, m.body) end
       local one, several = collect(function(found)
         for name, value in pairs(headers) do found(name, value) end
       end)
@@ -214,11 +227,12 @@ do
       local text = values.dump({ k = "object", m = m })
       headers:replace("content-type", "application/json")
       set_body({ handle = handle, headers = headers }, wrapper, text)
+      if logs then log(handle, "after", headers, text) end
     end
   end
 
   function transformation.compile(program)
     if not program then return nil end
-    return program.m.lift and lift(program.m.lift.m) or template(program.m)
+    return program.m.lift and lift(program.m.lift.m, program.m.log) or template(program.m)
   end
 end

@@ -114,6 +114,8 @@ def _envoy(placement: Placement, settings: ProxySettings, grace: int) -> Json:
             *drain,
             *threads,
         ],
+        # As in Gloo's proxies: templates, tags of traces and access logs name them.
+        "env": [_said_of_pod("POD_NAME", "metadata.name"), _said_of_pod("POD_NAMESPACE", "metadata.namespace")],
         # Not the listeners' ports: to name them has no effect, but a new one would make new pods.
         "ports": [{"name": "ready", "containerPort": READY_PORT, "protocol": "TCP"}],
         "readinessProbe": {
@@ -140,6 +142,10 @@ def _envoy(placement: Placement, settings: ProxySettings, grace: int) -> Json:
             {"name": "run", "mountPath": RUN_DIR},
         ],
     }
+
+
+def _said_of_pod(name: str, field: str) -> Json:
+    return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": field}}}
 
 
 def _volumes(name: str) -> list[Json]:

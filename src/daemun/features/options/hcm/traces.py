@@ -11,6 +11,7 @@ from daemun.api.gloo.tracing import DatadogConfig, ListenerTracingSettings, Open
 from daemun.features.drafts import ManagerDraft
 from daemun.features.feature import Fault
 from daemun.features.percent import percent_faults
+from daemun.features.transformations.spans import OPERATION
 from daemun.features.wrapped import put_all
 from daemun.gloo.served import Fields
 from daemun.ir.route import Use
@@ -101,6 +102,7 @@ def put_tracing(spec: Spec, use: Use, draft: ManagerDraft) -> None:
         return  # nobody would take the spans
     proto = draft.proto.tracing
     proto.verbose = bool(tracing.verbose)
+    proto.operation = OPERATION
     for ours, envoys in _SHARES.items():
         value = getattr(tracing.trace_percentages, ours, None)
         getattr(proto, envoys).value = 100.0 if value is None else value
