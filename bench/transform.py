@@ -31,6 +31,8 @@ TEMPLATES: dict[str, Document | None] = {
     },
     "a header from two and text": _PASSES
     | {"headers": {"x-a": {"text": 'of {{ header("x-b") }} at {{ header(":path") }}'}}},
+    "a header by a condition": _PASSES
+    | {"headers": {"x-a": {"text": '{% if header("x-b") == "foo" %}yes{% else %}no{% endif %}'}}},
     "a header in capitals": _PASSES | {"headers": {"x-a": {"text": '{{ upper(header("x-b")) }}'}}},
     "a header from an extracted query parameter": _PASSES
     | {

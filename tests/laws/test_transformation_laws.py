@@ -60,8 +60,26 @@ _reads = st.builds(
 )
 _joined = st.builds('{{{{ header("x-b") + {} }}}}'.format, _texts.map(json.dumps))
 _literals = st.one_of(st.integers(-9, 2**53 - 1).map(str), _texts.map(json.dumps)).map("{{{{ {} }}}}".format)
+_compared = st.one_of(st.sampled_from(["a", "", "é", 'a"%', "="]).map(json.dumps), _reads.map(lambda one: one[3:-3]))
+_conditions = st.recursive(
+    st.one_of(
+        st.builds("{} {} {}".format, _compared, st.sampled_from(["==", "!="]), _compared),
+        _reads.map(lambda one: one[3:-3]),
+    ),
+    lambda inner: st.one_of(
+        st.builds("({} {} {})".format, inner, st.sampled_from(["and", "or"]), inner),
+        st.builds("not ({})".format, inner),
+    ),
+    max_leaves=3,
+)
+_chosen = st.sampled_from(["", "yes", " no", "%REQ(x-a)%", "it's", ")%", "a b", "ü", "\\", '"', "1"])
+_choices = st.one_of(
+    st.builds("{{% if {} %}}{}{{% else %}}{}{{% endif %}}".format, _conditions, _chosen, _chosen),
+    st.builds("{{% if {} %}}{}{{% else if {} %}}{}{{% endif %}}".format, _conditions, _chosen, _conditions, _chosen),
+)
 _templates = st.lists(
-    st.one_of(_texts.filter(lambda text: "{" not in text), _reads, _reads, _joined, _literals), max_size=4
+    st.one_of(_texts.filter(lambda text: "{" not in text), _reads, _reads, _joined, _literals, _choices, _choices),
+    max_size=4,
 ).map("".join)
 _names = st.sampled_from(_NAMES)
 _changes = st.fixed_dictionaries(

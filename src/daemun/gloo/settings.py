@@ -99,7 +99,7 @@ SERVED = Served(
             {
                 "awsOptions": "functions come later",
                 "istioOptions": _MESHES,
-                "logTransformationRequestResponseInfo": "say it of the transformations that are meant, not of everybody's",
+                "logTransformationRequestResponseInfo": "say it of those transformations that are meant",
             },
             _MOOT_OF_GLOO,
         ),

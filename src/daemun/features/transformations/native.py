@@ -5,13 +5,14 @@ Envoy's with its one special sign doubled, and the only variables in it are name
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 from envoy.config.common.mutation_rules.v3 import mutation_rules_pb2 as rules_v3
 from envoy.config.core.v3 import base_pb2 as core_v3
 from envoy.extensions.filters.http.header_mutation.v3 import header_mutation_pb2 as mutation_v3
 
+from daemun.features.transformations.choices import Choice, choice
 from daemun.features.transformations.templates import Program
 
 _PLAIN = {"advanced", "append", "headers", "ignore", "remove"}
@@ -41,7 +42,10 @@ class _Header(str):
     __slots__ = ()
 
 
-_Piece: TypeAlias = _Text | _Header
+_Piece: TypeAlias = _Text | _Header | Choice
+_Action: TypeAlias = core_v3.HeaderValueOption.HeaderAppendAction
+_OVERWRITE: _Action = core_v3.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
+_APPEND: _Action = core_v3.HeaderValueOption.APPEND_IF_EXISTS_OR_ADD
 _Mutations: TypeAlias = list[rules_v3.HeaderMutation]
 
 
@@ -73,7 +77,9 @@ def _mutations(program: Program, own: str) -> _Mutations | None:
     """A program's changes. `own`: by which name Envoy's formats know the headers of the message."""
     headers, append, removed = (program.get(name, []) for name in ("headers", "append", "remove"))
     # Only text that is written as it is needs no escapes.
-    escaped = any(not isinstance(one, str) for _, template in (*headers, *append) for one in template)
+    escaped = any(
+        not isinstance(one, str) and one[0] == "out" for _, template in (*headers, *append) for one in template
+    )
     if not set(program) <= (_PLAIN if escaped else _PLAIN | {"escape"}):
         return None
     found: _Mutations = []
@@ -81,28 +87,38 @@ def _mutations(program: Program, own: str) -> _Mutations | None:
         pieces = _pieces(template, own)
         if pieces is None or not _settable(name):
             return None
-        if not any(isinstance(one, _Text) for one in pieces):
-            # It may be empty: then the header is removed. That comes first, so nothing may need what it was.
-            if _Header(f"%{own}({name})%") in pieces:
-                return None
-            found.append(rules_v3.HeaderMutation(remove=name))
-        if pieces:
-            found.append(_put(name, pieces, core_v3.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD))
+        # It may be empty: then the header is removed. That comes first, so nothing may need what it was.
+        gone = not any(isinstance(one, _Text) for one in pieces)
+        if gone and _Header(f"%{own}({name})%") in pieces:
+            return None
+        found.extend(_written(name, pieces, _OVERWRITE, gone=gone))
     found.extend(rules_v3.HeaderMutation(remove=name) for name in removed)
     for name, template in append:
         pieces = _pieces(template, own)
         if pieces is None or not _settable(name):
             return None
-        if pieces:
-            found.append(_put(name, pieces, core_v3.HeaderValueOption.APPEND_IF_EXISTS_OR_ADD))
+        found.extend(_written(name, pieces, _APPEND, gone=False))
     return found
+
+
+def _written(name: str, pieces: list[_Piece], action: _Action, *, gone: bool) -> Iterator[rules_v3.HeaderMutation]:
+    """A header's value is put, or the header is removed; what is copied for that is removed in the end."""
+    copies = {copy: source for one in pieces if isinstance(one, Choice) for copy, source in one.copies.items()}
+    for copy, source in copies.items():
+        yield _put(copy, [_Header(source)], _OVERWRITE)
+    if gone:
+        yield rules_v3.HeaderMutation(remove=name)
+    if pieces:
+        yield _put(name, pieces, action)
+    for copy in copies:
+        yield rules_v3.HeaderMutation(remove=copy)
 
 
 def _settable(name: str) -> bool:
     return not name.startswith(":") and name not in _SPECIAL
 
 
-def _put(name: str, pieces: list[_Piece], action: core_v3.HeaderValueOption.HeaderAppendAction) -> Any:
+def _put(name: str, pieces: list[_Piece], action: _Action) -> rules_v3.HeaderMutation:
     value = "".join(one.replace("%", "%%") if isinstance(one, _Text) else one for one in pieces)
     option = core_v3.HeaderValueOption(header=core_v3.HeaderValue(key=name, value=value), append_action=action)
     return rules_v3.HeaderMutation(append=option)
@@ -112,7 +128,7 @@ def _pieces(template: list[Any], own: str) -> list[_Piece] | None:
     """What a value is joined from; None where it takes more than joining."""
     found: list[_Piece] = []
     for one in template:
-        made = [_Text(one)] if isinstance(one, str) else _expression(one[1], own) if one[0] == "out" else None
+        made = _statement(one, own, sum(len(other.copies) for other in found if isinstance(other, Choice)))
         if made is None:
             return None
         found.extend(made)
@@ -123,6 +139,15 @@ def _pieces(template: list[Any], own: str) -> list[_Piece] | None:
     if _VARIABLE.search(text) or sum(len(one.encode()) for one in found) > _LONGEST:
         return None
     return None if _BLANK in (_text_at(found, 0), _text_at(found[::-1], -1)) else found
+
+
+def _statement(one: str | list[Any], own: str, copies: int) -> list[_Piece] | None:
+    if isinstance(one, str):
+        return [_Text(one)]
+    if one[0] == "if":
+        chosen = choice(one, own, copies)
+        return None if chosen is None else [chosen]
+    return _expression(one[1], own) if one[0] == "out" else None
 
 
 def _bare(pieces: list[_Piece], end: int, strip: Callable[[str, str], str]) -> list[_Piece]:

@@ -90,7 +90,7 @@ do
         -- A body that is too long is answered by Envoy, and nobody comes back to here.
         if one.waits then remember(handle, stage, failed) end
         if one.request then
-          one.request(handle, true)
+          one.request(handle, headers, true)
           if one.clear then handle:clearRouteCache() end
         end
         remember(handle, stage, i)
@@ -108,8 +108,7 @@ do
     handle:respond({ [":status"] = "400", ["content-type"] = "text/plain" }, text)
   end
 
-  local function chosen(handle, stage)
-    local headers = handle:headers()
+  local function chosen(handle, stage, headers)
     local why
     if stage.details then
       why = headers:get(details)
@@ -129,8 +128,10 @@ do
 
   local function response(handle)
     local stage = stage_of(handle)
-    local transform = stage and stage.answers and chosen(handle, stage)
-    if transform then transform(handle, false) end
+    if not (stage and stage.answers) then return end
+    local headers = handle:headers()
+    local transform = chosen(handle, stage, headers)
+    if transform then transform(handle, headers, false) end
   end
 
   function envoy_on_response(handle)

@@ -110,8 +110,7 @@ do
   end
 
   -- What has been upgraded has no end to wait for.
-  local function can_wait(handle, is_request)
-    local headers = handle:headers()
+  local function can_wait(headers, is_request)
     if is_request then return headers:get("upgrade") == nil and headers:get(":method") ~= "CONNECT" end
     return headers:get(":status") ~= "101"
   end
@@ -150,12 +149,15 @@ do
       m.metadata[i] = { namespace = one.namespace, key = one.key, json = one.json, value = templates.compile(one.value) }
     end
 
-    return function(handle, is_request)
+    return function(handle, headers, is_request)
       local wrapper
-      local waits = m.waits and can_wait(handle, is_request)
-      if waits then wrapper = handle:body() end
+      local waits = m.waits and can_wait(headers, is_request)
+      if waits then
+        wrapper = handle:body()
+        headers = handle:headers()
+      end
       local run = {
-        handle = handle, headers = handle:headers(), is_request = is_request, body = bytes(wrapper), context = null,
+        handle = handle, headers = headers, is_request = is_request, body = bytes(wrapper), context = null,
         data = nothing, extractions = m.advanced and {} or nil, escape = m.escape, left = most_steps,
       }
       if m.log then log(handle, "before", run.headers, run.body) end
@@ -204,10 +206,10 @@ do
 
   -- Gloo's headerBodyTransform: everything becomes the body, as JSON.
   local function lift(program, logs)
-    return function(handle, is_request)
-      if not can_wait(handle, is_request) then return end
+    return function(handle, headers, is_request)
+      if not can_wait(headers, is_request) then return end
       local wrapper = handle:body()
-      local headers = handle:headers()
+      headers = handle:headers()
       local m = { body = bytes(wrapper) }
       if logs then log(handle, "before", headers, m.body) end
       local one, several = collect(function(found)
