@@ -4,6 +4,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -119,7 +120,7 @@ def test_a_change_costs_what_it_touches_not_what_exists() -> None:
     assert parts["a changed route"] == parts["a changed RouteTable"] == 1
 
 
-def costs_of_tables(tables: int, *, selected: bool) -> tuple[dict[str, int], dict[str, int]]:
+def costs_of_tables(tables: int, delegated: str) -> tuple[dict[str, int], dict[str, int]]:
     """How many rules run for one change of a VirtualService that delegates to so many RouteTables, and how many of the
     routes of all are resolved and encoded again.
     """
@@ -142,16 +143,25 @@ def costs_of_tables(tables: int, *, selected: bool) -> tuple[dict[str, int], dic
 
     def service(status: int) -> Any:
         names = [{"ref": {"name": f"t{number}", "namespace": "default"}} for number in range(tables)]
-        actions = [{"selector": {"labels": {"of": "vs"}, "namespaces": ["default"]}}] if selected else names
+        selected = [{"selector": {"labels": {"of": "vs"}, "namespaces": ["default"]}}]
+        further = [{"ref": {"name": "middle", "namespace": "default"}}]
+        actions = {"by name": names, "by label": selected, "by another": further}[delegated]
         answer = {"matchers": [{"exact": "/own"}], "directResponseAction": {"status": status}}
-        routes = [answer, *({"matchers": [{"prefix": "/"}], "delegateAction": one} for one in actions)]
-        return written("VirtualService", "vs", virtualHost={"domains": ["a.test"], "routes": routes})
+        return written("VirtualService", "vs", virtualHost={"domains": ["a.test"], "routes": [answer, *below(actions)]})
+
+    def below(actions: list[Any]) -> list[Any]:
+        return [{"matchers": [{"prefix": "/"}], "delegateAction": one} for one in actions]
+
+    def middle() -> Any:
+        every = [{"ref": {"name": f"t{number}", "namespace": "default"}} for number in range(tables)]
+        path, document = written("RouteTable", "middle", routes=below(every))
+        return path, msgspec.structs.replace(document, metadata=msgspec.structs.replace(document.metadata, labels={}))
 
     def option(number: int, timeout: str) -> Any:
         return written("RouteOption", f"o{number}", options={"timeout": timeout})
 
     made = Translation()
-    made.apply([change(gateway, False), change(backend, False), service(200)])
+    made.apply([change(gateway, False), change(backend, False), service(200), middle()])
     made.apply([item for number in range(tables) for item in (table(number, "a", "b"), option(number, "1s"))])
     resolved: list[int] = []
     made.routes.subscribe(lambda delta: resolved.append(sum(rules_of(new) for _, new in delta.values())))
@@ -179,9 +189,9 @@ def rules_of(route: Any) -> int:
     return len(route.route.rules) if isinstance(route, ResolvedRoute) else 0
 
 
-@pytest.mark.parametrize("selected", [False, True])
-def test_a_route_table_costs_what_it_has_itself_not_what_its_virtual_service_has(selected: bool) -> None:
-    few, many = costs_of_tables(50, selected=selected), costs_of_tables(500, selected=selected)
+@pytest.mark.parametrize("delegated", ["by name", "by label", "by another"])
+def test_a_route_table_costs_what_it_has_itself_not_what_its_virtual_service_has(delegated: str) -> None:
+    few, many = costs_of_tables(50, delegated), costs_of_tables(500, delegated)
     assert few == many
     calls, routes = many
     assert calls["nothing"] == 0

@@ -1,7 +1,7 @@
 """Delegation: the routes of a VirtualService, and in the places of those that delegate, the routes of RouteTables.
 
-A RouteTable that a VirtualService itself delegates to, and that delegates to no other, is a `Limb`: of it only what
-says where it stands is looked at here, so that a change of its routes is none of the VirtualService's.
+A RouteTable that delegates to no other is a `Limb` wherever it stands: of it only what says where that is is looked at
+here, so that a change of its routes is none of the VirtualService's.
 """
 
 from collections import Counter
@@ -32,6 +32,10 @@ _ONE_PREFIX = "Give it one matcher with a prefix, or none."
 
 
 Order = tuple[str | int, ...]
+_STEP = 5
+"""A step of an order: a route that delegates, and of a RouteTable that it delegates to its weight, what sorts the paths
+of its routes, its namespace and its name.
+"""
 
 
 class Label(NamedTuple):
@@ -93,8 +97,9 @@ class Placing(msgspec.Struct, frozen=True, gc=False):
 
 
 class Limb(msgspec.Struct, frozen=True, gc=False):
-    """A RouteTable below a route of a VirtualService, with what its routes have of that route."""
+    """A RouteTable below a route of a VirtualService (`root`) or of a RouteTable, with what its routes have of that."""
 
+    root: Ref
     table: Name
     inherited: Inherited
     placing: Placing
@@ -102,8 +107,9 @@ class Limb(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def key(self) -> Way:
-        """What tells it apart from everything else of its VirtualService."""
-        return Way(*self.placing.by, (), f"{self.order[0]:05}/{self.table}")
+        """What tells it apart from all else of its VirtualService: the routes and RouteTables that lead to it."""
+        steps = (self.order[at : at + _STEP] for at in range(0, len(self.order), _STEP))
+        return Way(*self.root, (), "/".join(f"{index:05}/{namespace}/{name}" for index, _, _, namespace, name in steps))
 
 
 class Flattening:
@@ -133,7 +139,8 @@ class Flattening:
         if table is None:
             return ()
         ref = Ref(GLOO_GATEWAY, KIND, *limb.table)
-        found = self._routes(ref, _ROUTES, table.spec.routes, limb.inherited, (limb.placing,), limb.order)
+        above = (limb.placing, *limb.placing.above)
+        found = self._routes(ref, _ROUTES, table.spec.routes, limb.inherited, above, limb.order)
         return tuple(sorted(found, key=_order))
 
     def _routes(
@@ -211,10 +218,10 @@ class Flattening:
         for one in found:
             rank = None if weights[one.weight] > 1 or self._scope.by_path else 0
             below_it = (*order, one.weight, rank, *one.name)
-            if parent is None and one.leaf:
+            if one.leaf:
                 if not self._counted(one.size):
                     return
-                self.limbs.append(Limb(one.name, inherited, placing, below_it))
+                self.limbs.append(Limb(self._root, one.name, inherited, placing, below_it))
             else:
                 yield from self._table(one.name, inherited, placing, seen, below_it)
 
