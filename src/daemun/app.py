@@ -15,8 +15,8 @@ import msgspec
 
 from daemun.base.names import CORE
 from daemun.gatewayapi.settings import Settings
-from daemun.gloo.auth.chains import SERVER
 from daemun.ir import quotas
+from daemun.ir.auth import SERVER
 from daemun.places import Places
 from daemun.plane import ControlPlane
 from daemun.provision import state

@@ -23,9 +23,9 @@ from daemun.figures import figures
 from daemun.flow import MISSING
 from daemun.gatewayapi.proxies import ProxyState
 from daemun.gatewayapi.settings import cluster as cluster_settings
-from daemun.gloo.auth.chains import SERVER
 from daemun.gloo.secrets.labels import LABELS
 from daemun.health import HealthServer
+from daemun.ir.auth import SERVER
 from daemun.ir.placement import Placement
 from daemun.kube.client import KubeClient
 from daemun.kube.seen import Seen

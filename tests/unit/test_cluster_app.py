@@ -10,7 +10,7 @@ from daemun.api.decode import decode
 from daemun.api.kinds import CLASSIC
 from daemun.base.names import GLOO, Name
 from daemun.cluster import ClusterApp, Installation
-from daemun.gloo.auth.chains import SERVER
+from daemun.ir.auth import SERVER
 from daemun.ir.resource import LISTENER, encode
 from daemun.kube.client import KubeClient
 

@@ -9,11 +9,12 @@ import grpc.aio
 import pytest
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, DeltaDiscoveryResponse
 
+from daemun.extauth.chain import Ready
 from daemun.extauth.chains import Chains
 from daemun.extauth.checker import Tools
 from daemun.extauth.feed import PATH, Feed, token
 from daemun.ir.auth import CHAIN, Chain, Step, encoded
-from daemun.ir.auth.checks import Verified
+from daemun.ir.auth.checks import OpaModules, PluginAuth, Verified
 from support.world import until
 
 SERVICE, METHOD = PATH.strip("/").split("/")
@@ -149,16 +150,39 @@ async def test_a_chain_that_nobody_can_take_is_rejected_alone(
     await plane[0].heard.get()
     put = chains.put
 
-    def fails(one: Chain) -> None:
+    def fails(one: Chain) -> Ready:
         if one.name == "a":
             raise RuntimeError
-        put(one)
+        return put(one)
 
     monkeypatch.setattr(chains, "put", fails)
     plane[0].says.put_nowait(response(chain("a"), chain("b")))
     assert (await plane[0].heard.get()).error_detail.message == "a: RuntimeError"
     assert chains.names() == ["b"]
     assert chains.complete
+
+
+async def test_what_can_never_let_anybody_in_is_rejected_and_what_was_there_stays(
+    plane: tuple[Plane, str], chains: Chains, feed: Feed
+) -> None:
+    """A plug-in that is not installed, and modules without an `opa`, which is found out while the chain gets ready."""
+    chains.tools.opa = "no-such-program"
+    await plane[0].heard.get()
+    plane[0].says.put_nowait(response(chain("a")))
+    await plane[0].heard.get()
+    lost = Step("mine", PluginAuth("absent")), Step("rego", OpaModules({"m": "package m"}, "data.m.allow"))
+    plane[0].says.put_nowait(response(Chain("a", lost[:1]), Chain("b", lost), chain("c")))
+    said = (await plane[0].heard.get()).error_detail.message
+    assert "a: mine: no package beside the server has a plug-in absent" in said
+    assert "b: mine: no package" in said
+    assert "rego: there is no program opa" in said
+    assert "c: " not in said
+    before = chains.get("a")
+    assert before is not None
+    assert before.chain == chain("a")
+    plane[0].says.put_nowait(response(Chain("a", lost[1:])))
+    assert "a: rego: there is no program opa" in (await plane[0].heard.get()).error_detail.message
+    assert chains.get("a") is before
 
 
 async def test_without_a_token_it_waits_for_one(

@@ -2,8 +2,7 @@
 
 from daemun.base.names import CORE, Ref
 from daemun.flow import MISSING
-from daemun.gloo.auth.chains import SERVER
-from daemun.ir.auth import CHAIN, decoded
+from daemun.ir.auth import CHAIN, SERVER, decoded
 from daemun.ir.resource import encode
 from support.cases import objects, translation
 

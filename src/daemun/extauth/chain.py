@@ -1,5 +1,6 @@
 """A chain, made ready: its checkers, and in which order they are asked."""
 
+import asyncio
 import logging
 import time
 import traceback
@@ -41,6 +42,17 @@ class Ready:
                 self._expression = parse(chain.expression, names) if chain.expression.strip() else all_of(names)
         except ExpressionError as error:
             self._why = Failed(f"its expression cannot be read: {error}")
+
+    async def settled(self) -> None:
+        """Return when every step can be asked, or never will."""
+        await asyncio.gather(*(one.ready() for one in self.checkers.values()), return_exceptions=True)
+
+    def fault(self) -> str:
+        """Why it can never let anybody in, as far as that is known: what is wrong with which step; empty if nothing."""
+        if self._expression is None:
+            return self._why.why
+        found = {name: one.fault() for name, one in self.checkers.items()}
+        return "; ".join(f"{name}: {why}" for name, why in found.items() if why)
 
     async def ask(self, request: Request) -> Answer:
         """What is to be answered, of which nothing is left to decide: Allowed, Denied or Respond."""

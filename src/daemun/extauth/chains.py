@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from daemun.extauth.chain import Ready
 from daemun.extauth.checker import Checker, Place, Tools
 from daemun.extauth.checks.broken import BrokenCheck
+from daemun.extauth.checks.plugin import UnknownPluginError
 from daemun.extauth.registry import made
 from daemun.ir.auth import Chain, Step
 
@@ -42,12 +43,14 @@ class Chains:
         """Of all of them."""
         return list(self._known)
 
-    def put(self, chain: Chain) -> None:
-        """A chain that is new or has changed. While what is new of it gets ready the one before it serves on."""
+    def put(self, chain: Chain) -> Ready:
+        """A chain that is new or has changed. While what is new of it gets ready the one before it serves on, and stays
+        if what is new has a `fault`.
+        """
         self._forget_next(chain.name)
         before = self._known.get(chain.name)
         if before is not None and before.chain == chain:
-            return
+            return before
         old = {} if before is None else {step.name: step for step in before.chain.steps}
         checkers: dict[str, Checker] = {}
         for step in chain.steps:
@@ -61,7 +64,8 @@ class Chains:
         if before is None or not slow:
             self._replace(ready)
         else:
-            self._next[chain.name] = (ready, asyncio.ensure_future(self._replace_when(ready, slow)))
+            self._next[chain.name] = (ready, asyncio.ensure_future(self._replace_when(ready)))
+        return ready
 
     def remove(self, name: str) -> None:
         """A chain that is no more."""
@@ -71,15 +75,18 @@ class Chains:
             self.changes["removed"] += 1
             self._leave(before.checkers.values())
 
-    async def _replace_when(self, ready: Ready, slow: list[Checker]) -> None:
+    async def _replace_when(self, ready: Ready) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_READY):
-                await asyncio.gather(*(one.ready() for one in slow), return_exceptions=True)
+                await ready.settled()
         del self._next[ready.chain.name]
         self._replace(ready)
 
     def _replace(self, ready: Ready) -> None:
         before = self._known.get(ready.chain.name)
+        if before is not None and ready.fault() and not before.fault():
+            self._leave_but(before, ready)
+            return
         self._known[ready.chain.name] = ready
         self.changes["put"] += 1
         if before is not None:
@@ -112,6 +119,8 @@ class Chains:
     def _made(self, chain: Chain, step: Step) -> Checker:
         try:
             return made(step.check, Place(chain.name, step.name), self.tools)
+        except UnknownPluginError as error:
+            return BrokenCheck.because(str(error))
         except Exception as error:  # noqa: BLE001 - a plug-in may raise anything; its chain stays shut
             _log.error("%s of %s cannot be made: %s.", step.name, chain.name, type(error).__name__)
             return BrokenCheck.because("it cannot be made")

@@ -40,6 +40,10 @@ class Checker:
     async def ready(self) -> None:
         """Return when it can be asked, if that takes a while: so long what was there before goes on."""
 
+    def fault(self) -> str:
+        """Why it can never be asked, as far as that is known when it is `ready`; empty if it can."""
+        return ""
+
     async def close(self) -> None:
         """Give back what it holds."""
 

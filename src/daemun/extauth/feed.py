@@ -1,10 +1,11 @@
 """Where chains come from: the control plane, over incremental xDS. Without it the last ones stay as they are.
 
-Whatever goes wrong with the stream is tried again. A chain that cannot be read is rejected by name, and the one before
-it, if there was one, goes on serving: the control plane tells whoever wrote it.
+Whatever goes wrong with the stream is tried again. A chain that cannot be read or can never let anybody in is rejected
+by name, and the one before it, if there was one, goes on serving: the control plane tells whoever wrote it.
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import AsyncIterator, Callable
@@ -15,6 +16,7 @@ import grpc.aio
 import msgspec
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, DeltaDiscoveryResponse
 
+from daemun.extauth.chain import Ready
 from daemun.extauth.chains import Chains
 from daemun.ir.auth import CHAIN, decoded
 
@@ -22,6 +24,8 @@ PATH = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedRe
 NODE = "daemun-extauth"
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 """Seconds between two attempts; they grow from the first to the longest, with chance in them."""
+_READY_SECONDS = 5.0
+"""How long chains that get ready are waited for, so that what is wrong with them can be said of them."""
 _INVALID_ARGUMENT = 3
 _LONGEST_REASON = 500
 _OPTIONS = [
@@ -91,14 +95,14 @@ class Feed:
         )(_each(requests), metadata=tuple(self._metadata()))
         try:
             async for response in call:
-                requests.put_nowait(self._answer(response))
+                requests.put_nowait(await self._answer(response))
                 yield
         finally:
             self.connected = False
             call.cancel()
 
-    def _answer(self, response: DeltaDiscoveryResponse) -> DeltaDiscoveryRequest:
-        """Take a response, and say what of it could not be taken."""
+    async def _answer(self, response: DeltaDiscoveryResponse) -> DeltaDiscoveryRequest:
+        """Take a response, and say what of it could not be taken, or can never let anybody in."""
         if not self.connected:
             self.connected, self._told = True, ""
             _log.info("The control plane at %s tells who may come in.", self._address)
@@ -106,6 +110,7 @@ class Feed:
         if response.type_url != CHAIN:
             return answer
         refused: list[str] = []
+        put: list[Ready] = []
         for resource in response.resources:
             try:
                 chain = decoded(resource.resource.value)
@@ -116,7 +121,7 @@ class Feed:
                 refused.append(f"{resource.name}: it calls itself {chain.name}")
                 continue
             try:
-                self._chains.put(chain)
+                put.append(self._chains.put(chain))
             except Exception as error:  # noqa: BLE001 - a defect concerns this chain alone, and what was there stays
                 refused.append(f"{resource.name}: {type(error).__name__}")
                 continue
@@ -125,11 +130,15 @@ class Feed:
             self._chains.remove(name)
             self._versions.pop(name, None)
         self._chains.complete = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_READY_SECONDS):
+                await asyncio.gather(*(ready.settled() for ready in put))
+        refused += [f"{ready.chain.name}: {fault}" for ready in put if (fault := ready.fault())]
         if refused:
             self.rejected += len(refused)
             answer.error_detail.code = _INVALID_ARGUMENT
             answer.error_detail.message = "; ".join(refused)[:_LONGEST_REASON]
-            _log.error("Chains that cannot be read: %s", answer.error_detail.message)
+            _log.error("Chains that cannot be used: %s", answer.error_detail.message)
         return answer
 
     def _lost(self, why: str) -> None:

@@ -17,6 +17,7 @@ from daemun.gatewayapi.reach import Surroundings
 from daemun.gatewayapi.resolved import Parent, ResolvedGateway, ResolvedRoute
 from daemun.gatewayapi.streams import Holder, overtaken
 from daemun.gatewayapi.told import Told
+from daemun.ir.auth import SERVER
 from daemun.ir.listener import HostKey
 from daemun.ir.problem import Problem
 from daemun.ir.route import RouteKey
@@ -32,9 +33,10 @@ def from_findings(ref: Ref, findings: Iterable[Finding], *, warning: bool = Fals
 
 
 def rejected(reader: Reader, rejections: Rejections, ref: Ref) -> Iterator[Finding]:
-    """What proxies rejected of an object."""
+    """What proxies rejected of an object, or the server that they ask who may come in."""
     for one in reader.find(rejections, ref):
-        text = f"the proxy of {one.proxy} rejected it: {one.message}"
+        by = "the authorization server" if one.proxy == SERVER else f"the proxy of {one.proxy}"
+        text = f"{by} rejected it: {one.message}"
         yield Finding(reason_for(one.message), one.where, text, "It is tried again when it changes, and now and then.")
 
 

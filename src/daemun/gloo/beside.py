@@ -64,6 +64,7 @@ class Beside:
 
     def tell(self, written: Written, rejections: Rejections) -> None:
         """Make the `statuses` and the `problems` of their objects."""
+        self.auth.tell(rejections)
         statuses, problems = [self.auth.statuses, self.limits.statuses], [self.auth.problems, self.limits.problems]
         for kind, policies in {AUTH_POLICY: self.auth.policies, RATE_LIMIT_POLICY: self.limits.policies}.items():
             told = policy_status.Inputs(self.by_target[kind], written, rejections)

@@ -13,6 +13,10 @@ class BrokenCheck(Checker):
         del place, tools
         self._answer = Failed(check.why)
 
+    def fault(self) -> str:
+        """What it was made with."""
+        return self._answer.why
+
     @classmethod
     def because(cls, why: str) -> "BrokenCheck":
         """One that the server itself cannot make."""

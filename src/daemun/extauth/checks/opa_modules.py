@@ -30,6 +30,10 @@ class RegoModules(Checker):
         """Until its OPA has started, or will not."""
         await self._evaluator.ready()
 
+    def fault(self) -> str:
+        """Why there is no OPA with these modules, and will be none."""
+        return self._evaluator.fault
+
     async def close(self) -> None:
         """End its OPA."""
         await self._evaluator.close()

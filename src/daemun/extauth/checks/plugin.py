@@ -11,6 +11,9 @@ GROUP = "daemun.auth"
 class UnknownPluginError(Exception):
     """No package that is installed has this plug-in, or it makes no checker."""
 
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no package beside the server has a plug-in {name} (docs/auth/plugins.md)")
+
 
 def plugin(check: PluginAuth, place: Place, tools: Tools) -> Checker:
     """What the plug-in makes of its configuration: its entry point is a callable that takes that, place and tools."""

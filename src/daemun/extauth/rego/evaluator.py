@@ -46,6 +46,8 @@ class Evaluator:
         self._http = aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(self._socket)), trust_env=False)
         self._ready = asyncio.Event()
         self._why = "OPA has not started"
+        self.fault = ""
+        """Why it will never be asked; empty if it will, or that is not known yet."""
         self.process: asyncio.subprocess.Process | None = None
         self._task = asyncio.create_task(self._run())
 
@@ -80,7 +82,7 @@ class Evaluator:
     async def _run(self) -> None:
         """Keep it running. Modules that it does not take are not tried again: others come with another step."""
         if self._program is None:
-            self._why = "there is no program opa"
+            self._why = self.fault = "there is no program opa beside the server, which docs/auth/opa.md says how to add"
             return
         environment = {"PATH": os.defpath, "HOME": str(self._folder), **dict([_HEAP.split("=")])}
         try:
@@ -88,7 +90,7 @@ class Evaluator:
             write(self._modules, folder)
             flags = await checked(self._program, folder, self._query, environment)
         except (ModulesError, OSError) as error:
-            self._why = f"the modules are refused: {error}"
+            self._why = self.fault = f"the modules are refused: {error}"
             return
         failures = 0
         while True:

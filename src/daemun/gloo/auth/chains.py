@@ -5,16 +5,13 @@ from collections.abc import Callable, Iterable, Iterator
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.gloo.auth.configs import ConfigKey, ResolvedConfig, key_of
-from daemun.ir.auth import CHAIN, encoded
+from daemun.ir.auth import CHAIN, SERVER, encoded
 from daemun.ir.auth.asked import Asked, Chained
 from daemun.ir.listener import ListenerKey
 from daemun.ir.origin import Origin
 from daemun.ir.resource import Leaf, Part, PartKey, part
 from daemun.ir.route import RouteKey, Use
 from daemun.ir.uses import ListenerUses
-
-SERVER = "*/extauth"
-"""Who the server is among the clients of the xDS server: no Gateway can be in such a namespace."""
 
 
 def configs_of(uses: Iterable[Use]) -> Iterator[str]:

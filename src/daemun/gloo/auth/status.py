@@ -10,7 +10,7 @@ from daemun.api.status import Status
 from daemun.base.names import Name, Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.problems import Problems, from_findings
+from daemun.gatewayapi.problems import Problems, Rejections, from_findings, rejected
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.gloo.auth.chains import configs_of
 from daemun.gloo.auth.configs import ConfigKey, ResolvedConfig
@@ -21,11 +21,12 @@ from daemun.ir.uses import ListenerUses
 
 
 class Inputs(msgspec.Struct, frozen=True):
-    """What AuthConfigs come to, and where those of classic mode are in use."""
+    """What AuthConfigs come to, where those of classic mode are in use, and what the server rejected."""
 
     configs: Collection[ConfigKey, ResolvedConfig]
     routes: Index[str, RouteKey, ResolvedRoute]
     listeners: Index[str, ListenerKey, ListenerUses]
+    rejections: Rejections
 
 
 def used_by_route(_: RouteKey, route: ResolvedRoute) -> Iterator[str]:
@@ -44,7 +45,7 @@ def status_rule(of: Inputs) -> Callable[[Reader, Name, AuthConfig], Iterator[tup
     """The rule from an AuthConfig to its status."""
 
     def status(reader: Reader, name: Name, _: AuthConfig) -> Iterator[tuple[Ref, Status]]:
-        errors, warnings = _found(reader, of, name)
+        errors, warnings = _told(reader, of, name)
         yield Ref(GROUP, KIND, *name), GlooStatus.of(map(str, errors), map(str, warnings))
 
     return status
@@ -54,13 +55,19 @@ def problem_rule(of: Inputs) -> Callable[[Reader, Name, AuthConfig], Iterator[tu
     """The rule from an AuthConfig to what is wrong with it."""
 
     def problems(reader: Reader, name: Name, _: AuthConfig) -> Iterator[tuple[Ref, Problems]]:
-        errors, warnings = _found(reader, of, name)
+        errors, warnings = _told(reader, of, name)
         ref = Ref(GROUP, KIND, *name)
         found = from_findings(ref, errors) + from_findings(ref, warnings, warning=True)
         if found:
             yield ref, found
 
     return problems
+
+
+def _told(reader: Reader, of: Inputs, name: Name) -> tuple[list[Finding], list[Finding]]:
+    """Errors and warnings, those of the server among them."""
+    errors, warnings = _found(reader, of, name)
+    return [*errors, *rejected(reader, of.rejections, Ref(GROUP, KIND, *name))], warnings
 
 
 def _found(reader: Reader, of: Inputs, name: Name) -> tuple[list[Finding], list[Finding]]:

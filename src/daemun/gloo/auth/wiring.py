@@ -10,7 +10,7 @@ from daemun.api.status import Status
 from daemun.base.names import CORE, DAEMUN, GLOO, Name, Ref
 from daemun.flow import Collection, Graph, Index, Reader, Source, derive, distinct, union
 from daemun.gatewayapi import backends
-from daemun.gatewayapi.problems import Problems
+from daemun.gatewayapi.problems import Problems, Rejections
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.gloo.auth import chains, configs, finding, meaning, policies, policy_ways, servers, status
 from daemun.gloo.policies import Features, Meant, targets_of
@@ -73,15 +73,19 @@ class Auth:
     def use(
         self, routes: Collection[RouteKey, ResolvedRoute], listeners: Collection[ListenerKey, ListenerUses]
     ) -> None:
-        """Make the `chains` for the server, the `statuses` and the `problems`."""
+        """Make the `chains` for the server."""
         needed = distinct(
             routes.index(chains.chains_of_route),
             listeners.index(chains.chains_of_listener),
             name="chains in use",
         )
         self.chains = derive(needed, chains.chain_rule(self.configs), "chains")
-        by_route: Index[str, RouteKey, ResolvedRoute] = routes.index(status.used_by_route)
-        told = status.Inputs(self.configs, by_route, listeners.index(status.used_by_listener))
+        self._by_route: Index[str, RouteKey, ResolvedRoute] = routes.index(status.used_by_route)
+        self._by_listener: Index[str, ListenerKey, ListenerUses] = listeners.index(status.used_by_listener)
+
+    def tell(self, rejections: Rejections) -> None:
+        """Make the `statuses` and `problems` of AuthConfigs."""
+        told = status.Inputs(self.configs, self._by_route, self._by_listener, rejections)
         self.statuses: Collection[Ref, Status] = derive(self._written, status.status_rule(told), "AuthConfig status")
         self.problems: Collection[Ref, Problems] = derive(
             self._written, status.problem_rule(told), "AuthConfig problems"

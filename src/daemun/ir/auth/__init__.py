@@ -16,6 +16,8 @@ CONTEXT = "daemun.auth"
 
 USER = "daemun.user"
 """Under what the server tells Envoy's other filters whose request it is, in ext_authz's own metadata."""
+SERVER = "*/extauth"
+"""Who the server is among the clients of the xDS server: no Gateway can be in such a namespace."""
 
 AnyCheck = Check | AuthorizationCode | PlainOAuth | Introspection | SignedToken
 
@@ -52,4 +54,4 @@ def decoded(data: bytes) -> Chain:
     return msgspec.json.decode(data, type=Chain)
 
 
-__all__ = ["CHAIN", "CONTEXT", "USER", "AnyCheck", "Chain", "Step", "decoded", "encoded"]
+__all__ = ["CHAIN", "CONTEXT", "SERVER", "USER", "AnyCheck", "Chain", "Step", "decoded", "encoded"]
