@@ -10,12 +10,11 @@ import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import grpc
 import msgspec
 
 from daemun.extauth.chains import Chains
 from daemun.extauth.checker import Tools
-from daemun.extauth.feed import Feed, token
+from daemun.extauth.feed import Feed, token, trusting
 from daemun.extauth.outcomes import BUCKETS
 from daemun.extauth.server import AuthServer
 from daemun.fetch import Guard
@@ -33,7 +32,8 @@ class Setup(msgspec.Struct, frozen=True):
     """Where it listens (`host:port`), what it asks, and what it may reach.
 
     Chains come from the control plane at `xds` or once from a file with a JSON array of them. `certificate` and `key`
-    (files, PEM) make it listen with TLS; `ca` (a file) is whom the control plane's certificate is signed by. `allow`
+    (files, PEM) make it listen with TLS; `ca` (a file) is whom the control plane's certificate is signed by, and
+    `client_ca` whom that of who asks must be signed by. Files are read again when they may have changed. `allow`
     are networks that checks may ask though they are this machine's own or link-local.
     """
 
@@ -44,6 +44,7 @@ class Setup(msgspec.Struct, frozen=True):
     ca: Path | None = None
     certificate: Path | None = None
     key: Path | None = None
+    client_ca: Path | None = None
     redis: str = ""
     health: str = ""
     allow: tuple[str, ...] = ()
@@ -138,30 +139,31 @@ def _buckets(counts: list[int]) -> Mapping[tuple[str, ...], float]:
 
 def _feed(chains: Chains, setup: Setup) -> Feed:
     metadata = token(setup.token_file) if setup.token_file else list
-    credentials = grpc.ssl_channel_credentials(setup.ca.read_bytes()) if setup.ca else None
-    return Feed(chains, setup.xds, metadata, credentials)
+    return Feed(chains, setup.xds, metadata, trusting(setup.ca) if setup.ca else None)
 
 
-def _pair(setup: Setup) -> tuple[bytes, bytes] | None:
+def _shown(setup: Setup) -> tuple[bytes, bytes, bytes] | None:
+    """The certificate, its key, and who signs those of clients."""
     if setup.certificate is None or setup.key is None:
         return None
-    return setup.certificate.read_bytes(), setup.key.read_bytes()
+    clients = setup.client_ca.read_bytes() if setup.client_ca else b""
+    return setup.certificate.read_bytes(), setup.key.read_bytes(), clients
 
 
 def _certificate(setup: Setup) -> ServerCertificate | None:
-    pair = _pair(setup)
-    return ServerCertificate(*pair) if pair else None
+    shown = _shown(setup)
+    return ServerCertificate(*shown) if shown else None
 
 
 async def _follow(setup: Setup, own: ServerCertificate) -> None:
     """Show the certificate as its files have it: kubelet swaps them when it is renewed. Open connections stay open."""
-    shown = _pair(setup)
+    shown = _shown(setup)
     while True:
         await asyncio.sleep(_LOOK_SECONDS)
         try:
-            pair = _pair(setup)
-            if pair is not None and pair != shown:
-                own.replace(*pair)
-                shown = pair
+            now = _shown(setup)
+            if now is not None and now != shown:
+                own.replace(*now)
+                shown = now
         except (OSError, ValueError) as error:
             _log.warning("The certificate stays as it was: %s", error)

@@ -360,6 +360,8 @@ class ClusterApp:
     def _certified(self, certificates: Certificates) -> None:
         """The first certificates, or fresh ones."""
         self._proxies.trust(certificates.authority)
+        if certificates.proxy:
+            self.plane.introduce(certificates.proxy, certificates.proxy_key)
         if self._recall is not None:
             self._recall.keep(certificates)
         if self._certificate is None:

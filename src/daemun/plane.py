@@ -13,17 +13,21 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from daemun.api.core import Secret
+from daemun.api.meta import ObjectMeta
 from daemun.backlog import Backlog
 from daemun.base.names import Name, Ref
 from daemun.flow import MISSING, Failure, Missing
 from daemun.garbage import THRESHOLDS, building, give_back
 from daemun.gatewayapi.accounts import Account
+from daemun.gatewayapi.certificates import CERTIFICATE, PRIVATE_KEY
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.placement import Setback
 from daemun.gatewayapi.proxies import ProxyState, Rejection, RejectionKey
 from daemun.gatewayapi.settings import Settings
 from daemun.gloo.auth import chains as auth
 from daemun.ir import quotas
+from daemun.ir.auth import PROXIES
 from daemun.ir.instances import Instances, Lookup
 from daemun.ir.resource import Part, PartKey
 from daemun.keeping import Keeping
@@ -231,6 +235,14 @@ class ControlPlane:
         with self._working():
             self.translation.setbacks.update({proxy: MISSING if setback is None else setback})
         self._tell()
+
+    def introduce(self, certificate: bytes, key: bytes) -> None:
+        """By this key pair proxies prove to the server of authorization that they are some."""
+        pair = Secret(metadata=ObjectMeta(PROXIES.name), data={CERTIFICATE: certificate, PRIVATE_KEY: key})
+        with self._working():
+            self.translation.auth.shown.update({PROXIES: pair})
+        if self.batches and self.settled:
+            self.xds.apply(self._take_parts())
 
     def report(self, of: str, troubles: Mapping[str, Finding]) -> None:
         """All that the places `of` Secrets, or of instances, do not give now: the Settings say so."""

@@ -1,13 +1,16 @@
 """What stands beside a cluster that authorizes: a Redis, a provider, and a client that says who it is."""
 
 import asyncio
+import base64
 import contextlib
+import hmac
 import json
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from support.ports import free_port
 from support.provider import Provider
 from support.redises import need
 from support.sites import serve
+from support.slapd import MANAGERS, PEOPLE, Slapd, needed
 
 from .processes import Processes, until
 from .steady import open_connection
@@ -74,6 +78,35 @@ def redis(folder: Path, host: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
+def directory(folder: Path, host: str) -> Iterator[str]:
+    """A real LDAP directory on an address of the node, with `ann`, a manager, and `bob`; its URL."""
+    needed()
+    one, processes = Slapd(folder, host=host), Processes(folder)
+    one.fill({"ann": "secret", "bob": "other"}, ("ann",))
+    processes.start("slapd", one.command)
+    try:
+        processes.wait("slapd", lambda: _open(host, one.port), 60)
+        yield one.address
+    finally:
+        processes.stop("slapd")
+
+
+def _open(host: str, port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection((host, port), 1):
+        return True
+    return False
+
+
+def signed(user: str, secret: str, path: str = "/") -> dict[str, str]:
+    """The headers of a GET that a user has signed (Gloo's hmacAuth)."""
+    now = formatdate(usegmt=True)
+    text = f"date: {now}\nGET {path} HTTP/1.1"
+    signature = base64.b64encode(hmac.digest(secret.encode(), text.encode(), "sha256")).decode()
+    said = f'username="{user}", algorithm="hmac-sha256", headers="date @request-target", signature="{signature}"'
+    return {"date": now, "authorization": f"hmac {said}"}
+
+
+@contextlib.contextmanager
 def provider(host: str) -> Iterator[Provider]:
     """A provider of OpenID Connect on an address of the node; it answers in a thread of its own."""
     one, ended = Provider(time.time), asyncio.Event()
@@ -107,6 +140,17 @@ def login(issuer: str) -> dict[str, Any]:
         "identityToken": {"claimsToHeaders": [{"claim": "sub", "header": "x-user"}]},
     }
     return {"oauth2": {"oidcAuthorizationCode": code}}
+
+
+def others(ldap: str, namespace: str) -> dict[str, dict[str, Any]]:
+    """AuthConfigs by name that ask others: a directory, two servers, and Secrets of who signs."""
+    managers = {"allowedGroups": [MANAGERS], "membershipAttributeName": "memberOf"}
+    return {
+        "directory": {"ldap": {"address": ldap, "userDnTemplate": f"uid=%s,{PEOPLE}", **managers}},
+        "passed": {"passThroughAuth": {"http": {"url": f"http://backend.{namespace}.svc/"}}},
+        "refused": {"passThroughAuth": {"http": {"url": f"http://gw-daemun.{namespace}.svc/"}}},
+        "signed": {"hmacAuth": {"secretRefs": {"secretRefs": [{"name": "alice"}]}, "parametersInHeaders": {}}},
+    }
 
 
 def shown(address: str, name: str, port: int = 443) -> bytes | None:

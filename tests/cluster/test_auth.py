@@ -20,7 +20,7 @@ from support.documents import secret as key_pair
 from support.provider import SECRET, Provider
 
 from . import crds, daemun_image, vault
-from .auth import Answer, ask, handshake, login, provider, redis, shown
+from .auth import Answer, ask, directory, handshake, login, others, provider, redis, shown, signed
 from .cluster import Cluster
 from .commands import CHART, ECHO, helm, kubectl
 from .place import NODE_ADDRESS
@@ -32,11 +32,12 @@ pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("cluster")]
 
 _SYSTEM, _OWN = "daemun-auth-system", "daemun-auth"
 _SERVER = f"daemun-extauth.{_SYSTEM}.svc"
-_ASKED = ("passwords", "keys", "either", "login", "rego")
+_ASKED = ("passwords", "keys", "either", "login", "directory", "passed", "refused", "signed")
 _NATIVE = ("simple", "plain")
 _HTTP = reference("gw", sectionName="http")
 _PORTS = {"token": 8081}
-_GOOD = basic("ann", "secret")
+_PASSWORD = "secret"  # noqa: S105 - of a test
+_GOOD = basic("ann", _PASSWORD)
 _CA, _STAFF = authority(), Authority()
 _LABELLED = {
     "k8sSecretApikeyStorage": {"labelSelector": {"team": "infra"}},
@@ -73,6 +74,7 @@ def gate(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         redis(folder, NODE_ADDRESS) as store,
         vault.running(folder, NODE_ADDRESS) as place,
         provider(NODE_ADDRESS) as issuer,
+        directory(folder, NODE_ADDRESS) as ldap,
     ):
         for name in (_SYSTEM, _OWN, "gloo-system"):
             kubectl("create", "namespace", name)
@@ -82,7 +84,7 @@ def gate(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         helm("install", "-n", _SYSTEM, "daemun", str(CHART), "-f", str(folder / "values.yaml"), "--wait")
         one = Gate(place, issuer)
         kubectl("-n", _OWN, "apply", "-f", str(ECHO))
-        _apply(*_world(issuer))
+        _apply(*_world(issuer, ldap))
         _apply(_settings(), _virtual_service(), namespace="gloo-system")
         kubectl("-n", _OWN, "wait", "--for=condition=Programmed", "gateway/gw", "--timeout=90s")
         kubectl("-n", _OWN, "rollout", "status", "deployment/gw-daemun", "deployment/backend", "--timeout=90s")
@@ -168,6 +170,32 @@ def test_a_server_ends_while_requests_flow(gate: Gate) -> None:
     kubectl("-n", _SYSTEM, "rollout", "status", "deployment/daemun-extauth", "--timeout=90s")
 
 
+def test_others_are_asked(gate: Gate) -> None:
+    """A directory, another server, and signatures by what a Secret holds."""
+    assert gate.answers(200, "directory", **_GOOD)
+    assert gate.get("directory", **basic("ann", "wrong")).status == 401
+    assert gate.get("directory", **basic("bob", "other")).status == 403
+    assert gate.answers(200, "passed")
+    assert gate.get("refused").status in {401, 403, 404}
+    assert gate.answers(200, "signed", **signed("alice", "secret"))
+    assert gate.get("signed", **signed("alice", "another")).status == 401
+
+
+def test_a_server_dies_while_requests_flow(gate: Gate) -> None:
+    """Without a word: nobody fails, nobody comes in who may not."""
+    with (
+        steady(gate.address, "passwords.example", headers=_GOOD) as known,
+        steady(gate.address, "passwords.example", wanted="401") as strangers,
+    ):
+        known.more()
+        kubectl("-n", _SYSTEM, "delete", "--force", "--grace-period=0", _servers()[0])
+        known.more(100)
+        strangers.more(100)
+    assert known.failures == []
+    assert strangers.failures == []
+    kubectl("-n", _SYSTEM, "rollout", "status", "deployment/daemun-extauth", "--timeout=90s")
+
+
 def test_without_a_server_nobody_comes_in_until_it_is_back(gate: Gate) -> None:
     kubectl("-n", _SYSTEM, "scale", "deployment/daemun-extauth", "--replicas=0")
     assert gate.answers(503, "passwords", **_GOOD)
@@ -187,9 +215,13 @@ def test_proxies_ask_by_tls_whom_they_can_trust() -> None:
     with handshake(address, _SERVER, 9983, trusting) as connection:
         assert connection.version() == "TLSv1.3"
     channel = grpc.insecure_channel(f"{address}:9983")
-    with pytest.raises(grpc.RpcError) as refused, channel:
-        channel.unary_unary("/grpc.health.v1.Health/Check", None, None)(b"", timeout=10)
-    assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
+    nobody = grpc.secure_channel(
+        f"{address}:9983", grpc.ssl_channel_credentials(_authority()), [("grpc.ssl_target_name_override", _SERVER)]
+    )
+    for stranger in (channel, nobody):
+        with pytest.raises(grpc.RpcError) as refused, stranger:
+            stranger.unary_unary("/grpc.health.v1.Health/Check", None, None)(b"", timeout=10)
+        assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
 
 
 def test_nobody_else_is_told_what_is_checked() -> None:
@@ -233,8 +265,7 @@ def test_a_certificate_comes_from_vault(gate: Gate) -> None:
 
 def test_without_its_program_a_policy_in_rego_lets_nobody_in(gate: Gate) -> None:
     assert gate.answers(500, "rego")
-    said = [kubectl("-n", _SYSTEM, "logs", pod) for pod in _servers()]
-    assert any("there is no program opa" in one for one in said)
+    assert until(lambda: "there is no program opa" in _status("authconfig", "rego"), 30)
 
 
 def test_without_the_server_in_the_chart(gate: Gate, tmp_path: Path) -> None:
@@ -258,7 +289,7 @@ def _values(address: str, *, enabled: bool = True) -> Doc:
     }
 
 
-def _world(issuer: Provider) -> Iterator[Doc]:
+def _world(issuer: Provider, ldap: str) -> Iterator[Doc]:
     staff = {"validation": {"caCertificateRefs": [{"group": "", "kind": "ConfigMap", "name": "staff"}]}}
     listeners = (
         listener(80),
@@ -270,7 +301,7 @@ def _world(issuer: Provider) -> Iterator[Doc]:
     yield gateway("gw", *listeners, tls={"frontend": {"default": {}, "perPort": [{"port": 8443, "tls": staff}]}})
     yield route("free", rule(to="backend"), hosts=["free.example", "rotated.example", "vaulted.example"])
     yield route("token", rule(to="backend"), parents=[reference("gw", sectionName="tokens")])
-    for name in (*_ASKED, *_NATIVE):
+    for name in (*_ASKED, "rego", *_NATIVE):
         yield route(name, rule(to="backend"), parents=[_HTTP], hosts=[f"{name}.example"])
         yield _option("RouteOption", name, name, extauth={"configRef": {"name": name}})
     readers = {"readers": {"principals": [{"jwtPrincipal": {"claims": {"sub": "ada"}, "provider": "p"}}]}}
@@ -282,6 +313,9 @@ def _world(issuer: Provider) -> Iterator[Doc]:
     yield auth_config("keys", {"apiKeyAuth": _LABELLED})
     yield auth_config("either", {"name": "u", **users("ann")}, {"name": "k", **_ALONE}, booleanExpr="u || k")
     yield auth_config("rego", {"opaAuth": {"modules": [{"name": "policy"}], "query": "data.test.allow == true"}})
+    for name, config in others(ldap, _OWN).items():
+        yield auth_config(name, config)
+    yield secret("alice", "accountcredentials", None, username="alice", password=_PASSWORD)
     yield auth_config("simple", simple_users(bob="other"))
     yield auth_config("plain", _ALONE)
     yield auth_config("login", login(issuer.issuer))

@@ -63,14 +63,19 @@ class Door:
 
     async def serve(self) -> None:
         """Start the server, also after its end."""
-        file = self._folder / "chains.json"
-        file.write_bytes(msgspec.json.encode(self._chains))
-        file.chmod(0o600)
+        file = self._written()
         self.server = await asyncio.create_subprocess_exec(
             *(DAEMUN, "extauth", "--chains", file, "--listen", f"127.0.0.1:{self.auth_port}", "--log-level", "error"),
             *("--allow", "127.0.0.0/8", "--health", f"127.0.0.1:{self.health_port}", *self._options),
         )
         await until(self._listens)
+
+    def _written(self) -> Path:
+        """The file with the chains."""
+        file = self._folder / "chains.json"
+        file.write_bytes(msgspec.json.encode(self._chains))
+        file.chmod(0o600)
+        return file
 
     async def ask(self, chain: str, path: str = "/", **request: Any) -> Answer:
         """One request about which this chain is asked."""

@@ -56,7 +56,8 @@ class Slapd:
     `shy`: users may not read their own entries. With a `pair` it talks TLS (ldaps).
     """
 
-    def __init__(self, folder: Path, *, shy: bool = False, pair: Pair | None = None) -> None:
+    def __init__(self, folder: Path, *, shy: bool = False, pair: Pair | None = None, host: str = "localhost") -> None:
+        self._host = host
         self._folder = folder
         self._pair = pair
         self._others = "self auth by * auth" if shy else "self read by * auth"
@@ -66,7 +67,7 @@ class Slapd:
     @property
     def address(self) -> str:
         """Where it is asked."""
-        return f"{'ldaps' if self._pair else 'ldap'}://localhost:{self.port}"
+        return f"{'ldaps' if self._pair else 'ldap'}://{self._host}:{self.port}"
 
     def fill(self, users: dict[str, str], managers: tuple[str, ...]) -> None:
         """Make it, with these in it."""
@@ -100,9 +101,14 @@ class Slapd:
             [slapadd, "-f", self._folder / "slapd.conf", "-l", file], check=True, capture_output=True, text=True
         )
 
+    @property
+    def command(self) -> list[str]:
+        """What runs it."""
+        return [SLAPD, "-d", "0", "-f", str(self._folder / "slapd.conf"), "-h", self.address]
+
     async def __aenter__(self) -> Self:
         self._process = await asyncio.create_subprocess_exec(
-            *(SLAPD, "-d", "0", "-f", self._folder / "slapd.conf", "-h", self.address),
+            *self.command,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )

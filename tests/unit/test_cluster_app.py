@@ -1,24 +1,30 @@
 """The composition root of `daemun serve`: what a replica does while it leads."""
 
 import asyncio
+import datetime
 from collections.abc import Awaitable, Callable
 
 import httpx2 as httpx
 import pytest
 
-from daemun.api.decode import decode
+from daemun.api.decode import Decoded, decode
 from daemun.api.kinds import CLASSIC
 from daemun.base.names import GLOO, Name
 from daemun.cluster import ClusterApp, Installation
-from daemun.ir.auth import SERVER
-from daemun.ir.resource import LISTENER, encode
+from daemun.ir.auth import PROXIES, SERVER
+from daemun.ir.resource import LISTENER, SECRET, PartKey, encode
 from daemun.kube.client import KubeClient
+from daemun.provision.kube.certificates import PROXY, PROXY_KEY, SERVER_KEY, Hosts, renewed
+from daemun.provision.kube.certificates import SERVER as XDS
+from daemun.provision.kube.keyring import Certificates
+from support.auth import auth_policy
+from support.documents import gateway, listener, prefix, route, rule
 
 
-def app_with(provide: Callable[[], Awaitable[None]]) -> ClusterApp:
+def app_with(provide: Callable[[], Awaitable[None]], *, extauth: bool = False) -> ClusterApp:
     """A replica that provides proxies so."""
     client = KubeClient(httpx.AsyncClient(), "http://127.0.0.1:1", "default")
-    app = ClusterApp(client, Installation("default", "daemun", "one", "daemun:latest"))
+    app = ClusterApp(client, Installation("default", "daemun", "one", "daemun:latest", extauth=extauth))
     app._live.set()
     app._proxies.run = provide  # type: ignore[method-assign,assignment]
     return app
@@ -48,6 +54,25 @@ def test_only_the_account_of_the_authorization_server_is_it() -> None:
         "/etc/daemun/ca.crt",
     )
     assert without.plane.translation.settings.extauth == ""
+
+
+async def test_proxies_that_ask_the_authorization_server_get_what_they_show_it_and_no_others_do() -> None:
+    app = app_with(asyncio.Event().wait, extauth=True)
+    pems = renewed({}, Hosts("gate.here.svc", "gate-extauth.here.svc"), datetime.datetime.now(datetime.UTC))
+    app._certified(Certificates(pems[XDS], pems[SERVER_KEY], "", pems[PROXY], pems[PROXY_KEY]))
+    docs = [gateway("asks", listener(8080)), gateway("other", listener(8080))]
+    docs += [route(name, rule(prefix("/"), to="a"), parents=[name]) for name in ("asks", "other")]
+    policy = auth_policy("p", {"kind": "HTTPRoute", "name": "asks"}, basicAuth={"secretRef": {"name": "users"}})
+    users = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "users", "namespace": "default"},
+        "stringData": {".htpasswd": "ann:$apr1$TYiryv0/$/2FbPWdC2VElGv2/RQOCG/"},
+    }
+    found = map(decode, (*docs, policy, users))
+    app.plane.take((one.ref, one.value) for one in found if isinstance(one, Decoded))
+    shown = [key for key in app.plane.translation.resources if key.resource == str(PROXIES)]
+    assert shown == [PartKey("default/asks", SECRET, str(PROXIES))]
 
 
 async def test_who_leads_again_performs_again() -> None:

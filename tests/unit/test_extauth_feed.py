@@ -12,9 +12,11 @@ from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, Delt
 from daemun.extauth.chain import Ready
 from daemun.extauth.chains import Chains
 from daemun.extauth.checker import Tools
-from daemun.extauth.feed import PATH, Feed, token
+from daemun.extauth.feed import PATH, Feed, token, trusting
 from daemun.ir.auth import CHAIN, Chain, Step, encoded
 from daemun.ir.auth.checks import OpaModules, PluginAuth, Verified
+from support.certificates import Authority
+from support.ports import free_port
 from support.world import until
 
 SERVICE, METHOD = PATH.strip("/").split("/")
@@ -43,7 +45,7 @@ class Plane:
         async for request in requests:
             self.heard.put_nowait(request)
 
-    async def start(self, address: str) -> str:
+    async def start(self, address: str, credentials: grpc.ServerCredentials | None = None) -> str:
         self.server = grpc.aio.server()
         handler = grpc.stream_stream_rpc_method_handler(
             self._serve,
@@ -51,7 +53,10 @@ class Plane:
             response_serializer=DeltaDiscoveryResponse.SerializeToString,
         )
         self.server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(SERVICE, {METHOD: handler})])
-        self.server.add_insecure_port(address)
+        if credentials is None:
+            self.server.add_insecure_port(address)
+        else:
+            self.server.add_secure_port(address, credentials)
         await self.server.start()
         return address
 
@@ -183,6 +188,26 @@ async def test_what_can_never_let_anybody_in_is_rejected_and_what_was_there_stay
     plane[0].says.put_nowait(response(Chain("a", lost[1:])))
     assert "a: rego: there is no program opa" in (await plane[0].heard.get()).error_detail.message
     assert chains.get("a") is before
+
+
+async def test_whom_it_trusts_is_read_again_at_every_attempt(chains: Chains, tmp_path: Path) -> None:
+    """An authority that was replaced while the control plane was away is known when it is back."""
+    old, new, plane = Authority(), Authority(), Plane()
+    trusted = tmp_path / "ca.crt"
+    trusted.write_text(old.pem)
+    certificate, key = new.issue("localhost")
+    address = f"localhost:{free_port()}"
+    await plane.start(address, grpc.ssl_server_credentials([(key, certificate)]))
+    feed = Feed(chains, address, list, trusting(trusted))
+    task = asyncio.ensure_future(feed.run())
+    plane.says.put_nowait(response())
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(plane.heard.get(), 1)
+    trusted.write_text(new.pem)
+    await until(lambda: chains.complete)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await plane.server.stop(None)
 
 
 async def test_without_a_token_it_waits_for_one(

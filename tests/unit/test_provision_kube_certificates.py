@@ -4,6 +4,7 @@ import datetime
 from collections.abc import Iterator
 
 from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from daemun.provision.kube.certificates import (
     AUTH,
@@ -12,6 +13,7 @@ from daemun.provision.kube.certificates import (
     AUTHORITY_LIFE,
     FORMER,
     NEXT,
+    PROXY,
     SERVER,
     SERVER_KEY,
     SERVER_LIFE,
@@ -65,6 +67,8 @@ def test_each_server_has_a_certificate_of_its_own() -> None:
     assert later[AUTH_KEY] != later[SERVER_KEY]
     names = x509.load_pem_x509_certificate(later[AUTH]).extensions.get_extension_for_class(x509.SubjectAlternativeName)
     assert names.value.get_values_for_type(x509.DNSName) == [both.auth]
+    proxy = x509.load_pem_x509_certificate(later[PROXY]).extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+    assert list(proxy.value) == [ExtendedKeyUsageOID.CLIENT_AUTH]
     again = renewed(later, both, START + SERVER_LIFE * 2 / 3)  # when that of xDS is due, an hour before the other
     assert (again[AUTH] == later[AUTH], again[SERVER] == later[SERVER]) == (True, False)
     assert renewed(again, both, START + SERVER_LIFE * 2 / 3 + HOUR)[AUTH] != later[AUTH]

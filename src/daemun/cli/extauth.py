@@ -29,6 +29,10 @@ def extauth(
     key: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, metavar="FILE", help="The key of --certificate.")
     ] = None,
+    client_ca: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, metavar="FILE", help="Who signs the certificate of those who ask."),
+    ] = None,
     redis: Annotated[
         str, typer.Option(help="The Redis that all replicas share.", metavar="URL", envvar="DAEMUN_REDIS")
     ] = "",
@@ -65,6 +69,8 @@ def extauth(
         fail("it is not told where its chains come from", "Use --xds or --chains.")
     if (certificate is None) != (key is None):
         fail("--certificate and --key belong together", "Name both, or none to listen without TLS.")
+    if client_ca is not None and certificate is None:
+        fail("--client-ca is for a server with TLS", "Name --certificate and --key too.")
     try:
         for network in allow or ():
             ipaddress.ip_network(network, strict=False)
@@ -78,6 +84,7 @@ def extauth(
         ca=ca,
         certificate=certificate,
         key=key,
+        client_ca=client_ca,
         redis=redis,
         health=health,
         allow=tuple(allow or ()),

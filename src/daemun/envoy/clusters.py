@@ -11,7 +11,7 @@ from daemun.base import wire
 from daemun.envoy.ads import ads
 from daemun.envoy.defaults import BREAKER, BUFFER_BYTES, CONNECT_SECONDS, HTTP_OPTIONS
 from daemun.envoy.described import Described
-from daemun.envoy.own import own_cluster
+from daemun.envoy.own import PROXY_PAIR, own_cluster
 from daemun.envoy.upstreams import built, tunnel
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.resolved import ResolvedRoute
@@ -62,7 +62,8 @@ def cluster_rule(
         elif key.kind == "service":
             yield key, part("", [Leaf(wire.encoded(_service_cluster(key)), Origin(key.ref))])
         elif (own := own_cluster(key, settings)) is not None:
-            yield key, part("", [Leaf(wire.encoded(own), Origin(key.ref))])
+            shown = (PROXY_PAIR,) if own.HasField("transport_socket") else ()
+            yield key, part("", [Leaf(wire.encoded(own), Origin(key.ref), secrets=shown)])
 
     return cluster
 

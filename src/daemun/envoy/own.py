@@ -1,17 +1,23 @@
 """The clusters of Daemun's own servers: that of authorization, and the rate limit service."""
 
-from envoy.config.cluster.v3 import cluster_pb2
-from envoy.config.core.v3 import address_pb2
+from envoy.config.cluster.v3 import cluster_pb2, outlier_detection_pb2
+from envoy.config.core.v3 import address_pb2, health_check_pb2
 from envoy.config.endpoint.v3 import endpoint_components_pb2
 from envoy.extensions.transport_sockets.tls.v3 import common_pb2, tls_pb2
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2 as http_v3
 
+from daemun.envoy.ads import ads
 from daemun.envoy.defaults import BREAKER, BUFFER_BYTES, CONNECT_SECONDS, HTTP_OPTIONS
 from daemun.gatewayapi.settings import Settings
+from daemun.ir.auth import PROXIES
 from daemun.ir.backend import OWN_LIMITS, OWN_SERVER, BackendKey
 
 _UNIX = "unix:"
-_KEEPALIVE_SECONDS = 30
+_ASKED_FOR_HEALTH = frozenset({OWN_SERVER})
+"""Who answers grpc.health.v1."""
+_LOOK_SECONDS, _PATIENCE_SECONDS = 1, 2
+PROXY_PAIR = str(PROXIES)
+"""The key pair of proxies, as an SDS secret."""
 
 
 def own_cluster(key: BackendKey, settings: Settings) -> cluster_pb2.Cluster | None:
@@ -26,7 +32,10 @@ def own_cluster(key: BackendKey, settings: Settings) -> cluster_pb2.Cluster | No
 
 def _cluster(key: BackendKey, address: str, authority: str) -> cluster_pb2.Cluster:
     """The cluster at `unix:` and a path, or at a host and port, there with TLS if `authority` is the file with whom to
-    trust. The certificate must be for that host.
+    trust. The certificate must be for that host, and who asks shows that of proxies.
+
+    Over the network there may be several. One that died or stands still is asked no more within seconds, and what it
+    was being asked is asked of another; when all seem to be gone all are asked.
     """
     proto = cluster_pb2.Cluster(name=key.cluster, lb_policy=cluster_pb2.Cluster.LEAST_REQUEST)
     proto.connect_timeout.seconds = CONNECT_SECONDS
@@ -35,9 +44,9 @@ def _cluster(key: BackendKey, address: str, authority: str) -> cluster_pb2.Clust
     for limit in (breaker.max_connections, breaker.max_pending_requests, breaker.max_requests, breaker.max_retries):
         limit.value = BREAKER
     options = http_v3.HttpProtocolOptions()
-    # A server that went without a word is noticed before its requests have waited in vain.
+    # A server that stands still is noticed, and its requests go to another, before they have waited in vain.
     keepalive = options.explicit_http_config.http2_protocol_options.connection_keepalive
-    keepalive.interval.seconds, keepalive.timeout.seconds = _KEEPALIVE_SECONDS, CONNECT_SECONDS
+    keepalive.interval.seconds, keepalive.timeout.seconds = _LOOK_SECONDS, _PATIENCE_SECONDS
     proto.typed_extension_protocol_options[HTTP_OPTIONS].Pack(options)
     if address.startswith(_UNIX):
         where = address_pb2.Address(pipe={"path": address.removeprefix(_UNIX)})
@@ -46,6 +55,10 @@ def _cluster(key: BackendKey, address: str, authority: str) -> cluster_pb2.Clust
         where = address_pb2.Address(socket_address={"address": host, "port_value": int(port)})
         proto.type = cluster_pb2.Cluster.STRICT_DNS
         proto.dns_lookup_family = cluster_pb2.Cluster.V4_PREFERRED
+        proto.common_lb_config.healthy_panic_threshold.value = 1
+        if key in _ASKED_FOR_HEALTH:
+            proto.health_checks.append(_health())
+        _eject(proto.outlier_detection)
         if authority:
             proto.transport_socket.name = "envoy.transport_sockets.tls"
             proto.transport_socket.typed_config.Pack(_tls(host, authority))
@@ -53,6 +66,27 @@ def _cluster(key: BackendKey, address: str, authority: str) -> cluster_pb2.Clust
     proto.load_assignment.cluster_name = proto.name
     proto.load_assignment.endpoints.add().lb_endpoints.append(endpoint)
     return proto
+
+
+def _health() -> health_check_pb2.HealthCheck:
+    made = health_check_pb2.HealthCheck(grpc_health_check={})
+    made.interval.seconds = made.no_traffic_interval.seconds = _LOOK_SECONDS
+    made.timeout.seconds = _PATIENCE_SECONDS
+    made.unhealthy_threshold.value = made.healthy_threshold.value = 1
+    return made
+
+
+def _eject(found: outlier_detection_pb2.OutlierDetection) -> None:
+    """The first connection that fails takes a replica out, so that who is asked again is another one.
+
+    What its requests are answered says nothing of it: that is for the check of its health, which also takes it in.
+    """
+    found.split_external_local_origin_errors = True
+    found.consecutive_local_origin_failure.value = 1
+    found.enforcing_consecutive_local_origin_failure.value = found.max_ejection_percent.value = 100
+    found.enforcing_local_origin_success_rate.value = found.enforcing_success_rate.value = 0
+    found.enforcing_consecutive_5xx.value = found.enforcing_consecutive_gateway_failure.value = 0
+    found.base_ejection_time.seconds = _LOOK_SECONDS
 
 
 def _tls(host: str, authority: str) -> tls_pb2.UpstreamTlsContext:
@@ -66,4 +100,5 @@ def _tls(host: str, authority: str) -> tls_pb2.UpstreamTlsContext:
     common.validation_context.watched_directory.path = authority.rpartition("/")[0]
     names = common.validation_context.match_typed_subject_alt_names
     names.add(san_type="DNS", matcher={"exact": host})
+    common.tls_certificate_sds_secret_configs.add(name=PROXY_PAIR, sds_config=ads())
     return context

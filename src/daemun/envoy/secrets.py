@@ -14,6 +14,7 @@ from daemun.gatewayapi import cacerts
 from daemun.gatewayapi.certificates import CERTIFICATE, PRIVATE_KEY, fault, staple
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.gloo.secrets import Headers, expect
+from daemun.ir.auth import PROXIES
 from daemun.ir.injected import header_of
 from daemun.ir.listener import Frontend, FrontendKey, ListenerKey
 from daemun.ir.origin import Origin
@@ -66,9 +67,9 @@ def _of_headers(use: Use) -> Iterator[str]:
 
 
 def secret_rule(
-    secrets: Collection[Name, Secret], config_maps: Collection[Name, ConfigMap]
+    secrets: Collection[Name, Secret], config_maps: Collection[Name, ConfigMap], own: Collection[Name, Secret]
 ) -> Callable[[Reader, ProxySecret, ProxySecret], Iterator[tuple[PartKey, Part]]]:
-    """The rule from what is needed to a Secret of Envoy's."""
+    """The rule from what is needed to a Secret of Envoy's. `own` are key pairs of the gate's own."""
 
     def secret(reader: Reader, needed: ProxySecret, _: ProxySecret) -> Iterator[tuple[PartKey, Part]]:
         bundle = bundle_of(needed.secret)
@@ -97,7 +98,7 @@ def secret_rule(
             origin = Origin(bundle[0])
         else:
             name = Name.of(needed.secret)
-            pair = reader.get(secrets, name)
+            pair = reader.get(own if name == PROXIES else secrets, name)
             if pair is None or fault(pair):
                 return
             proto.tls_certificate.certificate_chain.inline_bytes = pair.get(CERTIFICATE) or b""

@@ -42,14 +42,17 @@ _log = logging.getLogger(__name__)
 
 
 class Feed:
-    """Keeps `chains` as the control plane at `address` says. `metadata` is what a stream shows of us."""
+    """Keeps `chains` as the control plane at `address` says.
+
+    `metadata` is what a stream shows of us, and `credentials` whom it trusts: both are asked for at every attempt.
+    """
 
     def __init__(
         self,
         chains: Chains,
         address: str,
         metadata: Callable[[], list[tuple[str, str]]] = list,
-        credentials: grpc.ChannelCredentials | None = None,
+        credentials: Callable[[], grpc.ChannelCredentials] | None = None,
     ) -> None:
         self._chains = chains
         self._address = address
@@ -62,25 +65,25 @@ class Feed:
 
     async def run(self) -> None:
         """Follow, until cancelled."""
-        channel = (
-            grpc.aio.secure_channel(self._address, self._credentials, _OPTIONS)
-            if self._credentials
-            else grpc.aio.insecure_channel(self._address, _OPTIONS)
-        )
         pause = FIRST_PAUSE
-        async with channel:
-            while True:
-                try:
+        while True:
+            try:
+                async with self._channel() as channel:
                     async for _ in self._stream(channel):
                         pause = FIRST_PAUSE
-                    why = "it has ended the stream"
-                except grpc.aio.AioRpcError as error:
-                    why = f"{error.code().name}, {error.details()}"
-                except (OSError, ValueError) as error:  # of the file with the token
-                    why = str(error)
-                self._lost(why)
-                await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - nothing secret
-                pause = min(pause * 2, LONGEST_PAUSE)
+                why = "it has ended the stream"
+            except grpc.aio.AioRpcError as error:
+                why = f"{error.code().name}, {error.details()}"
+            except (OSError, ValueError) as error:  # of the files with the token and with whom to trust
+                why = str(error)
+            self._lost(why)
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - nothing secret
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _channel(self) -> grpc.aio.Channel:
+        if self._credentials is None:
+            return grpc.aio.insecure_channel(self._address, _OPTIONS)
+        return grpc.aio.secure_channel(self._address, self._credentials(), _OPTIONS)
 
     async def _stream(self, channel: grpc.aio.Channel) -> AsyncIterator[None]:
         """One stream: yields after every response."""
@@ -153,6 +156,11 @@ class Feed:
 async def _each(requests: asyncio.Queue[DeltaDiscoveryRequest]) -> AsyncIterator[DeltaDiscoveryRequest]:
     while True:
         yield await requests.get()
+
+
+def trusting(file: Path) -> Callable[[], grpc.ChannelCredentials]:
+    """Trusts the authorities in a file, as they are at that moment."""
+    return lambda: grpc.ssl_channel_credentials(file.read_bytes())
 
 
 def token(file: Path) -> Callable[[], list[tuple[str, str]]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from envoy.config.core.v3 import base_pb2 as base_v3
 from envoy.config.core.v3 import http_uri_pb2
 from envoy.extensions.filters.http.ext_authz.v3 import ext_authz_pb2 as authz_v3
 from envoy.type.matcher.v3 import string_pb2
@@ -9,6 +10,8 @@ from google.protobuf import duration_pb2
 
 _MILLISECOND = 10**6
 _SECOND = 1000
+_PAUSE = 25 * _MILLISECOND
+"""Nanoseconds before the second attempt; before the others it is twice as long each time."""
 
 
 def over_grpc(cluster: str, milliseconds: int, authority: str = "") -> authz_v3.ExtAuthz:
@@ -18,6 +21,19 @@ def over_grpc(cluster: str, milliseconds: int, authority: str = "") -> authz_v3.
     config.grpc_service.envoy_grpc.authority = authority
     _last(config.grpc_service.timeout, milliseconds)
     return config
+
+
+def again(milliseconds: int) -> base_v3.RetryPolicy:
+    """What a server was asked in vain it is asked again, up to four times. An answer may take as long as it may anyway.
+
+    Envoy does not heed here which hosts were tried; that a replica is gone, its cluster has to find out. It takes the
+    longest interval between attempts for the longest time that one may take, too.
+    """
+    policy = base_v3.RetryPolicy(retry_on="reset,connect-failure,refused-stream,unavailable")
+    policy.num_retries.value = 4
+    policy.retry_back_off.base_interval.nanos = _PAUSE
+    _last(policy.retry_back_off.max_interval, max(milliseconds, _PAUSE // _MILLISECOND))
+    return policy
 
 
 def over_http(cluster: str, milliseconds: int, prefix: str) -> authz_v3.ExtAuthz:

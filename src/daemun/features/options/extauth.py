@@ -27,7 +27,7 @@ from envoy.type.matcher.v3 import metadata_pb2
 from google.protobuf import any_pb2
 from google.protobuf.message import Message
 
-from daemun.features.authz import by_name, over_grpc, over_http
+from daemun.features.authz import again, by_name, over_grpc, over_http
 from daemun.features.composite import always, composite, nothing
 from daemun.features.drafts import Configured, Draft, HostDraft, ManagerDraft
 from daemun.features.feature import Feature, Scene
@@ -178,6 +178,8 @@ def _filter(name: str, server: Server, *, own: bool) -> authz_v3.ExtAuthz:
     cluster = server.backend.cluster if server.backend is not None else _NOWHERE
     if server.http is None:
         config = over_grpc(cluster, server.timeout, server.authority)
+        if own:
+            config.grpc_service.retry_policy.CopyFrom(again(server.timeout))
     else:
         config = over_http(cluster, server.timeout, server.http.prefix)
         by_name(config.allowed_headers, (*_ALWAYS_SENT, *server.http.shown))

@@ -43,6 +43,8 @@ class Auth:
         maps: Source[Name, ConfigMap] = sources[CORE, "ConfigMap"]
         self.labelled: Source[Name, Mapping[str, str]] = Source(graph, "labels of Secrets")
         """The labels of Secrets whose content is fetched only when somebody reads it."""
+        self.shown: Source[Name, Secret] = Source(graph, "key pair of proxies")
+        """What proxies show the server of authorization."""
         self.servers = derive(
             sources[GLOO, "Settings"],
             servers.servers_rule(of.upstreams[True], own=of.own),

@@ -6,6 +6,7 @@ travels as JSON over an authenticated xDS stream and never through Envoy: a rout
 
 import msgspec
 
+from daemun.base.names import Name
 from daemun.ir.auth.checks import Check
 from daemun.ir.auth.oauth import AuthorizationCode, Introspection, PlainOAuth, SignedToken
 
@@ -18,6 +19,8 @@ USER = "daemun.user"
 """Under what the server tells Envoy's other filters whose request it is, in ext_authz's own metadata."""
 SERVER = "*/extauth"
 """Who the server is among the clients of the xDS server: no Gateway can be in such a namespace."""
+PROXIES = Name("*", "proxies")
+"""The key pair by which proxies prove to the server that they are some: no Secret can be in such a namespace."""
 
 AnyCheck = Check | AuthorizationCode | PlainOAuth | Introspection | SignedToken
 
@@ -54,4 +57,4 @@ def decoded(data: bytes) -> Chain:
     return msgspec.json.decode(data, type=Chain)
 
 
-__all__ = ["CHAIN", "CONTEXT", "SERVER", "USER", "AnyCheck", "Chain", "Step", "decoded", "encoded"]
+__all__ = ["CHAIN", "CONTEXT", "PROXIES", "SERVER", "USER", "AnyCheck", "Chain", "Step", "decoded", "encoded"]

@@ -1,5 +1,5 @@
-"""Certificates of our own: an authority that proxies trust, and those of the servers that they connect to, the xDS
-server and that of authorization. Pure, but for keys.
+"""Certificates of our own: an authority that proxies trust, those of the servers that they connect to (the xDS server
+and that of authorization), and the one by which proxies prove to the latter that they are some. Pure, but for keys.
 
 All is one mapping of names to PEM, as the Secret holds it. `renewed` says what it should be at a moment: a certificate
 is replaced after two thirds of its life; an authority is announced a day before it signs, so that every proxy knows it
@@ -28,6 +28,9 @@ NEXT, NEXT_KEY = "next-ca.crt", "next-ca.key"
 FORMER = "former-ca.crt"
 SERVER, SERVER_KEY = "tls.crt", "tls.key"
 AUTH, AUTH_KEY = "auth.crt", "auth.key"
+PROXY, PROXY_KEY = "proxy.crt", "proxy.key"
+TRUST = "trust.crt"
+"""Every authority that counts, for who reads the Secret itself."""
 SPREAD = datetime.timedelta(days=1)
 """How long an authority is known before it signs, and after it did."""
 AUTHORITY_LIFE = datetime.timedelta(days=3 * 365)
@@ -37,16 +40,28 @@ _SKEW = datetime.timedelta(minutes=5)
 Pems = Mapping[str, bytes]
 
 
+class Entry(NamedTuple):
+    """A certificate, whose it is and what for, and its key."""
+
+    host: str
+    name: str
+    key: str
+    usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH
+
+
 class Hosts(NamedTuple):
     """What the servers are called: the xDS server, and that of authorization if there is one."""
 
     xds: str
     auth: str = ""
 
-    def entries(self) -> list[tuple[str, str, str]]:
-        """The host, the certificate and the key of each."""
-        auth = [(self.auth, AUTH, AUTH_KEY)] if self.auth else []
-        return [(self.xds, SERVER, SERVER_KEY), *auth]
+    def entries(self) -> list[Entry]:
+        """What is to be there."""
+        found = [Entry(self.xds, SERVER, SERVER_KEY)]
+        if self.auth:
+            found.append(Entry(self.auth, AUTH, AUTH_KEY))
+            found.append(Entry(f"proxy.{self.auth}", PROXY, PROXY_KEY, ExtendedKeyUsageOID.CLIENT_AUTH))
+        return found
 
 
 class Authority(msgspec.Struct, frozen=True):
@@ -63,6 +78,11 @@ def bundle(pems: Pems) -> str:
 
 def renewed(pems: Pems, hosts: Hosts, now: datetime.datetime) -> Pems:
     """The certificates as they should be: the same if nothing is due. What cannot be read is made anew."""
+    found = _renewed(pems, hosts, now)
+    return {**found, TRUST: bundle(found).encode()}
+
+
+def _renewed(pems: Pems, hosts: Hosts, now: datetime.datetime) -> Pems:
     authority = _authority(pems, AUTHORITY, AUTHORITY_KEY)
     if authority is None or authority.certificate.not_valid_after_utc <= now:
         made = _new_authority(now)
@@ -76,17 +96,17 @@ def renewed(pems: Pems, hosts: Hosts, now: datetime.datetime) -> Pems:
         after |= _entries(_new_authority(now), NEXT, NEXT_KEY)
     if FORMER in after and _begun(authority.certificate) + 2 * SPREAD <= now:
         del after[FORMER]
-    for host, name, key_name in hosts.entries():
-        if not _serves(_authority(after, name, key_name), authority, host, now):
-            after |= _signed(authority, host, name, key_name, now)
+    for one in hosts.entries():
+        if not _serves(_authority(after, one.name, one.key), authority, one.host, now):
+            after |= _signed(authority, one, now)
     return after
 
 
 def _all_signed(pems: Pems, authority: Authority, hosts: Hosts, now: datetime.datetime) -> Pems:
-    """With new certificates of the servers."""
+    """With new certificates of all."""
     made = dict(pems)
-    for host, name, key_name in hosts.entries():
-        made |= _signed(authority, host, name, key_name, now)
+    for one in hosts.entries():
+        made |= _signed(authority, one, now)
     return made
 
 
@@ -134,19 +154,19 @@ def _new_authority(now: datetime.datetime) -> Authority:
     return Authority(builder.sign(key, hashes.SHA256()), key)
 
 
-def _signed(authority: Authority, host: str, name: str, key_name: str, now: datetime.datetime) -> dict[str, bytes]:
-    """A new certificate of a server."""
+def _signed(authority: Authority, entry: Entry, now: datetime.datetime) -> dict[str, bytes]:
+    """A new certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     issuer = authority.certificate.subject
     serial = x509.random_serial_number()
-    builder = _builder(_name(host[:60]), issuer, key, serial, now, SERVER_LIFE)
+    builder = _builder(_name(entry.host[:60]), issuer, key, serial, now, SERVER_LIFE)
     public = authority.key.public_key()
     builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(public), critical=False)
-    builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-    builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+    builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(entry.host)]), critical=False)
+    builder = builder.add_extension(x509.ExtendedKeyUsage([entry.usage]), critical=False)
     builder = builder.add_extension(_usage(signs=False), critical=True)
     certificate = builder.sign(authority.key, hashes.SHA256())
-    return _entries(Authority(certificate, key), name, key_name)
+    return _entries(Authority(certificate, key), entry.name, entry.key)
 
 
 def _builder(

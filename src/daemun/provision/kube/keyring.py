@@ -14,7 +14,16 @@ from daemun.base.names import Name
 from daemun.kube import paths
 from daemun.kube.client import KubeClient
 from daemun.kube.errors import ApiError, KubeError
-from daemun.provision.kube.certificates import SERVER, SERVER_KEY, Hosts, Pems, bundle, renewed
+from daemun.provision.kube.certificates import (
+    PROXY,
+    PROXY_KEY,
+    SERVER,
+    SERVER_KEY,
+    Hosts,
+    Pems,
+    bundle,
+    renewed,
+)
 
 LOOK_SECONDS = 30.0
 _RETRY_SECONDS = 1.0
@@ -22,11 +31,16 @@ _log = logging.getLogger(__name__)
 
 
 class Certificates(msgspec.Struct, frozen=True):
-    """The server's certificate and key, and whom proxies are to trust."""
+    """The server's certificate and key, whom proxies are to trust, and the pair by which they prove that they are some.
+
+    There is none where there is no server of authorization.
+    """
 
     certificate: bytes
     key: bytes
     authority: str
+    proxy: bytes = b""
+    proxy_key: bytes = b""
 
 
 class _Metadata(msgspec.Struct, frozen=True, rename="camel"):
@@ -80,7 +94,8 @@ class Keyring:
             before: Pems = (secret.data if secret else None) or {}
             after = renewed(before, self._hosts, self._now())
             if after == before or await self._written(secret, before, after):
-                found = Certificates(after[SERVER], after[SERVER_KEY], bundle(after))
+                own = (after.get(PROXY, b""), after.get(PROXY_KEY, b""))
+                found = Certificates(after[SERVER], after[SERVER_KEY], bundle(after), *own)
                 if found != self._current:
                     self._current = found
                     self._on_change(found)

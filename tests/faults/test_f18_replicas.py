@@ -1,0 +1,98 @@
+"""F18: one of two servers of authorization dies without a word, or stands still. No request gets a wrong answer."""
+
+import asyncio
+import contextlib
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator
+from hashlib import sha256
+
+import grpc
+import grpc.aio
+import pytest
+import pytest_asyncio
+
+from daemun.ir.auth import Chain, Step
+from daemun.ir.auth.checks import ApiKey, ApiKeyAuth
+from daemun.provision.kube.certificates import PROXY, PROXY_KEY, SERVER, SERVER_KEY, TRUST
+from support.certificates import Authority
+from support.doors import HOST, Doors
+from support.world import until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+KEYS = Chain("keys", (Step("keys", ApiKeyAuth((ApiKey(sha256(b"gold").hexdigest(), "ann"),))),))
+GOOD, BAD = {"api-key": "gold"}, {"api-key": "tin"}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def doors() -> AsyncIterator[Doors]:
+    async with Doors(KEYS, replicas=2) as doors:
+        yield doors
+
+
+async def _asked(doors: Doors, seen: Counter[tuple[str, int]], longest: list[float], over: asyncio.Event) -> None:
+    """Good and bad requests one after the other, until told otherwise."""
+    clock = asyncio.get_running_loop().time
+    while not over.is_set():
+        for said, headers in (("good", GOOD), ("bad", BAD)):
+            began = clock()
+            seen[said, (await doors.ask("keys", headers=headers)).status] += 1
+            longest[0] = max(longest[0], clock() - began)
+
+
+@contextlib.asynccontextmanager
+async def load(doors: Doors) -> AsyncIterator[tuple[Counter[tuple[str, int]], list[float]]]:
+    """Eight clients; what they were answered, and the longest that one waited, in seconds."""
+    seen: Counter[tuple[str, int]] = Counter()
+    longest, over = [0.0], asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(8):
+            group.create_task(_asked(doors, seen, longest, over))
+        try:
+            yield seen, longest
+        finally:
+            over.set()
+
+
+async def _more(seen: Counter[tuple[str, int]], count: int) -> None:
+    wanted = seen.total() + count
+    await until(lambda: seen.total() >= wanted, 60)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+async def test_a_replica_that_is_lost_costs_no_request(doors: Doors, how: signal.Signals) -> None:
+    async with load(doors) as (seen, longest):
+        await _more(seen, 200)
+        lost = doors.process[doors.ports[0]]
+        lost.send_signal(how)
+        await _more(seen, 2000)
+    assert set(seen) == {("good", 200), ("bad", 401)}, seen
+    assert longest[0] < 8, f"somebody waited {longest[0]} s"
+    with contextlib.suppress(ProcessLookupError):
+        lost.kill()
+    await lost.wait()
+    await doors.serve()
+
+
+async def test_only_proxies_are_answered(doors: Doors) -> None:
+    """Who has no certificate, one of another authority, or that of a server, learns nothing."""
+    port = doors.ports[1]
+    chain, key = Authority().issue(HOST)
+    pems = doors.pems
+    shown = {
+        "a proxy": (pems[PROXY_KEY], pems[PROXY]),
+        "nobody": (None, None),
+        "a stranger": (key, chain),
+        "a server": (pems[SERVER_KEY], pems[SERVER]),
+    }
+    answered = {}
+    for who, (own, certificate) in shown.items():
+        credentials = grpc.ssl_channel_credentials(pems[TRUST], own, certificate)
+        options = [("grpc.ssl_target_name_override", HOST)]
+        async with grpc.aio.secure_channel(f"127.0.0.1:{port}", credentials, options) as channel:
+            try:
+                await channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=5)
+                answered[who] = True
+            except grpc.aio.AioRpcError:
+                answered[who] = False
+    assert answered == {"a proxy": True, "nobody": False, "a stranger": False, "a server": False}
