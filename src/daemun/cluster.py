@@ -13,8 +13,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from daemun import __version__
 from daemun.api.core import Secret
 from daemun.api.kinds import CLASSIC, KINDS
@@ -25,7 +23,7 @@ from daemun.gatewayapi.proxies import ProxyState
 from daemun.gatewayapi.settings import cluster as cluster_settings
 from daemun.gloo.secrets.labels import LABELS
 from daemun.health import HealthServer
-from daemun.ir.auth import SERVER
+from daemun.installation import Installation
 from daemun.ir.placement import Placement
 from daemun.kube.client import KubeClient
 from daemun.kube.seen import Seen
@@ -33,13 +31,12 @@ from daemun.lease import AlwaysLeading, LeaderElection
 from daemun.metrics import CONTENT_TYPE, Metrics
 from daemun.places import Places
 from daemun.plane import ControlPlane
-from daemun.provision.kube.bootstrap import AUTHORITY_FILE
 from daemun.provision.kube.certificates import Hosts
 from daemun.provision.kube.identity import Identities
 from daemun.provision.kube.issuer import Known
 from daemun.provision.kube.keyring import Certificates, Keyring
 from daemun.provision.kube.proxies import KubeProxies
-from daemun.provision.kube.settings import CONFIG_DIR, READY_PORT, ProxySettings
+from daemun.provision.kube.settings import READY_PORT, ProxySettings
 from daemun.recall import Recall
 from daemun.replicas import Replicas
 from daemun.report.kube.writer import StatusWriter
@@ -55,59 +52,10 @@ says otherwise of their Gateways."""
 RECALL_SECONDS = 3.0
 """How long a start waits for an API server that does not answer, before it serves what was served last."""
 CLOSING_SECONDS = 2.0
-AUTH_PORT = 9983
-AUTHORITY = f"{CONFIG_DIR}/{AUTHORITY_FILE}"
-"""Where proxies have whom to trust."""
 STDOUT = "/dev/stdout"
 """Where proxies write a line for each request, if that is asked for: kubelet keeps it and turns it over."""
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - proxies and kubelet come from outside of the pod
 _log = logging.getLogger(__name__)
-
-
-class Installation(msgspec.Struct, frozen=True):
-    """What an installation and this replica of it are called, and what they may do.
-
-    `name` is that of the Service at which proxies find the xDS server, of the Lease and of the Secret with the
-    certificates, all in `namespace`. `identity` is the replica's own. Without `namespaces` all are watched.
-    """
-
-    namespace: str
-    name: str
-    identity: str
-    image: str
-    image_pull_policy: str = "IfNotPresent"
-    service_type: str = "LoadBalancer"
-    xds_port: int = 9977
-    health_port: int = 9091
-    namespaces: tuple[str, ...] = ()
-    leader_election: bool = True
-    state_dir: str = ""
-    """Where what is served is kept for a start without the API server; nowhere if empty."""
-    state_key: str = ""
-    """The file with the key that it is sealed with."""
-    access_log: bool = False
-    allowed: tuple[str, ...] = ()
-    """Networks of the proxies' machine or link that an Upstream may be in all the same."""
-
-    extauth: bool = False
-    """Whether there is a server of authorization beside it, as the chart brings it."""
-    classic: bool = True
-    """Whether Gloo's classic mode is served too."""
-
-    @property
-    def host(self) -> str:
-        """The name at which proxies find the xDS server."""
-        return f"{self.name}.{self.namespace}.svc"
-
-    @property
-    def auth(self) -> Name:
-        """The server of authorization: its Service, and the ServiceAccount that it proves itself by."""
-        return Name(self.namespace, f"{self.name}-extauth")
-
-    @property
-    def auth_host(self) -> str:
-        """The name at which proxies find it."""
-        return f"{self.auth.name}.{self.namespace}.svc"
 
 
 class ClusterApp:
@@ -115,8 +63,13 @@ class ClusterApp:
 
     def __init__(self, client: KubeClient, installation: Installation) -> None:
         self._installation = installation
-        auth = (f"{installation.auth_host}:{AUTH_PORT}", AUTHORITY) if installation.extauth else ("", "")
-        settings = cluster_settings(yamldoc.value, frozenset({READY_PORT}), allowed=installation.allowed, extauth=auth)
+        settings = cluster_settings(
+            yamldoc.value,
+            frozenset({READY_PORT}),
+            allowed=installation.allowed,
+            extauth=installation.server_at("extauth"),
+            ratelimit=installation.server_at("ratelimit"),
+        )
         access_log = STDOUT if installation.access_log else ""
         self.plane = ControlPlane(settings, self._identify, self._told, access_log, fair=True)
         kinds = [one for one in KINDS if installation.classic or (one.group, one.kind) not in CLASSIC]
@@ -154,7 +107,7 @@ class ClusterApp:
         self._keyring = Keyring(
             client,
             Name(name.namespace, f"{name.name}-xds"),
-            Hosts(installation.host, installation.auth_host),
+            Hosts(installation.host, installation.server_host("extauth"), installation.server_host("ratelimit")),
             self._certified,
         )
         self._certificate: ServerCertificate | None = None
@@ -304,10 +257,8 @@ class ClusterApp:
         return await self._identities.authenticate(metadata)
 
     def _client_of(self, account: Name) -> str | None:
-        """The proxy that runs as a ServiceAccount, or the server of authorization. None is ever both."""
-        if self._installation.extauth and account == self._installation.auth:
-            return SERVER
-        return self._proxies.proxy_of(account)
+        """The proxy that runs as a ServiceAccount, or the server of our own. None is ever both."""
+        return self._installation.client_of(account) or self._proxies.proxy_of(account)
 
     # What only the leader does
 

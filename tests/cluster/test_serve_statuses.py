@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from cluster.api import ApiServer
-from daemun.cluster import ClusterApp, Installation
+from daemun.cluster import ClusterApp
+from daemun.installation import Installation
 from daemun.kube.client import KubeClient
 from daemun.report.kube.pace import LONGEST_COUNT_GAP
 from support.ports import free_port

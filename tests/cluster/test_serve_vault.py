@@ -12,7 +12,8 @@ from cluster import crds
 from cluster.api import ApiServer
 from cluster.vault import VaultServer
 from daemun.api.crds import definitions
-from daemun.cluster import ClusterApp, Installation
+from daemun.cluster import ClusterApp
+from daemun.installation import Installation
 from daemun.ir.resource import SECRET, encode
 from daemun.kube.client import KubeClient
 from support.certificates import Pair, authority

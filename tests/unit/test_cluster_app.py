@@ -10,7 +10,8 @@ import pytest
 from daemun.api.decode import Decoded, decode
 from daemun.api.kinds import CLASSIC
 from daemun.base.names import GLOO, Name
-from daemun.cluster import ClusterApp, Installation
+from daemun.cluster import ClusterApp
+from daemun.installation import Installation
 from daemun.ir.auth import PROXIES, SERVER
 from daemun.ir.resource import LISTENER, SECRET, PartKey, encode
 from daemun.kube.client import KubeClient

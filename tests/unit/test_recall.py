@@ -12,8 +12,9 @@ from daemun import cluster, disk
 from daemun.api.core import ConfigMap, Secret
 from daemun.api.meta import ObjectMeta
 from daemun.base.names import CORE, GATEWAY, Ref
-from daemun.cluster import ClusterApp, Installation
+from daemun.cluster import ClusterApp
 from daemun.disk import DamagedError, Shelf
+from daemun.installation import Installation
 from daemun.kube.client import KubeClient
 from daemun.provision.kube.issuer import Known
 from daemun.provision.kube.issuer import encode as encode_issuer

@@ -53,6 +53,10 @@ def serve(
     classic: Annotated[
         bool, typer.Option(envvar="DAEMUN_CLASSIC", help="Serve Gloo's classic Gateways and VirtualServices too.")
     ] = True,
+    ratelimit: Annotated[
+        bool,
+        typer.Option("--ratelimit", envvar="DAEMUN_RATELIMIT", help="So is `daemun ratelimit`, as NAME-ratelimit."),
+    ] = False,
     allow_address: Allowed = None,
     log_level: Annotated[str, typer.Option(envvar="DAEMUN_LOG_LEVEL", help="debug, info, warning or error.")] = "info",
     kube_context: KubeContext = None,
@@ -75,7 +79,8 @@ def serve(
 
     from daemun.cli import program
     from daemun.cli.output import fail
-    from daemun.cluster import ClusterApp, Installation
+    from daemun.cluster import ClusterApp
+    from daemun.installation import Installation
 
     if bool(state_dir) != bool(state_key):
         fail("--state-dir and --state-key belong together", "What is kept has keys in it, and is sealed.")
@@ -97,6 +102,7 @@ def serve(
         access_log=access_log,
         allowed=tuple(allow_address or ()),
         extauth=extauth,
+        ratelimit=ratelimit,
         classic=classic,
     )
     program.run(client, lambda: ClusterApp(client, installation).run())

@@ -65,7 +65,7 @@ def cluster(
     assume_programmed: bool = False,
     allowed: tuple[str, ...] = (),
     extauth: tuple[str, str] = ("extauth:9983", ""),
-    ratelimit: tuple[str, str] = ("ratelimit:9984", ""),
+    ratelimit: tuple[str, str] = ("ratelimit:9985", ""),
 ) -> Settings:
     """The settings where proxies are pods: every port is free and is bound as it is.
 

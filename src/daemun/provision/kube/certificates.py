@@ -28,6 +28,7 @@ NEXT, NEXT_KEY = "next-ca.crt", "next-ca.key"
 FORMER = "former-ca.crt"
 SERVER, SERVER_KEY = "tls.crt", "tls.key"
 AUTH, AUTH_KEY = "auth.crt", "auth.key"
+LIMITS, LIMITS_KEY = "limits.crt", "limits.key"
 PROXY, PROXY_KEY = "proxy.crt", "proxy.key"
 TRUST = "trust.crt"
 """Every authority that counts, for who reads the Secret itself."""
@@ -50,17 +51,21 @@ class Entry(NamedTuple):
 
 
 class Hosts(NamedTuple):
-    """What the servers are called: the xDS server, and that of authorization if there is one."""
+    """What the servers are called: the xDS server, and if there are such that of authorization and that of limits."""
 
     xds: str
     auth: str = ""
+    limits: str = ""
 
     def entries(self) -> list[Entry]:
         """What is to be there."""
         found = [Entry(self.xds, SERVER, SERVER_KEY)]
         if self.auth:
             found.append(Entry(self.auth, AUTH, AUTH_KEY))
-            found.append(Entry(f"proxy.{self.auth}", PROXY, PROXY_KEY, ExtendedKeyUsageOID.CLIENT_AUTH))
+        if self.limits:
+            found.append(Entry(self.limits, LIMITS, LIMITS_KEY))
+        if asked := self.auth or self.limits:
+            found.append(Entry(f"proxy.{asked}", PROXY, PROXY_KEY, ExtendedKeyUsageOID.CLIENT_AUTH))
         return found
 
 
