@@ -148,7 +148,7 @@ def _tls(setup: Setup) -> ssl.SSLContext | None:
     if setup.certificate is None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.set_alpn_protocols(["h2"])
     if setup.client_ca is not None:
         context.verify_mode = ssl.CERT_REQUIRED

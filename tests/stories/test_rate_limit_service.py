@@ -79,3 +79,26 @@ async def test_redis_dies_and_comes_back_and_no_request_fails_but_by_policy(tmp_
                 assert await ask_many(shut, "bob", 120) == {200: 100, 429: 20}
         finally:
             await replicas.stop()
+
+
+async def test_a_redis_that_stands_still_holds_nobody_up_and_what_it_missed_is_not_asked_twice(tmp_path: Path) -> None:
+    await within_an_hour()
+    async with redis(tmp_path) as store:
+        replicas = Replicas(tmp_path, [by_user(Quota(100, 3600))], store.address)
+        try:
+            await replicas.start()
+            async with proxies(replicas.ports, deny=True) as shut:
+                assert (await shut[0].get("ann")).status == 200
+                store.pause()
+                loop = asyncio.get_running_loop()
+                began = loop.time()
+                assert await ask_many(shut, "ann", 40, at_once=20) == {500: 40}
+                assert loop.time() - began < 10
+                store.go_on()
+                await until(lambda: counts(shut[0]))
+                assert await ask_many(shut, "bob", 120) == {200: 100, 429: 20}
+                # It does what it was told meanwhile: what may have been counted is, and once.
+                assert 59 <= (await ask_many(shut, "ann", 120))[200] <= 99
+        finally:
+            store.go_on()
+            await replicas.stop()

@@ -30,6 +30,13 @@
 {{- with dig "gatewayParameters" "glooGateway" "service" "type" "" .Values.kubeGateway }}
 {{- $_ := set $.Values.proxies "serviceType" . }}
 {{- end }}
+{{- $limits := .Values.global.extensions.rateLimit }}
+{{- with $limits.deployment.replicas }}
+{{- $_ := set $limits "replicas" . }}
+{{- end }}
+{{- with $limits.deployment.redisUrl }}
+{{- $_ := set $limits.redis "url" . }}
+{{- end }}
 {{- if not .Values.watchNamespaces }}
 {{- if .Values.settings.singleNamespace }}
 {{- $_ := set .Values "watchNamespaces" (list .Release.Namespace) }}
@@ -112,16 +119,16 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
-{{/* The same of the server of authorization, whose pods are not those of the control plane. */}}
-{{- define "daemun.authSelector" -}}
-app.kubernetes.io/name: daemun-extauth
-app.kubernetes.io/instance: {{ .Release.Name }}
+{{/* The same of a server beside the control plane, whose pods are not its own: of a dict `root` and `command`. */}}
+{{- define "daemun.serverSelector" -}}
+app.kubernetes.io/name: daemun-{{ .command }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
 {{- end }}
 
-{{- define "daemun.authLabels" -}}
-{{ include "daemun.authSelector" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- define "daemun.serverLabels" -}}
+{{ include "daemun.serverSelector" . }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- end }}
 
 {{/* Of Gloo's CRDs, as the cluster has them, those without a subresource for the status: group and names, as JSON. */}}

@@ -13,7 +13,7 @@ from daemun.ir.auth import PROXIES
 from daemun.ir.backend import OWN_LIMITS, OWN_SERVER, BackendKey
 
 _UNIX = "unix:"
-_ASKED_FOR_HEALTH = frozenset({OWN_SERVER})
+_ASKED_FOR_HEALTH = frozenset({OWN_SERVER, OWN_LIMITS})
 """Who answers grpc.health.v1."""
 _LOOK_SECONDS, _PATIENCE_SECONDS = 1, 2
 PROXY_PAIR = str(PROXIES)
