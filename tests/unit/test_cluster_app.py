@@ -12,6 +12,7 @@ from daemun.api.kinds import CLASSIC
 from daemun.base.names import GLOO, Name
 from daemun.cluster import ClusterApp
 from daemun.installation import Installation
+from daemun.ir import quotas
 from daemun.ir.auth import PROXIES, SERVER
 from daemun.ir.resource import LISTENER, SECRET, PartKey, encode
 from daemun.kube.client import KubeClient
@@ -74,6 +75,18 @@ async def test_proxies_that_ask_the_authorization_server_get_what_they_show_it_a
     app.plane.take((one.ref, one.value) for one in found if isinstance(one, Decoded))
     shown = [key for key in app.plane.translation.resources if key.resource == str(PROXIES)]
     assert shown == [PartKey("default/asks", SECRET, str(PROXIES))]
+
+
+def test_the_rate_limit_service_is_one_of_its_own() -> None:
+    client = KubeClient(httpx.AsyncClient(), "http://127.0.0.1:1", "default")
+    app = ClusterApp(client, Installation("here", "gate", "one", "daemun:latest", ratelimit=True))
+    assert app._client_of(Name("here", "gate-ratelimit")) == quotas.SERVER
+    for account in (Name("there", "gate-ratelimit"), Name("here", "gate-extauth"), Name("here", "gate")):
+        assert app._client_of(account) is None
+    settings = app.plane.translation.settings
+    assert (settings.ratelimit, settings.ratelimit_authority) == ("gate-ratelimit.here.svc:9985", "/etc/daemun/ca.crt")
+    assert settings.extauth == ""
+    assert app._keyring._hosts == Hosts("gate.here.svc", "", "gate-ratelimit.here.svc")
 
 
 async def test_who_leads_again_performs_again() -> None:

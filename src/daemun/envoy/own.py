@@ -13,8 +13,6 @@ from daemun.ir.auth import PROXIES
 from daemun.ir.backend import OWN_LIMITS, OWN_SERVER, BackendKey
 
 _UNIX = "unix:"
-_ASKED_FOR_HEALTH = frozenset({OWN_SERVER, OWN_LIMITS})
-"""Who answers grpc.health.v1."""
 _LOOK_SECONDS, _PATIENCE_SECONDS = 1, 2
 PROXY_PAIR = str(PROXIES)
 """The key pair of proxies, as an SDS secret."""
@@ -56,8 +54,7 @@ def _cluster(key: BackendKey, address: str, authority: str) -> cluster_pb2.Clust
         proto.type = cluster_pb2.Cluster.STRICT_DNS
         proto.dns_lookup_family = cluster_pb2.Cluster.V4_PREFERRED
         proto.common_lb_config.healthy_panic_threshold.value = 1
-        if key in _ASKED_FOR_HEALTH:
-            proto.health_checks.append(_health())
+        proto.health_checks.append(_health())
         _eject(proto.outlier_detection)
         if authority:
             proto.transport_socket.name = "envoy.transport_sockets.tls"
