@@ -14,9 +14,10 @@ import msgspec
 
 from daemun.extauth.chains import Chains
 from daemun.extauth.checker import Tools
-from daemun.extauth.feed import Feed, token, trusting
+from daemun.extauth.feed import ChainFeed
 from daemun.extauth.outcomes import BUCKETS
 from daemun.extauth.server import AuthServer
+from daemun.feed import token, trusting
 from daemun.fetch import Guard
 from daemun.health import HealthServer
 from daemun.ir.auth import Chain
@@ -59,7 +60,7 @@ class AuthApp:
         self.tools = Tools(redis=setup.redis, guard=Guard.of(*setup.allow), opa=setup.opa)
         self.chains = Chains(self.tools)
         self.server = AuthServer(self.chains)
-        self.feed: Feed | None = None
+        self.feed: ChainFeed | None = None
         self.address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.health_port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
@@ -137,9 +138,9 @@ def _buckets(counts: list[int]) -> Mapping[tuple[str, ...], float]:
     return {(f"{limit:g}",): count for limit, count in zip((*BUCKETS, float("inf")), counts, strict=True)}
 
 
-def _feed(chains: Chains, setup: Setup) -> Feed:
+def _feed(chains: Chains, setup: Setup) -> ChainFeed:
     metadata = token(setup.token_file) if setup.token_file else list
-    return Feed(chains, setup.xds, metadata, trusting(setup.ca) if setup.ca else None)
+    return ChainFeed(chains, setup.xds, metadata, trusting(setup.ca) if setup.ca else None)
 
 
 def _shown(setup: Setup) -> tuple[bytes, bytes, bytes] | None:

@@ -36,14 +36,14 @@ _log = logging.getLogger(__name__)
 class Told(Protocol):
     """Whoever is told."""
 
-    complete: bool
-    """Whether all that there is has come once; the feed sets it."""
-
     def take(self, name: str, value: bytes) -> None:
         """A resource that is new or has changed. Raises ValueError if it cannot be read."""
 
     def remove(self, name: str) -> None:
         """A resource that is no more."""
+
+    def settled(self) -> None:
+        """A whole response has been taken: from the first on all that there is has come once."""
 
     async def faults(self, names: Collection[str]) -> list[str]:
         """What is wrong with these, which were just taken, though they could be read; each with its name."""
@@ -140,7 +140,7 @@ class Feed:
         for name in response.removed_resources:
             self._told.remove(name)
             self._versions.pop(name, None)
-        self._told.complete = True
+        self._told.settled()
         refused += await self._told.faults(taken)
         if refused:
             self.rejected += len(refused)

@@ -11,7 +11,7 @@ import grpc
 import pytest
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, DeltaDiscoveryResponse
 
-from daemun.extauth.feed import PATH
+from daemun.feed import PATH
 from daemun.ir.auth import CHAIN
 from support.auth import api_key, auth_config, basic, secret, simple_users, users
 from support.certificates import Authority, authority

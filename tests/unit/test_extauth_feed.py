@@ -12,7 +12,8 @@ from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, Delt
 from daemun.extauth.chain import Ready
 from daemun.extauth.chains import Chains
 from daemun.extauth.checker import Tools
-from daemun.extauth.feed import PATH, Feed, token, trusting
+from daemun.extauth.feed import ChainFeed
+from daemun.feed import PATH, token, trusting
 from daemun.ir.auth import CHAIN, Chain, Step, encoded
 from daemun.ir.auth.checks import OpaModules, PluginAuth, Verified
 from support.certificates import Authority
@@ -90,16 +91,16 @@ async def chains() -> AsyncIterator[Chains]:
 
 
 @pytest.fixture
-async def feed(plane: tuple[Plane, str], chains: Chains, tmp_path: Path) -> AsyncIterator[Feed]:
+async def feed(plane: tuple[Plane, str], chains: Chains, tmp_path: Path) -> AsyncIterator[ChainFeed]:
     (tmp_path / "token").write_text("t0\n")
-    feed = Feed(chains, plane[1], token(tmp_path / "token"))
+    feed = ChainFeed(chains, plane[1], token(tmp_path / "token"))
     task = asyncio.ensure_future(feed.run())
     yield feed
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_chains_come_change_and_go(plane: tuple[Plane, str], chains: Chains, feed: Feed) -> None:
+async def test_chains_come_change_and_go(plane: tuple[Plane, str], chains: Chains, feed: ChainFeed) -> None:
     first = await plane[0].heard.get()
     assert (first.type_url, list(first.resource_names_subscribe)) == (CHAIN, [])
     assert plane[0].metadata["authorization"] == "Bearer t0"
@@ -116,7 +117,7 @@ async def test_chains_come_change_and_go(plane: tuple[Plane, str], chains: Chain
 
 
 async def test_what_cannot_be_read_is_rejected_and_the_last_good_one_stays(
-    plane: tuple[Plane, str], chains: Chains, feed: Feed
+    plane: tuple[Plane, str], chains: Chains, feed: ChainFeed
 ) -> None:
     await plane[0].heard.get()
     plane[0].says.put_nowait(response(chain("a")))
@@ -134,7 +135,7 @@ async def test_what_cannot_be_read_is_rejected_and_the_last_good_one_stays(
 
 
 async def test_after_a_break_it_says_what_it_has_and_goes_on(
-    plane: tuple[Plane, str], chains: Chains, feed: Feed, caplog: pytest.LogCaptureFixture
+    plane: tuple[Plane, str], chains: Chains, feed: ChainFeed, caplog: pytest.LogCaptureFixture
 ) -> None:
     await plane[0].heard.get()
     plane[0].says.put_nowait(response(chain("a"), version="7"))
@@ -150,7 +151,7 @@ async def test_after_a_break_it_says_what_it_has_and_goes_on(
 
 
 async def test_a_chain_that_nobody_can_take_is_rejected_alone(
-    plane: tuple[Plane, str], chains: Chains, feed: Feed, monkeypatch: pytest.MonkeyPatch
+    plane: tuple[Plane, str], chains: Chains, feed: ChainFeed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await plane[0].heard.get()
     put = chains.put
@@ -168,7 +169,7 @@ async def test_a_chain_that_nobody_can_take_is_rejected_alone(
 
 
 async def test_what_can_never_let_anybody_in_is_rejected_and_what_was_there_stays(
-    plane: tuple[Plane, str], chains: Chains, feed: Feed
+    plane: tuple[Plane, str], chains: Chains, feed: ChainFeed
 ) -> None:
     """A plug-in that is not installed, and modules without an `opa`, which is found out while the chain gets ready."""
     chains.tools.opa = "no-such-program"
@@ -198,7 +199,7 @@ async def test_whom_it_trusts_is_read_again_at_every_attempt(chains: Chains, tmp
     certificate, key = new.issue("localhost")
     address = f"localhost:{free_port()}"
     await plane.start(address, grpc.ssl_server_credentials([(key, certificate)]))
-    feed = Feed(chains, address, list, trusting(trusted))
+    feed = ChainFeed(chains, address, list, trusting(trusted))
     task = asyncio.ensure_future(feed.run())
     plane.says.put_nowait(response())
     with pytest.raises(TimeoutError):
@@ -213,7 +214,7 @@ async def test_whom_it_trusts_is_read_again_at_every_attempt(chains: Chains, tmp
 async def test_without_a_token_it_waits_for_one(
     plane: tuple[Plane, str], chains: Chains, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    feed = Feed(chains, plane[1], token(tmp_path / "later"))
+    feed = ChainFeed(chains, plane[1], token(tmp_path / "later"))
     task = asyncio.ensure_future(feed.run())
     await until(lambda: "cannot be heard" in caplog.text)
     (tmp_path / "later").write_text("t1")

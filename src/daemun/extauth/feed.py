@@ -1,51 +1,28 @@
-"""Where chains come from: the control plane, over incremental xDS. Without it the last ones stay as they are.
+"""Where chains come from: the control plane (`daemun.feed`). Without it the last ones stay as they are.
 
-Whatever goes wrong with the stream is tried again. A chain that cannot be read or can never let anybody in is rejected
-by name, and the one before it, if there was one, goes on serving: the control plane tells whoever wrote it.
+A chain that cannot be read or can never let anybody in is rejected by name, and the one before it, if there was one,
+goes on serving: the control plane tells whoever wrote it.
 """
 
 import asyncio
 import contextlib
-import logging
-import random
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable, Collection
 
 import grpc
-import grpc.aio
 import msgspec
-from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, DeltaDiscoveryResponse
 
 from daemun.extauth.chain import Ready
 from daemun.extauth.chains import Chains
+from daemun.feed import Feed
 from daemun.ir.auth import CHAIN, decoded
 
-PATH = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
 NODE = "daemun-extauth"
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
-"""Seconds between two attempts; they grow from the first to the longest, with chance in them."""
 _READY_SECONDS = 5.0
 """How long chains that get ready are waited for, so that what is wrong with them can be said of them."""
-_INVALID_ARGUMENT = 3
-_LONGEST_REASON = 500
-_OPTIONS = [
-    # A control plane that has gone without a word is noticed within half a minute.
-    ("grpc.keepalive_time_ms", 20_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.max_receive_message_length", -1),
-    # Ours are the attempts; gRPC's own back-off would add minutes to them.
-    ("grpc.min_reconnect_backoff_ms", 200),
-    ("grpc.initial_reconnect_backoff_ms", 200),
-    ("grpc.max_reconnect_backoff_ms", 2_000),
-]
-_log = logging.getLogger(__name__)
 
 
-class Feed:
-    """Keeps `chains` as the control plane at `address` says.
-
-    `metadata` is what a stream shows of us, and `credentials` whom it trusts: both are asked for at every attempt.
-    """
+class ChainFeed(Feed):
+    """Keeps `chains` as the control plane at `address` says."""
 
     def __init__(
         self,
@@ -54,120 +31,38 @@ class Feed:
         metadata: Callable[[], list[tuple[str, str]]] = list,
         credentials: Callable[[], grpc.ChannelCredentials] | None = None,
     ) -> None:
+        super().__init__(_Told(chains), CHAIN, NODE, address, metadata, credentials)
+
+
+class _Told:
+    """Chains, as they are told."""
+
+    def __init__(self, chains: Chains) -> None:
         self._chains = chains
-        self._address = address
-        self._metadata = metadata
-        self._credentials = credentials
-        self._versions: dict[str, str] = {}
-        self._told = ""
-        self.connected = False
-        self.rejected = 0
+        self._put: dict[str, Ready] = {}
 
-    async def run(self) -> None:
-        """Follow, until cancelled."""
-        pause = FIRST_PAUSE
-        while True:
-            try:
-                async with self._channel() as channel:
-                    async for _ in self._stream(channel):
-                        pause = FIRST_PAUSE
-                why = "it has ended the stream"
-            except grpc.aio.AioRpcError as error:
-                why = f"{error.code().name}, {error.details()}"
-            except (OSError, ValueError) as error:  # of the files with the token and with whom to trust
-                why = str(error)
-            self._lost(why)
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - nothing secret
-            pause = min(pause * 2, LONGEST_PAUSE)
-
-    def _channel(self) -> grpc.aio.Channel:
-        if self._credentials is None:
-            return grpc.aio.insecure_channel(self._address, _OPTIONS)
-        return grpc.aio.secure_channel(self._address, self._credentials(), _OPTIONS)
-
-    async def _stream(self, channel: grpc.aio.Channel) -> AsyncIterator[None]:
-        """One stream: yields after every response."""
-        requests: asyncio.Queue[DeltaDiscoveryRequest] = asyncio.Queue()
-        first = DeltaDiscoveryRequest(type_url=CHAIN, initial_resource_versions=self._versions)
-        first.node.id = first.node.cluster = NODE
-        requests.put_nowait(first)
-        call = channel.stream_stream(
-            PATH,
-            request_serializer=DeltaDiscoveryRequest.SerializeToString,
-            response_deserializer=DeltaDiscoveryResponse.FromString,
-        )(_each(requests), metadata=tuple(self._metadata()))
+    def take(self, name: str, value: bytes) -> None:
+        """As daemun.feed.Told."""
         try:
-            async for response in call:
-                requests.put_nowait(await self._answer(response))
-                yield
-        finally:
-            self.connected = False
-            call.cancel()
+            chain = decoded(value)
+        except msgspec.MsgspecError as error:
+            raise ValueError(str(error)) from None
+        if chain.name != name:
+            raise ValueError(f"it calls itself {chain.name}")
+        self._put[name] = self._chains.put(chain)
 
-    async def _answer(self, response: DeltaDiscoveryResponse) -> DeltaDiscoveryRequest:
-        """Take a response, and say what of it could not be taken, or can never let anybody in."""
-        if not self.connected:
-            self.connected, self._told = True, ""
-            _log.info("The control plane at %s tells who may come in.", self._address)
-        answer = DeltaDiscoveryRequest(type_url=response.type_url, response_nonce=response.nonce)
-        if response.type_url != CHAIN:
-            return answer
-        refused: list[str] = []
-        put: list[Ready] = []
-        for resource in response.resources:
-            try:
-                chain = decoded(resource.resource.value)
-            except msgspec.MsgspecError as error:
-                refused.append(f"{resource.name}: {error}")
-                continue
-            if chain.name != resource.name:
-                refused.append(f"{resource.name}: it calls itself {chain.name}")
-                continue
-            try:
-                put.append(self._chains.put(chain))
-            except Exception as error:  # noqa: BLE001 - a defect concerns this chain alone, and what was there stays
-                refused.append(f"{resource.name}: {type(error).__name__}")
-                continue
-            self._versions[resource.name] = resource.version
-        for name in response.removed_resources:
-            self._chains.remove(name)
-            self._versions.pop(name, None)
+    def remove(self, name: str) -> None:
+        """As daemun.feed.Told."""
+        self._chains.remove(name)
+
+    def settled(self) -> None:
+        """As daemun.feed.Told."""
         self._chains.complete = True
+
+    async def faults(self, names: Collection[str]) -> list[str]:
+        """As daemun.feed.Told: after they had a while to get ready."""
+        put = [self._put.pop(name) for name in dict.fromkeys(names)]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_READY_SECONDS):
                 await asyncio.gather(*(ready.settled() for ready in put))
-        refused += [f"{ready.chain.name}: {fault}" for ready in put if (fault := ready.fault())]
-        if refused:
-            self.rejected += len(refused)
-            answer.error_detail.code = _INVALID_ARGUMENT
-            answer.error_detail.message = "; ".join(refused)[:_LONGEST_REASON]
-            _log.error("Chains that cannot be used: %s", answer.error_detail.message)
-        return answer
-
-    def _lost(self, why: str) -> None:
-        """Said once for each reason, until the control plane has answered again."""
-        if why != self._told:
-            self._told = why
-            _log.warning(
-                "The control plane at %s cannot be heard: %s. The chains stay as they are.", self._address, why
-            )
-
-
-async def _each(requests: asyncio.Queue[DeltaDiscoveryRequest]) -> AsyncIterator[DeltaDiscoveryRequest]:
-    while True:
-        yield await requests.get()
-
-
-def trusting(file: Path) -> Callable[[], grpc.ChannelCredentials]:
-    """Trusts the authorities in a file, as they are at that moment."""
-    return lambda: grpc.ssl_channel_credentials(file.read_bytes())
-
-
-def token(file: Path) -> Callable[[], list[tuple[str, str]]]:
-    """Shows the token of a file, as it is at that moment. Raises OSError if it cannot be read."""
-
-    def metadata() -> list[tuple[str, str]]:
-        text = file.read_text().strip()
-        return [("authorization", f"Bearer {text}"), ("daemun-proxy-token", text)]
-
-    return metadata
+        return [f"{ready.chain.name}: {fault}" for ready in put if (fault := ready.fault())]

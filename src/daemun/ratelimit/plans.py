@@ -45,6 +45,10 @@ class Plans:
             raise ValueError(f"it calls itself {limits.name}")
         self.put(limits)
 
+    def settled(self) -> None:
+        """All limits that there are have come once."""
+        self.complete = True
+
     async def faults(self, names: Collection[str]) -> list[str]:
         """None: limits that can be read can be kept."""
         del names
