@@ -25,9 +25,7 @@ from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.placement import Setback
 from daemun.gatewayapi.proxies import ProxyState, Rejection, RejectionKey
 from daemun.gatewayapi.settings import Settings
-from daemun.gloo.auth import chains as auth
-from daemun.ir import quotas
-from daemun.ir.auth import PROXIES
+from daemun.ir import auth, quotas
 from daemun.ir.instances import Instances, Lookup
 from daemun.ir.resource import Part, PartKey
 from daemun.keeping import Keeping
@@ -238,9 +236,9 @@ class ControlPlane:
 
     def introduce(self, certificate: bytes, key: bytes) -> None:
         """By this key pair proxies prove to the server of authorization that they are some."""
-        pair = Secret(metadata=ObjectMeta(PROXIES.name), data={CERTIFICATE: certificate, PRIVATE_KEY: key})
+        pair = Secret(metadata=ObjectMeta(auth.PROXIES.name), data={CERTIFICATE: certificate, PRIVATE_KEY: key})
         with self._working():
-            self.translation.auth.shown.update({PROXIES: pair})
+            self.translation.auth.shown.update({auth.PROXIES: pair})
         if self.batches and self.settled:
             self.xds.apply(self._take_parts())
 

@@ -288,7 +288,9 @@ class Translation:
         by_secret = (self.frontends.index(secrets.secrets_of), placed.index(secrets.secrets_of_part))
         of_headers = (self.routes.index(secrets.secrets_of_route), self.listener_uses.index(secrets.secrets_of_uses))
         needed_secrets = distinct(*by_secret, *of_headers, name="needed secrets")
-        secret_parts = derive(needed_secrets, secrets.secret_rule(secret_objects, config_maps, auth.shown), "secrets")
+        secret_parts = derive(
+            needed_secrets, secrets.secret_rule(secret_objects, config_maps, self.auth.shown), "secrets"
+        )
         self.resources = union(
             placed, listener_parts, stream_parts, rest_scopes, virtual_hosts, by_path, secret_parts, name="resources"
         )
