@@ -55,10 +55,12 @@ def explain(
     from daemun.cli.output import console, dump_json, dump_yaml, fail, plain
     from daemun.explain import explain as explanation_of
 
-    if len(words) < (3 if kube_context is None else 2):
+    if len(words) < 2:
         fail("a request needs a method and a URL", "For example: daemun explain manifests/ GET http://example.com/")
     *paths, method, url = words
     request = _request(method, url, header or [])
+    if not paths and kube_context is None:
+        kube_context = ""
     loaded = load([Path(path) for path in paths], Surroundings(kube_context, address, real_ports))
     found = explanation_of(loaded.translation, request, loaded.gateway(gateway))
     if live:

@@ -35,7 +35,7 @@ def really(
         fail("--live is for what is served", "Leave out the files or --kube-context.")
     gateway = expected.entry.gateway
     proxy = door(paths, context, gateway, loaded.translation.placements.get(gateway), pod)
-    found = follow(proxy, expected.request, *_target(to, expected))
+    found = follow(proxy, expected.request, *_target(to, expected, clustered=context is not None))
     compared = aspects(expected, found)
     if output is TextOrData.text:
         _print(expected, found, compared)
@@ -46,7 +46,7 @@ def really(
         raise typer.Exit(1)
 
 
-def _target(to: str | None, expected: "Explanation") -> tuple[str, int]:
+def _target(to: str | None, expected: "Explanation", *, clustered: bool) -> tuple[str, int]:
     from daemun.cli.output import fail
 
     entry = expected.entry
@@ -58,7 +58,9 @@ def _target(to: str | None, expected: "Explanation") -> tuple[str, int]:
     if entry is None or not entry.addresses:
         fail("the Gateway has no address", "Say with --to where it is reached.", code=1)
     first = entry.addresses[0]
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(first, first), entry.port  # noqa: S104 - not bound, but replaced
+    # A Service has the ports that the API says; on a machine it is the one that is bound.
+    number = entry.api_port if clustered else entry.port
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(first, first), number  # noqa: S104 - not bound, but replaced
 
 
 def _print(expected: "Explanation", found: "Trace", compared: list["Aspect"]) -> None:
