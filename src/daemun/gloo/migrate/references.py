@@ -6,10 +6,14 @@ from typing import Any, TypeVar
 import msgspec
 
 from daemun.api.gloo.common import ResourceRef
+from daemun.api.gloo.ratelimit import RateLimitConfigRef
 from daemun.base.names import GLOO, GLOO_GATEWAY, Name, Ref
+from daemun.gloo.auth import finding as auth
+from daemun.gloo.limits import configs as limits
 from daemun.gloo.migrate.bench import Bench
 
 S = TypeVar("S", bound=msgspec.Struct)
+_Reference = ResourceRef | RateLimitConfigRef
 _UPSTREAMS = frozenset(
     {
         "caching_service_ref",
@@ -31,8 +35,8 @@ def homed(options: S | None, home: str) -> S | None:
 
 
 def _homed(value: Any, home: str) -> Any:
-    if isinstance(value, ResourceRef):
-        return value if value.namespace or not value.name else ResourceRef(value.name, home)
+    if isinstance(value, _Reference):
+        return value if value.namespace or not value.name else msgspec.structs.replace(value, namespace=home)
     if isinstance(value, msgspec.Struct):
         old = {name: getattr(value, name) for name in value.__struct_fields__}
         new = {name: _homed(one, home) for name, one in old.items()}
@@ -45,20 +49,24 @@ def _homed(value: Any, home: str) -> Any:
 
 
 def permit(bench: Bench, kind: str, namespace: str, options: msgspec.Struct) -> None:
-    """See to it that a policy may refer to the Upstreams that its options name."""
-    for ref in _upstreams(options):
+    """See to it that a policy may refer to the Upstreams, AuthConfigs and RateLimitConfigs that its options name."""
+    for group, named, ref in _targets(options):
         target = Name(ref.namespace or namespace, ref.name)
-        bench.permit((GLOO_GATEWAY, kind, namespace), Ref(GLOO, "Upstream", *target))
+        bench.permit((GLOO_GATEWAY, kind, namespace), Ref(group, named, *target))
 
 
-def _upstreams(value: Any) -> Iterator[ResourceRef]:
-    if isinstance(value, msgspec.Struct):
+def _targets(value: Any) -> Iterator[tuple[str, str, _Reference]]:
+    if isinstance(value, RateLimitConfigRef):
+        yield limits.GROUP, limits.KIND, value
+    elif isinstance(value, msgspec.Struct):
         for name in value.__struct_fields__:
             one = getattr(value, name)
             if isinstance(one, ResourceRef) and name in _UPSTREAMS:
-                yield one
+                yield GLOO, "Upstream", one
+            elif isinstance(one, ResourceRef) and name == "config_ref":
+                yield auth.GROUP, auth.KIND, one
             else:
-                yield from _upstreams(one)
+                yield from _targets(one)
     elif isinstance(value, tuple):
         for one in value:
-            yield from _upstreams(one)
+            yield from _targets(one)
