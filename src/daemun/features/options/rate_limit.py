@@ -27,7 +27,8 @@ _LOCAL = "envoy.filters.http.local_ratelimit"
 _STAT = "http_local_rate_limiter"
 _NOWHERE = "no-ratelimit-service"
 """A cluster that never exists: a service that cannot be used is one that does not answer."""
-_MILLISECONDS = 1000
+_OF_GLOO = tuple(dict.fromkeys(slot.filter for field, slot in SLOTS.items() if field != "rateLimitPolicy"))
+"""The filters of all but policies, which stand for themselves."""
 
 
 class ServiceLimit(Feature[Limited]):
@@ -56,9 +57,11 @@ class ServiceLimit(Feature[Limited]):
         if not draft.forwards:
             return
         draft.action.rate_limits.extend(descriptor(rate, self.slot.stage) for rate in spec.rates)
-        if spec.include:
-            draft.action.include_vh_rate_limits.value = True
         self._switch(spec, use, draft)
+        if spec.include:
+            # Whichever field says so, and whichever fields the host has: Envoy knows it of each filter by itself.
+            for name in _OF_GLOO:
+                draft.per_route(name, service_v3.RateLimitPerRoute(vh_rate_limits=service_v3.RateLimitPerRoute.INCLUDE))
 
     def on_host(self, spec: Limited, use: Use, draft: HostDraft) -> None:
         """The descriptors of all requests whose routes have none."""
@@ -69,7 +72,7 @@ class ServiceLimit(Feature[Limited]):
         for backend in use.backends:
             if backend is not None:
                 draft.cluster(backend)
-        if spec.rates:
+        if spec.rates and self.slot.filter not in draft.proto.typed_per_filter_config:
             draft.per_route(self.slot.filter, service_v3.RateLimitPerRoute())
 
 
