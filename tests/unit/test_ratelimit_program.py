@@ -97,7 +97,7 @@ async def test_only_who_has_a_certificate_may_ask_and_a_new_one_is_shown(
         ([], "Use --xds or --limits"),
         (["--xds", "x", "--limits", str(DOCS)], "Use --xds or --limits"),
         (["--xds", "x", "--certificate", str(DOCS)], "belong together"),
-        (["--xds", "x", "--client-ca", str(DOCS)], "needs TLS"),
+        (["--xds", "x", "--client-ca", str(DOCS)], "is for a server with TLS"),
         (["--xds", "x", "--log-level", "loud"], "--log-level"),
         (["--limits", str(DOCS)], "it cannot serve: "),
         (["--limits", "/dev/null", "--listen", "256.0.0.1:1"], "it cannot serve: "),

@@ -5,9 +5,21 @@ from typing import Annotated
 
 import typer
 
+from daemun.cli.beside import (
+    Authority,
+    Certificate,
+    ClientAuthority,
+    Health,
+    Key,
+    LogLevel,
+    RedisUrl,
+    TokenFile,
+    Xds,
+)
+
 
 def extauth(
-    xds: Annotated[str, typer.Option(help="The control plane: host:port, or unix:/path.", metavar="ADDRESS")] = "",
+    xds: Xds = "",
     chains: Annotated[
         Path | None,
         typer.Option(exists=True, dir_okay=False, metavar="FILE", help="Chains as JSON, in the place of --xds."),
@@ -15,30 +27,13 @@ def extauth(
     listen: Annotated[
         str, typer.Option(help="Where Envoys ask.", metavar="HOST:PORT", envvar="DAEMUN_EXTAUTH_LISTEN")
     ] = "127.0.0.1:9983",
-    token_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The token that the control plane is shown.")
-    ] = None,
-    ca: Annotated[
-        Path | None,
-        typer.Option(exists=True, dir_okay=False, metavar="FILE", help="Who signs the control plane's certificate."),
-    ] = None,
-    certificate: Annotated[
-        Path | None,
-        typer.Option(exists=True, dir_okay=False, metavar="FILE", help="The certificate to listen with."),
-    ] = None,
-    key: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, metavar="FILE", help="The key of --certificate.")
-    ] = None,
-    client_ca: Annotated[
-        Path | None,
-        typer.Option(exists=True, dir_okay=False, metavar="FILE", help="Who signs the certificate of those who ask."),
-    ] = None,
-    redis: Annotated[
-        str, typer.Option(help="The Redis that all replicas share.", metavar="URL", envvar="DAEMUN_REDIS")
-    ] = "",
-    health: Annotated[
-        str, typer.Option(help="Where /healthz, /readyz and /metrics answer; nowhere if empty.", metavar="HOST:PORT")
-    ] = "",
+    token_file: TokenFile = None,
+    ca: Authority = None,
+    certificate: Certificate = None,
+    key: Key = None,
+    client_ca: ClientAuthority = None,
+    redis: RedisUrl = "",
+    health: Health = "",
     allow: Annotated[
         list[str] | None,
         typer.Option(metavar="NETWORK", help="Checks may ask this network though it is local; several times."),
@@ -46,7 +41,7 @@ def extauth(
     opa: Annotated[
         str, typer.Option(help="The program of Open Policy Agent, for policies in Rego.", metavar="PATH")
     ] = "opa",
-    log_level: Annotated[str, typer.Option(envvar="DAEMUN_LOG_LEVEL", help="debug, info, warning or error.")] = "info",
+    log_level: LogLevel = "info",
 ) -> None:
     """Answer Envoys that ask whether a request may come in (ext_authz over gRPC).
 
@@ -61,16 +56,11 @@ def extauth(
     import ipaddress
 
     from daemun.authserver import AuthApp, Setup
-    from daemun.cli import program
+    from daemun.cli import beside, program
     from daemun.cli.output import fail
 
     program.log_at(log_level)
-    if bool(xds) == (chains is not None):
-        fail("it is not told where its chains come from", "Use --xds or --chains.")
-    if (certificate is None) != (key is None):
-        fail("--certificate and --key belong together", "Name both, or none to listen without TLS.")
-    if client_ca is not None and certificate is None:
-        fail("--client-ca is for a server with TLS", "Name --certificate and --key too.")
+    beside.check(xds, chains, "chains", certificate, key, client_ca)
     try:
         for network in allow or ():
             ipaddress.ip_network(network, strict=False)
@@ -90,15 +80,4 @@ def extauth(
         allow=tuple(allow or ()),
         opa=opa,
     )
-
-    wrong: list[str] = []
-
-    async def serve() -> None:
-        try:
-            await AuthApp(setup).run()
-        except* (OSError, RuntimeError, ValueError) as group:
-            wrong.extend(str(one) for one in group.exceptions)
-
-    program.until_told(serve)
-    if wrong:
-        fail(f"it cannot serve: {wrong[0]}", "Look at --listen, --health and the files that are named.", code=1)
+    beside.serve(lambda: AuthApp(setup).run())
