@@ -91,7 +91,7 @@ class LimitApp:
             # What is there now stays: the collector need not look at it again while somebody waits for an answer.
             gc.freeze()
             _log.info("Envoys are answered at %s.", self.address.result())
-            await deciding
+            await asyncio.shield(deciding)
 
     def _metrics(self) -> Metrics:
         return Metrics(self.figures())

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import grpc
@@ -13,6 +14,7 @@ from envoy.service.ratelimit.v3 import rls_pb2
 
 from daemun.ir.quotas import Quota
 from daemun.limitserver import LimitApp, Setup
+from daemun.ratelimit.store import Asked, Decided
 from support.certificates import Authority
 from support.limiting import METHOD, OK, by_user, question
 from support.world import until
@@ -48,6 +50,27 @@ async def test_it_serves_limits_of_a_file_and_tells_of_itself(tmp_path: Path) ->
     assert 'daemun_ratelimit_decisions_total{domain="shop",outcome="ok"} 1.0' in text
     assert "daemun_ratelimit_counts 1.0" in text
     task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_when_it_is_ended_who_has_asked_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = LimitApp(Setup("127.0.0.1:0", limits=limits_in(tmp_path)))
+    decide, asked, go_on = app.store.decide, asyncio.Event(), asyncio.Event()
+
+    async def slowly(questions: Sequence[Asked]) -> Sequence[Decided]:
+        asked.set()
+        await go_on.wait()
+        return await decide(questions)
+
+    monkeypatch.setattr(app.store, "decide", slowly)
+    task = asyncio.ensure_future(app.run())
+    async with grpc.aio.insecure_channel(await app.address) as client:
+        said = asyncio.ensure_future(client.unary_unary(METHOD)(question([("user", "ann")])))
+        await asked.wait()
+        task.cancel()
+        await until(lambda: all(one._connection.closing for one in app.server.connections))
+        go_on.set()
+        assert rls_pb2.RateLimitResponse.FromString(await said).overall_code == OK
     await asyncio.gather(task, return_exceptions=True)
 
 
