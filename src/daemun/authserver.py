@@ -23,9 +23,9 @@ from daemun.health import HealthServer
 from daemun.ir.auth import Chain
 from daemun.metrics import CONTENT_TYPE, Figure, Metrics
 from daemun.serve.credentials import ServerCertificate
+from daemun.shown import follow
 
 _GRACE = 5.0
-_LOOK_SECONDS = 30.0
 _log = logging.getLogger(__name__)
 
 
@@ -84,7 +84,7 @@ class AuthApp:
                 stack.push_async_callback(health.stop)
             own = _certificate(setup)
             if own is not None:
-                group.create_task(_follow(setup, own))
+                group.create_task(follow(lambda: _shown(setup), lambda files: own.replace(*files)))
             self.address.set_result(await self.server.start(setup.listen, own.credentials if own else None))
             stack.push_async_callback(self.server.stop, _GRACE)
             # What is there now stays: the collector need not look at it again while somebody waits for an answer.
@@ -143,28 +143,12 @@ def _feed(chains: Chains, setup: Setup) -> ChainFeed:
     return ChainFeed(chains, setup.xds, metadata, trusting(setup.ca) if setup.ca else None)
 
 
-def _shown(setup: Setup) -> tuple[bytes, bytes, bytes] | None:
+def _shown(setup: Setup) -> tuple[bytes, bytes, bytes]:
     """The certificate, its key, and who signs those of clients."""
-    if setup.certificate is None or setup.key is None:
-        return None
-    clients = setup.client_ca.read_bytes() if setup.client_ca else b""
-    return setup.certificate.read_bytes(), setup.key.read_bytes(), clients
+    files = (setup.certificate, setup.key, setup.client_ca)
+    certificate, key, clients = (file.read_bytes() if file else b"" for file in files)
+    return certificate, key, clients
 
 
 def _certificate(setup: Setup) -> ServerCertificate | None:
-    shown = _shown(setup)
-    return ServerCertificate(*shown) if shown else None
-
-
-async def _follow(setup: Setup, own: ServerCertificate) -> None:
-    """Show the certificate as its files have it: kubelet swaps them when it is renewed. Open connections stay open."""
-    shown = _shown(setup)
-    while True:
-        await asyncio.sleep(_LOOK_SECONDS)
-        try:
-            now = _shown(setup)
-            if now is not None and now != shown:
-                own.replace(*now)
-                shown = now
-        except (OSError, ValueError) as error:
-            _log.warning("The certificate stays as it was: %s", error)
+    return ServerCertificate(*_shown(setup)) if setup.certificate else None

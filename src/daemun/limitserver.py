@@ -22,11 +22,11 @@ from daemun.ratelimit.memory import MemoryStore
 from daemun.ratelimit.plans import Plans
 from daemun.ratelimit.redis import RedisStore
 from daemun.ratelimit.service import Service
+from daemun.shown import follow
 from daemun.unary.server import UnaryServer
 
 NODE = "daemun-ratelimit"
 _GRACE = 5.0
-_LOOK_SECONDS = 30.0
 _log = logging.getLogger(__name__)
 
 
@@ -82,7 +82,7 @@ class LimitApp:
                 stack.push_async_callback(health.stop)
             tls = _tls(setup)
             if tls is not None:
-                group.create_task(_follow(setup, tls))
+                group.create_task(follow(lambda: _shown(setup), lambda _: _load(setup, tls)))
             # What waits for an answer when it ends gets one: deciding outlives the server.
             deciding = asyncio.create_task(self.service.run())
             stack.push_async_callback(_end, deciding)
@@ -165,17 +165,3 @@ def _load(setup: Setup, context: ssl.SSLContext) -> None:
 
 def _shown(setup: Setup) -> list[bytes]:
     return [file.read_bytes() for file in (setup.certificate, setup.key, setup.client_ca) if file is not None]
-
-
-async def _follow(setup: Setup, context: ssl.SSLContext) -> None:
-    """Show the certificate as its files have it: kubelet swaps them when it is renewed. Open connections stay open."""
-    shown = _shown(setup)
-    while True:
-        await asyncio.sleep(_LOOK_SECONDS)
-        try:
-            files = _shown(setup)
-            if files != shown:
-                _load(setup, context)
-                shown = files
-        except (OSError, ValueError) as error:
-            _log.warning("The certificate stays as it was: %s", error)

@@ -77,7 +77,7 @@ async def test_when_it_is_ended_who_has_asked_is_answered(tmp_path: Path, monkey
 async def test_only_who_has_a_certificate_may_ask_and_a_new_one_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("daemun.limitserver._LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("daemun.shown.LOOK_SECONDS", 0.05)
     ours, others = Authority(), Authority()
     files = {name: tmp_path / name for name in ("certificate", "key", "client_ca")}
 
