@@ -10,6 +10,7 @@ from support.auth import auth_policy
 ROUTE = {"kind": "HTTPRoute", "name": "r"}
 PROVIDER = {"name": "p", "issuer": "i", "jwks": {"inline": "k"}}
 USERS = {"secretRef": {"name": "users"}}
+LOGIN = {"issuerUrl": "https://i", "clientId": "c", "appUrl": "https://a", "callbackPath": "/callback"}
 ALLOW = {"rules": [{"claims": {"a": "b"}}]}
 
 
@@ -27,6 +28,10 @@ ALLOW = {"rules": [{"claims": {"a": "b"}}]}
         ({"authConfigRef": {"group": "", "kind": "Secret", "name": "a"}}, "spec.authConfigRef"),
         ({"ext": {"protocol": "HTTP", "backendRef": {"name": "a", "port": 1}, "grpc": {}}}, "spec.ext"),
         ({"basicAuth": USERS, "basicauth": USERS}, "spec"),
+        ({"apiKey": {"selector": {"a": "b"}, "queryParam": "a&b"}}, "spec.apiKey.queryParam"),
+        ({"oidc": {**LOGIN, "session": {"store": "Redis", "cookieName": "sid"}}}, ""),
+        ({"oidc": {**LOGIN, "session": {"cookieName": "sid"}}}, "spec.oidc.session.cookieName"),
+        ({"oidc": {**LOGIN, "session": {"sameSite": "None", "insecure": True}}}, "spec.oidc.session.sameSite"),
     ],
 )
 def test_what_is_refused(spec: dict[str, Any], where: str) -> None:

@@ -227,7 +227,9 @@ async def test_a_query_that_is_not_allowed_lets_nobody_in(opa: str, query: str) 
 async def test_without_the_program_nobody_comes_in() -> None:
     one = modules("/nowhere/opa", "data.test.allow", OLD)
     await settled(one)
-    assert await asked(one) == Failed("there is no program opa")
+    assert await asked(one) == Failed(
+        "there is no program opa beside the server, which docs/auth/opa.md says how to add"
+    )
     await one.close()
 
 

@@ -83,11 +83,29 @@ class BasicAuth(Api, frozen=True):
 
 
 class ApiKeys(Api, frozen=True):
-    """Keys in Secrets, by name or by all of these labels. They come in a header, `api-key` if none is named."""
+    """Keys in Secrets, by name or by all of these labels, in the header, or else in the parameter of the query;
+    in a header `api-key` if neither is named.
+    """
 
     secret_refs: Annotated[List[SecretObjectReference], Meta(max_length=64)] = ()
     selector: Annotated[dict[str, str], Meta(max_length=16)] = field(default_factory=dict)
     header: HeaderName | None = None
+    query_param: Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9._~-]+$")] | None = None
+
+
+class OidcSession(Api, frozen=True):
+    """Where sessions are kept, and with which cookies. In Redis, the cookie is no more than a name for one.
+
+    Without `maxAge` a browser keeps the cookies until it is closed. `refresh`: tokens that expire are renewed.
+    """
+
+    store: Literal["Cookie", "Redis"] = "Cookie"
+    cookie_name: Annotated[str, Meta(max_length=64, pattern=r"^[A-Za-z0-9_.-]*$")] = ""
+    domain: Annotated[str, Meta(max_length=253, pattern=r"^[A-Za-z0-9.-]*$")] = ""
+    same_site: Literal["Lax", "Strict", "None"] = "Lax"
+    insecure: bool = False
+    max_age: Duration | None = None
+    refresh: bool = False
 
 
 class Oidc(Api, frozen=True):
@@ -101,6 +119,7 @@ class Oidc(Api, frozen=True):
     scopes: Few = ()
     logout_path: UrlPath = ""
     after_logout_url: Annotated[str, Meta(max_length=2048)] = ""
+    session: OidcSession | None = None
 
 
 class AuthorizationRule(Api, frozen=True):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from ipaddress import ip_network
 
-from daemun.api.auth_policy import Authorization, AuthPolicySpec
+from daemun.api.auth_policy import Authorization, AuthPolicySpec, Jwt, OidcSession
 
 Broken = tuple[str, str]
 _WAYS = ("basicAuth", "apiKey", "oidc", "ext", "authConfigRef")
@@ -20,14 +20,11 @@ def auth_policy(spec: AuthPolicySpec) -> Iterator[Broken]:
     if spec.authorization is not None:
         yield from _authorization(spec.authorization, tokens=spec.jwt is not None)
     if spec.jwt is not None:
-        names = [one.name for one in spec.jwt.providers]
-        if len(set(names)) < len(names):
-            yield "spec.jwt.providers", "two of them have the same name"
-        for at, one in enumerate(spec.jwt.providers):
-            if (one.jwks.inline is None) == (one.jwks.remote is None):
-                yield f"spec.jwt.providers[{at}].jwks", "set either inline or remote"
+        yield from _providers(spec.jwt)
     if spec.api_key is not None and not spec.api_key.secret_refs and not spec.api_key.selector:
         yield "spec.apiKey", "names no Secret: set secretRefs or selector"
+    if spec.oidc is not None and spec.oidc.session is not None:
+        yield from _session(spec.oidc.session)
     if spec.auth_config_ref is not None:
         ref = spec.auth_config_ref
         if (ref.group, ref.kind) != ("enterprise.gloo.solo.io", "AuthConfig"):
@@ -58,3 +55,19 @@ def _block(text: str) -> str:
     except ValueError as error:
         return f"{error}: write an address such as 192.0.2.7, or a network such as 192.0.2.0/24"
     return "" if "%" not in text else "has a zone, which says nothing beyond one machine"
+
+
+def _providers(spec: Jwt) -> Iterator[Broken]:
+    names = [one.name for one in spec.providers]
+    if len(set(names)) < len(names):
+        yield "spec.jwt.providers", "two of them have the same name"
+    for at, one in enumerate(spec.providers):
+        if (one.jwks.inline is None) == (one.jwks.remote is None):
+            yield f"spec.jwt.providers[{at}].jwks", "set either inline or remote"
+
+
+def _session(spec: OidcSession) -> Iterator[Broken]:
+    if spec.cookie_name and spec.store != "Redis":
+        yield "spec.oidc.session.cookieName", "is for sessions in Redis: those in cookies have names of their own"
+    if spec.same_site == "None" and spec.insecure:
+        yield "spec.oidc.session.sameSite", "browsers drop cookies that are None and insecure"

@@ -113,7 +113,9 @@ def listener_rule(
             inspector = proto.listener_filters.add(name="envoy.filters.listener.tls_inspector")
             inspector.typed_config.Pack(tls_inspector_pb2.TlsInspector(), deterministic=True)
         http = frontend.http if frontend.tls else frontend.http[:1]
-        if not http and key.transport == "tcp":
+        # What is in the head cannot be refused alone, and files that nobody here has seen may be no good.
+        within = 0 if any(one.outside for one in http) else 1
+        if not http[:within] and key.transport == "tcp":
             proto.default_filter_chain.CopyFrom(closing_chain("none", access_log))
         first = (http or frontend.listeners)[0]
         draft = ListenerDraft(proto)
@@ -129,11 +131,11 @@ def listener_rule(
             return
         # A listener cannot be without a filter chain: to test its address alone would always fail.
         head = Leaf(
-            wire.encoded(proto) + b"".join(data for data, _ in chains[:1]),
+            wire.encoded(proto) + b"".join(data for data, _ in chains[:within]),
             frontend.origin or Origin(first.origin.ref, f"{first.origin.where}.port"),
-            tuple(sorted(draft.needs.union(*(needs for _, needs in chains[:1])))),
+            tuple(sorted(draft.needs.union(*(needs for _, needs in chains[:within])))),
         )
-        further = zip(http[1:], chains[1:], strict=True)
+        further = zip(http[within:], chains[within:], strict=True)
         leaves = [head, *(Leaf(data, one.origin, tuple(sorted(needs))) for one, (data, needs) in further)]
         yield PartKey(key.proxy, LISTENER, key.listener), part("", leaves)
 

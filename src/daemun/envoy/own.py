@@ -53,6 +53,7 @@ def _cluster(key: BackendKey, address: str, authority: str) -> cluster_pb2.Clust
         where = address_pb2.Address(socket_address={"address": host, "port_value": int(port)})
         proto.type = cluster_pb2.Cluster.STRICT_DNS
         proto.dns_lookup_family = cluster_pb2.Cluster.V4_PREFERRED
+        proto.ignore_health_on_host_removal = True  # one that ends answers on for longer than it is in the DNS
         proto.common_lb_config.healthy_panic_threshold.value = 1
         proto.health_checks.append(_health())
         _eject(proto.outlier_detection)

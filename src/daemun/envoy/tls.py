@@ -14,6 +14,7 @@ from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
 from daemun.api.core import Service
 from daemun.base import wire
 from daemun.base.names import Name
+from daemun.envoy import outside
 from daemun.envoy.ads import ads
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.backends import port_of
@@ -60,6 +61,9 @@ def downstream(listener: Listener, *alpn: str) -> tls_pb2.DownstreamTlsContext:
     context.ocsp_staple_policy = tls_pb2.DownstreamTlsContext.OcspStaplePolicy.Value(agreed.stapling)
     for secret in listener.secrets:
         common.tls_certificate_sds_secret_configs.add(name=secret, sds_config=ads())
+    if listener.outside:
+        context.require_client_certificate.value = listener.outside.asks
+        outside.put(listener.outside.source, common, named(listener.outside.names))
     if listener.clients:
         context.require_client_certificate.value = listener.clients.mode == "required"
         trust(common, listener.clients.bundle, _rules(listener.clients))

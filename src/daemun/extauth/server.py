@@ -87,9 +87,11 @@ class AuthServer:
         return name, request, await chain.ask(request)
 
     async def _check(self, question: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
-        del context
         began = self._clock()
         name, request, answer = await self.answer(question)
+        if answer is _NOT_YET:
+            # Another replica may know.
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "the control plane was not heard yet")
         try:
             response = encoded(answer, request.has)
         except InvalidAnswerError as error:

@@ -7,7 +7,7 @@ import msgspec
 
 from daemun.base.names import Ref
 from daemun.ir.origin import Origin
-from daemun.ir.tls import ClientValidation, Handshake, bundle_name
+from daemun.ir.tls import ClientValidation, Handshake, Outside, bundle_name
 
 Transport = Literal["tcp", "udp"]
 ListenerProtocol = Literal["HTTP", "HTTPS", "TLS", "TCP", "UDP"]
@@ -58,8 +58,8 @@ class Listener(msgspec.Struct, frozen=True, gc=False):
     Several objects may bring listeners of the same `name`; `chain` is a name that no other listener of the proxy has.
     `port` is the port that the API says, which redirects speak of; what is bound may differ. Where a listener
     `terminates` TLS it needs `secrets`. `clients` says how the certificates of clients are checked; None when they are
-    not asked for any. `handshake` is what else is said of TLS. With `sources` only clients of these
-    addresses come here (prefixes and their lengths).
+    not asked for any. `handshake` is what else is said of TLS. With `outside` its certificates come from elsewhere.
+    With `sources` only clients of these addresses come here (prefixes and their lengths).
     """
 
     name: str
@@ -72,6 +72,7 @@ class Listener(msgspec.Struct, frozen=True, gc=False):
     clients: ClientValidation | None = None
     terminates: bool = False
     handshake: Handshake | None = None
+    outside: Outside | None = None
     sources: tuple[tuple[str, int], ...] = ()
 
     @property

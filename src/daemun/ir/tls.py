@@ -52,6 +52,37 @@ class ClientValidation(msgspec.Struct, frozen=True, gc=False):
     told: tuple[str, ...] = ()
 
 
+class Files(msgspec.Struct, frozen=True, gc=False):
+    """Files at the proxy: a certificate and its key, whom the other side's must come from, an OCSP response."""
+
+    certificate: str = ""
+    key: str = ""
+    authority: str = ""
+    staple: str = ""
+
+
+class SecretServer(msgspec.Struct, frozen=True, gc=False):
+    """An SDS server at a `target` of gRPC's, and what it is asked for: a certificate, whom the other side's must come
+    from. What is in the `token_file` is sent along in `token_header`.
+    """
+
+    target: str
+    certificate: str = ""
+    authority: str = ""
+    token_file: str = ""
+    token_header: str = ""
+
+
+class Outside(msgspec.Struct, frozen=True, gc=False):
+    """Certificates that a listener's proxy gets elsewhere than from us. If it `asks`, clients must show one, too, which
+    bears one of the `names`, if there are any.
+    """
+
+    source: Files | SecretServer
+    asks: bool = False
+    names: tuple[SubjectName, ...] = ()
+
+
 class Handshake(msgspec.Struct, frozen=True, gc=False):
     """What a listener agrees to in a TLS handshake, where that is not left to us: in Envoy's words.
 

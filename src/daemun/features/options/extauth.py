@@ -66,8 +66,9 @@ class ExtAuth(Feature[Asked | Servers]):
                 return "asks nobody whether the request may pass"
             case Users():
                 return "asks for a name and a password, and answers 401 without"
-            case Keys(header=header):
-                return f"asks for an API key in {header}, and answers 401 without"
+            case Keys(header=header, query=query):
+                place = " or ".join(filter(None, (header, query and f"the query's {query}")))
+                return f"asks for an API key in {place}, and answers 401 without"
             case Chained(chain=chain):
                 return f"asks Daemun's server whether AuthConfig {chain} lets the request pass"
             case Elsewhere():
@@ -148,9 +149,12 @@ def _asking(by: Chained | Elsewhere | Users | Keys | None) -> Iterable[tuple[str
         case Users(users=users):
             check = basic_v3.BasicAuth(users={"inline_string": users}, forward_username_header=_USER_HEADER)
             yield _PLACE, _done(("envoy.filters.http.basic_auth", check), _KNOWN_USER)
-        case Keys(header=header, keys=keys):
-            credentials = [keys_v3.Credential(key=one.value, client=one.user) for one in keys]
-            config = keys_v3.ApiKeyAuth(credentials=credentials, key_sources=[{"header": header}])
+        case Keys(header=header, keys=keys, query=query):
+            config = keys_v3.ApiKeyAuth()
+            config.credentials.extend(keys_v3.Credential(key=one.value, client=one.user) for one in keys)
+            for kind, name in ("header", header), ("query", query):
+                if name:
+                    config.key_sources.add(**{kind: name})
             config.forwarding.header = _USER_HEADER
             yield _PLACE, _done(("envoy.filters.http.api_key_auth", config), _KNOWN_USER)
 

@@ -17,9 +17,12 @@ _HEADER = "api-key"
 
 
 def api_keys(
-    spec: ApiKeyAuth, where: str, follow: Following, *, refs_field: str = "apiKeySecretRefs"
+    spec: ApiKeyAuth, where: str, follow: Following, *, refs_field: str = "apiKeySecretRefs", query: str = ""
 ) -> tuple[Check, Keys]:
-    """The keys as Daemun's server has them, hashed, and as Envoy has them."""
+    """The keys as Daemun's server has them, hashed, and as Envoy has them.
+
+    They are in a header, or in a parameter of the `query`, if there is one.
+    """
     storage, within = spec.k8s_secret_apikey_storage, where
     refs, labels = spec.api_key_secret_refs, spec.label_selector
     if spec.aerospike_apikey_storage is not None:
@@ -40,14 +43,15 @@ def api_keys(
         **spec.headers_from_metadata_entry,
     }
     required = {entry.name for entry in entries.values() if entry.required and not spec.skip_metadata_validation}
-    header = (spec.header_name or _HEADER).lower()
+    place = (spec.header_name or ("" if query else _HEADER)).lower()
     check = Check(
         keys=tuple(ApiKey(_hash(one.key), str(name), dict(one.metadata)) for name, one in found.values()),
-        header=header,
+        header=place,
+        query=query,
         headers={header: entry.name for header, entry in sorted(entries.items())},
         required=tuple(sorted(required)),
     )
-    return check, Keys(header, tuple(Key(str(name), one.key) for name, one in found.values()))
+    return check, Keys(place, tuple(Key(str(name), one.key) for name, one in found.values()), query)
 
 
 def _named(refs: tuple[ResourceRef, ...], within: str, follow: Following) -> Iterator[tuple[Name, secrets.ApiKey]]:

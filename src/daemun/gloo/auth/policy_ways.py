@@ -1,13 +1,21 @@
 """The ways of an AuthPolicy that end in a chain, as those of an AuthConfig do: basicAuth, apiKey and oidc."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
-from daemun.api.auth_policy import ApiKeys, AuthPolicy, BasicAuth, Oidc
+from daemun.api.auth_policy import ApiKeys, AuthPolicy, BasicAuth, Oidc, OidcSession
 from daemun.api.gloo.auth_config import ApiKeyAuth
 from daemun.api.gloo.common import ResourceRef
-from daemun.api.gloo.oauth import OidcAuthorizationCode
+from daemun.api.gloo.oauth import (
+    CookieOptions,
+    InternalSession,
+    OidcAuthorizationCode,
+    RedisSession,
+    SameSite,
+    UserSession,
+)
 from daemun.api.meta import SecretObjectReference
+from daemun.base.durations import nanoseconds
 from daemun.base.names import CORE, DAEMUN, Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gloo.auth import oauth
@@ -29,6 +37,8 @@ _HASHES: tuple[tuple[re.Pattern[str], Hash], ...] = (
     (re.compile(r"\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}"), "bcrypt"),
 )
 _MOST_USERS = 10_000
+_SECOND = 10**9
+_SAME_SITE: Mapping[str, SameSite] = {"Lax": "LaxMode", "Strict": "StrictMode", "None": "NoneMode"}
 
 
 def key_of(name: Name) -> ConfigKey:
@@ -95,7 +105,7 @@ def _keys(spec: ApiKeys, follow: Following) -> tuple[AnyCheck, Keys]:
     where = "spec.apiKey"
     refs = tuple(secret_of(ref, f"{where}.secretRefs[{at}]", follow) for at, ref in enumerate(spec.secret_refs))
     said = ApiKeyAuth(api_key_secret_refs=refs, label_selector=spec.selector, header_name=spec.header or "")
-    return api_keys(said, where, follow, refs_field="secretRefs")
+    return api_keys(said, where, follow, refs_field="secretRefs", query=spec.query_param or "")
 
 
 def _oidc(spec: Oidc, follow: Following) -> AnyCheck:
@@ -111,5 +121,20 @@ def _oidc(spec: Oidc, follow: Following) -> AnyCheck:
         scopes=spec.scopes,
         logout_path=spec.logout_path,
         after_logout_url=spec.after_logout_url,
+        session=_session(spec.session) if spec.session is not None else None,
     )
     return oauth.code(said, where, follow)
+
+
+def _session(spec: OidcSession) -> UserSession:
+    """In Gloo's words."""
+    cookies = CookieOptions(
+        max_age=nanoseconds(spec.max_age) // _SECOND if spec.max_age is not None else None,
+        not_secure=spec.insecure,
+        same_site=_SAME_SITE[spec.same_site],
+        domain=spec.domain,
+    )
+    if spec.store == "Redis":
+        stored = RedisSession(cookie_name=spec.cookie_name, allow_refreshing=spec.refresh)
+        return UserSession(cookie_options=cookies, redis=stored)
+    return UserSession(cookie_options=cookies, cookie=InternalSession(allow_refreshing=spec.refresh))

@@ -14,7 +14,8 @@ from daemun.gatewayapi.handshakes import checked
 from daemun.gatewayapi.tlsoptions import subject_name
 from daemun.gloo.classic.scope import Scope
 from daemun.gloo.handshakes import handshake
-from daemun.ir.tls import ClientValidation, Handshake
+from daemun.gloo.outside import faults, source_of
+from daemun.ir.tls import ClientValidation, Handshake, Outside
 
 _FIELDS = {
     "maximum": "parameters.maximumProtocolVersion",
@@ -26,11 +27,17 @@ Secrets = Collection[Name, Secret]
 
 
 class Certificate(msgspec.Struct, frozen=True, gc=False):
-    """What a handshake is answered with."""
+    """What a handshake is answered with: what is in a Secret, or comes from `outside`."""
 
-    secret: str
+    secret: str = ""
+    outside: Outside | None = None
     clients: ClientValidation | None = None
     handshake: Handshake | None = None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What comes by SDS from us."""
+        return (self.secret,) if self.secret else ()
 
 
 class Ended(msgspec.Struct, frozen=True, gc=False):
@@ -52,10 +59,9 @@ def ended(reader: Reader, secrets: Secrets, scope: Scope, home: str, where: str,
     if agreed.faults:
         return Ended(None, agreed.faults, notes)
     ref = ssl.secret_ref
+    wanted = agreed.handshake if agreed.handshake != Handshake() else None
     if ref is None:
-        text = "certificates come from Secrets only: files on the proxy's machine and SDS servers are not served"
-        fault = Finding("NotServed", where, text, "Put the certificate into a Secret, and name it in secretRef.")
-        return Ended(None, (fault,), notes)
+        return _from_outside(scope, where, ssl, wanted, notes)
     here = f"{where}.secretRef"
     name = Name(ref.namespace or home, ref.name)
     secret = reader.get(secrets, name)
@@ -76,7 +82,7 @@ def ended(reader: Reader, secrets: Secrets, scope: Scope, home: str, where: str,
         if (found := flaw(secret, key))
     )
     clients = None
-    one_way = scope.one_way if ssl.one_way_tls is None else ssl.one_way_tls
+    one_way = _one_way(scope, ssl)
     if secret.get(cacerts.KEY) and not one_way:
         broken = cacerts.fault(secret)
         if broken:
@@ -92,8 +98,33 @@ def ended(reader: Reader, secrets: Secrets, scope: Scope, home: str, where: str,
         why = "TLS is one-way" if one_way else f"Secret {name} has no {cacerts.KEY}"
         text = f"names are wanted in certificates that no client is asked for: {why}"
         return Ended(None, (Finding("Invalid", f"{where}.verifySubjectAltName", text, "Remove them, or ask."),), notes)
-    wanted = agreed.handshake if agreed.handshake != Handshake() else None
-    return Ended(Certificate(str(name), clients, wanted), (), notes)
+    return Ended(Certificate(str(name), clients=clients, handshake=wanted), (), notes)
+
+
+def _one_way(scope: Scope, ssl: SslConfig) -> bool:
+    return scope.one_way if ssl.one_way_tls is None else ssl.one_way_tls
+
+
+def _from_outside(
+    scope: Scope, where: str, ssl: SslConfig, wanted: Handshake | None, notes: tuple[Finding, ...]
+) -> Ended:
+    """What comes from files on the proxy's machine, or from an SDS server: nobody here can look at it."""
+    source = source_of(ssl.ssl_files, ssl.sds)
+    if source is None or not source.certificate:
+        text = "names no certificate to answer with"
+        fault = Finding("Invalid", where, text, "Name a Secret, tlsCert and tlsKey, or an SDS server.")
+        return Ended(None, (fault,), notes)
+    wrong = tuple(Finding("Invalid", at, text, mend) for at, text, mend in faults(ssl.ssl_files, ssl.sds, where))
+    asks = bool(source.authority) and not _one_way(scope, ssl)
+    if ssl.verify_subject_alt_name and not asks:
+        text = "names are wanted in certificates that no client is asked for"
+        wrong += (Finding("Invalid", f"{where}.verifySubjectAltName", text, "Remove them, or ask."),)
+    if wrong:
+        return Ended(None, wrong, notes)
+    if not asks:
+        source = msgspec.structs.replace(source, authority="")
+    names = tuple(map(subject_name, ssl.verify_subject_alt_name))
+    return Ended(Certificate(outside=Outside(source, asks, names), handshake=wanted), (), notes)
 
 
 def _handshake(ssl: SslConfig) -> Handshake:

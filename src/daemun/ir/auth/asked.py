@@ -40,10 +40,11 @@ class Key(NamedTuple):
 
 
 class Keys(msgspec.Struct, frozen=True, gc=False):
-    """Envoy itself compares API keys, which are in this header."""
+    """Envoy itself compares API keys, in this header, or this parameter of the query; either may be empty."""
 
     header: str
     keys: tuple[Key, ...]
+    query: str = ""
 
 
 class Asked(msgspec.Struct, frozen=True, gc=False):
