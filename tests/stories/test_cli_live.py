@@ -1,12 +1,22 @@
 """The commands that look at a proxy that runs: `daemun proxy`, and `daemun explain --live`."""
 
 import asyncio
+import contextlib
 import json
+import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
+from daemun.base.names import GATEWAY, Ref
+from daemun.cli.doors import PodDoor
+from daemun.cli.traced import follow
+from daemun.explain import request_from
+from daemun.ir.placement import Placement
+from daemun.provision import state
 from support.certificates import Authority
 from support.documents import exact, gateway, listener, prefix, route, rule, secret, use
 from support.ports import free_port
@@ -75,6 +85,27 @@ async def test_a_proxy_that_runs(stage: Commands) -> None:
 
     answer = await stage.ask("/a", host="a.test")
     assert (answer.status, answer.headers.get("connection")) == (200, "close")  # clients are sent elsewhere
+
+
+async def test_a_log_that_is_followed(stage: Commands) -> None:
+    await stage.up("--real-ports")
+    words = ("proxy", "logs", "-f", str(stage.folder), "--tail", "0", "--follow")
+    process = await asyncio.create_subprocess_exec(str(DAEMUN), *words, stdout=asyncio.subprocess.PIPE, env=stage.env)
+    assert process.stdout is not None
+
+    async def told() -> bytes:
+        # It is not known when it begins to follow, so there is something to log again and again.
+        stage.write("gateway.yaml", gateway("gw", listener(stage.port), listener(free_port(), "more")))
+        return await asyncio.wait_for(process.stdout.readline(), 3)
+
+    line = b""
+    for _ in range(10):
+        with contextlib.suppress(TimeoutError):
+            line = await told()
+            break
+    assert b"[info]" in line
+    process.send_signal(signal.SIGINT)
+    assert await process.wait() == 0
 
 
 async def test_what_a_proxy_has_and_should_have(stage: Commands) -> None:
@@ -161,3 +192,50 @@ async def test_over_tls_and_to_nobody(stage: Commands) -> None:
     words = ("explain", str(stage.folder), "GET", f"http://a.test:{stage.port}/a", "--real-ports", "--live")
     assert "not an address" in await stage.run(*words, "--to", "nonsense", code=2)
     assert "was not answered at 127.0.0.1:1" in await stage.run(*words, "--to", "127.0.0.1:1", code=1)
+
+
+_KUBECTL = """#!{python}
+# kubectl as far as the commands use it, for one pod that is the proxy of a folder.
+import os, sys
+words = sys.argv[1:]
+assert words[:2] == ["-n", "default"], words
+words = words[2:]
+if words[:2] == ["get", "pods"]:
+    print("pod/gw-1")
+elif words[0] == "exec":
+    assert words[1:5] == ["gw-1", "-c", "envoy", "--"], words
+    run = [sys.executable, "-m", "daemun.provision.admin"]
+    os.execv(sys.executable, [*run, "{folder}/admin.sock", *words[-2:]])
+elif words[0] == "logs":
+    lines = words[-1].partition("=")[2]
+    os.execvp("tail", ["tail", "-n", "+1" if lines.endswith("s") else lines, "{folder}/envoy.log"])
+else:
+    sys.exit("Error from server (Forbidden): no")
+"""
+
+
+async def test_a_pod_is_asked_by_way_of_kubectl(stage: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    await stage.up("--real-ports")
+    folder = state.locate([stage.folder], stage.env) / state.folder("default/gw")
+    program = stage.base / "bin" / "kubectl"
+    program.parent.mkdir()
+    program.write_text(_KUBECTL.format(python=sys.executable, folder=folder))
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    ref = Ref(GATEWAY, "Gateway", "default", "gw")
+
+    def look() -> None:
+        pod = PodDoor("", Placement(ref, "", "daemun", "gw-daemun"), None)
+        assert pod.name == "gw-1"
+        assert b"LIVE" in pod.admin("/ready") or b"LIVE" in pod.admin("/server_info")
+        assert pod.log(1).endswith("\n")
+        request = request_from("GET", f"http://a.test:{stage.port}/a")
+        found = follow(pod, request, "127.0.0.1", stage.port)
+        assert (found.cluster, found.status()) == ("service/default/a/80", 200)
+        with pytest.raises(SystemExit):
+            PodDoor("", Placement(ref, "", "daemun", "gw-daemun"), "another")
+        program.write_text(_KUBECTL.format(python=sys.executable, folder=folder).replace('"get"', '"none"'))
+        with pytest.raises(SystemExit):
+            PodDoor("", Placement(ref, "", "daemun", "gw-daemun"), None)
+
+    await asyncio.to_thread(look)

@@ -3,7 +3,8 @@
 import asyncio
 import shutil
 import subprocess
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -25,8 +26,11 @@ class Door(Protocol):
     def log(self, lines: int) -> str:
         """The last lines of the proxy's log."""
 
-    def follow(self) -> Generator[str, None, None]:
+    def follow(self) -> Iterator[str]:
         """What is logged from now on, piece by piece."""
+
+    def since(self) -> Callable[[], str]:
+        """What will have been logged since now, whenever that is asked; perhaps a little more."""
 
 
 class FolderDoor:
@@ -61,25 +65,28 @@ class FolderDoor:
 
         return "".join(f"{line}\n" for line in logs.tail(self._folder / "envoy.log", lines))
 
-    def follow(self) -> Generator[str, None, None]:
-        """What is appended to the file; it begins anew when it is rotated."""
-        import time
-
-        file = self._folder / "envoy.log"
-        at = file.stat().st_size if file.exists() else 0
+    def follow(self) -> Iterator[str]:
+        """What is appended to the file."""
+        logged, told = self.since(), 0
         while True:
-            size = file.stat().st_size if file.exists() else 0
-            if size < at:
-                at = 0
-            if size > at:
-                with file.open("rb") as log:
-                    log.seek(at)
-                    data = log.read(size - at)
-                at = size
-                yield data.decode(errors="replace")
-            else:
-                yield ""
-                time.sleep(0.05)
+            new = logged()
+            told = min(told, len(new))  # it was rotated
+            if len(new) > told:
+                yield new[told:]
+                told = len(new)
+            time.sleep(0.1)
+
+    def since(self) -> Callable[[], str]:
+        """From where the file ends now; it begins anew when it is rotated."""
+        file = self._folder / "envoy.log"
+        end = file.stat().st_size if file.exists() else 0
+
+        def logged() -> str:
+            with file.open("rb") as log:
+                log.seek(end if file.stat().st_size >= end else 0)
+                return log.read().decode(errors="replace")
+
+        return logged
 
 
 class PodDoor:
@@ -110,24 +117,24 @@ class PodDoor:
         """Of the container."""
         return self._run("logs", self.name, "-c", "envoy", f"--tail={lines}").decode(errors="replace")
 
-    def follow(self) -> Generator[str, None, None]:
+    def follow(self) -> Iterator[str]:
         """From now on, until kubectl ends."""
-        import os
-
         words = [*self._kubectl, "logs", "-f", "--tail=0", self.name, "-c", "envoy"]
-        with subprocess.Popen(words, stdout=subprocess.PIPE) as process:  # noqa: S603 - the words are ours
-            assert process.stdout is not None  # noqa: S101 - said above
-            os.set_blocking(process.stdout.fileno(), False)
+        with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - the words are ours
             try:
-                while process.poll() is None:
-                    data = process.stdout.read()
-                    yield (data or b"").decode(errors="replace")
-                    if not data:
-                        import time
-
-                        time.sleep(0.05)
+                yield from process.stdout or ()
             finally:
                 process.terminate()
+
+    def since(self) -> Callable[[], str]:
+        """The lines of so many seconds; to follow the log would begin at some moment later."""
+        start = time.monotonic()
+
+        def logged() -> str:
+            seconds = int(time.monotonic() - start) + 2
+            return self._run("logs", self.name, "-c", "envoy", f"--since={seconds}s").decode(errors="replace")
+
+        return logged
 
     def _run(self, *words: str) -> bytes:
         done = subprocess.run([*self._kubectl, *words], capture_output=True, check=False, timeout=60)  # noqa: S603

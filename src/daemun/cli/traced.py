@@ -22,18 +22,13 @@ _ANSWER_SECONDS = 30.0
 
 def follow(door: "Door", request: "Request", address: str, port: int) -> Trace:
     """Send the request to this address, and tell what the proxy did with it. Its log levels are as before then."""
-    mark, pieces = secrets.token_hex(8), ""
-    before = _counts(door)
+    mark, before = secrets.token_hex(8), _counts(door)
     with _logging(door):
-        log = door.follow()
-        pieces += next(log)
+        logged = door.since()
         _send(request, address, port, mark)
         until = time.monotonic() + _PATIENCE_SECONDS
-        found = None
-        while found is None and time.monotonic() < until:
-            pieces += next(log, "")
-            found = trace(pieces, mark)
-        log.close()
+        while (found := trace(logged(), mark)) is None and time.monotonic() < until:
+            time.sleep(0.1)
     if found is None:
         fail(
             f"the request does not appear in the log of {door.name}",

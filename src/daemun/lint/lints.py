@@ -1,5 +1,6 @@
 """What is served and yet likely not what is meant: routes nobody reaches, listeners nobody uses, policies that lose."""
 
+import functools
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
@@ -13,8 +14,7 @@ from daemun.ir.problem import Problem
 from daemun.ir.tls import bundle_of
 from daemun.lint.shadows import shadowed
 from daemun.translate import Translation
-from daemun.view.effective import effective
-from daemun.view.tables import policies_of
+from daemun.view.effective import Policies, effective
 
 EXPIRES_DAYS = 30.0
 """How long a certificate must be good for still, if nobody says otherwise."""
@@ -47,6 +47,7 @@ def _dead_listeners(translation: Translation) -> Iterator[Problem]:
 
 def _unreachable(translation: Translation) -> Iterator[Problem]:
     """Backends without an endpoint that is ready, and rules of which no backend has a weight."""
+    ready: dict[str, bool] = {}
     for route in translation.routes.values():
         proxies = dict.fromkeys(one.frontend.proxy for one in route.attachments)
         for rule in route.route.rules:
@@ -60,7 +61,9 @@ def _unreachable(translation: Translation) -> Iterator[Problem]:
                     continue
                 # One proxy has what another has: endpoints are those of the object.
                 proxy = next(iter(proxies), "")
-                if proxy and not endpoints(translation, proxy, key.cluster):
+                if proxy and key.cluster not in ready:
+                    ready[key.cluster] = bool(endpoints(translation, proxy, key.cluster))
+                if proxy and not ready[key.cluster]:
                     text = f"{key.ref} has no endpoint that is ready, so requests for it are answered with 503"
                     mend = "See whether its pods run and whether its selector fits them."
                     yield _warning(author, "NoEndpoints", backend.where, text, mend)
@@ -96,7 +99,8 @@ def _end(held: Secret) -> datetime | None:
 
 def _losing(translation: Translation) -> Iterator[Problem]:
     """Policies of routes that are used by some, and change nothing for any of them."""
-    policies = policies_of(translation)
+    policies = Policies(translation)
+    views_of = functools.cache(lambda at: effective(translation, at, policies))
     using: dict[Ref, dict[Ref, None]] = {}
     for route in translation.routes.values():
         for policy in route.options:
@@ -104,10 +108,10 @@ def _losing(translation: Translation) -> Iterator[Problem]:
     # Only where there is somebody to lose to is there anything to look for.
     for ref, routes in sorted(using.items()):
         rivals = any(len(one.options) > 1 or one.through for at in routes for one in translation.resolved(at))
-        judged = policies.get(ref)  # a DirectResponse is none
+        judged = policies.by_ref.get(ref)  # a DirectResponse is none
         if not rivals or judged is None or not judged.options:
             continue
-        views = [one for at in routes for one in effective(translation, at)]
+        views = [one for at in routes for one in views_of(at)]
         if any(field.by == ref for one in views for field in one.fields):
             continue
         lost = [one for view in views for one in view.lost if one.by == ref]

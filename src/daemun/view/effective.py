@@ -63,9 +63,24 @@ class Effective(msgspec.Struct, frozen=True):
     lost: tuple[Lost, ...] = ()
 
 
-def effective(translation: Translation, ref: Ref) -> list[Effective]:
+class Policies:
+    """All policies, found by their objects and by those that they are for. Make it once for many routes."""
+
+    def __init__(self, translation: Translation) -> None:
+        self.by_ref = policies_of(translation)
+        self.by_target: dict[Ref, list[tuple[str, Ref]]] = {}
+        for policy in self.by_ref.values():
+            for target in policy.targets:
+                self.by_target.setdefault(target.ref, []).append((target.section, policy.ref))
+
+    def of(self, target: Ref, *sections: str) -> list[Ref]:
+        """Those for an object as a whole, or for these sections of it."""
+        return [ref for section, ref in self.by_target.get(target, ()) if section in ("", *sections)]
+
+
+def effective(translation: Translation, ref: Ref, policies: Policies | None = None) -> list[Effective]:
     """What is in force on the rules of a route, by each way to it; listeners where it is the same stand together."""
-    policies = policies_of(translation)
+    policies = policies or Policies(translation)
     found: list[Effective] = []
     for route in translation.resolved(ref):
         attachments = list({(one.owner, one.listener): one for one in route.attachments}.values())
@@ -88,7 +103,7 @@ class _Rule:
     def __init__(
         self,
         translation: Translation,
-        policies: dict[Ref, Policy],
+        policies: Policies,
         route: ResolvedRoute,
         rule: Rule,
         attachment: Attachment | None,
@@ -170,11 +185,9 @@ class _Rule:
     def _candidates(self) -> list[Policy]:
         """Every policy that is for this rule: its own, those of what delegates to it, and its listener's."""
         refs = dict.fromkeys(ref for at in self._levels() for ref in self._for(*at))
-        for policy in self._policies.values() if self._at is not None else ():
-            for target in policy.targets:
-                if target.ref in self._owners() and target.section in ("", self._at.listener if self._at else ""):
-                    refs[policy.ref] = None
-        return [self._policies[ref] for ref in refs if ref in self._policies]
+        for owner in self._owners():
+            refs |= dict.fromkeys(self._policies.of(owner, self._at.listener if self._at else ""))
+        return [self._policies.by_ref[ref] for ref in refs if ref in self._policies.by_ref]
 
     def _levels(self) -> list[tuple[Ref, str]]:
         """The rule, and those that delegate to it as far as it is known which: each a route with a field in it."""
@@ -188,13 +201,7 @@ class _Rule:
         rule = field(written(self._translation, route), where) if where else None
         named = [one.extension_ref for one in getattr(rule, "filters", ()) if one.extension_ref is not None]
         found = [Ref(one.group, one.kind, route.namespace, one.name) for one in named]
-        sections = ("", getattr(rule, "name", None) or "")
-        named_by = (
-            policy.ref
-            for policy in self._policies.values()
-            if any(one.ref == route and one.section in sections for one in policy.targets)
-        )
-        return [*found, *named_by]
+        return [*found, *self._policies.of(route, getattr(rule, "name", None) or "")]
 
     def _owners(self) -> tuple[Ref, ...]:
         if self._at is None:
