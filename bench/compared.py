@@ -95,6 +95,8 @@ def propagation(rows: Rows) -> Iterator[str]:
                 late = f", {found['not_in_60_s']} never" if found.get("not_in_60_s") else ""
                 way = ", ".join(f"{count:,} × {status}" for status, count in found.get("on_the_way", {}).items())
                 p50, p90 = (_cell(found, "ms", key, unit=" ms") for key in ("p50", "p90"))
+                if found.get("stored_ms"):
+                    p50 += f" ({_cell(found, 'stored_ms', 'p50', unit=' ms')})"
                 told = f"{p50} | {p90} | {way or '–'} (n = {n}{late}; {rows.load(replay, peer, size):.0f})"
                 cells.append(told if found else "– | – | not measured")
             yield f"| {size:,} | {name} | {' | '.join(cells)} |"
