@@ -6,6 +6,7 @@ marked (`gatewayapi.flaws`), so that statuses tell it.
 """
 
 import heapq
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
@@ -19,6 +20,9 @@ from daemun.gatewayapi.certificates import CERTIFICATE, PRIVATE_KEY, STAPLE, fau
 from daemun.gatewayapi.flaws import FlawedConfigMap, FlawedSecret
 
 Object = tuple[Ref, object | None]
+_EACH = 8
+"""Moments that an object has at most: when each of four values begins and ends to be good."""
+_SPARE = 100
 
 
 class _Span(NamedTuple):
@@ -40,6 +44,7 @@ class Keeping:
         self._now = now
         self._good: dict[Ref, Secret] = {}
         self._written: dict[Ref, Secret | ConfigMap] = {}
+        self._moments: dict[Ref, tuple[float, ...]] = {}
         self._changes: list[tuple[float, Ref]] = []
 
     def take(self, objects: Iterable[Object]) -> list[Object]:
@@ -60,20 +65,31 @@ class Keeping:
 
     def _take(self, ref: Ref, one: object | None) -> object | None:
         if not isinstance(one, Secret | ConfigMap):
-            self._written.pop(ref, None)
+            self._forget(ref)
             self._good.pop(ref, None)
             return one
         spans = dict(_spans(one))
         if not spans and ref not in self._good:
-            self._written.pop(ref, None)
+            self._forget(ref)
             return one
         self._written[ref] = one
-        now = self._now()
-        for span in spans.values():
-            for moment in span:
-                if now < moment:
-                    heapq.heappush(self._changes, (moment, ref))
+        self._note(ref, {moment for span in spans.values() for moment in span})
         return self._judged(ref, one)
+
+    def _note(self, ref: Ref, moments: set[float]) -> None:
+        """When an object counts otherwise. Moments of what was there before are left until there are too many."""
+        now, known = self._now(), self._moments.get(ref, ())
+        self._moments[ref] = tuple(moment for moment in moments if now < moment < math.inf)
+        for moment in self._moments[ref]:
+            if moment not in known:
+                heapq.heappush(self._changes, (moment, ref))
+        if len(self._changes) > _SPARE + 2 * _EACH * len(self._moments):
+            self._changes = [(moment, each) for each, some in self._moments.items() for moment in some]
+            heapq.heapify(self._changes)
+
+    def _forget(self, ref: Ref) -> None:
+        self._written.pop(ref, None)
+        self._moments.pop(ref, None)
 
     def _judged(self, ref: Ref, one: Secret | ConfigMap) -> Secret | ConfigMap:
         now = self._now()

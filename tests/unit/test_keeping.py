@@ -134,3 +134,19 @@ def test_what_is_no_certificate_is_left_alone() -> None:
     plain = Secret(ObjectMeta("c"), data={"password": b"x"})
     assert taken(keeping, plain) is plain
     assert keeping.due is None
+
+
+def test_the_same_again_and_again_is_noted_once_and_what_is_gone_does_not_pile_up() -> None:
+    keeping = Keeping()
+    taken(keeping, secret(CA.issue("a.test")))
+    noted = len(keeping._changes)
+    same = secret(CA.issue("a.test"))
+    for _ in range(10):
+        taken(keeping, same)
+    assert noted <= len(keeping._changes) <= 2 * noted
+    for number in range(300):
+        ref = Ref(CORE, "Secret", "default", f"c{number}")
+        keeping.take([(ref, same)])
+        keeping.take([(ref, None)])
+    assert len(keeping._changes) < 150
+    assert keeping.due is not None
