@@ -70,8 +70,11 @@ async def stage() -> AsyncIterator[Commands]:
 
 
 async def test_a_proxy_that_runs(stage: Commands) -> None:
+    proxies = ("get", "proxies", "-f", str(stage.folder), "--real-ports")
+    assert (await stage.run(*proxies)).splitlines()[1].split("\t")[-1] == "NotRunning"
     assert "no `daemun up` serves Gateway default/gw" in await stage.proxy("logs", code=1)
     await stage.up("--real-ports")
+    assert (await stage.run(*proxies)).splitlines()[1].split("\t")[-1] == "ready"
     assert (await stage.proxy("url", "--real-ports")).split() == [f"http://127.0.0.1:{stage.port}"]
     assert (await stage.proxy("address", "gw", "--real-ports")).split() == [f"127.0.0.1:{stage.port}"]
     assert "all dependencies initialized" in await stage.proxy("logs", "default/gw")

@@ -89,6 +89,18 @@ class FolderDoor:
         return logged
 
 
+def runs(paths: list[Path], proxy: str) -> bool:
+    """Whether a proxy of the `daemun up` that serves these paths answers."""
+    from daemun.provision import admin, state
+
+    folder = state.locate([path.absolute() for path in paths]) / state.folder(proxy)
+    try:
+        asyncio.run(admin.request(str(folder / "admin.sock"), "/ready"))
+    except admin.AdminError:
+        return False
+    return True
+
+
 class PodDoor:
     """A proxy's pod, by way of kubectl: the admin interface is a file in there that nothing else can open."""
 

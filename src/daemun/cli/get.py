@@ -65,26 +65,45 @@ def get(
     if table is None:
         fail(f"{what} is nothing that can be listed", nearest(what, known))
     if watch:
-        _watch(read, files, lambda loaded: _shown(loaded, table, output, namespace, names or []))
+        _watch(read, files, lambda loaded: _shown(loaded, table, output, namespace, names or [], files))
         return
-    typer.echo(_shown(read(), table, output, namespace, names or []), nl=False)
+    typer.echo(_shown(read(), table, output, namespace, names or [], files), nl=False)
 
 
 def _many(word: str) -> str:
     return f"{word[:-1]}ies" if word.endswith(("cy", "xy")) else f"{word}s"
 
 
-def _shown(loaded: "Loaded", table: "Table", output: View, namespace: str | None, names: list[str]) -> str:
+def _shown(
+    loaded: "Loaded",
+    table: "Table",
+    output: View,
+    namespace: str | None,
+    names: list[str],
+    files: list[Path] | None,
+) -> str:
     from daemun.cli.output import dump_json, dump_yaml
     from daemun.view.refs import spelled
 
     rows = list(_chosen(list(table.rows(loaded.translation)), namespace, names))
+    if table.name == "proxies" and files:
+        rows = [_running(row, files) for row in rows]
     if output is View.name:
         return "".join(f"{spelled(row.ref)}\n" for row in rows)
     if output in (View.json, View.yaml):
         documents = [_document(loaded, table, row) for row in rows]
         return dump_yaml(documents) if output is View.yaml else dump_json(documents) + "\n"
     return _columns(table, rows, wide=output is View.wide)
+
+
+def _running(row: "Row", files: list[Path]) -> "Row":
+    """A proxy as it is, where a `daemun up` of these files would have it."""
+    import msgspec
+
+    from daemun.cli.doors import runs
+
+    now = row.state if row.state != "ready" or runs(files, str(row.ref.key)) else "NotRunning"
+    return msgspec.structs.replace(row, state=now)
 
 
 def _chosen(rows: list["Row"], namespace: str | None, names: list[str]) -> Iterator["Row"]:
