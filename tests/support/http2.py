@@ -65,6 +65,28 @@ class Http2:
             if kind == _GOAWAY:
                 raise ResetError
 
+    async def flood(self, begin: bytes, *frames: bytes, seconds: float = 10.0) -> int:
+        """Send these again and again, and read nothing, until the server ends the connection; how many bytes that took.
+
+        It is an error if it takes them for so long.
+        """
+        once = b"".join(frames)
+        many = once * max(1, 16_384 // len(once))
+        self._writer.write(begin)
+        loop, sent = asyncio.get_running_loop(), 0
+        until = loop.time() + seconds
+        while loop.time() < until:
+            try:
+                self._writer.write(many)
+                await self._writer.drain()
+                await asyncio.sleep(0)
+            except OSError:
+                return sent
+            if self._writer.is_closing() or self._reader.at_eof():
+                return sent
+            sent += len(many)
+        raise AssertionError(f"{sent} bytes, and the connection lives")
+
     async def _read(self) -> tuple[int, int, int, bytes]:
         head = await self._reader.readexactly(9)
         size = int.from_bytes(head[:3], "big")
@@ -77,6 +99,31 @@ async def http2(port: int, tls: ssl.SSLContext | None = None, sni: str | None = 
     """A new connection; `tls` must offer h2."""
     async with asyncio.timeout(15), connection(port, tls=tls, sni=sni) as (reader, writer):
         yield Http2(reader, writer)
+
+
+def ping() -> bytes:
+    """A frame that wants an answer."""
+    return _frame(6, 0, 0, bytes(8))
+
+
+def settings() -> bytes:
+    """Another one."""
+    return _frame(_SETTINGS, 0, 0, b"")
+
+
+def headers(block: bytes, *, stream: int = 1, flags: int = 0) -> bytes:
+    """The begin of a block of headers, which ends with END_HEADERS."""
+    return _frame(_HEADERS, flags, stream, block)
+
+
+def continuation(block: bytes, *, stream: int = 1) -> bytes:
+    """More of a block that does not end."""
+    return _frame(9, 0, stream, block)
+
+
+def empty_data(stream: int = 1) -> bytes:
+    """Nothing, of a request that does not end."""
+    return _frame(_DATA, 0, stream, b"")
 
 
 def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:

@@ -1,0 +1,79 @@
+"""A17: floods of HTTP/2 frames cost the connection that sends them, and healthy clients hardly notice."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from support.documents import gateway, listener, route, rule
+from support.http2 import continuation, empty_data, headers, http2, ping, settings
+from support.world import World, fresh
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+GET = b"\x82\x86\x44\x01/\x41\x04test"
+"""GET / of `test`, with nothing in a table."""
+BOMB = b"\x40\x01a\x7f\xa1\x1e" + b"a" * 4000
+"""A header that goes into the table; two bytes name it again from then on."""
+FLOODS = {
+    "CONTINUATION": (headers(GET), [continuation(b"\x00\x01a\x01b" * 100)]),
+    "empty CONTINUATION": (headers(GET), [continuation(b"")]),
+    "HPACK bomb": (headers(GET), [continuation(BOMB), continuation(b"\xbe" * 8000)]),
+    "SETTINGS": (b"", [settings()]),
+    "PING": (b"", [ping()]),
+    "empty DATA": (headers(GET, flags=4), [empty_data()]),
+}
+MOST_BYTES = 256 << 20
+"""More than any of them can send within a second, in which a connection that has an error is kept to say so."""
+CALM_SECONDS = 0.25
+"""On a machine with two cores that attackers share with the gate, a healthy client's p99 below this is calm."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared() -> AsyncIterator[World]:
+    async with fresh() as world:
+        await world.echo("a")
+        world.write("gateway.yaml", gateway("gw", listener(world.port)))
+        world.write("route.yaml", route("r", rule(to="a")))
+        await world.start()
+        await world.answers(200)
+        yield world
+
+
+@pytest.mark.parametrize("kind", FLOODS)
+async def test_a17_a_flood_costs_the_connection(shared: World, kind: str) -> None:
+    async with http2(shared.port) as two:
+        begin, frames = FLOODS[kind]
+        assert await two.flood(begin, *frames) < MOST_BYTES
+    assert (await shared.ask()).status == 200
+
+
+async def test_a17_healthy_clients_are_answered_meanwhile(shared: World) -> None:
+    """All floods at once, again and again: nobody else fails, and p99 is at most doubled, or still calm."""
+
+    async def p99() -> float:
+        took = []
+        for _ in range(300):
+            began = time.monotonic()
+            assert (await shared.ask()).status == 200
+            took.append(time.monotonic() - began)
+        return sorted(took)[-4]
+
+    async def attack(kind: str) -> None:
+        while True:
+            with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
+                async with http2(shared.port) as two:
+                    begin, frames = FLOODS[kind]
+                    await two.flood(begin, *frames)
+
+    before = await p99()
+    attackers = [asyncio.create_task(attack(kind)) for kind in FLOODS]
+    try:
+        during = await p99()
+    finally:
+        for one in attackers:
+            one.cancel()
+        await asyncio.gather(*attackers, return_exceptions=True)
+    assert during < max(2 * before, CALM_SECONDS), f"{before:.3f} s before, {during:.3f} s meanwhile"
