@@ -25,6 +25,7 @@ from bench import (
     startup,
     touched,
     transformed,
+    turns,
     windows,
 )
 
@@ -32,6 +33,7 @@ ALL = {
     "engine": engine.measure,
     "classic": classic.measure,
     "lag": lag.measure,
+    "turns": turns.measure,
     "change": change.measure,
     "startup": startup.measure,
     "touched": touched.measure,

@@ -163,6 +163,14 @@ def _lag(lag: Any) -> Iterator[str]:
             yield f"| {int(size):,} | {how} | {at['build_s']:.1f} s | {' | '.join(cells)} |"
 
 
+def _turns(turns: Any) -> Iterator[str]:
+    yield "| routes of one tenant | | all of them | another tenant's change, p50 | at most |"
+    yield "|---|---|---|---|---|"
+    for size, found in turns.items():
+        for how, at in found.items():
+            yield f"| {int(size):,} | {how} | {at['all_s']:.1f} s | {at['p50_ms']:,.0f} ms | {at['max_ms']:,.0f} ms |"
+
+
 def _hosts(hosts: Any) -> Iterator[str]:
     yield "| CPU per request | plain | scopes | ratio |"
     yield "|---|---|---|---|"
@@ -181,6 +189,7 @@ _TABLES = {
     "engine": _engine,
     "classic": _classic,
     "lag": _lag,
+    "turns": _turns,
     "change": _change,
     "startup": _startup,
     "touched": _touched,

@@ -34,8 +34,8 @@ pytestmark = pytest.mark.timeout(1200)
 
 _SYSTEM = "daemun-shards-system"
 _PORTS = {"red": 8081, "blue": 8082}
-_ROUTES = int(os.environ.get("DAEMUN_FLOOD_ROUTES", "2000"))
-"""How many routes red makes. The figures of the page are of 50,000."""
+_ROUTES = int(os.environ.get("DAEMUN_FLOOD_ROUTES", "1000"))
+"""How many routes red makes."""
 _ROUNDS, _SAMPLES, _MAKERS = 3, 1500, 8
 _RESPONSE = """
 apiVersion: gateway.gloo.solo.io/v1alpha1
