@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.listener.v3 import listener_pb2
 from envoy.config.route.v3 import route_pb2
+from envoy.extensions.filters.http.router.v3 import router_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 from google.protobuf import json_format
 
@@ -27,7 +28,7 @@ from bench.worlds import Document, gateway, route, service
 from daemun.api.decode import decode
 from daemun.envoy.readable import grouped, message
 from daemun.envoy.scopes import BY_PATH, LATER, MISSES
-from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, SCOPE
+from daemun.ir.resource import CLUSTER, ENDPOINT, EXTENSION, LISTENER, SCOPE
 from daemun.provision.binary import find
 from daemun.provision.bootstrap import assembled
 from daemun.translate import Translation
@@ -110,11 +111,12 @@ def configured(world: Iterable[Document], *, plain: bool = False) -> dict[str, A
     made.apply((one.ref, one.value) for document in world if (one := decode(document)))
     found = {key: message(key[1], parts) for key, parts in grouped(made.resources).items()}
     scopes = [one for (_, kind, _), one in found.items() if kind == SCOPE]
+    brought = {name: one for (_, kind, name), one in found.items() if kind == EXTENSION}
     listeners, clusters = [], {}
     for (_, kind, name), proto in found.items():
         if kind == LISTENER:
             assert isinstance(proto, listener_pb2.Listener)
-            _settle(proto, scopes, plain=plain)
+            _settle(proto, scopes, brought, plain=plain)
             listeners.append(proto)
         elif kind == CLUSTER:
             assert isinstance(proto, cluster_pb2.Cluster)
@@ -133,14 +135,20 @@ def configured(world: Iterable[Document], *, plain: bool = False) -> dict[str, A
     }
 
 
-def _settle(listener: listener_pb2.Listener, scopes: list[Any], *, plain: bool) -> None:
-    """Give the listener its routes at once: as scopes, or all in one RouteConfiguration."""
+def _settle(listener: listener_pb2.Listener, scopes: list[Any], brought: Mapping[str, Any], *, plain: bool) -> None:
+    """Give the listener its routes and filters at once: as scopes, or all in one RouteConfiguration."""
     filter_ = listener.filter_chains[0].filters[0]
     manager = hcm_v3.HttpConnectionManager()
     filter_.typed_config.Unpack(manager)
+    router = router_pb2.Router()
+    manager.http_filters[-1].typed_config.Unpack(router)
+    for one in (*manager.http_filters, *router.upstream_http_filters):
+        if one.HasField("config_discovery"):
+            one.typed_config.CopyFrom(brought[one.name].typed_config)
+    manager.http_filters[-1].typed_config.Pack(router, deterministic=True)
     if plain:
         del manager.early_header_mutation_extensions[:]
-        kept = [one for one in manager.http_filters if one.name not in {MISSES, BY_PATH, LATER}]
+        kept = [one for one in manager.http_filters if not one.name.startswith((MISSES, BY_PATH, LATER))]
         del manager.http_filters[:]
         manager.http_filters.extend(kept)
         manager.route_config.CopyFrom(route_pb2.RouteConfiguration(name="all", ignore_port_in_host_matching=True))

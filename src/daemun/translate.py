@@ -23,6 +23,7 @@ from daemun.envoy import (
     clusters,
     directory,
     endpoints,
+    extensions,
     listeners,
     routes,
     secrets,
@@ -245,10 +246,9 @@ class Translation:
         servers.use(self.routes, self.listener_uses)
 
         # Envoy: each collection is some of the parts that its resources are joined from.
-        by_rare = (self.routes.index(listeners.rare_of_route), self.listener_uses.index(listeners.rare_of_uses))
-        rare = distinct(*by_rare, name="rare filters")
-        heads = listeners.listener_rule(settings.shared_host, access_log, self.listener_uses, rare, servers.standing)
+        heads = listeners.listener_rule(settings.shared_host, access_log, self.listener_uses, servers.standing)
         listener_parts = derive(self.frontends, heads, "listeners")
+        filters = extensions.extensions(self.frontends, self.routes, self.listener_uses, servers.standing)
         surfaces = derive(self.frontends, owners.surface_rule, "surfaces")
         self.host_owners = host_owners = union(
             derive(of_ours, owners.owner_rule, "host owners"), classic.owners, name="all host owners"
@@ -288,12 +288,10 @@ class Translation:
         by_secret = (self.frontends.index(secrets.secrets_of), placed.index(secrets.secrets_of_part))
         of_headers = (self.routes.index(secrets.secrets_of_route), self.listener_uses.index(secrets.secrets_of_uses))
         needed_secrets = distinct(*by_secret, *of_headers, name="needed secrets")
-        secret_parts = derive(
-            needed_secrets, secrets.secret_rule(secret_objects, config_maps, self.auth.shown), "secrets"
-        )
-        self.resources = union(
-            placed, listener_parts, stream_parts, rest_scopes, virtual_hosts, by_path, secret_parts, name="resources"
-        )
+        shown = secrets.secret_rule(secret_objects, config_maps, self.auth.shown)
+        secret_parts = derive(needed_secrets, shown, "secrets")
+        scopes = (rest_scopes, virtual_hosts, by_path)
+        self.resources = union(placed, listener_parts, filters, stream_parts, *scopes, secret_parts, name="resources")
 
         # Status: from the same values, and from what the proxies said to them.
         ports_by_name = blame_ports.Ports(self.frontends.index(blame_ports.name_of), self.listener_uses)

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from envoy.extensions.filters.http.set_metadata.v3 import set_metadata_pb2
 
-from daemun.features.drafts import ManagerDraft
-from daemun.features.options.extauth import ExtAuth
-from daemun.ir.route import Use
+from daemun.features.options import extauth
 from support.auth import api_key, auth_config, auth_policy, basic, secret, simple_users, users
 from support.documents import Doc, gateway, listener, prefix, route, rule
 from support.world import World, load, until
@@ -177,13 +176,7 @@ async def test_a24_who_is_to_ask_a_server_that_the_port_does_not_know_yet_is_den
     scene: World, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """That moment, made to last: the port is never told."""
-    whole = ExtAuth.on_manager
-
-    def without(self: ExtAuth, spec: Any, use: Use, draft: ManagerDraft) -> None:
-        draft.rare = ()
-        whole(self, spec, use, draft)
-
-    monkeypatch.setattr(ExtAuth, "on_manager", without)
+    monkeypatch.setattr(extauth, "_known", lambda _: set_metadata_pb2.Config())
     scene.write("auth.yaml", auth_config("who", users("ann")), option("who", {"configRef": {"name": "who"}}))
     rules = (rule(prefix("/guarded"), to="a", filters=[having("who")]), rule(prefix("/"), to="a"))
     scene.write("route.yaml", route("r", *rules, hosts=["hit.test", "*.wild.test"]))

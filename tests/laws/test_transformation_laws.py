@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from daemun.api.gloo.transformation import TransformationStages
-from daemun.features import RARE, http_filters, upstream_filters
+from daemun.features import http_filters, upstream_filters
 from daemun.features.transformations.native import native
 from daemun.features.transformations.places import put
 from daemun.features.transformations.stages import Programs, stage_programs
@@ -174,7 +174,7 @@ def _route(prefix: str, programs: Programs, *, natively: bool) -> dict[str, Any]
 
 
 def _bootstrap(port: int, behind: int, routes: list[dict[str, Any]]) -> dict[str, Any]:
-    filters = [one for one in http_filters({}, RARE) if one.name.startswith("daemun.transformations")]
+    filters = [one for one in http_filters() if one.name.startswith("daemun.transformations")]
     lua = {"@type": f"{_TYPE}.http.lua.v3.Lua", "default_source_code": {"inline_string": _BEHIND}}
     endpoint = {"address": {"socket_address": {"address": "127.0.0.1", "port_value": behind}}}
     cluster = {
@@ -189,7 +189,7 @@ def _bootstrap(port: int, behind: int, routes: list[dict[str, Any]]) -> dict[str
 
 
 def _listener(port: int, filters: list[dict[str, Any]], routes: list[dict[str, Any]]) -> dict[str, Any]:
-    last = [json_format.MessageToDict(one) for one in upstream_filters(RARE)]
+    last = [json_format.MessageToDict(one) for one in upstream_filters()]
     codec = {"name": "codec", "typed_config": {"@type": f"{_TYPE}.http.upstream_codec.v3.UpstreamCodec"}}
     router = {
         "@type": f"{_TYPE}.http.router.v3.Router",

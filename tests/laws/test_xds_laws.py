@@ -1,11 +1,12 @@
 """After any history a client converges to what is wanted, and nothing it is sent on the way breaks it.
 
-The model client behaves like Envoy: it asks for the endpoints of EDS clusters and the routes of listeners, refuses what
-contains poison, and keeps what it had.
+The model client behaves like Envoy: it asks for the endpoints of EDS clusters and the routes and filters of listeners,
+refuses what contains poison, and keeps what it had. Whatever happens, it has no route without the filters it needs.
 """
 
 import re
 from collections import deque
+from collections.abc import Iterator
 from itertools import count
 
 from hypothesis import HealthCheck, settings
@@ -14,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from daemun.base.names import Ref
 from daemun.ir.origin import Origin
-from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, ROUTE, Leaf, Part, PartKey, part
+from daemun.ir.resource import CLUSTER, ENDPOINT, EXTENSION, LISTENER, ROUTE, Leaf, Part, PartKey, part
 from daemun.xds.events import Rejected, Restored
 from daemun.xds.flight import PATIENCE
 from daemun.xds.messages import Request, Response
@@ -24,8 +25,14 @@ from daemun.xds.wanted import Wanted
 HOLD = 5.0
 CLUSTERS = ("c0", "c1", "c2")
 ROUTES = ("r0", "r1")
+EXTENSIONS = ("x0", "x1")
+FAMILIES = ("f0", "f1")
+FILTERS_OF = dict(zip(ROUTES, EXTENSIONS, strict=True))
 TOKEN = re.compile(rb"<([^<|>]*)\|([^|>]*)\|([^>]*)>")
 serial = count()
+
+
+ALL = (CLUSTER, ENDPOINT, EXTENSION, LISTENER, ROUTE)
 
 
 class Token:
@@ -34,6 +41,8 @@ class Token:
     def __init__(self, found: tuple[bytes, bytes, bytes]) -> None:
         self.key, self.number, arguments = (item.decode() for item in found)
         self.arguments = tuple(arguments.split(",")) if arguments else ()
+        self.clusters = tuple(one for one in self.arguments if ":" not in one)
+        self.filters = tuple(one for one in self.arguments if ":" in one)
         self.text = b"<" + b"|".join(found) + b">"
 
 
@@ -41,18 +50,30 @@ def tokens(body: bytes) -> list[Token]:
     return [Token(found) for found in TOKEN.findall(body)]
 
 
-def leaf(key: str, arguments: tuple[str, ...] = (), *, needs: bool = False, fallback: bool = False) -> Leaf:
-    data = f"<{key}|{next(serial)}|{','.join(arguments)}>".encode()
+def leaf(
+    key: str,
+    arguments: tuple[str, ...] = (),
+    *,
+    needs: bool = False,
+    fallback: bool = False,
+    filters: tuple[tuple[str, str], ...] = (),
+    gives: tuple[str, ...] = (),
+    covers: bool = False,
+) -> Leaf:
+    every = (*arguments, *map(":".join, filters))
+    data = f"<{key}|{next(serial)}|{','.join(every)}>".encode()
     origin = Origin(Ref("", "Test", "", key))
-    return Leaf(data, origin, arguments if needs else (), f"<{key}|fallback|>".encode() if fallback else b"")
+    closed = f"<{key}|fallback|>".encode() if fallback else b""
+    clusters = arguments if needs else ()
+    return Leaf(data, origin, clusters, closed, key.encode(), filters=filters, gives=gives, covers=covers)
 
 
 class Client:
     """A model of Envoy."""
 
     def __init__(self) -> None:
-        self.have: dict[str, dict[str, tuple[str, bytes]]] = {t: {} for t in (CLUSTER, ENDPOINT, LISTENER, ROUTE)}
-        self.asked: dict[str, set[str]] = {ENDPOINT: set(), ROUTE: set()}
+        self.have: dict[str, dict[str, tuple[str, bytes]]] = {t: {} for t in ALL}
+        self.asked: dict[str, set[str]] = {ENDPOINT: set(), ROUTE: set(), EXTENSION: set()}
         self.warm: set[str] = set()
         self.warming: set[str] = set()
         self.half: set[str] = set()
@@ -68,7 +89,7 @@ class Client:
         self.half.clear()
         self.outbox.clear()
         self.awaiting.clear()
-        for type_url in (CLUSTER, ENDPOINT, LISTENER, ROUTE):
+        for type_url in ALL:
             versions = {name: version for name, (version, _) in self.have[type_url].items()}
             names = sorted(self.asked.get(type_url, ()))
             if type_url in self.asked and not names:
@@ -121,6 +142,8 @@ class Client:
             self.ask(ENDPOINT, {name for name, (_, body) in have.items() if tokens(body)[0].arguments})
         if response.type_url == LISTENER:
             self.ask(ROUTE, {token.arguments[0] for _, body in have.values() for token in tokens(body)})
+            self.ask(EXTENSION, {token.arguments[1] for _, body in have.values() for token in tokens(body)})
+        self.check_filters()
         detail = f"Error adding/updating: {', '.join(bad)}: poison" if bad else None
         self.answer(response, Request(response.type_url, response.nonce, error_detail=detail))
 
@@ -138,11 +161,19 @@ class Client:
             self.outbox.append(self.held)
             self.held = None
 
+    def check_filters(self) -> None:
+        """No route is without the filters it needs, where there is a listener."""
+        for _, routes in self.have[ROUTE].values():
+            for extension, family in (one.split(":") for token in tokens(routes) for one in token.filters):
+                _, body = self.have[EXTENSION].get(extension, ("", b""))
+                given = {token.key for token in tokens(body) if token.number != "fallback"}
+                assert not body or f"{extension}-{family}" in given, f"{extension} is without {family}"
+
     def check_unused(self, cluster: str) -> None:
         if cluster not in self.have[CLUSTER]:
             return  # it was rejected
         for _, body in self.have[ROUTE].values():
-            assert all(cluster not in token.arguments for token in tokens(body)), "a cluster in use is removed"
+            assert all(cluster not in token.clusters for token in tokens(body)), "a cluster in use is removed"
 
 
 class XdsLaws(RuleBasedStateMachine):
@@ -155,6 +186,11 @@ class XdsLaws(RuleBasedStateMachine):
         self.now = 100.0
         self.state: dict[PartKey, Part] = {}
         self.wanted = Wanted()
+        self.more: dict[str, tuple[str, ...]] = {"x0": (), "x1": FAMILIES[:1]}
+        self.filters = {(name, "head"): leaf(name) for name in EXTENSIONS}
+        self.filters |= {(name, ""): leaf(f"{name}-") for name in EXTENSIONS}
+        for name, family in ((name, family) for name in EXTENSIONS for family in FAMILIES):
+            self.filters[name, family] = leaf(f"{name}-{family}", fallback=True, gives=(family,))
         self.client = Client()
         self.inbox: deque[Response] = deque()
         self.in_flight: dict[str, float] = {}
@@ -171,14 +207,28 @@ class XdsLaws(RuleBasedStateMachine):
                 self.state.pop(key, None)
             else:
                 self.state[key] = value
-        self.session.changed(self.wanted.apply(changes))
+        self.session.changed(self.wanted.apply([*changes, *self.extensions()]))
+
+    def extensions(self) -> Iterator[tuple[PartKey, Part | None]]:
+        """The extensions have what is needed, and some have more."""
+        every = [item for value in self.state.values() for item in value.leaves]
+        for name in EXTENSIONS:
+            needed = {family for item in every for extension, family in item.filters if extension == name}
+            families = sorted(needed | set(self.more[name]))
+            leaves = [self.filters[name, family] for family in ("", *families)]
+            spare = [self.filters[name, family] for family in FAMILIES if family not in families]
+            for at, value in (("", part("", [self.filters[name, "head"]])), ("f", part("f", leaves, spare=spare))):
+                key = PartKey("p", EXTENSION, name, at)
+                if self.state.get(key) != value:
+                    self.state[key] = value
+                    yield key, value
 
     @initialize()
     def begin(self) -> None:
         for name in CLUSTERS[:2]:
             self.put_cluster(name, eds=True)
         for name in ROUTES:
-            self.put_route(name, "v0", (CLUSTERS[0],), 2)
+            self.put_route(name, "v0", (CLUSTERS[0],), 2, ())
         self.put_listener("l0", "r0")
 
     @rule(name=st.sampled_from(CLUSTERS), eds=st.booleans())
@@ -205,7 +255,17 @@ class XdsLaws(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(("l0", "l1")), route=st.sampled_from(ROUTES))
     def put_listener(self, name: str, route: str) -> None:
-        self.apply([(PartKey("p", LISTENER, name), part("", [leaf(name, (route,))]))])
+        self.apply([(PartKey("p", LISTENER, name), part("", [leaf(name, (route, FILTERS_OF[route]))]))])
+
+    @rule(name=st.sampled_from(EXTENSIONS), families=st.sets(st.sampled_from(FAMILIES)).map(sorted).map(tuple))
+    def put_extension(self, name: str, families: tuple[str, ...]) -> None:
+        self.more[name] = families
+        self.apply([])
+
+    @rule(name=st.sampled_from(EXTENSIONS), family=st.sampled_from(FAMILIES))
+    def change_filter(self, name: str, family: str) -> None:
+        self.filters[name, family] = leaf(f"{name}-{family}", fallback=True, gives=(family,))
+        self.apply([])
 
     @rule(name=st.sampled_from(("l0", "l1")))
     def remove_listener(self, name: str) -> None:
@@ -216,14 +276,28 @@ class XdsLaws(RuleBasedStateMachine):
         host=st.sampled_from(("v0", "v1")),
         needs=st.lists(st.sampled_from(CLUSTERS), max_size=2, unique=True).map(tuple),
         size=st.integers(0, 3),
+        families=st.sets(st.sampled_from(FAMILIES)).map(sorted).map(tuple),
+        whole=st.booleans(),
     )
-    def put_route(self, name: str, host: str, needs: tuple[str, ...], size: int) -> None:
+    def put_route(
+        self,
+        name: str,
+        host: str,
+        needs: tuple[str, ...],
+        size: int,
+        families: tuple[str, ...],
+        whole: bool = False,
+    ) -> None:
+        filters = tuple((FILTERS_OF[name], family) for family in families)
         changes: list[tuple[PartKey, Part | None]] = []
         head = PartKey("p", ROUTE, name)
         if head not in self.state:
             changes.append((head, part("", [leaf(f"{name}-head")])))
         leaves = [leaf(f"{name}-{host}")]
-        leaves += [leaf(f"{name}-{host}-{n}", needs, needs=True, fallback=n != 2) for n in range(size)]
+        if whole:
+            leaves.append(leaf(f"{name}-{host}-all", filters=filters, covers=True))
+            filters = ()
+        leaves += [leaf(f"{name}-{host}-{n}", needs, needs=True, fallback=n != 2, filters=filters) for n in range(size)]
         changes.append((PartKey("p", ROUTE, name, host), part(host, leaves, (b"\x12",))))
         self.apply(changes)
 
@@ -369,7 +443,7 @@ class XdsLaws(RuleBasedStateMachine):
             for token in tokens(resource.body):
                 cold = [
                     cluster
-                    for cluster in token.arguments
+                    for cluster in token.clusters
                     if cluster not in self.client.warm and PartKey("p", CLUSTER, cluster) in self.state
                 ]
                 if cold and token.text not in before:
@@ -391,20 +465,32 @@ class XdsLaws(RuleBasedStateMachine):
         if self.client.half == set(known) <= self.names(CLUSTER):
             # Otherwise nobody knows what the client had, or what it had must go, but is still used.
             assert self.client.held is None, "nothing that was rejected stands in the way of answers"
-        for type_url in (CLUSTER, LISTENER, ENDPOINT, ROUTE):
+        for type_url in ALL:
             asked = self.client.asked.get(type_url)
             wanted = self.names(type_url)
             for name in wanted if asked is None else wanted & asked:
                 self.check_resource(type_url, name)
             if type_url == LISTENER:
                 assert self.client.have[type_url].keys() <= wanted
-        needed = {c for _, body in self.client.have[ROUTE].values() for t in tokens(body) for c in t.arguments}
+        needed = {c for _, body in self.client.have[ROUTE].values() for t in tokens(body) for c in t.clusters}
         wanted = self.names(CLUSTER)
         if not self.client.poison:
             assert self.client.have[CLUSTER].keys() <= wanted | needed
             assert not self.session.rejections()
             served = all(self.names(t) <= names for t, names in self.client.asked.items())
             assert self.session.synced() == served
+
+    def given(self, item: Leaf) -> bool:
+        """Whether all filters that a leaf needs are wanted, and good."""
+        for extension, family in item.filters:
+            head, value = (self.state[PartKey("p", EXTENSION, extension, at)] for at in ("", "f"))
+            if extension not in self.client.asked[EXTENSION]:
+                continue
+            bad = self.client.poison
+            good = () if head.leaves[0].data in bad else [one for one in value.leaves if one.data not in bad]
+            if family not in {given for one in good for given in one.gives}:
+                return False
+        return True
 
     def names(self, type_url: str) -> set[str]:
         return {key.resource for key in self.state if key.type_url == type_url}
@@ -418,12 +504,16 @@ class XdsLaws(RuleBasedStateMachine):
             return  # the resource is left as it was
         expected = set()
         for value in parts.values():
-            if value.leaves[0].data in bad and tokens(value.leaves[0].data)[0].key not in present:
+            framed = type_url != EXTENSION
+            if framed and value.leaves[0].data in bad and tokens(value.leaves[0].data)[0].key not in present:
                 continue  # the part is left out
+            covered = False
             for item in value.leaves:
                 key = tokens(item.data)[0].key
                 expected.add(key)
-                if item.data not in bad:
+                if covered or not self.given(item):
+                    covered = covered or item.covers
+                elif item.data not in bad:
                     assert item.data in body, f"{item.data!r} is missing in {body!r}"
         assert present.keys() <= expected
 

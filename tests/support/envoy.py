@@ -6,18 +6,19 @@ What arrives by ADS is put where it is used: routes into the connection manager,
 import json
 import os
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from envoy.config.core.v3 import config_source_pb2
+from envoy.extensions.filters.http.router.v3 import router_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from daemun.ir.limits import RE2_MAX_PROGRAM_SIZE
-from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, SCOPE, SECRET
+from daemun.ir.resource import CLUSTER, ENDPOINT, EXTENSION, LISTENER, SCOPE, SECRET
 from daemun.provision.binary import find
 from daemun.provision.bootstrap import EXTENSIONS
 from daemun.translate import Translation
@@ -44,10 +45,11 @@ def bootstrap(made: Iterable[Translation]) -> dict[str, Any]:
     for number, one in enumerate(made):
         found = messages(one)
         scopes = {(proxy, name): value for (proxy, kind, name), value in found.items() if kind == SCOPE}
+        brought = {(proxy, name): value for (proxy, kind, name), value in found.items() if kind == EXTENSION}
         for (proxy, kind, name), message in found.items():
             unique = f"{number}/{proxy}/{name}"
             if kind == LISTENER:
-                _inline(message, proxy, scopes, f"{number}/")
+                _inline(message, proxy, scopes, brought, f"{number}/")
                 message.name = unique
                 message.ClearField("additional_addresses")
                 if not message.HasField("internal_listener"):
@@ -105,15 +107,28 @@ def _plain(message: Message) -> Any:
     return json_format.MessageToDict(message, preserving_proto_field_name=True)
 
 
-def _inline(listener: Any, proxy: str, scopes: dict[tuple[str, str], Any], prefix: str) -> None:
+def _inline(
+    listener: Any, proxy: str, scopes: dict[tuple[str, str], Any], brought: dict[tuple[str, str], Any], prefix: str
+) -> None:
     for chain in listener.filter_chains:
         manager = hcm_v3.HttpConnectionManager()
         if chain.filters[-1].typed_config.Unpack(manager) and manager.HasField("scoped_routes"):
             manager.scoped_routes.ClearField("rds_config_source")
             found = manager.scoped_routes.scoped_route_configurations_list
             found.scoped_route_configurations.extend(one for (of, _), one in scopes.items() if of == proxy)
+            bring(manager, {name: one for (of, name), one in brought.items() if of == proxy})
             chain.filters[-1].typed_config.Pack(manager)
         _inline_tls(chain, tls_pb2.DownstreamTlsContext(), prefix)
+
+
+def bring(manager: hcm_v3.HttpConnectionManager, extensions: Mapping[str, Any]) -> None:
+    """Give a connection manager at once the filters that it would ask for."""
+    router = router_pb2.Router()
+    manager.http_filters[-1].typed_config.Unpack(router)
+    for one in (*manager.http_filters, *router.upstream_http_filters):
+        if one.HasField("config_discovery"):
+            one.typed_config.CopyFrom(extensions[one.name].typed_config)
+    manager.http_filters[-1].typed_config.Pack(router, deterministic=True)
 
 
 def _inline_tls(holder: Any, tls: Any, prefix: str) -> None:

@@ -4,9 +4,9 @@ Nothing is reworded: Envoy's resources are protobuf's own JSON. Some things are 
 certificates hold, and scripts; in listeners the connection manager, which is the same everywhere (section `manager` has
 it, `connections` all of it but its filters and where routes are, `filters` those that run on every request, `guards`
 those that ask other servers, and `misses` its chain of that name), and in section `tls` all of a cluster but its TLS
-context. A TCP proxy is shown as where it sends to. Section `routes` shows the virtual hosts without what is the
-same in all scopes, which section `scopes` shows. Section `chains` is what the server of authorization is told, and
-`limits` what the rate limit service is.
+context. Section `later` has the names of the filters for what is sent on. A TCP proxy is shown as where it sends to.
+Section `routes` shows the virtual hosts without what is the same in all scopes, which section `scopes` shows. Section
+`chains` is what the server of authorization is told, and `limits` what the rate limit service is.
 """
 
 import json
@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 from envoy.config.cluster.v3 import cluster_pb2
+from envoy.config.core.v3 import extension_pb2
 from envoy.config.endpoint.v3 import endpoint_pb2
 from envoy.config.listener.v3 import listener_pb2
 from envoy.config.route.v3 import scoped_route_pb2
@@ -36,7 +37,7 @@ from daemun.api.status import (
 )
 from daemun.envoy.scopes import LATER, MISSES
 from daemun.features.drafts import WHOLE
-from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, SCOPE, SECRET, encode
+from daemun.ir.resource import CLUSTER, ENDPOINT, EXTENSION, LISTENER, SCOPE, SECRET, encode
 from daemun.translate import Translation
 
 SECTIONS = {
@@ -46,6 +47,7 @@ SECTIONS = {
     "guards": LISTENER,
     "manager": LISTENER,
     "misses": LISTENER,
+    "later": EXTENSION,
     "routes": SCOPE,
     "scopes": SCOPE,
     "secrets": SECRET,
@@ -59,6 +61,7 @@ _LONG = {"inlineBytes", "inlineString"}
 MESSAGES: dict[str, type[Message]] = {
     CLUSTER: cluster_pb2.Cluster,
     ENDPOINT: endpoint_pb2.ClusterLoadAssignment,
+    EXTENSION: extension_pb2.TypedExtensionConfig,
     LISTENER: listener_pb2.Listener,
     SCOPE: scoped_route_pb2.ScopedRouteConfiguration,
     SECRET: secret_pb2.Secret,
@@ -114,6 +117,9 @@ def _resource(section: str, message: Message) -> Any:
         for host in value:
             if host.get("routes", [{}])[-1].get("name") == "no-route":
                 host["routes"].pop()
+    if section == "later":
+        config = value["typedConfig"]
+        value = [inner["name"] for inner in config.get("defaultFilterChain", {}).get("filters", ())] or list(config)
     if section == "tls":
         value = value.get("transportSocket", {}).get("typedConfig")
     return _short(value)
@@ -121,9 +127,10 @@ def _resource(section: str, message: Message) -> Any:
 
 def _manager(section: str, value: Any) -> Any:
     """What a section shows of a connection manager."""
-    sent_on = {one["name"]: one["typedConfig"] for one in value["httpFilters"] if one["name"] in {MISSES, LATER}}
+    value["httpFilters"][-1]["typedConfig"].pop("upstreamHttpFilters")  # which are the same everywhere
+    sent_on = {one["name"]: one for one in value["httpFilters"] if one["name"].startswith((MISSES, LATER))}
     if section == "misses":
-        return sent_on[MISSES]["defaultFilterChain"]["filters"]
+        return sent_on[MISSES]["typedConfig"]["defaultFilterChain"]["filters"]
     if section == "filters":
         every = [one for one in value["httpFilters"] if not one.get("disabled") or one["name"] == WHOLE]
         return [one for one in every if one["name"] not in sent_on]
@@ -136,10 +143,12 @@ def _manager(section: str, value: Any) -> Any:
         value["earlyHeaderMutationExtensions"].pop()  # which says where the route is
         return value
     for one in value["httpFilters"]:
-        if one["name"].startswith(_ASKING):
-            del one["typedConfig"]  # section `guards` has it
-        if one["name"] in sent_on:
-            one["typedConfig"] = [inner["name"] for inner in sent_on[one["name"]]["defaultFilterChain"]["filters"]]
+        if one.get("disabled"):
+            one.pop("typedConfig", None)  # it does nothing until a route says more
+        if "configDiscovery" in one:
+            one["configDiscovery"] = one["configDiscovery"]["typeUrls"]
+        elif one["name"] in sent_on:
+            one["typedConfig"] = [inner["name"] for inner in one["typedConfig"]["defaultFilterChain"]["filters"]]
     return value
 
 

@@ -24,12 +24,15 @@ from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
 from envoy.service.discovery.v3 import discovery_pb2
 from google.protobuf import json_format
 
-from daemun.envoy.scopes import head, scope_name
+from daemun.envoy.scopes import LATER, head, scope_name
+from daemun.features import HEAVY, http_filters
+from daemun.features.filter_chain import filter_chain
 from daemun.ir.limits import RE2_MAX_PROGRAM_SIZE
 from daemun.ir.listener import FrontendKey
 from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, SCOPE, SECRET
 from daemun.provision.binary import find
 from daemun.translate import Translation
+from support.envoy import bring
 from support.render import messages
 
 CANARY = "version.canary"
@@ -188,6 +191,9 @@ class SwappedEnvoy:
         source.path_config_source.path = str(self.folder / _SCOPES)
         manager.scoped_routes.rds_config_source.CopyFrom(source)
         manager.scoped_routes.scoped_rds.scoped_rds_config_source.CopyFrom(source)
+        # What the routes need that are shown later is not known yet.
+        later = next(one.name for one in manager.http_filters if one.name.startswith(LATER))
+        bring(manager, {**HEAVY, later: filter_chain(later, http_filters())})
         chain.filters[0].typed_config.Pack(manager)
         if chain.HasField("transport_socket"):
             server_name = "".join(chain.filter_chain_match.server_names).replace("*", "w")

@@ -6,7 +6,7 @@ import pytest
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 
 from daemun.api.gloo.common import FilterStage, FilterStagePredicate, FilterStageStage
-from daemun.features import RARE, http_filters
+from daemun.features import http_filters
 from daemun.features.drafts import Further
 from daemun.features.filter_stages import before
 
@@ -20,7 +20,7 @@ STAGES = [
 def place(stage: FilterStage) -> tuple[int, list[str]]:
     """Where a filter in this stage stands among the others."""
     further = Further("extProc", before(stage), hcm_v3.HttpFilter(name="mine"))
-    names = [one.name for one in http_filters([further], RARE)]
+    names = [one.name for one in http_filters([further])]
     return names.index("mine"), names
 
 

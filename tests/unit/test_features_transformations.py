@@ -10,7 +10,7 @@ from envoy.extensions.filters.http.header_mutation.v3 import header_mutation_pb2
 from envoy.extensions.filters.http.lua.v3 import lua_pb2
 
 from daemun.api.gloo.transformation import Transformations, TransformationStages
-from daemun.features import RARE, http_filters
+from daemun.features import FAMILIES, HEAVY, http_filters
 from daemun.features.drafts import Draft
 from daemun.features.options.transformations import OldTransformations, StagedTransformations
 from daemun.features.transformations.stages import stage_programs, waits
@@ -271,11 +271,11 @@ def test_a_port_has_only_the_filters_that_do_something(
     template: dict[str, Any], alone: bool, families: set[str]
 ) -> None:
     assert set(StagedTransformations().families(stages(template), alone)) == families
+    assert families <= FAMILIES | HEAVY.keys() | {"daemun.transformations.last.headers"}
 
 
-def test_the_filters_stand_around_what_guards_and_only_where_they_are_used() -> None:
-    assert not any(one.name.startswith("daemun.transformations") for one in http_filters({}))
-    names = [one.name for one in http_filters({}, RARE)]
+def test_the_filters_stand_around_what_guards() -> None:
+    names = [one.name for one in http_filters()]
     at = {name: place for place, name in enumerate(names)}
     assert at["daemun.transformations.early"] < at["envoy.filters.http.cors"]
     assert at["envoy.filters.http.ext_authz"] < at["daemun.transformations"] < at["envoy.filters.http.buffer"]

@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from envoy.config.route.v3 import route_components_pb2 as route_v3
 
 from daemun.base import wire
+from daemun.envoy.extensions import filters_for
 from daemun.envoy.routes import ROUTES, frame
-from daemun.features import BY_KIND, ordered
+from daemun.features import BY_KIND, ordered, rare_of
 from daemun.features.drafts import HostDraft
+from daemun.ir.listener import FrontendKey
 from daemun.ir.origin import Origin
 from daemun.ir.resource import Leaf
 from daemun.ir.route import Use
@@ -27,8 +29,8 @@ _CLOSED = wire.delimited(
 """Before all other routes it answers for all of them: something that guards the host cannot be done."""
 
 
-def opening(domain: str, origin: Origin, uses: ListenerUses | None) -> Iterator[Leaf]:
-    """The leaves of a virtual host before its routes."""
+def opening(domain: str, origin: Origin, port: FrontendKey, uses: ListenerUses | None) -> Iterator[Leaf]:
+    """The leaves of a virtual host of a port before its routes."""
     yield Leaf(frame(domain), origin)
     if uses is None:
         return
@@ -36,10 +38,10 @@ def opening(domain: str, origin: Origin, uses: ListenerUses | None) -> Iterator[
         yield Leaf(_CLOSED, origin)
     for use in ordered(uses.on_hosts()):
         if BY_KIND[use.kind].works("on_host"):
-            yield _leaf(use, origin)
+            yield _leaf(use, origin, port)
 
 
-def _leaf(use: Use, origin: Origin) -> Leaf:
+def _leaf(use: Use, origin: Origin, port: FrontendKey) -> Leaf:
     draft = HostDraft()
     feature = BY_KIND[use.kind]
     feature.on_host(use.spec, use, draft)
@@ -47,4 +49,5 @@ def _leaf(use: Use, origin: Origin) -> Leaf:
     # Without what guards it a host must not serve; without anything else it may.
     fallback = _CLOSED if feature.guards else b""
     at = Origin(use.by, use.where) if use.by else origin
-    return Leaf(data, at, tuple(sorted(draft.needs)), fallback)
+    filters = filters_for(port, frozenset(rare_of((use,))))
+    return Leaf(data, at, tuple(sorted(draft.needs)), fallback, filters=filters, covers=True)

@@ -74,7 +74,7 @@ def host_rule(of: Inputs) -> Callable[[Reader, HostKey, HostKey], Iterator[tuple
         origin = owner.origin
         # What leads to shards does nothing else: they have what policies say.
         uses = None if crowded else reader.get(of.policies, mine.key)
-        leaves = list(opening(spot.part, origin, uses))
+        leaves = list(opening(spot.part, origin, key.frontend, uses))
         if owner.handshakes:
             closed = wire.encoded(guard(owner.handshakes))
             leaves.append(Leaf(wire.delimited(ROUTES, closed), mine.origin))

@@ -5,7 +5,6 @@
 
 from collections.abc import Callable, Iterator
 
-import msgspec
 from envoy.config.core.v3 import address_pb2
 from envoy.config.listener.v3 import listener_components_pb2 as components_v3
 from envoy.config.listener.v3 import listener_pb2
@@ -16,19 +15,19 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import http_con
 
 from daemun.base import wire
 from daemun.envoy.accesslog import log_to
+from daemun.envoy.extensions import discovered, further_of, standing_on
 from daemun.envoy.forward import closing_chain, come_from
 from daemun.envoy.misses import misses
 from daemun.envoy.scopes import ask
 from daemun.envoy.tls import wrap
-from daemun.features import BY_KIND, RARE, http_filters, ordered, rare_of, upstream_filters
-from daemun.features.drafts import ChainDraft, ListenerDraft, ManagerDraft
+from daemun.features import BY_KIND, HEAVY, http_filters, ordered, upstream_filters
+from daemun.features.drafts import ChainDraft, Further, ListenerDraft, ManagerDraft
 from daemun.flow import Collection, Reader
-from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.ir.limits import IDLE_SECONDS
 from daemun.ir.listener import Frontend, FrontendKey, Listener, ListenerKey
 from daemun.ir.origin import Origin
 from daemun.ir.resource import LISTENER, Leaf, Part, PartKey, part
-from daemun.ir.route import RouteKey, Use
+from daemun.ir.route import Use
 from daemun.ir.uses import NOTHING, ListenerUses
 
 _FILTER_CHAINS = wire.tag(3)  # Listener.filter_chains
@@ -38,7 +37,6 @@ _STREAM_WINDOW_BYTES = 64 * 1024
 _CONNECTION_WINDOW_BYTES = 1024 * 1024
 _HEADERS_SECONDS = 10
 _CONNECTION_IDLE_SECONDS = 3600
-_SEVERAL = 2
 _UPGRADE = "websocket"
 # RE2 has no "all but": what differs from the word at one of its letters, ends early or goes on.
 _OTHER_UPGRADES = "(?i)" + "|".join(
@@ -64,37 +62,16 @@ _LOG_FORMAT = {
 }
 
 
-Rare = tuple[FrontendKey | str, str]
-"""A port, or a proxy with all of its ports, and a family of features whose filters must be there."""
-
-
-def rare_of_route(_: RouteKey, route: ResolvedRoute) -> Iterator[Rare]:
-    """What the ports that a route is on must have for it; for an index."""
-    if not route.route.every_use():
-        return
-    families: set[str] = set().union(
-        *(rare_of(rule.every_use(), alone=len(rule.backends) < _SEVERAL) for rule in route.route.rules)
-    )
-    if families:
-        yield from {(one.frontend, family) for one in route.attachments for family in families}
-
-
-def rare_of_uses(_: ListenerKey, uses: ListenerUses) -> Iterator[Rare]:
-    """What proxies must have for what policies put on virtual hosts; for an index."""
-    yield from {(proxy, family) for family in rare_of(uses.on_hosts()) for proxy in uses.proxies}
-
-
 def listener_rule(
     shared_host: bool,
     access_log: str,
     policies: Collection[ListenerKey, ListenerUses],
-    rare: Collection[Rare, Rare],
     standing: Callable[[Reader], tuple[Use, ...]] = lambda _: (),
 ) -> Callable[[Reader, FrontendKey, Frontend], Iterator[tuple[PartKey, Part]]]:
     """The rule from a port to its Envoy listener. `access_log` is the path of a file, empty for none.
 
-    What is there once for a port is as the policies of its first listener say. `rare`: what its routes and hosts need;
-    `standing` is what every port has where its policies do not say otherwise.
+    What is there once for a port is as the policies of its first listener say; `standing` is what every port has where
+    its policies do not say otherwise.
     """
 
     def listener(reader: Reader, key: FrontendKey, frontend: Frontend) -> Iterator[tuple[PartKey, Part]]:
@@ -121,9 +98,9 @@ def listener_rule(
         draft = ListenerDraft(proto)
         _apply_to_listener(draft, reader.get(policies, first.key) or NOTHING)
         uses = [reader.get(policies, one.key) or NOTHING for one in http]
-        needed = {one for one in RARE if any(reader.get(rare, (of, one)) is not None for of in (key, key.proxy))}
-        uses = [_standing(one, standing(reader)) for one in uses]
-        chains = [_filter_chain(key, one, access_log, of, needed) for one, of in zip(http, uses, strict=True)]
+        uses = [standing_on(one, standing(reader)) for one in uses]
+        common = further_of(uses[0])[0] if uses else []
+        chains = [_filter_chain(key, one, access_log, of, common) for one, of in zip(http, uses, strict=True)]
         if not frontend.head:
             more = zip(http, chains, strict=True)
             leaves = [Leaf(data, one.origin, tuple(sorted(needs))) for one, (data, needs) in more]
@@ -142,11 +119,6 @@ def listener_rule(
     return listener
 
 
-def _standing(uses: ListenerUses, standing: tuple[Use, ...]) -> ListenerUses:
-    kinds = {use.kind for use in uses.port}
-    return msgspec.structs.replace(uses, port=(*uses.port, *(use for use in standing if use.kind not in kinds)))
-
-
 def _address(address: str, key: FrontendKey) -> address_pb2.Address:
     socket = address_pb2.SocketAddress(address=address, port_value=key.port)
     if key.transport == "udp":
@@ -161,7 +133,7 @@ def _apply_to_listener(draft: ListenerDraft, uses: ListenerUses) -> None:
 
 
 def _filter_chain(
-    key: FrontendKey, listener: Listener, access_log: str, uses: ListenerUses, rare: set[str]
+    key: FrontendKey, listener: Listener, access_log: str, uses: ListenerUses, common: list[Further]
 ) -> tuple[bytes, set[str]]:
     """The filter chain of a listener, as a field of Envoy's, and the clusters that must be warm for it."""
     tls = listener.protocol == "HTTPS"
@@ -170,7 +142,7 @@ def _filter_chain(
     for use in ordered(uses.port):
         if BY_KIND[use.kind].works("on_chain"):
             BY_KIND[use.kind].on_chain(use.spec, use, before)
-    manager, needs = connection_manager(key, listener if tls else None, access_log, uses, rare)
+    manager, needs = connection_manager(key, listener if tls else None, access_log, uses, common)
     filter_ = chain.filters.add(name="envoy.filters.network.http_connection_manager")
     filter_.typed_config.Pack(manager, deterministic=True)
     come_from(chain, listener)
@@ -185,11 +157,16 @@ def _filter_chain(
 
 
 def connection_manager(
-    port: FrontendKey, marked: Listener | None, access_log: str, uses: ListenerUses, rare: set[str] | None = None
+    port: FrontendKey,
+    marked: Listener | None,
+    access_log: str,
+    uses: ListenerUses,
+    common: list[Further] | None = None,
 ) -> tuple[hcm_v3.HttpConnectionManager, set[str]]:
     """The HTTP connection manager, and the clusters that must be warm for it.
 
-    It is the same for every listener but for the routes it asks for, its mark, and what policies want.
+    It is the same for every listener but for the routes it asks for, its mark, and what policies want. `common` are the
+    filters that policies put on the port's first listener.
     """
     manager = hcm_v3.HttpConnectionManager(
         stat_prefix="http",
@@ -218,20 +195,24 @@ def connection_manager(
         manager.forward_client_cert_details = hcm_v3.HttpConnectionManager.SANITIZE_SET
         for part_ in marked.clients.told:
             _tell(manager, part_)
-    draft = ManagerDraft(manager, router_pb2.Router(suppress_envoy_headers=True), rare or ())
+    draft = ManagerDraft(manager, router_pb2.Router(suppress_envoy_headers=True))
     for use in ordered(uses.port):
         if BY_KIND[use.kind].works("on_manager"):
             BY_KIND[use.kind].on_manager(use.spec, use, draft)
-    filters = http_filters(draft.filters, rare or ())
-    manager.http_filters.extend(filters)
-    upstream = upstream_filters(rare or ())
-    if upstream:
-        draft.router.upstream_http_filters.extend(upstream)
-        codec = draft.router.upstream_http_filters.add(name="envoy.filters.http.upstream_codec")
-        codec.typed_config.Pack(upstream_codec_pb2.UpstreamCodec())
-    manager.http_filters.extend(misses(port, [one for one in filters if one.disabled]))
+    filters = http_filters(draft.filters)
+    manager.http_filters.extend(map(_light, filters))
+    draft.router.upstream_http_filters.extend(map(_light, upstream_filters()))
+    codec = draft.router.upstream_http_filters.add(name="envoy.filters.http.upstream_codec")
+    codec.typed_config.Pack(upstream_codec_pb2.UpstreamCodec())
+    own = common is not None and draft.filters != common
+    # An extension is for all listeners of a port. One with filters of its own brings all that there may be.
+    manager.http_filters.extend(misses(port, [one for one in filters if one.disabled] if own else None))
     manager.http_filters.add(name="envoy.filters.http.router").typed_config.Pack(draft.router, deterministic=True)
     return manager, draft.needs
+
+
+def _light(one: hcm_v3.HttpFilter) -> hcm_v3.HttpFilter:
+    return discovered(one) if one.name in HEAVY else one
 
 
 def _tell(manager: hcm_v3.HttpConnectionManager, part_: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 from envoy.config.cluster.v3 import cluster_pb2
+from envoy.config.core.v3 import extension_pb2
 from envoy.config.endpoint.v3 import endpoint_pb2
 from envoy.config.listener.v3 import listener_pb2
 from envoy.config.route.v3 import scoped_route_pb2
@@ -14,16 +15,17 @@ from google.protobuf.message import Message
 
 from daemun.envoy.hidden import hide
 from daemun.ir.origin import Origin
-from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, SCOPE, SECRET, Part, PartKey, encode
+from daemun.ir.resource import CLUSTER, ENDPOINT, EXTENSION, LISTENER, SCOPE, SECRET, Part, PartKey, encode
 
 _MESSAGES: Mapping[str, type[Message]] = {
     LISTENER: listener_pb2.Listener,
+    EXTENSION: extension_pb2.TypedExtensionConfig,
     SCOPE: scoped_route_pb2.ScopedRouteConfiguration,
     CLUSTER: cluster_pb2.Cluster,
     ENDPOINT: endpoint_pb2.ClusterLoadAssignment,
     SECRET: secret_pb2.Secret,
 }
-_ORDER = {type_url: place for place, type_url in enumerate((LISTENER, SCOPE, CLUSTER, ENDPOINT, SECRET))}
+_ORDER = {type_url: place for place, type_url in enumerate((LISTENER, EXTENSION, SCOPE, CLUSTER, ENDPOINT, SECRET))}
 
 
 class Readable(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from envoy.config.route.v3 import route_components_pb2 as route_v3
 from daemun.base import wire
 from daemun.base.names import Ref
 from daemun.envoy.actions import build
+from daemun.envoy.extensions import families_of, filters_for
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.owners import Surface
 from daemun.gatewayapi.resolved import ResolvedRoute
@@ -46,18 +47,19 @@ def encoded_rule(
         for key in dict.fromkeys(attachment.frontend for attachment in resolved.attachments):
             surface = reader.get(surfaces, key)
             if surface is not None:
-                leaves = _leaves(resolved, surface.port, surface.tls)
+                leaves = _leaves(resolved, key, surface)
                 yield (route, key), EncodedRoute(tuple(leaves))
 
     return encode
 
 
-def _leaves(resolved: ResolvedRoute, port: int, tls: bool) -> Iterator[tuple[Rank, Leaf]]:
+def _leaves(resolved: ResolvedRoute, key: FrontendKey, surface: Surface) -> Iterator[tuple[Rank, Leaf]]:
     route = resolved.route
     for at, rule in enumerate(route.rules):
         author = route.author(rule)
+        filters = filters_for(key, families_of(rule))
         for index, match in enumerate(rule.matches):
-            protos, needs = build(route_name(author, match), rule, match, port, tls)
+            protos, needs = build(route_name(author, match), rule, match, surface.port, surface.tls)
             data = b"".join(wire.delimited(ROUTES, wire.encoded(proto)) for proto in protos)
             # If Envoy rejects the route, its requests are answered with 500; a match that may itself be what Envoy
             # rejects cannot be kept.
@@ -65,7 +67,7 @@ def _leaves(resolved: ResolvedRoute, port: int, tls: bool) -> Iterator[tuple[Ran
             body = wire.delimited(_MATCH, matched) + _ERROR
             fallback = b"" if match.has_regex else wire.delimited(ROUTES, body)
             identity = blake2b(matched, digest_size=8).digest()
-            leaf = Leaf(data, Origin(author, match.where), needs, fallback, identity)
+            leaf = Leaf(data, Origin(author, match.where), needs, fallback, identity, filters=filters)
             yield rank(route, match, at, index), leaf
 
 

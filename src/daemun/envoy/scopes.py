@@ -33,7 +33,8 @@ MISSES = "daemun.misses"
 BY_PATH = "daemun.by-path"
 """The HTTP filter that sends on what hit the scope of a host whose routes are in shards; only there it is on."""
 LATER = "daemun.later"
-"""The features' filters once more, for what is sent on; switched off where a scope was hit that sends nothing on."""
+"""What the name begins with of the features' filters once more, for what is sent on (`later`); switched off where a
+scope was hit that sends nothing on."""
 REST = "*"
 """The host of the scope with all that has none of its own."""
 LISTED = "~"
@@ -46,6 +47,11 @@ TAGS = (wire.tag(5), wire.tag(2))
 A parser merges a field that stands there several times, so the virtual hosts need not stand within one (protobuf's
 encoding, "Last One Wins").
 """
+
+
+def later(port: FrontendKey) -> str:
+    """The filters of a port for what is sent on, which is also the extension's name that has them."""
+    return f"{LATER}/{scope_name(port, '').rstrip('/')}"
 
 
 def scope_name(port: FrontendKey, host: str) -> str:
@@ -79,14 +85,15 @@ def head(name: str, *, marked: bool, hit: bool, crowded: bool = False) -> scoped
     `hit`: it is found at the first look, when Envoy decides which filters a request passes; `crowded`: and only says
     that the routes are in shards.
     """
-    scope = scoped_route_pb2.ScopedRouteConfiguration(name=name, route_configuration=_routes(marked, hit, crowded))
+    routes = _routes(marked, hit, crowded, name.partition("/")[0])
+    scope = scoped_route_pb2.ScopedRouteConfiguration(name=name, route_configuration=routes)
     scope.route_configuration.name = name
     scope.key.fragments.add(string_key=name)
     return scope
 
 
 @functools.cache
-def _routes(marked: bool, hit: bool, crowded: bool) -> route_pb2.RouteConfiguration:
+def _routes(marked: bool, hit: bool, crowded: bool, port: str) -> route_pb2.RouteConfiguration:
     # An unknown cluster is an error at request time (the route says which), not a reason to refuse the scope.
     routes = route_pb2.RouteConfiguration(ignore_port_in_host_matching=True, validate_clusters={"value": False})
     routes.request_headers_to_remove.extend((SCOPE_HEADER, MARK) if marked else (SCOPE_HEADER,))
@@ -95,7 +102,7 @@ def _routes(marked: bool, hit: bool, crowded: bool) -> route_pb2.RouteConfigurat
         if crowded:
             routes.typed_per_filter_config[BY_PATH].Pack(_ON, deterministic=True)
         else:
-            routes.typed_per_filter_config[LATER].Pack(_OFF, deterministic=True)
+            routes.typed_per_filter_config[f"{LATER}/{port}"].Pack(_OFF, deterministic=True)
             routes.typed_per_filter_config[WHOLE].Pack(_ON, deterministic=True)
     return routes
 

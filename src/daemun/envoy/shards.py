@@ -173,7 +173,7 @@ def shard_rule(
         yield PartKey(port.proxy, SCOPE, name), part("", [Leaf(wire.encoded(scope), origin)])
         domain = key.host.hostname or "*"
         uses = reader.get(policies, owner.listener.key)
-        leaves = [*opening(domain, origin, uses), *(leaf for _, leaf in ranked)]
+        leaves = [*opening(domain, origin, port, uses), *(leaf for _, leaf in ranked)]
         yield PartKey(port.proxy, SCOPE, name, domain), part(domain, leaves, TAGS)
 
     return shard

@@ -5,7 +5,7 @@ To add one: write its file with a `Feature`, put it in the tuple, add a golden c
 
 from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 
@@ -174,8 +174,14 @@ FEATURES: tuple[Feature[Any], ...] = (
     LastTransformations(),
 )
 BY_KIND: Mapping[str, Feature[Any]] = MappingProxyType({feature.kind: feature for feature in FEATURES})
-RARE = tuple(sorted({feature.rare for feature in FEATURES if feature.rare}))
-"""The families of features whose filters are only where they are used."""
+FAMILIES = frozenset(feature.rare for feature in FEATURES if feature.rare and feature.upstream_filter() is None)
+"""The families of features with HTTP filters before the router, be it that listeners have them."""
+HEAVY: Mapping[str, hcm_v3.HttpFilter] = MappingProxyType(
+    {one.name: one for feature in FEATURES if feature.heavy for one in feature.filters()}
+)
+"""The filters that cost memory wherever they are, by their names; each is a family."""
+_EACH = 1000
+"""Places for the further filters before each feature's own."""
 _PLACES: Mapping[str, int] = MappingProxyType({feature.kind: place for place, feature in enumerate(FEATURES)})
 
 
@@ -199,7 +205,7 @@ def in_force(uses: Iterable[Use]) -> list[Use]:
 
 
 def rare_of(uses: Iterable[Use], alone: bool = False) -> set[str]:
-    """The families of features among those in use whose filters are only where they are used.
+    """The families of features among those in use.
 
     `alone`: they are those of a route that is not divided among backends.
     """
@@ -207,40 +213,56 @@ def rare_of(uses: Iterable[Use], alone: bool = False) -> set[str]:
     return {family for feature, spec in rare for family in feature.families(spec, alone)}
 
 
-def http_filters(further: Collection[Further], rare: Collection[str] = ()) -> list[hcm_v3.HttpFilter]:
-    """The HTTP filters of all features in their order, each once and disabled; and the further ones, where they stand.
+class Placed(NamedTuple):
+    """An HTTP filter where it stands among all: by its place, which no other one changes.
 
-    Those of rare families only if the family is among `rare`.
+    It does something for the features of a family, or `always`.
     """
-    found: dict[str, hcm_v3.HttpFilter] = {}
+
+    place: int
+    family: str
+    always: bool
+    filter: hcm_v3.HttpFilter
+
+
+def placed(further: Collection[Further]) -> list[Placed]:
+    """The HTTP filters of all features in their order, each once and disabled; the further ones where they stand."""
+    found: dict[str, Placed] = {}
     replaced = {one.kind for one in further}
-    for feature in FEATURES:
+    for place, feature in enumerate(FEATURES):
         for index, more in enumerate(one for one in further if one.place == feature.kind):
-            found[f"{feature.kind} {index}"] = more.filter
-        wanted = feature.kind not in replaced and (not feature.rare or feature.rare in rare)
-        one = feature.http_filter() if wanted else None
+            family = more.family or BY_KIND[more.kind].rare
+            found[f"{feature.kind} {index}"] = Placed(place * _EACH + index, family, bool(more.kind), more.filter)
+        one = feature.http_filter() if feature.kind not in replaced else None
         if one is not None:
-            found.setdefault(one.name, one)
+            found.setdefault(one.name, Placed((place + 1) * _EACH - 1, feature.rare, False, one))
     return list(found.values())
 
 
-def upstream_filters(rare: Collection[str]) -> list[hcm_v3.HttpFilter]:
-    """The filters of rare families that requests pass on their way to the endpoint, each disabled."""
-    found = (feature.upstream_filter() for feature in FEATURES if feature.rare in rare)
-    return [one for one in found if one is not None]
+def http_filters(further: Collection[Further] = ()) -> list[hcm_v3.HttpFilter]:
+    """The same, as a connection manager has them."""
+    return [one.filter for one in placed(further)]
+
+
+def upstream_filters() -> list[hcm_v3.HttpFilter]:
+    """The filters that requests pass on their way to the endpoint, each disabled."""
+    return [one for feature in FEATURES if (one := feature.upstream_filter()) is not None]
 
 
 __all__ = [
     "BY_KIND",
+    "FAMILIES",
     "FEATURES",
-    "RARE",
+    "HEAVY",
     "Draft",
     "Fault",
     "Feature",
+    "Placed",
     "Scene",
     "http_filters",
     "in_force",
     "ordered",
+    "placed",
     "rare_of",
     "rule_faults",
     "upstream_filters",

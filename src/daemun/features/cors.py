@@ -23,6 +23,7 @@ class Cors(Feature[HTTPCORSFilter]):
     """Envoy's CORS filter answers preflight requests itself. It does nothing where there is no backend to go to."""
 
     kind: ClassVar = "CORS"
+    rare: ClassVar = "cors"
 
     def http_filter(self) -> hcm_v3.HttpFilter:
         """The filter, which has nothing to set but per route."""

@@ -1,6 +1,5 @@
 """Drafts: Envoy's messages in the making, one kind for each place that a feature may work on."""
 
-from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from envoy.config.listener.v3 import listener_components_pb2 as components_v3
@@ -83,28 +82,26 @@ class HostDraft(Configured):
 class Further(NamedTuple):
     """An HTTP filter that a feature of some kind has on a port, and the kind of feature at whose place it stands.
 
-    Without a `kind` it is in nobody's place.
+    Without a `kind` it is in nobody's place, and only does something for a `family` of features.
     """
 
     kind: str
     place: str
     filter: hcm_v3.HttpFilter
+    family: str = ""
 
 
 class ManagerDraft(Making):
     """An HTTP connection manager in the making, and the router at the end of its filters.
 
     `filters` are HTTP filters for all requests of the port. What single routes and virtual hosts switch on is the
-    feature's own `http_filter`, in whose place these are. `rare` are the families of features that are in use on it.
+    feature's own `http_filter`, in whose place these are.
     """
 
-    def __init__(
-        self, proto: hcm_v3.HttpConnectionManager, router: router_v3.Router, rare: Collection[str] = ()
-    ) -> None:
+    def __init__(self, proto: hcm_v3.HttpConnectionManager, router: router_v3.Router) -> None:
         super().__init__()
         self.proto = proto
         self.router = router
-        self.rare = rare
         self.filters: list[Further] = []
 
     def always(self, kind: str, name: str, config: Message) -> None:
@@ -120,11 +117,14 @@ class ManagerDraft(Making):
         chain.disabled = True
         self.filters.append(Further(kind, before or kind, chain))
 
-    def switchable(self, place: str, name: str, config: Message) -> None:
-        """Have an HTTP filter beside that of a kind of feature, which does nothing until a route or host says so."""
+    def switchable(self, place: str, name: str, config: Message, family: str) -> None:
+        """Have an HTTP filter beside that of a kind of feature, which does nothing until a route or host says so.
+
+        They say so for features of this family.
+        """
         one = _filter(name, config)
         one.disabled = True
-        self.filters.append(Further("", place, one))
+        self.filters.append(Further("", place, one, family))
 
 
 class ChainDraft(Making):

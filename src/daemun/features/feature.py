@@ -35,7 +35,8 @@ class Feature(Generic[S]):
     on a route, on a backend's share of one, on a virtual host, on the connection manager, on the network filters before
     it, on a TCP proxy, on the listener. One that `guards` closes what it is asked for on when it cannot be done. It
     `replaces` these kinds where a rule has both. What a route and its host say of it `adds_up`, or else only the
-    route's counts.
+    route's counts. `rare` is the family of features whose filters it needs, which are not everywhere that requests
+    pass. A `heavy` filter is in memory only where it is needed; its name is its family.
     """
 
     kind: ClassVar[str]
@@ -45,6 +46,7 @@ class Feature(Generic[S]):
     replaces: ClassVar[tuple[str, ...]] = ()
     adds_up: ClassVar[bool] = False
     rare: ClassVar[str] = ""
+    heavy: ClassVar[bool] = False
 
     def faults(self, spec: S, where: str) -> Iterable[Fault]:
         """What is wrong with the spec that its API cannot say: the rule is then answered with 500."""
@@ -67,7 +69,7 @@ class Feature(Generic[S]):
         return ()
 
     def families(self, spec: S, alone: bool) -> Iterable[str]:
-        """The rare families whose filters this spec needs; asked only of a feature that is rare.
+        """The families whose filters this spec needs; asked only of a feature that has one.
 
         `alone`: it is for a route that is not divided among backends.
         """
@@ -84,6 +86,10 @@ class Feature(Generic[S]):
     def upstream_filter(self) -> hcm_v3.HttpFilter | None:
         """The same for a feature that works once it is known to which endpoint a request goes."""
         return None
+
+    def filters(self) -> list[hcm_v3.HttpFilter]:
+        """The filters behind the feature."""
+        return [one for one in (self.http_filter(), self.upstream_filter()) if one is not None]
 
     def does(self, spec: S, use: Use, scene: Scene) -> str:
         """What the feature does to a request, in a sentence without its subject, for `explain`."""

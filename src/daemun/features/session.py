@@ -25,6 +25,7 @@ class SessionPersistence(Feature[Spec]):
     """Envoy's stateful session: the endpoint's address travels in a cookie or a header. Nothing is stored here."""
 
     kind: ClassVar = "sessionPersistence"
+    rare: ClassVar = "sessions"
 
     def http_filter(self) -> hcm_v3.HttpFilter:
         """The filter, without a state of its own."""

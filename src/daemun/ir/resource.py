@@ -18,11 +18,17 @@ _PREFIX = "type.googleapis.com/envoy.config."
 LISTENER = _PREFIX + "listener.v3.Listener"
 SCOPE = _PREFIX + "route.v3.ScopedRouteConfiguration"
 ROUTE = _PREFIX + "route.v3.RouteConfiguration"
+EXTENSION = _PREFIX + "core.v3.TypedExtensionConfig"
+"""HTTP filters by a name, which connection managers ask for (ECDS)."""
 CLUSTER = _PREFIX + "cluster.v3.Cluster"
 ENDPOINT = _PREFIX + "endpoint.v3.ClusterLoadAssignment"
 SECRET = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"  # noqa: S105 - a type, not a secret
-TYPES = (CLUSTER, ENDPOINT, SCOPE, LISTENER, ROUTE, SECRET)
+TYPES = (CLUSTER, ENDPOINT, EXTENSION, SCOPE, LISTENER, ROUTE, SECRET)
 """Make before break: additions are sent in this order. (xDS protocol, "Eventual consistency considerations".)"""
+
+
+Filter = tuple[str, str]
+"""The name of an extension, and a family of filters that it is to have."""
 
 
 class PartKey(NamedTuple):
@@ -42,6 +48,10 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
     leaf is for, where that outlives its place in its object: a route is known by its match, so that it keeps its
     earlier version when a rule is inserted before it or another object takes it over. Otherwise the origin says it.
     `secrets` are those that the leaf names: it is of no use before they are there.
+
+    `filters` must be in the client before it may see this leaf, and stay there as long as it has it: without them it
+    would answer with less than was asked for. `gives` are the families of filters that a leaf of an extension brings.
+    One that `covers` the leaves after it says something of all of them: what is new among them waits with it.
     """
 
     data: bytes
@@ -50,18 +60,23 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
     fallback: bytes = b""
     identity: bytes = b""
     secrets: tuple[str, ...] = ()
+    filters: tuple[Filter, ...] = ()
+    gives: tuple[str, ...] = ()
+    covers: bool = False
 
 
 class Part(msgspec.Struct, frozen=True, gc=False):
     """A run of leaves. With `tags` they are the body of a length-delimited field (of the last in the one before it,
     and so on); without them they stand as they are.
 
-    Two parts are equal when their digests are: nobody compares protobufs.
+    Two parts are equal when their digests are: nobody compares protobufs. `spare` are leaves that are not part of it,
+    but would be if something needed what they give: for a client that has nobody knows what.
     """
 
     tags: tuple[bytes, ...]
     leaves: tuple[Leaf, ...]
     digest: int
+    spare: tuple[Leaf, ...] = ()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Part) and self.digest == other.digest
@@ -70,14 +85,14 @@ class Part(msgspec.Struct, frozen=True, gc=False):
         return hash(self.digest)
 
 
-def part(key: str, leaves: Iterable[Leaf], tags: tuple[bytes, ...] = ()) -> Part:
+def part(key: str, leaves: Iterable[Leaf], tags: tuple[bytes, ...] = (), spare: Iterable[Leaf] = ()) -> Part:
     """A part of a resource. `key` is its name within the resource and goes into the digest, as do the origins."""
     kept = tuple(leaves)
     chunks = [key.encode(), *tags]
     for leaf in kept:
         chunks.append(leaf.data)
         chunks.append(str(leaf.origin).encode())
-    return Part(tags, kept, digest(*chunks))
+    return Part(tags, kept, digest(*chunks), tuple(spare))
 
 
 def encode(value: Part, instead: dict[Origin, bytes] | None = None) -> bytes:

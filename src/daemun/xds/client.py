@@ -1,6 +1,8 @@
-"""All that a client has of one type, with the accounts that follow from it: which clusters its leaves need."""
+"""All that a client has of one type, with the accounts that follow from it: what its leaves need, and which filters
+it has.
+"""
 
-from daemun.ir.resource import CLUSTER
+from daemun.ir.resource import CLUSTER, EXTENSION, ROUTE, SCOPE
 from daemun.xds.copy import Copy, Entry
 from daemun.xds.stream import Stream
 from daemun.xds.wanted import Resource
@@ -61,6 +63,8 @@ class Client:
         else:
             copy = Copy.foreign(version)
             self._foreign.add(name)
+            if self._type_url in (SCOPE, ROUTE):
+                self._stream.foreign.add((self._type_url, name))
         if resource is None:
             copy.stale.update(copy.parts)  # it may be wanted again before it is removed
         elif not copy.opaque:
@@ -68,6 +72,7 @@ class Client:
         for part in copy.parts.values():
             self._stream.users.add(part)
         self._copies[name] = copy
+        self._learn(name, copy)
         self.acked(name, BEFORE if self._type_url == CLUSTER else BEFORE + 1)
         return copy
 
@@ -78,6 +83,8 @@ class Client:
         copy.stale.clear()
         for piece in entry.pieces.values():
             self._stream.users.add(piece.sent)
+        if self._type_url == EXTENSION:
+            self._stream.filters.sent(name, copy.parts, entry)
 
     def record(self, name: str, entry: Entry, now: float) -> bool:
         """The client has taken what was sent; says whether it still wants the resource at all."""
@@ -85,10 +92,11 @@ class Client:
         if copy is None:
             self._release(entry)
             return False
-        self._foreign.discard(name)
+        self._known(name)
         self._settle(name)
         for old in copy.record(entry):
             self._stream.users.release(old)
+        self._learn(name, copy)
         for part in entry.pieces:
             self._stream.holds.acked(Place(self._type_url, name, part), now)
         return True
@@ -132,8 +140,21 @@ class Client:
             self._stream.users.release(part)
         self._settle(name)
         self._brought.discard(name)
-        self._foreign.discard(name)
+        self._known(name)
         self._stream.holds.drop(self._type_url, name)
+        if self._type_url == EXTENSION:
+            self._stream.filters.gone(name)
+            self._stream.wake_all(name)
+
+    def _known(self, name: str) -> None:
+        self._foreign.discard(name)
+        self._stream.foreign.discard((self._type_url, name))
+
+    def _learn(self, name: str, copy: Copy) -> None:
+        """The client has this copy: filters may have come with it."""
+        if self._type_url == EXTENSION:
+            for one in self._stream.filters.taken(name, copy.parts):
+                self._stream.wake(one)
 
     def _settle(self, name: str) -> None:
         for entry in self._doubtful.pop(name, ()):

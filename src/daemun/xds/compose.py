@@ -1,7 +1,8 @@
 """What of a resource goes to the client now: leaves that wait or are withheld are replaced, the others go."""
 
-from daemun.ir.resource import Leaf, Part
+from daemun.ir.resource import EXTENSION, Leaf, Part
 from daemun.xds.copy import Copy, Entry, Piece
+from daemun.xds.filters import retain
 from daemun.xds.leaves import LeafKey, Verdict, choose
 from daemun.xds.quarantine import Quarantine
 from daemun.xds.stream import Stream
@@ -34,7 +35,8 @@ class Composer:
         waits = False
         for part in copy.outdated(resource):
             want = resource.parts.get(part)
-            sent, part_waits = self._part(Place(self._type_url, name, part), want, copy.parts.get(part), now)
+            asked = self._with_needed(name, part, want, copy) if want and self._type_url == EXTENSION else want
+            sent, part_waits = self._part(Place(self._type_url, name, part), asked, copy.parts.get(part), now)
             pieces[part] = Piece(want, sent)
             waits = waits or part_waits
             if sent is want:
@@ -57,14 +59,23 @@ class Composer:
         entry = Entry(resource.version, resource.version, pieces)
         return Composed(entry, resource.body({}), waits=False)
 
+    def _with_needed(self, name: str, part: str, want: Part, copy: Copy) -> Part:
+        """Filters stay as long as something needs them; routes that nobody knows may need any."""
+        foreign, users = self._stream.foreign, self._stream.users
+        unknown = bool(foreign) and copy.opaque
+        return retain(part, want, copy.parts.get(part), lambda one: bool(foreign) or users.need((name, one)), unknown)
+
     def _part(self, place: Place, want: Part | None, have: Part | None, now: float) -> tuple[Part | None, bool]:
-        """The part to send, and whether a leaf of it waits for a cluster."""
-        holds, warmth = self._stream.holds, self._stream.warmth
+        """The part to send, and whether a leaf of it waits for a cluster or filter."""
+        holds, warmth, filters = self._stream.holds, self._stream.warmth, self._stream.filters
         if want is None:
             holds.retain(place, set())
             return None, False
         withheld = self._quarantine.withheld(place.resource, place.part)
-        if not withheld and all(warmth.is_warm(cluster) for leaf in want.leaves for cluster in leaf.needs):
+        if not withheld and not any(
+            [one for leaf in want.leaves for one in leaf.needs if not warmth.is_warm(one)]
+            or [one for leaf in want.leaves for one in leaf.filters if not filters.has(one)]
+        ):
             holds.retain(place, set())  # so it nearly always is, and many proxies may connect at once
             return want, False
         cold: set[LeafKey] = set()
@@ -75,11 +86,12 @@ class Composer:
             if withheld.get(key) == leaf.data:
                 return Verdict.REPLACE
             clusters = [cluster for cluster in leaf.needs if not warmth.is_warm(cluster)]
-            if not clusters:
+            lacking = [one for one in leaf.filters if not filters.has(one)]
+            if not clusters and not lacking:
                 return Verdict.SEND
             cold.add(key)
-            if not holds.hold(place, key, clusters, now):
-                return Verdict.SEND
+            if not holds.hold(place, key, [*clusters, *lacking], now):
+                return Verdict.CLOSE if lacking else Verdict.SEND
             waits = True
             return Verdict.HOLD
 

@@ -23,6 +23,8 @@ class Verdict(Enum):
     """Not yet: the earlier leaf stays; without one there is none."""
     REPLACE = "replace"
     """Not this: the earlier leaf stays; without one its fallback takes the place."""
+    CLOSE = "close"
+    """The same, for this and whatever it covers: something that it needs has not come in time."""
 
 
 def keyed(value: Part) -> Iterator[tuple[LeafKey, Leaf]]:
@@ -50,6 +52,7 @@ def choose(name: str, want: Part, have: Part | None, verdict: Callable[[LeafKey,
     framed = bool(want.tags) or name == HEAD
     kept: list[Leaf] = []
     replaced = False
+    covering = Verdict.SEND
     for position, (key, leaf) in enumerate(keyed(want)):
         before = earlier.get(key)
         if before is not None and before.data == leaf.data:
@@ -57,12 +60,16 @@ def choose(name: str, want: Part, have: Part | None, verdict: Callable[[LeafKey,
             continue
         decision = verdict(key, leaf)
         if decision is Verdict.SEND:
+            decision = covering
+        elif leaf.covers and decision is not Verdict.REPLACE:
+            covering = decision
+        if decision is Verdict.SEND:
             kept.append(leaf)
             continue
         replaced = True
         if before is not None:
             kept.append(before)
-        elif decision is Verdict.REPLACE and leaf.fallback:
+        elif decision is not Verdict.HOLD and leaf.fallback:
             kept.append(Leaf(leaf.fallback, leaf.origin, identity=leaf.identity))
         elif framed and position == 0:
             return None

@@ -6,7 +6,7 @@ of `warm`. Removals come last and in reverse: nothing is taken away while someth
 
 from collections.abc import Mapping
 
-from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, ROUTE, SCOPE
+from daemun.ir.resource import CLUSTER, ENDPOINT, EXTENSION, LISTENER, ROUTE, SCOPE
 from daemun.xds.stream import Stream
 from daemun.xds.subscription import Subscription
 
@@ -21,6 +21,9 @@ class Removals:
     def allowed(self, type_url: str, name: str, now: float) -> bool:
         """Whether nothing in the client can still use the resource."""
         own = self._subscriptions[type_url]
+        if type_url == EXTENSION:
+            # Connections that drain have it. When the last of them is closed, the client asks for it no more.
+            return False
         if type_url == LISTENER:
             # Nothing uses a listener, and another one may be waiting for its address.
             return True

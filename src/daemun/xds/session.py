@@ -9,15 +9,15 @@
     session.take_events()           what became of the configuration
 
 The laws. A name that the client asks for is always answered. At most one response per type is in flight. Additions go
-in the order of `TYPES`, a leaf only when the clusters it needs are warm or its time is over; removals go last. What
-Envoy rejects is found and withheld by itself. What is not answered in time, or found to have drifted, is sent again;
-who says nothing at all any more is `stuck`.
+in the order of `TYPES`, a leaf only when the clusters it needs are warm or its time is over, and never without the
+filters it needs; removals go last. What Envoy rejects is found and withheld by itself. What is not answered in time, or
+found to have drifted, is sent again; who says nothing at all any more is `stuck`.
 The same content has the same version in every stream and process.
 """
 
 from collections.abc import Iterable, Iterator
 
-from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, TYPES
+from daemun.ir.resource import CLUSTER, ENDPOINT, EXTENSION, LISTENER, TYPES
 from daemun.xds.events import Event, Rejected
 from daemun.xds.messages import Request, Response
 from daemun.xds.order import Removals
@@ -42,6 +42,7 @@ class Session:
         self._stream = Stream(wanted, hold)
         self._elder = elder
         self._met_at: float | None = None
+        self._foreign = False
         self._audit_at: float | None = None
         self._silence = Silence()
         self._subscriptions: dict[str, Subscription] = {}
@@ -83,6 +84,8 @@ class Session:
                 subscription.changed(name, parts)
                 if type_url == CLUSTER and self._stream.wanted.get(CLUSTER, name) is None:
                     self._stream.wake(name)
+                if type_url == EXTENSION and self._stream.wanted.get(EXTENSION, name) is None:
+                    self._stream.wake_all(name)
         self._wake()
 
     def poll(self, now: float) -> list[Response]:
@@ -171,6 +174,20 @@ class Session:
     def _wake(self) -> None:
         places, self._stream.woken = self._stream.woken, []
         self._touch(places)
+        self._release()
+
+    def _release(self) -> None:
+        """Filters that were kept only for leaves that are gone can go."""
+        freed, self._stream.users.freed = self._stream.users.freed, set()
+        names = {extension for extension, _ in freed}
+        extensions = self.subscription(EXTENSION)
+        if self._foreign and not self._stream.foreign:
+            names.update(extensions.client.names())
+        self._foreign = bool(self._stream.foreign)
+        for name in names:
+            copy = extensions.client.get(name)
+            if copy is not None and copy.instead:
+                extensions.touch(name, copy.parts)
 
     def _touch(self, places: Iterable[Place]) -> None:
         for place in places:

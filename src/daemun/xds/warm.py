@@ -1,4 +1,4 @@
-"""Warm clusters, and the leaves that wait for them.
+"""Warm clusters, and the leaves that wait for them, or for filters (`filters`).
 
 A route that reaches Envoy before its cluster is warm answers 503, and ordering alone does not prevent that: Envoy
 acknowledges an EDS cluster before it has its endpoints. So a leaf waits for the clusters it needs, for a limited
@@ -10,12 +10,16 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from daemun.ir.resource import CLUSTER, ENDPOINT
+from daemun.ir.resource import CLUSTER, ENDPOINT, Filter
 from daemun.xds.leaves import LeafKey
 from daemun.xds.wanted import Wanted
 
 BEFORE = 0
 """The serial of the response that brought a cluster the client had already when it connected."""
+
+
+Needed = str | Filter
+"""The name of a cluster, or a filter."""
 
 
 class Place(NamedTuple):
@@ -79,17 +83,17 @@ class Warmth:
 
 
 class Holds:
-    """The leaves that wait for clusters, since when, and who is to be woken by what."""
+    """The leaves that wait for clusters and filters, since when, and who is to be woken by what."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._since: dict[tuple[str, str], dict[str, dict[LeafKey, float]]] = {}
         self._resources: Counter[str] = Counter()
-        self._waiting: dict[str, set[Place]] = {}
+        self._waiting: dict[Needed, set[Place]] = {}
         self._due: list[tuple[float, Place]] = []
 
-    def hold(self, place: Place, key: LeafKey, clusters: list[str], now: float) -> bool:
-        """Whether this leaf still has to wait for these clusters. The clock starts when it is first asked."""
+    def hold(self, place: Place, key: LeafKey, lacking: Iterable[Needed], now: float) -> bool:
+        """Whether this leaf still has to wait for these. The clock starts when it is first asked."""
         if place[:2] not in self._since:
             self._since[place[:2]] = {}
             self._resources[place.type_url] += 1
@@ -97,11 +101,11 @@ class Holds:
         if key not in leaves:
             leaves[key] = now
             heapq.heappush(self._due, (now + self._seconds, place))
-        if now >= leaves[key] + self._seconds:
-            return False
-        for cluster in clusters:
-            self._waiting.setdefault(cluster, set()).add(place)
-        return True
+        over = now >= leaves[key] + self._seconds
+        for one in lacking:
+            if not over or isinstance(one, tuple):  # it goes without a cluster then, but not without a filter
+                self._waiting.setdefault(one, set()).add(place)
+        return not over
 
     def retain(self, place: Place, keys: set[LeafKey]) -> None:
         """Forget the clocks of all other leaves of this part: they wait no longer."""
@@ -131,9 +135,13 @@ class Holds:
         """Whether anything of this type waits."""
         return self._resources[type_url] > 0
 
-    def woken(self, cluster: str) -> set[Place]:
-        """The parts that waited for this cluster."""
-        return self._waiting.pop(cluster, set())
+    def woken(self, one: Needed) -> set[Place]:
+        """The parts that waited for this cluster or filter."""
+        return self._waiting.pop(one, set())
+
+    def filters_of(self, extension: str) -> list[Filter]:
+        """The filters of an extension that something waits for."""
+        return [one for one in self._waiting if isinstance(one, tuple) and one[0] == extension]
 
     def overdue(self, now: float) -> list[Place]:
         """The parts in which a leaf has waited long enough."""

@@ -22,6 +22,7 @@ class CorsOption(PerRoute[CorsPolicy]):
     """
 
     kind: ClassVar = "cors"
+    rare: ClassVar = "cors"
     filter: ClassVar = "envoy.filters.http.cors"
     replaces: ClassVar = ("CORS",)
 

@@ -18,6 +18,7 @@ class Csrf(PerRoute[CsrfPolicy]):
     """Envoy's CSRF filter. As in Gloo it refuses nothing until `filterEnabled` says for how many requests it is on."""
 
     kind: ClassVar = "csrf"
+    rare: ClassVar = "csrf"
     filter: ClassVar = "envoy.filters.http.csrf"
     guards: ClassVar = True
 

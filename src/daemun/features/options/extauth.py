@@ -101,12 +101,10 @@ class ExtAuth(Feature[Asked | Servers]):
         named = {_server(name): spec.named.get(name, Server(None)) for name in sorted({"", *spec.named})}
         filters = {_OWN: _filter(_OWN, spec.own, own=True)}
         filters |= {name: _filter(name, one, own=False) for name, one in named.items()}
-        asked = filters if self.rare in draft.rare else {}
-        if asked:
-            draft.switchable(self.kind, _KNOWN, _known(asked))
-        draft.switchable(self.kind, _PLACE, composite(_PLACE))
-        for name, config in asked.items():
-            draft.switchable(self.kind, name, config)
+        draft.switchable(self.kind, _KNOWN, _known(filters), self.rare)
+        draft.switchable(self.kind, _PLACE, composite(_PLACE), self.rare)
+        for name, config in filters.items():
+            draft.switchable(self.kind, name, config, self.rare)
         headers = sorted({one.user_header for one in (spec.own, *spec.named.values()) if one.user_header})
         if headers:
             _remove(headers, draft.proto)

@@ -39,6 +39,7 @@ class Jwt(Feature[JwtVhostExtension | JwtRouteExtension]):
     """
 
     kind: ClassVar = "jwt"
+    rare: ClassVar = "jwt"
     guards: ClassVar = True
     serves: ClassVar = _SERVES
 
@@ -79,6 +80,7 @@ class JwtStaged(Feature[JwtStagedVhostExtension | JwtStagedRouteExtension]):
     """The same before external auth, after it, or both."""
 
     kind: ClassVar = "jwtStaged"
+    rare: ClassVar = "jwtStaged"
     guards: ClassVar = True
     serves: ClassVar = _SERVES
 

@@ -206,10 +206,9 @@ class RateLimitServer(Feature[LimitServers]):
         del use
         for slot in dict.fromkeys(SLOTS.values()):
             server = spec.of(slot.domain)
-            if slot.filter in draft.rare:
-                early = slot.when == "early" or (slot.when == "main" and server.early)
-                place = RateLimit.kind if early else RateLimitRegular.kind
-                draft.switchable(place, slot.filter, asking(slot.domain, slot.name, server, slot.stage))
+            early = slot.when == "early" or (slot.when == "main" and server.early)
+            place = RateLimit.kind if early else RateLimitRegular.kind
+            draft.switchable(place, slot.filter, asking(slot.domain, slot.name, server, slot.stage), slot.filter)
 
 
 def asking(domain: str, name: str, server: LimitServer, stage: int = 0) -> service_v3.RateLimit:

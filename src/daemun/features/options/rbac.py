@@ -28,6 +28,7 @@ class Rbac(PerRoute[RbacExtensionSettings]):
     """
 
     kind: ClassVar = "rbac"
+    rare: ClassVar = "rbac"
     filter: ClassVar = "daemun.rbac"
     guards: ClassVar = True
 

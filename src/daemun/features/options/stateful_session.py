@@ -17,6 +17,7 @@ class StatefulSession(PerRoute[Spec]):
     """Envoy's stateful session, on all hosts of a listener: the endpoint's address is in a cookie or a header."""
 
     kind: ClassVar = "statefulSession"
+    rare: ClassVar = "sessions"
     filter: ClassVar = "envoy.filters.http.stateful_session"
 
     def faults(self, spec: Spec, where: str) -> Iterable[Fault]:

@@ -34,6 +34,7 @@ class StagedTransformations(Feature[TransformationStages]):
 
     kind: ClassVar = "stagedTransformations"
     rare: ClassVar = REGULAR_SCRIPT
+    heavy: ClassVar = True
 
     def http_filter(self) -> hcm_v3.HttpFilter:
         """The script, behind what guards."""
@@ -88,6 +89,7 @@ class OldTransformations(Feature[Transformations]):
 
     kind: ClassVar = "transformations"
     rare: ClassVar = REGULAR_SCRIPT
+    heavy: ClassVar = True
 
     def __init__(self) -> None:
         self._new = StagedTransformations()

@@ -149,6 +149,7 @@ class EarlyTransformations(_Place):
 
     kind: ClassVar = "stagedTransformations.early"
     rare: ClassVar = EARLY_SCRIPT
+    heavy: ClassVar = True
 
     def http_filter(self) -> hcm_v3.HttpFilter:
         """The script, before what guards."""
@@ -171,6 +172,7 @@ class LastTransformations(_Place):
 
     kind: ClassVar = "stagedTransformations.postRouting"
     rare: ClassVar = LAST_SCRIPT
+    heavy: ClassVar = True
 
     def upstream_filter(self) -> hcm_v3.HttpFilter:
         """The script, disabled."""

@@ -1,0 +1,68 @@
+"""Which filters the client has, and what keeps them there.
+
+Envoy passes over what a route says to an HTTP filter that is not there. Filters that not every connection manager has
+come in extensions (ECDS): every connection, the open ones too, has the newest of one. So a leaf waits for the filters
+it needs as it waits for clusters, but it never goes without them; and they stay until no leaf needs them.
+"""
+
+from collections.abc import Callable, Iterable
+
+from daemun.ir.resource import EXTENSION, Filter, Part, part
+from daemun.xds.copy import Entry
+from daemun.xds.wanted import Wanted
+
+
+class Filters:
+    """The filters of one client, by the extensions that it has asked for.
+
+    It may take what is under way any moment: it surely has only what is in that and in what it acknowledged.
+    """
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+        self._taken: dict[str, frozenset[str]] = {}
+        self._sent: dict[str, frozenset[str]] = {}
+
+    def has(self, one: Filter) -> bool:
+        """Whether the client surely has the filter.
+
+        An extension that it has not asked for comes with the listener that will ask, and that opens only then.
+        """
+        extension, family = one
+        known = [found[extension] for found in (self._taken, self._sent) if extension in found]
+        return self._wanted.get(EXTENSION, extension) is None or all(family in families for families in known)
+
+    def sent(self, extension: str, parts: dict[str, Part], entry: Entry) -> None:
+        """This goes to a client that has these parts."""
+        coming = {**parts, **{name: piece.sent for name, piece in entry.pieces.items()}}
+        self._taken.setdefault(extension, frozenset())
+        given = _given(coming.values())
+        self._sent[extension] = self._sent.get(extension, given) & given
+
+    def taken(self, extension: str, parts: dict[str, Part]) -> set[Filter]:
+        """The client has these parts, and nothing is under way. Returns the filters that have come."""
+        self._sent.pop(extension, None)
+        before = self._taken.get(extension, frozenset())
+        self._taken[extension] = given = _given(parts.values())
+        return {(extension, family) for family in given - before}
+
+    def gone(self, extension: str) -> None:
+        """The client has no use for the extension any more."""
+        self._taken.pop(extension, None)
+        self._sent.pop(extension, None)
+
+
+def _given(parts: Iterable[Part | None]) -> frozenset[str]:
+    return frozenset(family for one in parts if one for leaf in one.leaves for family in leaf.gives)
+
+
+def retain(name: str, want: Part, have: Part | None, need: Callable[[str], bool], unknown: bool) -> Part:
+    """What is wanted of an extension, and of what the client has the filters that would go but are still needed.
+
+    `unknown`: it may have any. Leaves that give filters are in the order of their identities.
+    """
+    found = {leaf.identity: leaf for leaf in (*(want.spare if unknown else ()), *(have.leaves if have else ()))}
+    missing = {family for leaf in found.values() for family in leaf.gives if need(family)}
+    missing.difference_update(*(leaf.gives for leaf in want.leaves))
+    kept = [leaf for leaf in found.values() if not missing.isdisjoint(leaf.gives)]
+    return part(name, sorted((*want.leaves, *kept), key=lambda leaf: leaf.identity), want.tags) if kept else want
