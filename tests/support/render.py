@@ -84,10 +84,16 @@ def envoy(made: Translation, sections: list[str]) -> dict[str, Any]:
         out["chains"] = {key.resource: json.loads(encode(part)) for key, part in sorted(made.auth.chains.items())}
     if "limits" in sections:
         out["limits"] = {key.resource: json.loads(encode(part)) for key, part in sorted(made.limits.quotas.items())}
+    # All guards are on every listener; what misses pass says which are in use.
+    later = [(at, value) for at, value in messages(made).items() if at[2].startswith(LATER)]
+    used = {(at[0], name) for at, value in later for name in _resource("later", value)}
     for section in (one for one in sections if one not in {"chains", "limits"}):
         for (proxy, type_url, name), message in messages(made).items():
             if type_url == SECTIONS[section]:
-                out.setdefault(proxy, {}).setdefault(section, {})[name] = _resource(section, message)
+                shown = out.setdefault(proxy, {}).setdefault(section, {})
+                shown[name] = _resource(section, message)
+                if section == "guards":
+                    shown[name] = [one for one in shown[name] if (proxy, one["name"]) in used]
     return out
 
 
