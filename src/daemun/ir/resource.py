@@ -51,7 +51,7 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
 
     `filters` must be in the client before it may see this leaf, and stay there as long as it has it: without them it
     would answer with less than was asked for. `gives` are the families of filters that a leaf of an extension brings.
-    One that `covers` the leaves after it says something of all of them: what is new among them waits with it.
+    One that `covers` the leaves after it says something of all of them: new ones with an identity wait with it.
     """
 
     data: bytes

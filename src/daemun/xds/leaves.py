@@ -59,7 +59,7 @@ def choose(name: str, want: Part, have: Part | None, verdict: Callable[[LeafKey,
             kept.append(leaf)
             continue
         decision = verdict(key, leaf)
-        if decision is Verdict.SEND:
+        if decision is Verdict.SEND and leaf.identity:
             decision = covering
         elif leaf.covers and decision is not Verdict.REPLACE:
             covering = decision

@@ -1,0 +1,105 @@
+"""A leaf reaches the client after the filters it needs, which stay as long as it does; it never goes without them."""
+
+import msgspec
+import pytest
+from xds_talk import ROUTE, Talk, bodies, key, leaf
+
+from daemun.ir.resource import EXTENSION, Leaf, Part, PartKey, part
+from daemun.xds.session import HOLD
+
+
+def filters(*families: str, spare: tuple[str, ...] = ()) -> tuple[PartKey, Part]:
+    def one(family: str) -> Leaf:
+        return msgspec.structs.replace(leaf("x", family), identity=family.encode(), gives=(family,))
+
+    return key(EXTENSION, "x", "f"), part("f", map(one, families), spare=map(one, spare))
+
+
+def route(data: str, *families: str, whole: str = "", head: bool = False) -> list[tuple[PartKey, Part]]:
+    needs = tuple(("x", family) for family in families)
+    leaves = [leaf("frame", "frame")]
+    if whole:
+        leaves.append(msgspec.structs.replace(leaf("host", "host"), filters=(("x", whole),), covers=True))
+    leaves.append(msgspec.structs.replace(leaf("a", data, fallback="<closed>"), filters=needs, identity=b"a"))
+    leaves.append(leaf("end", "end"))
+    first = [(key(ROUTE, "r"), part("", [leaf("r", "head")]))] if head else []
+    return [*first, (key(ROUTE, "r", "v"), part("v", leaves))]
+
+
+@pytest.fixture
+def talk() -> Talk:
+    talk = Talk()
+    talk.apply((key(EXTENSION, "x"), part("", [leaf("x", "x")])), filters(), *route("plain", head=True))
+    talk.ask(EXTENSION, "x")
+    talk.ask(ROUTE, "r")
+    talk.settle()
+    return talk
+
+
+def test_a_route_waits_for_its_filter(talk: Talk) -> None:
+    talk.apply(filters("cors"), *route("new", "cors"))
+    extension = talk.one()
+    assert bodies(extension) == {"x": b"<x><cors>"}
+    assert not talk.poll()
+    talk.ack(extension)
+    assert bodies(talk.one()) == {"r": b"<head><frame><new><end>"}
+
+
+def test_a_filter_stays_until_nothing_needs_it(talk: Talk) -> None:
+    talk.apply(filters("cors"), *route("old", "cors"))
+    talk.settle()
+    talk.apply(filters("csrf"), *route("new", "csrf"))
+    both = talk.one()
+    assert bodies(both) == {"x": b"<x><cors><csrf>"}
+    talk.ack(both)
+    routes = talk.one()
+    assert bodies(routes) == {"r": b"<head><frame><new><end>"}
+    talk.ack(routes)
+    assert bodies(talk.one()) == {"x": b"<x><csrf>"}
+
+
+def test_without_its_filter_a_route_is_closed_in_the_end_and_opens_when_it_comes(talk: Talk) -> None:
+    talk.apply((key(ROUTE, "r", "v"), None))
+    talk.settle()
+    talk.apply(filters("cors"), *route("new", "cors"))
+    extension, routes = talk.poll()
+    assert bodies(routes) == {"r": b"<head><frame><end>"}
+    talk.nack(extension)
+    talk.ack(routes)
+    talk.settle()
+    talk.now += HOLD
+    again, routes = talk.poll()
+    assert bodies(routes) == {"r": b"<head><frame><closed><end>"}
+    talk.nack(again)
+    talk.ack(routes)
+    talk.settle()
+    talk.apply(filters("csrf", "cors"))
+    talk.now += 60.0
+    talk.settle()
+    assert talk.have["r"] == b"<head><frame><new><end>"
+
+
+def test_what_is_new_on_a_host_waits_with_the_host(talk: Talk) -> None:
+    talk.apply((key(ROUTE, "r", "v"), None))
+    talk.settle()
+    talk.apply(filters("jwt"), *route("new", whole="jwt"))
+    extension, routes = talk.poll()
+    assert bodies(routes) == {"r": b"<head><frame><end>"}
+    talk.ack(extension)
+    talk.ack(routes)
+    assert bodies(talk.one()) == {"r": b"<head><frame><host><new><end>"}
+
+
+def test_routes_that_nobody_knows_may_need_any_filter() -> None:
+    talk = Talk()
+    head = (key(EXTENSION, "x"), part("", [leaf("x", "x")]))
+    talk.apply(head, filters("cors", spare=("jwt",)), *route("new", "cors", head=True))
+    talk.ask(EXTENSION, "x", have={"x": "of another"})
+    talk.ask(ROUTE, "r", have={"r": "of another"})
+    extension = talk.one()
+    assert bodies(extension) == {"x": b"<x><cors><jwt>"}
+    talk.ack(extension)
+    routes = talk.one()
+    assert bodies(routes) == {"r": b"<head><frame><new><end>"}
+    talk.ack(routes)
+    assert bodies(talk.one()) == {"x": b"<x><cors>"}
