@@ -138,7 +138,7 @@ def _two_chains_alike(listener: Any) -> None:
 
 
 def _no_router(manager: Any) -> None:
-    del manager.http_filters[-1]
+    del manager.http_filters[-2:]  # of one that is asked for Envoy does not know yet whether it ends the chain
 
 
 def _router_first(manager: Any) -> None:
