@@ -8,7 +8,7 @@ from google.protobuf import json_format
 
 from daemun.envoy.readable import grouped, message
 from daemun.ir.backend import OWN_LIMITS, OWN_SERVER
-from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, SCOPE, SECRET, Part, PartKey
+from daemun.ir.resource import CLUSTER, ENDPOINT, EXTENSION, LISTENER, SCOPE, SECRET, Part, PartKey
 
 STDOUT_LOG = '"path": "/dev/stdout"'
 _OWN = {OWN_SERVER.cluster, OWN_LIMITS.cluster}
@@ -53,6 +53,8 @@ def _held(dump: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
                 yield SCOPE, one["name"], one
         for one in config.get("dynamic_endpoint_configs", ()):
             yield ENDPOINT, one["endpoint_config"].get("cluster_name", ""), one["endpoint_config"]
+        for one in config.get("ecds_filters", ()):
+            yield EXTENSION, one["ecds_filter"]["name"], one["ecds_filter"]
         for one in config.get("dynamic_active_secrets", ()):
             yield SECRET, one["name"], None
 
