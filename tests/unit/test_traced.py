@@ -103,9 +103,16 @@ def test_an_answer_of_envoys_own_is_none_of_the_backends() -> None:
 
 def test_a_dump_with_too_much_and_too_little() -> None:
     made = translation(objects(_WORLD))
-    dump = {"configs": [{"dynamic_active_clusters": [{"cluster": {"name": "service/default/old/80"}}]}]}
+    secrets = [{"name": name} for name in ("authority", "*/proxies", "default/old")]
+    dump = {
+        "configs": [
+            {"dynamic_active_clusters": [{"cluster": {"name": "service/default/old/80"}}]},
+            {"dynamic_active_secrets": secrets},
+        ]
+    }
     found = {(one.state, one.type, one.name) for one in differences(dump, made.resources, "default/gw")}
     assert ("too much", "Cluster", "service/default/old/80") in found
     assert ("missing", "Cluster", "service/default/a/80") in found
+    assert [name for _, kind, name in found if kind == "Secret"] == ["default/old"]
     assert {one.resource for one in made.resources if one.type_url == CLUSTER} == {"service/default/a/80"}
     assert differences({"configs": []}, made.resources, "default/nobody") == []

@@ -56,7 +56,9 @@ def _held(dump: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
         for one in config.get("ecds_filters", ()):
             yield EXTENSION, one["ecds_filter"]["name"], one["ecds_filter"]
         for one in config.get("dynamic_active_secrets", ()):
-            yield SECRET, one["name"], None
+            # A proxy's own, which its bootstrap or Daemun's servers ask for, are of no namespace.
+            if "/" in one["name"] and not one["name"].startswith("*/"):
+                yield SECRET, one["name"], None
 
 
 def _fields(kind: str, should: Any, has: Any) -> Iterator[str]:
