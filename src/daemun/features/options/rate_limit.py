@@ -1,8 +1,8 @@
 """ratelimit and its kin: limits by a service, and one that each proxy keeps by itself (Gloo, RateLimitRouteExtension).
 
-The filters that ask are in the listener, one for each slot that is in use there (`RateLimitServer`), so that a route
-says no more than which descriptors its requests have, and a change of servers touches listeners only. Routes and hosts
-switch them on, so that requests whose route is found late (`misses`) are limited, too.
+The filters that ask are in the listener, one for each slot (`RateLimitServer`), so that a route says no more than which
+descriptors its requests have, and a change of servers touches listeners only. Routes and hosts switch them on, so that
+requests whose route is found late (`misses`) are limited, too.
 """
 
 from collections.abc import Iterable
@@ -184,7 +184,7 @@ class RateLimit(_Actions):
 
 
 class RateLimitServer(Feature[LimitServers]):
-    """Which services are asked, and how: the filters of all slots that are in use on a port."""
+    """Which services are asked, and how: the filters of all slots."""
 
     kind: ClassVar = "ratelimitServer"
     rare: ClassVar = SLOTS["ratelimit"].filter
