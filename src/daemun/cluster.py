@@ -78,7 +78,7 @@ class ClusterApp:
             client,
             self.plane.translation.statuses,
             self.source.locate,
-            self._current,
+            lambda: self.source.complete and self.plane.current,
             namespace=installation.namespace,
             whole=self.source.whole,
         )

@@ -79,6 +79,7 @@ class ControlPlane:
         self.translation.graph.enough = self._turn.over
         self._fair = fair
         self._backlog = Backlog()
+        self._sharing = False  # what is under way is a share of the backlog
         self._busy = False
         self._left = asyncio.Event()
         self._fetched: Callable[[], bool] = lambda: True
@@ -108,7 +109,7 @@ class ControlPlane:
             self._backlog.add(objects)
             if self._busy:
                 return
-            objects = self._backlog.next()
+            objects, self._sharing = self._backlog.next(), True
         self._apply(objects)
         self._await_age()
         if self._backlog:
@@ -178,20 +179,25 @@ class ControlPlane:
             self._held = True  # the proxies' server does not have it yet
             while self._parts and self._fetched():
                 await self.xds.apply_much(self._take_parts())
+            self._busy = bool(self._backlog) or not graph.settled
             self._held = not self._fetched()
             if not self._held:
                 self._settled()
-            more = self._backlog.next()
-            if more:
-                self._held = True
+            if graph.settled and (more := self._backlog.next()):
+                self._busy = self._sharing = True
                 self._apply(more)
                 self._await_age()
-            self._busy = bool(more) or not graph.settled
+                self._held = self._held or graph.settled  # the proxies' server does not have it yet
 
     @property
     def settled(self) -> bool:
         """Whether everything that was given is taken in, and what it asked for has come."""
         return not self._busy and not self._held
+
+    @property
+    def current(self) -> bool:
+        """Whether what is told is as things are, but for what waits for its turn."""
+        return not self._held and (not self._busy or self._sharing)
 
     @contextlib.contextmanager
     def _working(self) -> Iterator[None]:

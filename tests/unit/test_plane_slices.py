@@ -71,6 +71,7 @@ async def test_a_tenant_with_many_changes_holds_up_no_other() -> None:
     told: list[set[str]] = []
 
     def told_now() -> None:
+        assert plane.current, "so that statuses are written"
         told.append({f"{one.namespace}/{one.name}" for one in plane.translation.statuses if one.kind == "HTTPRoute"})
 
     plane = ControlPlane(None, nobody, told_now, fair=True)
