@@ -162,9 +162,9 @@ def test_redis_counts_as_defined(redis_server: tuple[asyncio.Runner, RedisServer
 
 # What a request meets
 
-KEYS, VALUES = st.sampled_from("abc"), st.sampled_from(("", "1", "2"))
-SAID = st.tuples(KEYS, st.sampled_from(("1", "2", "3")))
-QUOTA = st.sampled_from((None, Quota(1, 1), Quota(2, 1)))
+KEYS, VALUES = st.sampled_from("ab"), st.sampled_from(("", "1"))
+SAID = st.tuples(KEYS, st.sampled_from(("1", "2")))
+QUOTA = st.sampled_from((None, Quota(1, 1), Quota(2, 1), Quota(3, 1)))
 
 
 def descriptors(depth: int) -> st.SearchStrategy[tuple[Descriptor, ...]]:
@@ -218,7 +218,7 @@ def told_to_hold(limits: list[Limits], requests: list[tuple[tuple[str, str], ...
     return [[one for one in own if one[3] is None or one[4] or one[3] == heaviest] for own in found]
 
 
-@given(LIMITS, st.lists(st.tuples(st.booleans(), st.lists(SAID, min_size=1, max_size=3)), min_size=1, max_size=3))
+@given(LIMITS, st.lists(st.tuples(st.booleans(), st.lists(SAID, min_size=1, max_size=2)), min_size=2, max_size=4))
 def test_the_limits_that_hold_are_those_of_the_definition(limits: list[Limits], said: list) -> None:
     requests = [((SET, *dict(entries).items()) if is_set else tuple(entries)) for is_set, entries in said]
     domain = Domain(limits)
