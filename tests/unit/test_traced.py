@@ -1,6 +1,6 @@
 """The log of a proxy as what happened to a request, and its dump beside what it should have."""
 
-from daemun.cli.dumps import differences
+from daemun.cli.dumps import differences, options_of
 from daemun.explain import explain, request_from
 from daemun.ir.resource import CLUSTER
 from daemun.trial.traced import MARK, aspects, trace
@@ -116,3 +116,11 @@ def test_a_dump_with_too_much_and_too_little() -> None:
     assert [name for _, kind, name in found if kind == "Secret"] == ["default/old"]
     assert {one.resource for one in made.resources if one.type_url == CLUSTER} == {"service/default/a/80"}
     assert differences({"configs": []}, made.resources, "default/nobody") == []
+
+
+def test_what_daemun_was_started_with_is_seen() -> None:
+    assert options_of({"configs": []}) == ("", ("extauth", "ratelimit"))
+    assert options_of({"log": {"path": "/dev/stdout"}, "cluster_name": "daemun/daemun/extauth"}) == (
+        "/dev/stdout",
+        ("ratelimit",),
+    )

@@ -1,5 +1,6 @@
 """What a proxy has, by its own account (Envoy's /config_dump), beside what it should have."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,8 +11,9 @@ from daemun.envoy.readable import grouped, message
 from daemun.ir.backend import OWN_LIMITS, OWN_SERVER
 from daemun.ir.resource import CLUSTER, ENDPOINT, EXTENSION, LISTENER, SCOPE, SECRET, Part, PartKey
 
-STDOUT_LOG = '"path": "/dev/stdout"'
-_OWN = {OWN_SERVER.cluster, OWN_LIMITS.cluster}
+_STDOUT = "/dev/stdout"
+_SERVERS = {"extauth": OWN_SERVER.cluster, "ratelimit": OWN_LIMITS.cluster}
+_OWN = set(_SERVERS.values())
 _SHOWN = 5
 
 
@@ -38,6 +40,13 @@ def differences(dump: Mapping[str, Any], parts: Mapping[PartKey, Part], proxy: s
             if fields:
                 found.append(Difference("differs", _short(kind), name, fields[:_SHOWN]))
     return sorted(found, key=lambda one: (one.type, one.name))
+
+
+def options_of(dump: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """What Daemun was started with, which no manifest says: where requests are logged, and which servers are absent."""
+    text = json.dumps(dump)
+    absent = tuple(name for name, cluster in _SERVERS.items() if f'"{cluster}"' not in text)
+    return _STDOUT if f'"path": "{_STDOUT}"' in text else "", absent
 
 
 def _held(dump: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:

@@ -37,13 +37,15 @@ class Loaded(msgspec.Struct):
 class Surroundings(msgspec.Struct, frozen=True):
     """Where the manifests would be served: a cluster, what is in it already included, or else a machine.
 
-    The context of a cluster may be empty: that which kubectl would use.
+    The context of a cluster may be empty: that which kubectl would use. Of Daemun's own servers, which are settings by
+    name (`extauth`, `ratelimit`), some may be `absent`.
     """
 
     kube_context: str | None = None
     address: str = "127.0.0.1"
     real_ports: bool = False
     access_log: str = ""
+    absent: tuple[str, ...] = ()
 
     def settings(self) -> "Settings":
         """The settings of the translation; everything counts as programmed, for nobody is asked."""
@@ -52,13 +54,15 @@ class Surroundings(msgspec.Struct, frozen=True):
         from daemun.sources import yamldoc
 
         if self.kube_context is not None:
-            return cluster(yamldoc.value, assume_programmed=True)
-        return Settings(
-            address=self.address,
-            port_shift=0 if self.real_ports else 8000,
-            system_authorities=authorities.find(),
-            assume_programmed=True,
-        )
+            found = cluster(yamldoc.value, assume_programmed=True)
+        else:
+            found = Settings(
+                address=self.address,
+                port_shift=0 if self.real_ports else 8000,
+                system_authorities=authorities.find(),
+                assume_programmed=True,
+            )
+        return msgspec.structs.replace(found, **dict.fromkeys(self.absent, ""))
 
 
 def load(paths: list[Path], surroundings: Surroundings) -> Loaded:

@@ -141,15 +141,16 @@ def diff(
     """
     import json
 
-    from daemun.cli.dumps import STDOUT_LOG, differences
+    from daemun.cli.dumps import differences, options_of
     from daemun.cli.output import dump_json, fail
 
     if output not in ("text", "json"):
         fail(f"-o {output} is not a form of output", "Use text or json.")
     loaded, door = _door(gateway, files, kube_context, pod, address, real_ports)
     dump = json.loads(door.admin("/config_dump?include_eds"))
-    if STDOUT_LOG in json.dumps(dump):
-        loaded, _ = _gateway(gateway, files, kube_context, address, real_ports, access_log="/dev/stdout")
+    log, absent = options_of(dump)
+    if log or absent:
+        loaded, _ = _gateway(gateway, files, kube_context, address, real_ports, log, absent)
     name = str(_named(loaded, gateway))
     found = differences(dump, loaded.translation.resources, name)
     if output == "json":
@@ -169,11 +170,12 @@ def _gateway(
     address: str = "127.0.0.1",
     real_ports: bool = False,
     access_log: str = "",
+    absent: tuple[str, ...] = (),
 ) -> "tuple[Loaded, Name]":
     from daemun.cli.loading import Surroundings, load
 
     where = "" if context is None and not files else context
-    loaded = load(files or [], Surroundings(where, address, real_ports, access_log))
+    loaded = load(files or [], Surroundings(where, address, real_ports, access_log, absent))
     return loaded, _named(loaded, written)
 
 
