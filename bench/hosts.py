@@ -164,7 +164,8 @@ def _joined(scopes: list[Any]) -> Iterator[Any]:
     hosts: dict[str, Any] = {}
     for scope in scopes:
         for host in scope.route_configuration.virtual_hosts:
-            first = hosts.setdefault(host.name, type(host)(name=host.name, domains=host.domains))
+            plain = type(host)(name=host.name, domains=host.domains, retry_policy=host.retry_policy)
+            first = hosts.setdefault(host.name, plain)
             first.routes.extend(one for one in host.routes if not one.name.startswith(("no-route", "by-path/")))
     return iter(hosts.values())
 

@@ -18,6 +18,7 @@ async def scene(shared: World) -> None:
     await shared.echo("a")
     # One of its two endpoints refuses every connection.
     shared.write("half.yaml", service("half", shared.backends["a"].port, free_port()))
+    shared.write("none.yaml", service("none", free_port()))
     shared.write("gateway.yaml", gateway("gw", listener(shared.port)))
     shared.write(
         "timeouts.yaml",
@@ -28,6 +29,9 @@ async def scene(shared: World) -> None:
             rule(prefix("/none"), to="a", timeouts={"request": "0s", "backendRequest": "0s"}),
             rule(prefix("/both"), to="a", timeouts={"request": "3s", "backendRequest": "300ms"}),
             rule(prefix("/unsaid"), to="a"),
+            rule(prefix("/half"), to="half"),
+            rule(prefix("/each-of-half"), to="half", timeouts={"backendRequest": "10s"}),
+            rule(prefix("/none-of-none"), to="none"),
             hosts=["timeouts.example"],
         ),
     )
@@ -116,6 +120,27 @@ async def test_retries(shared: World, path: str, status: int, tries: int) -> Non
 async def test_a_refused_connection_is_tried_at_another_endpoint(shared: World) -> None:
     answers = await asyncio.gather(*(shared.ask("/half/x") for _ in range(40)))
     assert {one.status for one in answers} == {200}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("path", ["/half", "/each-of-half"])
+@pytest.mark.parametrize("size", [0, 100, 30_000])
+async def test_what_no_backend_has_seen_is_sent_to_another_though_nobody_asked_for_retries(
+    shared: World, method: str, path: str, size: int
+) -> None:
+    asked = [shared.ask(path, method, host="timeouts.example", body=b"x" * size) for _ in range(10)]
+    answers = await asyncio.gather(*asked)
+    assert {one.status for one in answers} == {200}
+
+
+async def test_a_body_that_is_more_than_can_be_kept_goes_on(shared: World) -> None:
+    body = b"x" * 1_000_000
+    got = await shared.ask("/unsaid", "POST", host="timeouts.example", body=body)
+    assert (got.status, got.seen["body"]) == (200, body.decode())
+
+
+async def test_where_all_refuse_the_answer_is_503(shared: World) -> None:
+    assert (await shared.ask("/none-of-none", host="timeouts.example")).status == 503
 
 
 async def test_each_try_has_its_own_timeout(shared: World) -> None:

@@ -18,7 +18,7 @@ from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.core.v3 import extension_pb2
 from envoy.config.endpoint.v3 import endpoint_pb2
 from envoy.config.listener.v3 import listener_pb2
-from envoy.config.route.v3 import scoped_route_pb2
+from envoy.config.route.v3 import route_components_pb2, scoped_route_pb2
 from envoy.extensions.transport_sockets.tls.v3 import secret_pb2
 from google.protobuf import json_format
 from google.protobuf.message import Message
@@ -37,6 +37,7 @@ from daemun.api.status import (
 )
 from daemun.envoy.scopes import LATER, MISSES
 from daemun.features.drafts import WHOLE
+from daemun.features.unsent import resend_unsent
 from daemun.ir.resource import CLUSTER, ENDPOINT, EXTENSION, LISTENER, SCOPE, SECRET, encode
 from daemun.translate import Translation
 
@@ -119,16 +120,30 @@ def _resource(section: str, message: Message) -> Any:
     if section in _OF_MANAGER:
         return _short(_manager(section, value["filterChains"][0]["filters"][-1]["typedConfig"]))
     if section == "routes":
-        value = value["routeConfiguration"].get("virtualHosts", [])
-        for host in value:
-            if host.get("routes", [{}])[-1].get("name") == "no-route":
-                host["routes"].pop()
+        value = _hosts(value["routeConfiguration"].get("virtualHosts", []))
     if section == "later":
         config = value["typedConfig"]
         value = [inner["name"] for inner in config.get("defaultFilterChain", {}).get("filters", ())] or list(config)
     if section == "tls":
         value = value.get("transportSocket", {}).get("typedConfig")
     return _short(value)
+
+
+def _hosts(value: list[Any]) -> list[Any]:
+    """Virtual hosts without what all have."""
+    for host in value:
+        if host.get("retryPolicy") == _everybody():
+            del host["retryPolicy"]
+        if host.get("routes", [{}])[-1].get("name") == "no-route":
+            host["routes"].pop()
+    return value
+
+
+def _everybody() -> Any:
+    """The retry policy of hosts that have none of their own."""
+    policy = route_components_pb2.RetryPolicy()
+    resend_unsent(policy)
+    return json_format.MessageToDict(policy)
 
 
 def _manager(section: str, value: Any) -> Any:

@@ -14,6 +14,7 @@ from daemun.envoy.extensions import filters_for
 from daemun.envoy.routes import ROUTES, frame
 from daemun.features import BY_KIND, ordered, rare_of
 from daemun.features.drafts import HostDraft
+from daemun.features.unsent import resend_unsent
 from daemun.ir.listener import FrontendKey
 from daemun.ir.origin import Origin
 from daemun.ir.resource import Leaf
@@ -27,11 +28,26 @@ _CLOSED = wire.delimited(
     ).SerializeToString(),
 )
 """Before all other routes it answers for all of them: something that guards the host cannot be done."""
+_RETRIES = "retries"
+
+
+def _resending() -> bytes:
+    every = route_v3.VirtualHost()
+    resend_unsent(every.retry_policy)
+    return wire.encoded(every)
+
+
+_UNSENT = _resending()
+"""What no backend has seen of a request is sent to another one. Routes that say something of retries have their own."""
 
 
 def opening(domain: str, origin: Origin, port: FrontendKey, uses: ListenerUses | None) -> Iterator[Leaf]:
-    """The leaves of a virtual host of a port before its routes."""
-    yield Leaf(frame(domain), origin)
+    """The leaves of a virtual host of a port before its routes.
+
+    A retry policy of its own takes the place of everybody's.
+    """
+    own = uses is not None and any(use.kind == _RETRIES for use in uses.on_hosts())
+    yield Leaf(frame(domain) + (b"" if own else _UNSENT), origin)
     if uses is None:
         return
     if uses.closed:

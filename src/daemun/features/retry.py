@@ -2,19 +2,16 @@
 
 from typing import ClassVar
 
-from envoy.extensions.retry.host.previous_hosts.v3 import previous_hosts_pb2
-
 from daemun.api.filters import HTTPRouteRetry
 from daemun.base.durations import milliseconds
 from daemun.features.drafts import Draft
 from daemun.features.feature import Feature, Scene
+from daemun.features.unsent import try_elsewhere
 from daemun.ir.route import Use
 
 _ON = "connect-failure,refused-stream,reset"
 """Connection errors are always tried again once a retry is asked for (GEP-1731)."""
 _MOST = 2**32 - 1
-_ELSEWHERE = 5
-"""How often another endpoint is looked for before one is tried again: one that refuses has the fewest requests."""
 _LONGEST = 10
 """The back-off grows up to this many times its base."""
 _DAY = 86_400_000
@@ -40,9 +37,7 @@ class Retry(Feature[HTTPRouteRetry]):
             return
         policy = draft.action.retry_policy
         policy.num_retries.value = min(spec.attempts or 1, _MOST)
-        elsewhere = policy.retry_host_predicate.add(name="envoy.retry_host_predicates.previous_hosts")
-        elsewhere.typed_config.Pack(previous_hosts_pb2.PreviousHostsPredicate(), deterministic=True)
-        policy.host_selection_retry_max_attempts = _ELSEWHERE
+        try_elsewhere(policy)
         if spec.codes:
             policy.retry_on = f"{_ON},retriable-status-codes"
             policy.retriable_status_codes.extend(spec.codes)

@@ -6,6 +6,7 @@ from daemun.api.filters import HTTPRouteTimeouts
 from daemun.base.durations import milliseconds
 from daemun.features.drafts import Draft
 from daemun.features.feature import Feature, Scene
+from daemun.features.unsent import resend_unsent
 from daemun.ir.limits import IDLE_SECONDS
 from daemun.ir.route import Use
 
@@ -38,4 +39,4 @@ class Timeouts(Feature[HTTPRouteTimeouts]):
             if each:
                 draft.action.retry_policy.per_try_timeout.FromMilliseconds(each)
                 if not draft.action.retry_policy.HasField("num_retries"):
-                    draft.action.retry_policy.num_retries.value = 0
+                    resend_unsent(draft.action.retry_policy)

@@ -49,7 +49,10 @@ class Retries(Feature[RetryPolicy]):
         """In place of what the HTTPRoute says of retries; its time for each try stays where none is given here."""
         del use
         if draft.forwards:
-            _set(spec, draft.action.retry_policy)
+            policy = draft.action.retry_policy
+            policy.ClearField("retry_host_predicate")  # which others set
+            policy.ClearField("host_selection_retry_max_attempts")
+            _set(spec, policy)
 
     def on_host(self, spec: RetryPolicy, use: Use, draft: HostDraft) -> None:
         """For routes without a retry policy."""
