@@ -445,8 +445,10 @@ async def test_an_envoy_that_answers_nothing_any_more_loses_its_stream_and_takes
 
 
 async def test_an_envoy_that_waits_for_a_cluster_to_be_warm_keeps_its_stream(world: World) -> None:
-    async def hang(*_: object) -> None:
-        await asyncio.Event().wait()
+    connected: list[asyncio.StreamWriter] = []
+
+    async def hang(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.append(writer)
 
     hanging = await asyncio.start_server(hang, "127.0.0.1", 0)
     world.server.apply([listener(world.port), head(), host(route(1, "200"))])
@@ -467,6 +469,8 @@ async def test_an_envoy_that_waits_for_a_cluster_to_be_warm_keeps_its_stream(wor
     assert clusters.owes()
     assert (world.server.counts.stuck, world.server.counts.closed) == (0, 0)
     hanging.close()
+    for writer in connected:
+        writer.close()
 
 
 def checked(changes: list[Change]) -> list[Change]:
