@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 from envoy.config.core.v3 import extension_pb2
-from envoy.extensions.filters.http.fault.v3 import fault_pb2
 from envoy.extensions.filters.http.router.v3 import router_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 
@@ -173,21 +172,13 @@ def _head(name: str, type_url: str, origin: Origin) -> Part:
 
 
 def _leaf(one: Placed, origin: Origin, needs: tuple[str, ...]) -> Leaf:
-    """A filter in the chain. One that Envoy rejects must not be missing: then nothing passes."""
+    """A filter in the chain. One that Envoy rejects it also rejects in the listener: both stay as they last were."""
     data = b"".join(_inner(inner) for inner in filters_of(one.filter))
     gives = (one.family,) if one.family else ()
     identity = f"{one.place:06} {one.filter.name}".encode()
-    return Leaf(data, origin, needs if one.always else (), _inner(_nobody()), identity, gives=gives)
+    return Leaf(data, origin, needs if one.always else (), identity=identity, gives=gives)
 
 
 def _inner(one: hcm_v3.HttpFilter) -> bytes:
     config = extension_pb2.TypedExtensionConfig(name=one.name, typed_config=one.typed_config)
     return wire.delimited(_CHAIN, wire.delimited(_FILTERS, wire.encoded(config)))
-
-
-def _nobody() -> hcm_v3.HttpFilter:
-    """Answers every request with an error."""
-    config = fault_pb2.HTTPFault(abort={"http_status": 500, "percentage": {"numerator": 100}})
-    found = hcm_v3.HttpFilter(name="daemun.rejected")
-    found.typed_config.Pack(config, deterministic=True)
-    return found
