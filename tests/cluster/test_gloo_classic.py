@@ -87,6 +87,9 @@ def test_glooctl_sees_it_all() -> None:
     glooctl("remove", "route", "default", "--index", "0")
     assert until(lambda: _seen("/of-glooctl") == 404, 20)
     assert "starting workers" in glooctl("proxy", "logs")
+    assert "pets-of-mine" in glooctl("proxy", "dump")
+    assert "pets-of-mine" in glooctl("proxy", "served-config")
+    assert "server.uptime" in glooctl("proxy", "stats")
     assert "gateway-proxy" in glooctl("version", "-o", "table")
 
 

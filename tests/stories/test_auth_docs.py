@@ -129,4 +129,5 @@ async def test_plugins(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyP
     got = await world.answers(403)
     assert got.body == b"come back later\n"
     world.write("page.yaml", (world.folder / "page.yaml").read_text().replace("name: office-hours", "name: nobodys"))
-    await world.answers(500)
+    await world.problem("has a plug-in nobodys")
+    assert (await world.answers(403)).body == b"come back later\n", "what was good before counts on"

@@ -15,7 +15,6 @@ from daemun.base.names import GATEWAY, Ref
 from daemun.cli.doors import PodDoor
 from daemun.cli.traced import follow
 from daemun.explain import request_from
-from daemun.ir.placement import Placement
 from daemun.provision import state
 from support.certificates import Authority
 from support.documents import exact, gateway, listener, prefix, route, rule, secret, use
@@ -228,7 +227,7 @@ async def test_a_pod_is_asked_by_way_of_kubectl(stage: Commands, monkeypatch: py
     ref = Ref(GATEWAY, "Gateway", "default", "gw")
 
     def look() -> None:
-        pod = PodDoor("", Placement(ref, "", "daemun", "gw-daemun"), None)
+        pod = PodDoor("", ref.namespace, "gw-daemun", None)
         assert pod.name == "gw-1"
         assert b"LIVE" in pod.admin("/ready") or b"LIVE" in pod.admin("/server_info")
         assert pod.log(1).endswith("\n")
@@ -236,9 +235,9 @@ async def test_a_pod_is_asked_by_way_of_kubectl(stage: Commands, monkeypatch: py
         found = follow(pod, request, "127.0.0.1", stage.port)
         assert (found.cluster, found.status()) == ("service/default/a/80", 200)
         with pytest.raises(SystemExit):
-            PodDoor("", Placement(ref, "", "daemun", "gw-daemun"), "another")
+            PodDoor("", ref.namespace, "gw-daemun", "another")
         program.write_text(_KUBECTL.format(python=sys.executable, folder=folder).replace('"get"', '"none"'))
         with pytest.raises(SystemExit):
-            PodDoor("", Placement(ref, "", "daemun", "gw-daemun"), None)
+            PodDoor("", ref.namespace, "gw-daemun", None)
 
     await asyncio.to_thread(look)

@@ -106,17 +106,18 @@ class PodDoor:
 
     _RUN = ("python3", "-I", "-m", "daemun.provision.admin")
 
-    def __init__(self, context: str, placement: "Placement", pod: str | None) -> None:
+    def __init__(self, context: str, namespace: str, workload: str, pod: str | None = None) -> None:
+        """A pod of the `workload`, the Deployment of a proxy."""
         if shutil.which("kubectl") is None:
             fail("kubectl is not there", "What a pod's proxy says comes by way of it: install it.", code=1)
-        self._kubectl = ["kubectl", *(["--context", context] if context else []), "-n", placement.ref.namespace]
-        selector = f"app.kubernetes.io/name={placement.name}"
+        self._kubectl = ["kubectl", *(["--context", context] if context else []), "-n", namespace]
+        selector = f"app.kubernetes.io/name={workload}"
         pods = self._run("get", "pods", "-l", selector, "--field-selector=status.phase=Running", "-o", "name").decode()
         names = [line.partition("/")[2] for line in pods.split()]
         if not names:
-            fail(f"Gateway {placement.proxy} has no pod that runs", "`daemun check` and its status say why.", code=1)
+            fail(f"{namespace}/{workload} has no pod that runs", "`daemun check` and its status say why.", code=1)
         if pod is not None and pod not in names:
-            fail(f"{pod} is no running pod of Gateway {placement.proxy}", f"There are: {', '.join(names)}.", code=1)
+            fail(f"{pod} is no running pod of {namespace}/{workload}", f"There are: {', '.join(names)}.", code=1)
         self.name = pod or names[0]
 
     def admin(self, target: str, method: str = "GET") -> bytes:
@@ -165,4 +166,4 @@ def door(
         return FolderDoor(files, str(gateway))
     if placement is None or not placement.made:
         fail(f"Gateway {gateway} has no proxy of Daemun's", "`daemun get proxies` says which have.", code=1)
-    return PodDoor(context or "", placement, pod)
+    return PodDoor(context or "", placement.ref.namespace, placement.name, pod)

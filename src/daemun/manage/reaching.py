@@ -53,9 +53,12 @@ async def reach(client: KubeClient, service: Document, port: str) -> Address:
 
 
 def _port(ports: Any, wanted: str, name: str) -> Any:
-    """The port; a Service with a single one is not asked how it is called."""
+    """The port; a Service with a single one is not asked how it is called. `http` is `http-80`, too."""
     for one in ports:
         if wanted in {one.get("name", ""), str(one["port"])}:
+            return one
+    for one in ports:
+        if one.get("name", "").startswith(f"{wanted}-"):
             return one
     if len(ports) == 1:
         return ports[0]

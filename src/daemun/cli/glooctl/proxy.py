@@ -8,6 +8,7 @@ import typer
 from daemun.cli.glooctl.common import Group, Where, common
 
 if TYPE_CHECKING:
+    from daemun.cli.doors import PodDoor
     from daemun.manage.documents import Document
     from daemun.manage.reaching import Address
     from daemun.manage.store import Store
@@ -110,3 +111,47 @@ async def _pod(store: "Store", where: Where) -> "Document":
     if not running:
         raise KubeError(f"no pod of {service['metadata']['name']} runs", "Look at its Deployment.")
     return running[0]
+
+
+@app.command()
+@common
+def dump(where: Where) -> None:
+    """Print the configuration that a proxy has, in Envoy's words. Envoy leaves out private keys."""
+    typer.echo(_door(where).admin("/config_dump"), nl=False)
+
+
+@app.command()
+@common
+def snapshot(
+    where: Where,
+    include_eds: Annotated[bool, typer.Option("--include-eds/--no-include-eds", help="Endpoints, too.")] = True,
+) -> None:
+    """Print the same, with endpoints."""
+    typer.echo(_door(where).admin(f"/config_dump{'?include_eds' if include_eds else ''}"), nl=False)
+
+
+@app.command()
+@common
+def stats(where: Where) -> None:
+    """Print the statistics of a proxy."""
+    typer.echo(_door(where).admin("/stats"), nl=False)
+
+
+@app.command("served-config")
+@common
+def served_config(where: Where) -> None:
+    """Print what the control plane wants a proxy to have, worked out anew from what is in the cluster."""
+    from daemun.cli.options import Data
+    from daemun.cli.translate import translate
+
+    service = where.ask(lambda store: _service(store, where))
+    labels = service["metadata"].get("labels", {})
+    gateway = labels.get(_OF_GATEWAY, service["metadata"]["name"])
+    translate([], f"{where.system}/{gateway}", Data.yaml, kube_context=where.kube_context or "")
+
+
+def _door(where: Where) -> "PodDoor":
+    from daemun.cli.doors import PodDoor
+
+    service = where.ask(lambda store: _service(store, where))
+    return PodDoor(where.kube_context or "", where.system, service["metadata"]["name"])
