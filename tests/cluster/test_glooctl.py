@@ -155,7 +155,8 @@ def test_what_is_for_others_has_no_secrets(glooctl: Glooctl, tmp_path: Path) -> 
     glooctl("create upstream static --name shown --static-hosts a.example:443")
     told = glooctl("debug yaml")
     assert "shown" in told
-    assert "hidden" not in told
+    assert "very-hidden" not in told
+    assert "kind: Secret" not in told
     folder = tmp_path / "debug"
     assert f"Written to {folder}" in glooctl(f"debug -d {folder} -N gloo-system")
     assert "shown" in (folder / "gloo-system" / "objects.yaml").read_text()
