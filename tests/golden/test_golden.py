@@ -15,6 +15,7 @@ import yaml
 
 from daemun.translate import Translation
 from support import envoy, render
+from support.asked_filters import unasked
 from support.cases import objects, translation
 
 HERE = Path(__file__).parent
@@ -60,6 +61,11 @@ def test_envoy_takes_every_golden(tmp_path: Path) -> None:
     if envoy.faults(made.values(), tmp_path):
         refused = {case: fault for case, one in made.items() if (fault := envoy.faults([one], tmp_path))}
         pytest.fail("\n".join(f"{case}: {fault}" for case, fault in refused.items()) or "only all together are refused")
+
+
+def test_what_is_said_to_a_filter_asks_for_it() -> None:
+    found = {name(case): missing for case in CASES if (missing := unasked(load(case)))}
+    assert not found
 
 
 def test_nothing_is_left_over() -> None:

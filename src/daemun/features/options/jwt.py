@@ -88,6 +88,11 @@ class JwtStaged(Feature[JwtStagedVhostExtension | JwtStagedRouteExtension]):
         """The place of the hosts' filters before external auth."""
         return disabled_filter(_BEFORE, composite(_BEFORE))
 
+    def families(self, spec: JwtStagedVhostExtension | JwtStagedRouteExtension, alone: bool) -> Iterable[str]:
+        """The filters of the stages that something is said of; that after external auth is `Jwt`'s."""
+        del alone
+        return (self.rare if name == _BEFORE else Jwt.rare for name, _, _ in _stages(spec))
+
     def faults(self, spec: JwtStagedVhostExtension | JwtStagedRouteExtension, where: str) -> Iterable[Fault]:
         """Providers without keys."""
         for _, field, stage in _stages(spec):
