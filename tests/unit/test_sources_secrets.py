@@ -23,8 +23,8 @@ from daemun.sources.secrets.vault.kv import KvStore
 from daemun.sources.secrets.vault.logins import TokenLogin
 from daemun.sources.secrets.vault.opened import opened
 from daemun.sources.secrets.vault.session import Session
-from daemun.sources.secrets.vault.signatures import Credentials
 from daemun.sources.secrets.watcher import Objects, SecretWatcher
+from daemun.sources.signatures import Credentials
 from support.world import until
 
 A, B = Name("here", "a"), Name("here", "b")

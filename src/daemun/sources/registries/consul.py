@@ -6,19 +6,15 @@ after a while; the index in its answer is what the next one waits beyond.
 
 import asyncio
 import base64
-import ssl
 from collections.abc import AsyncGenerator, Iterator
-from typing import Any
 from urllib.parse import quote, urlsplit
 
-import httpx2 as httpx
 import msgspec
 
 from daemun.api.gloo.settings import ConsulConfiguration, SettingsSpec
 from daemun.base.durations import nanoseconds
 from daemun.ir.instances import Instance, Instances, Lookup
-from daemun.kube.handshake import Handshake
-from daemun.kube.tidy import tidy
+from daemun.sources.client import Answer, Client, NoAnswerError
 from daemun.sources.registries.registry import Registry, RegistryError
 from daemun.sources.tlsfiles import TlsFiles
 
@@ -27,7 +23,6 @@ _INDEX = "X-Consul-Index"
 _WAIT_SECONDS, _LONGEST_WAIT = 300.0, 600.0
 _GRACE_SECONDS = 15.0
 """Consul adds up to a sixteenth of the wait by chance; and it may have much to do."""
-_MOST_BYTES = 16 << 20
 _BETWEEN_SECONDS = 0.05
 """Between two answers for a service that changes all the time: what comes within is one change."""
 _SAID = {
@@ -83,16 +78,11 @@ class Consul:
         wait = nanoseconds(config.wait_time) / 1e9 if config.wait_time else 0.0
         self._wait = min(wait or _WAIT_SECONDS, _LONGEST_WAIT)
         files = (config.ca_file, config.ca_path, config.cert_file, config.key_file)
-        self._files = TlsFiles(*files, bool(config.insecure_skip_verify))
-        self._http: httpx.AsyncClient | None = None
-        self._stamps: tuple[float, ...] = ()
-        self._opening = asyncio.Lock()
+        self._client = Client(TlsFiles(*files, bool(config.insecure_skip_verify)))
 
     async def close(self) -> None:
         """End all connections."""
-        if self._http is not None:
-            await self._http.aclose()
-            self._http = None
+        await self._client.close()
 
     async def follow(self, lookup: Lookup) -> AsyncGenerator[Instances, None]:
         """The instances whose checks pass, now and after every change."""
@@ -110,52 +100,25 @@ class Consul:
             params["dc"] = place
         if lookup.how:
             params[lookup.how] = ""
-        path = f"/v1/health/service/{quote(lookup.service, safe='')}"
-        limit = self._wait * 17 / 16 + _GRACE_SECONDS if index else _GRACE_SECONDS
+        url = f"{self._address}/v1/health/service/{quote(lookup.service, safe='')}"
+        seconds = self._wait * 17 / 16 + _GRACE_SECONDS if index else _GRACE_SECONDS
         try:
-            http = await self._client()
-            request = http.build_request(
-                "GET", self._address + path, params=params, headers=self._headers, extensions={"trace": Handshake()}
-            )
-            async with asyncio.timeout(limit):
-                response = await tidy(http.send(request, stream=True), httpx.Response.aclose)
-                try:
-                    body = await tidy(_bounded(response))
-                finally:
-                    await tidy(response.aclose())
-        except TimeoutError:
-            raise RegistryError(f"Consul at {self._address} does not answer") from None
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, ssl.SSLError, UnicodeError, ValueError) as error:
-            why = str(error) or type(error).__name__
-            raise RegistryError(f"Consul at {self._address} does not answer: {why}") from None
-        return self._read(response, body)
+            answer = await self._client.ask("GET", url, params=params, headers=self._headers, seconds=seconds)
+        except NoAnswerError as error:
+            raise RegistryError(f"Consul at {self._address} {error}") from None
+        return self._read(answer)
 
-    def _read(self, response: httpx.Response, body: bytes) -> tuple[list[_Entry], int]:
-        if response.status_code != 200:
-            said = _SAID.get(response.status_code, f"answers with {response.status_code}")
-            mend = "Give a token that may read services and nodes." if response.status_code in {401, 403} else ""
-            raise RegistryError(f"Consul at {self._address} {said}", mend)
+    def _read(self, answer: Answer) -> tuple[list[_Entry], int]:
+        if answer.status != 200:
+            said = _SAID.get(answer.status, f"answers with {answer.status}")
+            mend = "Give a token that may read services and nodes." if answer.status in {401, 403} else ""
+            raise RegistryError(f"Consul at {self._address} {said}", mend, answer.after)
         try:
-            entries = _DECODER.decode(body)
+            entries = _DECODER.decode(answer.body)
         except (msgspec.MsgspecError, RecursionError):
             raise RegistryError(f"what answers at {self._address} is not Consul") from None
-        after = response.headers.get(_INDEX, "")
+        after = answer.headers.get(_INDEX, "")
         return entries, int(after) if after.isdigit() and len(after) < 20 else 0
-
-    async def _client(self) -> httpx.AsyncClient:
-        """The client; a new one when a file of TLS has changed."""
-        async with self._opening:
-            stamps = await asyncio.to_thread(self._files.stamps)
-            if self._http is None or stamps != self._stamps:
-                context = await asyncio.to_thread(self._files.context)
-                former, self._stamps = self._http, stamps
-                limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-                self._http = httpx.AsyncClient(
-                    verify=context, trust_env=False, timeout=None, limits=limits, follow_redirects=False
-                )
-                if former is not None:
-                    await former.aclose()
-            return self._http
 
 
 def _headers(config: ConsulConfiguration) -> Iterator[tuple[str, str]]:
@@ -174,12 +137,3 @@ def _instance(entry: _Entry) -> Instance | None:
         return None
     weight = max(1, service.weights.passing if service.weights else 1)
     return Instance(address, service.port, tuple(sorted(service.tags or ())), weight)
-
-
-async def _bounded(response: Any) -> bytes:
-    body = b""
-    async for piece in response.aiter_bytes(1 << 16):
-        body += piece
-        if len(body) > _MOST_BYTES:
-            raise ValueError(f"what it says is larger than {_MOST_BYTES >> 20} MiB")
-    return body

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from daemun.api.gloo.settings import VaultAwsAuth
+from daemun.sources import signatures
 from daemun.sources.secrets.store import StoreError
-from daemun.sources.secrets.vault import signatures
 from daemun.sources.secrets.vault.http import Answered, VaultClient, segment
 
 _STS_BODY = "Action=GetCallerIdentity&Version=2011-06-15"

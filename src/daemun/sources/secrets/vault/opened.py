@@ -14,7 +14,7 @@ from daemun.sources.secrets.vault.http import VaultClient
 from daemun.sources.secrets.vault.kv import KvStore
 from daemun.sources.secrets.vault.logins import AppRoleLogin, AwsLogin, KubernetesLogin, Login, TokenLogin, file
 from daemun.sources.secrets.vault.session import Session
-from daemun.sources.secrets.vault.signatures import Credentials
+from daemun.sources.signatures import Credentials
 
 ADDRESS, NAMESPACE = "VAULT_ADDR", "VAULT_NAMESPACE"
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount/token"
