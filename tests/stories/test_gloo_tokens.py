@@ -31,6 +31,14 @@ POLICIES = {
         "nestedClaimDelimiter": ".",
     },
     "others": {"principals": [{"jwtPrincipal": {"claims": {"sub": "eve"}, "provider": "q"}}]},
+    "typed": {
+        "principals": [
+            {"jwtPrincipal": {"claims": {"trusted": True, "level": 3}}},
+            {"jwtPrincipal": {"claims": {"teams": ["red", 7]}}},
+            {"jwtPrincipal": {"claims": {"levels": 4}, "matcher": "LIST_CONTAINS"}},
+            {"jwtPrincipal": {"claims": {"rate": 1.5}}},
+        ]
+    },
 }
 hosts = pytest.mark.parametrize("host", ["hit.test", "x.wild.test"])
 
@@ -108,6 +116,31 @@ async def test_claims_allow_what_policies_say(shared: World, host: str) -> None:
     assert (await ask(shared, host, "/claims", token(org={"root": True}))).backend == "a"
     assert (await ask(shared, host, "/claims", token(org={"roles": ["dev"], "root": False}))).status == 403
     assert (await ask(shared, host, "/claims/read")).status == 401
+
+
+@pytest.mark.parametrize(
+    "passing, claims",
+    [
+        (True, {"trusted": True, "level": 3}),
+        (True, {"trusted": True, "level": 3.0}),
+        (False, {"trusted": True}),
+        (False, {"trusted": "true", "level": 3}),
+        (False, {"trusted": 1, "level": 3}),
+        (False, {"trusted": True, "level": "3"}),
+        (True, {"teams": ["blue", 7, "red"]}),
+        (False, {"teams": ["red"]}),
+        (False, {"teams": ["red", "7"]}),
+        (False, {"teams": "red"}),
+        (True, {"levels": [1, 4]}),
+        (False, {"levels": 4}),
+        (True, {"rate": 1.5}),
+        (False, {"rate": True}),
+    ],
+)
+async def test_claims_that_are_no_text_are_of_their_type(shared: World, passing: bool, claims: dict[str, Any]) -> None:
+    for host in ("hit.test", "x.wild.test"):
+        got = await ask(shared, host, "/claims/typed", token(**claims))
+        assert got.status == (200 if passing else 403)
 
 
 async def test_settings_may_require_that_somebody_is_named_who_comes_in(shared: World) -> None:

@@ -106,6 +106,21 @@ FAULTS: list[tuple[type, str, str]] = [
         "{rbac: {policies: {p: {principals: [{jwtPrincipal: {claims: {a: maybe}, matcher: BOOLEAN}}]}}}}",
         "rbac.policies.p.principals[0].jwtPrincipal.claims.a",
     ),
+    *(
+        (
+            RouteOptions,
+            "{rbac: {policies: {p: {principals: [{jwtPrincipal: {claims: {a: %s}, matcher: %s}}]}}}}" % wrong,  # noqa: UP031
+            "rbac.policies.p.principals[0].jwtPrincipal.claims.a",
+        )
+        for wrong in (
+            ("1", "BOOLEAN"),
+            ("[true]", "BOOLEAN"),
+            ("[]", "LIST_CONTAINS"),
+            ("9007199254740993", "EXACT_STRING"),
+            (".nan", "EXACT_STRING"),
+            ("[.inf]", "LIST_CONTAINS"),
+        )
+    ),
     (VirtualHostOptions, "{jwt: {}}", "jwt.providers"),
     (VirtualHostOptions, "{jwt: {providers: {p: {}}}}", "jwt.providers.p.jwks"),
     (

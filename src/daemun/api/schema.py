@@ -13,6 +13,7 @@ ANYTHING: Schema = {"x-kubernetes-preserve-unknown-fields": True}
 OPAQUE: Schema = {"type": "object"} | ANYTHING
 """An object that the API server takes as it is."""
 _INT_OR_STRING = {int, str}
+_TEXT_OR_TRUTH = {str, bool}
 _SCALARS: dict[Any, Schema] = {
     str: {"type": "string"},
     bool: {"type": "boolean"},
@@ -69,6 +70,8 @@ def _union(arguments: tuple[Any, ...], above: tuple[type, ...]) -> Schema:
     kinds = {getattr(one, "__origin__", one) for one in some}
     if kinds == _INT_OR_STRING:  # a number that JSON cannot hold: digits
         return {"x-kubernetes-int-or-string": True, "anyOf": [{"type": "integer"}, {"type": "string"}]}
+    if kinds >= _TEXT_OR_TRUTH:  # values of JSON: structural schemas have no word for these together
+        return dict(ANYTHING)
     if len(some) != 1:
         raise TypeError(f"{arguments} have no schema in common")
     inner = schema(some[0], above)

@@ -7,12 +7,15 @@ from msgspec import field
 from daemun.api.meta import Api, List
 
 ClaimMatcher: TypeAlias = Literal["EXACT_STRING", "BOOLEAN", "LIST_CONTAINS"]
+ClaimScalar: TypeAlias = str | bool | int | float
+ClaimValue: TypeAlias = ClaimScalar | List[ClaimScalar]
+"""In Gloo text only. Here what stands in a token may be written as it stands there."""
 
 
 class JWTPrincipal(Api, frozen=True):
     """Claims that a token must have."""
 
-    claims: dict[str, str] = field(default_factory=dict)
+    claims: dict[str, ClaimValue] = field(default_factory=dict)
     provider: str = ""
     matcher: ClaimMatcher = "EXACT_STRING"
 

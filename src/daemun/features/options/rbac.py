@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
+from math import isfinite
 from typing import ClassVar
 
 from envoy.config.core.v3 import address_pb2
@@ -12,13 +13,23 @@ from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as rbac_v3
 from envoy.type.matcher.v3 import metadata_pb2, value_pb2
 
 from daemun.api.auth_policy import AddressedPrincipal
-from daemun.api.gloo.rbac import JWTPrincipal, Permissions, Principal, RbacExtensionSettings
+from daemun.api.gloo.rbac import (
+    ClaimMatcher,
+    ClaimScalar,
+    ClaimValue,
+    JWTPrincipal,
+    Permissions,
+    Principal,
+    RbacExtensionSettings,
+)
 from daemun.features.composite import always, composite, nothing
 from daemun.features.feature import Fault, PerRoute, Scene
 from daemun.features.tokens import CLAIMS, TOKENS
 from daemun.ir.route import Use
 
 _BOOLEANS = {"true": True, "false": False}
+_EXACT = 2**53
+"""JSON's numbers are doubles: up to here whole ones are themselves."""
 
 
 class Rbac(PerRoute[RbacExtensionSettings]):
@@ -42,11 +53,10 @@ class Rbac(PerRoute[RbacExtensionSettings]):
                 claims = principal.jwt_principal.claims if principal.jwt_principal is not None else {}
                 if not claims and not isinstance(principal, AddressedPrincipal):
                     yield f"{at}[{index}].jwtPrincipal.claims", "is empty", "Say which claims are wanted."
-                elif principal.jwt_principal is not None and principal.jwt_principal.matcher == "BOOLEAN":
+                elif principal.jwt_principal is not None:
                     for claim, value in claims.items():
-                        if value not in _BOOLEANS:
-                            place = f"{at}[{index}].jwtPrincipal.claims.{claim}"
-                            yield place, f"{value!r} is not a boolean", "Write 'true' or 'false'."
+                        place = f"{at}[{index}].jwtPrincipal.claims.{claim}"
+                        yield from _value_faults(value, principal.jwt_principal.matcher, place)
 
     def does(self, spec: RbacExtensionSettings, use: Use, scene: Scene) -> str:
         """Which policies."""
@@ -113,8 +123,24 @@ def _with(spec: JWTPrincipal | None, delimiter: str) -> Iterator[rules_v3.Princi
         there = value_pb2.ValueMatcher(present_match=True)
         yield _of(_metadata((spec.provider,), there))
     for claim, value in spec.claims.items():
-        path = claim.split(delimiter) if delimiter else [claim]
-        yield _of(_metadata((CLAIMS, *path), _matcher(spec, value)))
+        path = (CLAIMS, *(claim.split(delimiter) if delimiter else [claim]))
+        if isinstance(value, tuple):
+            yield from (_of(_metadata(path, _contains(_scalar(one, "EXACT_STRING")))) for one in value)
+        elif spec.matcher == "LIST_CONTAINS":
+            yield _of(_metadata(path, _contains(_scalar(value, spec.matcher))))
+        else:
+            yield _of(_metadata(path, _scalar(value, spec.matcher)))
+
+
+def _value_faults(value: ClaimValue, matcher: ClaimMatcher, where: str) -> Iterator[Fault]:
+    """Values that no claim could have, or of which it could not be told whether one has."""
+    if matcher == "BOOLEAN" and not (isinstance(value, bool) or value in _BOOLEANS):
+        yield where, f"{value!r} is not a boolean", "Write true or false."
+    if value == ():
+        yield where, "is an empty list, which asks for nothing", "Say what the claim's list must have."
+    for one in value if isinstance(value, tuple) else (value,):
+        if isinstance(one, int | float) and not (isfinite(one) and abs(one) <= _EXACT):
+            yield where, f"{one} is beyond what is told apart of a number in JSON", "Have it as text in tokens."
 
 
 def _of(metadata: metadata_pb2.MetadataMatcher) -> rules_v3.Principal:
@@ -126,10 +152,17 @@ def _metadata(path: tuple[str, ...], value: value_pb2.ValueMatcher) -> metadata_
     return metadata_pb2.MetadataMatcher(filter=TOKENS, path=[{"key": key} for key in path], value=value)
 
 
-def _matcher(spec: JWTPrincipal, value: str) -> value_pb2.ValueMatcher:
-    if spec.matcher == "BOOLEAN":
+def _contains(value: value_pb2.ValueMatcher) -> value_pb2.ValueMatcher:
+    """A list that has this among others."""
+    return value_pb2.ValueMatcher(list_match={"one_of": value})
+
+
+def _scalar(value: ClaimScalar, matcher: ClaimMatcher) -> value_pb2.ValueMatcher:
+    """A value of this type, in the token too: 1 is neither true nor "1"."""
+    if isinstance(value, bool):
+        return value_pb2.ValueMatcher(bool_match=value)
+    if isinstance(value, int | float):
+        return value_pb2.ValueMatcher(double_match={"exact": value})
+    if matcher == "BOOLEAN":
         return value_pb2.ValueMatcher(bool_match=_BOOLEANS[value])
-    exact = value_pb2.ValueMatcher(string_match={"exact": value})
-    if spec.matcher == "LIST_CONTAINS":
-        return value_pb2.ValueMatcher(list_match={"one_of": exact})
-    return exact
+    return value_pb2.ValueMatcher(string_match={"exact": value})

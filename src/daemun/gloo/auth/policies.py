@@ -199,6 +199,6 @@ def _provider(spec: Provider) -> gloo.JwtProvider:
 
 
 def _rule(spec: AuthorizationRule) -> RbacPolicy:
-    who = JWTPrincipal(spec.claims, spec.provider or "", _MATCHERS[spec.match]) if spec.claims else None
+    who = JWTPrincipal({**spec.claims}, spec.provider or "", _MATCHERS[spec.match]) if spec.claims else None
     principal = AddressedPrincipal(who, spec.ip_blocks, spec.remote_ip_blocks)
     return RbacPolicy((principal,), Permissions(spec.path_prefix or "", spec.methods))
