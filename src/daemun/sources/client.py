@@ -1,16 +1,19 @@
 """HTTP to a server that an operator has named: one request, bounded in size and time, and every failure as one error.
 
-Nobody is followed elsewhere, and nothing of the environment (proxies, cookies, .netrc) plays a part. (What tenants name
-by URL is read by `daemun.fetch`, which guards addresses.)
+Nobody is followed elsewhere, and nothing of the environment (proxies, cookies, .netrc) plays a part. Where tenants name
+the server, a guard has the last word on the very address that is connected to.
 """
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import httpx2 as httpx
 
+from daemun.base.guard import Guard
 from daemun.kube.handshake import Handshake
 from daemun.kube.tidy import tidy
 from daemun.sources.tlsfiles import TlsFiles
@@ -43,11 +46,18 @@ class Answer(NamedTuple):
 
 class Client:
     """Connections to one server. Files of TLS are read again when they change; with `server_name` TLS asks for that
-    name instead of the URL's host.
+    name instead of the URL's host. Without a `guard` every address may be meant.
     """
 
-    def __init__(self, files: TlsFiles | None = None, most_bytes: int = MOST_BYTES, server_name: str = "") -> None:
+    def __init__(
+        self,
+        files: TlsFiles | None = None,
+        most_bytes: int = MOST_BYTES,
+        server_name: str = "",
+        guard: Guard | None = None,
+    ) -> None:
         self._files, self._most_bytes, self._server_name = files or TlsFiles(), most_bytes, server_name
+        self._guard = guard
         self._stamps: tuple[float, ...] = ()
         self._http: httpx.AsyncClient | None = None
         self._opening = asyncio.Lock()
@@ -69,7 +79,7 @@ class Client:
         seconds: float,
     ) -> Answer:
         """Ask. `params` are joined to the URL. Raises NoAnswerError, after `seconds` at the latest."""
-        extensions: dict[str, Any] = {"trace": Handshake()}
+        extensions: dict[str, Any] = {"trace": _Guarded(self._guard) if self._guard else Handshake()}
         if self._server_name:
             extensions["sni_hostname"] = self._server_name
         try:
@@ -78,6 +88,8 @@ class Client:
                 method, url, params=params, headers=headers, content=body, extensions=extensions
             )
             async with asyncio.timeout(seconds):
+                if self._guard is not None:
+                    await _permit(self._guard, url)
                 response = await tidy(http.send(request, stream=True), httpx.Response.aclose)
                 try:
                     text = await tidy(self._bounded(response))
@@ -111,3 +123,27 @@ class Client:
                 if former is not None:
                     await former.aclose()
             return self._http
+
+
+class _Guarded(Handshake):
+    """Refuses a connection before a byte is sent on it: a name may mean something else than when it was looked up."""
+
+    def __init__(self, guard: Guard) -> None:
+        super().__init__()
+        self._guard = guard
+
+    async def __call__(self, step: str, about: Mapping[str, Any]) -> None:
+        await super().__call__(step, about)
+        if step == "connection.connect_tcp.complete":
+            stream = about["return_value"]
+            if why := self._guard.refuses(stream.get_extra_info("server_addr")[0]):
+                await stream.aclose()
+                raise OSError(f"{why}, which is not allowed")
+
+
+async def _permit(guard: Guard, url: str) -> None:
+    """Raises OSError for a host that has a refused address: nobody learns which ports are open there."""
+    loop = asyncio.get_running_loop()
+    for *_, address in await loop.getaddrinfo(urlsplit(url).hostname, None, type=socket.SOCK_STREAM):
+        if why := guard.refuses(str(address[0])):
+            raise OSError(f"{why}, which is not allowed")

@@ -1,0 +1,111 @@
+"""The client for servers that operators and tenants name: what is bounded, refused and said."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+
+from daemun.base.guard import LOOPBACK, Guard
+from daemun.sources.client import Client, NoAnswerError
+
+Serve = Callable[[Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[str]]
+
+
+@pytest_asyncio.fixture
+async def serve() -> AsyncIterator[Serve]:
+    """Starts a server that answers everything so, and says where it is."""
+    runners: list[web.AppRunner] = []
+
+    async def start(answer: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> str:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", answer)
+        runners.append(runner := web.AppRunner(app, shutdown_timeout=0.1))
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        return f"http://127.0.0.1:{runner.addresses[0][1]}"
+
+    yield start
+    for one in runners:
+        await one.cleanup()
+
+
+async def said(client: Client, url: str, seconds: float = 5.0) -> str:
+    """Why there is no answer."""
+    try:
+        with pytest.raises(NoAnswerError) as caught:
+            await client.ask("GET", url, seconds=seconds)
+    finally:
+        await client.close()
+    return str(caught.value)
+
+
+async def test_an_answer_is_what_came_back_and_nobody_is_followed(serve: Serve) -> None:
+    async def moved(request: web.Request) -> web.Response:
+        headers = {"Location": "/elsewhere", "Retry-After": "7"}
+        return web.Response(status=307, text=f"{request.method} {request.path_qs}", headers=headers)
+
+    client = Client()
+    answer = await client.ask("POST", await serve(moved) + "/a", params={"b": "c d"}, body=b"x", seconds=5)
+    await client.close()
+    assert (answer.status, answer.body, answer.after, answer.elsewhere) == (307, b"POST /a?b=c+d", 7.0, True)
+
+
+async def test_what_is_too_large_or_too_late_is_no_answer(serve: Serve) -> None:
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(b"x" * (1 << 16))
+
+    async def silent(_: web.Request) -> web.Response:
+        await asyncio.sleep(60)
+        return web.Response()
+
+    assert await said(Client(most_bytes=1 << 20), await serve(endless)) == (
+        "does not answer: what it says is larger than 1 MiB"
+    )
+    assert await said(Client(), await serve(silent), 0.05) == "does not answer within 0.05 s"
+
+
+async def test_a_guard_refuses_addresses_and_names_that_stand_for_them(serve: Serve) -> None:
+    asked: list[str] = []
+
+    async def heard(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return web.Response()
+
+    url = await serve(heard)
+    closed = "http://127.0.0.1:1"
+    for one in (url, url.replace("127.0.0.1", "localhost"), closed):
+        assert "is this machine's own, which is not allowed" in await said(Client(guard=Guard()), one)
+    assert asked == []
+    client = Client(guard=Guard.of(*LOOPBACK))
+    assert (await client.ask("GET", url + "/in", seconds=5)).status == 200
+    await client.close()
+    assert asked == ["/in"]
+
+
+async def test_a_name_that_means_something_else_when_it_is_connected_to_is_refused(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    async def heard(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return web.Response()
+
+    url = await serve(heard)
+
+    async def harmless(*_: object, **__: object) -> list[tuple[object, ...]]:
+        return [(2, 1, 6, "", ("192.0.2.1", 0))]
+
+    loop = asyncio.get_running_loop()
+    real = loop.getaddrinfo
+    answers = iter([harmless])
+    monkeypatch.setattr(loop, "getaddrinfo", lambda *of, **how: next(answers, real)(*of, **how))
+    found = await said(Client(guard=Guard()), url.replace("127.0.0.1", "localhost"))
+    assert "is this machine's own, which is not allowed" in found
+    assert asked == []
