@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -105,7 +106,11 @@ async def test_a_name_that_means_something_else_when_it_is_connected_to_is_refus
     loop = asyncio.get_running_loop()
     real = loop.getaddrinfo
     answers = iter([harmless])
-    monkeypatch.setattr(loop, "getaddrinfo", lambda *of, **how: next(answers, real)(*of, **how))
+
+    async def lookup(*of: Any, **how: Any) -> Any:
+        return await next(answers, real)(*of, **how)
+
+    monkeypatch.setattr(loop, "getaddrinfo", lookup)
     found = await said(Client(guard=Guard()), url.replace("127.0.0.1", "localhost"))
     assert "is this machine's own, which is not allowed" in found
     assert asked == []
