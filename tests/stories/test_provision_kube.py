@@ -271,7 +271,7 @@ async def test_a_proxy_of_classic_mode_belongs_to_no_object_and_is_kept_and_remo
         made = await place.there("public")
         assert "ownerReferences" not in made["metadata"]
         service = await place.there("public", "Service")
-        assert [(one["port"], one["targetPort"]) for one in service["spec"]["ports"]] == [(80, 8080)]
+        assert [(one["port"], one["targetPort"]) for one in service["spec"]["ports"]] == [(80, 8080), (443, 8443)]
         place.server.client.delete(PATHS["Service"].format(place.namespace, "public"))
         await until(
             lambda: (place.get("Service", "public") or service)["metadata"]["uid"] != service["metadata"]["uid"]
