@@ -8,8 +8,9 @@ from pathlib import Path
 
 from daemun.base.names import GLOO
 from daemun.gloo.classic.scope import SETTINGS
+from daemun.gloo.internals import guard_of
 from daemun.plane import ControlPlane
-from daemun.sources.registries.kinds import KINDS
+from daemun.sources.registries.kinds import opened as open_registry
 from daemun.sources.registries.memory import Memory
 from daemun.sources.registries.watcher import RegistryWatcher
 from daemun.sources.secrets.vault.opened import opened
@@ -32,14 +33,14 @@ class Places:
         kept: Path | None = None,
     ) -> None:
         open_vault = functools.partial(opened, environment=os.environ)
-        told = functools.partial(plane.report, "Secrets")
-        self.secrets = SecretWatcher(open_vault, take, told, want, remembered)
+        self.secrets = SecretWatcher(open_vault, take, plane.report, want, remembered)
         located = functools.partial(plane.locate, complete=complete)
-        self.registries = RegistryWatcher(KINDS, located, functools.partial(plane.report, "instances"), Memory(kept))
-        settings = plane.translation.sources[GLOO, "Settings"]
-        self.secrets.follow(settings, SETTINGS)
-        self.registries.follow(settings, SETTINGS)
-        plane.translation.instances.on_read(self.registries.want)
+        ask = functools.partial(open_registry, guard=guard_of(plane.translation.settings))
+        self.registries = RegistryWatcher(ask, located, plane.report_registries, memory=Memory(kept))
+        self.secrets.follow(plane.translation.sources[GLOO, "Settings"], SETTINGS)
+        registries = plane.translation.registries
+        self.registries.follow(registries.configured)
+        registries.instances.on_read(self.registries.want)
 
     @property
     def complete(self) -> bool:

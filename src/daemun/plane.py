@@ -27,6 +27,7 @@ from daemun.gatewayapi.proxies import ProxyState, Rejection, RejectionKey
 from daemun.gatewayapi.settings import Settings
 from daemun.ir import auth, quotas
 from daemun.ir.instances import Instances, Lookup
+from daemun.ir.registries import Trouble
 from daemun.ir.resource import Part, PartKey
 from daemun.keeping import Keeping
 from daemun.proxies import Proxies
@@ -86,7 +87,6 @@ class ControlPlane:
         self._keeping = Keeping()
         self._aging: asyncio.TimerHandle | None = None
         self._held = False
-        self._troubles: dict[str, Mapping[str, Finding]] = {}
         self._parts: dict[PartKey, Part | None] = {}
         self._gateways: set[Name] = set()
         self._heard_of: dict[str, dict[StreamEvent, None]] = {}
@@ -120,7 +120,7 @@ class ControlPlane:
         """Registries have news of instances. As with objects, nothing goes on until the sources are `complete`."""
         self._fetched = complete
         with self._working():
-            self.translation.instances.update(found)
+            self.translation.registries.instances.update(found)
         self._pass_on()
 
     def _pass_on(self) -> None:
@@ -248,12 +248,16 @@ class ControlPlane:
         if self.batches and self.settled:
             self.xds.apply(self._take_parts())
 
-    def report(self, of: str, troubles: Mapping[str, Finding]) -> None:
-        """All that the places `of` Secrets, or of instances, do not give now: the Settings say so."""
-        self._troubles[of] = troubles
+    def report(self, troubles: Mapping[str, Finding]) -> None:
+        """All that places for Secrets do not give now: the Settings say so."""
         with self._working():
-            told = {key: one for each in self._troubles.values() for key, one in each.items()}
-            self.translation.troubles.replace(told)
+            self.translation.troubles.replace(troubles)
+        self._tell()
+
+    def report_registries(self, troubles: Mapping[Trouble, Finding]) -> None:
+        """All that registries do not give now."""
+        with self._working():
+            self.translation.registries.troubles.replace(troubles)
         self._tell()
 
     def hear(self, accounts: Iterable[Account]) -> None:

@@ -85,9 +85,9 @@ from daemun.gloo.header_secrets import headers_of
 from daemun.gloo.internals import guard_of, guarded
 from daemun.gloo.listener_defaults import listener_defaults_rule
 from daemun.gloo.parameters import gateway_parameters
+from daemun.gloo.registries import Registries
 from daemun.gloo.secrets.labels import LABELS
 from daemun.gloo.unserved_kinds import UNSERVED_KINDS
-from daemun.ir.instances import Instances, Lookup
 
 
 class Translation:
@@ -112,8 +112,7 @@ class Translation:
         self.proxies: Source[str, ProxyState] = Source(graph, "proxies")
         self.rejections: Source[RejectionKey, Rejection] = Source(graph, "rejections")
         self.setbacks: Source[str, Setback] = Source(graph, "setbacks")
-        self.troubles: Source[str, Finding] = Source(graph, "places for Secrets, and registries")
-        self.instances: Source[Lookup, Instances] = Source(graph, "instances that registries know")
+        self.troubles: Source[str, Finding] = Source(graph, "troubles with places for Secrets")
 
         gateway_classes: Source[Name, GatewayClass] = self.sources[GATEWAY, "GatewayClass"]
         written: Source[Name, Gateway] = self.sources[GATEWAY, "Gateway"]
@@ -181,7 +180,9 @@ class Translation:
         by_service = policies.index(backendtls.services_of)
         upstream_defaults = derive(self.sources[GLOO, "Settings"], defaults_rule, "defaults of Upstreams")
         upstream_checks = guarded(UPSTREAM_CHECKS, settings)
-        upstream_inputs = gloo_upstreams.Inputs(services, secret_objects, upstream_defaults, self.troubles)
+        self.registries = Registries(graph, self.sources)
+        nameable = self.registries.nameable(granted)
+        upstream_inputs = gloo_upstreams.Inputs(services, secret_objects, upstream_defaults, nameable)
         upstreams = derive(
             written_upstreams, gloo_upstreams.upstream_rule(upstream_inputs, upstream_checks), "Upstreams"
         )
@@ -191,7 +192,7 @@ class Translation:
             said, gloo_services.annotated_rule(secret_objects, upstream_checks), "Services with Gloo's annotations"
         )
         annotations = backends.Annotations(gloo_services.spoken, gloo_services.closed(annotated))
-        described = Described(upstreams, annotated, self.instances, guard_of(settings))
+        described = Described(upstreams, annotated, self.registries.instances, guard_of(settings))
         backend_kinds = {
             (CORE, "Service"): backends.service_backends(said, by_service, annotations),
             (GLOO, "Upstream"): gloo_upstreams.upstream_backends(doors),
@@ -315,7 +316,9 @@ class Translation:
             written=lambda kind: self.sources[GATEWAY, kind],
             rejections=rejected,
         )
-        of_settings = gloo_settings.Notes(self.troubles, of_all, servers.auth.servers, servers.limits.servers)
+        of_settings = gloo_settings.Notes(
+            self.troubles, self.registries.troubles, of_all, servers.auth.servers, servers.limits.servers
+        )
         classic.tell(rejected, self.setbacks)
         servers.tell(lambda kind: self.sources[GATEWAY, kind], rejected)
         told = delegated.told
@@ -328,7 +331,7 @@ class Translation:
             derive(policies, policystatus.policy_rule(*about_policies), "policy status"),
             *(derive(one, options_status.status_rule(about_options), f"{kind} status") for kind, one in chosen.items()),
             derive(upstreams, upstream_status.status_rule(rejected), "Upstream status"),
-            classic.statuses,
+            *(classic.statuses, self.registries.statuses),
             servers.statuses,
             *(
                 derive(self.sources[one], unserved_kinds.status_rule(*one), f"{one[1]} status")
@@ -358,7 +361,7 @@ class Translation:
                 )
                 for kind in ROUTE_KINDS
             ),
-            classic.problems,
+            *(classic.problems, self.registries.problems),
             servers.problems,
             *(
                 derive(self.sources[one], unserved_kinds.problem_rule(*one), f"{one[1]} problems")

@@ -32,6 +32,7 @@ from daemun.api.status import (
     ListenerSetStatus,
     ListenerStatus,
     PolicyStatus,
+    RegistryStatus,
     RouteStatus,
     Status,
 )
@@ -201,7 +202,7 @@ def status(value: Status) -> Any:
     match value:
         case GlooStatus():
             return msgspec.to_builtins(value)
-        case GatewayClassStatus():
+        case GatewayClassStatus() | RegistryStatus():
             return _conditions(value.conditions)
         case GatewayStatus():
             return {

@@ -55,7 +55,7 @@ def test_a_message_within_itself_is_taken_as_it_is() -> None:
 
 def test_every_kind_of_gloo_has_a_definition_and_an_example() -> None:
     kinds = {(kind.group, kind.kind) for kind in KINDS if issubclass(kind.type, GlooResource)}
-    assert kinds | {(DAEMUN, "AuthPolicy"), (DAEMUN, "RateLimitPolicy")} == NAMES.keys()
+    assert kinds | {(DAEMUN, "AuthPolicy"), (DAEMUN, "RateLimitPolicy"), (DAEMUN, "Registry")} == NAMES.keys()
     assert NAMES.keys() == {(one["apiVersion"].rpartition("/")[0], one["kind"]) for one in _EXAMPLES}
 
 
@@ -85,5 +85,9 @@ def test_they_may_be_asked_for_by_whose_they_are() -> None:
         json.loads(run.invoke(app, ["crds", *flag, "-o", "json"]).stdout) for flag in ([], ["--gloo"], ["--daemun"])
     )
     assert every == gloo + ours
-    assert [one["metadata"]["name"] for one in ours] == ["authpolicies.daemun.dev", "ratelimitpolicies.daemun.dev"]
+    assert [one["metadata"]["name"] for one in ours] == [
+        "authpolicies.daemun.dev",
+        "ratelimitpolicies.daemun.dev",
+        "registries.daemun.dev",
+    ]
     assert len(list(yaml.safe_load_all(run.invoke(app, ["crds"]).stdout))) == len(NAMES)

@@ -5,7 +5,18 @@ from types import MappingProxyType
 
 import msgspec
 
-from daemun.api import auth_policy, core, gateway, grant, listenerset, policy, rate_limit_policy, routes, streams
+from daemun.api import (
+    auth_policy,
+    core,
+    gateway,
+    grant,
+    listenerset,
+    policy,
+    rate_limit_policy,
+    registry,
+    routes,
+    streams,
+)
 from daemun.api.gloo import (
     auth_config,
     destinations,
@@ -72,6 +83,7 @@ KINDS = (
     Kind("enterprise.gloo.solo.io", "AuthConfig", ("v1",), auth_config.AuthConfig, strict=True),
     Kind(DAEMUN, "AuthPolicy", ("v1alpha1",), auth_policy.AuthPolicy, strict=True),
     Kind(DAEMUN, "RateLimitPolicy", ("v1alpha1",), rate_limit_policy.RateLimitPolicy, strict=True),
+    Kind(DAEMUN, "Registry", ("v1alpha1",), registry.Registry, strict=True),
     Kind("ratelimit.solo.io", "RateLimitConfig", ("v1alpha1",), ratelimit.RateLimitConfig, strict=True),
     Kind("graphql.gloo.solo.io", "GraphQLApi", ("v1beta1",), graphql.GraphQLApi, strict=True),
     Kind(CORE, "Namespace", ("v1",), core.Namespace, namespaced=False),

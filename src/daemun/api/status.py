@@ -60,6 +60,12 @@ class ListenerSetStatus(Api, frozen=True, omit_defaults=False):
     listeners: List[ListenerStatus]
 
 
+class RegistryStatus(Api, frozen=True, omit_defaults=False):
+    """What became of a Registry."""
+
+    conditions: List[Condition]
+
+
 class RouteParentStatus(Api, frozen=True, omit_defaults=False):
     """What one parent makes of a route."""
 
@@ -101,4 +107,6 @@ class GatewayClassStatus(Api, frozen=True, omit_defaults=False):
     supported_features: List[SupportedFeature]
 
 
-Status = GatewayStatus | ListenerSetStatus | RouteStatus | PolicyStatus | GatewayClassStatus | GlooStatus
+Status = (
+    GatewayStatus | ListenerSetStatus | RouteStatus | PolicyStatus | RegistryStatus | GatewayClassStatus | GlooStatus
+)

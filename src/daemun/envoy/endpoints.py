@@ -12,7 +12,7 @@ from daemun.envoy.described import Described
 from daemun.envoy.upstreams import built, tunnel
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.backends import port_protocol
-from daemun.gloo.registered import instances_of, lookups_of
+from daemun.gloo.registered import instances_of
 from daemun.gloo.upstreams import service_of
 from daemun.ir.backend import BackendKey
 from daemun.ir.instances import Instance
@@ -58,8 +58,9 @@ def endpoint_rule(
         if draft.named:
             return
         kube = upstream.spec.kube
-        if lookups_of(upstream.spec):
-            instances = instances_of(reader, described.instances, upstream.spec, described.guard)
+        if upstream.lookups:
+            known = described.instances
+            instances = instances_of(reader, known, upstream.lookups, upstream.spec, described.guard)
             if instances is None:
                 return
             _put_instances(draft.endpoints, instances)

@@ -22,7 +22,7 @@ from daemun.base.guard import Guard
 MAX_BYTES = 1 << 20
 MAX_SECONDS = 5.0
 MAX_REDIRECTS = 3
-_CONNECTIONS_PER_HOST = 32
+_CONNECTIONS, _CONNECTIONS_PER_HOST = 100, 32
 _HEADERS = {"Accept-Encoding": "gzip, deflate", "User-Agent": "daemun"}
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
@@ -43,7 +43,10 @@ class Answer:
 
 
 class Fetcher:
-    """Sends requests, from one event loop. `tls` stands for the system's certificate authorities."""
+    """Sends requests, from one event loop. `tls` stands for the system's certificate authorities.
+
+    `seconds` are a request's, all in all, `most` the bytes of an answer, `connections` those to one host (0: any).
+    """
 
     def __init__(
         self,
@@ -52,11 +55,14 @@ class Fetcher:
         resolver: AbstractResolver | None = None,
         tls: ssl.SSLContext | None = None,
         seconds: float = MAX_SECONDS,
+        most: int = MAX_BYTES,
+        connections: int = _CONNECTIONS_PER_HOST,
     ) -> None:
         self._guard = guard or Guard()
         self._resolver = resolver
         self._tls = tls
         self._seconds = seconds
+        self._most, self._connections = most, connections
         self._http: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -113,7 +119,7 @@ class Fetcher:
         ) as response:
             if data is None and response.status in _REDIRECTS:
                 return _redirected(target, response.headers.get("Location", ""))
-            body = await _body(response)
+            body = await _body(response, self._most)
             return Answer(response.status, {name.lower(): value for name, value in response.headers.items()}, body)
 
     def _session(self) -> aiohttp.ClientSession:
@@ -122,7 +128,8 @@ class Fetcher:
                 socket_factory=self._socket,
                 resolver=self._resolver,
                 use_dns_cache=False,
-                limit_per_host=_CONNECTIONS_PER_HOST,
+                limit=_CONNECTIONS if self._connections else 0,
+                limit_per_host=self._connections,
                 ssl=self._tls or True,
             )
             self._http = aiohttp.ClientSession(
@@ -170,7 +177,7 @@ def _redirected(source: URL, location: str) -> URL:
     return target
 
 
-async def _body(response: aiohttp.ClientResponse) -> bytes:
+async def _body(response: aiohttp.ClientResponse, most: int) -> bytes:
     coding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if coding not in ("identity", "gzip", "deflate", ""):
         raise FetchError(f"{shown(response.url)} answers in an encoding that was not asked for")
@@ -178,11 +185,11 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
     parts: list[bytes] = []
     size = 0
     async for piece in response.content.iter_any():
-        part = inflate.decompress(piece, MAX_BYTES + 1) if inflate else piece
+        part = inflate.decompress(piece, most + 1) if inflate else piece
         size += len(part)
-        if size > MAX_BYTES or (inflate and inflate.unconsumed_tail):
+        if size > most or (inflate and inflate.unconsumed_tail):
             response.close()
-            raise FetchError(f"{shown(response.url)} answers with more than {MAX_BYTES} bytes")
+            raise FetchError(f"{shown(response.url)} answers with more than {most} bytes")
         parts.append(part)
     if inflate and not inflate.eof:
         raise FetchError(f"{shown(response.url)} breaks off")

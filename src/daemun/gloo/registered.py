@@ -4,30 +4,50 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from daemun.api.gloo.cloud import ConsulUpstreamSpec
-from daemun.api.gloo.upstream import UpstreamSpec
+from daemun.api.gloo.upstream import Upstream, UpstreamSpec
 from daemun.base.addresses import is_ip
 from daemun.base.guard import Guard
+from daemun.base.names import DAEMUN, Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.ir.instances import Instance, Instances, Lookup
+from daemun.ir.registries import CONSUL
 
-CONSUL = "consul"
+REGISTRY, SERVICE, PLACE = "daemun.dev/registry", "daemun.dev/service", "daemun.dev/place"
+"""The annotations by which an Upstream of no type names a Registry, with its namespace if it is in another, the service
+there and the place. Gloo's CRD has no field for it, and prunes those that it does not have."""
 _HOW: Mapping[str, str] = MappingProxyType({"DefaultMode": "", "StaleMode": "stale", "ConsistentMode": "consistent"})
 _CACHED = "cached"
 
 
-def lookups_of(spec: UpstreamSpec) -> tuple[Lookup, ...]:
+def registry_of(name: Name, upstream: Upstream) -> Ref | None:
+    """The Registry that an Upstream of this name names, if it does."""
+    text = upstream.metadata.annotations.get(REGISTRY)
+    if text is None:
+        return None
+    namespace, _, rest = text.rpartition("/")
+    return Ref(DAEMUN, "Registry", namespace or name.namespace, rest)
+
+
+def lookups_of(name: Name, upstream: Upstream) -> tuple[Lookup, ...]:
     """What is looked up for an Upstream: one service in each of its data centers; nothing if no registry knows it."""
-    consul = spec.consul
-    if consul is None:
+    consul, annotations = upstream.spec.consul, upstream.metadata.annotations
+    if consul is not None:
+        how = _HOW[consul.consistency_mode]
+        if not how and consul.query_options is not None and consul.query_options.use_cache:
+            how = _CACHED
+        return tuple(Lookup(CONSUL, consul.service_name, place, how) for place in consul.data_centers or ("",))
+    registry = registry_of(name, upstream)
+    if registry is None:
         return ()
-    how = _HOW[consul.consistency_mode]
-    if not how and consul.query_options is not None and consul.query_options.use_cache:
-        how = _CACHED
-    return tuple(Lookup(CONSUL, consul.service_name, place, how) for place in consul.data_centers or ("",))
+    return (Lookup(str(registry.key), annotations.get(SERVICE) or name.name, annotations.get(PLACE, "")),)
 
 
 def instances_of(
-    reader: Reader, found: Collection[Lookup, Instances], spec: UpstreamSpec, guard: Guard
+    reader: Reader,
+    found: Collection[Lookup, Instances],
+    lookups: tuple[Lookup, ...],
+    spec: UpstreamSpec,
+    guard: Guard,
 ) -> list[Instance] | None:
     """The instances of an Upstream; None while its registry has not said any.
 
@@ -35,7 +55,7 @@ def instances_of(
     endpoints of before keeps them. Whoever registers a service decides on no more than its own addresses: those that no
     request may reach (`internals`) are left out.
     """
-    said = [reader.get(found, one) for one in lookups_of(spec)]
+    said = [reader.get(found, one) for one in lookups]
     known = [each for each in said if each is not None]
     if not known:
         return None

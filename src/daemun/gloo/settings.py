@@ -39,6 +39,7 @@ from daemun.gloo.secrets import places
 from daemun.gloo.served import Fields, Served
 from daemun.gloo.services import global_faults
 from daemun.gloo.unserved import UNSERVED
+from daemun.ir.registries import CONSUL, Trouble
 
 _SOURCES = "objects are read from where Daemun runs: the cluster, or a folder"
 _MESHES = "meshes come later"
@@ -158,7 +159,7 @@ SERVED = Served(
 
 
 Troubles = Collection[str, Finding]
-"""What the places for Secrets do not give, as those say who ask them."""
+"""What the places for Secrets do not give, as those say who ask them. (Of registries: `registries.Troubles`.)"""
 
 
 class Notes(NamedTuple):
@@ -167,6 +168,7 @@ class Notes(NamedTuple):
     """
 
     troubles: Troubles
+    registries: Collection[Trouble, Finding]
     of_all: ListenerDefaults
     servers: Collection[Name, Found]
     limits: Collection[Name, FoundLimits]
@@ -190,7 +192,8 @@ class Notes(NamedTuple):
         notes = [*SERVED.unserved(settings.spec, "spec"), *places.notes(settings.spec)]
         notes += limits.warnings if limits is not None else ()
         notes += [warning for policy in policies for warning in policy.warnings]
-        return errors, [*notes, *sorted(reader.all(self.troubles).values())]
+        consul = reader.get(self.registries, Trouble(CONSUL))
+        return errors, [*notes, *sorted(reader.all(self.troubles).values()), *((consul,) if consul else ())]
 
 
 def status_rule(of: Notes) -> Callable[[Reader, Name, Settings], Iterator[tuple[Ref, Status]]]:

@@ -19,15 +19,19 @@ from daemun.gatewayapi.flaws import flaw
 from daemun.gatewayapi.references import GrantIndex, grant_to_write, permitted
 from daemun.gloo.classic.scope import SETTINGS
 from daemun.gloo.defaults import NONE, Defaults
-from daemun.gloo.registered import lookups_of
+from daemun.gloo.registered import REGISTRY, lookups_of, registry_of
+from daemun.gloo.registries import Nameable, Troubles
 from daemun.gloo.signing import Signing, signing_of
 from daemun.ir.backend import BackendKey, Protocol, upstream_key
+from daemun.ir.instances import Lookup
+from daemun.ir.registries import CONSUL, Trouble
 
 TYPES = ("kube", "static", "pipe", "aws", "azure", "consul", "awsEc2", "gcp")
 """The fields of which an Upstream has one: it says what kind of thing it is."""
 _NOT_YET = ("aws", "azure", "aws_ec2", "gcp")
 _SERVED = "kube, static, pipe or consul"
 INVALID = "Invalid"
+_ANNOTATION = f"metadata.annotations[{REGISTRY}]"
 
 
 class SecretParts(NamedTuple):
@@ -47,6 +51,7 @@ class ResolvedUpstream(msgspec.Struct, frozen=True, gc=False):
     faults: tuple[Finding, ...] = ()
     notes: tuple[Finding, ...] = ()
     signing: Signing | None = None
+    lookups: tuple[Lookup, ...] = ()
 
     def secret(self, ref: ResourceRef) -> Name:
         """The Secret that the Upstream means: in its own namespace if it names none."""
@@ -84,7 +89,7 @@ class Inputs(msgspec.Struct, frozen=True):
     services: Collection[Name, Service]
     secrets: Collection[Name, Secret]
     defaults: Collection[Name, Defaults]
-    troubles: Collection[str, Finding]
+    registered: Nameable
 
 
 def upstream_rule(
@@ -96,7 +101,8 @@ def upstream_rule(
         defaults = reader.get(inputs.defaults, SETTINGS) or NONE
         spec = defaults.put(upstream.spec)
         ref = Ref(GLOO, "Upstream", name.namespace, name.name)
-        faults = list(_type_faults(spec))
+        lookups = lookups_of(name, upstream)
+        faults = [*_type_faults(spec, lookups), *_registry_faults(reader, inputs.registered, ref, upstream)]
         notes = [note for note in checks.notes(spec) if all(note.where != one.where for one in faults)]
         secrets = secrets_of(reader, inputs.secrets, name.namespace, spec)
         faults += secrets.faults
@@ -106,13 +112,13 @@ def upstream_rule(
         if spec.consul is not None and not defaults.consul:
             text = f"the Settings {SETTINGS} do not say where Consul is"
             faults.append(Finding(INVALID, "spec.consul", text, "Give them consul.httpAddress."))
-        notes += (one for each in lookups_of(spec) if (one := reader.get(inputs.troubles, each.key)) is not None)
+        notes += _registry_notes(reader, inputs.registered.troubles, lookups)
         signing = signing_of(reader, inputs.secrets, name, upstream)
         if isinstance(signing, Finding):
             faults.append(signing)
             signing = None
         generation = upstream.metadata.generation
-        resolved = ResolvedUpstream(ref, generation, spec, secrets.parts, tuple(faults), tuple(notes), signing)
+        resolved = ResolvedUpstream(ref, generation, spec, secrets.parts, tuple(faults), tuple(notes), signing, lookups)
         if not faults:
             resolved = msgspec.structs.replace(resolved, faults=tuple(checks.faults(resolved)))
         yield name, resolved
@@ -120,14 +126,40 @@ def upstream_rule(
     return resolve
 
 
-def _type_faults(spec: UpstreamSpec) -> Iterator[Finding]:
+def _type_faults(spec: UpstreamSpec, lookups: tuple[Lookup, ...]) -> Iterator[Finding]:
     for kind in _NOT_YET:
         if getattr(spec, kind) is not None:
             where = f"spec.{'awsEc2' if kind == 'aws_ec2' else kind}"
             yield Finding(INVALID, where, "this type of Upstream is not served yet", f"Use {_SERVED}.")
             return
-    if spec.kube is None and spec.static is None and spec.pipe is None and spec.consul is None:
+    if spec.kube is None and spec.static is None and spec.pipe is None and not lookups:
         yield Finding(INVALID, "spec", "the Upstream has no type", f"Give it {_SERVED}.")
+
+
+def _registry_faults(reader: Reader, inputs: Nameable, ref: Ref, upstream: Upstream) -> Iterator[Finding]:
+    """What makes the Registry that an Upstream names unusable to it. What is wrong with a Registry itself is not that:
+    its last good endpoints stay."""
+    target = registry_of(ref.key, upstream)
+    if target is None:
+        return
+    has = [kind for kind in TYPES if getattr(upstream.spec, "aws_ec2" if kind == "awsEc2" else kind) is not None]
+    if has:
+        text = f"the Upstream has {has[0]} and names a Registry"
+        yield Finding(INVALID, _ANNOTATION, text, "Leave one of the two out.")
+    elif not permitted(reader, inputs.granted, ref, target):
+        text = f"{target} is in another namespace, which has not granted it"
+        yield Finding("RefNotPermitted", _ANNOTATION, text, grant_to_write(ref, target))
+    elif reader.get(inputs.objects, target.key) is None:
+        yield Finding(INVALID, _ANNOTATION, f"{target} does not exist")
+
+
+def _registry_notes(reader: Reader, troubles: Troubles, lookups: tuple[Lookup, ...]) -> Iterator[Finding]:
+    """What a registry fails to say of an Upstream's services."""
+    for one in lookups:
+        where = "spec.consul" if one.registry == CONSUL else _ANNOTATION
+        found = reader.get(troubles, Trouble(one.registry, one.service, one.place))
+        if found is not None:
+            yield Finding(found.reason, where, found.text, found.mend)
 
 
 class Secrets(NamedTuple):

@@ -9,19 +9,15 @@ from typing import NamedTuple
 class Lookup(NamedTuple):
     """A service as a registry is asked for it.
 
-    `place` is a data center, a space or a region; empty: the registry's own. `how` is what the registry itself knows of
-    ways to be asked (Consul's consistency modes).
+    `registry` is the key of a registry that is configured (`ir.registries`). `place` is a data center, a space or a
+    region; empty: the registry's own. `how` is what the registry itself knows of ways to be asked (Consul's consistency
+    modes).
     """
 
     registry: str
     service: str
     place: str = ""
     how: str = ""
-
-    @property
-    def key(self) -> str:
-        """What troubles with it are known by."""
-        return "/".join(self)
 
 
 class Instance(NamedTuple):
@@ -35,3 +31,15 @@ class Instance(NamedTuple):
 
 Instances = tuple[Instance, ...]
 """The instances of a service, sorted; empty when the registry says that there are none."""
+
+
+class Entry(NamedTuple):
+    """A service that a registry has, as its catalogue tells of it. `tags` are all that any instance has."""
+
+    service: str
+    place: str = ""
+    tags: tuple[str, ...] = ()
+
+
+Catalogue = frozenset[Entry]
+"""All services of a registry."""

@@ -148,6 +148,9 @@ D0404 InvalidBackendTLS
 D0405 SecretNotFound
     A Secret does not exist, or has not what is needed.
     Mend: Write the Secret.
+D0406 RegistryUnavailable
+    A registry does not answer, or does not give what it is asked for. Its last good endpoints stay.
+    Mend: Let it be reached, with the rights that it takes; it is asked again by itself.
 D0501 TargetNotFound
     A policy is for something that does not exist.
     Mend: Correct `targetRefs`.

@@ -5,7 +5,15 @@ from collections.abc import Iterable
 import msgspec
 
 from daemun.api.gloo.status import GlooStatus
-from daemun.api.status import Condition, GatewayStatus, ListenerSetStatus, PolicyStatus, RouteStatus, Status
+from daemun.api.status import (
+    Condition,
+    GatewayStatus,
+    ListenerSetStatus,
+    PolicyStatus,
+    RegistryStatus,
+    RouteStatus,
+    Status,
+)
 from daemun.base.names import GLOO_GATEWAY, Name, Ref
 from daemun.gatewayapi.resolved import Parent, ResolvedGateway, ResolvedRoute
 from daemun.translate import Translation
@@ -92,7 +100,7 @@ def line(translation: Translation, ref: Ref) -> Served | None:
             return GatewayLine(ref.namespace, ref.name, state(status), answers, 0)
         case GlooStatus() if ref in translation.routes:
             return _classic_line(translation, translation.routes[ref], status)
-        case GlooStatus() | PolicyStatus():
+        case GlooStatus() | PolicyStatus() | RegistryStatus():
             return ObjectLine(ref.kind, ref.namespace, ref.name, state(status))
         case _:
             return None

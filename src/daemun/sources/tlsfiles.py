@@ -6,17 +6,20 @@ from typing import NamedTuple
 
 
 class TlsFiles(NamedTuple):
-    """Paths; empty: none. Without authorities those of the system count, and `insecure` trusts anybody."""
+    """Paths; empty: none. Without authorities those of the system count, and `insecure` trusts anybody. `pem` are
+    authorities that are in no file.
+    """
 
     authorities: str = ""
     folder: str = ""
     certificate: str = ""
     key: str = ""
     insecure: bool = False
+    pem: str = ""
 
     def context(self) -> ssl.SSLContext:
         """What connections are made with. Raises OSError or ssl.SSLError for files that cannot be used."""
-        context = ssl.create_default_context(cafile=self.authorities or None)
+        context = ssl.create_default_context(cafile=self.authorities or None, cadata=self.pem or None)
         if self.folder:
             for file in sorted(Path(self.folder).iterdir()):
                 if file.is_file():

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from daemun.sources.client import Answer, Client, NoAnswerError
-from daemun.sources.registries.registry import RegistryError
+from daemun.sources.registries.registry import ConfigError, RegistryError
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ class Kind(NamedTuple):
 
 class BlockingQueries:
     """Asks the server at `address` (one of HOST:PORT is of http). `wait`: seconds that a query may be held for; 0: as
-    many as is usual. Raises RegistryError for an address that is none.
+    many as is usual. Raises ConfigError for an address that is none.
     """
 
     def __init__(self, kind: Kind, address: str, client: Client, headers: Mapping[str, str], wait: float = 0.0) -> None:
@@ -51,7 +51,8 @@ class BlockingQueries:
         self._address = address.rstrip("/") if "://" in address else f"http://{address.rstrip('/')}"
         url = urlsplit(self._address)
         if url.scheme not in {"http", "https"} or not url.hostname or url.username or url.query:
-            raise RegistryError(f"{self._address} is no address of {kind.name}", "Write it as http://HOST:PORT.")
+            text = f"{self._address} is no address of {kind.name}"
+            raise ConfigError("config", text, "Write it as http://HOST:PORT.")
         self._wait = min(wait or WAIT_SECONDS, _LONGEST_WAIT)
 
     async def follow(

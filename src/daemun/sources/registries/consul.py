@@ -10,12 +10,13 @@ from urllib.parse import quote
 
 import msgspec
 
-from daemun.api.gloo.settings import ConsulConfiguration, SettingsSpec
+from daemun.api.gloo.scalars import Duration
+from daemun.api.gloo.settings import ConsulConfiguration
 from daemun.base.durations import nanoseconds
 from daemun.ir.instances import Instance, Instances, Lookup
 from daemun.sources.client import Client
 from daemun.sources.registries.blocking import BlockingQueries, Kind
-from daemun.sources.registries.registry import Registry
+from daemun.sources.registries.registry import Config, Registry, Tools
 from daemun.sources.tlsfiles import TlsFiles
 
 _ADDRESS = "http://127.0.0.1:8500"
@@ -47,21 +48,33 @@ class _Entry(msgspec.Struct, rename="pascal"):
 _DECODER = msgspec.json.Decoder(list[_Entry])
 
 
-def opened(spec: SettingsSpec) -> Registry | None:
-    """The Consul that Settings name; None if they name none. Nothing is sent yet. Raises RegistryError."""
-    return None if spec.consul is None else Consul(spec.consul)
+class ConsulConfig(Config, frozen=True):
+    """What a Registry says of a Consul. Its Secret may have a `token`, or `username` and `password`, and `ca.crt`."""
+
+    http_address: str
+    datacenter: str = ""
+    wait_time: Duration | None = None
+    insecure_skip_verify: bool = False
 
 
-class Consul:
-    """Asks the agent at the address of the configuration."""
+class Consul(Registry):
+    """Asks the agent at the address of the configuration: a Registry's, or that of Settings."""
 
-    def __init__(self, config: ConsulConfiguration) -> None:
-        files = (config.ca_file, config.ca_path, config.cert_file, config.key_file)
-        client = Client(TlsFiles(*files, bool(config.insecure_skip_verify)))
-        address = config.http_address or config.address or _ADDRESS
+    Config = ConsulConfig
+
+    def __init__(self, config: ConsulConfig | ConsulConfiguration, tools: Tools) -> None:
+        insecure = bool(config.insecure_skip_verify)
+        if isinstance(config, ConsulConfig):
+            address, files = config.http_address, tools.trust(insecure=insecure)
+            headers = _headers(*(tools.text(key, "") for key in ("token", "username", "password")))
+        else:
+            address = config.http_address or config.address or _ADDRESS
+            files = TlsFiles(config.ca_file, config.ca_path, config.cert_file, config.key_file, insecure)
+            headers = _headers(config.token, config.username, config.password)
         wait = nanoseconds(config.wait_time) / 1e9 if config.wait_time else 0.0
         self._place = config.datacenter
-        self._queries = BlockingQueries(_CONSUL, address, client, dict(_headers(config)), wait)
+        client = Client(files, guard=tools.guard)
+        self._queries = BlockingQueries(_CONSUL, address, client, dict(headers), wait)
 
     async def close(self) -> None:
         """End all connections."""
@@ -80,11 +93,11 @@ class Consul:
                 yield tuple(sorted({one for one in map(_instance, entries) if one is not None}))
 
 
-def _headers(config: ConsulConfiguration) -> Iterator[tuple[str, str]]:
-    if config.token:
-        yield "X-Consul-Token", config.token
-    if config.username:
-        pair = base64.b64encode(f"{config.username}:{config.password}".encode()).decode()
+def _headers(token: str, username: str, password: str) -> Iterator[tuple[str, str]]:
+    if token:
+        yield "X-Consul-Token", token
+    if username:
+        pair = base64.b64encode(f"{username}:{password}".encode()).decode()
         yield "Authorization", f"Basic {pair}"
 
 

@@ -1,9 +1,45 @@
-"""The registries that there are, by the field of Settings that configures each."""
+"""The registries that there are: Daemun's own here, those of others by their entry points."""
 
 from collections.abc import Mapping
+from importlib.metadata import entry_points
 from types import MappingProxyType
 
-from daemun.sources.registries import consul
-from daemun.sources.registries.watcher import Open
+import msgspec
 
-KINDS: Mapping[str, Open] = MappingProxyType({"consul": consul.opened})
+from daemun.base.guard import Guard
+from daemun.ir.registries import Configured
+from daemun.sources.registries.consul import Consul
+from daemun.sources.registries.registry import ConfigError, Registry, Tools
+
+GROUP = "daemun.registries"
+OWN: Mapping[str, type[Registry]] = MappingProxyType({"consul": Consul})
+"""A new one is a file and a line here."""
+
+
+def plugin(name: str) -> type[Registry]:
+    """The plug-in of this name. Raises ConfigError if there is none."""
+    if name in OWN:
+        return OWN[name]
+    for one in entry_points(group=GROUP, name=name):
+        try:
+            found = one.load()
+        except Exception as error:
+            raise ConfigError("type", f"the plug-in {name} cannot be loaded: {type(error).__name__}") from error
+        if isinstance(found, type) and issubclass(found, Registry):
+            return found
+        raise ConfigError("type", f"the plug-in {name} is no registry")
+    there = ", ".join(sorted({*OWN, *entry_points(group=GROUP).names}))
+    raise ConfigError("type", f"no plug-in is called {name}", f"Use one of {there}, or install its package.")
+
+
+def opened(configured: Configured, guard: Guard) -> Registry:
+    """The registry that is configured. Nothing is sent yet. `guard` counts where it is guarded. Raises ConfigError."""
+    kind = plugin(configured.type)
+    config = configured.config
+    if isinstance(config, dict):
+        try:
+            config = msgspec.convert(config, kind.Config)
+        except (msgspec.ValidationError, RecursionError) as error:
+            text, _, path = str(error).partition(" - at `$")
+            raise ConfigError(f"config{path.rstrip('`')}", text[:1].lower() + text[1:]) from None
+    return kind(config, Tools(configured.secret, guard if configured.guarded else None))

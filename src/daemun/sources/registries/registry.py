@@ -1,9 +1,18 @@
-"""What a registry is to whoever follows it. A registry is one file, and a line in `kinds`."""
+"""What a registry is to whoever follows it. A plug-in is a class like this, in a file (docs/registries/plugins.md)."""
 
-from collections.abc import AsyncGenerator
-from typing import Protocol
+import ssl
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any, ClassVar
 
-from daemun.ir.instances import Instances, Lookup
+import msgspec
+
+from daemun.base.guard import Guard
+from daemun.fetch.client import MAX_BYTES, MAX_SECONDS, Fetcher
+from daemun.ir.instances import Catalogue, Instances, Lookup
+from daemun.sources.tlsfiles import TlsFiles
+
+AUTHORITIES = "ca.crt"
 
 
 class RegistryError(Exception):
@@ -17,17 +26,101 @@ class RegistryError(Exception):
         self.text, self.mend, self.after = text, mend, after
 
 
-class Registry(Protocol):
-    """Follows services. One that is there is opened from Settings, once for all lookups."""
+class ConfigError(Exception):
+    """A registry cannot be opened as it is configured. `where` is the field below `spec`."""
 
+    def __init__(self, where: str, text: str, mend: str = "") -> None:
+        super().__init__(text)
+        self.where, self.text, self.mend = where, text, mend
+
+
+class Config(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """The base of what plug-ins have to know: `spec.config` of a Registry. Its types say what may stand there."""
+
+
+class Tools:
+    """What plug-ins are given beside their configuration. `secret` is what the Secret of the Registry holds."""
+
+    def __init__(self, secret: Mapping[str, bytes] | None = None, guard: Guard | None = None) -> None:
+        self.secret: Mapping[str, bytes] = secret or {}
+        self.guard = guard or Guard.of("0.0.0.0/0", "::/0")
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """What the Secret has under a key, as a line of text. Raises ConfigError if it has none, and none will do."""
+        held = self.secret.get(key)
+        if held is None:
+            if default is not None:
+                return default
+            raise ConfigError("secretRef", f"the Secret has no {key}", "Give it one.")
+        try:
+            found = held.decode().strip()
+        except UnicodeDecodeError:
+            raise ConfigError("secretRef", f"{key} of the Secret is no text") from None
+        if any(one in found for one in "\r\n\0"):
+            raise ConfigError("secretRef", f"{key} of the Secret is not one line")
+        return found
+
+    def trust(self, *, insecure: bool = False) -> TlsFiles:
+        """Whom connections trust: the Secret's `ca.crt`, else the system's authorities; anybody, if that is wished.
+        Raises ConfigError.
+        """
+        try:
+            found = TlsFiles(insecure=insecure, pem=self.secret.get(AUTHORITIES, b"").decode())
+            found.context()
+        except (ssl.SSLError, ValueError):
+            raise ConfigError("secretRef", f"{AUTHORITIES} of the Secret has no certificates in PEM") from None
+        return found
+
+    def tls(self, *, insecure: bool = False) -> ssl.SSLContext:
+        """The same, as connections are made with it."""
+        return self.trust(insecure=insecure).context()
+
+    def fetcher(
+        self,
+        *,
+        tls: ssl.SSLContext | None = None,
+        seconds: float = MAX_SECONDS,
+        most: int = 16 * MAX_BYTES,
+        connections: int = 0,
+    ) -> Fetcher:
+        """A client for HTTP that asks at addresses only that this registry may be at; `close` it with the registry.
+
+        `seconds` are a request's, all in all, `most` an answer's bytes, `connections` those to one host (0: any).
+        """
+        return Fetcher(self.guard, tls=tls, seconds=seconds, most=most, connections=connections)
+
+
+class Registry(ABC):
+    """Follows services. It is made once for all lookups, whenever its configuration is new; nothing is asked then.
+
+    What `Config` is made of is checked before. Raise ConfigError for what its types cannot say.
+    """
+
+    Config: ClassVar[type[msgspec.Struct]]
+
+    @abstractmethod
+    def __init__(self, config: Any, tools: Tools) -> None: ...
+
+    @abstractmethod
     def follow(self, lookup: Lookup) -> AsyncGenerator[Instances, None]:
         """The instances of a service, now and after every change, until it is closed.
 
-        Those that do not take requests are left out. Raises RegistryError when the registry does not answer; whoever
-        follows then begins anew, and keeps what was said last.
+        Those that do not take requests are left out; none at all is an answer, and is believed. Raises RegistryError
+        when the registry does not answer: whoever follows begins anew after a pause, and keeps what was said last.
         """
-        ...
 
-    async def close(self) -> None:
+    def catalogue(self) -> AsyncGenerator[Catalogue, None]:
+        """The services that there are, all of them, now and after every change. A registry that cannot tell leaves
+        this as it is.
+
+        Raises RegistryError as `follow` does. What is not in there any more is gone, and its Upstream with it.
+        """
+        raise NotImplementedError
+
+    @property
+    def lists(self) -> bool:
+        """Whether it can tell which services there are."""
+        return type(self).catalogue is not Registry.catalogue
+
+    async def close(self) -> None:  # noqa: B027 - a registry may have nothing to end
         """End all connections."""
-        ...

@@ -1,4 +1,4 @@
-"""Follows the registries that Settings configure: whatever rules look up there is asked for, and nothing else.
+"""Follows the registries that are configured: whatever rules look up there is asked for, and nothing else.
 
 What a registry says is the truth; what it fails to say is nothing: the last good instances stay, however long it is
 away, until it says that they are gone.
@@ -7,77 +7,64 @@ away, until it says that they are gone.
 import asyncio
 import contextlib
 import logging
-import random
 import time
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from typing import Any, NamedTuple
 
-import msgspec
-
-from daemun.api.gloo.settings import Settings, SettingsSpec
-from daemun.base.names import Name
 from daemun.flow import MISSING, Collection, Missing
 from daemun.flow.values import Delta
 from daemun.gatewayapi.findings import Finding
-from daemun.ir.instances import Instances, Lookup
-from daemun.kube.pauses import growing
+from daemun.ir.instances import Catalogue, Instances, Lookup
+from daemun.ir.registries import Configured, Trouble
+from daemun.sources.registries.following import Pace, following
 from daemun.sources.registries.memory import Memory
-from daemun.sources.registries.registry import Registry, RegistryError
+from daemun.sources.registries.registry import ConfigError, Registry, RegistryError
+from daemun.sources.registries.troubles import troubles
 
-UNAVAILABLE = "RegistryUnavailable"
-Open = Callable[[SettingsSpec], Registry | None]
-"""How a registry is opened from Settings; None: they do not configure it. Raises RegistryError if it cannot be."""
+Open = Callable[[Configured], Registry]
+"""How a registry is opened. Raises ConfigError if it cannot be."""
 Changes = Mapping[Lookup, Instances | Missing]
+Listed = Callable[[str, Catalogue | None], None]
+"""Told of all services of the registry with this key; None: nobody wants to know any more."""
 _log = logging.getLogger(__name__)
 
 
-class Pace(msgspec.Struct, frozen=True):
-    """Waiting times, in seconds: before the second attempt, at most between two, for the first answer, and between two
-    times that all is kept on disk.
-    """
-
-    first: float = 0.2
-    longest: float = 15.0
-    patience: float = 10.0
-    keep: float = 2.0
-
-
 class _Following(NamedTuple):
-    """A lookup that is followed."""
+    """What is followed of a registry: a lookup, or (by its key) its catalogue."""
 
     registry: str
     task: asyncio.Task[None]
 
 
 class RegistryWatcher:
-    """`changed` is told what registries say, in one batch for all that came at once; `reported` what is wrong, by
-    registry and service. Of the `memory` of before the start counts what a registry fails to say now.
+    """`changed` is told what registries say, in one batch for all that came at once; `reported` what is wrong;
+    `listed` what services there are. Of the `memory` of before the start counts what a registry fails to say now.
     """
 
     def __init__(
         self,
-        kinds: Mapping[str, Open],
+        opened: Open,
         changed: Callable[[Changes], None],
-        reported: Callable[[Mapping[str, Finding]], None],
+        reported: Callable[[Mapping[Trouble, Finding]], None],
+        listed: Listed | None = None,
         memory: Memory | None = None,
         pace: Pace | None = None,
     ) -> None:
-        self._kinds, self._changed, self._reported = kinds, changed, reported
+        self._opened, self._changed, self._reported, self._listed = opened, changed, reported, listed
         self._memory, self._pace = memory or Memory(None), pace or Pace()
         self._past: Mapping[Lookup, Instances] = self._memory.load()
         self._saving: asyncio.Task[None] | None = None
-        self._spec = SettingsSpec()
         self._open: dict[str, Registry] = {}
-        self._closed: dict[str, RegistryError] = {}
+        self._refused: dict[str, ConfigError] = {}
         self._wanted: set[Lookup] = set()
-        self._following: dict[Lookup, _Following] = {}
+        self._following: dict[Lookup | str, _Following] = {}
         self._held: dict[Lookup, Instances] = {}
         self._awaited: dict[Lookup, float] = {}  # wanted, not answered yet; since when
-        self._failed: dict[Lookup, RegistryError] = {}
+        self._failed: dict[Lookup | str, RegistryError] = {}
         self._news: dict[Lookup, Instances | Missing] = {}
         self._ended: list[asyncio.Task[None]] = []
         self._leaving: list[Registry] = []
-        self._told: Mapping[str, Finding] = {}
+        self._told: Mapping[Trouble, Finding] = {}
         self._released = False
         self._woken = asyncio.Event()
 
@@ -87,29 +74,25 @@ class RegistryWatcher:
         late = time.monotonic() - self._pace.patience
         return all(since < late for since in self._awaited.values())
 
-    def follow(self, settings: Collection[Name, Settings], name: Name) -> None:
-        """The Settings of this name are those that count."""
+    def follow(self, configured: Collection[str, Configured]) -> None:
+        """These are the registries, by their keys."""
+        configured.subscribe(self._configure)
 
-        def changed(delta: Delta[Name, Settings]) -> None:
-            if name in delta:
-                new = delta[name][1]
-                self.configure(new.spec if isinstance(new, Settings) else SettingsSpec())
-
-        settings.subscribe(changed)
-
-    def configure(self, spec: SettingsSpec) -> None:
-        """These are the Settings now. A registry that is configured otherwise than before is opened anew; what it said
-        stays until it has answered.
+    def _configure(self, delta: Delta[str, Configured]) -> None:
+        """A registry that is configured otherwise than before is opened anew; what it said stays until it has
+        answered.
         """
-        before, self._spec = self._spec, spec
-        for kind in self._kinds:
-            if kind in self._open and getattr(before, kind, None) == getattr(spec, kind, None):
-                continue
-            for lookup in [one for one, each in self._following.items() if each.registry == kind]:
-                self._end(lookup)
-            if (registry := self._open.pop(kind, None)) is not None:
+        for key, (_, new) in delta.items():
+            for one in [one for one, each in self._following.items() if each.registry == key]:
+                self._end(one)
+            if (registry := self._open.pop(key, None)) is not None:
                 self._leaving.append(registry)
-            self._begin_kind(kind)
+            self._refused.pop(key, None)
+            self._failed.pop(key, None)
+            if isinstance(new, Configured):
+                self._begin_registry(key, new)
+            if self._listed is not None and key not in self._following:
+                self._listed(key, None)
         self._woken.set()
 
     def want(self, added: set[Lookup], removed: set[Lookup]) -> None:
@@ -148,10 +131,11 @@ class RegistryWatcher:
 
     def _hand_on(self) -> None:
         news, self._news = self._news, {}
-        told = dict(self._troubles())
+        told = dict(troubles(self._refused, self._failed, self._held))
         if told != self._told:
             for key in told.keys() - self._told.keys():
-                _log.warning("%s", told[key])
+                if not key.service:
+                    _log.warning("%s: %s", key.registry, told[key])
             self._told = told
             self._reported(told)
         released, self._released = self._released, self.complete
@@ -165,17 +149,25 @@ class RegistryWatcher:
         past = {lookup: found for lookup, found in self._past.items() if lookup in self._wanted}
         await asyncio.to_thread(self._memory.save, past | self._held)
 
-    def _begin_kind(self, kind: str) -> None:
-        self._closed.pop(kind, None)
+    def _begin_registry(self, key: str, configured: Configured) -> None:
         try:
-            registry = self._kinds[kind](self._spec)
-        except RegistryError as error:
-            self._closed[kind] = error
+            registry = self._open[key] = self._opened(configured)
+        except ConfigError as error:
+            self._refused[key] = error
             return
-        if registry is not None:
-            self._open[kind] = registry
-            for one in self._wanted:
-                self._begin(one)
+        for one in self._wanted:
+            self._begin(one)
+        if self._listed is None or not configured.catalogued:
+            return
+        if not registry.lists:
+            text = f"a registry of the type {configured.type} cannot tell which services there are"
+            self._refused[key] = ConfigError("discovery.enabled", text, "Write the Upstreams.")
+            return
+
+        def failed(error: RegistryError) -> None:
+            self._fail(key, error)
+
+        self._follow(key, key, following(registry.catalogue, lambda one: self._list(key, one), failed, self._pace))
 
     def _begin(self, lookup: Lookup) -> None:
         registry = self._open.get(lookup.registry)
@@ -184,27 +176,25 @@ class RegistryWatcher:
         if lookup not in self._held:
             self._awaited.setdefault(lookup, time.monotonic())
             self._released = False
-        task = asyncio.create_task(self._keep(registry, lookup))
-        self._following[lookup] = _Following(lookup.registry, task)
 
-    async def _keep(self, registry: Registry, lookup: Lookup) -> None:
-        """Follow a service, and begin anew when the registry does not answer."""
-        failures = 0
-        while True:
-            try:
-                async with contextlib.aclosing(registry.follow(lookup)) as answers:
-                    async for found in answers:
-                        failures = 0
-                        self._take(lookup, found)
-            except RegistryError as error:
-                failures += 1
-                if lookup not in self._held and lookup in self._past:
-                    self._take(lookup, self._past[lookup])
-                if lookup not in self._failed or self._failed[lookup].text != error.text:
-                    self._failed[lookup] = error
-                    self._woken.set()
-                pause = growing(failures, self._pace.first, self._pace.longest, random.random())  # noqa: S311
-                await asyncio.sleep(max(pause, min(error.after, self._pace.longest)))
+        def failed(error: RegistryError) -> None:
+            if lookup not in self._held and lookup in self._past:
+                self._take(lookup, self._past[lookup])
+            self._fail(lookup, error)
+
+        def begin() -> AsyncGenerator[Instances, None]:
+            return registry.follow(lookup)
+
+        work = following(begin, lambda found: self._take(lookup, found), failed, self._pace)
+        self._follow(lookup, lookup.registry, work)
+
+    def _follow(self, what: Lookup | str, registry: str, work: Coroutine[Any, Any, None]) -> None:
+        self._following[what] = _Following(registry, asyncio.create_task(work))
+
+    def _fail(self, what: Lookup | str, error: RegistryError) -> None:
+        if what not in self._failed or self._failed[what].text != error.text:
+            self._failed[what] = error
+            self._woken.set()
 
     def _take(self, lookup: Lookup, found: Instances) -> None:
         self._awaited.pop(lookup, None)
@@ -215,8 +205,14 @@ class RegistryWatcher:
         if not self._awaited:
             self._woken.set()
 
-    def _end(self, lookup: Lookup) -> None:
-        ended = self._following.pop(lookup)
+    def _list(self, key: str, found: Catalogue) -> None:
+        if self._failed.pop(key, None) is not None:
+            self._woken.set()
+        if self._listed is not None:
+            self._listed(key, found)
+
+    def _end(self, what: Lookup | str) -> None:
+        ended = self._following.pop(what)
         ended.task.cancel()
         self._ended.append(ended.task)
 
@@ -227,15 +223,3 @@ class RegistryWatcher:
         leaving, self._leaving = self._leaving, []
         for registry in leaving:
             await registry.close()
-
-    def _troubles(self) -> list[tuple[str, Finding]]:
-        found = [
-            (kind, Finding(UNAVAILABLE, f"spec.{kind}", error.text, error.mend))
-            for kind, error in sorted(self._closed.items())
-        ]
-        for lookup, error in sorted(self._failed.items(), key=lambda one: one[0]):
-            kept = "; the last good endpoints stay" if lookup in self._held else ""
-            place = f" in {lookup.place}" if lookup.place else ""
-            text = f"the service {lookup.service}{place}: {error.text}{kept}"
-            found.append((lookup.key, Finding(UNAVAILABLE, f"spec.{lookup.registry}", text, error.mend)))
-        return found

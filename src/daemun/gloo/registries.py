@@ -1,0 +1,138 @@
+"""Registries beside Kubernetes: what each is opened with, and its status."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from daemun.api.core import Secret
+from daemun.api.gloo.settings import Settings
+from daemun.api.registry import Registry
+from daemun.api.status import RegistryStatus, Status
+from daemun.base.names import CORE, DAEMUN, GLOO, Name, Ref
+from daemun.flow import Collection, Graph, Reader, Source, derive, union
+from daemun.gatewayapi.conditions import condition
+from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.problems import Problems, from_findings
+from daemun.gatewayapi.references import GrantIndex
+from daemun.gloo.classic.scope import SETTINGS
+from daemun.ir.instances import Instances, Lookup
+from daemun.ir.registries import CONSUL, Configured, Trouble
+
+UNAVAILABLE = "RegistryUnavailable"
+"""The reason of a finding about a registry that does not give what it is asked for."""
+Troubles = Collection[Trouble, Finding]
+
+
+class ResolvedRegistry(msgspec.Struct, frozen=True):
+    """A Registry with its Secret. With `missing` it cannot be asked; what it has said stays."""
+
+    ref: Ref
+    generation: int
+    configured: Configured
+    missing: tuple[Finding, ...] = ()
+
+
+class Nameable(msgspec.Struct, frozen=True):
+    """The Registries that Upstreams can name, who may name one across namespaces, and what they do not give."""
+
+    objects: Collection[Name, ResolvedRegistry]
+    granted: GrantIndex
+    troubles: Troubles
+
+
+class Registries:
+    """The collections about registries. From outside come what they say, and what they fail to (`instances`,
+    `troubles`); `configured` are those that can be asked, by their keys.
+    """
+
+    def __init__(self, graph: Graph, sources: Mapping[tuple[str, str], Source[Name, Any]]) -> None:
+        self.instances: Source[Lookup, Instances] = Source(graph, "instances that registries know")
+        self.troubles: Source[Trouble, Finding] = Source(graph, "troubles with registries")
+        objects = derive(sources[DAEMUN, "Registry"], registry_rule(sources[CORE, "Secret"]), "Registries")
+        self.objects: Collection[Name, ResolvedRegistry] = objects
+        self.configured: Collection[str, Configured] = union(
+            derive(objects, configured_rule, "Registries that can be asked"),
+            derive(sources[GLOO, "Settings"], consul_rule, "Consul of Settings"),
+            name="configured registries",
+        )
+        self.statuses = derive(objects, status_rule(self.troubles), "Registry status")
+        self.problems = derive(objects, problem_rule(self.troubles), "Registry problems")
+
+    def nameable(self, granted: GrantIndex) -> Nameable:
+        """What Upstreams need of it."""
+        return Nameable(self.objects, granted, self.troubles)
+
+
+def registry_rule(
+    secrets: Collection[Name, Secret],
+) -> Callable[[Reader, Name, Registry], Iterator[tuple[Name, ResolvedRegistry]]]:
+    """The rule from a Registry to what it comes to."""
+
+    def resolve(reader: Reader, name: Name, registry: Registry) -> Iterator[tuple[Name, ResolvedRegistry]]:
+        ref, spec = Ref(DAEMUN, "Registry", *name), registry.spec
+        missing: tuple[Finding, ...] = ()
+        held: Mapping[str, bytes] = {}
+        if spec.secret_ref is not None:
+            of = Name(name.namespace, spec.secret_ref.name)
+            secret = reader.get(secrets, of)
+            if secret is None:
+                text = f"{Ref(CORE, 'Secret', *of)} does not exist"
+                missing = (Finding("SecretNotFound", "spec.secretRef", text),)
+            else:
+                held = {**secret.data, **{key: value.encode() for key, value in secret.string_data.items()}}
+        configured = Configured(ref, spec.type, spec.config, held, catalogued=spec.discovery.enabled)
+        yield name, ResolvedRegistry(ref, registry.metadata.generation, configured, missing)
+
+    return resolve
+
+
+def configured_rule(_: Reader, name: Name, one: ResolvedRegistry) -> Iterator[tuple[str, Configured]]:
+    """From a Registry to what it is opened with, if it can be."""
+    if not one.missing:
+        yield str(name), one.configured
+
+
+def consul_rule(_: Reader, name: Name, settings: Settings) -> Iterator[tuple[str, Configured]]:
+    """From the Settings that count to the Consul that they name: an operator's, who may have it ask anybody."""
+    if name == SETTINGS and settings.spec.consul is not None:
+        ref = Ref(GLOO, "Settings", *name)
+        yield CONSUL, Configured(ref, CONSUL, settings.spec.consul, guarded=False)
+
+
+def status_rule(troubles: Troubles) -> Callable[[Reader, Name, ResolvedRegistry], Iterator[tuple[Ref, Status]]]:
+    """The rule from a Registry to its status. It is Available unless it fails to give what it is asked for."""
+
+    def status(reader: Reader, name: Name, one: ResolvedRegistry) -> Iterator[tuple[Ref, Status]]:
+        trouble = reader.get(troubles, Trouble(str(name)))
+        found = () if trouble is None else (trouble,)
+        away = tuple(each for each in found if each.reason == UNAVAILABLE)
+        wrong = tuple(each for each in found if each.reason != UNAVAILABLE)
+        closed = one.missing or wrong
+        generation = one.generation
+        yield (
+            one.ref,
+            RegistryStatus(
+                (
+                    condition("Accepted", generation, "Accepted", wrong),
+                    condition("ResolvedRefs", generation, "ResolvedRefs", one.missing),
+                    condition("Available", generation, "Available", closed or away),
+                )
+            ),
+        )
+
+    return status
+
+
+def problem_rule(troubles: Troubles) -> Callable[[Reader, Name, ResolvedRegistry], Iterator[tuple[Ref, Problems]]]:
+    """The rule from a Registry to what is wrong with it."""
+
+    def problems(reader: Reader, name: Name, one: ResolvedRegistry) -> Iterator[tuple[Ref, Problems]]:
+        trouble = reader.get(troubles, Trouble(str(name)))
+        found = from_findings(one.ref, one.missing)
+        if trouble is not None:
+            found += from_findings(one.ref, (trouble,), warning=trouble.reason == UNAVAILABLE)
+        if found:
+            yield one.ref, found
+
+    return problems
