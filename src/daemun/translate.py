@@ -7,7 +7,7 @@ after what it holds, and depends only on those above it.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from daemun.api.core import ConfigMap, EndpointSlice, Namespace, Pod, Secret, Service
+from daemun.api.core import ConfigMap, Namespace, Secret, Service
 from daemun.api.gateway import Gateway, GatewayClass
 from daemun.api.gloo.upstream import Upstream
 from daemun.api.grant import ReferenceGrant
@@ -17,23 +17,10 @@ from daemun.api.policy import BackendTLSPolicy
 from daemun.api.routes import HTTPRoute
 from daemun.api.status import GatewayStatus
 from daemun.base.names import CORE, GATEWAY, GLOO, GLOO_GATEWAY, GLOO_KUBE_GATEWAY, Name, Ref
-from daemun.envoy import (
-    blame,
-    blame_ports,
-    clusters,
-    directory,
-    endpoints,
-    extensions,
-    listeners,
-    routes,
-    secrets,
-    shards,
-    streams,
-    tls,
-)
-from daemun.envoy import hosts as envoy_hosts
 from daemun.envoy.described import Described
 from daemun.envoy.matches import match_faults
+from daemun.envoy.resources import EnvoyResources
+from daemun.envoy.resources import Inputs as EnvoyInputs
 from daemun.envoy.upstreams import CHECKS as UPSTREAM_CHECKS
 from daemun.features import BY_KIND, rule_faults
 from daemun.features.levels import settled
@@ -42,7 +29,6 @@ from daemun.gatewayapi import (
     backends,
     backendtls,
     cacerts,
-    clientcerts,
     conflicts,
     gateways,
     listener_status,
@@ -57,7 +43,6 @@ from daemun.gatewayapi import (
     status,
 )
 from daemun.gatewayapi import listeners as gateway_listeners
-from daemun.gatewayapi import streams as gateway_streams
 from daemun.gatewayapi.claims import claim_rule, set_claim_rule
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.kinds import ROUTE_KINDS
@@ -122,9 +107,7 @@ class Translation:
         services: Source[Name, Service] = self.sources[CORE, "Service"]
         config_maps: Source[Name, ConfigMap] = self.sources[CORE, "ConfigMap"]
         secret_objects: Source[Name, Secret] = self.sources[CORE, "Secret"]
-        pods: Source[Name, Pod] = self.sources[CORE, "Pod"]
         tls_policies: Source[Name, BackendTLSPolicy] = self.sources[GATEWAY, "BackendTLSPolicy"]
-        slices: Source[Name, EndpointSlice] = self.sources["discovery.k8s.io", "EndpointSlice"]
         written_upstreams: Source[Name, Upstream] = self.sources[GLOO, "Upstream"]
         granted = grants.index(grant_keys)
         authorities = cacerts.Inputs(config_maps, secret_objects, granted)
@@ -246,60 +229,30 @@ class Translation:
         self.routes = union(routed, delegated.routes, classic.routes, name="all routes")
         servers.use(self.routes, self.listener_uses)
 
-        # Envoy: each collection is some of the parts that its resources are joined from.
-        heads = listeners.listener_rule(settings.shared_host, access_log, self.listener_uses, servers.standing)
-        listener_parts = derive(self.frontends, heads, "listeners")
-        filters = extensions.extensions(self.frontends, self.routes, self.listener_uses, servers.standing)
-        surfaces = derive(self.frontends, owners.surface_rule, "surfaces")
-        self.host_owners = host_owners = union(
+        # Envoy: the parts that its resources are joined from.
+        self.host_owners = union(
             derive(of_ours, owners.owner_rule, "host owners"), classic.owners, name="all host owners"
         )
-        encoded = derive(self.routes, routes.encoded_rule(surfaces), "encoded routes")
-        self.by_host, crowding = (self.routes.index(of) for of in (routes.hosts_of, routes.crowding_of))
-        hosts = distinct(self.by_host, host_owners.index(owners.with_requests), name="hosts")
-        spreads = derive(self.frontends, directory.spread_rule(hosts.index(directory.rest_of)), "spread ports")
-        sharded = shards.Shards(crowding)
-        host_inputs = envoy_hosts.Inputs(
-            host_owners, encoded, self.by_host, crowding, sharded, spreads, self.listener_uses
+        made = EnvoyResources(
+            self.sources,
+            EnvoyInputs(
+                gateways=self.gateways,
+                frontends=self.frontends,
+                owners=self.host_owners,
+                routes=self.routes,
+                listener_uses=self.listener_uses,
+                described=described,
+                tls_policies=by_service,
+                standing=servers.standing,
+                shown=self.auth.shown,
+            ),
+            settings,
+            access_log,
         )
-        virtual_hosts = derive(hosts, envoy_hosts.host_rule(host_inputs), "virtual hosts")
-        by_path = derive(
-            sharded.keys, shards.shard_rule(host_owners, encoded, sharded, self.listener_uses), "routes by path"
-        )
-        listed = distinct(virtual_hosts.index(directory.listed_of), name="listed hosts").index(directory.port_of)
-        rest_scopes = derive(self.frontends, directory.rest_rule(spreads, listed), "scopes of the rest")
-        by_stream = self.routes.index(gateway_streams.streams_of)
-        self.holders = derive(
-            distinct(by_stream, host_owners.index(owners.with_streams), name="streams that come in"),
-            gateway_streams.holder_rule(host_owners, by_stream),
-            "holders of streams",
-        )
-        stream_parts = derive(self.holders, streams.stream_rule(self.routes, access_log), "streams")
-        by_backend = self.routes.index(clusters.backends_of)
-        needed = distinct(by_backend, self.listener_uses.index(clusters.backends_of_listener), name="needed backends")
-        used = distinct(needed.index(clusters.backend_of), name="backends")
-        cluster_parts = derive(used, clusters.cluster_rule(described, settings), "clusters")
-        by_name = slices.index(endpoints.slices_of)
-        endpoint_parts = derive(used, endpoints.endpoint_rule(services, by_name, pods, described), "endpoints")
-        behind = derive(used, clusters.behind_rule(described), "what stands behind clusters")
-        certificates = derive(self.gateways, clientcerts.certificate_rule, "client certificates")
-        encrypted = tls.upstream_rule(by_service, services, certificates)
-        at_proxy = clusters.at_proxy(cluster_parts, endpoint_parts, behind, encrypted)
-        placed = derive(needed, at_proxy, "backends by proxy")
-        by_secret = (self.frontends.index(secrets.secrets_of), placed.index(secrets.secrets_of_part))
-        of_headers = (self.routes.index(secrets.secrets_of_route), self.listener_uses.index(secrets.secrets_of_uses))
-        needed_secrets = distinct(*by_secret, *of_headers, name="needed secrets")
-        shown = secrets.secret_rule(secret_objects, config_maps, self.auth.shown)
-        secret_parts = derive(needed_secrets, shown, "secrets")
-        scopes = (rest_scopes, virtual_hosts, by_path)
-        self.resources = union(placed, listener_parts, filters, stream_parts, *scopes, secret_parts, name="resources")
+        self.resources, self.holders = made.parts, made.holders
 
         # Status: from the same values, and from what the proxies said to them.
-        ports_by_name = blame_ports.Ports(self.frontends.index(blame_ports.name_of), self.listener_uses)
-        blamed = blame.blame_rule(
-            used.index(blame.cluster_of), by_backend, *by_secret, self.routes, delegated.ways, ports_by_name
-        )
-        rejected = derive(self.rejections, blamed, "blame").index(lambda _, one: (one.ref,))
+        rejected = made.blame(self.rejections, delegated.ways).index(lambda _, one: (one.ref,))
         heard = listener_status.Inputs(
             uses=self.routes.index(listener_status.uses_of),
             acknowledged=derive(self.proxies, listener_status.acknowledged_of, "acknowledged"),
