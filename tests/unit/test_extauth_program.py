@@ -18,7 +18,7 @@ DAEMUN = Path(sys.executable).parent / "daemun"
 
 
 async def test_every_metric_stands_in_the_docs(tmp_path: Path) -> None:
-    app = AuthApp(Setup("127.0.0.1:0", chains=tmp_path / "chains"))
+    app = AuthApp(Setup("127.0.0.1:0", given=tmp_path / "chains"))
     named = set(re.findall(r"`(daemun_extauth\w+)", DOCS.read_text()))
     assert named == {figure.name for figure in app.figures()}
     await app.tools.close()
@@ -27,7 +27,7 @@ async def test_every_metric_stands_in_the_docs(tmp_path: Path) -> None:
 async def test_it_serves_chains_of_a_file_and_tells_of_itself(tmp_path: Path) -> None:
     file = tmp_path / "chains"
     file.write_bytes(msgspec.json.encode([Chain("c", (Step("s", Verified()),))]))
-    app = AuthApp(Setup("127.0.0.1:0", chains=file, health="127.0.0.1:0"))
+    app = AuthApp(Setup("127.0.0.1:0", given=file, health="127.0.0.1:0"))
     task = asyncio.ensure_future(app.run())
     async with Client(await app.address) as client:
         assert (await client.check(question("c", {}))).denied_response.status.code == 401

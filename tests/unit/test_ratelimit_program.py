@@ -12,8 +12,9 @@ import msgspec
 import pytest
 from envoy.service.ratelimit.v3 import rls_pb2
 
+from daemun.answering import Setup
 from daemun.ir.quotas import Quota
-from daemun.limitserver import LimitApp, Setup
+from daemun.limitserver import LimitApp
 from daemun.ratelimit.store import Asked, Decided
 from support.certificates import Authority
 from support.limiting import METHOD, OK, by_user, question
@@ -31,13 +32,13 @@ def limits_in(folder: Path) -> Path:
 
 
 async def test_every_metric_stands_in_the_docs(tmp_path: Path) -> None:
-    app = LimitApp(Setup("127.0.0.1:0", limits=tmp_path / "limits"))
+    app = LimitApp(Setup("127.0.0.1:0", given=tmp_path / "limits"))
     named = set(re.findall(r"`(daemun_ratelimit\w+)", DOCS.read_text()))
     assert named == {figure.name for figure in app.figures()}
 
 
 async def test_it_serves_limits_of_a_file_and_tells_of_itself(tmp_path: Path) -> None:
-    app = LimitApp(Setup(f"unix:{tmp_path}/s", limits=limits_in(tmp_path), health="127.0.0.1:0"))
+    app = LimitApp(Setup(f"unix:{tmp_path}/s", given=limits_in(tmp_path), health="127.0.0.1:0"))
     task = asyncio.ensure_future(app.run())
     async with grpc.aio.insecure_channel(await app.address) as client:
         said = rls_pb2.RateLimitResponse.FromString(await client.unary_unary(METHOD)(question([("user", "ann")])))
@@ -54,7 +55,7 @@ async def test_it_serves_limits_of_a_file_and_tells_of_itself(tmp_path: Path) ->
 
 
 async def test_when_it_is_ended_who_has_asked_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    app = LimitApp(Setup("127.0.0.1:0", limits=limits_in(tmp_path)))
+    app = LimitApp(Setup("127.0.0.1:0", given=limits_in(tmp_path)))
     decide, asked, go_on = app.store.decide, asyncio.Event(), asyncio.Event()
 
     async def slowly(questions: Sequence[Asked]) -> Sequence[Decided]:
@@ -87,7 +88,7 @@ async def test_only_who_has_a_certificate_may_ask_and_a_new_one_is_shown(
             file.write_bytes(text)
 
     show(ours)
-    app = LimitApp(Setup("localhost:0", limits=limits_in(tmp_path), **files))
+    app = LimitApp(Setup("localhost:0", given=limits_in(tmp_path), **files))
     task = asyncio.ensure_future(app.run())
     address = await app.address
 

@@ -69,7 +69,7 @@ def extauth(
     setup = Setup(
         listen=listen,
         xds=xds,
-        chains=chains,
+        given=chains,
         token_file=token_file,
         ca=ca,
         certificate=certificate,

@@ -46,15 +46,16 @@ def ratelimit(
 
       daemun ratelimit --limits limits.json --listen 127.0.0.1:9985 --redis redis://127.0.0.1:6379
     """
+    from daemun.answering import Setup
     from daemun.cli import beside, program
-    from daemun.limitserver import LimitApp, Setup
+    from daemun.limitserver import LimitApp
 
     program.log_at(log_level)
     beside.check(xds, limits, "limits", certificate, key, client_ca)
     setup = Setup(
         listen=listen,
         xds=xds,
-        limits=limits,
+        given=limits,
         token_file=token_file,
         ca=ca,
         certificate=certificate,
