@@ -46,6 +46,7 @@ from daemun.gatewayapi import listeners as gateway_listeners
 from daemun.gatewayapi.claims import claim_rule, set_claim_rule
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.kinds import ROUTE_KINDS
+from daemun.gatewayapi.mesh import wiring as mesh
 from daemun.gatewayapi.parameters import in_config_maps, parameter_rule
 from daemun.gatewayapi.placement import Setback
 from daemun.gatewayapi.proxies import ProxyState, Rejection, RejectionKey
@@ -150,14 +151,10 @@ class Translation:
         # Routes: their parents, then everything else about them, in one path for all kinds.
         defaults = ours.index(gateways.default_of)
         kinds_of_parents = {kind: self.sources[GATEWAY, kind] for kind in ("Gateway", "ListenerSet")}
-        parent_inputs = parents.Inputs(kinds_of_parents, self.parents, defaults, namespaces, settings)
-        candidates = union(
-            *(
-                derive(self.sources[GATEWAY, kind.kind], parents.candidate_rule(kind, parent_inputs), f"{kind.kind}s")
-                for kind in ROUTE_KINDS
-            ),
-            name="candidates",
-        )
+        meshes = mesh.Meshes(self.sources, ROUTE_KINDS)
+        parent_inputs = parents.Inputs(kinds_of_parents, self.parents, defaults, namespaces, settings, meshes.parents)
+        candidates = parents.candidates(self.sources, ROUTE_KINDS, parent_inputs)
+        meshes.serve(candidates, settings)
         uses = candidates.index(conflicts.host_uses)
         policies = derive(tls_policies, backendtls.policy_rule(authorities, settings), "BackendTLSPolicies")
         by_service = policies.index(backendtls.services_of)
@@ -223,15 +220,15 @@ class Translation:
         )
         classic = wiring.Classic(classic_ports, classic_inputs)
         self.listener_uses = union(uses_of_ours, classic.uses, name="all uses of listeners")
-        self.gateways = union(ours, classic.proxies, name="all gateways")
-        self.frontends = union(of_ours, classic.frontends, name="all frontends")
-        self.placements = union(placements, classic.placements, name="all placements")
+        self.gateways = union(ours, classic.proxies, meshes.proxies, name="all gateways")
+        self.frontends = union(of_ours, classic.frontends, meshes.frontends, name="all frontends")
+        self.placements = union(placements, classic.placements, meshes.placements, name="all placements")
         self.routes = union(routed, delegated.routes, classic.routes, name="all routes")
         servers.use(self.routes, self.listener_uses)
 
         # Envoy: the parts that its resources are joined from.
         self.host_owners = union(
-            derive(of_ours, owners.owner_rule, "host owners"), classic.owners, name="all host owners"
+            derive(of_ours, owners.owner_rule, "host owners"), classic.owners, meshes.owners, name="all host owners"
         )
         made = EnvoyResources(
             self.sources,
@@ -316,6 +313,7 @@ class Translation:
             ),
             *(classic.problems, self.registries.problems),
             servers.problems,
+            derive(namespaces, meshes.problem_rule(rejected), "problems of meshes"),
             *(
                 derive(self.sources[one], unserved_kinds.problem_rule(*one), f"{one[1]} problems")
                 for one in UNSERVED_KINDS

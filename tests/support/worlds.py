@@ -187,7 +187,7 @@ match = maybe(
 )
 
 
-parent = st.fixed_dictionaries(
+gateway_parent = st.fixed_dictionaries(
     {"name": one("g", "h")},
     optional={
         "kind": one("ListenerSet"),
@@ -196,6 +196,11 @@ parent = st.fixed_dictionaries(
         "port": one(80),
     },
 )
+service_parent = st.fixed_dictionaries(
+    {"group": one(""), "kind": one("Service"), "name": one("a", "b")},
+    optional={"namespace": one(*NAMESPACES), "sectionName": one("h"), "port": one(80, 81)},
+)
+parent = st.one_of(gateway_parent, gateway_parent, gateway_parent, service_parent)
 
 
 def stream_routes(kind: str, version: str = "v1", **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Doc]:
@@ -505,7 +510,7 @@ world = st.one_of(
                     2,
                 )
             },
-            optional={"type": one("ExternalName")},
+            optional={"type": one("ExternalName"), "clusterIP": one("None", "10.96.0.1", "10.96.0.2")},
         ),
     ),
     st.builds(
@@ -568,7 +573,7 @@ world = st.one_of(
     st.builds(
         lambda name, labels: {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}},
         one(*NAMESPACES),
-        one({}, {"x": "1"}),
+        one({}, {"x": "1"}, {"daemun.dev/mesh": "enabled"}),
     ),
 )
 """Any manifest of the world."""
@@ -597,12 +602,17 @@ CORE = [
             ],
         },
     },
-    {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {"ports": [{"port": 80}, UDP]}},
+    {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "a"},
+        "spec": {"clusterIP": "10.96.0.7", "ports": [{"port": 80}, UDP]},
+    },
     {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {"name": "a", "namespace": "far"},
-        "spec": {"ports": [{"port": 80}]},
+        "spec": {"clusterIP": "10.96.0.8", "ports": [{"port": 80}]},
     },
     {
         "apiVersion": "discovery.k8s.io/v1",

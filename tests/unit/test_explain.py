@@ -356,3 +356,35 @@ def test_what_is_spoken_to_an_upstream(more: Doc, word: str) -> None:
     to = {"group": "gloo.solo.io", "kind": "Upstream", "name": "u"}
     (share,) = asked(world(GATEWAY, made, route("r", rule("/x", to=[to])))).outcome.shares
     assert share.protocol == word
+
+
+def in_mesh(name: str, *addresses: str) -> Doc:
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}}
+    return service | {"spec": {"clusterIPs": list(addresses), "ports": [{"port": 80}]}}
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://10.96.0.1/x", "HTTPRoute default/one"),
+        ("http://first/x", "HTTPRoute default/one"),
+        ("http://second.default.svc.cluster.local/x", "HTTPRoute default/two"),
+        ("http://second.other/x", "no route is for second.other, port 80"),
+        ("http://first:81/x", "no route is for first, port 81"),
+    ],
+)
+def test_requests_of_a_mesh_are_for_services(url: str, words: str) -> None:
+    member = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}}
+    member["metadata"]["labels"] = {"daemun.dev/mesh": "enabled"}  # type: ignore[index]
+    first, second = ({"group": "", "kind": "Service", "name": name} for name in ("first", "second"))
+    made = world(
+        member,
+        in_mesh("first", "10.96.0.1"),
+        in_mesh("second", "10.96.0.2", "fd00::2"),
+        route("one", rule(), parent=first),
+        route("two", rule(), parent=second),
+    )
+    told = explain(made, request_from("GET", url), Name("default", "_mesh"))
+    assert words in (f"{told.winner.route}" if told.winner else told.outcome.why)
+    # Who asks about a Gateway hears nothing of the mesh.
+    assert "one" not in asked(made, url).outcome.why

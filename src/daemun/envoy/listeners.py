@@ -15,6 +15,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import http_con
 
 from daemun.base import wire
 from daemun.envoy.accesslog import log_to
+from daemun.envoy.captured import PASSING, passing_chain, passing_cluster
 from daemun.envoy.extensions import discovered, further_of, standing_on
 from daemun.envoy.forward import closing_chain, come_from
 from daemun.envoy.misses import misses
@@ -70,6 +71,8 @@ def listener_rule(
 ) -> Callable[[Reader, FrontendKey, Frontend], Iterator[tuple[PartKey, Part]]]:
     """The rule from a port to its Envoy listener. `access_log` is the path of a file, empty for none.
 
+    With a listener that captures connections comes the cluster of those that just pass.
+
     What is there once for a port is as the policies of its first listener say; `standing` is what every port has where
     its policies do not say otherwise.
     """
@@ -93,7 +96,14 @@ def listener_rule(
         # What is in the head cannot be refused alone, and files that nobody here has seen may be no good.
         within = 0 if any(one.outside for one in http) else 1
         if not http[:within] and key.transport == "tcp":
-            proto.default_filter_chain.CopyFrom(closing_chain("none", access_log))
+            proto.default_filter_chain.CopyFrom(
+                passing_chain(access_log) if frontend.captures else closing_chain("none", access_log)
+            )
+        if frontend.captures:
+            proto.use_original_dst.value = True
+            yield passing_cluster(key.proxy, frontend.listeners[0].origin)
+        if not frontend.bound:
+            proto.bind_to_port.value = False
         first = (http or frontend.listeners)[0]
         draft = ListenerDraft(proto)
         _apply_to_listener(draft, reader.get(policies, first.key) or NOTHING)
@@ -110,13 +120,18 @@ def listener_rule(
         head = Leaf(
             wire.encoded(proto) + b"".join(data for data, _ in chains[:within]),
             frontend.origin or Origin(first.origin.ref, f"{first.origin.where}.port"),
-            tuple(sorted(draft.needs.union(*(needs for _, needs in chains[:within])))),
+            tuple(sorted(draft.needs.union(_needed(frontend), *(needs for _, needs in chains[:within])))),
         )
         further = zip(http[within:], chains[within:], strict=True)
         leaves = [head, *(Leaf(data, one.origin, tuple(sorted(needs))) for one, (data, needs) in further)]
         yield PartKey(key.proxy, LISTENER, key.listener), part("", leaves)
 
     return listener
+
+
+def _needed(frontend: Frontend) -> set[str]:
+    """The clusters that a port needs whatever its listeners do."""
+    return {PASSING} if frontend.captures else set()
 
 
 def _address(address: str, key: FrontendKey) -> address_pb2.Address:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from daemun.base.names import Name
+from daemun.explain.meshed import comes_in, passing
 from daemun.explain.naming import called
 from daemun.explain.request import Request, is_ip
 from daemun.explain.result import Alternative, Entry, Outcome
@@ -33,9 +34,10 @@ def find_place(translation: Translation, request: Request, gateway: Name | None)
         if key.transport == "tcp"
         and gateway in (None, _name(key))
         and _has_port(translation, key, frontend, request.port)
+        and comes_in(key, frontend, request, gateway)
     ]
     if not found:
-        return Outcome("refused", _nobody(translation, request, gateway))
+        return passing(translation, request, gateway) or Outcome("refused", _nobody(translation, request, gateway))
     here = [one for one in found if _reaches(translation.reached_at(_name(one[0])), request.address)]
     found = here or found
     found.sort(key=lambda one: _fit(one[1], request), reverse=True)
@@ -133,6 +135,8 @@ def _fit(frontend: Frontend, request: Request) -> tuple[bool, bool, tuple[int, i
 
 
 def _why(key: FrontendKey, frontend: Frontend, request: Request, by_address: bool) -> str:
+    if key.apart:
+        return f"the clients' proxy takes what is for {frontend.listeners[0].name}, whatever they call it"
     port = frontend.listeners[0].port
     bound = "" if port == key.port else f", bound as {key.port} here"
     at = f" of {request.address}" if by_address else ""

@@ -129,7 +129,7 @@ class Outcome(msgspec.Struct, frozen=True):
     """What becomes of the request.
 
     `refused`: nothing listens there. `closed`: the connection comes to nothing, as when the TLS handshake fails.
-    `passed`: the listener passes the connection on, and reads no requests. `answered` and `redirected`: by the
+    `passed`: the connection is passed on, and no requests are read. `answered` and `redirected`: by the
     gateway itself, with `status` and `location`. `forwarded`: to backends. With several `shares` that end differently
     the outcome is that of the largest.
     """

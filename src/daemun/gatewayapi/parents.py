@@ -1,6 +1,7 @@
 """Parents of routes: which listeners a route attaches to, with which hostnames (Gateway API, "Attaching Routes")."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 import msgspec
 
@@ -8,12 +9,13 @@ from daemun.api.core import Namespace
 from daemun.api.meta import ParentReference, Resource
 from daemun.api.routes import RouteSpec
 from daemun.base.names import GATEWAY, Name, Ref
-from daemun.flow import Collection, Index, Reader
+from daemun.flow import Collection, Index, Reader, derive, union
 from daemun.gatewayapi.classes import CONTROLLER
 from daemun.gatewayapi.delegations import ROUTE, is_open
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.hostnames import intersection
 from daemun.gatewayapi.kinds import PlainRule, RouteKind, place
+from daemun.gatewayapi.mesh import parents as mesh
 from daemun.gatewayapi.namespaces import allowed
 from daemun.gatewayapi.resolved import Attachment, Parent, ParentResult, ResolvedGateway, ResolvedListener
 from daemun.gatewayapi.settings import Settings
@@ -89,9 +91,18 @@ class Inputs(msgspec.Struct, frozen=True):
     defaults: Index[bool, Name, ResolvedGateway]
     namespaces: Collection[Name, Namespace]
     settings: Settings
+    mesh: mesh.Inputs
 
 
-def candidate_rule(
+def candidates(
+    sources: Mapping[tuple[str, str], Collection[Name, Any]], kinds: Iterable[RouteKind], inputs: Inputs
+) -> Collection[Ref, Candidate]:
+    """The routes of all kinds, with their parents."""
+    of_each = (derive(sources[GATEWAY, kind.kind], _candidate_rule(kind, inputs), f"{kind.kind}s") for kind in kinds)
+    return union(*of_each, name="candidates")
+
+
+def _candidate_rule(
     kind: RouteKind, inputs: Inputs
 ) -> Callable[[Reader, Name, Resource], Iterator[tuple[Ref, Candidate]]]:
     """The rule from a route of this kind to its parents."""
@@ -104,8 +115,8 @@ def candidate_rule(
         attachments: dict[tuple[Ref, str], Attachment] = {}
         hostnames = kind.hostnames(route)
         for where, parent in _parents(reader, inputs, ref, spec):
-            result, found = _attach(reader, inputs, ref, hostnames, where, parent)
-            if result is not None:
+            results, found = _attach(reader, inputs, ref, kind, hostnames, where, parent)
+            for result in results:
                 unasked = result.refused and where == _BY_DEFAULT
                 (unwilling if unasked else parents).append(result)
             for attachment in found:
@@ -134,18 +145,26 @@ def _parents(reader: Reader, inputs: Inputs, ref: Ref, spec: RouteSpec) -> Itera
 
 
 def _attach(
-    reader: Reader, inputs: Inputs, ref: Ref, hostnames: tuple[str, ...], where: str, parent: ParentReference
-) -> tuple[ParentResult | None, list[Attachment]]:
-    """What one parentRef comes to. None when the parent is not ours."""
+    reader: Reader,
+    inputs: Inputs,
+    ref: Ref,
+    kind: RouteKind,
+    hostnames: tuple[str, ...],
+    where: str,
+    parent: ParentReference,
+) -> tuple[list[ParentResult], list[Attachment]]:
+    """What one parentRef comes to: nothing when the parent is not ours."""
+    if mesh.is_service(parent):
+        return mesh.attach(reader, inputs.mesh, ref, kind, where, parent)
     if parent.group != GATEWAY or parent.kind not in inputs.written:
-        return None, []
+        return [], []
     owner = Ref(parent.group, parent.kind, parent.namespace or ref.namespace, parent.name)
     found = reader.get(inputs.parents, owner)
     if found is None:
         if not inputs.settings.sole or reader.get(inputs.written[parent.kind], owner.key) is not None:
-            return None, []
+            return [], []
         missing = Finding("NoMatchingParent", where, f"{owner} does not exist")
-        return ParentResult(parent, CONTROLLER, owner, "", (), (missing,)), []
+        return [ParentResult(parent, CONTROLLER, owner, "", (), (missing,))], []
     listeners, finding = _choose(reader, inputs, ref, where, parent, found)
     attachments = []
     for one in listeners:
@@ -160,7 +179,7 @@ def _attach(
         )
     refused = (finding,) if finding else ()
     names = tuple(attachment.listener for attachment in attachments)
-    return ParentResult(parent, found.controller, owner, found.proxy, names, refused), attachments
+    return [ParentResult(parent, found.controller, owner, found.proxy, names, refused)], attachments
 
 
 def _choose(

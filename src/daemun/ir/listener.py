@@ -33,16 +33,20 @@ class FrontendKey(NamedTuple):
     """A port of a proxy: one Envoy listener. `port` is the one that is bound; UDP has ports of its own.
 
     Where connections of one port are told apart by more than server names, each `section` of it has hosts of its own.
+    One that is `apart` is told apart by the address that connections are for, and is an Envoy listener of its own.
     """
 
     proxy: str
     port: int
     transport: Transport = "tcp"
     section: str = ""
+    apart: bool = False
 
     @property
     def listener(self) -> str:
         """The name of the Envoy listener."""
+        if self.apart:
+            return f"port-{self.port}.{self.section}"
         return f"port-{self.port}" if self.transport == "tcp" else f"udp-port-{self.port}"
 
 
@@ -102,6 +106,9 @@ class Frontend(msgspec.Struct, frozen=True, gc=False):
     HTTPS and TLS can share a port, because both choose by the server name of the handshake. Of several sections of a
     port only the `head` says what there is once for all of them, such as whether one `inspects` handshakes. `origin` is
     the field that says the port, where that is not the first listener's.
+
+    One that `captures` takes connections that were meant for other addresses, and were redirected to it. Each is handed
+    to the one that is not `bound` and has just that address, or else goes on to where it was going.
     """
 
     addresses: tuple[str, ...]
@@ -109,6 +116,8 @@ class Frontend(msgspec.Struct, frozen=True, gc=False):
     head: bool = True
     inspects: bool = False
     origin: Origin | None = None
+    bound: bool = True
+    captures: bool = False
 
     @property
     def tls(self) -> bool:
