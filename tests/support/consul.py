@@ -16,6 +16,9 @@ from support.ports import free_port
 class Consul:
     """An agent on a port of its own. `token` is wanted of whoever asks, if there is one."""
 
+    PATH = "/v1/health/service/{name}"
+    INDEX, TOKEN = "X-Consul-Index", "X-Consul-Token"
+
     def __init__(self) -> None:
         self.port = free_port()
         self.token = ""
@@ -35,7 +38,7 @@ class Consul:
     async def start(self) -> Self:
         """Begin to answer, or do so again after `stop`."""
         app = web.Application()
-        app.router.add_get("/v1/health/service/{name}", self._health)
+        app.router.add_get(self.PATH, self._health)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True).start()
@@ -74,7 +77,7 @@ class Consul:
     async def _health(self, request: web.Request) -> web.Response:
         name, query = request.match_info["name"], request.query
         self.asked.append(dict(query))
-        if self.token and request.headers.get("X-Consul-Token") != self.token:
+        if self.token and request.headers.get(self.TOKEN) != self.token:
             return web.Response(status=403, text="Permission denied")
         since = int(query.get("index", "0"))
         async with self._news:
@@ -88,7 +91,7 @@ class Consul:
                 finally:
                     self.waiting -= 1
             found, index = self._services.get(name, []), self._at(name)
-        return web.json_response(found, headers={"X-Consul-Index": str(index)})
+        return web.json_response(found, headers={self.INDEX: str(index)})
 
     def _at(self, name: str) -> int:
         return self._changed.get(name, 1)

@@ -8,12 +8,11 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 
 from daemun.sources.client import Answer, Client, NoAnswerError
-from daemun.sources.registries.registry import ConfigError, RegistryError
+from daemun.sources.registries.registry import RegistryError, checked
 
 T = TypeVar("T")
 
@@ -26,9 +25,12 @@ _BETWEEN_SECONDS = 0.05
 
 
 class Kind(NamedTuple):
-    """What is asked: its name, the header with the index, and what to do where a token is not good enough."""
+    """What is asked: its name, the field that says where it is, the header with the index, and what to do where a token
+    is not good enough.
+    """
 
     name: str
+    field: str
     header: str
     mend: str
     said: Mapping[int, str] = MappingProxyType(
@@ -48,11 +50,7 @@ class BlockingQueries:
 
     def __init__(self, kind: Kind, address: str, client: Client, headers: Mapping[str, str], wait: float = 0.0) -> None:
         self._kind, self._client, self._headers = kind, client, headers
-        self._address = address.rstrip("/") if "://" in address else f"http://{address.rstrip('/')}"
-        url = urlsplit(self._address)
-        if url.scheme not in {"http", "https"} or not url.hostname or url.username or url.query:
-            text = f"{self._address} is no address of {kind.name}"
-            raise ConfigError("config", text, "Write it as http://HOST:PORT.")
+        self._address = checked(kind.field, address if "://" in address else f"http://{address}", "http://HOST:PORT")
         self._wait = min(wait or WAIT_SECONDS, _LONGEST_WAIT)
 
     async def follow(

@@ -20,7 +20,7 @@ from daemun.sources.registries.registry import Config, Registry, Tools
 from daemun.sources.tlsfiles import TlsFiles
 
 _ADDRESS = "http://127.0.0.1:8500"
-_CONSUL = Kind("Consul", "X-Consul-Index", "Give a token that may read services and nodes.")
+_CONSUL = Kind("Consul", "config.httpAddress", "X-Consul-Index", "Give a token that may read services and nodes.")
 
 
 class _Weights(msgspec.Struct, rename="pascal"):

@@ -1,26 +1,32 @@
 """The registries that there are: Daemun's own here, those of others by their entry points."""
 
 from collections.abc import Mapping
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 
 import msgspec
 
 from daemun.base.guard import Guard
 from daemun.ir.registries import Configured
-from daemun.sources.registries.consul import Consul
 from daemun.sources.registries.registry import ConfigError, Registry, Tools
 
 GROUP = "daemun.registries"
-OWN: Mapping[str, type[Registry]] = MappingProxyType({"consul": Consul})
-"""A new one is a file and a line here."""
+OWN: Mapping[str, str] = MappingProxyType(
+    {
+        "cloud-foundry": "cloudfoundry.registry:CloudFoundry",
+        "consul": "consul:Consul",
+        "dns": "dns:Dns",
+        "ec2": "ec2.registry:Ec2",
+        "nomad": "nomad:Nomad",
+    }
+)
+"""As entry points below this package, for what a plug-in imports takes time. A new one is a file and a line here."""
 
 
 def plugin(name: str) -> type[Registry]:
     """The plug-in of this name. Raises ConfigError if there is none."""
-    if name in OWN:
-        return OWN[name]
-    for one in entry_points(group=GROUP, name=name):
+    own = [EntryPoint(name, f"{__package__}.{OWN[name]}", GROUP)] if name in OWN else []
+    for one in own or entry_points(group=GROUP, name=name):
         try:
             found = one.load()
         except Exception as error:

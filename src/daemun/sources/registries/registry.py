@@ -1,9 +1,11 @@
 """What a registry is to whoever follows it. A plug-in is a class like this, in a file (docs/registries/plugins.md)."""
 
+import re
 import ssl
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -13,6 +15,7 @@ from daemun.ir.instances import Catalogue, Instances, Lookup
 from daemun.sources.tlsfiles import TlsFiles
 
 AUTHORITIES = "ca.crt"
+_HOST = re.compile(r"[\w.:-]+")
 
 
 class RegistryError(Exception):
@@ -36,6 +39,18 @@ class ConfigError(Exception):
 
 class Config(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """The base of what plug-ins have to know: `spec.config` of a Registry. Its types say what may stand there."""
+
+
+def checked(where: str, address: str, example: str) -> str:
+    """The address of a server of http or https, as it is put before a path. Raises ConfigError for what is none."""
+    try:
+        url = urlsplit(address)
+        good = url.scheme in {"http", "https"} and bool(_HOST.fullmatch(url.hostname or "")) and url.port != 0
+    except ValueError:
+        good = False
+    if not good or url.username is not None or url.path.strip("/") or url.query or url.fragment:
+        raise ConfigError(where, f"{address[:80]!r} is no address", f"Write it as {example}.")
+    return address.rstrip("/")
 
 
 class Tools:

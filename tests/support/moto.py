@@ -1,0 +1,86 @@
+"""AWS on loopback: moto's server, a process of its own, spoken to over HTTP. botocore puts into it what there is."""
+
+import asyncio
+import subprocess
+import sys
+from typing import Any, Self
+
+import botocore.session
+
+from support.ports import free_port
+from support.world import until
+
+REGION = "eu-central-1"
+ROLE = "arn:aws:iam::123456789012:role/reader"
+KEYS = {"aws_access_key_id": "AKIAEXAMPLE", "aws_secret_access_key": "of-the-operator"}
+
+
+class Moto:
+    """Machines of EC2, and roles that anybody can take on."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._client: Any = None
+
+    @property
+    def address(self) -> str:
+        """Where it is."""
+        return f"http://127.0.0.1:{self.port}"
+
+    async def start(self) -> Self:
+        """Begin to answer; with nothing in it, after `stop` too."""
+        command = (sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port))
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: ASYNC220
+
+        async def answers() -> bool:
+            _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            writer.close()
+            return True
+
+        await until(answers)
+        return self
+
+    async def stop(self) -> None:
+        """End."""
+        if self._process is not None:
+            self._process.kill()
+            await asyncio.to_thread(self._process.wait)
+            self._process = None
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    async def run(self, address: str, **tags: str) -> str:
+        """A machine that runs at this private address, with these tags; its id."""
+        spec = [{"ResourceType": "instance", "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}]
+        interface = [{"DeviceIndex": 0, "PrivateIpAddress": address}]
+        found = await self._ec2(
+            "run_instances",
+            ImageId="ami-12c6146b",
+            MinCount=1,
+            MaxCount=1,
+            NetworkInterfaces=interface,
+            TagSpecifications=spec,
+        )
+        return str(found["Instances"][0]["InstanceId"])
+
+    async def halt(self, *ids: str) -> None:
+        """Stop machines."""
+        await self._ec2("stop_instances", InstanceIds=list(ids))
+
+    async def terminate(self, *ids: str) -> None:
+        """Have machines no more."""
+        await self._ec2("terminate_instances", InstanceIds=list(ids))
+
+    async def _ec2(self, action: str, **params: Any) -> Any:
+        return await asyncio.to_thread(lambda: getattr(self._made(), action)(**params))
+
+    def _made(self) -> Any:
+        """botocore's client: it takes seconds to make."""
+        if self._client is None:
+            access, secret = KEYS.values()
+            self._client = botocore.session.get_session().create_client(
+                "ec2", REGION, endpoint_url=self.address, aws_access_key_id=access, aws_secret_access_key=secret
+            )
+        return self._client

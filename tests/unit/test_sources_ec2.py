@@ -1,0 +1,172 @@
+"""The plug-in for EC2, its questions and AWS's answers: moto over real HTTP, and botocore's word on signatures."""
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from botocore import credentials as botocore_credentials
+
+from daemun.base.guard import LOOPBACK, Guard
+from daemun.fetch.client import Fetcher
+from daemun.ir.instances import Entry, Instances, Lookup
+from daemun.sources.registries.ec2.query import AwsError, Service
+from daemun.sources.registries.ec2.registry import Ec2, Ec2Config, TagFilter
+from daemun.sources.registries.registry import ConfigError, RegistryError, Tools
+from daemun.sources.signatures import Credentials
+from support.moto import KEYS, REGION, ROLE, Moto
+from support.ports import free_port
+from support.sts import fault
+
+SECRET = {key: value.encode() for key, value in KEYS.items()}
+GUARD = Guard.of(*LOOPBACK)
+Answering = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@pytest_asyncio.fixture
+async def moto(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Moto]:
+    one = await Moto().start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", one.address)
+    yield one
+    await one.stop()
+
+
+@contextlib.asynccontextmanager
+async def aws(answer: Answering, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
+    """An AWS that answers everything so; where it is."""
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port := free_port()).start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+    yield f"http://127.0.0.1:{port}/"
+    await runner.cleanup()
+
+
+@contextlib.asynccontextmanager
+async def plugin(**config: Any) -> AsyncIterator[Ec2]:
+    one = Ec2(Ec2Config(REGION, **config), Tools(SECRET, GUARD))
+    yield one
+    await one.close()
+
+
+async def look(one: Ec2, service: str = "") -> Instances:
+    """What it says first."""
+    async with contextlib.aclosing(one.follow(Lookup("ec2", service))) as answers:
+        return await anext(answers)
+
+
+def addresses(found: Instances) -> list[str]:
+    return [one.address for one in found]
+
+
+async def test_machines_that_run_are_found_by_their_tags(moto: Moto) -> None:
+    await moto.run("10.0.0.1", Name="pets", stage="prod")
+    await moto.run("10.0.0.2", Name="pets", stage="test")
+    await moto.run("10.0.0.3", Name="cats", stage="prod")
+    gone = await moto.run("10.0.0.4", Name="pets", stage="prod")
+    await moto.halt(gone)
+    async with plugin(port=8080) as one:
+        found = await look(one, "pets")
+        assert [(each.address, each.port) for each in found] == [("10.0.0.1", 8080), ("10.0.0.2", 8080)]
+        assert found[0].tags == ("Name=pets", "stage=prod")
+        assert await look(one, "nobody") == ()
+        async with contextlib.aclosing(one.catalogue()) as answers:
+            assert await anext(answers) == {Entry("pets", "", ("stage",)), Entry("cats", "", ("stage",))}
+    async with plugin(service_tag="", filters=(TagFilter("stage", "prod"), TagFilter("Name"))) as one:
+        assert addresses(await look(one)) == ["10.0.0.1", "10.0.0.3"]
+    async with plugin(service_tag="", filters=(TagFilter("stage", "p*"),)) as one:
+        assert await look(one) == ()
+    async with plugin(public_ip=True, service_tag="stage") as one:
+        (found_one,) = await look(one, "test")
+        assert not found_one.address.startswith("10.")
+
+
+async def test_a_role_is_taken_on_once(moto: Moto) -> None:
+    await moto.run("10.0.0.1", Name="pets")
+    async with plugin(role_arn=ROLE) as one:
+        assert addresses(await look(one, "pets")) == ["10.0.0.1"]
+        assert one._role is not None
+        role = one._role
+        assert role[0].access_key != KEYS["aws_access_key_id"]
+        assert role[0].session_token
+        await look(one, "pets")
+        assert one._role is role
+
+
+@pytest.mark.parametrize("token", ["", "of-a-session"])
+async def test_requests_are_signed_as_botocore_signs_them(monkeypatch: pytest.MonkeyPatch, token: str) -> None:
+    pair = KEYS.values()
+    told: list[str] = []
+
+    async def judged(request: web.Request) -> web.Response:
+        body = await request.read()
+        ours = botocore_credentials.Credentials(*pair, token or None)
+        told.append(fault(ours, "POST", str(request.url), request.headers, body, "ec2", REGION))
+        return web.Response(text="<DescribeInstancesResponse/>")
+
+    async with aws(judged, monkeypatch), Fetcher(GUARD) as fetcher:
+        service = Service("ec2", REGION, "2016-11-15", fetcher)
+        params = {"Filter.1.Value.1": "a b&c=ü*~"}
+        await service.ask(Credentials(*pair, token), "DescribeInstances", params)
+    assert told == [""]
+
+
+async def test_pages_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def paged(request: web.Request) -> web.Response:
+        form = await request.post()
+        number = int(str(form.get("NextToken", "1")))
+        item = (
+            f"<privateIpAddress>10.0.0.{number}</privateIpAddress><instanceState><name>running</name></instanceState>"
+        )
+        rest = f"<nextToken>{number + 1}</nextToken>" if number < 3 else "<nextToken/>"
+        sets = f"<reservationSet><item><instancesSet><item>{item}</item></instancesSet></item></reservationSet>"
+        return web.Response(text=f'<R xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">{sets}{rest}</R>')
+
+    async with aws(paged, monkeypatch), plugin() as one:
+        assert addresses(await look(one)) == ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
+
+
+@pytest.mark.parametrize(
+    "status, body, text",
+    [
+        (
+            403,
+            "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>you</Message></Error></Errors></Response>",
+            "AWS's ec2 refuses DescribeInstances: UnauthorizedOperation",
+        ),
+        (400, "<ErrorResponse><Error><Code>Odd</Code></Error></ErrorResponse>", "refuses DescribeInstances: Odd"),
+        (503, "busy", "is not AWS's ec2"),
+        (200, '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "is not AWS's ec2"),
+    ],
+)
+async def test_what_aws_refuses_is_told(monkeypatch: pytest.MonkeyPatch, status: int, body: str, text: str) -> None:
+    async def refused(_: web.Request) -> web.Response:
+        return web.Response(status=status, text=body)
+
+    async with aws(refused, monkeypatch), plugin() as one:
+        with pytest.raises(RegistryError) as caught:
+            await look(one)
+    assert text in caught.value.text
+    assert KEYS["aws_secret_access_key"] not in caught.value.text
+
+
+async def test_an_aws_that_has_too_much_to_do_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def busy(_: web.Request) -> web.Response:
+        code = "<Response><Errors><Error><Code>RequestLimitExceeded</Code></Error></Errors></Response>"
+        return web.Response(status=503, text=code)
+
+    async with aws(busy, monkeypatch), plugin() as one:
+        with pytest.raises(AwsError) as caught:
+            await look(one)
+    assert caught.value.after == 5.0
+
+
+def test_without_credentials_nobody_is_asked() -> None:
+    with pytest.raises(ConfigError, match="the Secret has no aws_access_key_id"):
+        Ec2(Ec2Config(REGION), Tools({}))
+    with pytest.raises(ConfigError, match="are not whole"):
+        Ec2(Ec2Config(REGION), Tools({**SECRET, "aws_secret_access_key": b""}))
