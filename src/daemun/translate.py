@@ -67,6 +67,7 @@ from daemun.gloo.delegation import wiring as delegation
 from daemun.gloo.descriptors import TRANSCODER, transcoder_meaning
 from daemun.gloo.escapes import escapes_rule
 from daemun.gloo.escapes import meanings as meanings_of
+from daemun.gloo.functions import offers
 from daemun.gloo.header_secrets import headers_of
 from daemun.gloo.internals import guard_of, guarded
 from daemun.gloo.listener_defaults import listener_defaults_rule
@@ -162,11 +163,12 @@ class Translation:
         upstream_checks = guarded(UPSTREAM_CHECKS, settings)
         self.registries = Registries(graph, self.sources)
         nameable = self.registries.nameable(granted)
-        upstream_inputs = gloo_upstreams.Inputs(services, secret_objects, upstream_defaults, nameable)
+        upstream_inputs = gloo_upstreams.Inputs(services, secret_objects, upstream_defaults, nameable, settings)
         upstreams = derive(
             written_upstreams, gloo_upstreams.upstream_rule(upstream_inputs, upstream_checks), "Upstreams"
         )
         doors = derive(upstreams, gloo_upstreams.door_rule, "Upstreams as routes know them")
+        functions = derive(upstreams, offers.offer_rule, "functions of Upstreams")
         said = derive(services, gloo_services.service_rule(upstream_defaults), "Services with the annotations of all")
         annotated = derive(
             said, gloo_services.annotated_rule(secret_objects, upstream_checks), "Services with Gloo's annotations"
@@ -177,7 +179,7 @@ class Translation:
             (CORE, "Service"): backends.service_backends(said, by_service, annotations),
             (GLOO, "Upstream"): gloo_upstreams.upstream_backends(doors),
         }
-        backend_inputs = backends.Inputs(backend_kinds, granted)
+        backend_inputs = backends.Inputs(backend_kinds, granted, offers.call_of(functions))
         # Gloo's policies: each by itself, then what they put on listeners and on the rules of routes.
         find_upstream, any_upstream = gloo_upstreams.upstream_of(doors, granted), gloo_upstreams.any_upstream_of(doors)
         of_servers = beside.Inputs(granted, find_upstream, any_upstream, backend_inputs, BY_KIND.get, settings)
@@ -216,7 +218,7 @@ class Translation:
 
         # Gloo's classic objects come to the same things; from here on nobody knows which API somebody wrote.
         classic_inputs = wiring.Inputs(
-            secret_objects, backend_kinds, by_port, ours, checks, classic_judged, chosen, of_all
+            secret_objects, backend_kinds, functions, by_port, ours, checks, classic_judged, chosen, of_all
         )
         classic = wiring.Classic(classic_ports, classic_inputs)
         self.listener_uses = union(uses_of_ours, classic.uses, name="all uses of listeners")

@@ -34,6 +34,9 @@ UPSTREAM = {
     "static.hosts[].healthCheckConfig": upstream.HostHealthCheckConfig,
     "pipe": upstream.PipeUpstreamSpec,
     "consul": cloud.ConsulUpstreamSpec,
+    "aws": cloud.AwsUpstreamSpec,
+    "aws.lambdaFunctions[]": cloud.LambdaFunctionSpec,
+    "aws.destinationOverrides": cloud.AwsDestinationSpec,
     "sslConfig": ssl.UpstreamSslConfig,
     "sslConfig.sds": ssl.SDSConfig,
     "healthChecks[]": health.HealthCheck,
@@ -63,6 +66,8 @@ OF_OPTIONS = {
 OF_SETTINGS = {
     "Settings": settings.SettingsSpec,
     "gloo": settings.GlooOptions,
+    "gloo.awsOptions": settings.AWSOptions,
+    "gloo.awsOptions.serviceAccountCredentials": settings.ServiceAccountCredentials,
     "gloo.invalidConfigPolicy": settings.InvalidConfigPolicy,
     "gateway": settings.GatewayOptions,
     "gateway.validation": settings.ValidationOptions,

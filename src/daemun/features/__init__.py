@@ -14,6 +14,7 @@ from daemun.features.direct_response import DirectResponse
 from daemun.features.drafts import Draft, Further
 from daemun.features.external_auth import ExternalAuth
 from daemun.features.feature import Fault, Feature, Scene
+from daemun.features.functions.aws_lambda import AwsLambda
 from daemun.features.headers import RequestHeaderModifier, ResponseHeaderModifier
 from daemun.features.mirror import RequestMirror
 from daemun.features.options.access_logs import AccessLogging, ListenerAccessLogging
@@ -149,6 +150,7 @@ FEATURES: tuple[Feature[Any], ...] = (
     Upgrades(),
     Tracing(),
     EnvoyMetadata(),
+    AwsLambda(),
     Stats(),
     HttpConnectionManagerSettings(),
     LeftmostXffAddress(),

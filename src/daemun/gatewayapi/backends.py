@@ -6,13 +6,14 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from daemun.api.core import Service, ServicePort
-from daemun.api.meta import BackendObjectReference
+from daemun.api.meta import BackendObjectReference, LocalObjectReference
 from daemun.base.names import Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.backendtls import ByService, ResolvedPolicy, concerning, in_force
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.references import GrantIndex, grant_to_write, permitted
 from daemun.ir.backend import BackendKey, Protocol
+from daemun.ir.route import Use
 
 
 class Found(NamedTuple):
@@ -30,11 +31,25 @@ The text is the field that refers to it, and the protocol what is spoken where t
 """
 
 
+class Called(NamedTuple):
+    """What is done to requests that call a function of a backend, or why nothing can be sent there."""
+
+    uses: tuple[Use, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+NOT_CALLED = Called()
+"""What most backends have of functions."""
+Call = Callable[[Reader, str, BackendKey | None, tuple[tuple[str, LocalObjectReference], ...]], Called]
+"""From a backend and its filters of other APIs, with the fields that they are in, to what is called of it."""
+
+
 class Inputs(msgspec.Struct, frozen=True):
-    """What backends are found by: each kind of object, (group, kind), in its own way."""
+    """What backends are found by: each kind of object, (group, kind), in its own way; and what is called of them."""
 
     kinds: Mapping[tuple[str, str], Resolver]
     grants: GrantIndex
+    call: Call
 
 
 def resolve_backend(

@@ -9,7 +9,7 @@ from daemun.api.meta import BackendObjectReference, LocalObjectReference
 from daemun.api.routes import HTTPBackendRef
 from daemun.base.names import Name, Ref
 from daemun.flow import Reader
-from daemun.gatewayapi import backends, extensions
+from daemun.gatewayapi import backends
 from daemun.gatewayapi.backends import resolve_backend
 from daemun.gatewayapi.conflicts import UseIndex, rival
 from daemun.gatewayapi.delegations import ROUTE, Inherited, allowed, cycles, delegates, delegations, over
@@ -198,8 +198,10 @@ class Rules:
             where = place(f"{plain.where}.backendRefs", index)
             key = self._backend(where, ref, self._kind.protocol)
             own = ref.filters if isinstance(ref, HTTPBackendRef) else ()
-            uses = allowed(tuple(self._filters(where, own)), above)
-            yield Backend(where, None if self._unknown(where, own) else key, ref.weight, uses)
+            called = self._of.backends.call(self._reader, where, key, tuple(_extension_refs(where, own)))
+            self.not_resolved.extend(called.findings)
+            uses = (*allowed(tuple(self._filters(where, own)), above), *called.uses)
+            yield Backend(where, None if called.findings else key, ref.weight, uses)
 
     def _extended(self, plain: PlainRule) -> Extended:
         """What policies, and filters of other APIs, do to the rule."""
@@ -226,14 +228,6 @@ class Rules:
             return uses
         heights = {**extended.heights, **{level.route: at for at, level in enumerate(plain.above.levels, 1)}}
         return tuple(self._of.checks.settled((heights.get(use.by, 0) if use.by else 0, use) for use in uses))
-
-    def _unknown(self, where: str, filters: tuple[RouteFilter, ...]) -> str:
-        """Why a backend cannot be used: of other APIs there are filters for whole rules only."""
-        if not filters:
-            return ""
-        refused = extensions.refused(extensions.unknown(*one) for one in _extension_refs(where, filters))
-        self.not_resolved.extend(refused.not_resolved)
-        return refused.broken
 
     def _usable(self, match: Match) -> bool:
         faults = [Finding("UnsupportedValue", *fault) for fault in self._of.checks.match(match)]

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from daemun.api.gloo.settings import Settings, UpstreamOptions
+from daemun.api.gloo.settings import AWSOptions, Settings, UpstreamOptions
 from daemun.api.gloo.ssl import SslParameters
 from daemun.api.gloo.upstream import CircuitBreakerConfig, UpstreamSpec
 from daemun.base.names import Name
@@ -14,13 +14,14 @@ from daemun.gloo.classic.scope import SETTINGS
 
 
 class Defaults(msgspec.Struct, frozen=True, gc=False):
-    """`gloo.circuitBreakers`, and `sslParameters` and `globalAnnotations` of `upstreamOptions`."""
+    """`gloo.circuitBreakers` and `awsOptions`, and `sslParameters` and `globalAnnotations` of `upstreamOptions`."""
 
     circuit_breakers: CircuitBreakerConfig | None = None
     ssl_parameters: SslParameters | None = None
     annotations: Mapping[str, str] = MappingProxyType({})
     consul: bool = False
     """Whether they say where Consul is."""
+    aws: AWSOptions = AWSOptions()
 
     def put(self, spec: UpstreamSpec) -> UpstreamSpec:
         """The Upstream with what it does not say itself. Each is taken as a whole, as in Gloo."""
@@ -42,4 +43,5 @@ def defaults_rule(_: Reader, name: Name, settings: Settings) -> Iterator[tuple[N
     if name == SETTINGS:
         gloo, of_all = settings.spec.gloo, settings.spec.upstream_options or UpstreamOptions()
         breakers, consul = gloo.circuit_breakers if gloo else None, settings.spec.consul is not None
-        yield name, Defaults(breakers, of_all.ssl_parameters, of_all.global_annotations, consul)
+        aws = (gloo.aws_options if gloo else None) or AWSOptions()
+        yield name, Defaults(breakers, of_all.ssl_parameters, of_all.global_annotations, consul, aws)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from daemun.api.gloo.rbac import RbacSettings
 from daemun.api.gloo.settings import (
+    AWSOptions,
     ConsulConfiguration,
     Directory,
     GatewayOptions,
@@ -16,6 +17,7 @@ from daemun.api.gloo.settings import (
     InvalidConfigPolicy,
     SecretOptions,
     SecretSource,
+    ServiceAccountCredentials,
     Settings,
     SettingsSpec,
     UpstreamOptions,
@@ -96,14 +98,23 @@ SERVED = Served(
         ),
         Fields(
             GlooOptions,
-            ("circuitBreakers", "invalidConfigPolicy", "transformationEscapeCharacters"),
+            ("circuitBreakers", "invalidConfigPolicy", "transformationEscapeCharacters", "awsOptions"),
             {
-                "awsOptions": "functions come later",
                 "istioOptions": _MESHES,
                 "logTransformationRequestResponseInfo": "say it of those transformations that are meant",
             },
             _MOOT_OF_GLOO,
         ),
+        Fields(
+            AWSOptions,
+            (
+                *("enableCredentialsDiscovey", "serviceAccountCredentials"),
+                *("propagateOriginalRouting", "fallbackToFirstFunction"),
+            ),
+            moot=("credentialRefreshDelay",),  # Envoy asks for new ones before the old ones end
+        ),
+        # Envoy knows itself where AWS's tokens are exchanged.
+        Fields(ServiceAccountCredentials, moot=("cluster", "uri", "timeout", "region")),
         Fields(
             InvalidConfigPolicy,
             ("replaceInvalidRoutes", "invalidRouteResponseCode", "invalidRouteResponseBody"),

@@ -1,6 +1,6 @@
 """Requests to an Upstream that are signed for AWS: who signs them, and for which of its services.
 
-Gloo has no field for that but those of Lambda; an annotation says it of any Upstream, in JSON:
+Gloo has no field for that but those of Lambda (`functions.aws`); an annotation says it of any Upstream, in JSON:
 `daemun.dev/aws-request-signing: {"service": "execute-api", "region": "eu-central-1", "secret": "aws"}`.
 """
 
@@ -19,8 +19,8 @@ from daemun.gloo.secrets import Aws
 ANNOTATION = "daemun.dev/aws-request-signing"
 WHERE = f"metadata.annotations[{ANNOTATION}]"
 _INVALID = "Invalid"
-_WORD = re.compile(r"[a-z0-9-]{1,64}")
-_ROLE = re.compile(r"arn:[a-z0-9-]+:iam::[0-9]{12}:role/[\w+=,.@/-]{1,512}")
+WORD = re.compile(r"[a-z0-9-]{1,64}")
+ROLE = re.compile(r"arn:[a-z0-9-]+:iam::[0-9]{12}:role/[\w+=,.@/-]{1,512}")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?(:[0-9]{1,5})?")
 _TEXT = re.compile(r"[!-~]+")
 
@@ -35,13 +35,23 @@ class _Written(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_field
     host: str = ""
 
 
+class Proxy(msgspec.Struct, frozen=True, gc=False):
+    """Whoever the proxy is to AWS: by its environment, its files, its ServiceAccount's token, its machine."""
+
+
+class Account(msgspec.Struct, frozen=True, gc=False):
+    """A role that the proxy's ServiceAccount itself may take on, by the token that AWS has put into the pod."""
+
+    role_arn: str
+
+
 class Signing(msgspec.Struct, frozen=True, gc=False):
     """How requests are signed. With `role_arn` that role does it, which the credentials may take on; with `host` they
     are sent to that name."""
 
     service: str
     region: str
-    credentials: Aws
+    credentials: Aws | Proxy | Account
     role_arn: str = ""
     host: str = ""
 
@@ -59,17 +69,24 @@ def signing_of(
         mend = 'Give a mapping in JSON with "service", "region" and "secret".'
         return Finding(_INVALID, WHERE, "is not as it should be", mend)
     for field, value, pattern in (
-        ("service", said.service, _WORD),
-        ("region", said.region, _WORD),
-        ("roleArn", said.role_arn, _ROLE),
+        ("service", said.service, WORD),
+        ("region", said.region, WORD),
+        ("roleArn", said.role_arn, ROLE),
         ("host", said.host, _HOST),
     ):
         if not pattern.fullmatch(value) and (value or field in {"service", "region"}):
             return Finding(_INVALID, f"{WHERE}.{field}", f"{value[:80]!r} cannot be meant")
-    found = secrets.demand(reader, secret_objects, f"{WHERE}.secret", Name(name.namespace, said.secret), Aws)
+    found = credentials_of(reader, secret_objects, f"{WHERE}.secret", Name(name.namespace, said.secret))
+    if isinstance(found, Finding):
+        return found
+    return Signing(said.service, said.region, found, said.role_arn, said.host)
+
+
+def credentials_of(reader: Reader, secret_objects: Collection[Name, Secret], where: str, secret: Name) -> Aws | Finding:
+    """The credentials in a Secret, or why they are none."""
+    found = secrets.demand(reader, secret_objects, where, secret, Aws)
     if isinstance(found, Finding):
         return found
     if not all(_TEXT.fullmatch(one) for one in (found.access_key, found.secret_key, found.session_token or "-")):
-        text = f"Secret {name.namespace}/{said.secret} holds credentials with characters that AWS has not in them"
-        return Finding(_INVALID, f"{WHERE}.secret", text)
-    return Signing(said.service, said.region, found, said.role_arn, said.host)
+        return Finding(_INVALID, where, f"Secret {secret} holds credentials with characters that AWS has not in them")
+    return found

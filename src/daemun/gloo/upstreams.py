@@ -8,6 +8,7 @@ import msgspec
 
 from daemun.api.core import Secret, Service
 from daemun.api.gloo.common import ResourceRef
+from daemun.api.gloo.settings import AWSOptions
 from daemun.api.gloo.upstream import KubeUpstreamSpec, Upstream, UpstreamSpec
 from daemun.base.names import GLOO, Name, Ref
 from daemun.flow import Collection, Reader
@@ -17,8 +18,10 @@ from daemun.gatewayapi.certificates import CERTIFICATE, PRIVATE_KEY, fault
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.flaws import flaw
 from daemun.gatewayapi.references import GrantIndex, grant_to_write, permitted
+from daemun.gatewayapi.settings import Settings
 from daemun.gloo.classic.scope import SETTINGS
 from daemun.gloo.defaults import NONE, Defaults
+from daemun.gloo.functions import aws
 from daemun.gloo.registered import REGISTRY, lookups_of, registry_of
 from daemun.gloo.registries import Nameable, Troubles
 from daemun.gloo.signing import Signing, signing_of
@@ -28,8 +31,8 @@ from daemun.ir.registries import CONSUL, Trouble
 
 TYPES = ("kube", "static", "pipe", "aws", "azure", "consul", "awsEc2", "gcp")
 """The fields of which an Upstream has one: it says what kind of thing it is."""
-_NOT_YET = ("aws", "azure", "aws_ec2", "gcp")
-_SERVED = "kube, static, pipe or consul"
+_NOT_YET = ("azure", "aws_ec2", "gcp")
+_SERVED = "kube, static, pipe, consul or aws"
 INVALID = "Invalid"
 _ANNOTATION = f"metadata.annotations[{REGISTRY}]"
 
@@ -52,6 +55,8 @@ class ResolvedUpstream(msgspec.Struct, frozen=True, gc=False):
     notes: tuple[Finding, ...] = ()
     signing: Signing | None = None
     lookups: tuple[Lookup, ...] = ()
+    aws: AWSOptions = AWSOptions()
+    """What Settings say of functions of AWS; of all other Upstreams nothing."""
 
     def secret(self, ref: ResourceRef) -> Name:
         """The Secret that the Upstream means: in its own namespace if it names none."""
@@ -90,6 +95,7 @@ class Inputs(msgspec.Struct, frozen=True):
     secrets: Collection[Name, Secret]
     defaults: Collection[Name, Defaults]
     registered: Nameable
+    settings: Settings
 
 
 def upstream_rule(
@@ -113,12 +119,23 @@ def upstream_rule(
             text = f"the Settings {SETTINGS} do not say where Consul is"
             faults.append(Finding(INVALID, "spec.consul", text, "Give them consul.httpAddress."))
         notes += _registry_notes(reader, inputs.registered.troubles, lookups)
-        signing = signing_of(reader, inputs.secrets, name, upstream)
+        signing: Signing | Finding | None
+        if spec.aws is not None and not faults:
+            hosted = aws.hosted(upstream, spec, inputs.settings.system_authorities)
+            if isinstance(hosted, Finding):
+                signing = hosted
+            else:
+                spec = hosted
+                signing = aws.signing_of(reader, inputs.secrets, name, spec, defaults.aws)
+        else:
+            signing = signing_of(reader, inputs.secrets, name, upstream)
         if isinstance(signing, Finding):
             faults.append(signing)
             signing = None
         generation = upstream.metadata.generation
         resolved = ResolvedUpstream(ref, generation, spec, secrets.parts, tuple(faults), tuple(notes), signing, lookups)
+        if spec.aws is not None:
+            resolved = msgspec.structs.replace(resolved, aws=defaults.aws)
         if not faults:
             resolved = msgspec.structs.replace(resolved, faults=tuple(checks.faults(resolved)))
         yield name, resolved
@@ -132,7 +149,9 @@ def _type_faults(spec: UpstreamSpec, lookups: tuple[Lookup, ...]) -> Iterator[Fi
             where = f"spec.{'awsEc2' if kind == 'aws_ec2' else kind}"
             yield Finding(INVALID, where, "this type of Upstream is not served yet", f"Use {_SERVED}.")
             return
-    if spec.kube is None and spec.static is None and spec.pipe is None and not lookups:
+    if spec.aws is not None:
+        yield from aws.faults(spec.aws)
+    elif spec.kube is None and spec.static is None and spec.pipe is None and not lookups:
         yield Finding(INVALID, "spec", "the Upstream has no type", f"Give it {_SERVED}.")
 
 

@@ -18,6 +18,7 @@ from daemun.envoy.upstreams.dns import Dns
 from daemun.envoy.upstreams.encryption import Encryption
 from daemun.envoy.upstreams.failover import FailingOver
 from daemun.envoy.upstreams.family import Draft, Family
+from daemun.envoy.upstreams.functions import Functions
 from daemun.envoy.upstreams.health import Health
 from daemun.envoy.upstreams.hosts import Hosts
 from daemun.envoy.upstreams.outliers import Outliers
@@ -52,6 +53,8 @@ FAMILIES: tuple[Family, ...] = (
     # Around the transport sockets that are there.
     ProxyProtocol(),
     Tunnelled(),
+    # What is made of a request, then its signature.
+    Functions(),
     Signatures(),
 )
 _LATER = "this type of Upstream is not served yet"
@@ -59,7 +62,7 @@ UNSERVED = Fields(
     UpstreamSpec,
     (),
     {
-        **dict.fromkeys(("aws", "azure", "awsEc2", "gcp"), _LATER),
+        **dict.fromkeys(("azure", "awsEc2", "gcp"), _LATER),
     },
 )
 SERVED = Served([*(table for family in FAMILIES for table in family.serves), UNSERVED])

@@ -11,15 +11,19 @@ from envoy.extensions.filters.http.upstream_codec.v3 import upstream_codec_pb2
 
 from daemun.api.gloo.upstream import UpstreamSpec
 from daemun.envoy.upstreams.family import Draft, Family
-from daemun.gloo.signing import WHERE, Signing
+from daemun.gloo.secrets import Aws
+from daemun.gloo.signing import WHERE, Account, Proxy, Signing
 
 _FILTER = "envoy.filters.http.aws_request_signing"
 _CODEC = "envoy.filters.http.upstream_codec"
 _SESSION = "daemun"
+_TOKEN = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"  # noqa: S105 - where AWS puts it, not what it is
 
 
 class Signatures(Family):
-    """The annotation `daemun.dev/aws-request-signing`: the last filter before the request is written."""
+    """The annotation `daemun.dev/aws-request-signing`, and functions of AWS: the last filter before the request is
+    written.
+    """
 
     serves = ()
     places = (("typedExtensionProtocolOptions", WHERE),)
@@ -36,19 +40,30 @@ class Signatures(Family):
 
 def _filter(signing: Signing) -> signing_v3.AwsRequestSigning:
     found = signing_v3.AwsRequestSigning(service_name=signing.service, region=signing.region, host_rewrite=signing.host)
-    provider = found.credential_provider
-    provider.custom_credential_provider_chain = True  # these, and none that the machine has
-    held = provider
+    held = found.credential_provider
     if signing.role_arn:
-        provider.assume_role_credential_provider.role_arn = signing.role_arn
-        provider.assume_role_credential_provider.role_session_name = _SESSION
-        held = provider.assume_role_credential_provider.credential_provider
         held.custom_credential_provider_chain = True
+        held.assume_role_credential_provider.role_arn = signing.role_arn
+        held.assume_role_credential_provider.role_session_name = _SESSION
+        held = held.assume_role_credential_provider.credential_provider
+    _provide(signing.credentials, held)
+    return found
+
+
+def _provide(credentials: Aws | Proxy | Account, held: aws_v3.AwsCredentialProvider) -> None:
+    if isinstance(credentials, Proxy):
+        held.SetInParent()  # Envoy looks in all places that it knows
+        return
+    held.custom_credential_provider_chain = True  # these, and none that the machine has
+    if isinstance(credentials, Account):
+        web = held.assume_role_with_web_identity_provider
+        web.role_arn, web.role_session_name = credentials.role_arn, _SESSION
+        web.web_identity_token_data_source.filename = _TOKEN
+        return
     held.inline_credential.CopyFrom(
         aws_v3.InlineCredentialProvider(
-            access_key_id=signing.credentials.access_key,
-            secret_access_key=signing.credentials.secret_key,
-            session_token=signing.credentials.session_token,
+            access_key_id=credentials.access_key,
+            secret_access_key=credentials.secret_key,
+            session_token=credentials.session_token,
         )
     )
-    return found

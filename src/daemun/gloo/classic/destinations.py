@@ -12,6 +12,7 @@ from daemun.gatewayapi.backends import Resolver
 from daemun.gatewayapi.kinds import place
 from daemun.gloo.classic.options import OptionsOf
 from daemun.gloo.classic.report import Report
+from daemun.gloo.functions.offers import Offers, of_destination
 from daemun.ir.backend import BackendKey, Protocol
 from daemun.ir.route import Backend, Use
 
@@ -25,6 +26,7 @@ class Inputs(msgspec.Struct, frozen=True):
     groups: Collection[Name, UpstreamGroup]
     upstreams: Collection[Name, object]
     services: Collection[Name, object]
+    functions: Offers
 
 
 class Destinations:
@@ -42,7 +44,8 @@ class Destinations:
 
     def single(self, where: str, one: Destination) -> tuple[Backend, ...]:
         """All requests to one destination."""
-        return (Backend(where, self._key(where, one), subset=_subset(one)),)
+        key, called = self._reached(where, one)
+        return (Backend(where, key, uses=called, subset=_subset(one)),)
 
     def multi(self, where: str, several: MultiDestination) -> tuple[Backend, ...]:
         """Shares of the requests to each of several."""
@@ -72,17 +75,26 @@ class Destinations:
         for index, one in enumerate(several):
             here = place(where, index)
             at = f"{here}.destination"
-            key = None if one.destination is None else self._key(at, one.destination)
-            uses: tuple[Use, ...] = ()
+            key, uses = (None, ()) if one.destination is None else self._reached(at, one.destination)
             if one.options is not None:
                 whole = self._read.share(self._by, f"{here}.options", one.options)
-                uses, key = whole.uses, None if whole.fault else key
+                uses, key = (*whole.uses, *uses), None if whole.fault else key
             yield Backend(at, key, one.weight or 0, uses, _subset(one.destination))
 
-    def _key(self, where: str, one: Destination) -> BackendKey | None:
-        if one.destination_spec is not None:
-            text = "functions of an Upstream are not served: requests go to the Upstream as they are"
+    def _reached(self, where: str, one: Destination) -> tuple[BackendKey | None, tuple[Use, ...]]:
+        """The backend, and what is done to requests that call a function of it."""
+        key = self._key(where, one)
+        if key is None:
+            return None, ()
+        said = one.destination_spec
+        if said is not None and said.aws is None:
+            text = "functions of this kind are not served: requests go to the Upstream as they are"
             self._report.warning(self._by, NOT_SERVED, f"{where}.destinationSpec", text)
+        called = of_destination(self._reader, self._of.functions, where, key, said)
+        self._report.findings(self._by, called.findings, warning=True)
+        return None if called.findings else key, called.uses
+
+    def _key(self, where: str, one: Destination) -> BackendKey | None:
         if one.upstream is not None:
             name = Name(one.upstream.namespace or self._by.namespace, one.upstream.name)
             if self._reader.get(self._of.upstreams, name) is None:

@@ -34,6 +34,7 @@ from daemun.gloo.classic import (
     status,
     tcp,
 )
+from daemun.gloo.functions.offers import Offers
 from daemun.gloo.listener_defaults import ListenerDefaults
 from daemun.gloo.policies import Policy
 from daemun.ir.listener import Socket
@@ -76,6 +77,7 @@ class Inputs(msgspec.Struct, frozen=True):
 
     secrets: Collection[Name, Secret]
     backends: Mapping[tuple[str, str], Resolver]
+    functions: Offers
     claims: Index[Socket, Ref, Claim]
     gateways: Collection[Name, ResolvedGateway]
     checks: Checks
@@ -98,6 +100,7 @@ class Classic:
             ports.sources[GLOO, "UpstreamGroup"],
             ports.sources[GLOO, "Upstream"],
             ports.sources[CORE, "Service"],
+            of.functions,
         )
         self._scopes = scopes = ports.scopes
         opened = gateways.opened_rule(

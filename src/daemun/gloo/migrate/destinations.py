@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator
 
 from daemun.api.gloo.common import ResourceRef
-from daemun.api.gloo.destinations import Destination, RouteAction, TcpAction, WeightedDestination
+from daemun.api.gloo.destinations import Destination, DestinationSpec, RouteAction, TcpAction, WeightedDestination
 from daemun.base.names import CORE, GATEWAY, GLOO, Name, Ref
 from daemun.gatewayapi.kinds import place
+from daemun.gloo.functions.offers import PARAMETER
 from daemun.gloo.migrate.bench import Bench, Doc, plain
 from daemun.gloo.migrate.options import header_filters
 
@@ -56,10 +57,11 @@ class Destinations:
             weight = one.weight or 0
             if heaviest > _HEAVIEST:
                 weight = round(weight * _HEAVIEST / heaviest)
-            backends.append({**backend, "weight": weight, **dict(self._filters(at, one))})
+            filters = [*backend.pop("filters", ()), *self._filters(at, one)]
+            backends.append({**backend, "weight": weight, **({"filters": filters} if filters else {})})
         return backends
 
-    def _filters(self, where: str, one: WeightedDestination) -> Iterator[tuple[str, list[Doc]]]:
+    def _filters(self, where: str, one: WeightedDestination) -> Iterator[Doc]:
         """The options of a share: those that a backendRef has filters for."""
         options = one.options
         if options is None:
@@ -67,7 +69,7 @@ class Destinations:
         filters = header_filters(options.header_manipulation) if options.header_manipulation else []
         rest = plain(options)
         if filters:
-            yield "filters", filters
+            yield from filters
             rest.pop("headerManipulation", None)
         for field in rest:
             mend = "Give the share a route of its own, with a RouteOption."
@@ -77,11 +79,11 @@ class Destinations:
         if one.subset is not None:
             mend = "Write an Upstream for the subset; until then all of its endpoints are used."
             self._lost(f"{where}.subset", "SubsetLost", "a backendRef cannot ask for a subset", mend)
-        if one.destination_spec is not None:
-            mend = "Requests go to the Upstream as they are."
-            self._lost(f"{where}.destinationSpec", "FunctionLost", "a backendRef cannot name a function", mend)
         if one.upstream is not None:
-            return self._upstream(one.upstream)
+            return {**self._upstream(one.upstream), **self._function(f"{where}.destinationSpec", one.destination_spec)}
+        if one.destination_spec is not None:
+            mend = "Requests go to the destination as they are."
+            self._lost(f"{where}.destinationSpec", "FunctionLost", "only an Upstream has functions", mend)
         if one.kube is not None:
             ref = one.kube.ref or ResourceRef()
             service = Ref(CORE, "Service", ref.namespace or self._by.namespace, ref.name)
@@ -96,6 +98,22 @@ class Destinations:
     def _upstream(self, ref: ResourceRef) -> Doc:
         target = Ref(GLOO, "Upstream", ref.namespace or self._by.namespace, ref.name)
         return {"group": GLOO, "kind": "Upstream", "name": target.name, **self._namespace(target)}
+
+    def _function(self, where: str, spec: DestinationSpec | None) -> Doc:
+        """The filter that names the function; how it is called only the Upstream can say in Gateway API."""
+        if spec is None:
+            return {}
+        if spec.aws is None:
+            mend = "Requests go to the Upstream as they are."
+            self._lost(where, "FunctionLost", "a backendRef cannot name a function of this kind", mend)
+            return {}
+        for field in plain(spec.aws).keys() - {"logicalName"}:
+            mend = "Say it in destinationOverrides of the Upstream, for all of its functions."
+            self._lost(f"{where}.aws.{field}", "FunctionLost", "a backendRef cannot say how a function is called", mend)
+        if not spec.aws.logical_name:
+            return {}
+        named = {"group": GLOO, "kind": PARAMETER, "name": spec.aws.logical_name}
+        return {"filters": [{"type": "ExtensionRef", "extensionRef": named}]}
 
     def _namespace(self, target: Ref) -> Doc:
         if target.namespace == self._home:

@@ -1,0 +1,94 @@
+"""The functions that Upstreams have, as routes know them, and which of them a destination calls."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from daemun.api.gloo.cloud import AwsDestinationSpec, AwsUpstreamSpec
+from daemun.api.gloo.destinations import DestinationSpec
+from daemun.api.gloo.settings import AWSOptions
+from daemun.api.meta import LocalObjectReference
+from daemun.base.names import GLOO, Name
+from daemun.flow import Collection, Reader
+from daemun.gatewayapi.backends import NOT_CALLED, Call, Called
+from daemun.gatewayapi.extensions import unknown
+from daemun.gatewayapi.findings import Finding
+from daemun.gloo.functions import aws
+from daemun.gloo.upstreams import ResolvedUpstream
+from daemun.ir.backend import BackendKey
+from daemun.ir.function import AWS_LAMBDA
+from daemun.ir.route import Use
+
+PARAMETER = "Parameter"
+"""The kind of filter of a backendRef that names a function. There is no such object: its name is the function's."""
+
+
+class Offer(msgspec.Struct, frozen=True, gc=False):
+    """What can be called of an Upstream."""
+
+    aws: AwsUpstreamSpec
+    options: AWSOptions
+
+
+Offers = Collection[Name, Offer]
+
+
+def offer_rule(_: Reader, name: Name, upstream: ResolvedUpstream) -> Iterator[tuple[Name, Offer]]:
+    """From an Upstream to its functions, if it has any. Who signs is no business of routes."""
+    spec = upstream.spec.aws
+    if spec is not None:
+        yield name, Offer(msgspec.structs.replace(spec, secret_ref=None, role_arn=""), upstream.aws)
+
+
+def call_of(offers: Offers) -> Call:
+    """How a backendRef says what it calls: by a filter of the kind Parameter with the name of the function."""
+
+    def call(
+        reader: Reader, where: str, key: BackendKey | None, refs: tuple[tuple[str, LocalObjectReference], ...]
+    ) -> Called:
+        named = [(at, ref) for at, ref in refs if (ref.group, ref.kind) == (GLOO, PARAMETER)]
+        others = tuple(unknown(*one) for one in refs if one not in named)
+        offer = _offer(reader, offers, key)
+        if others or key is None or (offer is None and not named):
+            return Called(findings=others) if others else NOT_CALLED
+        at, asked = (named[0][0], named[0][1].name) if named else (where, "")
+        if len(named) > 1:
+            text = "the backend has a function already"
+            return Called(findings=(Finding("IncompatibleFilters", named[1][0], text, "Name just one."),))
+        if offer is None:
+            return Called(findings=(_without(at),))
+        return _called(at, aws.call(offer.aws, offer.options, at, AwsDestinationSpec(logical_name=asked)))
+
+    return call
+
+
+def of_destination(
+    reader: Reader, offers: Offers, where: str, key: BackendKey, asked: DestinationSpec | None
+) -> Called:
+    """What a classic destination calls."""
+    offer = _offer(reader, offers, key)
+    at = f"{where}.destinationSpec"
+    if offer is None:
+        meant = asked is not None and asked.aws is not None
+        return Called(findings=(_without(f"{at}.aws"),)) if meant else NOT_CALLED
+    if asked is not None and asked.aws is None:
+        text = "the Upstream is of AWS Lambda"
+        return Called(findings=(Finding("Invalid", at, text, "Give it aws, with a function of the Upstream."),))
+    said = asked.aws if asked else None
+    return _called(f"{at}.aws.logicalName", aws.call(offer.aws, offer.options, f"{at}.aws.logicalName", said))
+
+
+def _offer(reader: Reader, offers: Offers, key: BackendKey | None) -> Offer | None:
+    if key is None or key.kind != "upstream":
+        return None
+    return reader.get(offers, Name(key.namespace, key.name))
+
+
+def _called(where: str, found: object) -> Called:
+    if isinstance(found, Finding):
+        return Called(findings=(found,))
+    return Called((Use(AWS_LAMBDA, found, where),))
+
+
+def _without(where: str) -> Finding:
+    return Finding("BackendNotFound", where, "the backend has no functions", "Name an Upstream that has them.")
