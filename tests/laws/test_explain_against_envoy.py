@@ -120,6 +120,24 @@ def test_one_of_two_backends_has_a_host_of_its_own(bench: Bench, whole: Doc) -> 
     assert [share.host for share in told.outcome.shares] == ["own.test", whole.get("hostname", "set.test")]
 
 
+@pytest.mark.parametrize("many", [False, True])
+def test_a_host_whose_routes_are_all_of_another_listener_is_closed(bench: Bench, *, many: bool) -> None:
+    rules = [{"backendRefs": [{"name": "s1", "port": 80}]}]
+    parents = [{"name": "a", "sectionName": "any"}]
+    documents = [
+        gateway("a", [listener("any", bench.ports[0], None), listener("own", bench.ports[0], "own.test")]),
+        doc("HTTPRoute", "of-it", {"parentRefs": parents, "hostnames": ["own.test"], "rules": rules}),
+        doc("HTTPRoute", "rest", {"parentRefs": parents, "rules": rules}),
+    ]
+    with thresholds(routes=0 if many else 100):
+        made = decoded([*documents, *services(bench.echo)], bench.settings)
+    bench.envoy.show(made)
+    shot = Shot()
+    shot.port, shot.host = bench.bound[0], "own.test"
+    compare(made, bench, shot)
+    assert explain(made, Request("GET", "http", "127.0.0.1", shot.port, shot.host, "/", None)).outcome.status == 404
+
+
 def compare(made: Translation, bench: Bench, shot: Shot) -> None:
     """Explain the request and send it."""
     request = Request(

@@ -57,12 +57,13 @@ def host_rule(of: Inputs) -> Callable[[Reader, HostKey, HostKey], Iterator[tuple
         mine = owner.listener
         crowd = reader.count(of.crowding, key)
         claim = (key, mine.origin.ref, mine.name)
-        claimed = crowd > shards.MANY_ROUTES and reader.count(of.sharded.claims, claim) > 0
-        crowded = claimed or (crowd > shards.MANY_ROUTES and reader.count(of.by_host, key) == crowd)
-        if claimed:
-            routes: list[Leaf] | None = [Leaf(data, owner.origin) for data in shards.by_path(reader, of.sharded, claim)]
-        else:
-            routes = None if crowded else _routes(reader, of, key, mine)
+        many = crowd > shards.MANY_ROUTES
+        crowded = many and reader.count(of.sharded.claims, claim) > 0
+        routes: list[Leaf] | None = None
+        if crowded:
+            routes = [Leaf(data, owner.origin) for data in shards.by_path(reader, of.sharded, claim)]
+        elif not many or reader.count(of.by_host, key) > crowd:  # else all are of other listeners
+            routes = _routes(reader, of, key, mine)
         if routes is None and key.hostname != mine.hostname:
             # Its routes are those of a less specific listener. An empty virtual host would hide what the listener
             # that does own the host has for it by a wildcard. Where a route of its own listener lost all its rules
