@@ -142,6 +142,29 @@ PICTURES = {
             ("namespace blue", ("blue", "other")),
         ),
     ),
+    "mesh": Picture(
+        {
+            "clients": Box(0, 0, "clients"),
+            "front": Box(1, 0, "Gateway front", "Envoy proxies", ours=True),
+            "shop": Box(0, 1.3, "a pod of shop"),
+            "mine": Box(1, 1.3, "proxy beside it", "port 15001", ours=True),
+            "office": Box(0, 2.6, "a pod of office"),
+            "theirs": Box(1, 2.6, "proxy beside it", "a route of its own", ours=True),
+            "v1": Box(2.2, 0.65, "reviews-v1", "Service"),
+            "v2": Box(2.2, 1.95, "reviews-v2", "Service"),
+        },
+        (
+            ("clients", "front", ""),
+            ("shop", "mine", ""),
+            ("office", "theirs", ""),
+            ("front", "v1", ""),
+            ("front", "v2", ""),
+            ("mine", "v1", ""),
+            ("mine", "v2", ""),
+            ("theirs", "v1", ""),
+        ),
+        (("HTTPRoute reviews: the Gateway's and the Service's", ("v1", "v2")),),
+    ),
     "haproxy": Picture(
         {
             "clients": Box(0, 0, "clients"),

@@ -16,7 +16,7 @@ EXAMPLES = pages.ROOT / "examples"
 FOLDERS = sorted(one.parent for one in EXAMPLES.rglob("folder"))
 
 
-@pytest.mark.parametrize("page", ["simple-ingress", "sharded", "central-ingress", "aws", "haproxy"])
+@pytest.mark.parametrize("page", ["simple-ingress", "sharded", "central-ingress", "aws", "haproxy", "mesh"])
 def test_a_page(page: str) -> None:
     if page == "haproxy":
         need("haproxy", "haproxy")

@@ -384,7 +384,7 @@ def test_requests_of_a_mesh_are_for_services(url: str, words: str) -> None:
         route("one", rule(), parent=first),
         route("two", rule(), parent=second),
     )
-    told = explain(made, request_from("GET", url), Name("default", "_mesh"))
+    told = explain(made, request_from("GET", url), Name("default", "Mesh"))
     assert words in (f"{told.winner.route}" if told.winner else told.outcome.why)
     # Who asks about a Gateway hears nothing of the mesh.
     assert "one" not in asked(made, url).outcome.why

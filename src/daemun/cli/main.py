@@ -19,6 +19,7 @@ from daemun.cli import (
     policy,
     proxy,
     ratelimit,
+    redirect,
     serve,
     translate,
     tree,
@@ -43,6 +44,7 @@ app.command()(serve.serve)
 app.command()(webhook.webhook)
 app.command()(extauth.extauth)
 app.command()(ratelimit.ratelimit)
+app.command()(redirect.redirect)
 app.command()(get.get)
 app.command()(tree.tree)
 app.command()(policy.policy)

@@ -48,6 +48,12 @@ def tree(translation: Translation, only: Name | None = None) -> list[Node]:
     of_routes = _by_listener(translation)
     for name in sorted(gateways):
         gateway = gateways[name]
+        if gateway.ref.kind == "Mesh":
+            root = found.setdefault(
+                _MESH, Node("class", "mesh", None, "", "namespaces whose pods' requests are routed")
+            )
+            root.below.append(_mesh(translation, gateway, of_routes))
+            continue
         value = translation.sources[GATEWAY, "Gateway"].get(name) if gateway.ref.kind == "Gateway" else None
         class_name = value.spec.gateway_class_name if isinstance(value, Gateway) else "classic"
         root = found.setdefault(class_name, _class(translation, class_name, gateway))
@@ -61,6 +67,7 @@ def tree(translation: Translation, only: Name | None = None) -> list[Node]:
     return roots
 
 
+_MESH = "~mesh"  # after all classes
 Routes = dict[tuple[Ref, str], list[ResolvedRoute]]
 
 
@@ -104,6 +111,21 @@ def _listener(
     node = Node("listener", listener.name, listener.owner, where, told)
     for finding in (*listener.not_accepted, *listener.conflicted, *listener.not_resolved):
         node.wrong.append(f"{finding.text}. {finding.mend}".strip())
+    return _with_routes(translation, node, gateway.proxy, routes)
+
+
+def _mesh(translation: Translation, mesh: ResolvedGateway, routes: Routes) -> Node:
+    """The proxies beside the pods of a namespace: the ports of Services that have routes for them."""
+    node = Node("gateway", mesh.proxy, mesh.ref, "", f"beside the pods of {mesh.ref.namespace}")
+    for (owner, name), of in sorted(routes.items()):
+        if owner == mesh.ref:
+            node.below.append(_with_routes(translation, Node("listener", name, owner, "", ""), mesh.proxy, of))
+    _blame(translation, Ref("", "Namespace", "", mesh.ref.namespace), node)
+    return node
+
+
+def _with_routes(translation: Translation, node: Node, proxy: str, routes: list[ResolvedRoute]) -> Node:
+    """The node of a listener with the routes below it, those that are delegated to below those that delegate."""
     below: dict[tuple[Ref, ...], Node] = {}
     for route in sorted(routes, key=lambda one: len(one.through)):
         way = (route.ref, *route.through)
@@ -111,7 +133,7 @@ def _listener(
         if held is None:
             held = below[way] = _route(translation, route)
             below.get(route.through, node).below.append(held)
-        held.below.extend(_rule(translation, gateway.proxy, route, rule) for rule in route.route.rules)
+        held.below.extend(_rule(translation, proxy, route, rule) for rule in route.route.rules)
     for one in below.values():
         _blame(translation, one.ref, one)
     return node

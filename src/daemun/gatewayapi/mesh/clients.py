@@ -13,7 +13,7 @@ PORT = "daemun.dev/mesh-port"
 DEFAULT_PORT = 15001
 LOOPBACK = "127.0.0.1"
 """Where connections are redirected to: their client's own host."""
-_PROXY = "_mesh"  # no object can have such a name, so no Gateway's proxy has it
+_PROXY = "Mesh"  # no object can have a name with a capital letter, so no Gateway's proxy has this one
 _MOST = 65_535
 
 
