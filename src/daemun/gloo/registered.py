@@ -9,6 +9,7 @@ from daemun.base.addresses import is_ip
 from daemun.base.guard import Guard
 from daemun.base.names import DAEMUN, Name, Ref
 from daemun.flow import Collection, Reader
+from daemun.gloo import ec2
 from daemun.ir.instances import Instance, Instances, Lookup
 from daemun.ir.registries import CONSUL
 
@@ -36,6 +37,8 @@ def lookups_of(name: Name, upstream: Upstream) -> tuple[Lookup, ...]:
         if not how and consul.query_options is not None and consul.query_options.use_cache:
             how = _CACHED
         return tuple(Lookup(CONSUL, consul.service_name, place, how) for place in consul.data_centers or ("",))
+    if upstream.spec.aws_ec2 is not None:
+        return (ec2.lookup_of(name, upstream.spec.aws_ec2),)
     registry = registry_of(name, upstream)
     if registry is None:
         return ()

@@ -15,6 +15,7 @@ from daemun.gatewayapi.conditions import condition
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.problems import Problems, from_findings
 from daemun.gatewayapi.references import GrantIndex
+from daemun.gloo import ec2
 from daemun.gloo.classic.scope import SETTINGS
 from daemun.ir.instances import Instances, Lookup
 from daemun.ir.registries import CONSUL, Configured, Trouble
@@ -54,6 +55,7 @@ class Registries:
         self.configured: Collection[str, Configured] = union(
             derive(objects, configured_rule, "Registries that can be asked"),
             derive(sources[GLOO, "Settings"], consul_rule, "Consul of Settings"),
+            derive(sources[GLOO, "Upstream"], ec2.machines_rule(sources[CORE, "Secret"]), "EC2 of Upstreams"),
             name="configured registries",
         )
         self.statuses = derive(objects, status_rule(self.troubles), "Registry status")

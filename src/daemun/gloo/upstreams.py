@@ -19,6 +19,7 @@ from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.flaws import flaw
 from daemun.gatewayapi.references import GrantIndex, grant_to_write, permitted
 from daemun.gatewayapi.settings import Settings
+from daemun.gloo import ec2
 from daemun.gloo.classic.scope import SETTINGS
 from daemun.gloo.defaults import NONE, Defaults
 from daemun.gloo.functions import aws
@@ -31,8 +32,8 @@ from daemun.ir.registries import CONSUL, Trouble
 
 TYPES = ("kube", "static", "pipe", "aws", "azure", "consul", "awsEc2", "gcp")
 """The fields of which an Upstream has one: it says what kind of thing it is."""
-_NOT_YET = ("azure", "aws_ec2", "gcp")
-_SERVED = "kube, static, pipe, consul or aws"
+_NOT_YET = ("azure", "gcp")
+_SERVED = "kube, static, pipe, aws, consul or awsEc2"
 INVALID = "Invalid"
 _ANNOTATION = f"metadata.annotations[{REGISTRY}]"
 
@@ -118,6 +119,8 @@ def upstream_rule(
         if spec.consul is not None and not defaults.consul:
             text = f"the Settings {SETTINGS} do not say where Consul is"
             faults.append(Finding(INVALID, "spec.consul", text, "Give them consul.httpAddress."))
+        if spec.aws_ec2 is not None:
+            faults += ec2.findings(reader, inputs.secrets, name, spec.aws_ec2)
         notes += _registry_notes(reader, inputs.registered.troubles, lookups)
         signing: Signing | Finding | None
         if spec.aws is not None and not faults:
@@ -146,8 +149,7 @@ def upstream_rule(
 def _type_faults(spec: UpstreamSpec, lookups: tuple[Lookup, ...]) -> Iterator[Finding]:
     for kind in _NOT_YET:
         if getattr(spec, kind) is not None:
-            where = f"spec.{'awsEc2' if kind == 'aws_ec2' else kind}"
-            yield Finding(INVALID, where, "this type of Upstream is not served yet", f"Use {_SERVED}.")
+            yield Finding(INVALID, f"spec.{kind}", "this type of Upstream is not served yet", f"Use {_SERVED}.")
             return
     if spec.aws is not None:
         yield from aws.faults(spec.aws)
@@ -175,7 +177,7 @@ def _registry_faults(reader: Reader, inputs: Nameable, ref: Ref, upstream: Upstr
 def _registry_notes(reader: Reader, troubles: Troubles, lookups: tuple[Lookup, ...]) -> Iterator[Finding]:
     """What a registry fails to say of an Upstream's services."""
     for one in lookups:
-        where = "spec.consul" if one.registry == CONSUL else _ANNOTATION
+        where = {CONSUL: "spec.consul", ec2.KEY: ec2.WHERE}.get(one.registry.partition("/")[0], _ANNOTATION)
         found = reader.get(troubles, Trouble(one.registry, one.service, one.place))
         if found is not None:
             yield Finding(found.reason, where, found.text, found.mend)

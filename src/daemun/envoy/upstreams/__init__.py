@@ -62,7 +62,7 @@ UNSERVED = Fields(
     UpstreamSpec,
     (),
     {
-        **dict.fromkeys(("azure", "awsEc2", "gcp"), _LATER),
+        **dict.fromkeys(("azure", "gcp"), _LATER),
     },
 )
 SERVED = Served([*(table for family in FAMILIES for table in family.serves), UNSERVED])

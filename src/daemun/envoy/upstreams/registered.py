@@ -2,7 +2,13 @@
 
 from collections.abc import Iterable
 
-from daemun.api.gloo.cloud import ConsulQueryOptions, ConsulUpstreamSpec
+from daemun.api.gloo.cloud import (
+    ConsulQueryOptions,
+    ConsulUpstreamSpec,
+    Ec2KvPair,
+    Ec2TagFilter,
+    Ec2UpstreamSpec,
+)
 from daemun.api.gloo.upstream import UpstreamSpec
 from daemun.envoy.upstreams.family import Draft, Family, Fault
 from daemun.gloo import registered
@@ -15,10 +21,10 @@ _CONNECT = "services behind Consul's own proxies are not served yet"
 
 
 class Registered(Family):
-    """`consul`."""
+    """`consul` and `awsEc2`."""
 
     serves = (
-        Fields(UpstreamSpec, ("consul",)),
+        Fields(UpstreamSpec, ("consul", "awsEc2")),
         Fields(
             ConsulUpstreamSpec,
             (
@@ -33,6 +39,9 @@ class Registered(Family):
             },
         ),
         Fields(ConsulQueryOptions, ("useCache",)),
+        Fields(Ec2UpstreamSpec, ("region", "secretRef", "roleArn", "filters", "publicIp", "port")),
+        Fields(Ec2TagFilter, ("key", "kvPair")),
+        Fields(Ec2KvPair, ("key", "value")),
     )
 
     def faults(self, upstream: ResolvedUpstream) -> Iterable[Fault]:

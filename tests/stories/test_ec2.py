@@ -1,0 +1,107 @@
+"""Machines of EC2 (moto's server) as endpoints of Upstreams, through real Envoys: docs/registries/ec2.md as it stands.
+
+All of them take requests at one port, so here each is another address of this machine.
+"""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from support.backend import Echo
+from support.documents import Doc, gateway, listener, prefix, reference, route, rule
+from support.moto import Moto
+from support.ports import free_port
+from support.world import World, fresh, tally, until
+
+PAGE = Path(__file__).parents[2] / "docs" / "registries" / "ec2.md"
+PLACES = {"a": "127.0.0.1", "b": "127.0.0.2"}
+
+
+def to(name: str) -> list[Doc]:
+    return [{"group": "gloo.solo.io", "kind": "Upstream", "name": name}]
+
+
+class Machines:
+    """A world with the page's Upstreams, `pets` at `/` and `cats` at `/cats`."""
+
+    def __init__(self, world: World, aws: Moto, port: int) -> None:
+        self.world, self.aws = world, aws
+        of_upstream, of_registry = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+        self._page = f"{of_upstream}---\n{of_registry}".replace("8080", str(port)).replace(
+            "interval: 30s", "interval: 1s"
+        )
+
+    def page(self, before: str = "", after: str = "") -> None:
+        """Write the page, changed so."""
+        assert before in self._page
+        self.world.write("page.yaml", self._page.replace(before, after))
+
+    async def become(self, path: str, *expected: str) -> None:
+        """Wait until just these answer (or this status)."""
+
+        async def are() -> bool:
+            found = tally([await self.world.ask(path) for _ in range(4 * len(expected))])
+            assert found.keys() == set(expected), self.world.problems()
+            return True
+
+        await until(are, 60)
+
+
+@pytest_asyncio.fixture
+async def machines(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Machines]:
+    async with fresh() as world:
+        aws = await Moto().start()
+        world.closing(aws.stop)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", aws.address)
+        port = free_port()
+        for name, address in PLACES.items():
+            backend = await Echo(name).start(port, address)
+            world.closing(backend.stop)
+        rules = (rule(prefix("/cats"), to=to("cats")), rule(to=to("pets")))
+        world.write("gateway.yaml", gateway("gw", listener(world.port)), route("r", *rules, parents=[reference("gw")]))
+        found = Machines(world, aws, port)
+        found.page()
+        yield found
+
+
+async def test_machines_come_and_go_by_their_tags_and_a_dead_aws_takes_nothing_with_it(machines: Machines) -> None:
+    aws, world = machines.aws, machines.world
+    pet = await aws.run(PLACES["a"], Name="pets", team="x")
+    cat = await aws.run(PLACES["b"], Name="cats", stage="prod")
+    await aws.run("127.0.0.3", Name="pets")
+    await world.start()
+    await machines.become("/", "a")
+    await machines.become("/cats", "b")
+    await aws.run(PLACES["a"], Name="cats", stage="prod")
+    await machines.become("/cats", "a", "b")
+    await aws.terminate(cat)
+    await machines.become("/cats", "a")
+
+    await aws.stop()
+    told = await world.problem("Upstream default/cats", "does not answer", "the last good endpoints stay")
+    await world.problem("Registry default/machines", "does not answer")
+    await machines.become("/", "a")
+    await machines.become("/cats", "a")
+    await aws.start()
+    await world.solved(told)
+    await machines.become("/cats", "503")
+    await aws.run(PLACES["b"], Name="cats", stage="prod")
+    await machines.become("/cats", "b")
+    assert pet
+
+
+@pytest.mark.parametrize(
+    "before, after, told",
+    [
+        ("    secretRef: {name: aws}\n    roleArn", "    roleArn", "Upstream default/pets spec.awsEc2.secretRef: "),
+        ("- key: team", "- {}", "Upstream default/pets spec.awsEc2.filters[0]: "),
+        ("interval: 1s", "interval: often", "Registry default/machines spec.config.interval: "),
+    ],
+)
+async def test_what_is_written_wrong_is_one_error(machines: Machines, before: str, after: str, told: str) -> None:
+    machines.page(before, after)
+    await machines.world.start(clean=False)
+    await machines.world.problem(told)
