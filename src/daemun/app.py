@@ -25,6 +25,7 @@ from daemun.provision.local import Event, LocalProxies
 from daemun.report.journal import Journal, Line, ProxyLine
 from daemun.sources.batch import Batch
 from daemun.sources.folder import FolderSource
+from daemun.sources.identities.istio import Istiod
 from daemun.sources.secrets.watcher import Objects
 from daemun.xds.events import Drifted
 
@@ -52,6 +53,7 @@ class App:
         run_dir: Path | None = None,
         state_dir: Path | None = None,
         linger: float = 6.0,
+        istiod: Istiod | None = None,
     ) -> None:
         paths = [path.absolute() for path in paths]
         self._tell = tell
@@ -68,7 +70,7 @@ class App:
         self.plane = ControlPlane(settings, self._identify, self._report, access_log, self._drifted)
         kept = state_dir or state.remembered(paths)
         self._source = FolderSource(paths, self._changed, kept)
-        self.places = Places(self.plane, self._secrets_changed, lambda: self.places.complete, kept=kept)
+        self.places = Places(self.plane, self._secrets_changed, lambda: self.places.complete, kept=kept, istiod=istiod)
         self.plane.translation.sources[CORE, "Secret"].on_read(self.places.secrets.want)
         self.journal = Journal(self.plane.translation, self._source.place)
         self._xds_socket = run_dir / XDS_SOCKET

@@ -97,7 +97,9 @@ class ClusterApp:
         wants = dict(self.source.wants)
         platform = wants.pop((CORE, "Secret"))
         kept = Path(installation.state_dir) if installation.state_dir else None
-        self.places = Places(self.plane, self._take, self._fetched, platform, self._remembered, kept)
+        self.places = Places(
+            self.plane, self._take, self._fetched, platform, self._remembered, kept, installation.istiod
+        )
         for key, want in {**wants, (CORE, "Secret"): self.places.secrets.want}.items():
             self.plane.translation.sources[key].on_read(want)
         self._problems: set[FileProblem] = set()

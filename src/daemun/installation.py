@@ -9,6 +9,7 @@ from daemun.base.names import Name
 from daemun.ir import auth, quotas
 from daemun.provision.kube.bootstrap import AUTHORITY_FILE
 from daemun.provision.kube.settings import CONFIG_DIR
+from daemun.sources.identities.istio import Istiod
 
 AUTHORITY = f"{CONFIG_DIR}/{AUTHORITY_FILE}"
 """Where proxies have whom to trust."""
@@ -56,6 +57,8 @@ class Installation(msgspec.Struct, frozen=True):
     """Whether there is a rate limit service beside it."""
     classic: bool = True
     """Whether Gloo's classic mode is served too."""
+    istiod: Istiod | None = None
+    """Istio's authority, if proxies are to be part of a mesh of it."""
 
     @property
     def host(self) -> str:

@@ -1,4 +1,4 @@
-"""The places that Settings name beside the platform's own source: for Secrets, and registries that know instances."""
+"""The places beside the platform's own source: for Secrets, registries that know instances, authorities of meshes."""
 
 import asyncio
 import functools
@@ -10,6 +10,8 @@ from daemun.base.names import GLOO
 from daemun.gloo.classic.scope import SETTINGS
 from daemun.gloo.internals import guard_of
 from daemun.plane import ControlPlane
+from daemun.sources.identities.istio import Istiod, IstioIssuer
+from daemun.sources.identities.watcher import IdentityWatcher
 from daemun.sources.registries.kinds import opened as open_registry
 from daemun.sources.registries.memory import Memory
 from daemun.sources.registries.watcher import RegistryWatcher
@@ -20,7 +22,7 @@ from daemun.sources.secrets.watcher import Objects, Remembered, SecretWatcher, W
 class Places:
     """Follows them for a control plane. `take` is told of Secrets, `complete` whether everything that is asked for has
     come from everywhere; `want` and `remembered` are what the platform itself has of Secrets. Below the folder `kept`
-    lies what registries said last.
+    lies what registries said last. `istiod` is Istio's authority, if there is one.
     """
 
     def __init__(
@@ -31,6 +33,7 @@ class Places:
         want: Want | None = None,
         remembered: Remembered | None = None,
         kept: Path | None = None,
+        istiod: Istiod | None = None,
     ) -> None:
         open_vault = functools.partial(opened, environment=os.environ)
         self.secrets = SecretWatcher(open_vault, take, plane.report, want, remembered)
@@ -41,14 +44,19 @@ class Places:
         registries = plane.translation.registries
         self.registries.follow(registries.configured)
         registries.instances.on_read(self.registries.want)
+        self.identities = IdentityWatcher(functools.partial(plane.identify, complete=complete))
+        if istiod is not None:
+            self.identities.appoint("istio", IstioIssuer(istiod))
+        plane.translation.identities.on_read(self.identities.want)
 
     @property
     def complete(self) -> bool:
         """Whether every place has given what is asked of it, or nobody waits for it any more."""
-        return self.secrets.complete and self.registries.complete
+        return self.secrets.complete and self.registries.complete and self.identities.complete
 
     async def run(self) -> None:
         """Follow them until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.secrets.run())
             group.create_task(self.registries.run())
+            group.create_task(self.identities.run())

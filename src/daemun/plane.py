@@ -26,6 +26,7 @@ from daemun.gatewayapi.placement import Setback
 from daemun.gatewayapi.proxies import ProxyState, Rejection, RejectionKey
 from daemun.gatewayapi.settings import Settings
 from daemun.ir import auth, quotas
+from daemun.ir.identity import Credential, Identity
 from daemun.ir.instances import Instances, Lookup
 from daemun.ir.registries import Trouble
 from daemun.ir.resource import Part, PartKey
@@ -122,6 +123,14 @@ class ControlPlane:
         with self._working():
             self.translation.registries.instances.update(found)
         self._pass_on()
+
+    def identify(self, found: Mapping[Identity, Credential | Missing], complete: Callable[[], bool]) -> None:
+        """Authorities of meshes have news of who the proxies are there."""
+        self._fetched = complete
+        with self._working():
+            self.translation.identities.update(found)
+        self._pass_on()
+        self._tell()
 
     def _pass_on(self) -> None:
         """Send what has come of it, unless something is awaited or under way."""

@@ -57,6 +57,7 @@ from daemun.gatewayapi.routes import Checks, route_rule
 from daemun.gatewayapi.routes import Inputs as RuleInputs
 from daemun.gatewayapi.settings import Settings
 from daemun.gloo import attach, beside, options_status, unserved_kinds, upstream_status
+from daemun.gloo import meshes as gloo_meshes
 from daemun.gloo import policies as options
 from daemun.gloo import services as gloo_services
 from daemun.gloo import settings as gloo_settings
@@ -100,6 +101,7 @@ class Translation:
         self.rejections: Source[RejectionKey, Rejection] = Source(graph, "rejections")
         self.setbacks: Source[str, Setback] = Source(graph, "setbacks")
         self.troubles: Source[str, Finding] = Source(graph, "troubles with places for Secrets")
+        self.identities = gloo_meshes.identities(graph)
 
         gateway_classes: Source[Name, GatewayClass] = self.sources[GATEWAY, "GatewayClass"]
         written: Source[Name, Gateway] = self.sources[GATEWAY, "Gateway"]
@@ -164,9 +166,8 @@ class Translation:
         self.registries = Registries(graph, self.sources)
         nameable = self.registries.nameable(granted)
         upstream_inputs = gloo_upstreams.Inputs(services, secret_objects, upstream_defaults, nameable, settings)
-        upstreams = derive(
-            written_upstreams, gloo_upstreams.upstream_rule(upstream_inputs, upstream_checks), "Upstreams"
-        )
+        resolve_upstream = gloo_upstreams.upstream_rule(upstream_inputs, upstream_checks)
+        upstreams = derive(written_upstreams, resolve_upstream, "Upstreams")
         doors = derive(upstreams, gloo_upstreams.door_rule, "Upstreams as routes know them")
         functions = derive(upstreams, offers.offer_rule, "functions of Upstreams")
         said = derive(services, gloo_services.service_rule(upstream_defaults), "Services with the annotations of all")
@@ -174,7 +175,7 @@ class Translation:
             said, gloo_services.annotated_rule(secret_objects, upstream_checks), "Services with Gloo's annotations"
         )
         annotations = backends.Annotations(gloo_services.spoken, gloo_services.closed(annotated))
-        described = Described(upstreams, annotated, self.registries.instances, guard_of(settings))
+        described = Described(upstreams, annotated, self.registries.instances, guard_of(settings), upstream_defaults)
         backend_kinds = {
             (CORE, "Service"): backends.service_backends(said, by_service, annotations),
             (GLOO, "Upstream"): gloo_upstreams.upstream_backends(doors),
@@ -242,8 +243,9 @@ class Translation:
                 listener_uses=self.listener_uses,
                 described=described,
                 tls_policies=by_service,
-                standing=servers.standing,
+                standing=gloo_meshes.standing(upstream_defaults, servers.standing),
                 shown=self.auth.shown,
+                identities=self.identities,
             ),
             settings,
             access_log,
@@ -268,9 +270,8 @@ class Translation:
             written=lambda kind: self.sources[GATEWAY, kind],
             rejections=rejected,
         )
-        of_settings = gloo_settings.Notes(
-            self.troubles, self.registries.troubles, of_all, servers.auth.servers, servers.limits.servers
-        )
+        of_places = (self.troubles, self.registries.troubles, self.identities)
+        of_settings = gloo_settings.Notes(*of_places, of_all, *servers.found)
         classic.tell(rejected, self.setbacks)
         servers.tell(lambda kind: self.sources[GATEWAY, kind], rejected)
         told = delegated.told

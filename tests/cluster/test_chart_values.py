@@ -71,6 +71,16 @@ global: {glooRbac: {namespaced: false}, image: {registry: quay.example}, glooMtl
             *("global.glooRbac", "global.image", "global.glooMtls"),
         },
     ),
+    "Istio": (
+        """
+global: {istioIntegration: {enabled: true, enableAutoMtls: true, labelInstallNamespace: true}}
+kubeGateway: {gatewayParameters: {glooGateway: {istio: {istioProxyContainer: {logLevel: warning}}}}}
+""",
+        {
+            "global.istioIntegration.labelInstallNamespace",
+            "kubeGateway.gatewayParameters.glooGateway.istio.istioProxyContainer.logLevel",
+        },
+    ),
     "one namespace": ("settings: {create: false, singleNamespace: true, linkerd: true}", set()),
 }
 
@@ -177,3 +187,22 @@ def test_settings_that_are_not_to_be_made_are_not(tmp_path: Path) -> None:
 def test_misspelt_values_are_refused(values: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="schema"):
         _templates(tmp_path, values)
+
+
+def test_a_mesh_of_istio_is_asked_for_certificates(tmp_path: Path) -> None:
+    documents = _templates(tmp_path, FILES["Istio"][0])
+    assert "--istiod=istiod.istio-system.svc:15012" in _arguments(documents)
+    assert _of(documents, "Settings")["spec"]["gloo"]["istioOptions"] == {
+        "enableIntegration": True,
+        "enableAutoMtls": True,
+    }
+    pod = _of(documents, "Deployment")["spec"]["template"]["spec"]
+    mounted = {one["name"]: one["mountPath"] for one in pod["containers"][0]["volumeMounts"]}
+    volumes = {one["name"]: one for one in pod["volumes"]}
+    assert (mounted["istio-token"], mounted["istio-root"]) == (
+        "/var/run/secrets/tokens",
+        "/var/run/secrets/istio",
+    )
+    (source,) = volumes["istio-token"]["projected"]["sources"]
+    assert source["serviceAccountToken"]["audience"] == "istio-ca"
+    assert volumes["istio-root"]["configMap"]["name"] == "istio-ca-root-cert"

@@ -68,6 +68,7 @@ OF_SETTINGS = {
     "gloo": settings.GlooOptions,
     "gloo.awsOptions": settings.AWSOptions,
     "gloo.awsOptions.serviceAccountCredentials": settings.ServiceAccountCredentials,
+    "gloo.istioOptions": settings.IstioOptions,
     "gloo.invalidConfigPolicy": settings.InvalidConfigPolicy,
     "gateway": settings.GatewayOptions,
     "gateway.validation": settings.ValidationOptions,

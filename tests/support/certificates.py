@@ -10,7 +10,8 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_public_key
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import NameOID
 
@@ -28,7 +29,7 @@ class Authority:
         # Who verifies finds an issuer by its name, so each has its own.
         self.name = _name(f"Test CA {x509.random_serial_number():x}")
         issuer, signer = (under.name, under._key) if under else (self.name, self._key)
-        builder = _builder(self.name, issuer, self._key, days)
+        builder = _builder(self.name, issuer, self._key.public_key(), days)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         self._certificate = builder.sign(signer, hashes.SHA256())
 
@@ -48,7 +49,9 @@ class Authority:
         """
         key = ec.generate_private_key(ec.SECP256R1())
         every = [x509.UniformResourceIdentifier(host) if "://" in host else x509.DNSName(host) for host in hosts]
-        builder = _builder(_name(extra.get("common", hosts[0] if hosts else "no host")), self.name, key, days)
+        builder = _builder(
+            _name(extra.get("common", hosts[0] if hosts else "no host")), self.name, key.public_key(), days
+        )
         builder = builder.add_extension(x509.SubjectAlternativeName([*every, *names]), critical=False)
         if "usage" in extra:
             builder = builder.add_extension(x509.ExtendedKeyUsage(extra["usage"]), critical=False)
@@ -57,6 +60,14 @@ class Authority:
         certificate = builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM)
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         return certificate + (self.pem.encode() if self._under else b""), pem
+
+    def certify(self, key: bytes, uri: str, days: tuple[float, float] = (-1, 1)) -> bytes:
+        """A certificate in PEM for somebody else's public key, with an identity."""
+        names = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(uri)])
+        public = load_pem_public_key(key)
+        assert isinstance(public, ec.EllipticCurvePublicKey)
+        builder = _builder(x509.Name([]), self.name, public, days).add_extension(names, critical=True)
+        return builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
     def revoked(self, *pairs: Pair, days: tuple[float, float] = (-1, 1)) -> str:
         """Its list of what it has revoked, in PEM."""
@@ -141,9 +152,9 @@ def _name(common: str) -> x509.Name:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, days: tuple[float, float] = (-1, 1)
+    subject: x509.Name, issuer: x509.Name, key: CertificatePublicKeyTypes, days: tuple[float, float] = (-1, 1)
 ) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
-    builder = x509.CertificateBuilder(subject_name=subject, issuer_name=issuer, public_key=key.public_key())
+    builder = x509.CertificateBuilder(subject_name=subject, issuer_name=issuer, public_key=key)
     builder = builder.serial_number(x509.random_serial_number())
     return builder.not_valid_before(now + days[0] * _DAY).not_valid_after(now + days[1] * _DAY)

@@ -13,10 +13,11 @@ from typing import Any
 from envoy.config.core.v3 import config_source_pb2
 from envoy.extensions.filters.http.router.v3 import router_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
-from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
+from envoy.extensions.transport_sockets.tls.v3 import secret_pb2, tls_pb2
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
+from daemun.ir.identity import Identity
 from daemun.ir.limits import RE2_MAX_PROGRAM_SIZE
 from daemun.ir.resource import CLUSTER, ENDPOINT, EXTENSION, LISTENER, SCOPE, SECRET
 from daemun.provision.binary import find
@@ -24,6 +25,8 @@ from daemun.provision.bootstrap import EXTENSIONS
 from daemun.translate import Translation
 from support.certificates import authority
 from support.render import messages
+
+_ISTIO = Identity("istio")
 
 
 def faults(made: Iterable[Translation], folder: Path) -> str:
@@ -35,6 +38,18 @@ def faults(made: Iterable[Translation], folder: Path) -> str:
         command, capture_output=True, text=True, timeout=60, check=False, env={"PATH": os.environ.get("PATH", "")}
     )
     return "" if done.returncode == 0 else done.stderr + done.stdout
+
+
+def _identities(number: str) -> list[secret_pb2.Secret]:
+    """Who the proxies are in meshes, as an authority would say that no case has."""
+    certificate, key = authority().issue("spiffe://cluster.local/ns/daemun-system/sa/daemun")
+    pair, trust = (secret_pb2.Secret(name=f"{number}{name}") for name in (_ISTIO.pair, _ISTIO.trust))
+    pair.tls_certificate.certificate_chain.inline_bytes, pair.tls_certificate.private_key.inline_bytes = (
+        certificate,
+        key,
+    )
+    trust.validation_context.trusted_ca.inline_string = authority().pem
+    return [pair, trust]
 
 
 def bootstrap(made: Iterable[Translation]) -> dict[str, Any]:
@@ -66,6 +81,8 @@ def bootstrap(made: Iterable[Translation]) -> dict[str, Any]:
                 for holder in (message, *message.transport_socket_matches):
                     _inline_tls(holder, tls_pb2.UpstreamTlsContext(), f"{number}/")
                 clusters[unique] = message
+        for message in _identities(f"{number}/"):
+            secrets[message.name] = message
         for (proxy, kind, name), message in found.items():
             if kind == ENDPOINT:
                 clusters[f"{number}/{proxy}/{name}"].load_assignment.MergeFrom(message)

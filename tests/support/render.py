@@ -54,7 +54,7 @@ SECTIONS = {
     "scopes": SCOPE,
     "secrets": SECRET,
 }
-SECTIONS |= {"clusters": CLUSTER, "endpoints": ENDPOINT, "tls": CLUSTER}
+SECTIONS |= {"clusters": CLUSTER, "endpoints": ENDPOINT, "tls": CLUSTER, "sockets": CLUSTER}
 _MAPS = {"typedPerFilterConfig", "filterMetadata", "policies", "value"}
 _OF_MANAGER = {"connections", "filters", "guards", "manager", "misses"}
 _OF_TCP_PROXY = {"idleTimeout", "maxConnectAttempts", "tunnelingConfig", "accessLogOptions"}
@@ -125,6 +125,10 @@ def _resource(section: str, message: Message) -> Any:
     if section == "later":
         config = value["typedConfig"]
         value = [inner["name"] for inner in config.get("defaultFilterChain", {}).get("filters", ())] or list(config)
+    if section == "sockets":  # by which endpoints are spoken to
+        sockets = {str(one["match"]): one["transportSocket"] for one in value.get("transportSocketMatches", ())}
+        sockets["others"] = value.get("transportSocket", {})
+        value = {match: one.get("typedConfig") for match, one in sockets.items()}
     if section == "tls":
         value = value.get("transportSocket", {}).get("typedConfig")
     return _short(value)

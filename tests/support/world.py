@@ -15,6 +15,7 @@ import yaml
 from daemun.app import App
 from daemun.gatewayapi.settings import Settings
 from daemun.report.journal import Line, ProblemLine, SolvedLine
+from daemun.sources.identities.istio import Istiod
 from support.backend import Echo, GrpcEcho
 from support.certificates import Pair
 from support.client import Answer, ask
@@ -105,7 +106,9 @@ class World:
 
     # Serving
 
-    async def start(self, *, clean: bool = True, access_log: str = "", **settings: Any) -> None:
+    async def start(
+        self, *, clean: bool = True, access_log: str = "", istiod: Istiod | None = None, **settings: Any
+    ) -> None:
         """Serve the folder, and return when all proxies have acknowledged all of it. `clean`: without a problem."""
         self.app = App(
             [self.folder],
@@ -114,6 +117,7 @@ class World:
             access_log=access_log,
             run_dir=self.base / "r",
             state_dir=self.base / "s",
+            istiod=istiod,
         )
         self._task = asyncio.create_task(self.app.run())
         await self.synced()

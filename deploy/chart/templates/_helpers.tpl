@@ -54,6 +54,11 @@
 {{- with $policy }}
 {{- $_ := set $gloo "invalidConfigPolicy" . }}
 {{- end }}
+{{- with dig "istioIntegration" dict .Values.global }}
+{{- if .enabled }}
+{{- $_ := set $gloo "istioOptions" (dict "enableIntegration" true "enableAutoMtls" (.enableAutoMtls | default false)) }}
+{{- end }}
+{{- end }}
 {{- $gateway := pick .Values.gateway "isolateVirtualHostsBySslConfig" "readGatewaysFromAllNamespaces" }}
 {{- $spec := pick $said "secretOptions" "linkerd" "ratelimitServer" "extensions" "watchNamespaceSelectors" "devMode" }}
 {{- $renamed := dict "gloo" $gloo "gateway" $gateway "ratelimit" $said.rateLimit "discoveryNamespace" $said.writeNamespace }}
@@ -79,6 +84,13 @@
 {{- end }}
 {{- if $kube }}
 {{- toYaml (dict "kube" $kube) }}
+{{- end }}
+{{- end }}
+
+{{/* Where istiod is, if proxies are to be part of its mesh. */}}
+{{- define "daemun.istiod" -}}
+{{- if dig "istioIntegration" "enabled" false .Values.global }}
+{{- dig "gatewayParameters" "glooGateway" "istio" "istioProxyContainer" "istioDiscoveryAddress" "istiod.istio-system.svc:15012" .Values.kubeGateway }}
 {{- end }}
 {{- end }}
 

@@ -50,6 +50,20 @@ Allowed = Annotated[
         callback=_networks,
     ),
 ]
+Istiod = Annotated[
+    str,
+    typer.Option(
+        "--istiod",
+        envvar="DAEMUN_ISTIOD",
+        help="Istio's authority: who issues the certificates by which proxies speak to sidecars.",
+        metavar="HOST:PORT",
+    ),
+]
+IstioToken = Annotated[Path, typer.Option(help="The file with the token that we prove ourselves to istiod with.")]
+IstioAuthority = Annotated[Path, typer.Option(help="The file with whom istiod's own certificate comes from.")]
+ISTIO_TOKEN = Path("/var/run/secrets/tokens/istio-token")
+ISTIO_AUTHORITY = Path("/var/run/secrets/istio/root-cert.pem")
+"""Where Istio's own proxies have them."""
 KubeContext = Annotated[
     str | None,
     typer.Option("--kube-context", help="A context of the kubeconfig: read that cluster.", metavar="NAME"),

@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from daemun.cli.options import Allowed, KubeContext, ServiceType
+from daemun.cli.options import (
+    ISTIO_AUTHORITY,
+    ISTIO_TOKEN,
+    Allowed,
+    IstioAuthority,
+    Istiod,
+    IstioToken,
+    KubeContext,
+    ServiceType,
+)
 
 
 def serve(
@@ -58,6 +67,9 @@ def serve(
         typer.Option("--ratelimit", envvar="DAEMUN_RATELIMIT", help="So is `daemun ratelimit`, as NAME-ratelimit."),
     ] = False,
     allow_address: Allowed = None,
+    istiod: Istiod = "",
+    istio_token: IstioToken = ISTIO_TOKEN,
+    istio_authority: IstioAuthority = ISTIO_AUTHORITY,
     log_level: Annotated[str, typer.Option(envvar="DAEMUN_LOG_LEVEL", help="debug, info, warning or error.")] = "info",
     kube_context: KubeContext = None,
 ) -> None:
@@ -81,6 +93,7 @@ def serve(
     from daemun.cli.output import fail
     from daemun.cluster import ClusterApp
     from daemun.installation import Installation
+    from daemun.sources.identities import istio
 
     if bool(state_dir) != bool(state_key):
         fail("--state-dir and --state-key belong together", "What is kept has keys in it, and is sealed.")
@@ -104,5 +117,6 @@ def serve(
         extauth=extauth,
         ratelimit=ratelimit,
         classic=classic,
+        istiod=istio.Istiod(istiod, istio_token, istio_authority) if istiod else None,
     )
     program.run(client, lambda: ClusterApp(client, installation).run())

@@ -5,11 +5,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemun.cli.options import Address, Allowed, Paths, RealPorts
+from daemun.cli.options import (
+    ISTIO_AUTHORITY,
+    ISTIO_TOKEN,
+    Address,
+    Allowed,
+    IstioAuthority,
+    Istiod,
+    IstioToken,
+    Paths,
+    RealPorts,
+)
 
 if TYPE_CHECKING:
     from daemun.app import App, Tell
     from daemun.gatewayapi.settings import Settings
+    from daemun.sources.identities import istio
 
 
 def up(
@@ -27,6 +38,9 @@ def up(
         typer.Option(help="How long the proxies wait for a successor if this program is killed, in seconds."),
     ] = 6.0,
     allow_address: Allowed = None,
+    istiod: Istiod = "",
+    istio_token: IstioToken = ISTIO_TOKEN,
+    istio_authority: IstioAuthority = ISTIO_AUTHORITY,
 ) -> None:
     """Serve the manifests with one Envoy per Gateway, and follow every change of the files.
 
@@ -51,6 +65,7 @@ def up(
         console().print(f"Serving {', '.join(map(str, paths))}; Ctrl-C stops.", style="dim", markup=False)
     from daemun.gatewayapi.settings import Settings
     from daemun.provision import authorities
+    from daemun.sources.identities import istio
 
     settings = Settings(
         address=address,
@@ -58,7 +73,8 @@ def up(
         system_authorities=authorities.find(),
         allowed=tuple(allow_address or ()),
     )
-    serve(paths, teller(output), settings, access_log, linger)
+    asked = istio.Istiod(istiod, istio_token, istio_authority) if istiod else None
+    serve(paths, teller(output), settings, access_log, linger, asked)
 
 
 def teller(output: str) -> "Tell":
@@ -72,7 +88,14 @@ def teller(output: str) -> "Tell":
     return TextTeller()
 
 
-def serve(paths: list[Path], tell: "Tell", settings: "Settings", access_log: bool, linger: float) -> None:
+def serve(
+    paths: list[Path],
+    tell: "Tell",
+    settings: "Settings",
+    access_log: bool,
+    linger: float,
+    istiod: "istio.Istiod | None" = None,
+) -> None:
     """Run the app until a signal; a second one cuts the draining short."""
     import asyncio
 
@@ -80,7 +103,7 @@ def serve(paths: list[Path], tell: "Tell", settings: "Settings", access_log: boo
     from daemun.cli.output import fail
     from daemun.provision.errors import ProvisionError
 
-    app = App(paths, tell, settings, access_log="/dev/stdout" if access_log else "", linger=linger)
+    app = App(paths, tell, settings, access_log="/dev/stdout" if access_log else "", linger=linger, istiod=istiod)
     try:
         asyncio.run(run_until_signal(app))
     except ProvisionError as error:

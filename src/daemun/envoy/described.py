@@ -1,10 +1,14 @@
-"""What is said of a backend beyond where it is: by an Upstream, or by annotations of a Service."""
+"""What is said of a backend beyond where it is: by an Upstream, by annotations of a Service, by the mesh it is in."""
 
 import msgspec
 
+from daemun.api.gloo.upstream import KubeUpstreamSpec, UpstreamSpec
 from daemun.base.guard import Guard
 from daemun.base.names import Name
 from daemun.flow import Collection, Reader
+from daemun.gloo.classic.scope import SETTINGS
+from daemun.gloo.defaults import NONE, Defaults
+from daemun.gloo.meshes import mesh_of
 from daemun.gloo.services import Annotated
 from daemun.gloo.upstreams import ResolvedUpstream
 from daemun.ir.backend import BackendKey
@@ -20,6 +24,8 @@ class Described(msgspec.Struct, frozen=True):
     """What registries beside Kubernetes say."""
     guard: Guard
     """Which of their addresses no request may reach."""
+    defaults: Collection[Name, Defaults]
+    """What Settings say; of it counts here which meshes there are."""
 
     def of(self, reader: Reader, key: BackendKey) -> ResolvedUpstream | None:
         """The Upstream behind a backend, or what annotations make of a Service; None for one that is unusable."""
@@ -31,4 +37,16 @@ class Described(msgspec.Struct, frozen=True):
         else:
             annotated = reader.get(self.annotated, name)
             found = annotated.ports.get(key.port) if annotated and key.protocol != "udp" else None
-        return None if found is None or found.faults else found
+        if found is not None and found.faults:
+            return None
+        return self._in_meshes(reader, key, found)
+
+    def _in_meshes(self, reader: Reader, key: BackendKey, found: ResolvedUpstream | None) -> ResolvedUpstream | None:
+        """The same where meshes are: a Service of which nothing is said is described there, too."""
+        said = reader.get(self.defaults, SETTINGS) or NONE
+        if not said.meshed:
+            return found
+        if found is None and key.kind == "service" and key.protocol != "udp":
+            spec = UpstreamSpec(kube=KubeUpstreamSpec(key.name, key.namespace, key.port))
+            found = ResolvedUpstream(key.ref, 0, spec, {})
+        return found and msgspec.structs.replace(found, mesh=mesh_of(said, key, found.spec))

@@ -10,6 +10,8 @@ from daemun.base import wire
 from daemun.base.names import Name
 from daemun.envoy.described import Described
 from daemun.envoy.upstreams import built, tunnel
+from daemun.envoy.upstreams.family import SOCKET_MATCH
+from daemun.envoy.upstreams.meshed import ISTIO, TLS_MODE
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.backends import port_protocol
 from daemun.gloo.registered import instances_of
@@ -21,8 +23,11 @@ from daemun.ir.resource import Leaf, Part, part
 
 SUBSET = "envoy.lb"
 """The metadata by which Envoy tells the endpoints of a cluster apart."""
+_SIDECAR = "security.istio.io/tlsMode"
+"""The label of pods behind a sidecar of Istio's, and how they are spoken to."""
 Address = tuple[str, int]
-Labels = Mapping[str, str]
+Metadata = Mapping[str, Mapping[str, str]]
+"""What Envoy knows of an endpoint, by what that is for."""
 Found = dict[Address, Name | None]
 """Endpoints that take requests, with the pod that each is, if it is one."""
 
@@ -68,22 +73,23 @@ def endpoint_rule(
             name = service_of(key.namespace, kube)
             service = reader.get(services, name)
             found = _ready_in(service, kube.service_port, reader.find(slices, name), "TCP")
-            _put(draft.endpoints, _told_apart(reader, pods, kube, service, found))
+            sidecars = upstream.mesh is not None and upstream.mesh.istio
+            _put(draft.endpoints, _told_apart(reader, pods, kube, service, found, sidecars))
         yield key, part("", [Leaf(wire.encoded(draft.endpoints), Origin(key.ref))])
 
     return endpoints
 
 
-def _put(proto: endpoint_pb2.ClusterLoadAssignment, found: Iterable[tuple[Address, Labels]]) -> None:
+def _put(proto: endpoint_pb2.ClusterLoadAssignment, found: Iterable[tuple[Address, Metadata]]) -> None:
     """The endpoints of a Service. An empty assignment too: else Envoy would go on with endpoints that are gone."""
     locality = proto.endpoints.add()
-    for (address, port), labels in found:
+    for (address, port), metadata in found:
         endpoint = locality.lb_endpoints.add()
         socket = endpoint.endpoint.address.socket_address
         socket.address = address
         socket.port_value = port
-        if labels:
-            endpoint.metadata.filter_metadata[SUBSET].update(labels)
+        for of, values in metadata.items():
+            endpoint.metadata.filter_metadata[of].update(values)
 
 
 def _put_instances(proto: endpoint_pb2.ClusterLoadAssignment, found: Iterable[Instance]) -> None:
@@ -102,9 +108,14 @@ def _put_instances(proto: endpoint_pb2.ClusterLoadAssignment, found: Iterable[In
 
 
 def _told_apart(
-    reader: Reader, pods: Collection[Name, Pod], kube: KubeUpstreamSpec, service: Service | None, found: Found
-) -> Iterator[tuple[Address, Labels]]:
-    """The endpoints that an Upstream selects, each with the labels that make its subsets.
+    reader: Reader,
+    pods: Collection[Name, Pod],
+    kube: KubeUpstreamSpec,
+    service: Service | None,
+    found: Found,
+    sidecars: bool,
+) -> Iterator[tuple[Address, Metadata]]:
+    """The endpoints that an Upstream selects, each with the labels that make its subsets, and `sidecars` with a mark.
 
     Pods are read only where that takes their labels. An endpoint that is no pod was written by hand, and is kept.
     """
@@ -113,13 +124,16 @@ def _told_apart(
     if kube.subset_spec and kube.subset_spec.default_subset:
         keys.update(kube.subset_spec.default_subset.values)
     for address, name in sorted(found.items(), key=lambda one: one[0]):
-        if name is None or not (chosen or keys):
+        if name is None or not (chosen or keys or sidecars):
             yield address, {}
             continue
         pod = reader.get(pods, name)
         labels = pod.metadata.labels if pod is not None else {}
         if chosen <= labels.items():
-            yield address, {key: labels[key] for key in sorted(keys) if key in labels}
+            metadata = {SUBSET: {key: labels[key] for key in sorted(keys) if key in labels}}
+            if sidecars and labels.get(_SIDECAR) == ISTIO:
+                metadata[SOCKET_MATCH] = {TLS_MODE: ISTIO}
+            yield address, {of: values for of, values in metadata.items() if values}
 
 
 def ready_endpoints(

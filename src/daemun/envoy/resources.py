@@ -31,6 +31,7 @@ from daemun.gatewayapi.owners import HostOwner
 from daemun.gatewayapi.proxies import Rejection, RejectionKey
 from daemun.gatewayapi.resolved import ResolvedGateway, ResolvedRoute
 from daemun.gatewayapi.settings import Settings
+from daemun.ir.identity import Credential, Identity
 from daemun.ir.listener import Frontend, FrontendKey, HostKey, ListenerKey
 from daemun.ir.route import RouteKey, Use
 from daemun.ir.uses import ListenerUses
@@ -41,7 +42,8 @@ Sources = Mapping[tuple[str, str], Source[Name, Any]]
 class Inputs(msgspec.Struct, frozen=True):
     """What the front ends have made, all of them together, and what stands behind it.
 
-    `standing` is what every listener has that does not say otherwise; `shown` are key pairs of the gate's own.
+    `standing` is what every listener has that does not say otherwise; `shown` are key pairs of the gate's own, and
+    `identities` who it is in meshes.
     """
 
     gateways: Collection[Name, ResolvedGateway]
@@ -53,6 +55,7 @@ class Inputs(msgspec.Struct, frozen=True):
     tls_policies: ByService
     standing: Callable[[Reader], tuple[Use, ...]]
     shown: Collection[Name, Secret]
+    identities: Collection[Identity, Credential]
 
 
 class EnvoyResources:
@@ -108,7 +111,7 @@ class EnvoyResources:
         self._by_secret = (ports.index(secrets.secrets_of), placed.index(secrets.secrets_of_part))
         of_headers = (found.index(secrets.secrets_of_route), uses.index(secrets.secrets_of_uses))
         needed_secrets = distinct(*self._by_secret, *of_headers, name="needed secrets")
-        shown = secrets.secret_rule(secret_objects, config_maps, of.shown)
+        shown = secrets.secret_rule(secret_objects, config_maps, of.shown, of.identities)
         secret_parts = derive(needed_secrets, shown, "secrets")
 
         scopes = (rest_scopes, virtual_hosts, by_path)

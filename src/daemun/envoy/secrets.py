@@ -7,14 +7,16 @@ from envoy.extensions.transport_sockets.tls.v3 import secret_pb2
 
 from daemun.api.core import ConfigMap, Secret
 from daemun.base import wire
-from daemun.base.names import CORE, Name, Ref
+from daemun.base.names import CORE, GLOO, Name, Ref
 from daemun.envoy.anchors import anchor
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi import cacerts
 from daemun.gatewayapi.certificates import CERTIFICATE, PRIVATE_KEY, fault, staple
 from daemun.gatewayapi.resolved import ResolvedRoute
+from daemun.gloo.classic.scope import SETTINGS
 from daemun.gloo.secrets import Headers, expect
 from daemun.ir.auth import PROXIES
+from daemun.ir.identity import Credential, Identity, identity_of
 from daemun.ir.injected import header_of
 from daemun.ir.listener import Frontend, FrontendKey, ListenerKey
 from daemun.ir.origin import Origin
@@ -25,8 +27,8 @@ from daemun.ir.uses import ListenerUses
 
 
 class ProxySecret(NamedTuple):
-    """What a proxy needs: the key pair in a Secret (`namespace/name`), a bundle of CA certificates (`ir.tls`), or the
-    value of a header (`ir.injected`).
+    """What a proxy needs: the key pair in a Secret (`namespace/name`), a bundle of CA certificates (`ir.tls`), the
+    value of a header (`ir.injected`), or part of who it is in a mesh (`ir.identity`).
     """
 
     proxy: str
@@ -67,9 +69,15 @@ def _of_headers(use: Use) -> Iterator[str]:
 
 
 def secret_rule(
-    secrets: Collection[Name, Secret], config_maps: Collection[Name, ConfigMap], own: Collection[Name, Secret]
+    secrets: Collection[Name, Secret],
+    config_maps: Collection[Name, ConfigMap],
+    own: Collection[Name, Secret],
+    identities: Collection[Identity, Credential],
 ) -> Callable[[Reader, ProxySecret, ProxySecret], Iterator[tuple[PartKey, Part]]]:
-    """The rule from what is needed to a Secret of Envoy's. `own` are key pairs of the gate's own."""
+    """The rule from what is needed to a Secret of Envoy's.
+
+    `own` are key pairs of the gate's own, `identities` who it is in meshes.
+    """
 
     def secret(reader: Reader, needed: ProxySecret, _: ProxySecret) -> Iterator[tuple[PartKey, Part]]:
         bundle = bundle_of(needed.secret)
@@ -86,6 +94,17 @@ def secret_rule(
             listener = anchor(header, needed.secret)
             leaf = Leaf(listener.SerializeToString(), origin, secrets=(needed.secret,))
             yield PartKey(needed.proxy, LISTENER, listener.name), part("", [leaf])
+        elif (in_mesh := identity_of(needed.secret)) is not None:
+            identity, is_pair = in_mesh
+            credential = reader.get(identities, identity)
+            if credential is None or not (credential.certificate if is_pair else credential.authorities):
+                return
+            if is_pair:
+                proto.tls_certificate.certificate_chain.inline_bytes = credential.certificate
+                proto.tls_certificate.private_key.inline_bytes = credential.key
+            else:
+                proto.validation_context.trusted_ca.inline_bytes = credential.authorities
+            origin = Origin(Ref(GLOO, "Settings", *SETTINGS))
         elif bundle:
             found = [one for ref in bundle if (one := cacerts.holder(reader, config_maps, secrets, ref)) is not None]
             if any(cacerts.fault(one) for one in found):

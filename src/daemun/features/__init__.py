@@ -41,6 +41,7 @@ from daemun.features.options.host_rewrite import (
 from daemun.features.options.http_listener import GrpcWeb, HeaderValidation, LeftmostXffAddress, Router
 from daemun.features.options.jwt import Jwt, JwtStaged
 from daemun.features.options.lb_hash import LbHash
+from daemun.features.options.linkerd import Linkerd
 from daemun.features.options.listener_limits import (
     ConnectionLimit,
     HttpLocalRateLimit,
@@ -156,6 +157,7 @@ FEATURES: tuple[Feature[Any], ...] = (
     LeftmostXffAddress(),
     HeaderValidation(),
     Router(),
+    Linkerd(),
     ConnectionLimit(),
     NetworkLocalRateLimit(),
     LocalRateLimit(),

@@ -46,6 +46,7 @@ class Beside:
         own_auth, own_limits = bool(of.settings.extauth), bool(of.settings.ratelimit)
         self.auth = auth.Auth(graph, sources, auth.Inputs(found, allowed, of.backends, of.features, own_auth))
         self.limits = limits.RateLimits(sources, limits.Inputs(found, allowed, own_limits))
+        self.found = (self.auth.servers, self.limits.servers)
         self.by_target = {**self.auth.by_target, **self.limits.by_target}
         self.meanings: Mapping[bool, Mapping[str, Callable[[Reader, Ref, str, Any], Meant]]] = {
             classic: {**self.auth.meanings[classic], **self.limits.meanings[classic]} for classic in (False, True)

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from daemun.api.gloo.settings import AWSOptions, Settings, UpstreamOptions
+from daemun.api.gloo.settings import AWSOptions, IstioOptions, Settings, UpstreamOptions
 from daemun.api.gloo.ssl import SslParameters
 from daemun.api.gloo.upstream import CircuitBreakerConfig, UpstreamSpec
 from daemun.base.names import Name
@@ -14,7 +14,7 @@ from daemun.gloo.classic.scope import SETTINGS
 
 
 class Defaults(msgspec.Struct, frozen=True, gc=False):
-    """`gloo.circuitBreakers` and `awsOptions`, and `sslParameters` and `globalAnnotations` of `upstreamOptions`."""
+    """`gloo.circuitBreakers` and `awsOptions`, what `upstreamOptions` say of all, and which meshes there are."""
 
     circuit_breakers: CircuitBreakerConfig | None = None
     ssl_parameters: SslParameters | None = None
@@ -22,6 +22,13 @@ class Defaults(msgspec.Struct, frozen=True, gc=False):
     consul: bool = False
     """Whether they say where Consul is."""
     aws: AWSOptions = AWSOptions()
+    linkerd: bool = False
+    auto_mtls: bool = False
+
+    @property
+    def meshed(self) -> bool:
+        """Whether Services are in a mesh."""
+        return self.linkerd or self.auto_mtls
 
     def put(self, spec: UpstreamSpec) -> UpstreamSpec:
         """The Upstream with what it does not say itself. Each is taken as a whole, as in Gloo."""
@@ -44,4 +51,6 @@ def defaults_rule(_: Reader, name: Name, settings: Settings) -> Iterator[tuple[N
         gloo, of_all = settings.spec.gloo, settings.spec.upstream_options or UpstreamOptions()
         breakers, consul = gloo.circuit_breakers if gloo else None, settings.spec.consul is not None
         aws = (gloo.aws_options if gloo else None) or AWSOptions()
-        yield name, Defaults(breakers, of_all.ssl_parameters, of_all.global_annotations, consul, aws)
+        istio = (gloo.istio_options if gloo else None) or IstioOptions()
+        meshes = settings.spec.linkerd, istio.enable_auto_mtls is True
+        yield name, Defaults(breakers, of_all.ssl_parameters, of_all.global_annotations, consul, aws, *meshes)

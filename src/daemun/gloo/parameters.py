@@ -32,7 +32,7 @@ from daemun.ir.placement import Overrides, Parameters
 ANNOTATION = "gateway.gloo.solo.io/gateway-parameters-name"
 _OF_ENVOY = "envoy"
 _OF_GLOO = "gloo"
-_MESHES = "proxies are not part of a mesh yet"
+_MESHES = "proxies need nothing beside them: the control plane gets their certificates of a mesh"
 _STATS = "statistics are on port 19001 of every proxy, at /metrics and /stats/prometheus"
 SERVED = Served(
     (

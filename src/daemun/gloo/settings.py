@@ -15,6 +15,7 @@ from daemun.api.gloo.settings import (
     GatewayOptions,
     GlooOptions,
     InvalidConfigPolicy,
+    IstioOptions,
     SecretOptions,
     SecretSource,
     ServiceAccountCredentials,
@@ -33,6 +34,7 @@ from daemun.base.names import GLOO, Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.problems import Problems, from_findings
+from daemun.gloo import meshes
 from daemun.gloo.auth.servers import Found
 from daemun.gloo.classic.scope import LONGEST_BODY, SETTINGS, body_fits
 from daemun.gloo.limits.servers import Found as FoundLimits
@@ -41,10 +43,11 @@ from daemun.gloo.secrets import places
 from daemun.gloo.served import Fields, Served
 from daemun.gloo.services import global_faults
 from daemun.gloo.unserved import UNSERVED
+from daemun.ir.identity import Credential, Identity
 from daemun.ir.registries import CONSUL, Trouble
 
 _SOURCES = "objects are read from where Daemun runs: the cluster, or a folder"
-_MESHES = "meshes come later"
+_SIDECAR = "it is for a sidecar of Istio's that takes the gateway's own traffic, which is left out of the mesh here"
 _REGISTRIES = "other registries come later"
 _NO_DNS = "instances of which Consul has only a hostname are left out"
 _NO_GRAPHQL = "stock Envoy has no GraphQL"
@@ -81,6 +84,7 @@ SERVED = Served(
                     "gateway",
                     "upstreamOptions",
                     "refreshRate",
+                    "linkerd",
                 ),
                 *("kubernetesSecretSource", "directorySecretSource", "vaultSecretSource", "secretOptions"),
                 *("consul", "extProc", "extauth", "namedExtauth", "ratelimit", "ratelimitServer", "rbac"),
@@ -91,16 +95,17 @@ SERVED = Served(
                 "extensions": "it is for servers that Daemun does not have",
                 "cachingServer": UNSERVED["caching"].why,
                 **dict.fromkeys(("consulDiscovery", "knative"), _REGISTRIES),
-                "linkerd": _MESHES,
                 "graphqlOptions": _NO_GRAPHQL,
             },
             _MOOT,
         ),
         Fields(
             GlooOptions,
-            ("circuitBreakers", "invalidConfigPolicy", "transformationEscapeCharacters", "awsOptions"),
+            (
+                *("circuitBreakers", "invalidConfigPolicy", "transformationEscapeCharacters"),
+                *("awsOptions", "istioOptions"),
+            ),
             {
-                "istioOptions": _MESHES,
                 "logTransformationRequestResponseInfo": "say it of those transformations that are meant",
             },
             _MOOT_OF_GLOO,
@@ -115,6 +120,12 @@ SERVED = Served(
         ),
         # Envoy knows itself where AWS's tokens are exchanged.
         Fields(ServiceAccountCredentials, moot=("cluster", "uri", "timeout", "region")),
+        Fields(
+            IstioOptions,
+            ("enableAutoMtls",),
+            {"appendXForwardedHost": _SIDECAR},
+            moot=("enableIntegration",),  # proxies have no sidecar that it would switch on
+        ),
         Fields(
             InvalidConfigPolicy,
             ("replaceInvalidRoutes", "invalidRouteResponseCode", "invalidRouteResponseBody"),
@@ -175,11 +186,12 @@ Troubles = Collection[str, Finding]
 
 class Notes(NamedTuple):
     """What is told of Settings that others know: of their places for Secrets, of what they say of all listeners, and of
-    their servers of authorization and of rate limits.
+    their servers of authorization and of rate limits, of the authorities of their meshes.
     """
 
     troubles: Troubles
     registries: Collection[Trouble, Finding]
+    identities: Collection[Identity, Credential]
     of_all: ListenerDefaults
     servers: Collection[Name, Found]
     limits: Collection[Name, FoundLimits]
@@ -203,6 +215,7 @@ class Notes(NamedTuple):
         notes = [*SERVED.unserved(settings.spec, "spec"), *places.notes(settings.spec)]
         notes += limits.warnings if limits is not None else ()
         notes += [warning for policy in policies for warning in policy.warnings]
+        notes += meshes.troubles(reader.all(self.identities))
         consul = reader.get(self.registries, Trouble(CONSUL))
         return errors, [*notes, *sorted(reader.all(self.troubles).values()), *((consul,) if consul else ())]
 

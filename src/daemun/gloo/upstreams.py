@@ -28,6 +28,7 @@ from daemun.gloo.registries import Nameable, Troubles
 from daemun.gloo.signing import Signing, signing_of
 from daemun.ir.backend import BackendKey, Protocol, upstream_key
 from daemun.ir.instances import Lookup
+from daemun.ir.mesh import Mesh
 from daemun.ir.registries import CONSUL, Trouble
 
 TYPES = ("kube", "static", "pipe", "aws", "azure", "consul", "awsEc2", "gcp")
@@ -46,7 +47,10 @@ class SecretParts(NamedTuple):
 
 
 class ResolvedUpstream(msgspec.Struct, frozen=True, gc=False):
-    """An Upstream with what it refers to. With `faults` nothing is sent to it; `notes` are of no such weight."""
+    """An Upstream with what it refers to. With `faults` nothing is sent to it; `notes` are of no such weight.
+
+    In which `mesh` it is, is known when it is sent to.
+    """
 
     ref: Ref
     generation: int
@@ -58,6 +62,7 @@ class ResolvedUpstream(msgspec.Struct, frozen=True, gc=False):
     lookups: tuple[Lookup, ...] = ()
     aws: AWSOptions = AWSOptions()
     """What Settings say of functions of AWS; of all other Upstreams nothing."""
+    mesh: Mesh | None = None
 
     def secret(self, ref: ResourceRef) -> Name:
         """The Secret that the Upstream means: in its own namespace if it names none."""

@@ -151,6 +151,10 @@ D0405 SecretNotFound
 D0406 RegistryUnavailable
     A registry does not answer, or does not give what it is asked for. Its last good endpoints stay.
     Mend: Let it be reached, with the rights that it takes; it is asked again by itself.
+D0407 IdentityUnavailable
+    The authority of a mesh issues no certificate for the proxies. The last one stays; without any nothing is sent to
+    pods that take no other requests.
+    Mend: Let it be reached, with a token that it takes; it is asked again by itself.
 D0501 TargetNotFound
     A policy is for something that does not exist.
     Mend: Correct `targetRefs`.

@@ -21,6 +21,7 @@ from daemun.envoy.upstreams.family import Draft, Family
 from daemun.envoy.upstreams.functions import Functions
 from daemun.envoy.upstreams.health import Health
 from daemun.envoy.upstreams.hosts import Hosts
+from daemun.envoy.upstreams.meshed import Meshed
 from daemun.envoy.upstreams.outliers import Outliers
 from daemun.envoy.upstreams.preconnect import Preconnect
 from daemun.envoy.upstreams.protocol import Protocol
@@ -46,6 +47,7 @@ FAMILIES: tuple[Family, ...] = (
     Outliers(),
     Preconnect(),
     Encryption(),
+    Meshed(),
     FailingOver(),
     # Of these it matters whether hostnames are looked up.
     Balancing(),

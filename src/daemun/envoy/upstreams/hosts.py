@@ -36,7 +36,7 @@ class Hosts(Family):
     """`kube`, `static` and `pipe`, and what is only told of an Upstream."""
 
     serves = (
-        Fields(UpstreamSpec, ("kube", "static", "pipe", "discoveryMetadata", "disableIstioAutoMtls")),
+        Fields(UpstreamSpec, ("kube", "static", "pipe", "discoveryMetadata")),
         Fields(
             KubeUpstreamSpec,
             ("serviceName", "serviceNamespace", "servicePort", "selector", "subsetSpec"),

@@ -1,0 +1,135 @@
+"""Follows the authorities of meshes: whoever the rules want our proxies to be is asked for, and nothing else.
+
+An authority that fails takes nothing away: the last certificate stays, and with it the connections, until it ends.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+import msgspec
+
+from daemun.flow import MISSING, Missing
+from daemun.ir.identity import Credential, Identity, MeshName
+from daemun.kube.pauses import growing
+from daemun.sources.identities.issuer import Issuer, IssuerError
+
+Changes = Mapping[Identity, Credential | Missing]
+_FIRST_SECONDS, _LONGEST_SECONDS = 0.2, 15.0
+_MENDS: Mapping[MeshName, str] = MappingProxyType(
+    {
+        "istio": "Start Daemun with --istiod.",
+        "consul": "Give the Settings consul.httpAddress.",
+    }
+)
+
+
+class _Following(NamedTuple):
+    mesh: MeshName
+    task: asyncio.Task[None]
+
+
+class IdentityWatcher:
+    """`changed` is told what the authorities say. Which there are is said with `appoint`."""
+
+    def __init__(self, changed: Callable[[Changes], None]) -> None:
+        self._changed = changed
+        self._issuers: dict[MeshName, Issuer] = {}
+        self._wanted: set[Identity] = set()
+        self._following: dict[Identity, _Following] = {}
+        self._held: dict[Identity, Credential] = {}
+        self._news: dict[Identity, Credential | Missing] = {}
+        self._leaving: list[Issuer] = []
+        self._ended: list[asyncio.Task[None]] = []
+        self._woken = asyncio.Event()
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that is asked for was given, or why not was said."""
+        return self._wanted <= self._held.keys()
+
+    def appoint(self, mesh: MeshName, issuer: Issuer | None) -> None:
+        """This is the authority of a mesh now, or there is none. What a former one gave stays until it has answered."""
+        former = self._issuers.pop(mesh, None)
+        if former is not None:
+            self._leaving.append(former)
+        for one in [one for one, each in self._following.items() if each.mesh == mesh]:
+            self._end(one)
+        if issuer is not None:
+            self._issuers[mesh] = issuer
+        for one in self._wanted:
+            self._begin(one)
+        self._woken.set()
+
+    def want(self, added: set[Identity], removed: set[Identity]) -> None:
+        """The rules have begun to read these, and nobody reads those any more."""
+        self._wanted = self._wanted - removed | added
+        for one in removed:
+            if one in self._following:
+                self._end(one)
+            if self._held.pop(one, None) is not None:
+                self._news[one] = MISSING
+        for one in added:
+            self._begin(one)
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Hand on what the authorities say until cancelled; then let go of them."""
+        try:
+            while True:
+                await self._woken.wait()
+                self._woken.clear()
+                await self._let_go()
+                news, self._news = self._news, {}
+                if news:
+                    self._changed(news)
+        finally:
+            for one in list(self._following):
+                self._end(one)
+            self._leaving.extend(self._issuers.values())
+            await self._let_go()
+
+    def _begin(self, one: Identity) -> None:
+        issuer = self._issuers.get(one.mesh)
+        if issuer is None:
+            self._fail(one, IssuerError("nobody is known who issues certificates for proxies", _MENDS[one.mesh]))
+        elif one not in self._following:
+            self._following[one] = _Following(one.mesh, asyncio.create_task(self._keep(issuer, one)))
+
+    async def _keep(self, issuer: Issuer, one: Identity) -> None:
+        failures = 0
+        while True:
+            try:
+                async with contextlib.aclosing(issuer.follow(one)) as answers:
+                    async for credential in answers:
+                        failures = 0
+                        self._take(one, credential)
+            except IssuerError as error:
+                failures += 1
+                self._fail(one, error)
+                await asyncio.sleep(growing(failures, _FIRST_SECONDS, _LONGEST_SECONDS, random.random()))  # noqa: S311
+
+    def _fail(self, one: Identity, error: IssuerError) -> None:
+        held = self._held.get(one, Credential())
+        self._take(one, msgspec.structs.replace(held, trouble=error.text, mend=error.mend))
+
+    def _take(self, one: Identity, credential: Credential) -> None:
+        if self._held.get(one) != credential:
+            self._held[one] = self._news[one] = credential
+            self._woken.set()
+
+    def _end(self, one: Identity) -> None:
+        ended = self._following.pop(one).task
+        ended.cancel()
+        self._ended.append(ended)
+
+    async def _let_go(self) -> None:
+        ended, self._ended = self._ended, []
+        if ended:
+            await asyncio.gather(*ended, return_exceptions=True)
+        leaving, self._leaving = self._leaving, []
+        for issuer in leaving:
+            await issuer.close()

@@ -1,0 +1,76 @@
+"""What Linkerd's proxy beside a gateway is told of each request: where it is meant to go.
+
+Linkerd itself does not run here: the header is what its proxies read in ingress mode.
+"""
+
+import pytest
+import pytest_asyncio
+
+from support.documents import Doc, gateway, hosts, listener, prefix, reference, route, rule, to_upstream, upstream, use
+from support.world import World, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+_HEADER = "l5d-dst-override"
+
+
+def settings(*, linkerd: bool) -> Doc:
+    meta = {"name": "default", "namespace": "gloo-system"}
+    return {"apiVersion": "gloo.solo.io/v1", "kind": "Settings", "metadata": meta, "spec": {"linkerd": linkerd}}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
+async def scene(shared: World) -> None:
+    await shared.echo("one", "two", "mirrored")
+    one = shared.backends["one"].port
+    of_kube = upstream("kube", kube={"serviceName": "two", "serviceNamespace": "default", "servicePort": 80})
+    shared.write("upstreams.yaml", of_kube, upstream("outside", static=hosts(one)))
+    headers = use("RequestHeaderModifier", set=[{"name": _HEADER, "value": "elsewhere:1"}])
+    mirror = use("RequestMirror", backendRef={"name": "mirrored", "port": 80})
+    rules = [
+        rule(prefix("/service"), to="one"),
+        rule(prefix("/kube"), to=[to_upstream("kube")]),
+        rule(prefix("/outside"), to=[to_upstream("outside")]),
+        rule(prefix("/shares"), to=["one", "two"]),
+        rule(prefix("/route"), to="one", filters=[headers]),
+        rule(prefix("/mirror"), to="one", filters=[mirror]),
+    ]
+    shared.write("gateway.yaml", gateway("gw", listener(shared.port)), route("r", *rules, parents=[reference("gw")]))
+    shared.write("settings.yaml", settings(linkerd=True))
+    await shared.start()
+
+
+async def told(world: World, path: str) -> list[str]:
+    """What the backend sees of the header, though the client says something else."""
+    answer = await world.ask(path, headers={_HEADER: "internal.kube-system:443"})
+    assert answer.status == 200
+    return [value for name, value in answer.seen["headers"] if name == _HEADER]
+
+
+async def test_linkerd_learns_the_service_whoever_says_what(shared: World) -> None:
+    assert await told(shared, "/service") == ["one.default.svc.cluster.local:80"]
+    assert await told(shared, "/kube") == ["two.default.svc.cluster.local:80"]
+    assert await told(shared, "/route") == ["one.default.svc.cluster.local:80"]
+
+
+async def test_each_share_has_its_own(shared: World) -> None:
+    found = {(await told(shared, "/shares"))[0] for _ in range(30)}
+    assert found == {"one.default.svc.cluster.local:80", "two.default.svc.cluster.local:80"}
+
+
+async def test_what_leads_out_of_the_mesh_has_none_not_even_the_clients(shared: World) -> None:
+    assert await told(shared, "/outside") == []
+
+
+async def test_a_copy_is_not_sent_where_the_client_says(shared: World) -> None:
+    await told(shared, "/mirror")
+    copy = shared.backends["mirrored"].requests
+    assert all(value != "internal.kube-system:443" for one in copy for name, value in one["headers"] if name == _HEADER)
+
+
+async def test_without_linkerd_nothing_is_told(shared: World) -> None:
+    shared.write("settings.yaml", settings(linkerd=False))
+
+    async def silent() -> bool:
+        return _HEADER not in dict((await shared.ask("/service")).seen["headers"])
+
+    await until(silent)
