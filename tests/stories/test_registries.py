@@ -178,6 +178,18 @@ async def test_one_that_is_killed_takes_nothing_with_it_and_counts_again_when_it
     await one.world.solved(told)
 
 
+async def test_a_restart_while_it_is_away_keeps_what_proxies_have(one: Registered) -> None:
+    await one.put("a")
+    await one.world.start()
+    await one.become("a")
+    await until((one.world.base / "s" / "instances.json").exists)
+    await one.world.end()
+    await one.place.stop()
+    await one.world.start(clean=False)
+    await one.world.problem("Upstream default/pets", "the last good endpoints stay")
+    await one.become("a")
+
+
 async def test_one_that_is_emptied_is_believed(one: Registered) -> None:
     await one.put("a")
     await one.world.start()

@@ -131,6 +131,14 @@ async def test_a_token_that_is_refused_is_another_one(cf: CloudFoundry, secret: 
         assert cf.grants[-1]["grant_type"] == kind
 
 
+async def test_a_refresh_token_of_somebody_lets_us_in(cf: CloudFoundry) -> None:
+    cf.app("pets", 3)
+    token = cf.remember()
+    async with plugin(cf, {"refreshToken": token.encode()}) as one:
+        assert len(await look(one, "pets")) == 1
+    assert [(form["grant_type"], form["refresh_token"]) for form in cf.grants] == [("refresh_token", token)]
+
+
 async def test_a_token_is_renewed_before_it_ends(cf: CloudFoundry) -> None:
     cf.app("pets", 3)
     cf.lifetime = 0
@@ -144,6 +152,9 @@ async def test_a_wrong_login_is_told_without_it(cf: CloudFoundry) -> None:
     async with plugin(cf, OF_CLIENT | {"clientSecret": b"of-nobody"}) as one:
         with pytest.raises(RegistryError, match="does not let us in") as caught:
             await look(one, "pets")
+        with pytest.raises(RegistryError, match="does not let us in"):
+            await look(one, "cats")
+    assert len(cf.grants) == 1, "an account is not guessed at"
     assert "of-nobody" not in caught.value.text + caught.value.mend
     with pytest.raises(ConfigError, match="no login for UAA"):
         Plugin(CloudFoundryConfig(cf.address), Tools({}))

@@ -9,8 +9,8 @@ from daemun.api.gloo.upstream import Upstream
 from daemun.base.names import GLOO, Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.findings import Finding
-from daemun.gloo import secrets
 from daemun.gloo.secrets import Aws
+from daemun.gloo.signing import credentials_of
 from daemun.ir.instances import Lookup
 from daemun.ir.registries import Configured
 
@@ -96,7 +96,7 @@ def _credentials(
     if ref is None:
         text = "is not set, and credentials of the gateway's own are lent to nobody"
         return Finding(_INVALID, where, text, "Name a Secret with aws_access_key_id and aws_secret_access_key.")
-    return secrets.demand(reader, secret_objects, where, Name(ref.namespace or name.namespace, ref.name), Aws)
+    return credentials_of(reader, secret_objects, where, Name(ref.namespace or name.namespace, ref.name))
 
 
 def _key(name: Name) -> str:

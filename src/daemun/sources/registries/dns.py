@@ -1,7 +1,6 @@
 """The DNS: the addresses of a name, or what its SRV records say, asked anew when their TTL is over.
 
-Envoy can look up hostnames itself (a static Upstream), but knows no SRV records, no server of one's own, and drops
-endpoints when it is told that a name is not there any more for a moment.
+Envoy looks up hostnames itself (a static Upstream), but no SRV records, and with the servers of its own machine.
 """
 
 import asyncio

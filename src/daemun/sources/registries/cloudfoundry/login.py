@@ -15,6 +15,8 @@ from daemun.sources.registries.registry import ConfigError, RegistryError, Tools
 _CLIENT = "cf"
 """The client of the command line tool, which every UAA has: it has no secret."""
 _EARLY_SECONDS = 30.0
+_REFUSED_SECONDS = 60.0
+"""After a refusal nobody tries that login for so long: UAA locks accounts that are guessed at."""
 
 
 class Grant(NamedTuple):
@@ -57,7 +59,7 @@ class Login:
 
     def __init__(self, fetcher: Fetcher, first: Grant) -> None:
         self._fetcher, self._first = fetcher, first
-        self._token, self._refreshing, self._end = "", "", 0.0
+        self._token, self._refreshing, self._end, self._again = "", "", 0.0, 0.0
         self._entering = asyncio.Lock()
 
     async def token(self, uaa: str, *, instead_of: str = "") -> str:
@@ -65,7 +67,7 @@ class Login:
         async with self._entering:
             if not self._token or self._token == instead_of or time.monotonic() > self._end:
                 self._token = ""
-                granted = await self._renewed(uaa) or await self._ask(uaa, self._first.form)
+                granted = await self._granted(uaa) if time.monotonic() > self._again else None
                 if granted is None:
                     mend = "Give a Secret whose login is good, and allows that."
                     raise RegistryError(f"UAA at {uaa} does not let us in", mend)
@@ -73,10 +75,14 @@ class Login:
                 self._end = time.monotonic() + max(granted.expires_in - _EARLY_SECONDS, granted.expires_in / 2)
             return self._token
 
-    async def _renewed(self, uaa: str) -> _Granted | None:
-        """By the refresh token that came with the last one. One that is not good any more is none."""
+    async def _granted(self, uaa: str) -> _Granted | None:
+        """By the refresh token that came with the last one, if it is good still; else as at first."""
         token, self._refreshing = self._refreshing, ""
-        return await self._ask(uaa, _refresh(token)) if token else None
+        granted = await self._ask(uaa, _refresh(token)) if token else None
+        granted = granted or await self._ask(uaa, self._first.form)
+        if granted is None:
+            self._again = time.monotonic() + _REFUSED_SECONDS
+        return granted
 
     async def _ask(self, uaa: str, form: Mapping[str, str]) -> _Granted | None:
         """None: that is refused. Raises RegistryError when there is no answer."""
