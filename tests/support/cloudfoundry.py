@@ -7,7 +7,6 @@ lists in pages, filters, what is included, stats of processes, limits of request
 import base64
 import itertools
 import time
-from collections.abc import Iterable
 from typing import Any, Self
 
 from aiohttp import web
@@ -31,7 +30,7 @@ class CloudFoundry:
         self.left: int | None = None
         self.quiet = 1.0
         self.by_reset = False
-        self.per_page = 2
+        self.per_page = 100
         self.lifetime = 600
         self.hidden = False
         self.shown = True
@@ -91,9 +90,11 @@ class CloudFoundry:
 
     def app(self, name: str, *ports: int, process: str = "web", space: str = "dev", **each: Any) -> str:
         """An app has these instances, by the ports of their cell, and no others; its GUID."""
-        guid = f"{space}-{name}-guid"
-        if all(one["guid"] != guid for one in self._lists["apps"]):
-            relation = {"space": {"data": {"guid": f"{space}-guid"}}}
+        here = f"{space}-guid"
+        there = [one["guid"] for one in self._lists["apps"] if (one["name"], _space(one)) == (name, here)]
+        guid = there[0] if there else f"{name}-{next(self._numbers)}"
+        if not there:
+            relation = {"space": {"data": {"guid": here}}}
             self._lists["apps"].append({"guid": guid, "name": name, "relationships": relation, "metadata": {}})
         self._stats[guid, process] = [
             {"type": process, "index": index, "state": "RUNNING", "routable": True, **_addresses(port), **each}
@@ -110,6 +111,12 @@ class CloudFoundry:
     def space(self, name: str) -> None:
         """One more space."""
         self._lists["spaces"].append(self._of_space(name))
+
+    def rename(self, name: str, other: str) -> None:
+        """An app has another name."""
+        for one in self._lists["apps"]:
+            if one["name"] == name:
+                one["name"] = other
 
     def remove(self, name: str) -> None:
         """An app is gone."""
@@ -218,6 +225,6 @@ def _fits(one: dict[str, Any], query: Any) -> bool:
     return all(value in query[name].split(",") for name, value in fields.items() if name in query)
 
 
-def _space(one: dict[str, Any]) -> Iterable[str] | None:
+def _space(one: dict[str, Any]) -> str | None:
     found = one.get("relationships", {}).get("space")
-    return found["data"]["guid"] if found else None
+    return str(found["data"]["guid"]) if found else None

@@ -1,5 +1,6 @@
 """What the plug-in for Cloud Foundry makes of a Cloud Controller's answers (a stand-in over real HTTP)."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
@@ -88,6 +89,7 @@ async def test_routes_lead_to_what_they_are_mapped_to(cf: CloudFoundry) -> None:
 
 
 async def test_pages_and_spaces(cf: CloudFoundry) -> None:
+    cf.per_page = 2
     cf.space("prod")
     for number in range(5):
         cf.app(f"app{number}", number + 1)
@@ -100,6 +102,16 @@ async def test_pages_and_spaces(cf: CloudFoundry) -> None:
     assert found == {Entry(f"app{each}", "org/dev", ("tier=front",) if each == 3 else ()) for each in range(5)}
     async with plugin(cf, organization="", space="") as one, contextlib.aclosing(one.catalogue()) as answers:
         assert Entry("app0", "org/prod") in await anext(answers)
+
+
+async def test_many_services_cost_a_question_each_and_one_together(cf: CloudFoundry) -> None:
+    for number in range(50):
+        cf.app(f"app{number}", number + 1)
+    async with plugin(cf) as one:
+        found = await asyncio.gather(*(look(one, f"app{number}") for number in range(50)))
+    assert [each[0].port for each in found] == list(range(1, 51))
+    assert len(cf.asked) == 3 + 50, "organization, space and apps once"
+    assert len(cf.grants) == 1
 
 
 async def test_an_app_that_is_gone_has_no_instances_but_a_role_that_is_gone_says_nothing(cf: CloudFoundry) -> None:
@@ -146,6 +158,15 @@ async def test_a_token_is_renewed_before_it_ends(cf: CloudFoundry) -> None:
         await look(one, "pets")
     kinds = {form["grant_type"] for form in cf.grants[1:]}
     assert (cf.grants[0]["grant_type"], kinds) == ("password", {"refresh_token"})
+
+
+async def test_an_app_that_is_replaced_by_one_of_its_name_is_the_new_one(cf: CloudFoundry) -> None:
+    cf.app("pets", 3)
+    async with plugin(cf, interval="1s") as one, contextlib.aclosing(one.follow(Lookup("cf", "pets"))) as answers:
+        assert ports(await anext(answers)) == [("127.0.0.1", 3)]
+        cf.rename("pets", "pets-old")
+        cf.app("pets", 4)
+        assert ports(await anext(answers)) == [("127.0.0.1", 4)]
 
 
 async def test_a_wrong_login_is_told_without_it(cf: CloudFoundry) -> None:

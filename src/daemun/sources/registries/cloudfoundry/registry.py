@@ -5,8 +5,9 @@ that an instance became routable or moved to another cell, so that the stats of 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
-from typing import Annotated, Literal
+import time
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from typing import Annotated, Literal, NamedTuple
 
 from msgspec import Meta
 
@@ -40,6 +41,13 @@ class CloudFoundryConfig(Config, frozen=True):
     insecure_skip_verify: bool = False
 
 
+class _Apps(NamedTuple):
+    """GUIDs by name, and when they were asked for."""
+
+    since: float
+    guids: Mapping[str, str]
+
+
 class CloudFoundry(Registry):
     """A service is an app by its name, or a route by its URL; its place is ORGANIZATION/SPACE."""
 
@@ -52,6 +60,8 @@ class CloudFoundry(Registry):
         self._fetcher = tools.fetcher(tls=tools.tls(insecure=config.insecure_skip_verify), seconds=_SECONDS)
         self._controller = Controller(api, self._fetcher, Login(self._fetcher, grant(tools)))
         self._spaces: dict[str, str] = {}
+        self._known: dict[str, _Apps] = {}
+        self._finding = asyncio.Lock()
 
     async def close(self) -> None:
         """End all connections."""
@@ -85,16 +95,26 @@ class CloudFoundry(Registry):
 
     async def _of_app(self, name: str, place: str) -> set[Instance]:
         """An app that is not there has no instances; a space that is not shown is another matter."""
-        params = {"names": name, "space_guids": await self._space(place)}
-        apps = await self._controller.all("/v3/apps", resources.App, **params)
-        if not apps:  # perhaps it is the space that is another now, or is not shown any more
-            params["space_guids"] = await self._space(place, anew=True)
-            apps = await self._controller.all("/v3/apps", resources.App, **params)
         cells = self._config.network == "Cells"
-        found: set[Instance] = set()
-        for app in apps:
-            found.update(await self._instances(app.guid, self._config.process, 0, cells=cells))
-        return found
+        for anew in (False, True):  # perhaps it is the space that is another now, or is not shown any more
+            if (guid := (await self._apps(place, anew=anew)).get(name)) is not None:
+                found = await self._instances(guid, self._config.process, 0, cells=cells)
+                if found is not None:
+                    return found
+        return set()
+
+    async def _apps(self, place: str, *, anew: bool = False) -> Mapping[str, str]:
+        """The GUIDs of a space's apps, asked for once for all lookups of a time. (An app gets another one when it is
+        replaced by one of the same name.)
+        """
+        space = await self._space(place, anew=anew)
+        async with self._finding:
+            known = self._known.get(space)
+            if known is None or anew or time.monotonic() - known.since > self._interval / 2:
+                since = time.monotonic()
+                apps = await self._controller.all("/v3/apps", resources.App, space_guids=space)
+                known = self._known[space] = _Apps(since, {one.name: one.guid for one in apps})
+            return known.guids
 
     async def _of_route(self, url: str, place: str) -> set[Instance]:
         host, _, path = url.partition("/")
@@ -114,14 +134,16 @@ class CloudFoundry(Registry):
                 for one in route.destinations:
                     kind = one.app.process.type if one.app.process else self._config.process
                     each = await self._instances(one.app.guid, kind, one.port or 0, cells=cells)
-                    found.update(instance._replace(weight=max(1, one.weight or 1)) for instance in each)
+                    found.update(instance._replace(weight=max(1, one.weight or 1)) for instance in each or ())
         return found
 
-    async def _instances(self, app: str, process: str, port: int, *, cells: bool) -> set[Instance]:
-        """Of an app's process, at this port of its containers; 0: at the first."""
+    async def _instances(self, app: str, process: str, port: int, *, cells: bool) -> set[Instance] | None:
+        """Of an app's process, at this port of its containers; 0: at the first. None: there is no such process."""
         path = f"/v3/apps/{app}/processes/{process}/stats"
         stats = await self._controller.find(path, resources.Stats)
-        running = [one for one in stats.resources if one.takes_requests] if stats is not None else []
+        if stats is None:
+            return None
+        running = [one for one in stats.resources if one.takes_requests]
         found = {at for one in running if (at := self._address(one, port, cells=cells)) is not None}
         if running and not found:
             text = f"no instance of the process {process} shows an address{f' for its port {port}' if port else ''}"
@@ -148,15 +170,16 @@ class CloudFoundry(Registry):
             mend = "Give the Upstream a place ORGANIZATION/SPACE, or the Registry an organization and a space."
             raise RegistryError("does not say in which space it is", mend)
         key = f"{organization}/{space}"
-        if anew or key not in self._spaces:
-            organizations = await self._controller.all("/v3/organizations", resources.Named, names=organization)
-            of = ",".join(one.guid for one in organizations) or "none"
-            spaces = await self._controller.all("/v3/spaces", resources.Named, names=space, organization_guids=of)
-            if not spaces:
-                text = f"there is no space {key}, or it is not shown to this login"
-                raise RegistryError(text, "See `cf spaces`, and the roles of the login.")
-            self._spaces[key] = spaces[0].guid
-        return self._spaces[key]
+        async with self._finding:  # all lookups begin at once, and most are in the same space
+            if anew or key not in self._spaces:
+                organizations = await self._controller.all("/v3/organizations", resources.Named, names=organization)
+                of = ",".join(one.guid for one in organizations) or "none"
+                spaces = await self._controller.all("/v3/spaces", resources.Named, names=space, organization_guids=of)
+                if not spaces:
+                    text = f"there is no space {key}, or it is not shown to this login"
+                    raise RegistryError(text, "See `cf spaces`, and the roles of the login.")
+                self._spaces[key] = spaces[0].guid
+            return self._spaces[key]
 
 
 def _parents(host: str) -> Iterator[str]:
