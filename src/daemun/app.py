@@ -5,6 +5,7 @@ FolderSource -> ControlPlane (Translation, XdsServer) -> Envoy proxies (LocalPro
 """
 
 import asyncio
+import contextlib
 import functools
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -14,6 +15,8 @@ from typing import Any
 import msgspec
 
 from daemun.base.names import CORE
+from daemun.discovery.files import FileUpstreams
+from daemun.discovery.writer import UpstreamWriter
 from daemun.gatewayapi.settings import Settings
 from daemun.ir import quotas
 from daemun.ir.auth import SERVER
@@ -69,9 +72,11 @@ class App:
         self._allowed = settings.allowed
         self.plane = ControlPlane(settings, self._identify, self._report, access_log, self._drifted)
         kept = state_dir or state.remembered(paths)
-        self._source = FolderSource(paths, self._changed, kept)
+        self._discovered = state.discovered(kept)
+        self._source = FolderSource([*paths, self._discovered], self._changed, kept)
         self.places = Places(self.plane, self._secrets_changed, lambda: self.places.complete, kept=kept, istiod=istiod)
         self.plane.translation.sources[CORE, "Secret"].on_read(self.places.secrets.want)
+        self._upstreams = UpstreamWriter(FileUpstreams(self._discovered), self.plane.translation.discovery.orders)
         self.journal = Journal(self.plane.translation, self._source.place)
         self._xds_socket = run_dir / XDS_SOCKET
         self.proxies = LocalProxies(run_dir, self._xds_socket, linger=linger, on_event=self._happened)
@@ -95,8 +100,11 @@ class App:
         self._task = asyncio.current_task()
         self._left = asyncio.get_running_loop().create_future()
         # Reading begins while the keeper starts.
-        work = [asyncio.create_task(self._source.run()), asyncio.create_task(self.plane.run())]
-        work.append(asyncio.create_task(self.places.run()))
+        with contextlib.suppress(OSError):  # what is there has to be served all the same
+            self._discovered.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._upstreams.lead(True)
+        parts = (self._source, self.plane, self.places, self._upstreams)
+        work = [asyncio.create_task(part.run()) for part in parts]
         try:
             await self.proxies.start()
         except BaseException:

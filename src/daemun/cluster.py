@@ -17,9 +17,10 @@ from daemun import __version__
 from daemun.api.core import Secret
 from daemun.api.kinds import CLASSIC, KINDS
 from daemun.base.names import CORE, GATEWAY, GLOO_GATEWAY, Name, Ref
+from daemun.discovery.kube import KubeUpstreams
+from daemun.discovery.writer import UpstreamWriter
 from daemun.figures import figures
 from daemun.flow import MISSING
-from daemun.gatewayapi.mesh.clients import proxy_of
 from daemun.gatewayapi.proxies import ProxyState
 from daemun.gatewayapi.settings import cluster as cluster_settings
 from daemun.gloo.secrets.labels import LABELS
@@ -70,6 +71,7 @@ class ClusterApp:
             allowed=installation.allowed,
             extauth=installation.server_at("extauth"),
             ratelimit=installation.server_at("ratelimit"),
+            discovers=installation.discovery,
         )
         access_log = STDOUT if installation.access_log else ""
         self.plane = ControlPlane(settings, self._identify, self._told, access_log, fair=True)
@@ -82,6 +84,9 @@ class ClusterApp:
             lambda: self.source.complete and self.plane.current,
             namespace=installation.namespace,
             whole=self.source.whole,
+        )
+        self._upstreams = UpstreamWriter(
+            KubeUpstreams(client, self.source.locate), self.plane.translation.discovery.orders
         )
         proxies = ProxySettings(
             installation.image,
@@ -164,6 +169,7 @@ class ClusterApp:
             stack.push_async_callback(self.plane.xds.stop, CLOSING_SECONDS)
             self._serving = True
             await stack.enter_async_context(_running(self.writer.run()))
+            await stack.enter_async_context(_running(self._upstreams.run()))
             await stack.enter_async_context(_running(self._replicas.run()))
             await stack.enter_async_context(_running(self._duties()))
             read = len(self.plane.translation.routes), len(self.plane.wanted())
@@ -260,13 +266,8 @@ class ClusterApp:
         return await self._identities.authenticate(metadata)
 
     def _client_of(self, account: Name) -> str | None:
-        """The proxy that runs as a ServiceAccount, or the server of our own. None is ever both.
-
-        All others of a namespace in the mesh may be a pod's, and have the proxies beside pods.
-        """
-        mesh = proxy_of(account.namespace)
-        beside = str(mesh) if mesh in self.plane.translation.gateways else None
-        return self._installation.client_of(account) or self._proxies.proxy_of(account) or beside
+        """The proxy that runs as a ServiceAccount, or the server of our own. None is ever both."""
+        return self._installation.client_of(account) or self._proxies.proxy_of(account)
 
     # What only the leader does
 
@@ -276,6 +277,7 @@ class ClusterApp:
         else:
             self._leads.clear()
             self.writer.lead(False)
+            self._upstreams.lead(False)
             if self._performing is not None:
                 self._performing.cancel()
         self._replicas.changed()
@@ -299,6 +301,7 @@ class ClusterApp:
         What is served without the API server gives no reason for either.
         """
         await self._live.wait()
+        self._upstreams.lead(True)
         async with _running(self._proxies.run()):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SETTLING_SECONDS):

@@ -55,6 +55,8 @@ class Installation(msgspec.Struct, frozen=True):
     """Whether there is a server of authorization beside it, as the chart brings it."""
     ratelimit: bool = False
     """Whether there is a rate limit service beside it."""
+    discovery: bool = False
+    """Whether Upstreams are made of Services and of what registries have."""
     classic: bool = True
     """Whether Gloo's classic mode is served too."""
     istiod: Istiod | None = None

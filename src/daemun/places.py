@@ -39,7 +39,7 @@ class Places:
         self.secrets = SecretWatcher(open_vault, take, plane.report, want, remembered)
         located = functools.partial(plane.locate, complete=complete)
         ask = functools.partial(open_registry, guard=guard_of(plane.translation.settings))
-        self.registries = RegistryWatcher(ask, located, plane.report_registries, memory=Memory(kept))
+        self.registries = RegistryWatcher(ask, located, plane.report_registries, plane.list_services, Memory(kept))
         self.secrets.follow(plane.translation.sources[GLOO, "Settings"], SETTINGS)
         registries = plane.translation.registries
         self.registries.follow(registries.configured)

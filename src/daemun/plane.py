@@ -27,7 +27,7 @@ from daemun.gatewayapi.proxies import ProxyState, Rejection, RejectionKey
 from daemun.gatewayapi.settings import Settings
 from daemun.ir import auth, quotas
 from daemun.ir.identity import Credential, Identity
-from daemun.ir.instances import Instances, Lookup
+from daemun.ir.instances import Catalogue, Instances, Lookup
 from daemun.ir.registries import Trouble
 from daemun.ir.resource import Part, PartKey
 from daemun.keeping import Keeping
@@ -262,6 +262,11 @@ class ControlPlane:
         with self._working():
             self.translation.troubles.replace(troubles)
         self._tell()
+
+    def list_services(self, registry: str, catalogue: Catalogue | None) -> None:
+        """All services that a registry has; None: nobody wants to know any more."""
+        with self._working():
+            self.translation.discovery.listed(registry, catalogue)
 
     def report_registries(self, troubles: Mapping[Trouble, Finding]) -> None:
         """All that registries do not give now."""

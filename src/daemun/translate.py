@@ -66,6 +66,7 @@ from daemun.gloo.classic import wiring
 from daemun.gloo.defaults import defaults_rule
 from daemun.gloo.delegation import wiring as delegation
 from daemun.gloo.descriptors import TRANSCODER, transcoder_meaning
+from daemun.gloo.discovery.wiring import Discovery
 from daemun.gloo.escapes import escapes_rule
 from daemun.gloo.escapes import meanings as meanings_of
 from daemun.gloo.functions import offers
@@ -154,16 +155,16 @@ class Translation:
         # Routes: their parents, then everything else about them, in one path for all kinds.
         defaults = ours.index(gateways.default_of)
         kinds_of_parents = {kind: self.sources[GATEWAY, kind] for kind in ("Gateway", "ListenerSet")}
-        meshes = mesh.Meshes(self.sources, ROUTE_KINDS, settings)
+        meshes = mesh.Meshes(self.sources, ROUTE_KINDS)
         parent_inputs = parents.Inputs(kinds_of_parents, self.parents, defaults, namespaces, settings, meshes.parents)
         candidates = parents.candidates(self.sources, ROUTE_KINDS, parent_inputs)
-        meshes.serve(candidates)
+        meshes.serve(candidates, settings)
         uses = candidates.index(conflicts.host_uses)
         policies = derive(tls_policies, backendtls.policy_rule(authorities, settings), "BackendTLSPolicies")
         by_service = policies.index(backendtls.services_of)
         upstream_defaults = derive(self.sources[GLOO, "Settings"], defaults_rule, "defaults of Upstreams")
         upstream_checks = guarded(UPSTREAM_CHECKS, settings)
-        self.registries = Registries(graph, self.sources)
+        self.registries = Registries(graph, self.sources, settings)
         nameable = self.registries.nameable(granted)
         upstream_inputs = gloo_upstreams.Inputs(services, secret_objects, upstream_defaults, nameable, settings)
         resolve_upstream = gloo_upstreams.upstream_rule(upstream_inputs, upstream_checks)
@@ -175,6 +176,7 @@ class Translation:
             said, gloo_services.annotated_rule(secret_objects, upstream_checks), "Services with Gloo's annotations"
         )
         annotations = backends.Annotations(gloo_services.spoken, gloo_services.closed(annotated))
+        self.discovery = Discovery(graph, self.sources, said, classic_ports.scopes, settings)
         described = Described(upstreams, annotated, self.registries.instances, guard_of(settings), upstream_defaults)
         backend_kinds = {
             (CORE, "Service"): backends.service_backends(said, by_service, annotations),

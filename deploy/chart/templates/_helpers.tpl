@@ -65,6 +65,7 @@
 {{- $_ := set $renamed "consul" (dig "integrations" "consul" dict $said) }}
 {{- $_ := set $renamed "consulDiscovery" (dig "integrations" "consulUpstreamDiscovery" dict $said) }}
 {{- $_ := set $renamed "watchNamespaces" $said.watchNamespaces }}
+{{- $_ := set $renamed "discovery" (pick .Values.discovery "udsOptions") }}
 {{- range $name, $value := $renamed }}
 {{- with $value }}
 {{- $_ := set $spec $name . }}

@@ -80,7 +80,7 @@ def load(paths: list[Path], surroundings: Surroundings) -> Loaded:
         fail("there is nothing to read", "Name files or folders with manifests, or a cluster with --kube-context.")
     translation = Translation(surroundings.settings(), access_log=surroundings.access_log)
     with progress("reading"):
-        folder = Folder(paths, None)
+        folder = Folder([*paths, *_discovered(paths, surroundings)], None)
         batch = folder.load()
         outside = batch.problems
         if surroundings.kube_context is None:
@@ -93,6 +93,14 @@ def load(paths: list[Path], surroundings: Surroundings) -> Loaded:
     journal.outside(outside)
     journal.lines()
     return Loaded(translation, journal.problems(), folder.place)
+
+
+def _discovered(paths: list[Path], surroundings: Surroundings) -> list[Path]:
+    """Where `daemun up` keeps what it has discovered for these paths, if it does."""
+    from daemun.provision import state
+
+    found = state.discovered(state.remembered(path.absolute() for path in paths))
+    return [found] if surroundings.kube_context is None and found.is_dir() else []
 
 
 def look(

@@ -66,6 +66,10 @@ def serve(
         bool,
         typer.Option("--ratelimit", envvar="DAEMUN_RATELIMIT", help="So is `daemun ratelimit`, as NAME-ratelimit."),
     ] = False,
+    discovery: Annotated[
+        bool,
+        typer.Option("--discovery", envvar="DAEMUN_DISCOVERY", help="Make Upstreams of Services and registries."),
+    ] = False,
     allow_address: Allowed = None,
     istiod: Istiod = "",
     istio_token: IstioToken = ISTIO_TOKEN,
@@ -118,5 +122,6 @@ def serve(
         ratelimit=ratelimit,
         classic=classic,
         istiod=istio.Istiod(istiod, istio_token, istio_authority) if istiod else None,
+        discovery=discovery,
     )
     program.run(client, lambda: ClusterApp(client, installation).run())

@@ -25,7 +25,8 @@ class Settings(msgspec.Struct, frozen=True, gc=False):
     sockets of the proxies' own. `allowed` are networks (CIDR) of the proxies' machine or link that an Upstream may be
     in all the same. `extauth` is where Daemun's server of authorization is, `unix:` and a path, or a host and port;
     empty if there is none. It has TLS where there is a file `extauth_authority`, at the proxies, with whom to trust.
-    `ratelimit` and `ratelimit_authority` are the same of Daemun's rate limit service.
+    `ratelimit` and `ratelimit_authority` are the same of Daemun's rate limit service. `discovers` says that Upstreams
+    are made of what is discovered, unless Gloo's Settings say otherwise.
     """
 
     address: str = "127.0.0.1"
@@ -43,6 +44,7 @@ class Settings(msgspec.Struct, frozen=True, gc=False):
     system_authorities: str = "/etc/ssl/certs/ca-certificates.crt"
     private: tuple[str, ...] = ()
     allowed: tuple[str, ...] = ()
+    discovers: bool = False
 
     def bound_port(self, port: int) -> int:
         """The port that is bound for a listener's port."""
@@ -66,6 +68,7 @@ def cluster(
     allowed: tuple[str, ...] = (),
     extauth: tuple[str, str] = ("extauth:9983", ""),
     ratelimit: tuple[str, str] = ("ratelimit:9985", ""),
+    discovers: bool = False,
 ) -> Settings:
     """The settings where proxies are pods: every port is free and is bound as it is.
 
@@ -87,6 +90,7 @@ def cluster(
         extauth_authority=extauth[1],
         ratelimit=ratelimit[0],
         ratelimit_authority=ratelimit[1],
+        discovers=discovers,
     )
 
 

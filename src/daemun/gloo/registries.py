@@ -15,14 +15,23 @@ from daemun.gatewayapi.conditions import condition
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.problems import Problems, from_findings
 from daemun.gatewayapi.references import GrantIndex
+from daemun.gatewayapi.settings import Settings as Surroundings
 from daemun.gloo import ec2
 from daemun.gloo.classic.scope import SETTINGS
+from daemun.gloo.discovery.settings import is_on
+from daemun.gloo.served import NOT_SERVED
 from daemun.ir.instances import Instances, Lookup
 from daemun.ir.registries import CONSUL, Configured, Trouble
 
 UNAVAILABLE = "RegistryUnavailable"
 """The reason of a finding about a registry that does not give what it is asked for."""
 Troubles = Collection[Trouble, Finding]
+_NOT_PERMITTED = Finding(
+    NOT_SERVED,
+    "spec.discovery.enabled",
+    "has no effect: Daemun is installed without discovery",
+    "Set discovery.enabled of the chart.",
+)
 
 
 class ResolvedRegistry(msgspec.Struct, frozen=True):
@@ -32,6 +41,7 @@ class ResolvedRegistry(msgspec.Struct, frozen=True):
     generation: int
     configured: Configured
     missing: tuple[Finding, ...] = ()
+    notes: tuple[Finding, ...] = ()
 
 
 class Nameable(msgspec.Struct, frozen=True):
@@ -47,14 +57,18 @@ class Registries:
     `troubles`); `configured` are those that can be asked, by their keys.
     """
 
-    def __init__(self, graph: Graph, sources: Mapping[tuple[str, str], Source[Name, Any]]) -> None:
+    def __init__(
+        self, graph: Graph, sources: Mapping[tuple[str, str], Source[Name, Any]], surroundings: Surroundings
+    ) -> None:
         self.instances: Source[Lookup, Instances] = Source(graph, "instances that registries know")
         self.troubles: Source[Trouble, Finding] = Source(graph, "troubles with registries")
-        objects = derive(sources[DAEMUN, "Registry"], registry_rule(sources[CORE, "Secret"]), "Registries")
+        objects = derive(
+            sources[DAEMUN, "Registry"], registry_rule(sources[CORE, "Secret"], surroundings), "Registries"
+        )
         self.objects: Collection[Name, ResolvedRegistry] = objects
         self.configured: Collection[str, Configured] = union(
             derive(objects, configured_rule, "Registries that can be asked"),
-            derive(sources[GLOO, "Settings"], consul_rule, "Consul of Settings"),
+            derive(sources[GLOO, "Settings"], consul_rule(surroundings), "Consul of Settings"),
             derive(sources[GLOO, "Upstream"], ec2.machines_rule(sources[CORE, "Secret"]), "EC2 of Upstreams"),
             name="configured registries",
         )
@@ -67,7 +81,7 @@ class Registries:
 
 
 def registry_rule(
-    secrets: Collection[Name, Secret],
+    secrets: Collection[Name, Secret], surroundings: Surroundings
 ) -> Callable[[Reader, Name, Registry], Iterator[tuple[Name, ResolvedRegistry]]]:
     """The rule from a Registry to what it comes to."""
 
@@ -83,8 +97,10 @@ def registry_rule(
                 missing = (Finding("SecretNotFound", "spec.secretRef", text),)
             else:
                 held = {**secret.data, **{key: value.encode() for key, value in secret.string_data.items()}}
-        configured = Configured(ref, spec.type, spec.config, held, catalogued=spec.discovery.enabled)
-        yield name, ResolvedRegistry(ref, registry.metadata.generation, configured, missing)
+        permitted = surroundings.discovers or not surroundings.clustered
+        notes = () if permitted or not spec.discovery.enabled else (_NOT_PERMITTED,)
+        configured = Configured(ref, spec.type, spec.config, held, catalogued=permitted and spec.discovery.enabled)
+        yield name, ResolvedRegistry(ref, registry.metadata.generation, configured, missing, notes)
 
     return resolve
 
@@ -95,11 +111,16 @@ def configured_rule(_: Reader, name: Name, one: ResolvedRegistry) -> Iterator[tu
         yield str(name), one.configured
 
 
-def consul_rule(_: Reader, name: Name, settings: Settings) -> Iterator[tuple[str, Configured]]:
-    """From the Settings that count to the Consul that they name: an operator's, who may have it ask anybody."""
-    if name == SETTINGS and settings.spec.consul is not None:
-        ref = Ref(GLOO, "Settings", *name)
-        yield CONSUL, Configured(ref, CONSUL, settings.spec.consul, guarded=False)
+def consul_rule(surroundings: Surroundings) -> Callable[[Reader, Name, Settings], Iterator[tuple[str, Configured]]]:
+    """The rule from the Settings that count to the Consul that they name: an operator's, who may ask anybody."""
+
+    def configured(_: Reader, name: Name, settings: Settings) -> Iterator[tuple[str, Configured]]:
+        if name == SETTINGS and settings.spec.consul is not None:
+            on = is_on(settings.spec, surroundings)
+            ref = Ref(GLOO, "Settings", *name)
+            yield CONSUL, Configured(ref, CONSUL, settings.spec.consul, guarded=False, catalogued=on)
+
+    return configured
 
 
 def status_rule(troubles: Troubles) -> Callable[[Reader, Name, ResolvedRegistry], Iterator[tuple[Ref, Status]]]:
@@ -131,7 +152,7 @@ def problem_rule(troubles: Troubles) -> Callable[[Reader, Name, ResolvedRegistry
 
     def problems(reader: Reader, name: Name, one: ResolvedRegistry) -> Iterator[tuple[Ref, Problems]]:
         trouble = reader.get(troubles, Trouble(str(name)))
-        found = from_findings(one.ref, one.missing)
+        found = from_findings(one.ref, one.missing) + from_findings(one.ref, one.notes, warning=True)
         if trouble is not None:
             found += from_findings(one.ref, (trouble,), warning=trouble.reason == UNAVAILABLE)
         if found:

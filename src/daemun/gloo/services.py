@@ -188,6 +188,17 @@ def _here(one: Finding) -> Finding:
     return Finding(one.reason, _WHERE, text, one.mend)
 
 
+def upstream_for(service: Service, port: int) -> UpstreamSpec:
+    """An Upstream that is to a port of a Service what its annotations make of it, wherever that Upstream is."""
+    annotations = service.metadata.annotations
+    spec = _for_port(_config(annotations)[0], service.name, port, annotations)
+    tls = spec.ssl_config
+    if tls is not None and tls.secret_ref is not None and not tls.secret_ref.namespace:
+        ref = msgspec.structs.replace(tls.secret_ref, namespace=service.metadata.namespace)
+        spec = msgspec.structs.replace(spec, ssl_config=msgspec.structs.replace(tls, secret_ref=ref))
+    return spec
+
+
 def spoken(service: Service, port: ServicePort) -> Protocol | None:
     """What the annotation, or else the name of the port, says that is spoken there."""
     told = service.metadata.annotations.get(_H2)

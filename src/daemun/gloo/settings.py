@@ -11,7 +11,10 @@ from daemun.api.gloo.rbac import RbacSettings
 from daemun.api.gloo.settings import (
     AWSOptions,
     ConsulConfiguration,
+    ConsulServiceDiscoveryOptions,
+    ConsulUpstreamDiscoveryConfiguration,
     Directory,
+    DiscoveryOptions,
     GatewayOptions,
     GlooOptions,
     InvalidConfigPolicy,
@@ -21,6 +24,7 @@ from daemun.api.gloo.settings import (
     ServiceAccountCredentials,
     Settings,
     SettingsSpec,
+    UdsOptions,
     UpstreamOptions,
     ValidationOptions,
     VaultAwsAuth,
@@ -48,13 +52,12 @@ from daemun.ir.registries import CONSUL, Trouble
 
 _SOURCES = "objects are read from where Daemun runs: the cluster, or a folder"
 _SIDECAR = "it is for a sidecar of Istio's that takes the gateway's own traffic, which is left out of the mesh here"
-_REGISTRIES = "other registries come later"
 _NO_DNS = "instances of which Consul has only a hostname are left out"
 _NO_GRAPHQL = "stock Envoy has no GraphQL"
 # What follows is about processes of Gloo's that Daemun does not have.
 _MOOT = (
     *("devMode", "kubernetesConfigSource", "kubernetesArtifactSource"),
-    *("kubernetes", "discovery", "observabilityOptions", "consoleOptions"),
+    *("kubernetes", "observabilityOptions", "consoleOptions"),
 )
 _MOOT_OF_GLOO = (
     *("xdsBindAddr", "validationBindAddr", "restXdsBindAddr", "proxyDebugBindAddr", "endpointsWarmingTimeout"),
@@ -78,6 +81,8 @@ SERVED = Served(
             (
                 *(
                     "discoveryNamespace",
+                    "discovery",
+                    "consulDiscovery",
                     "watchNamespaces",
                     "watchNamespaceSelectors",
                     "gloo",
@@ -94,7 +99,7 @@ SERVED = Served(
                 **dict.fromkeys(("directoryArtifactSource", "consulKvArtifactSource"), _SOURCES),
                 "extensions": "it is for servers that Daemun does not have",
                 "cachingServer": UNSERVED["caching"].why,
-                **dict.fromkeys(("consulDiscovery", "knative"), _REGISTRIES),
+                "knative": "Knative has a way of its own to Gateway API",
                 "graphqlOptions": _NO_GRAPHQL,
             },
             _MOOT,
@@ -168,13 +173,24 @@ SERVED = Served(
             ConsulConfiguration,
             (
                 *("address", "httpAddress", "datacenter", "username", "password", "token", "waitTime"),
-                *("caFile", "caPath", "certFile", "keyFile", "insecureSkipVerify"),
+                *("caFile", "caPath", "certFile", "keyFile", "insecureSkipVerify", "serviceDiscovery"),
             ),
             {
                 **dict.fromkeys(("dnsAddress", "dnsPollingInterval"), _NO_DNS),
-                "serviceDiscovery": "Upstreams are not made of the services in Consul yet",
             },
         ),
+        Fields(ConsulServiceDiscoveryOptions, ("dataCenters",)),
+        Fields(
+            ConsulUpstreamDiscoveryConfiguration,
+            (
+                *("useTlsTagging", "tlsTagName", "rootCa", "splitTlsServices"),
+                *("consistencyMode", "queryOptions", "serviceTagsAllowlist"),
+            ),
+            moot=("edsBlockingQueries",),  # there are no others
+        ),
+        # What functions there are is not looked for, and nothing is served that would need it.
+        Fields(DiscoveryOptions, ("udsOptions",), moot=("fdsMode", "fdsOptions")),
+        Fields(UdsOptions, ("enabled", "watchLabels")),
         Fields(RbacSettings, ("requireRbac",)),
     )
 )

@@ -37,6 +37,11 @@ def remembered(paths: Iterable[Path], environ: Mapping[str, str] = os.environ) -
     return Path(home) / "daemun" / locate(paths, environ).name
 
 
+def discovered(kept: Path) -> Path:
+    """Where, in such a place, Upstreams are that are made of what is discovered: read as the manifests are."""
+    return kept / "discovered"
+
+
 def prepare(directory: Path) -> Path:
     """Make a state directory, and its parent, readable by this user only; refuse one that someone else made."""
     for path in (directory.parent, directory):

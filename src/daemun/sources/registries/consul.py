@@ -5,6 +5,7 @@
 
 import base64
 import contextlib
+import functools
 from collections.abc import AsyncGenerator, Iterator
 from urllib.parse import quote
 
@@ -13,9 +14,10 @@ import msgspec
 from daemun.api.gloo.scalars import Duration
 from daemun.api.gloo.settings import ConsulConfiguration
 from daemun.base.durations import nanoseconds
-from daemun.ir.instances import Instance, Instances, Lookup
+from daemun.ir.instances import Catalogue, Entry, Instance, Instances, Lookup
 from daemun.sources.client import Client
 from daemun.sources.registries.blocking import BlockingQueries, Kind
+from daemun.sources.registries.merging import latest
 from daemun.sources.registries.registry import Config, Registry, Tools
 from daemun.sources.tlsfiles import TlsFiles
 
@@ -46,6 +48,8 @@ class _Entry(msgspec.Struct, rename="pascal"):
 
 
 _DECODER = msgspec.json.Decoder(list[_Entry])
+_SERVICES = msgspec.json.Decoder(dict[str, list[str]])
+_PLACES = msgspec.json.Decoder(list[str])
 
 
 class ConsulConfig(Config, frozen=True):
@@ -66,11 +70,13 @@ class Consul(Registry):
         insecure = bool(config.insecure_skip_verify)
         if isinstance(config, ConsulConfig):
             address, files = config.http_address, tools.trust(insecure=insecure)
+            self._places: tuple[str, ...] = (config.datacenter,)
             headers = _headers(*(tools.text(key, "") for key in ("token", "username", "password")))
         else:
             address = config.http_address or config.address or _ADDRESS
             files = TlsFiles(config.ca_file, config.ca_path, config.cert_file, config.key_file, insecure)
             headers = _headers(config.token, config.username, config.password)
+            self._places = config.service_discovery.data_centers if config.service_discovery else ()
         wait = nanoseconds(config.wait_time) / 1e9 if config.wait_time else 0.0
         self._place = config.datacenter
         client = Client(files, guard=tools.guard)
@@ -91,6 +97,25 @@ class Consul(Registry):
         async with contextlib.aclosing(self._queries.follow(path, params, _DECODER)) as answers:
             async for entries in answers:
                 yield tuple(sorted({one for one in map(_instance, entries) if one is not None}))
+
+    async def catalogue(self) -> AsyncGenerator[Catalogue, None]:
+        """The services in the data centers that are named; without any, in all that there are."""
+        while True:
+            places = await self._all() if not self._places else self._places
+            streams = {place: functools.partial(self._listed, place) for place in places}
+            async with contextlib.aclosing(latest(streams)) as answers:
+                async for found in answers:
+                    yield frozenset().union(*found.values())
+
+    async def _listed(self, place: str) -> AsyncGenerator[Catalogue, None]:
+        params = {"dc": place} if place else {}
+        async with contextlib.aclosing(self._queries.follow("/v1/catalog/services", params, _SERVICES)) as answers:
+            async for found in answers:
+                yield frozenset(Entry(name, place, tuple(sorted(tags))) for name, tags in found.items())
+
+    async def _all(self) -> list[str]:
+        async with contextlib.aclosing(self._queries.follow("/v1/catalog/datacenters", {}, _PLACES)) as answers:
+            return await anext(answers)
 
 
 def _headers(token: str, username: str, password: str) -> Iterator[tuple[str, str]]:

@@ -62,6 +62,7 @@ class RegistryWatcher:
         self._awaited: dict[Lookup, float] = {}  # wanted, not answered yet; since when
         self._failed: dict[Lookup | str, RegistryError] = {}
         self._news: dict[Lookup, Instances | Missing] = {}
+        self._lists: dict[str, Catalogue | None] = {}
         self._ended: list[asyncio.Task[None]] = []
         self._leaving: list[Registry] = []
         self._told: Mapping[Trouble, Finding] = {}
@@ -91,8 +92,8 @@ class RegistryWatcher:
             self._failed.pop(key, None)
             if isinstance(new, Configured):
                 self._begin_registry(key, new)
-            if self._listed is not None and key not in self._following:
-                self._listed(key, None)
+            if key not in self._following:
+                self._lists[key] = None
         self._woken.set()
 
     def want(self, added: set[Lookup], removed: set[Lookup]) -> None:
@@ -131,6 +132,10 @@ class RegistryWatcher:
 
     def _hand_on(self) -> None:
         news, self._news = self._news, {}
+        lists, self._lists = self._lists, {}
+        for registry, found in lists.items():
+            if self._listed is not None:
+                self._listed(registry, found)
         told = dict(troubles(self._refused, self._failed, self._held))
         if told != self._told:
             for key in told.keys() - self._told.keys():
@@ -206,10 +211,9 @@ class RegistryWatcher:
             self._woken.set()
 
     def _list(self, key: str, found: Catalogue) -> None:
-        if self._failed.pop(key, None) is not None:
-            self._woken.set()
-        if self._listed is not None:
-            self._listed(key, found)
+        self._failed.pop(key, None)
+        self._lists[key] = found
+        self._woken.set()
 
     def _end(self, what: Lookup | str) -> None:
         ended = self._following.pop(what)
