@@ -90,9 +90,8 @@ class Ec2(Registry):
         while True:
             tags: dict[str, set[str]] = {}
             for one in await self._describe(filters):
-                found = _tags(one)
-                if service := found.get(key):
-                    tags.setdefault(service, set()).update(found.keys() - {key})
+                if service := _tags(one).get(key):
+                    tags.setdefault(service, set()).update(_texts(one))
             yield frozenset(Entry(service, "", tuple(sorted(each))) for service, each in tags.items())
             await asyncio.sleep(self._interval)
 
@@ -142,11 +141,16 @@ class Ec2(Registry):
         address = one.text("ipAddress" if self._config.public_ip else "privateIpAddress")
         if not address or one.text("instanceState", "name") != "running":
             return None
-        return Instance(address, self._config.port, tuple(sorted(f"{key}={each}" for key, each in _tags(one).items())))
+        return Instance(address, self._config.port, tuple(sorted(_texts(one))))
 
 
 def _tags(one: Element) -> dict[str, str]:
     return {tag.text("key"): tag.text("value") for tag in one.all("tagSet", "item")}
+
+
+def _texts(one: Element) -> set[str]:
+    """The tags of a machine as those of instances are."""
+    return {f"{key}={value}" for key, value in _tags(one).items()}
 
 
 def _literal(text: str) -> str:
