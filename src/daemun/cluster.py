@@ -21,6 +21,7 @@ from daemun.discovery.kube import KubeUpstreams
 from daemun.discovery.writer import UpstreamWriter
 from daemun.figures import figures
 from daemun.flow import MISSING
+from daemun.gatewayapi.mesh.clients import proxy_of
 from daemun.gatewayapi.proxies import ProxyState
 from daemun.gatewayapi.settings import cluster as cluster_settings
 from daemun.gloo.secrets.labels import LABELS
@@ -266,8 +267,13 @@ class ClusterApp:
         return await self._identities.authenticate(metadata)
 
     def _client_of(self, account: Name) -> str | None:
-        """The proxy that runs as a ServiceAccount, or the server of our own. None is ever both."""
-        return self._installation.client_of(account) or self._proxies.proxy_of(account)
+        """The proxy that runs as a ServiceAccount, or the server of our own. None is ever both.
+
+        All others of a namespace in the mesh may be a pod's, and have the proxies beside pods.
+        """
+        mesh = proxy_of(account.namespace)
+        beside = str(mesh) if mesh in self.plane.translation.gateways else None
+        return self._installation.client_of(account) or self._proxies.proxy_of(account) or beside
 
     # What only the leader does
 

@@ -155,10 +155,10 @@ class Translation:
         # Routes: their parents, then everything else about them, in one path for all kinds.
         defaults = ours.index(gateways.default_of)
         kinds_of_parents = {kind: self.sources[GATEWAY, kind] for kind in ("Gateway", "ListenerSet")}
-        meshes = mesh.Meshes(self.sources, ROUTE_KINDS)
+        meshes = mesh.Meshes(self.sources, ROUTE_KINDS, settings)
         parent_inputs = parents.Inputs(kinds_of_parents, self.parents, defaults, namespaces, settings, meshes.parents)
         candidates = parents.candidates(self.sources, ROUTE_KINDS, parent_inputs)
-        meshes.serve(candidates, settings)
+        meshes.serve(candidates)
         uses = candidates.index(conflicts.host_uses)
         policies = derive(tls_policies, backendtls.policy_rule(authorities, settings), "BackendTLSPolicies")
         by_service = policies.index(backendtls.services_of)

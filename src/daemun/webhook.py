@@ -67,7 +67,7 @@ class WebhookApp:
         for key, want in self._source.wants.items():
             self.translation.sources[key].on_read(want)
         self._news = asyncio.Event()
-        self.server = AdmissionServer(Judge(self._suppositions, self._policy, self._fetched))
+        self.server = AdmissionServer(Judge(self._suppositions, self._policy, self._fetched).judge)
         host = hook.host or f"{hook.name}.{hook.namespace}.svc"
         self._keyring = Keyring(client, Name(hook.namespace, f"{hook.name}-xds"), Hosts(host), self._certified)
         self.registration = Registration(client, hook.configuration)

@@ -1,1 +1,1 @@
-"""The validation webhook: what an API server asks before it stores an object, and what it is told."""
+"""The webhooks: what an API server asks before it stores an object, and what it is told."""

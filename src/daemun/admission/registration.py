@@ -1,4 +1,4 @@
-"""The ValidatingWebhookConfiguration of the chart: whom API servers trust to be the webhook is written into it."""
+"""The webhook configurations of the chart: whom API servers trust to be the webhook is written into them."""
 
 import asyncio
 import base64
@@ -13,19 +13,20 @@ from daemun.kube import paths
 from daemun.kube.client import KubeClient
 from daemun.kube.errors import KubeError
 
-_GROUP, _VERSION, _PLURAL = "admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations"
+_GROUP, _VERSION = "admissionregistration.k8s.io", "v1"
+VALIDATING, MUTATING = "validatingwebhookconfigurations", "mutatingwebhookconfigurations"
 _LOOK_SECONDS = 60.0
 _RETRY_SECONDS = 5.0
 _log = logging.getLogger(__name__)
 
 
 class Registration:
-    """Keeps `caBundle` of the configuration with this name as it should be."""
+    """Keeps `caBundle` of the configuration with this name, of either kind, as it should be."""
 
-    def __init__(self, client: KubeClient, name: str) -> None:
+    def __init__(self, client: KubeClient, name: str, kind: str = VALIDATING) -> None:
         self._client = client
         self._name = name
-        self._path = paths.resource(_GROUP, _VERSION, _PLURAL, Name("", name))
+        self._path = paths.resource(_GROUP, _VERSION, kind, Name("", name))
         self._due = asyncio.Event()
         self._bundle = ""
 

@@ -1,5 +1,6 @@
 """AdmissionReview (Kubernetes, admission.k8s.io/v1): the question of an API server, and the answer to it."""
 
+import base64
 from collections.abc import Iterable
 from typing import Any, Literal
 
@@ -53,10 +54,11 @@ class Review(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """The answer: why not (empty if so), and what whoever wrote the object should know."""
+    """The answer: why not (empty if so), what whoever wrote the object should know, and changes of it (RFC 6902)."""
 
     refusal: str = ""
     warnings: tuple[str, ...] = ()
+    patch: tuple[dict[str, Any], ...] = ()
 
 
 def question(body: bytes) -> Asked:
@@ -69,6 +71,9 @@ def answer(uid: str, verdict: Verdict) -> bytes:
     response: dict[str, Any] = {"uid": uid, "allowed": not verdict.refusal}
     if verdict.refusal:
         response["status"] = {"code": 422, "reason": "Invalid", "message": verdict.refusal}
+    if verdict.patch:
+        patch = base64.b64encode(msgspec.json.encode(verdict.patch)).decode()
+        response |= {"patchType": "JSONPatch", "patch": patch}
     if verdict.warnings:
         response["warnings"] = list(_short(verdict.warnings))
     return msgspec.json.encode({"apiVersion": API_VERSION, "kind": "AdmissionReview", "response": response})

@@ -3,12 +3,12 @@
 import logging
 import ssl
 import tempfile
+from collections.abc import Awaitable, Callable
 
 import msgspec
 from aiohttp import web
 
-from daemun.admission.judge import Judge
-from daemun.admission.review import answer, question
+from daemun.admission.review import Asked, Verdict, answer, question
 
 PATH = "/validation"
 MOST_BYTES = 8 << 20
@@ -17,14 +17,14 @@ _log = logging.getLogger(__name__)
 
 
 class AdmissionServer:
-    """`POST /validation`. `certify` gives it its first certificate, and others while it serves."""
+    """`POST /validation`, or another path. `certify` gives it its first certificate, and others while it serves."""
 
-    def __init__(self, judge: Judge) -> None:
+    def __init__(self, judge: Callable[[Asked], Awaitable[Verdict]], path: str = PATH) -> None:
         self._judge = judge
         self._tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
         app = web.Application(client_max_size=MOST_BYTES)
-        app.router.add_post(PATH, self._asked)
+        app.router.add_post(path, self._asked)
         self._runner = web.AppRunner(app, access_log=None)
 
     def certify(self, certificate: bytes, key: bytes) -> None:
@@ -51,7 +51,7 @@ class AdmissionServer:
             asked = question(await request.read())
         except msgspec.MsgspecError as error:
             return web.Response(status=400, text=f"This is no AdmissionReview: {error}\n")
-        verdict = await self._judge.judge(asked)
+        verdict = await self._judge(asked)
         if verdict.refusal:
             _log.info("%s of %s is refused: %s", asked.operation, asked.ref, verdict.refusal)
         return web.Response(body=answer(asked.uid, verdict), content_type="application/json")

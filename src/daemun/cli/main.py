@@ -14,6 +14,7 @@ from daemun.cli import (
     explain,
     extauth,
     get,
+    inject,
     install,
     migrate,
     policy,
@@ -42,6 +43,7 @@ app.command()(demo.demo)
 app.command()(up.up)
 app.command()(serve.serve)
 app.command()(webhook.webhook)
+app.command()(inject.inject)
 app.command()(extauth.extauth)
 app.command()(ratelimit.ratelimit)
 app.command()(redirect.redirect)

@@ -15,7 +15,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import http_con
 
 from daemun.base import wire
 from daemun.envoy.accesslog import log_to
-from daemun.envoy.captured import PASSING, passing_chain, passing_cluster
+from daemun.envoy.captured import HTTP_WORDS, PASSING, pass_unless_http, passing_chain, passing_cluster
 from daemun.envoy.extensions import discovered, further_of, standing_on
 from daemun.envoy.forward import closing_chain, come_from
 from daemun.envoy.misses import misses
@@ -104,6 +104,7 @@ def listener_rule(
             yield passing_cluster(key.proxy, frontend.listeners[0].origin)
         if not frontend.bound:
             proto.bind_to_port.value = False
+            pass_unless_http(proto, access_log)
         first = (http or frontend.listeners)[0]
         draft = ListenerDraft(proto)
         _apply_to_listener(draft, reader.get(policies, first.key) or NOTHING)
@@ -131,7 +132,7 @@ def listener_rule(
 
 def _needed(frontend: Frontend) -> set[str]:
     """The clusters that a port needs whatever its listeners do."""
-    return {PASSING} if frontend.captures else set()
+    return {PASSING} if frontend.captures or not frontend.bound else set()
 
 
 def _address(address: str, key: FrontendKey) -> address_pb2.Address:
@@ -161,6 +162,8 @@ def _filter_chain(
     filter_ = chain.filters.add(name="envoy.filters.network.http_connection_manager")
     filter_.typed_config.Pack(manager, deterministic=True)
     come_from(chain, listener)
+    if key.apart:
+        chain.filter_chain_match.application_protocols.extend(HTTP_WORDS)
     if tls:
         if key.section:
             # Another section may take what is not TLS.

@@ -13,6 +13,10 @@ Amount = str | int | float
 """A quantity: `100m`, `1Gi`, `2`."""
 
 
+CONFIGURATION = "daemun-mesh"
+"""The name of what is made for proxies beside pods."""
+
+
 class Resources(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a container asks for and may use at most."""
 
@@ -86,7 +90,7 @@ class Placement(msgspec.Struct, frozen=True):
     `name` is that of everything made for it, which belongs to `ref`. If that is no Gateway there is no such object in
     the cluster, and what is made is known by its labels alone. One that is `held` is not to be served as it is written:
     what runs for it is left alone, and nothing is made. One that is `self_managed` is served, by proxies that somebody
-    else runs.
+    else runs. One `beside` pods is served by proxies within them: only their configuration is made.
     """
 
     ref: Ref
@@ -102,6 +106,7 @@ class Placement(msgspec.Struct, frozen=True):
     overrides: Overrides = Overrides()
     held: bool = False
     self_managed: bool = False
+    beside: bool = False
 
     @property
     def made(self) -> bool:

@@ -7,8 +7,9 @@ from daemun.api.core import Namespace, Service
 from daemun.base.names import CORE, GATEWAY, Name, Ref
 from daemun.flow import Collection, Reader, Source, derive, distinct, union
 from daemun.gatewayapi.classes import CONTROLLER
+from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.kinds import RouteKind
-from daemun.gatewayapi.mesh.clients import LOOPBACK, in_mesh, mesh_of, port_of, proxy_of
+from daemun.gatewayapi.mesh.clients import DEFAULT_PORT, LOOPBACK, in_mesh, mesh_of, port_of, proxy_of
 from daemun.gatewayapi.mesh.parents import Inputs, addresses_of, consumed_by, listener_name
 from daemun.gatewayapi.owners import HostOwner
 from daemun.gatewayapi.parents import Candidate
@@ -17,9 +18,9 @@ from daemun.gatewayapi.resolved import ResolvedGateway
 from daemun.gatewayapi.settings import Settings
 from daemun.ir.listener import Frontend, FrontendKey, HostKey, Listener
 from daemun.ir.origin import Origin
-from daemun.ir.placement import Placement
+from daemun.ir.placement import CONFIGURATION, Placement
 
-CLASS_NAME = "mesh"
+_CLASS_NAME = "mesh"
 
 
 class Meshes:
@@ -27,21 +28,36 @@ class Meshes:
     one port that all connections are redirected to, and each port of a Service that has routes.
     """
 
-    def __init__(self, sources: Mapping[tuple[str, str], Source[Name, Any]], kinds: Iterable[RouteKind]) -> None:
+    def __init__(
+        self, sources: Mapping[tuple[str, str], Source[Name, Any]], kinds: Iterable[RouteKind], settings: Settings
+    ) -> None:
         namespaces: Source[Name, Namespace] = sources[CORE, "Namespace"]
         self._services: Source[Name, Service] = sources[CORE, "Service"]
         consumers = [(kind, sources[GATEWAY, kind.kind].index(consumed_by(kind))) for kind in kinds if not kind.streams]
         self.parents = Inputs(self._services, namespaces.index(in_mesh), tuple(consumers))
+        self._settings = settings
         self.proxies = derive(namespaces, _proxy_rule, "meshes")
-        self._captured = derive(namespaces, _capture_rule, "ports of meshes")
+        self._captured = derive(namespaces, self._capture, "ports of meshes")
 
-    def serve(self, candidates: Collection[Ref, Candidate], settings: Settings) -> None:
+    def serve(self, candidates: Collection[Ref, Candidate]) -> None:
         """What comes of the routes that attached."""
         asked = distinct(candidates.index(_frontends_of), name="ports of Services")
         served = derive(asked, _frontend_rule(self._services), "frontends of Services")
         self.frontends = union(self._captured, served, name="frontends of meshes")
         self.owners = derive(served, _owner_rule, "Services as owners of hosts")
-        self.placements = derive(self.proxies, _placement_rule(settings), "placements of meshes")
+        self.placements = derive(self.proxies, _placement_rule(self._settings), "placements of meshes")
+
+    def _capture(self, _: Reader, name: Name, namespace: Namespace) -> Iterator[tuple[FrontendKey, Frontend]]:
+        """From a namespace in the mesh to the port that its connections are redirected to."""
+        if any(in_mesh(name, namespace)):
+            port, _findings = self._port(namespace)
+            origin = Origin(mesh_of(name.name), "port")
+            listener = Listener("captured", "captured", origin, port, "TCP")
+            yield FrontendKey(str(proxy_of(name.name)), port), Frontend((LOOPBACK,), (listener,), captures=True)
+
+    def _port(self, namespace: Namespace) -> tuple[int, tuple[Finding, ...]]:
+        """The port, and what is wrong with it. Each pod has a network of its own, where it is always the same."""
+        return (DEFAULT_PORT, ()) if self._settings.clustered else port_of(namespace)
 
     def problem_rule(
         self, rejections: Rejections
@@ -49,7 +65,7 @@ class Meshes:
         """The rule from a namespace to what is wrong with its mesh; what its proxies refused is the mesh's as well."""
 
         def problems(reader: Reader, name: Name, namespace: Namespace) -> Iterator[tuple[Ref, Problems]]:
-            findings = [*port_of(namespace)[1], *rejected(reader, rejections, mesh_of(name.name))]
+            findings = [*self._port(namespace)[1], *rejected(reader, rejections, mesh_of(name.name))]
             if findings and any(in_mesh(name, namespace)):
                 ref = Ref(CORE, "Namespace", *name)
                 yield ref, from_findings(ref, findings)
@@ -74,18 +90,9 @@ def _placement_rule(
     """The rule from such proxies to what must run: on one machine one of them, in a cluster those beside pods."""
 
     def placement(_: Reader, name: Name, mesh: ResolvedGateway) -> Iterator[tuple[Name, Placement]]:
-        yield name, Placement(mesh.ref, "", CLASS_NAME, name.name, self_managed=settings.clustered)
+        yield name, Placement(mesh.ref, "", _CLASS_NAME, CONFIGURATION, beside=settings.clustered)
 
     return placement
-
-
-def _capture_rule(_: Reader, name: Name, namespace: Namespace) -> Iterator[tuple[FrontendKey, Frontend]]:
-    """From a namespace in the mesh to the port that its connections are redirected to."""
-    if any(in_mesh(name, namespace)):
-        port, _findings = port_of(namespace)
-        origin = Origin(mesh_of(name.name), "port")
-        listener = Listener("captured", "captured", origin, port, "TCP")
-        yield FrontendKey(str(proxy_of(name.name)), port), Frontend((LOOPBACK,), (listener,), captures=True)
 
 
 def _frontends_of(_: Ref, candidate: Candidate) -> Iterator[FrontendKey]:

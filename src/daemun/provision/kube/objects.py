@@ -7,7 +7,7 @@ from typing import NamedTuple
 from daemun.base.names import GATEWAY, Name
 from daemun.ir.placement import Json, Placement
 from daemun.kube import paths
-from daemun.provision.kube import bootstrap, pod
+from daemun.provision.kube import bootstrap, pod, sidecar
 from daemun.provision.kube.settings import ProxySettings
 
 GATEWAY_NAME = f"{GATEWAY}/gateway-name"
@@ -61,9 +61,13 @@ class Rendered(NamedTuple):
 
 def render(placement: Placement, settings: ProxySettings, authority: str) -> Iterator[Rendered]:
     """All objects of a Gateway. `authority` is the PEM of whom its proxies trust to be the xDS server."""
+    heap = sidecar.HEAP if placement.beside else pod.heap(placement.parameters)
     files = bootstrap.secrets(settings.xds_host) | {
-        "bootstrap.json": bootstrap.bootstrap(placement.proxy, settings, pod.heap(placement.parameters)).decode()
+        "bootstrap.json": bootstrap.bootstrap(placement.proxy, settings, heap).decode()
     }
+    if placement.beside:
+        yield _object(CONFIG_MAP, placement, {"data": files | {bootstrap.AUTHORITY_FILE: authority}})
+        return
     # What the proxy follows by itself does not make new pods.
     digest = blake2b("".join(files.values()).encode(), digest_size=8).hexdigest()
     yield _account(placement)

@@ -148,10 +148,20 @@ def _said_of_pod(name: str, field: str) -> Json:
     return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": field}}}
 
 
-def _volumes(name: str) -> list[Json]:
+def configured(name: str, config_map: str) -> Json:
+    """The volume with what a proxy is told: the files of a ConfigMap."""
+    return {"name": name, "configMap": {"name": config_map}}
+
+
+def token_volume(name: str) -> Json:
+    """The volume with the token of the pod's ServiceAccount, for the xDS server alone."""
     token = {"audience": AUDIENCE, "expirationSeconds": _TOKEN_SECONDS, "path": "token"}
+    return {"name": name, "projected": {"sources": [{"serviceAccountToken": token}]}}
+
+
+def _volumes(name: str) -> list[Json]:
     return [
-        {"name": "config", "configMap": {"name": name}},
-        {"name": "token", "projected": {"sources": [{"serviceAccountToken": token}]}},
+        configured("config", name),
+        token_volume("token"),
         {"name": "run", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}},
     ]
