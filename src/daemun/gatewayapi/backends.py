@@ -53,18 +53,25 @@ class Inputs(msgspec.Struct, frozen=True):
 
 
 def resolve_backend(
-    reader: Reader, inputs: Inputs, route: Ref, where: str, ref: BackendObjectReference, protocol: Protocol
+    reader: Reader,
+    inputs: Inputs,
+    route: Ref,
+    where: str,
+    ref: BackendObjectReference,
+    protocol: Protocol,
+    stood_for: frozenset[Ref] = frozenset(),
 ) -> Found:
     """The backend behind a reference, or a finding that says why there is none (Gateway API, ResolvedRefs).
 
-    `protocol` is what the kind of route speaks when the backend does not say (GEP-1911).
+    `protocol` is what the kind of route speaks when the backend does not say (GEP-1911). `stood_for` are Services whose
+    requests alone the route is for.
     """
     resolver = inputs.kinds.get((ref.group, ref.kind))
     if resolver is None:
         text = f"{ref.kind} of group {ref.group!r} is not a kind of backend"
         return Found(None, Finding("InvalidKind", where, text, "Name a Service."))
     target = Ref(ref.group, ref.kind, ref.namespace or route.namespace, ref.name)
-    if not permitted(reader, inputs.grants, route, target):
+    if not permitted(reader, inputs.grants, route, target, stood_for):
         text = f"{target} is in another namespace, which has not granted it"
         return Found(None, Finding("RefNotPermitted", where, text, grant_to_write(route, target)))
     return resolver(reader, where, target, ref.port, protocol)

@@ -29,9 +29,14 @@ def grant_keys(name: Name, grant: ReferenceGrant) -> Iterator[GrantKey]:
             yield GrantKey(source.group, source.kind, source.namespace, target.group, target.kind, name.namespace)
 
 
-def permitted(reader: Reader, grants: GrantIndex, referrer: Ref, target: Ref) -> bool:
-    """Whether `referrer` may refer to `target` (Gateway API, ReferenceGrant)."""
-    if referrer.namespace == target.namespace:
+def permitted(
+    reader: Reader, grants: GrantIndex, referrer: Ref, target: Ref, stood_for: frozenset[Ref] = frozenset()
+) -> bool:
+    """Whether `referrer` may refer to `target` (Gateway API, ReferenceGrant).
+
+    A route of a mesh's consumers may send requests to what it is `stood_for`: that is where they were going.
+    """
+    if referrer.namespace == target.namespace or target in stood_for:
         return True
     key = GrantKey(referrer.group, referrer.kind, referrer.namespace, target.group, target.kind, target.namespace)
     for grant in reader.find(grants, key):

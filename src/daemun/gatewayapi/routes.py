@@ -16,6 +16,7 @@ from daemun.gatewayapi.delegations import ROUTE, Inherited, allowed, cycles, del
 from daemun.gatewayapi.extensions import NOTHING, Extend, Extended, Level
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.kinds import PlainRule, place
+from daemun.gatewayapi.mesh.parents import stood_for
 from daemun.gatewayapi.parents import Candidate, Reached
 from daemun.gatewayapi.resolved import Attachment, Delegation, ParentResult, ResolvedRoute
 from daemun.ir.backend import BackendKey, Protocol
@@ -121,6 +122,7 @@ class Rules:
         self._ref = candidate.ref
         self._kind = candidate.kind
         self._plain = candidate.rules
+        self._stood_for = stood_for(candidate.ref, candidate.kind.spec(candidate.resource))
         self.not_resolved: list[Finding] = []
         self.dropped: list[Finding] = []
         self.policies: dict[Name, None] = {}
@@ -235,7 +237,7 @@ class Rules:
         return not faults
 
     def _backend(self, where: str, ref: BackendObjectReference, protocol: Protocol) -> BackendKey | None:
-        found = resolve_backend(self._reader, self._of.backends, self._ref, where, ref, protocol)
+        found = resolve_backend(self._reader, self._of.backends, self._ref, where, ref, protocol, self._stood_for)
         if found.finding:
             self.not_resolved.append(found.finding)
         if found.policies:

@@ -11,6 +11,7 @@ import msgspec
 
 from daemun.api.core import Namespace, Service
 from daemun.api.meta import ParentReference, Resource
+from daemun.api.routes import RouteSpec
 from daemun.base.names import CORE, Name, Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.classes import CONTROLLER
@@ -23,6 +24,7 @@ from daemun.ir.listener import FrontendKey
 _HTTP = {"", "http", "http2", "grpc", "kubernetes.io/h2c", "kubernetes.io/ws"}
 """What a port may say that it speaks (appProtocol) whose requests are routed."""
 _NO_ADDRESS = {"", "None"}
+_NONE: frozenset[Ref] = frozenset()
 
 
 class Consumed(NamedTuple):
@@ -54,6 +56,14 @@ def consumed_by(kind: RouteKind) -> Callable[[Name, Resource], Iterator[Consumed
                 yield Consumed(name.namespace, Name(parent.namespace, parent.name))
 
     return consumed
+
+
+def stood_for(ref: Ref, spec: RouteSpec) -> frozenset[Ref]:
+    """The Services of other namespaces whose clients' requests, and no others, come to a route."""
+    if spec.use_default_gateways == "All" or not all(map(is_service, spec.parent_refs)):
+        return _NONE
+    found = {Ref(CORE, "Service", one.namespace, one.name) for one in spec.parent_refs if one.namespace}
+    return frozenset(found) if found else _NONE
 
 
 def addresses_of(service: Service) -> tuple[str, ...]:
