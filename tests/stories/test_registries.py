@@ -21,6 +21,7 @@ from support.world import World, fresh, tally, until
 
 DOCS = Path(__file__).parents[2] / "docs" / "registries"
 SERVICE = "pets"
+WISHED = "  discovery: {enabled: true}\n  secretRef"
 
 
 class Place(Protocol):
@@ -223,3 +224,22 @@ async def test_what_is_written_wrong_is_one_error_and_the_last_good_stays(one: R
     await one.become("a")
     one.page()
     await one.world.solved(told)
+
+
+@pytest.mark.parametrize(
+    ("one", "made"), [(OfNomad, "pets-default"), (OfCloudFoundry, "pets-org-dev")], indirect=["one"]
+)
+async def test_what_it_has_becomes_upstreams_where_that_is_wished(one: Registered, made: str) -> None:
+    await one.put("a")
+    one.page(
+        lambda text: re.sub(r"---\napiVersion: gloo.*", "", text, flags=re.DOTALL).replace("  secretRef", WISHED, 1)
+    )
+    only = route("r", to(made), parents=[reference("gw")])
+    one.world.write("gateway.yaml", gateway("gw", listener(one.world.port)), only)
+    await one.world.start(clean=False)
+    await one.become("a")
+    files = {file.stem for file in (one.world.base / "s" / "discovered").glob("*.json")}
+    assert files == {f"default.{made}"}
+    await one.place.stop()
+    await one.world.problem("Registry default/", "last good endpoints stay")
+    await one.become("a")

@@ -17,7 +17,7 @@ from support.ports import free_port
 class Consul:
     """An agent on a port of its own. `token` is wanted of whoever asks, if there is one."""
 
-    PATH = "/v1/health/service/{name}"
+    PATH, LIST = "/v1/health/service/{name}", "/v1/catalog/services"
     INDEX, TOKEN = "X-Consul-Index", "X-Consul-Token"
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Consul:
         """Begin to answer, or do so again after `stop`."""
         app = web.Application()
         app.router.add_get(self.PATH, self._health)
-        app.router.add_get("/v1/catalog/services", self._catalogue)
+        app.router.add_get(self.LIST, self._catalogue)
         app.router.add_get("/v1/catalog/datacenters", self._datacenters)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -98,7 +98,7 @@ class Consul:
         return await self._block(request, lambda: (self._services.get(name, []), self._at(name)))
 
     async def _catalogue(self, request: web.Request) -> web.Response:
-        return await self._block(request, lambda: (self._tags(), max(self._changed.values(), default=1)))
+        return await self._block(request, lambda: (self._listed(), max(self._changed.values(), default=1)))
 
     async def _datacenters(self, request: web.Request) -> web.Response:
         del request
@@ -123,7 +123,8 @@ class Consul:
             found, index = look()
         return web.json_response(found, headers={self.INDEX: str(index)})
 
-    def _tags(self) -> dict[str, list[str]]:
+    def _listed(self) -> Any:
+        """All services, as the agent lists them."""
         return {
             name: sorted({tag for one in entries for tag in one["Service"].get("Tags") or ()})
             for name, entries in self._services.items()

@@ -3,13 +3,15 @@
 What it does is taken from Nomad's documentation of its HTTP API, "Services" and "Blocking Queries".
 """
 
+from typing import Any
+
 from support.consul import Consul
 
 
 class Nomad(Consul):
     """An agent with one namespace."""
 
-    PATH = "/v1/service/{name}"
+    PATH, LIST = "/v1/service/{name}", "/v1/services"
     INDEX, TOKEN = "X-Nomad-Index", "X-Nomad-Token"
 
     async def put(self, name: str, *ports: int, address: str = "127.0.0.1", tags: tuple[str, ...] = ()) -> None:
@@ -21,3 +23,7 @@ class Nomad(Consul):
                 for port in ports
             ],
         )
+
+    def _listed(self) -> Any:
+        services = [{"ServiceName": name, "Tags": []} for name, entries in self._services.items() if entries]
+        return [{"Namespace": "default", "Services": services}]
