@@ -47,6 +47,7 @@ class Places:
         self.identities = IdentityWatcher(functools.partial(plane.identify, complete=complete))
         if istiod is not None:
             self.identities.appoint("istio", IstioIssuer(istiod))
+        self.identities.follow(plane.translation.sources[GLOO, "Settings"], SETTINGS)
         plane.translation.identities.on_read(self.identities.want)
 
     @property

@@ -1,6 +1,6 @@
 """Pods behind sidecars that take nothing but their mesh's TLS, reached by a certificate that Istio's authority issues.
 
-The authority is a stand-in, and the sidecars are real Envoys with the configuration of Istio's (support/istiod.py).
+The authority is a stand-in, and the sidecars are real Envoys with the configuration of Istio's (support/sidecars.py).
 """
 
 from collections.abc import AsyncIterator
@@ -10,8 +10,9 @@ import pytest_asyncio
 from daemun.sources.identities import istio
 from support.certificates import Authority
 from support.documents import Doc, gateway, listener, reference, route, rule
-from support.istiod import GATE, Istiod, sidecar
+from support.istiod import DOMAIN, GATE, Istiod
 from support.ports import free_port
+from support.sidecars import OF_ISTIO, sidecar
 from support.world import World, fresh, load, until
 
 OURS, ANOTHER = "of-our-service-account", "of-another"
@@ -80,7 +81,9 @@ class Mesh:
         if "within" not in self.world.backends:
             await self.world.echo("within")
         port = free_port()
-        envoy = sidecar(authority, self.world.backends["within"].port, namespace, port, clients)
+        us = f"spiffe://{DOMAIN}/ns/{namespace}/sa/backend"
+        to = self.world.backends["within"].port
+        envoy = sidecar(authority, us, to, port, f"spiffe://{DOMAIN}/{clients}", OF_ISTIO)
 
         async def close() -> None:
             envoy.close()

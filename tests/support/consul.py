@@ -43,6 +43,7 @@ class Consul:
         app.router.add_get(self.PATH, self._health)
         app.router.add_get(self.LIST, self._catalogue)
         app.router.add_get("/v1/catalog/datacenters", self._datacenters)
+        app.router.add_routes(self.more())
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True).start()
@@ -86,6 +87,10 @@ class Consul:
             del self._services[name]
             self._changed[name] = self.index
             self._news.notify_all()
+
+    def more(self) -> list[web.RouteDef]:
+        """What else it answers."""
+        return []
 
     def forget(self) -> None:
         """Begin anew, as an agent that lost its state: with small indexes."""

@@ -26,7 +26,7 @@ from daemun.translate import Translation
 from support.certificates import authority
 from support.render import messages
 
-_ISTIO = Identity("istio")
+_IDENTITIES = (Identity("istio"), Identity("consul"), Identity("consul", "edge"))
 
 
 def faults(made: Iterable[Translation], folder: Path) -> str:
@@ -43,13 +43,14 @@ def faults(made: Iterable[Translation], folder: Path) -> str:
 def _identities(number: str) -> list[secret_pb2.Secret]:
     """Who the proxies are in meshes, as an authority would say that no case has."""
     certificate, key = authority().issue("spiffe://cluster.local/ns/daemun-system/sa/daemun")
-    pair, trust = (secret_pb2.Secret(name=f"{number}{name}") for name in (_ISTIO.pair, _ISTIO.trust))
-    pair.tls_certificate.certificate_chain.inline_bytes, pair.tls_certificate.private_key.inline_bytes = (
-        certificate,
-        key,
-    )
-    trust.validation_context.trusted_ca.inline_string = authority().pem
-    return [pair, trust]
+    found = []
+    for one in _IDENTITIES:
+        pair, trust = (secret_pb2.Secret(name=f"{number}{name}") for name in (one.pair, one.trust))
+        pair.tls_certificate.certificate_chain.inline_bytes = certificate
+        pair.tls_certificate.private_key.inline_bytes = key
+        trust.validation_context.trusted_ca.inline_string = authority().pem
+        found += [pair, trust]
+    return found
 
 
 def bootstrap(made: Iterable[Translation]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Istio on loopback: a stand-in for istiod's authority, and real Envoys configured as Istio configures its sidecars.
+"""Istio on loopback: a stand-in for istiod's authority.
 
 Istiod itself is not run here. What its authority does is taken from `security/v1alpha1/ca.proto` of istio.io/api: who
 has a token gets a certificate that bears the token's identity, whatever the request says of names.
@@ -15,11 +15,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from daemun.sources.identities import istio
 from support.certificates import Authority
 from support.ports import free_port
-from support.standing import StandingEnvoy
 
 DOMAIN = "cluster.local"
 GATE = f"spiffe://{DOMAIN}/ns/daemun-system/sa/daemun"
-_TYPE = "type.googleapis.com/envoy."
 
 
 class Istiod(grpc.GenericRpcHandler):
@@ -74,89 +72,3 @@ class Istiod(grpc.GenericRpcHandler):
         certificate = self._authority.certify(key, GATE, days=(-1, days))
         self.issued.append(str(x509.load_pem_x509_certificate(certificate).serial_number))
         return istio._Response(cert_chain=[certificate.decode(), self._authority.pem])
-
-
-def sidecar(authority: Authority, to: int, namespace: str, port: int, clients: str = ".*") -> StandingEnvoy:
-    """An Envoy before a backend, as Istio's with a strict PeerAuthentication: TLS alone, from members of the mesh.
-
-    `clients`: a pattern of the identities that may ask (an AuthorizationPolicy). The backend is told who did.
-    """
-    certificate, key = authority.issue(f"spiffe://{DOMAIN}/ns/{namespace}/sa/backend")
-    context = {
-        "@type": f"{_TYPE}extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-        "require_client_certificate": True,
-        "common_tls_context": {
-            "alpn_protocols": ["istio-peer-exchange", "h2", "http/1.1"],
-            "tls_certificates": [
-                {
-                    "certificate_chain": {"inline_string": certificate.decode()},
-                    "private_key": {"inline_string": key.decode()},
-                }
-            ],
-            "validation_context": {
-                "trusted_ca": {"inline_string": authority.pem},
-                "match_typed_subject_alt_names": [
-                    {"san_type": "URI", "matcher": {"safe_regex": {"regex": f"spiffe://{DOMAIN}/{clients}"}}}
-                ],
-            },
-        },
-    }
-    manager = {
-        "@type": f"{_TYPE}extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        "stat_prefix": "inbound",
-        "forward_client_cert_details": "SANITIZE_SET",
-        "set_current_client_cert_details": {"uri": True},
-        "http_filters": [
-            {
-                "name": "router",
-                "typed_config": {"@type": f"{_TYPE}extensions.filters.http.router.v3.Router"},
-            }
-        ],
-        "route_config": {
-            "virtual_hosts": [
-                {
-                    "name": "all",
-                    "domains": ["*"],
-                    "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "app"}}],
-                    "request_headers_to_add": [
-                        {"header": {"key": "x-sni", "value": "%REQUESTED_SERVER_NAME%"}},
-                    ],
-                }
-            ]
-        },
-    }
-    listener = {
-        "name": "inbound",
-        "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
-        "listener_filters": [
-            {
-                "name": "tls_inspector",
-                "typed_config": {"@type": f"{_TYPE}extensions.filters.listener.tls_inspector.v3.TlsInspector"},
-            }
-        ],
-        "filter_chains": [
-            {
-                "filter_chain_match": {
-                    "transport_protocol": "tls",
-                    "application_protocols": ["istio", "istio-peer-exchange", "istio-http/1.1", "istio-h2"],
-                },
-                "filters": [{"name": "hcm", "typed_config": manager}],
-                "transport_socket": {"name": "tls", "typed_config": context},
-            }
-        ],
-    }
-    app = {
-        "name": "app",
-        "connect_timeout": "5s",
-        "load_assignment": {
-            "cluster_name": "app",
-            "endpoints": [
-                {
-                    "lb_endpoints": [
-                        {"endpoint": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": to}}}}
-                    ]
-                }
-            ],
-        },
-    }
-    return StandingEnvoy({"static_resources": {"listeners": [listener], "clusters": [app]}}, port)

@@ -44,9 +44,7 @@ class Described(msgspec.Struct, frozen=True):
     def _in_meshes(self, reader: Reader, key: BackendKey, found: ResolvedUpstream | None) -> ResolvedUpstream | None:
         """The same where meshes are: a Service of which nothing is said is described there, too."""
         said = reader.get(self.defaults, SETTINGS) or NONE
-        if not said.meshed:
-            return found
-        if found is None and key.kind == "service" and key.protocol != "udp":
+        if said.meshed and found is None and key.kind == "service" and key.protocol != "udp":
             spec = UpstreamSpec(kube=KubeUpstreamSpec(key.name, key.namespace, key.port))
             found = ResolvedUpstream(key.ref, 0, spec, {})
         return found and msgspec.structs.replace(found, mesh=mesh_of(said, key, found.spec))

@@ -12,6 +12,9 @@ from daemun.base.names import Name
 from daemun.flow import Reader
 from daemun.gloo.classic.scope import SETTINGS
 
+CONNECT_AS = "daemun.dev/connect-as"
+"""The annotation of Settings that says it: no Upstream's author chooses who asks."""
+
 
 class Defaults(msgspec.Struct, frozen=True, gc=False):
     """`gloo.circuitBreakers` and `awsOptions`, what `upstreamOptions` say of all, and which meshes there are."""
@@ -24,6 +27,8 @@ class Defaults(msgspec.Struct, frozen=True, gc=False):
     aws: AWSOptions = AWSOptions()
     linkerd: bool = False
     auto_mtls: bool = False
+    connect_as: str = "daemun"
+    """Which service the proxies are in Consul's mesh."""
 
     @property
     def meshed(self) -> bool:
@@ -52,5 +57,6 @@ def defaults_rule(_: Reader, name: Name, settings: Settings) -> Iterator[tuple[N
         breakers, consul = gloo.circuit_breakers if gloo else None, settings.spec.consul is not None
         aws = (gloo.aws_options if gloo else None) or AWSOptions()
         istio = (gloo.istio_options if gloo else None) or IstioOptions()
-        meshes = settings.spec.linkerd, istio.enable_auto_mtls is True
+        connect_as = settings.metadata.annotations.get(CONNECT_AS) or NONE.connect_as
+        meshes = settings.spec.linkerd, istio.enable_auto_mtls is True, connect_as
         yield name, Defaults(breakers, of_all.ssl_parameters, of_all.global_annotations, consul, aws, *meshes)

@@ -31,6 +31,8 @@ def identities(graph: Graph) -> Source[Identity, Credential]:
 
 def mesh_of(said: Defaults, key: BackendKey, spec: UpstreamSpec) -> Mesh | None:
     """The meshes that a backend is in; None if there are none."""
+    if spec.consul is not None and spec.consul.connect_enabled:
+        return Mesh("", spec.consul.service_name, 0, connect_as=said.connect_as)
     if spec.kube is None or not said.meshed:
         return None
     service: Name = service_of(key.namespace, spec.kube)

@@ -11,7 +11,7 @@ from daemun.base.names import DAEMUN, Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gloo import ec2
 from daemun.ir.instances import Instance, Instances, Lookup
-from daemun.ir.registries import CONSUL
+from daemun.ir.registries import CONNECT, CONSUL
 
 REGISTRY, SERVICE, PLACE = "daemun.dev/registry", "daemun.dev/service", "daemun.dev/place"
 """The annotations by which an Upstream of no type names a Registry, with its namespace if it is in another, the service
@@ -36,6 +36,8 @@ def lookups_of(name: Name, upstream: Upstream) -> tuple[Lookup, ...]:
         how = _HOW[consul.consistency_mode]
         if not how and consul.query_options is not None and consul.query_options.use_cache:
             how = _CACHED
+        if consul.connect_enabled:
+            how = f"{CONNECT}+{how}" if how else CONNECT
         return tuple(Lookup(CONSUL, consul.service_name, place, how) for place in consul.data_centers or ("",))
     if upstream.spec.aws_ec2 is not None:
         return (ec2.lookup_of(name, upstream.spec.aws_ec2),)
@@ -70,8 +72,6 @@ def faults(consul: ConsulUpstreamSpec) -> Iterator[tuple[str, str, str]]:
     """What is wrong with an Upstream of Consul's: the field, why, and how to mend it."""
     if not consul.service_name:
         yield "spec.consul.serviceName", "is empty", "Name the service as Consul has it."
-    if consul.connect_enabled:
-        yield "spec.consul.connectEnabled", "services behind Consul's own proxies are not served yet", "Leave it out."
 
 
 def _taken(consul: ConsulUpstreamSpec, one: Instance) -> bool:

@@ -10,7 +10,8 @@ class Mesh(NamedTuple):
     """A port of a Service in the meshes that its requests pass.
 
     With `linkerd` a proxy of Linkerd's beside ours learns from a header where a request is meant to go. With `istio`
-    endpoints behind Istio's sidecars are spoken to by its TLS.
+    endpoints behind Istio's sidecars are spoken to by its TLS. Those of a service of Consul's mesh (without a namespace
+    and port of Kubernetes') are spoken to as the service `connect_as`.
     """
 
     namespace: str
@@ -18,6 +19,7 @@ class Mesh(NamedTuple):
     port: int
     linkerd: bool = False
     istio: bool = False
+    connect_as: str = ""
 
     @property
     def host(self) -> str:

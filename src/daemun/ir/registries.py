@@ -11,6 +11,9 @@ from daemun.base.names import Ref
 CONSUL = "consul"
 """The key of the Consul that Gloo's Settings name, and what the plug-in is called. Of a Registry it is its name."""
 
+CONNECT = "connect"
+"""The way in which Consul is asked for instances behind proxies of its mesh (`Lookup.how`): `connect+stale`."""
+
 
 class Configured(msgspec.Struct, frozen=True, gc=False):
     """What a registry is opened with.

@@ -1,4 +1,4 @@
-"""Services in a mesh: by Istio's TLS to endpoints that have a sidecar, and known to Linkerd by its name.
+"""Services in a mesh: by Istio's TLS to endpoints that have a sidecar, by Consul's to its own, by name to Linkerd.
 
 Endpoints with a sidecar are marked (`envoy.endpoints`), and only these are spoken to by TLS: so a Service may have both
 kinds while a mesh is rolled out, and one that takes nothing but TLS (a strict PeerAuthentication) is reached.
@@ -38,6 +38,9 @@ class Meshed(Family):
             match.match[TLS_MODE] = ISTIO
             match.transport_socket.name = TLS_SOCKET
             match.transport_socket.typed_config.Pack(_istio(mesh, draft), deterministic=True)
+        if mesh.connect_as:
+            draft.cluster.transport_socket.name = TLS_SOCKET
+            draft.cluster.transport_socket.typed_config.Pack(_connect(mesh, draft), deterministic=True)
         if mesh.linkerd:
             draft.cluster.metadata.filter_metadata[METADATA][LINKERD] = f"{mesh.host}:{mesh.port}"
 
@@ -48,19 +51,30 @@ def _istio(mesh: Mesh, draft: Draft) -> tls_pb2.UpstreamTlsContext:
     common = context.common_tls_context
     common.alpn_protocols.append(ISTIO)
     limit(common.tls_params, Handshake(), MOST)
-    rules = as_member(common, Identity("istio"), draft)
-    name = rules.match_typed_subject_alt_names.add(san_type=common_v3.SubjectAltNameMatcher.URI)
-    name.matcher.safe_regex.regex = rf"spiffe://[^/]+/ns/{re.escape(mesh.namespace)}/sa/[^/]+"
+    us = Identity("istio")
+    _as_member(common, us.pair, us.trust, rf"ns/{re.escape(mesh.namespace)}/sa/[^/]+", draft)
     return context
 
 
-def as_member(
-    common: tls_pb2.CommonTlsContext, identity: Identity, draft: Draft
-) -> common_v3.CertificateValidationContext:
-    """Show who we are in a mesh, and trust its authorities; what else must be so of a certificate is for the caller."""
-    common.tls_certificate_sds_secret_configs.add(name=identity.pair, sds_config=ads())
+def _connect(mesh: Mesh, draft: Draft) -> tls_pb2.UpstreamTlsContext:
+    """Whoever answers must be the service, in whichever namespace and data center of the mesh."""
+    context = tls_pb2.UpstreamTlsContext()
+    common = context.common_tls_context
+    limit(common.tls_params, Handshake(), MOST)
+    us, all_of_them = Identity("consul", mesh.connect_as), Identity("consul")
+    them = rf"(ap/[^/]+/)?ns/[^/]+/dc/[^/]+/svc/{re.escape(mesh.service)}"
+    _as_member(common, us.pair, all_of_them.trust, them, draft)
+    return context
+
+
+def _as_member(common: tls_pb2.CommonTlsContext, pair: str, trust: str, them: str, draft: Draft) -> None:
+    """Show who we are in a mesh, and trust its authorities in what they say of `them`, by the path of an identity."""
+    common.tls_certificate_sds_secret_configs.add(name=pair, sds_config=ads())
     combined = common.combined_validation_context
-    combined.validation_context_sds_secret_config.name = identity.trust
+    combined.validation_context_sds_secret_config.name = trust
     combined.validation_context_sds_secret_config.sds_config.CopyFrom(ads())
-    draft.secrets |= dict.fromkeys((identity.pair, identity.trust))
-    return combined.default_validation_context
+    name = combined.default_validation_context.match_typed_subject_alt_names.add(
+        san_type=common_v3.SubjectAltNameMatcher.URI
+    )
+    name.matcher.safe_regex.regex = f"spiffe://[^/]+/{them}"
+    draft.secrets |= dict.fromkeys((pair, trust))

@@ -17,7 +17,6 @@ from daemun.gloo.upstreams import ResolvedUpstream
 
 _FUNCTIONS = "functions of services are not served; requests are sent on all the same"
 _SUBSETS = "subsets of instances are not served yet; requests go to all of them"
-_CONNECT = "services behind Consul's own proxies are not served yet"
 
 
 class Registered(Family):
@@ -29,13 +28,12 @@ class Registered(Family):
             ConsulUpstreamSpec,
             (
                 *("serviceName", "instanceTags", "instanceBlacklistTags", "dataCenters"),
-                *("consistencyMode", "queryOptions"),
+                *("consistencyMode", "queryOptions", "connectEnabled"),
             ),
             {
                 "serviceSpec": _FUNCTIONS,
                 "serviceTags": _SUBSETS,
                 "subsetTags": _SUBSETS,
-                "connectEnabled": _CONNECT,
             },
         ),
         Fields(ConsulQueryOptions, ("useCache",)),
@@ -45,9 +43,13 @@ class Registered(Family):
     )
 
     def faults(self, upstream: ResolvedUpstream) -> Iterable[Fault]:
-        """A service without a name, or one that is not served."""
-        consul = upstream.spec.consul
-        return registered.faults(consul) if consul is not None else ()
+        """A service without a name, or with two kinds of TLS."""
+        spec = upstream.spec
+        if spec.consul is not None:
+            yield from registered.faults(spec.consul)
+            if spec.consul.connect_enabled and spec.ssl_config is not None:
+                text = "has no place with connectEnabled: Consul's mesh has a TLS of its own"
+                yield "spec.sslConfig", text, "Leave out one of them."
 
     def on_cluster(self, spec: UpstreamSpec, draft: Draft) -> None:
         """Nothing: the cluster is as any other."""

@@ -12,9 +12,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from daemun.flow import MISSING, Missing
+from daemun.api.gloo.settings import Settings
+from daemun.base.names import Name
+from daemun.flow import MISSING, Collection, Missing
+from daemun.flow.values import Delta
 from daemun.ir.identity import Credential, Identity, MeshName
 from daemun.kube.pauses import growing
+from daemun.sources.identities.consul import ConsulIssuer
 from daemun.sources.identities.issuer import Issuer, IssuerError
 
 Changes = Mapping[Identity, Credential | Missing]
@@ -63,6 +67,22 @@ class IdentityWatcher:
         for one in self._wanted:
             self._begin(one)
         self._woken.set()
+
+    def follow(self, settings: Collection[Name, Settings], name: Name) -> None:
+        """The Settings of this name say where Consul is."""
+
+        def changed(delta: Delta[Name, Settings]) -> None:
+            if name not in delta:
+                return
+            before, after = (one.spec.consul if isinstance(one, Settings) else None for one in delta[name])
+            if before == after:
+                return
+            try:
+                self.appoint("consul", ConsulIssuer(after) if after is not None else None)
+            except IssuerError:  # whoever asks it for instances says what is wrong with it
+                self.appoint("consul", None)
+
+        settings.subscribe(changed)
 
     def want(self, added: set[Identity], removed: set[Identity]) -> None:
         """The rules have begun to read these, and nobody reads those any more."""

@@ -15,6 +15,7 @@ from daemun.api.gloo.scalars import Duration
 from daemun.api.gloo.settings import ConsulConfiguration
 from daemun.base.durations import nanoseconds
 from daemun.ir.instances import Catalogue, Entry, Instance, Instances, Lookup
+from daemun.ir.registries import CONNECT
 from daemun.sources.client import Client
 from daemun.sources.registries.blocking import BlockingQueries, Kind
 from daemun.sources.registries.merging import latest
@@ -67,20 +68,12 @@ class Consul(Registry):
     Config = ConsulConfig
 
     def __init__(self, config: ConsulConfig | ConsulConfiguration, tools: Tools) -> None:
-        insecure = bool(config.insecure_skip_verify)
         if isinstance(config, ConsulConfig):
-            address, files = config.http_address, tools.trust(insecure=insecure)
             self._places: tuple[str, ...] = (config.datacenter,)
-            headers = _headers(*(tools.text(key, "") for key in ("token", "username", "password")))
         else:
-            address = config.http_address or config.address or _ADDRESS
-            files = TlsFiles(config.ca_file, config.ca_path, config.cert_file, config.key_file, insecure)
-            headers = _headers(config.token, config.username, config.password)
             self._places = config.service_discovery.data_centers if config.service_discovery else ()
-        wait = nanoseconds(config.wait_time) / 1e9 if config.wait_time else 0.0
         self._place = config.datacenter
-        client = Client(files, guard=tools.guard)
-        self._queries = BlockingQueries(_CONSUL, address, client, dict(headers), wait)
+        self._queries = queries(config, tools)
 
     async def close(self) -> None:
         """End all connections."""
@@ -91,9 +84,9 @@ class Consul(Registry):
         params = {"passing": "1"}
         if place := lookup.place or self._place:
             params["dc"] = place
-        if lookup.how:
-            params[lookup.how] = ""
-        path = f"/v1/health/service/{quote(lookup.service, safe='')}"
+        ways = [one for one in lookup.how.split("+") if one]
+        params |= dict.fromkeys((one for one in ways if one != CONNECT), "")
+        path = f"/v1/health/{CONNECT if CONNECT in ways else 'service'}/{quote(lookup.service, safe='')}"
         async with contextlib.aclosing(self._queries.follow(path, params, _DECODER)) as answers:
             async for entries in answers:
                 yield tuple(sorted({one for one in map(_instance, entries) if one is not None}))
@@ -116,6 +109,20 @@ class Consul(Registry):
     async def _all(self) -> list[str]:
         async with contextlib.aclosing(self._queries.follow("/v1/catalog/datacenters", {}, _PLACES)) as answers:
             return await anext(answers)
+
+
+def queries(config: ConsulConfig | ConsulConfiguration, tools: Tools) -> BlockingQueries:
+    """How that agent is asked. Raises RegistryError for an address that is none."""
+    insecure = bool(config.insecure_skip_verify)
+    if isinstance(config, ConsulConfig):
+        address, files = config.http_address, tools.trust(insecure=insecure)
+        headers = _headers(*(tools.text(key, "") for key in ("token", "username", "password")))
+    else:
+        address = config.http_address or config.address or _ADDRESS
+        files = TlsFiles(config.ca_file, config.ca_path, config.cert_file, config.key_file, insecure)
+        headers = _headers(config.token, config.username, config.password)
+    wait = nanoseconds(config.wait_time) / 1e9 if config.wait_time else 0.0
+    return BlockingQueries(_CONSUL, address, Client(files, guard=tools.guard), dict(headers), wait)
 
 
 def _headers(token: str, username: str, password: str) -> Iterator[tuple[str, str]]:
