@@ -1,6 +1,6 @@
 """Signed questions to AWS's services of the Query protocol (EC2, STS), and their answers in XML.
 
-(botocore would do it, at 90 MB and without asyncio; it is the oracle of the tests.)
+(botocore would do it, at 30 MB and without asyncio; it is the oracle of the tests.)
 """
 
 import datetime
