@@ -1,4 +1,4 @@
-"""The places beside the platform's own source: for Secrets, registries that know instances, authorities of meshes."""
+"""What is asked beside the platform's own source: places for Secrets, registries, gRPC servers, meshes."""
 
 import asyncio
 import functools
@@ -12,8 +12,10 @@ from daemun.gloo.internals import guard_of
 from daemun.plane import ControlPlane
 from daemun.sources.identities.istio import Istiod, IstioIssuer
 from daemun.sources.identities.watcher import IdentityWatcher
+from daemun.sources.reflection.watcher import ReflectionWatcher
+from daemun.sources.reflection.watcher import memory as reflection_kept
 from daemun.sources.registries.kinds import opened as open_registry
-from daemun.sources.registries.memory import Memory
+from daemun.sources.registries.memory import memory as registries_kept
 from daemun.sources.registries.watcher import RegistryWatcher
 from daemun.sources.secrets.vault.opened import opened
 from daemun.sources.secrets.watcher import Objects, Remembered, SecretWatcher, Want
@@ -39,10 +41,17 @@ class Places:
         self.secrets = SecretWatcher(open_vault, take, plane.report, want, remembered)
         located = functools.partial(plane.locate, complete=complete)
         ask = functools.partial(open_registry, guard=guard_of(plane.translation.settings))
-        self.registries = RegistryWatcher(ask, located, plane.report_registries, plane.list_services, Memory(kept))
+        self.registries = RegistryWatcher(
+            ask, located, plane.report_registries, plane.list_services, registries_kept(kept)
+        )
         self.secrets.follow(plane.translation.sources[GLOO, "Settings"], SETTINGS)
         registries = plane.translation.registries
         self.registries.follow(registries.configured)
+        guard = guard_of(plane.translation.settings)
+        self.reflection = ReflectionWatcher(
+            guard, functools.partial(plane.reflect, complete=complete), reflection_kept(kept)
+        )
+        self.reflection.follow(plane.translation.asked)
         registries.instances.on_read(self.registries.want)
         self.identities = IdentityWatcher(functools.partial(plane.identify, complete=complete))
         if istiod is not None:
@@ -53,7 +62,8 @@ class Places:
     @property
     def complete(self) -> bool:
         """Whether every place has given what is asked of it, or nobody waits for it any more."""
-        return self.secrets.complete and self.registries.complete and self.identities.complete
+        every = (self.secrets, self.registries, self.identities, self.reflection)
+        return all(one.complete for one in every)
 
     async def run(self) -> None:
         """Follow them until cancelled."""
@@ -61,3 +71,4 @@ class Places:
             group.create_task(self.secrets.run())
             group.create_task(self.registries.run())
             group.create_task(self.identities.run())
+            group.create_task(self.reflection.run())

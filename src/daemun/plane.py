@@ -132,6 +132,13 @@ class ControlPlane:
         self._pass_on()
         self._tell()
 
+    def reflect(self, found: Mapping[Name, bytes | Missing], complete: Callable[[], bool]) -> None:
+        """gRPC servers have said which services they have; the same holds."""
+        self._fetched = complete
+        with self._working():
+            self.translation.reflected.update(found)
+        self._pass_on()
+
     def _pass_on(self) -> None:
         """Send what has come of it, unless something is awaited or under way."""
         if self._busy:

@@ -70,6 +70,7 @@ from daemun.gloo.discovery.wiring import Discovery
 from daemun.gloo.escapes import escapes_rule
 from daemun.gloo.escapes import meanings as meanings_of
 from daemun.gloo.functions import offers
+from daemun.gloo.functions.transcoding import Transcoding
 from daemun.gloo.header_secrets import headers_of
 from daemun.gloo.internals import guard_of, guarded
 from daemun.gloo.listener_defaults import listener_defaults_rule
@@ -165,8 +166,13 @@ class Translation:
         upstream_defaults = derive(self.sources[GLOO, "Settings"], defaults_rule, "defaults of Upstreams")
         upstream_checks = guarded(UPSTREAM_CHECKS, settings)
         self.registries = Registries(graph, self.sources, settings)
+        self.reflected: Source[Name, bytes] = Source(graph, "services that gRPC servers say they have")
+        judge = BY_KIND[TRANSCODER].faults
+        transcoding = Transcoding(transcoder_meaning(config_maps, judge, granted), judge, self.reflected)
         nameable = self.registries.nameable(granted)
-        upstream_inputs = gloo_upstreams.Inputs(services, secret_objects, upstream_defaults, nameable, settings)
+        upstream_inputs = gloo_upstreams.Inputs(
+            services, secret_objects, upstream_defaults, nameable, settings, transcoding
+        )
         resolve_upstream = gloo_upstreams.upstream_rule(upstream_inputs, upstream_checks)
         upstreams = derive(written_upstreams, resolve_upstream, "Upstreams")
         doors = derive(upstreams, gloo_upstreams.door_rule, "Upstreams as routes know them")
@@ -252,7 +258,7 @@ class Translation:
             settings,
             access_log,
         )
-        self.resources, self.holders = made.parts, made.holders
+        self.resources, self.holders, self.asked = made.parts, made.holders, made.asked
 
         # Status: from the same values, and from what the proxies said to them.
         rejected = made.blame(self.rejections, delegated.ways).index(lambda _, one: (one.ref,))

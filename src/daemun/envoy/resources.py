@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from daemun.api.core import Secret
-from daemun.base.names import CORE, Name, Ref
+from daemun.base.names import CORE, GLOO, Name, Ref
 from daemun.envoy import (
     blame,
     blame_ports,
@@ -16,6 +16,7 @@ from daemun.envoy import (
     extensions,
     hosts,
     listeners,
+    reflection,
     routes,
     secrets,
     shards,
@@ -59,7 +60,7 @@ class Inputs(msgspec.Struct, frozen=True):
 
 
 class EnvoyResources:
-    """All `parts`; and on the way the `holders` of streams."""
+    """All `parts`; on the way the `holders` of streams; and which gRPC servers are `asked` what they have."""
 
     def __init__(self, sources: Sources, of: Inputs, settings: Settings, access_log: str) -> None:
         self._of = of
@@ -100,6 +101,8 @@ class EnvoyResources:
         slices = sources["discovery.k8s.io", "EndpointSlice"].index(endpoints.slices_of)
         endpoint_rule = endpoints.endpoint_rule(services, slices, sources[CORE, "Pod"], of.described)
         endpoint_parts = derive(used, endpoint_rule, "endpoints")
+        found_in = reflection.Inputs(sources[GLOO, "Settings"], sources[CORE, "Namespace"], services, slices)
+        self.asked = derive(sources[GLOO, "Upstream"], reflection.asked_rule(found_in), "gRPC servers that are asked")
         behind = derive(used, clusters.behind_rule(of.described), "what stands behind clusters")
         certificates = derive(of.gateways, clientcerts.certificate_rule, "client certificates")
         encrypted = tls.upstream_rule(of.tls_policies, services, certificates)

@@ -90,6 +90,7 @@ SERVED = Served(
                     "upstreamOptions",
                     "refreshRate",
                     "linkerd",
+                    "discovery",
                 ),
                 *("kubernetesSecretSource", "directorySecretSource", "vaultSecretSource", "secretOptions"),
                 *("consul", "extProc", "extauth", "namedExtauth", "ratelimit", "ratelimitServer", "rbac"),
@@ -115,6 +116,8 @@ SERVED = Served(
             },
             _MOOT_OF_GLOO,
         ),
+        # Upstreams are not made, of Services or of anything else, so that there is nothing to say about them.
+        Fields(DiscoveryOptions, ("fdsMode",), moot=("udsOptions", "fdsOptions")),
         Fields(
             AWSOptions,
             (

@@ -8,6 +8,7 @@ import msgspec
 
 from daemun.api.core import Secret, Service
 from daemun.api.gloo.common import ResourceRef
+from daemun.api.gloo.listener_filters import GrpcJsonTranscoder
 from daemun.api.gloo.settings import AWSOptions
 from daemun.api.gloo.upstream import KubeUpstreamSpec, Upstream, UpstreamSpec
 from daemun.base.names import GLOO, Name, Ref
@@ -23,6 +24,7 @@ from daemun.gloo import ec2
 from daemun.gloo.classic.scope import SETTINGS
 from daemun.gloo.defaults import NONE, Defaults
 from daemun.gloo.functions import aws
+from daemun.gloo.functions.transcoding import Transcoding, transcoder_of
 from daemun.gloo.registered import REGISTRY, lookups_of, registry_of
 from daemun.gloo.registries import Nameable, Troubles
 from daemun.gloo.signing import Signing, signing_of
@@ -61,7 +63,9 @@ class ResolvedUpstream(msgspec.Struct, frozen=True, gc=False):
     signing: Signing | None = None
     lookups: tuple[Lookup, ...] = ()
     aws: AWSOptions = AWSOptions()
-    """What Settings say of functions of AWS; of all other Upstreams nothing."""
+    """What Settings say of functions of AWS."""
+    transcoder: GrpcJsonTranscoder | None = None
+    """How its gRPC services are called with JSON."""
     mesh: Mesh | None = None
 
     def secret(self, ref: ResourceRef) -> Name:
@@ -102,6 +106,7 @@ class Inputs(msgspec.Struct, frozen=True):
     defaults: Collection[Name, Defaults]
     registered: Nameable
     settings: Settings
+    transcoding: Transcoding
 
 
 def upstream_rule(
@@ -140,10 +145,16 @@ def upstream_rule(
         if isinstance(signing, Finding):
             faults.append(signing)
             signing = None
+        transcoder = transcoder_of(reader, inputs.transcoding, ref, spec)
+        if isinstance(transcoder, tuple):
+            faults += transcoder
+            transcoder = None
+        elif transcoder is not None and spec.use_http2 is None:
+            spec = msgspec.structs.replace(spec, use_http2=True)
         generation = upstream.metadata.generation
         resolved = ResolvedUpstream(ref, generation, spec, secrets.parts, tuple(faults), tuple(notes), signing, lookups)
-        if spec.aws is not None:
-            resolved = msgspec.structs.replace(resolved, aws=defaults.aws)
+        if spec.aws is not None or transcoder is not None:
+            resolved = msgspec.structs.replace(resolved, aws=defaults.aws, transcoder=transcoder)
         if not faults:
             resolved = msgspec.structs.replace(resolved, faults=tuple(checks.faults(resolved)))
         yield name, resolved

@@ -1,14 +1,17 @@
 """Upstreams of functions: in their clusters requests become calls."""
 
 from daemun.api.gloo.cloud import AwsDestinationSpec, AwsUpstreamSpec, LambdaFunctionSpec
+from daemun.api.gloo.service_spec import GrpcServiceFunctions, GrpcServiceSpec, ServiceSpec
 from daemun.api.gloo.upstream import UpstreamSpec
 from daemun.envoy.upstreams.family import Draft, Family
 from daemun.features.functions import aws_lambda
 from daemun.gloo.served import Fields
 
+_REST = "functions of REST services are not served; requests are sent on all the same"
+
 
 class Functions(Family):
-    """`aws`."""
+    """`aws`, and what is said of functions in `serviceSpec`."""
 
     serves = (
         Fields(UpstreamSpec, ("aws",)),
@@ -19,6 +22,9 @@ class Functions(Family):
                 *("disableRoleChaining", "destinationOverrides"),
             ),
         ),
+        Fields(ServiceSpec, ("grpcJsonTranscoder", "grpc"), {"rest": _REST, "graphql": "stock Envoy has no GraphQL"}),
+        Fields(GrpcServiceSpec, ("descriptors", "grpcServices")),
+        Fields(GrpcServiceFunctions, ("packageName", "serviceName"), moot=("functionNames",)),
         Fields(LambdaFunctionSpec, ("logicalName", "lambdaFunctionName", "qualifier")),
         Fields(
             AwsDestinationSpec,

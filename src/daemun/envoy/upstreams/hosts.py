@@ -21,7 +21,6 @@ from daemun.envoy.upstreams.family import SOCKET_MATCH, Draft, Family, Fault
 from daemun.gloo.served import Fields
 from daemun.gloo.upstreams import ResolvedUpstream
 
-_SERVICE_SPEC = "functions of services are not served; requests are sent on all the same"
 _ONE_CHECK = "Envoy asks all hosts of a cluster for the same path"
 _HOSTNAME = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9_])?)*\.?"
@@ -39,13 +38,12 @@ class Hosts(Family):
         Fields(UpstreamSpec, ("kube", "static", "pipe", "discoveryMetadata")),
         Fields(
             KubeUpstreamSpec,
-            ("serviceName", "serviceNamespace", "servicePort", "selector", "subsetSpec"),
-            {"serviceSpec": _SERVICE_SPEC},
+            ("serviceName", "serviceNamespace", "servicePort", "selector", "subsetSpec", "serviceSpec"),
         ),
-        Fields(StaticUpstreamSpec, ("hosts", "useTls", "autoSniRewrite"), {"serviceSpec": _SERVICE_SPEC}),
+        Fields(StaticUpstreamSpec, ("hosts", "useTls", "autoSniRewrite", "serviceSpec")),
         Fields(StaticHost, ("addr", "port", "sniAddr", "loadBalancingWeight", "healthCheckConfig", "metadata")),
         Fields(HostHealthCheckConfig, (), {"path": _ONE_CHECK, "method": _ONE_CHECK}),
-        Fields(PipeUpstreamSpec, ("path",), {"serviceSpec": _SERVICE_SPEC}),
+        Fields(PipeUpstreamSpec, ("path", "serviceSpec")),
         Fields(DiscoveryMetadata, ("labels",)),
     )
 

@@ -15,7 +15,6 @@ from daemun.gloo import registered
 from daemun.gloo.served import Fields
 from daemun.gloo.upstreams import ResolvedUpstream
 
-_FUNCTIONS = "functions of services are not served; requests are sent on all the same"
 _SUBSETS = "subsets of instances are not served yet; requests go to all of them"
 
 
@@ -28,10 +27,9 @@ class Registered(Family):
             ConsulUpstreamSpec,
             (
                 *("serviceName", "instanceTags", "instanceBlacklistTags", "dataCenters"),
-                *("consistencyMode", "queryOptions", "connectEnabled"),
+                *("consistencyMode", "queryOptions", "connectEnabled", "serviceSpec"),
             ),
             {
-                "serviceSpec": _FUNCTIONS,
                 "serviceTags": _SUBSETS,
                 "subsetTags": _SUBSETS,
             },

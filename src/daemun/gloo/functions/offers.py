@@ -13,6 +13,7 @@ from daemun.flow import Collection, Reader
 from daemun.gatewayapi.backends import NOT_CALLED, Call, Called
 from daemun.gatewayapi.extensions import unknown
 from daemun.gatewayapi.findings import Finding
+from daemun.gloo.descriptors import TRANSCODER
 from daemun.gloo.functions import aws
 from daemun.gloo.upstreams import ResolvedUpstream
 from daemun.ir.backend import BackendKey
@@ -26,8 +27,9 @@ PARAMETER = "Parameter"
 class Offer(msgspec.Struct, frozen=True, gc=False):
     """What can be called of an Upstream."""
 
-    aws: AwsUpstreamSpec
+    aws: AwsUpstreamSpec | None
     options: AWSOptions
+    transcoder: Use | None = None
 
 
 Offers = Collection[Name, Offer]
@@ -35,9 +37,12 @@ Offers = Collection[Name, Offer]
 
 def offer_rule(_: Reader, name: Name, upstream: ResolvedUpstream) -> Iterator[tuple[Name, Offer]]:
     """From an Upstream to its functions, if it has any. Who signs is no business of routes."""
-    spec = upstream.spec.aws
+    spec, transcoder = upstream.spec.aws, upstream.transcoder
     if spec is not None:
         yield name, Offer(msgspec.structs.replace(spec, secret_ref=None, role_arn=""), upstream.aws)
+    elif transcoder is not None:
+        use = Use(TRANSCODER, transcoder, "spec.serviceSpec.grpcJsonTranscoder", by=upstream.ref)
+        yield name, Offer(None, upstream.aws, use)
 
 
 def call_of(offers: Offers) -> Call:
@@ -55,8 +60,8 @@ def call_of(offers: Offers) -> Call:
         if len(named) > 1:
             text = "the backend has a function already"
             return Called(findings=(Finding("IncompatibleFilters", named[1][0], text, "Name just one."),))
-        if offer is None:
-            return Called(findings=(_without(at),))
+        if offer is None or offer.aws is None:
+            return Called(findings=(_without(at),)) if named else _transcoded(offer)
         return _called(at, aws.call(offer.aws, offer.options, at, AwsDestinationSpec(logical_name=asked)))
 
     return call
@@ -68,9 +73,9 @@ def of_destination(
     """What a classic destination calls."""
     offer = _offer(reader, offers, key)
     at = f"{where}.destinationSpec"
-    if offer is None:
+    if offer is None or offer.aws is None:
         meant = asked is not None and asked.aws is not None
-        return Called(findings=(_without(f"{at}.aws"),)) if meant else NOT_CALLED
+        return Called(findings=(_without(f"{at}.aws"),)) if meant else _transcoded(offer)
     if asked is not None and asked.aws is None:
         text = "the Upstream is of AWS Lambda"
         return Called(findings=(Finding("Invalid", at, text, "Give it aws, with a function of the Upstream."),))
@@ -88,6 +93,10 @@ def _called(where: str, found: object) -> Called:
     if isinstance(found, Finding):
         return Called(findings=(found,))
     return Called((Use(AWS_LAMBDA, found, where),))
+
+
+def _transcoded(offer: Offer | None) -> Called:
+    return Called((offer.transcoder,)) if offer is not None and offer.transcoder is not None else NOT_CALLED
 
 
 def _without(where: str) -> Finding:

@@ -18,6 +18,7 @@ from daemun.ir.instances import Catalogue, Instances, Lookup
 from daemun.ir.registries import Configured, Trouble
 from daemun.sources.registries.following import Pace, following
 from daemun.sources.registries.memory import Memory
+from daemun.sources.registries.memory import memory as kept_below
 from daemun.sources.registries.registry import ConfigError, Registry, RegistryError
 from daemun.sources.registries.troubles import troubles
 
@@ -51,7 +52,7 @@ class RegistryWatcher:
         pace: Pace | None = None,
     ) -> None:
         self._opened, self._changed, self._reported, self._listed = opened, changed, reported, listed
-        self._memory, self._pace = memory or Memory(None), pace or Pace()
+        self._memory, self._pace = memory or kept_below(None), pace or Pace()
         self._past: Mapping[Lookup, Instances] = self._memory.load()
         self._saving: asyncio.Task[None] | None = None
         self._open: dict[str, Registry] = {}
