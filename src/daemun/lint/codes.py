@@ -155,6 +155,10 @@ D0407 IdentityUnavailable
     The authority of a mesh issues no certificate for the proxies. The last one stays; without any nothing is sent to
     pods that take no other requests.
     Mend: Let it be reached, with a token that it takes; it is asked again by itself.
+D0408 NotReflected
+    The gRPC services of an Upstream are to be called with JSON, and nobody has said which they are: it has no
+    descriptors, and its server has not answered (gRPC server reflection). Nothing is sent there.
+    Mend: Give descriptors, or a server that says it without TLS; it is asked again by itself.
 D0501 TargetNotFound
     A policy is for something that does not exist.
     Mend: Correct `targetRefs`.
