@@ -1,7 +1,7 @@
 """The registries of docs/registries through real Envoys: found, changed, gone, killed, restarted, emptied and flooded.
 
-Each is the page as it stands, but for addresses, ports, and the time between two questions. Cloud Foundry and Nomad are
-stand-ins over real HTTP, EC2 is moto, the DNS a real server.
+Each is the page as it stands, but for addresses, ports, and the time between two questions. Cloud Foundry, Consul and
+Nomad are stand-ins over real HTTP, the DNS is a real server.
 """
 
 import re
@@ -14,10 +14,11 @@ import pytest_asyncio
 
 from support.backend import Echo
 from support.cloudfoundry import CloudFoundry
+from support.consul import Consul
 from support.documents import Doc, gateway, listener, reference, route
 from support.nameserver import Nameserver
 from support.nomad import Nomad
-from support.world import World, fresh, tally, until
+from support.world import World, fresh, manifest, tally, until
 
 DOCS = Path(__file__).parents[2] / "docs" / "registries"
 SERVICE = "pets"
@@ -68,6 +69,27 @@ class OfNomad:
 
     async def put(self, service: str, *backends: Echo) -> None:
         await self._nomad.put(service, *(one.port for one in backends))
+
+
+class OfConsul:
+    page, field = "README", "httpAddress: http://"
+
+    def __init__(self) -> None:
+        self._consul = Consul()
+        self.stop, self.forget = self._consul.stop, self._consul.forget
+
+    def written(self, text: str) -> str:
+        self._consul.token = "of-the-operator"  # noqa: S105
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "consul"}}
+        held = manifest({**secret, "stringData": {"token": self._consul.token}})
+        here = text.replace(", namespace: infra", "").replace("  namespace: infra\n", "")
+        return f"{held}---\n{here.replace('https://consul.example:8501', self._consul.address)}"
+
+    async def start(self) -> None:
+        await self._consul.start()
+
+    async def put(self, service: str, *backends: Echo) -> None:
+        await self._consul.put(service, *(one.port for one in backends))
 
 
 class OfDns:
@@ -135,7 +157,7 @@ def to(name: str) -> Doc:
     return {"backendRefs": [{"group": "gloo.solo.io", "kind": "Upstream", "name": name}]}
 
 
-@pytest_asyncio.fixture(params=[OfNomad, OfDns, OfCloudFoundry], ids=lambda one: one.page)
+@pytest_asyncio.fixture(params=[OfConsul, OfNomad, OfDns, OfCloudFoundry], ids=lambda one: one.page)
 async def one(request: pytest.FixtureRequest) -> AsyncIterator[Registered]:
     async with fresh() as world:
         place = request.param()
@@ -227,7 +249,9 @@ async def test_what_is_written_wrong_is_one_error_and_the_last_good_stays(one: R
 
 
 @pytest.mark.parametrize(
-    ("one", "made"), [(OfNomad, "pets-default"), (OfCloudFoundry, "pets-org-dev")], indirect=["one"]
+    ("one", "made"),
+    [(OfConsul, "pets"), (OfNomad, "pets-default"), (OfCloudFoundry, "pets-org-dev")],
+    indirect=["one"],
 )
 async def test_what_it_has_becomes_upstreams_where_that_is_wished(one: Registered, made: str) -> None:
     await one.put("a")
