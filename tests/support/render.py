@@ -5,7 +5,8 @@ certificates hold, and scripts; in listeners the connection manager, which is th
 it, `connections` all of it but its filters and where routes are, `filters` those that run on every request, `guards`
 those that ask other servers, and `misses` its chain of that name), and in section `tls` all of a cluster but its TLS
 context. Section `later` has the names of the filters for what is sent on. A TCP proxy is shown as where it sends to.
-Section `routes` shows the virtual hosts without what is the same in all scopes, which section `scopes` shows. Section
+Section `routes` shows the virtual hosts without what is the same in all scopes, which section `scopes` shows, and
+without what keeps their guards with them, of which section `kept` is (`filters` does not have it either). Section
 `chains` is what the server of authorization is told, and `limits` what the rate limit service is.
 """
 
@@ -51,6 +52,7 @@ SECTIONS = {
     "misses": LISTENER,
     "later": EXTENSION,
     "routes": SCOPE,
+    "kept": SCOPE,
     "scopes": SCOPE,
     "secrets": SECRET,
 }
@@ -59,6 +61,7 @@ _MAPS = {"typedPerFilterConfig", "filterMetadata", "policies", "value"}
 _OF_MANAGER = {"connections", "filters", "guards", "manager", "misses"}
 _OF_TCP_PROXY = {"idleTimeout", "maxConnectAttempts", "tunnelingConfig", "accessLogOptions"}
 _ASKING = ("daemun.extauth", "daemun.ratelimit/")
+_KEPT = "daemun.guards"
 _LONG = {"inlineBytes", "inlineString"}
 MESSAGES: dict[str, type[Message]] = {
     CLUSTER: cluster_pb2.Cluster,
@@ -122,6 +125,8 @@ def _resource(section: str, message: Message) -> Any:
         return _short(_manager(section, value["filterChains"][0]["filters"][-1]["typedConfig"]))
     if section == "routes":
         value = _hosts(value["routeConfiguration"].get("virtualHosts", []))
+    if section == "kept":
+        value = {one["name"]: _kept(one) for one in value["routeConfiguration"].get("virtualHosts", [])}
     if section == "later":
         config = value["typedConfig"]
         value = [inner["name"] for inner in config.get("defaultFilterChain", {}).get("filters", ())] or list(config)
@@ -139,9 +144,30 @@ def _hosts(value: list[Any]) -> list[Any]:
     for host in value:
         if host.get("retryPolicy") == _everybody():
             del host["retryPolicy"]
+        for one in (host, *host.get("routes", ())):
+            _without_kept(one)
         if host.get("routes", [{}])[-1].get("name") == "no-route":
             host["routes"].pop()
     return value
+
+
+def _without_kept(one: Any) -> None:
+    for field in ("typedPerFilterConfig", "metadata"):
+        within = one.get(field, {}).get("filterMetadata", {}) if field == "metadata" else one.get(field, {})
+        for name in [name for name in within if name.startswith(_KEPT)]:
+            del within[name]
+        if field in one and not within:
+            del one[field]
+
+
+def _kept(host: Any) -> Any:
+    """Which guards hosts and routes have, and from which requests may be led elsewhere."""
+
+    def kept(one: Any) -> Any:
+        leads = any(name.startswith(_KEPT) for name in one.get("typedPerFilterConfig", ()))
+        return one.get("metadata", {}).get("filterMetadata", {}).get(_KEPT, {}) | ({"leads": True} if leads else {})
+
+    return {"all": kept(host)} | {one["name"]: kept(one) for one in host.get("routes", ())}
 
 
 def _everybody() -> Any:
@@ -159,7 +185,7 @@ def _manager(section: str, value: Any) -> Any:
         return sent_on[MISSES]["typedConfig"]["defaultFilterChain"]["filters"]
     if section == "filters":
         every = [one for one in value["httpFilters"] if not one.get("disabled") or one["name"] == WHOLE]
-        return [one for one in every if one["name"] not in sent_on]
+        return [one for one in every if one["name"] not in sent_on and not _is_kept(one)]
     if section == "guards":
         return [one for one in value["httpFilters"] if one["name"].startswith(_ASKING)]
     if section == "connections":
@@ -176,6 +202,11 @@ def _manager(section: str, value: Any) -> Any:
         elif one["name"] in sent_on:
             one["typedConfig"] = [inner["name"] for inner in one["typedConfig"]["defaultFilterChain"]["filters"]]
     return value
+
+
+def _is_kept(one: Any) -> bool:
+    inner = one["typedConfig"].get("defaultFilterChain", {}).get("filters", ())
+    return any(each["name"].startswith(_KEPT) for each in inner)
 
 
 def _short(value: Any) -> Any:

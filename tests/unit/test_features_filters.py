@@ -184,11 +184,12 @@ def test_a_feature_does_nothing_unless_it_says_so() -> None:
 def test_http_filters_are_off_until_a_route_wants_them() -> None:
     made = http_filters()
     names = [one.name for one in made]
-    assert names[:4] == [
+    assert names[:5] == [
         "envoy.filters.http.fault",
+        "daemun.guards.first",
         "daemun.transformations.early.headers",
         "daemun.transformations.early",
-        "envoy.filters.http.cors",
+        "daemun.guards.noted",
     ]
     assert len(set(names)) == len(names)
     assert all(one.disabled for one in made)

@@ -279,7 +279,9 @@ def test_the_filters_stand_around_what_guards() -> None:
     at = {name: place for place, name in enumerate(names)}
     assert at["daemun.transformations.early"] < at["envoy.filters.http.cors"]
     assert at["envoy.filters.http.ext_authz"] < at["daemun.transformations"] < at["envoy.filters.http.buffer"]
-    assert names[-1] == "daemun.transformations.why"
+    assert at["daemun.guards.first"] < at["daemun.transformations.early.headers"]
+    assert at["daemun.transformations.early"] < at["daemun.guards.noted"] < at["envoy.filters.http.cors"]
+    assert names[-2:] == ["daemun.guards", "daemun.transformations.why"]
 
 
 def test_behind_the_router_no_other_route_can_be_looked_for() -> None:

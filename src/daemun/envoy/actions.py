@@ -7,7 +7,8 @@ from envoy.config.route.v3 import route_components_pb2 as route_v3
 from envoy.type.v3 import percent_pb2
 
 from daemun.envoy.matches import route_match
-from daemun.features import BY_KIND, Draft, in_force, ordered
+from daemun.features import BY_KIND, Draft, guards_of, in_force, moves, ordered
+from daemun.features.fence import GUARDS, METADATA, OWN, fence
 from daemun.ir.route import Backend, Match, Rule, Use
 
 NO_BACKEND = "no-backend"
@@ -27,10 +28,14 @@ def build(name: str, rule: Rule, match: Match, port: int, tls: bool) -> tuple[li
     protos: list[route_v3.Route] = []
     needs: set[str] = set()
     of_rule = tuple(in_force(rule.uses))
+    every = rule.every_use()
+    moving, guards, own = moves(every), *guards_of(every, name.removesuffix(match.where))
     for share in _shares(backends):
         draft = Draft(route_v3.Route(name=name, match=route_match(match)), match, port, tls)
         uses, shared = _levels(of_rule, share)
         _forward(draft, share.backends, shared, rule)
+        if moving:
+            fence(draft.proto)
         if share.upto < _MILLION:
             fraction = draft.proto.match.runtime_fraction.default_value
             fraction.numerator = share.upto
@@ -38,6 +43,10 @@ def build(name: str, rule: Rule, match: Match, port: int, tls: bool) -> tuple[li
         # Redirects are last: their further routes are copies, and get what the others have done.
         for use in ordered(uses):
             BY_KIND[use.kind].on_route(use.spec, use, draft)
+        for proto in (*draft.extra, draft.proto):
+            # Who has passed other guards does not come here (`fence`).
+            if guards:
+                proto.metadata.filter_metadata[METADATA].update({GUARDS: guards} | ({OWN: "yes"} if own else {}))
         if draft.closed:
             # Last, so that nothing, a redirect for instance, opens it again.
             draft.proto.direct_response.status = 500

@@ -20,8 +20,9 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import http_con
 from daemun.base import wire
 from daemun.envoy.ads import ads
 from daemun.envoy.scopes import later
-from daemun.features import BY_KIND, FAMILIES, HEAVY, Placed, ordered, placed, rare_of
+from daemun.features import BY_KIND, FAMILIES, HEAVY, Placed, moves, ordered, placed, rare_of
 from daemun.features.drafts import Further, ManagerDraft
+from daemun.features.fence import fence_all
 from daemun.features.filter_chain import filter_chain, filters_of
 from daemun.flow import Collection, Index, Reader, derive, distinct, union
 from daemun.gatewayapi.resolved import ResolvedRoute
@@ -110,10 +111,17 @@ def filters_for(port: FrontendKey, families: frozenset[str]) -> tuple[Filter, ..
 def further_of(uses: ListenerUses) -> tuple[list[Further], set[str]]:
     """The HTTP filters that policies put on a listener, and the clusters that must be warm for them."""
     draft = ManagerDraft(hcm_v3.HttpConnectionManager(), router_pb2.Router())
-    for use in ordered(uses.port):
-        if BY_KIND[use.kind].works("on_manager"):
-            BY_KIND[use.kind].on_manager(use.spec, use, draft)
+    manage(uses, draft)
     return draft.filters, draft.needs
+
+
+def manage(uses: ListenerUses, draft: ManagerDraft) -> None:
+    """Put on a connection manager what policies say. One whose filters may move requests has the fence for all."""
+    here = [use for use in ordered(uses.port) if BY_KIND[use.kind].works("on_manager")]
+    for use in here:
+        BY_KIND[use.kind].on_manager(use.spec, use, draft)
+    if moves(here):
+        fence_all(draft)
 
 
 def standing_on(uses: ListenerUses, standing: Iterable[Use]) -> ListenerUses:

@@ -12,8 +12,9 @@ from envoy.config.route.v3 import route_components_pb2 as route_v3
 from daemun.base import wire
 from daemun.envoy.extensions import filters_for
 from daemun.envoy.routes import ROUTES, frame
-from daemun.features import BY_KIND, ordered, rare_of
+from daemun.features import BY_KIND, MOVES, moves, ordered, rare_of
 from daemun.features.drafts import HostDraft
+from daemun.features.fence import HOST, METADATA, fence
 from daemun.features.unsent import resend_unsent
 from daemun.ir.listener import FrontendKey
 from daemun.ir.origin import Origin
@@ -50,6 +51,14 @@ def opening(domain: str, origin: Origin, port: FrontendKey, uses: ListenerUses |
     yield Leaf(frame(domain) + (b"" if own else _UNSENT), origin)
     if uses is None:
         return
+    if any(BY_KIND[use.kind].guards for use in uses.on_hosts()):
+        named = route_v3.VirtualHost()
+        named.metadata.filter_metadata[METADATA].update({HOST: domain})
+        yield Leaf(wire.encoded(named), origin)
+    if moves(uses.on_hosts()):
+        every = route_v3.VirtualHost()
+        fence(every)
+        yield Leaf(wire.encoded(every), origin, filters=filters_for(port, frozenset({MOVES})), covers=True)
     if uses.closed:
         yield Leaf(_CLOSED, origin)
     for use in ordered(uses.on_hosts()):

@@ -16,7 +16,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import http_con
 from daemun.base import wire
 from daemun.envoy.accesslog import log_to
 from daemun.envoy.captured import HTTP_WORDS, PASSING, pass_unless_http, passing_chain, passing_cluster
-from daemun.envoy.extensions import discovered, further_of, standing_on
+from daemun.envoy.extensions import discovered, further_of, manage, standing_on
 from daemun.envoy.forward import closing_chain, come_from
 from daemun.envoy.misses import misses
 from daemun.envoy.scopes import ask
@@ -214,9 +214,7 @@ def connection_manager(
         for part_ in marked.clients.told:
             _tell(manager, part_)
     draft = ManagerDraft(manager, router_pb2.Router(suppress_envoy_headers=True))
-    for use in ordered(uses.port):
-        if BY_KIND[use.kind].works("on_manager"):
-            BY_KIND[use.kind].on_manager(use.spec, use, draft)
+    manage(uses, draft)
     filters = http_filters(draft.filters)
     manager.http_filters.extend(map(_light, filters))
     draft.router.upstream_http_filters.extend(map(_light, upstream_filters()))

@@ -9,11 +9,14 @@ from typing import Any, NamedTuple
 
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 
+from daemun.base.digest import digest, version
 from daemun.features.cors import Cors
 from daemun.features.direct_response import DirectResponse
 from daemun.features.drafts import Draft, Further
 from daemun.features.external_auth import ExternalAuth
 from daemun.features.feature import Fault, Feature, Scene
+from daemun.features.fence import FAMILY as MOVES
+from daemun.features.fence import Fence, GuardsFirst, GuardsNoted
 from daemun.features.functions.aws_lambda import AwsLambda
 from daemun.features.headers import RequestHeaderModifier, ResponseHeaderModifier
 from daemun.features.mirror import RequestMirror
@@ -93,8 +96,10 @@ FEATURES: tuple[Feature[Any], ...] = (
     HealthCheck(),
     Gzip(),
     Faults(),
+    GuardsFirst(),
     EarlyHeaders(),
     EarlyTransformations(),
+    GuardsNoted(),
     Cors(),
     CorsOption(),
     HttpLocalRateLimit(),
@@ -173,6 +178,7 @@ FEATURES: tuple[Feature[Any], ...] = (
     RequestRedirect(),
     RedirectAction(),
     DirectResponse(),
+    Fence(),
     WhyOfResponses(),
     LastHeaders(),
     LastTransformations(),
@@ -213,8 +219,27 @@ def rare_of(uses: Iterable[Use], alone: bool = False) -> set[str]:
 
     `alone`: they are those of a route that is not divided among backends.
     """
-    rare = ((BY_KIND[use.kind], use.spec) for use in uses if BY_KIND[use.kind].rare)
-    return {family for feature, spec in rare for family in feature.families(spec, alone)}
+    found: set[str] = set()
+    for use in uses:
+        feature = BY_KIND[use.kind]
+        if feature.rare:
+            found.update(feature.families(use.spec, alone))
+        if feature.moves(use.spec):
+            found.add(MOVES)
+    return found
+
+
+def moves(uses: Iterable[Use]) -> bool:
+    """Whether a request that these are done to may then be for another route."""
+    return any(BY_KIND[use.kind].moves(use.spec) for use in uses)
+
+
+def guards_of(uses: Iterable[Use], owner: str) -> tuple[str, bool]:
+    """What guards a route of an owner, by where it is asked for; and whether some is in the place of its host's."""
+    guards = [use for use in uses if BY_KIND[use.kind].guards]
+    names = (f"{use.kind} {use.by or owner} {use.where}" for use in guards)
+    own = any(BY_KIND[use.kind].works("on_host") and not BY_KIND[use.kind].adds_up for use in guards)
+    return version(digest(*(name.encode() for name in sorted(names)))) if guards else "", own
 
 
 class Placed(NamedTuple):
@@ -258,13 +283,16 @@ __all__ = [
     "FAMILIES",
     "FEATURES",
     "HEAVY",
+    "MOVES",
     "Draft",
     "Fault",
     "Feature",
     "Placed",
     "Scene",
+    "guards_of",
     "http_filters",
     "in_force",
+    "moves",
     "ordered",
     "placed",
     "rare_of",

@@ -28,6 +28,7 @@ class ExternalAuth(Feature[Spec | Nobody]):
 
     kind: ClassVar = "ExternalAuth"
     rare: ClassVar = "externalAuth"
+    guards: ClassVar = True
 
     def http_filter(self) -> hcm_v3.HttpFilter:
         """The place of the routes' filters in the chain."""

@@ -76,6 +76,11 @@ class Feature(Generic[S]):
         del spec, alone
         return (self.rare,)
 
+    def moves(self, spec: S) -> bool:
+        """Whether requests may be for another route once this was done to them (`fence`)."""
+        del spec
+        return False
+
     def http_filter(self) -> hcm_v3.HttpFilter | None:
         """The Envoy filter behind the feature, disabled: routes and hosts that use the feature switch it on.
 

@@ -64,6 +64,12 @@ class ExtProc(Feature[ExtProcSettings | ExtProcRouteSettings]):
         """The place for those who bring all of it; a listener's filter is in its place."""
         return disabled_filter(_ALONE, composite(_ALONE))
 
+    def moves(self, spec: ExtProcSettings | ExtProcRouteSettings) -> bool:
+        """Where the service may have the route looked for again."""
+        if isinstance(spec, ExtProcSettings):
+            return not (spec.disable_clear_route_cache or spec.async_mode)
+        return spec.overrides is not None
+
     def faults(self, spec: ExtProcSettings | ExtProcRouteSettings, where: str) -> Iterable[Fault]:
         """Without a service, and what Envoy would refuse."""
         if isinstance(spec, ExtProcSettings):

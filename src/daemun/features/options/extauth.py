@@ -56,6 +56,10 @@ class ExtAuth(Feature[Asked | Servers]):
     guards: ClassVar = True
     rare: ClassVar = "extauth"
 
+    def moves(self, spec: Asked | Servers) -> bool:
+        """Where one of the servers may have the route looked for again."""
+        return isinstance(spec, Servers) and any(one.clear_route_cache for one in (spec.own, *spec.named.values()))
+
     def does(self, spec: Asked | Servers, use: Use, scene: Scene) -> str:
         """Who is asked."""
         del scene

@@ -46,6 +46,10 @@ class GrpcJsonTranscoder(PerRoute[Spec]):
         ),
     )
 
+    def moves(self, spec: Spec) -> bool:
+        """A call has the path of its method, and so another route."""
+        return not spec.match_incoming_request_route
+
     def faults(self, spec: Spec, where: str) -> Iterable[Fault]:
         """Descriptors that are none, or do not have the services. In a ConfigMap they are looked at when it is read."""
         if spec.proto_descriptor_config_map is not None:

@@ -47,6 +47,10 @@ class Jwt(Feature[JwtVhostExtension | JwtRouteExtension]):
         """The place of the hosts' filters after external auth."""
         return disabled_filter(_AFTER, composite(_AFTER))
 
+    def moves(self, spec: JwtVhostExtension | JwtRouteExtension) -> bool:
+        """Where routes may be chosen by claims."""
+        return isinstance(spec, JwtVhostExtension) and _moves(spec)
+
     def faults(self, spec: JwtVhostExtension | JwtRouteExtension, where: str) -> Iterable[Fault]:
         """Providers without keys."""
         if isinstance(spec, JwtVhostExtension):
@@ -92,6 +96,10 @@ class JwtStaged(Feature[JwtStagedVhostExtension | JwtStagedRouteExtension]):
         """The filters of the stages that something is said of; that after external auth is `Jwt`'s."""
         del alone
         return (self.rare if name == _BEFORE else Jwt.rare for name, _, _ in _stages(spec))
+
+    def moves(self, spec: JwtStagedVhostExtension | JwtStagedRouteExtension) -> bool:
+        """Where routes may be chosen by claims."""
+        return any(isinstance(stage, JwtVhostExtension) and _moves(stage) for _, _, stage in _stages(spec))
 
     def faults(self, spec: JwtStagedVhostExtension | JwtStagedRouteExtension, where: str) -> Iterable[Fault]:
         """Providers without keys."""
@@ -164,6 +172,10 @@ def _upstreams(spec: JwtVhostExtension, within: str) -> Iterator[tuple[str, Reso
             yield f"{within}providers.{name}.jwks.remote.upstreamRef", remote.upstream_ref
 
 
+def _moves(spec: JwtVhostExtension) -> bool:
+    return any(one.claims_to_headers for one in spec.providers.values())
+
+
 def _told(spec: JwtVhostExtension) -> str:
     names = " or ".join(spec.providers)
     if spec.allow_missing_or_failed_jwt:
@@ -202,6 +214,8 @@ def _provider(
         for header in spec.token_source.headers:
             proto.from_headers.add(name=header.header, value_prefix=header.prefix)
         proto.from_params.extend(spec.token_source.query_params)
+    # Routes may match these headers: what stands there before is the client's word.
+    proto.clear_route_cache = bool(spec.claims_to_headers)
     for claim in spec.claims_to_headers:
         proto.claim_to_headers.add(header_name=claim.header, claim_name=claim.claim)
     if spec.jwks is not None and spec.jwks.local is not None:

@@ -44,6 +44,12 @@ class StagedTransformations(Feature[TransformationStages]):
         """The places that have something to do."""
         return families(stage_programs(spec)[0], alone)
 
+    def moves(self, spec: TransformationStages) -> bool:
+        """Where the route is looked for again."""
+        return any(
+            one.clear_route_cache for held in (spec.early, spec.regular) if held for one in held.request_transforms
+        )
+
     def faults(self, spec: TransformationStages, where: str) -> Iterable[Fault]:
         """Templates and expressions that cannot be read, and what they may not do."""
         return stage_programs(spec, where)[1]
@@ -93,6 +99,10 @@ class OldTransformations(Feature[Transformations]):
 
     def __init__(self) -> None:
         self._new = StagedTransformations()
+
+    def moves(self, spec: Transformations) -> bool:
+        """Where the route is looked for again."""
+        return spec.clear_route_cache
 
     def faults(self, spec: Transformations, where: str) -> Iterable[Fault]:
         """Templates and expressions that cannot be read, and what they may not do."""

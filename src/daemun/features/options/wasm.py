@@ -35,6 +35,10 @@ class Wasm(Feature[WasmPluginSource]):
         ),
     )
 
+    def moves(self, spec: WasmPluginSource) -> bool:
+        """Nobody knows."""
+        return bool(spec.filters)
+
     def faults(self, spec: WasmPluginSource, where: str) -> Iterable[Fault]:
         """Filters that are nowhere, and configuration of types that nobody knows."""
         for index, one in enumerate(spec.filters):

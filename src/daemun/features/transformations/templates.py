@@ -6,6 +6,7 @@ from typing import Any
 
 from daemun.api.gloo.transformation import Extraction, InjaTemplate, Transformation, TransformationTemplate
 from daemun.features.feature import Fault
+from daemun.features.tokens import is_own
 from daemun.features.transformations.spans import KEY, NAMESPACE
 from daemun.inja import TemplateError, parse, reads_body, regex_program, template_program
 
@@ -164,6 +165,9 @@ class _Template:
         for at, one in enumerate(self.spec.dynamic_metadata_values):
             if not one.key:
                 self.compiler.fault(f"{self.where}.dynamicMetadataValues[{at}].key", "is missing")
+            if is_own(one.metadata_namespace):
+                place = f"{self.where}.dynamicMetadataValues[{at}].metadataNamespace"
+                self.compiler.fault(place, "is one of Daemun's own: it says who may pass", "Choose another.")
             program: Program = {
                 "key": one.key,
                 "namespace": one.metadata_namespace or "io.solo.transformation",
