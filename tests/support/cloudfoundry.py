@@ -6,6 +6,7 @@ lists in pages, filters, what is included, stats of processes, limits of request
 
 import base64
 import itertools
+import ssl
 import time
 from typing import Any, Self
 
@@ -25,6 +26,7 @@ class CloudFoundry:
 
     def __init__(self) -> None:
         self.port = free_port()
+        self.tls: ssl.SSLContext | None = None
         self.asked: list[str] = []
         self.grants: list[dict[str, str]] = []
         self.left: int | None = None
@@ -44,7 +46,7 @@ class CloudFoundry:
     @property
     def address(self) -> str:
         """Where it is."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"https://localhost:{self.port}" if self.tls else f"http://127.0.0.1:{self.port}"
 
     async def start(self) -> Self:
         """Begin to answer, or do so again after `stop`."""
@@ -55,7 +57,8 @@ class CloudFoundry:
         app.router.add_get("/v3/apps/{guid}/processes/{type}/stats", self._process)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True).start()
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True, ssl_context=self.tls)
+        await site.start()
         return self
 
     async def stop(self) -> None:

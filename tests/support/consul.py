@@ -6,6 +6,7 @@ has changed since, or the time is over.
 """
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -22,6 +23,7 @@ class Consul:
 
     def __init__(self) -> None:
         self.port = free_port()
+        self.tls: ssl.SSLContext | None = None
         self.token = ""
         self.asked: list[dict[str, str]] = []
         self.index = 10
@@ -35,7 +37,7 @@ class Consul:
     @property
     def address(self) -> str:
         """Where it is."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"https://localhost:{self.port}" if self.tls else f"http://127.0.0.1:{self.port}"
 
     async def start(self) -> Self:
         """Begin to answer, or do so again after `stop`."""
@@ -46,7 +48,8 @@ class Consul:
         app.router.add_routes(self.more())
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True).start()
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True, ssl_context=self.tls)
+        await site.start()
         return self
 
     async def stop(self) -> None:
