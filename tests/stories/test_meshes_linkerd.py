@@ -6,8 +6,22 @@ Linkerd itself does not run here: the header is what its proxies read in ingress
 import pytest
 import pytest_asyncio
 
-from support.documents import Doc, gateway, hosts, listener, prefix, reference, route, rule, to_upstream, upstream, use
-from support.world import World, until
+from support.documents import (
+    Doc,
+    backend,
+    gateway,
+    hosts,
+    listener,
+    prefix,
+    reference,
+    route,
+    rule,
+    service,
+    to_upstream,
+    upstream,
+    use,
+)
+from support.world import World, fresh, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 _HEADER = "l5d-dst-override"
@@ -65,6 +79,27 @@ async def test_a_copy_is_not_sent_where_the_client_says(shared: World) -> None:
     await told(shared, "/mirror")
     copy = shared.backends["mirrored"].requests
     assert all(value != "internal.kube-system:443" for one in copy for name, value in one["headers"] if name == _HEADER)
+
+
+async def test_requests_go_to_the_services_own_address_where_settings_say_so() -> None:
+    async with fresh() as world:
+        await world.echo("app", "endpoint")
+        at = world.backends["app"].port
+        documents = service("app", world.backends["endpoint"].port, number=at)
+        documents[0]["spec"]["clusterIP"] = "127.0.0.1"
+        world.write("backends/app.yaml", documents)
+        to = rule(to=[backend("app", port=at)])
+        world.write("gateway.yaml", gateway("gw", listener(world.port)), route("r", to, parents=[reference("gw")]))
+        await world.start()
+        await world.answered_by("endpoint")
+        said = settings(linkerd=False)
+        said["metadata"]["annotations"] = {"daemun.dev/send-to": "cluster-ip"}
+        world.write("settings.yaml", said)
+        await world.answered_by("app")
+        said["metadata"]["annotations"] = {"daemun.dev/send-to": "the-moon"}
+        world.write("settings.yaml", said)
+        await world.problem("Settings", "daemun.dev/send-to", "'the-moon' is nowhere")
+        await world.answered_by("endpoint")
 
 
 async def test_without_linkerd_nothing_is_told(shared: World) -> None:

@@ -72,7 +72,8 @@ def endpoint_rule(
         if kube is not None:
             name = service_of(key.namespace, kube)
             service = reader.get(services, name)
-            found = _ready_in(service, kube.service_port, reader.find(slices, name), "TCP")
+            own = _own_address(service, kube) if upstream.mesh is not None and upstream.mesh.by_address else None
+            found = own or _ready_in(service, kube.service_port, reader.find(slices, name), "TCP")
             sidecars = upstream.mesh is not None and upstream.mesh.istio
             _put(draft.endpoints, _told_apart(reader, pods, kube, service, found, sidecars))
         yield key, part("", [Leaf(wire.encoded(draft.endpoints), Origin(key.ref))])
@@ -134,6 +135,15 @@ def _told_apart(
             if sidecars and labels.get(_SIDECAR) == ISTIO:
                 metadata[SOCKET_MATCH] = {TLS_MODE: ISTIO}
             yield address, {of: values for of, values in metadata.items() if values}
+
+
+def _own_address(service: Service | None, kube: KubeUpstreamSpec) -> Found | None:
+    """A Service's own address in the place of its endpoints; None where it has none, or where only some are meant."""
+    if service is None or service.spec.cluster_ip in ("", "None") or kube.subset_spec is not None:
+        return None
+    if not kube.selector.items() <= service.spec.selector.items():
+        return None
+    return {(service.spec.cluster_ip, kube.service_port): None}
 
 
 def ready_endpoints(

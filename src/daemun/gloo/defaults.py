@@ -15,6 +15,9 @@ from daemun.gloo.classic.scope import SETTINGS
 CONNECT_AS = "daemun.dev/connect-as"
 """The annotation of Settings that says it: no Upstream's author chooses who asks."""
 
+SEND_TO, CLUSTER_IP = "daemun.dev/send-to", "cluster-ip"
+"""The annotation of Settings that says where requests to Services go, and the one thing that it can say."""
+
 
 class Defaults(msgspec.Struct, frozen=True, gc=False):
     """`gloo.circuitBreakers` and `awsOptions`, what `upstreamOptions` say of all, and which meshes there are."""
@@ -29,11 +32,13 @@ class Defaults(msgspec.Struct, frozen=True, gc=False):
     auto_mtls: bool = False
     connect_as: str = "daemun"
     """Which service the proxies are in Consul's mesh."""
+    by_address: bool = False
+    """Whether requests go to the addresses of Services, and not to their endpoints."""
 
     @property
     def meshed(self) -> bool:
         """Whether Services are in a mesh."""
-        return self.linkerd or self.auto_mtls
+        return self.linkerd or self.auto_mtls or self.by_address
 
     def put(self, spec: UpstreamSpec) -> UpstreamSpec:
         """The Upstream with what it does not say itself. Each is taken as a whole, as in Gloo."""
@@ -58,5 +63,6 @@ def defaults_rule(_: Reader, name: Name, settings: Settings) -> Iterator[tuple[N
         aws = (gloo.aws_options if gloo else None) or AWSOptions()
         istio = (gloo.istio_options if gloo else None) or IstioOptions()
         connect_as = settings.metadata.annotations.get(CONNECT_AS) or NONE.connect_as
-        meshes = settings.spec.linkerd, istio.enable_auto_mtls is True, connect_as
+        by_address = settings.metadata.annotations.get(SEND_TO) == CLUSTER_IP
+        meshes = settings.spec.linkerd, istio.enable_auto_mtls is True, connect_as, by_address
         yield name, Defaults(breakers, of_all.ssl_parameters, of_all.global_annotations, consul, aws, *meshes)

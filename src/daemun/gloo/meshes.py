@@ -7,12 +7,13 @@ its annotations, that says by itself how TLS is spoken keeps that, and so does a
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
+from daemun.api.gloo.settings import Settings
 from daemun.api.gloo.upstream import UpstreamSpec
 from daemun.base.names import Name
 from daemun.flow import Collection, Graph, Reader, Source
 from daemun.gatewayapi.findings import Finding
 from daemun.gloo.classic.scope import SETTINGS
-from daemun.gloo.defaults import NONE, Defaults
+from daemun.gloo.defaults import CLUSTER_IP, NONE, SEND_TO, Defaults
 from daemun.gloo.upstreams import service_of
 from daemun.ir.backend import BackendKey
 from daemun.ir.identity import Credential, Identity, MeshName
@@ -38,9 +39,18 @@ def mesh_of(said: Defaults, key: BackendKey, spec: UpstreamSpec) -> Mesh | None:
     service: Name = service_of(key.namespace, spec.kube)
     apart = key.tls or spec.ssl_config is not None or spec.disable_istio_auto_mtls is True
     linkerd, istio = said.linkerd and key.protocol != "tcp", said.auto_mtls and not apart
-    if not linkerd and not istio:
+    if not linkerd and not istio and not said.by_address:
         return None
-    return Mesh(service.namespace, service.name, spec.kube.service_port, linkerd, istio)
+    port = spec.kube.service_port
+    return Mesh(service.namespace, service.name, port, linkerd, istio, by_address=said.by_address)
+
+
+def faults(settings: Settings) -> Iterator[Finding]:
+    """What annotations of Settings say that means nothing."""
+    where = settings.metadata.annotations.get(SEND_TO, CLUSTER_IP)
+    if where != CLUSTER_IP:
+        field = f"metadata.annotations[{SEND_TO}]"
+        yield Finding("Invalid", field, f"{where!r} is nowhere that requests can be sent", f"Say {CLUSTER_IP}.")
 
 
 def troubles(found: Mapping[Identity, Credential]) -> Iterator[Finding]:

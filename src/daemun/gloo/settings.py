@@ -225,6 +225,7 @@ class Notes(NamedTuple):
         errors += servers.errors if servers is not None else ()
         limits = reader.get(self.limits, name)
         errors += limits.errors if limits is not None else ()
+        errors += meshes.faults(settings)
         of_upstreams = settings.spec.upstream_options
         errors += global_faults(of_upstreams.global_annotations) if of_upstreams else ()
         policy = settings.spec.gloo.invalid_config_policy if settings.spec.gloo else None

@@ -11,7 +11,8 @@ class Mesh(NamedTuple):
 
     With `linkerd` a proxy of Linkerd's beside ours learns from a header where a request is meant to go. With `istio`
     endpoints behind Istio's sidecars are spoken to by its TLS. Those of a service of Consul's mesh (without a namespace
-    and port of Kubernetes') are spoken to as the service `connect_as`.
+    and port of Kubernetes') are spoken to as the service `connect_as`. `by_address`: requests go to the Service's own
+    address, so that who balances them is a proxy of the mesh beside ours, or Kubernetes.
     """
 
     namespace: str
@@ -20,6 +21,7 @@ class Mesh(NamedTuple):
     linkerd: bool = False
     istio: bool = False
     connect_as: str = ""
+    by_address: bool = False
 
     @property
     def host(self) -> str:

@@ -14,9 +14,8 @@ import msgspec
 from daemun.api.gloo.settings import ConsulConfiguration
 from daemun.base.guard import Guard
 from daemun.ir.identity import Credential, Identity
-from daemun.sources.identities.issuer import IssuerError
 from daemun.sources.registries.consul import queries
-from daemun.sources.registries.registry import RegistryError, Tools
+from daemun.sources.registries.registry import Tools
 
 T = TypeVar("T")
 
@@ -39,13 +38,10 @@ _LEAF, _ROOTS = msgspec.json.Decoder(_Leaf), msgspec.json.Decoder(_Roots)
 
 
 class ConsulIssuer:
-    """Asks the agent that Settings name. Raises IssuerError for an address that is none."""
+    """Asks the agent that Settings name. Raises RegistryError for an address that is none."""
 
     def __init__(self, config: ConsulConfiguration) -> None:
-        try:
-            self._queries = queries(config, Tools(guard=Guard.of("0.0.0.0/0", "::/0")))
-        except RegistryError as error:
-            raise IssuerError(error.text, error.mend) from None
+        self._queries = queries(config, Tools(guard=Guard.of("0.0.0.0/0", "::/0")))
 
     async def close(self) -> None:
         """End all connections."""
@@ -53,19 +49,16 @@ class ConsulIssuer:
 
     async def follow(self, identity: Identity) -> AsyncGenerator[Credential, None]:
         """Of a service its certificate, and the next one before it ends; of no service whom everybody trusts."""
-        try:
-            if identity.service:
-                path = f"/v1/agent/connect/ca/leaf/{quote(identity.service, safe='')}"
-                async with contextlib.aclosing(self._queries.follow(path, {}, _LEAF)) as leaves:
-                    async for leaf in leaves:
-                        yield Credential(leaf.certificate.encode(), leaf.key.encode())
-            else:
-                path = "/v1/agent/connect/ca/roots"
-                async with contextlib.aclosing(self._queries.follow(path, {}, _ROOTS)) as answers:
-                    async for answer in answers:
-                        yield Credential(authorities="\n".join(_certificates(answer)).encode())
-        except RegistryError as error:
-            raise IssuerError(error.text, error.mend) from None
+        if identity.service:
+            path = f"/v1/agent/connect/ca/leaf/{quote(identity.service, safe='')}"
+            async with contextlib.aclosing(self._queries.follow(path, {}, _LEAF)) as leaves:
+                async for leaf in leaves:
+                    yield Credential(leaf.certificate.encode(), leaf.key.encode())
+        else:
+            path = "/v1/agent/connect/ca/roots"
+            async with contextlib.aclosing(self._queries.follow(path, {}, _ROOTS)) as answers:
+                async for answer in answers:
+                    yield Credential(authorities="\n".join(_certificates(answer)).encode())
 
 
 def _certificates(roots: _Roots) -> list[str]:

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from daemun.ir.identity import Credential, Identity
-from daemun.sources.identities.issuer import IssuerError
+from daemun.sources.registries.registry import RegistryError
 
 _METHOD = "/istio.v1.auth.IstioCertificateService/CreateCertificate"
 _SECONDS = 10.0
@@ -64,7 +64,7 @@ class IstioIssuer:
         try:
             token, authority = await asyncio.to_thread(self._read)
         except OSError as error:
-            raise IssuerError(f"{error.filename} cannot be read: {error.strerror}", _TOKEN_MEND) from None
+            raise RegistryError(f"{error.filename} cannot be read: {error.strerror}", _TOKEN_MEND) from None
         message = _Request(csr=request.decode(), validity_duration=_LIFE_SECONDS)
         credentials = grpc.ssl_channel_credentials(authority)
         async with grpc.aio.secure_channel(self._at.address, credentials) as channel:
@@ -75,7 +75,7 @@ class IstioIssuer:
                 answer = await call(message, timeout=_SECONDS, metadata=(("authorization", f"Bearer {token}"),))
             except grpc.aio.AioRpcError as error:
                 what, mend = _SAID.get(error.code(), (f"does not give a certificate: {error.details()}", ""))
-                raise IssuerError(f"istiod at {self._at.address} {what}", mend) from None
+                raise RegistryError(f"istiod at {self._at.address} {what}", mend) from None
         return _credential(key, list(answer.cert_chain), self._at.address)
 
     def _read(self) -> tuple[str, bytes]:
@@ -93,13 +93,13 @@ def _request() -> tuple[bytes, bytes]:
 def _credential(key: bytes, chain: list[str], address: str) -> Credential:
     """Istiod's chain: our certificate first, the root last."""
     if len(chain) < 2:
-        raise IssuerError(f"istiod at {address} gave no certificate with its root")
+        raise RegistryError(f"istiod at {address} gave no certificate with its root")
     own, root = "".join(one if one.endswith("\n") else f"{one}\n" for one in chain[:-1]), chain[-1]
     try:
         x509.load_pem_x509_certificates(own.encode())
         x509.load_pem_x509_certificates(root.encode())
     except ValueError:
-        raise IssuerError(f"istiod at {address} gave what is no certificate") from None
+        raise RegistryError(f"istiod at {address} gave what is no certificate") from None
     return Credential(own.encode(), key, root.encode())
 
 

@@ -4,8 +4,7 @@ An authority that fails takes nothing away: the last certificate stays, and with
 """
 
 import asyncio
-import contextlib
-import random
+import functools
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
@@ -17,12 +16,12 @@ from daemun.base.names import Name
 from daemun.flow import MISSING, Collection, Missing
 from daemun.flow.values import Delta
 from daemun.ir.identity import Credential, Identity, MeshName
-from daemun.kube.pauses import growing
 from daemun.sources.identities.consul import ConsulIssuer
-from daemun.sources.identities.issuer import Issuer, IssuerError
+from daemun.sources.identities.issuer import Issuer
+from daemun.sources.registries.following import Pace, following
+from daemun.sources.registries.registry import RegistryError
 
 Changes = Mapping[Identity, Credential | Missing]
-_FIRST_SECONDS, _LONGEST_SECONDS = 0.2, 15.0
 _MENDS: Mapping[MeshName, str] = MappingProxyType(
     {
         "istio": "Start Daemun with --istiod.",
@@ -79,7 +78,7 @@ class IdentityWatcher:
                 return
             try:
                 self.appoint("consul", ConsulIssuer(after) if after is not None else None)
-            except IssuerError:  # whoever asks it for instances says what is wrong with it
+            except RegistryError:  # whoever asks it for instances says what is wrong with it
                 self.appoint("consul", None)
 
         settings.subscribe(changed)
@@ -115,24 +114,13 @@ class IdentityWatcher:
     def _begin(self, one: Identity) -> None:
         issuer = self._issuers.get(one.mesh)
         if issuer is None:
-            self._fail(one, IssuerError("nobody is known who issues certificates for proxies", _MENDS[one.mesh]))
+            self._fail(one, RegistryError("nobody is known who issues certificates for proxies", _MENDS[one.mesh]))
         elif one not in self._following:
-            self._following[one] = _Following(one.mesh, asyncio.create_task(self._keep(issuer, one)))
+            begin = functools.partial(issuer.follow, one)
+            take, fail = functools.partial(self._take, one), functools.partial(self._fail, one)
+            self._following[one] = _Following(one.mesh, asyncio.create_task(following(begin, take, fail, Pace())))
 
-    async def _keep(self, issuer: Issuer, one: Identity) -> None:
-        failures = 0
-        while True:
-            try:
-                async with contextlib.aclosing(issuer.follow(one)) as answers:
-                    async for credential in answers:
-                        failures = 0
-                        self._take(one, credential)
-            except IssuerError as error:
-                failures += 1
-                self._fail(one, error)
-                await asyncio.sleep(growing(failures, _FIRST_SECONDS, _LONGEST_SECONDS, random.random()))  # noqa: S311
-
-    def _fail(self, one: Identity, error: IssuerError) -> None:
+    def _fail(self, one: Identity, error: RegistryError) -> None:
         held = self._held.get(one, Credential())
         self._take(one, msgspec.structs.replace(held, trouble=error.text, mend=error.mend))
 
