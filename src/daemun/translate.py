@@ -69,7 +69,7 @@ from daemun.gloo.descriptors import TRANSCODER, transcoder_meaning
 from daemun.gloo.discovery.wiring import Discovery
 from daemun.gloo.escapes import escapes_rule
 from daemun.gloo.escapes import meanings as meanings_of
-from daemun.gloo.functions import offers
+from daemun.gloo.functions import offers, prepared
 from daemun.gloo.functions.transcoding import Transcoding
 from daemun.gloo.header_secrets import headers_of
 from daemun.gloo.internals import guard_of, guarded
@@ -170,9 +170,8 @@ class Translation:
         judge = BY_KIND[TRANSCODER].faults
         transcoding = Transcoding(transcoder_meaning(config_maps, judge, granted), judge, self.reflected)
         nameable = self.registries.nameable(granted)
-        upstream_inputs = gloo_upstreams.Inputs(
-            services, secret_objects, upstream_defaults, nameable, settings, transcoding
-        )
+        functional = prepared.Inputs(secret_objects, transcoding, settings.system_authorities)
+        upstream_inputs = gloo_upstreams.Inputs(services, secret_objects, upstream_defaults, nameable, functional)
         resolve_upstream = gloo_upstreams.upstream_rule(upstream_inputs, upstream_checks)
         upstreams = derive(written_upstreams, resolve_upstream, "Upstreams")
         doors = derive(upstreams, gloo_upstreams.door_rule, "Upstreams as routes know them")

@@ -38,6 +38,8 @@ UPSTREAM = {
     "…serviceSpec": service_spec.ServiceSpec,
     "…serviceSpec.grpc": service_spec.GrpcServiceSpec,
     "…serviceSpec.grpc.grpcServices[]": service_spec.GrpcServiceFunctions,
+    "azure": cloud.AzureUpstreamSpec,
+    "azure.functions[]": cloud.AzureFunctionSpec,
     "aws": cloud.AwsUpstreamSpec,
     "aws.lambdaFunctions[]": cloud.LambdaFunctionSpec,
     "aws.destinationOverrides": cloud.AwsDestinationSpec,

@@ -14,10 +14,10 @@ from daemun.gatewayapi import cacerts
 from daemun.gatewayapi.certificates import CERTIFICATE, PRIVATE_KEY, fault, staple
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.gloo.classic.scope import SETTINGS
-from daemun.gloo.secrets import Headers, expect
+from daemun.gloo.secrets import Azure, Headers, expect
 from daemun.ir.auth import PROXIES
 from daemun.ir.identity import Credential, Identity, identity_of
-from daemun.ir.injected import header_of
+from daemun.ir.injected import FunctionKey, function_key_of, header_of
 from daemun.ir.listener import Frontend, FrontendKey, ListenerKey
 from daemun.ir.origin import Origin
 from daemun.ir.resource import LISTENER, SECRET, Leaf, Part, PartKey, part
@@ -80,21 +80,12 @@ def secret_rule(
     """
 
     def secret(reader: Reader, needed: ProxySecret, _: ProxySecret) -> Iterator[tuple[PartKey, Part]]:
+        if header_of(needed.secret) or function_key_of(needed.secret):
+            yield from _injected(reader, secrets, needed)
+            return
         bundle = bundle_of(needed.secret)
         proto = secret_pb2.Secret(name=needed.secret)
-        of_header = header_of(needed.secret)
-        if of_header is not None:
-            name, header = of_header
-            held = reader.get(secrets, name)
-            found_headers = expect(held, Headers) if held is not None else None
-            if not isinstance(found_headers, Headers) or header not in found_headers.headers:
-                return
-            proto.generic_secret.secret.inline_string = found_headers.headers[header]
-            origin = Origin(Ref(CORE, "Secret", name.namespace, name.name))
-            listener = anchor(header, needed.secret)
-            leaf = Leaf(listener.SerializeToString(), origin, secrets=(needed.secret,))
-            yield PartKey(needed.proxy, LISTENER, listener.name), part("", [leaf])
-        elif (in_mesh := identity_of(needed.secret)) is not None:
+        if (in_mesh := identity_of(needed.secret)) is not None:
             identity, is_pair = in_mesh
             credential = reader.get(identities, identity)
             if credential is None or not (credential.certificate if is_pair else credential.authorities):
@@ -128,3 +119,37 @@ def secret_rule(
         yield PartKey(needed.proxy, SECRET, needed.secret), part("", [Leaf(wire.encoded(proto), origin)])
 
     return secret
+
+
+def _injected(reader: Reader, secrets: Collection[Name, Secret], needed: ProxySecret) -> Iterator[tuple[PartKey, Part]]:
+    """The value of a header, which a listener has fetched, or a function's key, which its cluster has fetched."""
+    of_header, of_function = header_of(needed.secret), function_key_of(needed.secret)
+    if of_header is not None:
+        name, header = of_header
+        value = _header(reader, secrets, name, header)
+        origin = Origin(Ref(CORE, "Secret", *name))
+        if value is not None:
+            listener = anchor(header, needed.secret)
+            leaf = Leaf(listener.SerializeToString(), origin, secrets=(needed.secret,))
+            yield PartKey(needed.proxy, LISTENER, listener.name), part("", [leaf])
+    elif of_function is not None:
+        value = _key(reader, secrets, of_function)
+        origin = Origin(Ref(CORE, "Secret", *of_function.secret))
+    else:
+        return
+    if value is not None:
+        proto = secret_pb2.Secret(name=needed.secret)
+        proto.generic_secret.secret.inline_string = value
+        yield PartKey(needed.proxy, SECRET, needed.secret), part("", [Leaf(wire.encoded(proto), origin)])
+
+
+def _header(reader: Reader, secrets: Collection[Name, Secret], name: Name, header: str) -> str | None:
+    held = reader.get(secrets, name)
+    found = expect(held, Headers) if held is not None else None
+    return found.headers.get(header) if isinstance(found, Headers) else None
+
+
+def _key(reader: Reader, secrets: Collection[Name, Secret], of: FunctionKey) -> str | None:
+    held = reader.get(secrets, of.secret)
+    found = expect(held, Azure) if held is not None else None
+    return found.api_keys.get(of.key) if isinstance(found, Azure) else None

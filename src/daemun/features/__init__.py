@@ -18,6 +18,7 @@ from daemun.features.feature import Fault, Feature, Scene
 from daemun.features.fence import FAMILY as MOVES
 from daemun.features.fence import Fence, GuardsFirst, GuardsNoted
 from daemun.features.functions.aws_lambda import AwsLambda
+from daemun.features.functions.azure_functions import AzureFunction
 from daemun.features.headers import RequestHeaderModifier, ResponseHeaderModifier
 from daemun.features.mirror import RequestMirror
 from daemun.features.options.access_logs import AccessLogging, ListenerAccessLogging
@@ -157,6 +158,7 @@ FEATURES: tuple[Feature[Any], ...] = (
     Tracing(),
     EnvoyMetadata(),
     AwsLambda(),
+    AzureFunction(),
     Stats(),
     HttpConnectionManagerSettings(),
     LeftmostXffAddress(),

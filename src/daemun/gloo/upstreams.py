@@ -2,6 +2,7 @@
 
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -19,24 +20,25 @@ from daemun.gatewayapi.certificates import CERTIFICATE, PRIVATE_KEY, fault
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.flaws import flaw
 from daemun.gatewayapi.references import GrantIndex, grant_to_write, permitted
-from daemun.gatewayapi.settings import Settings
 from daemun.gloo import ec2
 from daemun.gloo.classic.scope import SETTINGS
 from daemun.gloo.defaults import NONE, Defaults
-from daemun.gloo.functions import aws
-from daemun.gloo.functions.transcoding import Transcoding, transcoder_of
+from daemun.gloo.functions import aws, azure
+from daemun.gloo.functions import prepared as functions
+from daemun.gloo.functions.prepared import Prepared, prepared
 from daemun.gloo.registered import REGISTRY, lookups_of, registry_of
 from daemun.gloo.registries import Nameable, Troubles
-from daemun.gloo.signing import Signing, signing_of
+from daemun.gloo.signing import Signing
 from daemun.ir.backend import BackendKey, Protocol, upstream_key
+from daemun.ir.injected import FunctionKey
 from daemun.ir.instances import Lookup
 from daemun.ir.mesh import Mesh
 from daemun.ir.registries import CONSUL, Trouble
 
 TYPES = ("kube", "static", "pipe", "aws", "azure", "consul", "awsEc2", "gcp")
 """The fields of which an Upstream has one: it says what kind of thing it is."""
-_NOT_YET = ("azure", "gcp")
-_SERVED = "kube, static, pipe, aws, consul or awsEc2"
+_NOT_YET = ("gcp",)
+_SERVED = "kube, static, pipe, aws, azure, consul or awsEc2"
 INVALID = "Invalid"
 _ANNOTATION = f"metadata.annotations[{REGISTRY}]"
 
@@ -64,6 +66,8 @@ class ResolvedUpstream(msgspec.Struct, frozen=True, gc=False):
     lookups: tuple[Lookup, ...] = ()
     aws: AWSOptions = AWSOptions()
     """What Settings say of functions of AWS."""
+    keys: Mapping[str, FunctionKey] = MappingProxyType({})
+    """The keys of functions of Azure, by the functions' names."""
     transcoder: GrpcJsonTranscoder | None = None
     """How its gRPC services are called with JSON."""
     mesh: Mesh | None = None
@@ -105,8 +109,7 @@ class Inputs(msgspec.Struct, frozen=True):
     secrets: Collection[Name, Secret]
     defaults: Collection[Name, Defaults]
     registered: Nameable
-    settings: Settings
-    transcoding: Transcoding
+    functions: functions.Inputs
 
 
 def upstream_rule(
@@ -132,29 +135,21 @@ def upstream_rule(
         if spec.aws_ec2 is not None:
             faults += ec2.findings(reader, inputs.secrets, name, spec.aws_ec2)
         notes += _registry_notes(reader, inputs.registered.troubles, lookups)
-        signing: Signing | Finding | None
-        if spec.aws is not None and not faults:
-            hosted = aws.hosted(upstream, spec, inputs.settings.system_authorities)
-            if isinstance(hosted, Finding):
-                signing = hosted
-            else:
-                spec = hosted
-                signing = aws.signing_of(reader, inputs.secrets, name, spec, defaults.aws)
-        else:
-            signing = signing_of(reader, inputs.secrets, name, upstream)
-        if isinstance(signing, Finding):
-            faults.append(signing)
-            signing = None
-        transcoder = transcoder_of(reader, inputs.transcoding, ref, spec)
-        if isinstance(transcoder, tuple):
-            faults += transcoder
-            transcoder = None
-        elif transcoder is not None and spec.use_http2 is None:
-            spec = msgspec.structs.replace(spec, use_http2=True)
+        ready = Prepared(spec)
+        if not faults:
+            ready = prepared(reader, inputs.functions, ref, upstream, spec, defaults.aws)
+            spec = ready.spec
+            faults += ready.faults
         generation = upstream.metadata.generation
-        resolved = ResolvedUpstream(ref, generation, spec, secrets.parts, tuple(faults), tuple(notes), signing, lookups)
-        if spec.aws is not None or transcoder is not None:
-            resolved = msgspec.structs.replace(resolved, aws=defaults.aws, transcoder=transcoder)
+        resolved = ResolvedUpstream(ref, generation, spec, secrets.parts, tuple(faults), tuple(notes))
+        resolved = msgspec.structs.replace(
+            resolved,
+            signing=ready.signing,
+            lookups=lookups,
+            aws=defaults.aws if spec.aws is not None else resolved.aws,
+            keys=ready.keys,
+            transcoder=ready.transcoder,
+        )
         if not faults:
             resolved = msgspec.structs.replace(resolved, faults=tuple(checks.faults(resolved)))
         yield name, resolved
@@ -169,6 +164,8 @@ def _type_faults(spec: UpstreamSpec, lookups: tuple[Lookup, ...]) -> Iterator[Fi
             return
     if spec.aws is not None:
         yield from aws.faults(spec.aws)
+    elif spec.azure is not None:
+        yield from azure.faults(spec.azure)
     elif spec.kube is None and spec.static is None and spec.pipe is None and not lookups:
         yield Finding(INVALID, "spec", "the Upstream has no type", f"Give it {_SERVED}.")
 

@@ -6,6 +6,8 @@ import msgspec
 
 AWS_LAMBDA = "awsLambda"
 """The kind of feature that calls a function of AWS Lambda; its spec is a `LambdaCall`."""
+AZURE_FUNCTION = "azureFunction"
+"""The kind of feature that calls a function of Azure; its spec is an `AzureCall`."""
 
 Event = Literal["", "request", "apiGateway"]
 """What a function gets: the body alone, or also all the rest of the request, in Gloo's or in an API Gateway's form."""
@@ -25,3 +27,11 @@ class LambdaCall(msgspec.Struct, frozen=True, gc=False):
     event: Event = ""
     answer: Answer = ""
     original: bool = False
+
+
+class AzureCall(msgspec.Struct, frozen=True, gc=False):
+    """A call of a function of Azure: at which host, and whether with a key, which its cluster knows."""
+
+    name: str
+    host: str
+    keyed: bool = False

@@ -4,7 +4,7 @@ import msgspec
 
 from daemun.base.names import Name
 
-_PREFIX = "header/"
+_PREFIX, _KEY_PREFIX = "header/", "function-key/"
 
 
 class SecretHeaders(msgspec.Struct, frozen=True, gc=False):
@@ -28,3 +28,23 @@ def header_of(resource: str) -> tuple[Name, str] | None:
         return None
     secret, _, header = resource.removeprefix(_PREFIX).rpartition("/")
     return Name.of(secret), header
+
+
+class FunctionKey(msgspec.Struct, frozen=True, gc=False):
+    """A key that a function is called with, by its name in a Secret."""
+
+    secret: Name
+    key: str
+
+    @property
+    def resource(self) -> str:
+        """What it is called in SDS."""
+        return f"{_KEY_PREFIX}{self.secret}/{self.key}"
+
+
+def function_key_of(resource: str) -> FunctionKey | None:
+    """The key, if something is called so in SDS."""
+    if not resource.startswith(_KEY_PREFIX):
+        return None
+    secret, _, key = resource.removeprefix(_KEY_PREFIX).rpartition("/")
+    return FunctionKey(Name.of(secret), key)

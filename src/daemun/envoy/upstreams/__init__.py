@@ -64,7 +64,7 @@ UNSERVED = Fields(
     UpstreamSpec,
     (),
     {
-        **dict.fromkeys(("azure", "gcp"), _LATER),
+        **dict.fromkeys(("gcp",), _LATER),
     },
 )
 SERVED = Served([*(table for family in FAMILIES for table in family.serves), UNSERVED])

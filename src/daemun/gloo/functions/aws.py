@@ -8,22 +8,18 @@ import msgspec
 from daemun.api.core import Secret
 from daemun.api.gloo.cloud import AwsDestinationSpec, AwsUpstreamSpec, LambdaFunctionSpec
 from daemun.api.gloo.settings import AWSOptions
-from daemun.api.gloo.ssl import SSLFiles, UpstreamSslConfig
-from daemun.api.gloo.upstream import StaticHost, StaticUpstreamSpec, Upstream, UpstreamSpec
-from daemun.base.addresses import is_ip
+from daemun.api.gloo.upstream import Upstream, UpstreamSpec
 from daemun.base.names import Name
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.findings import Finding
+from daemun.gloo.functions import hosting
 from daemun.gloo.signing import ROLE, WORD, Account, Proxy, Signing, credentials_of
 from daemun.ir.function import LambdaCall
 
 ENDPOINT = "daemun.dev/aws-endpoint"
 """An annotation: the URL of Lambda where it is not the region's own, such as that of a VPC endpoint."""
-_ENDPOINT = f"metadata.annotations[{ENDPOINT}]"
 _INVALID, _MISSING = "Invalid", "BackendNotFound"
-_PORTS = {"https": 443, "http": 80}
 _SERVICE = "lambda"
-_URL = re.compile(r"(https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(?::([0-9]{1,5}))?/?")
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _NAME = re.compile(r"[A-Za-z0-9:_-]{1,170}")
 _QUALIFIER = re.compile(r"[$A-Za-z0-9_-]{1,128}")
@@ -51,24 +47,11 @@ def faults(spec: AwsUpstreamSpec) -> Iterator[Finding]:
 
 
 def hosted(upstream: Upstream, spec: UpstreamSpec, authorities: str) -> UpstreamSpec | Finding:
-    """The Upstream as the host that answers for its functions.
-
-    That host's certificate is checked by the `authorities` that the machine trusts, if `sslConfig` does not say how.
-    """
+    """The Upstream as the host that answers for its functions."""
     assert spec.aws is not None  # noqa: S101 - the caller has looked
-    said = upstream.metadata.annotations.get(ENDPOINT)
-    url = said or f"https://lambda.{spec.aws.region}.amazonaws.com{'.cn' if spec.aws.region.startswith('cn-') else ''}"
-    found = _URL.fullmatch(url)
-    if found is None:
-        return Finding(_INVALID, _ENDPOINT, f"{url[:80]!r} is not the URL of a host", "Give https:// and its name.")
-    scheme, host = found[1], found[2].strip("[]")
-    port = int(found[3]) if found[3] else _PORTS[scheme]
-    tls = spec.ssl_config
-    if scheme == "https" and tls is None:
-        names = () if is_ip(host) else (host,)
-        tls = UpstreamSslConfig(ssl_files=SSLFiles(root_ca=authorities), verify_subject_alt_name=names)
-    static = StaticUpstreamSpec(hosts=(StaticHost(addr=host, port=port),), use_tls=scheme == "https")
-    return msgspec.structs.replace(spec, static=static, ssl_config=tls)
+    region = spec.aws.region
+    url = f"https://lambda.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
+    return hosting.hosted(upstream, spec, ENDPOINT, url, authorities)
 
 
 def signing_of(
@@ -78,7 +61,7 @@ def signing_of(
     assert spec.aws is not None  # noqa: S101 - the caller has looked
     assert spec.static is not None  # noqa: S101 - see `hosted`
     aws, host = spec.aws, spec.static.hosts[0]
-    at = host.addr if host.port in _PORTS.values() else f"{host.addr}:{host.port}"
+    at = host.addr if host.port in hosting.PORTS.values() else f"{host.addr}:{host.port}"
     account = options.service_account_credentials is not None
     if aws.secret_ref is not None:
         secret = Name(aws.secret_ref.namespace or name.namespace, aws.secret_ref.name)

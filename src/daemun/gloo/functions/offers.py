@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from daemun.api.gloo.cloud import AwsDestinationSpec, AwsUpstreamSpec
+from daemun.api.gloo.cloud import AwsDestinationSpec, AwsUpstreamSpec, AzureUpstreamSpec
 from daemun.api.gloo.destinations import DestinationSpec
 from daemun.api.gloo.settings import AWSOptions
 from daemun.api.meta import LocalObjectReference
@@ -14,10 +14,10 @@ from daemun.gatewayapi.backends import NOT_CALLED, Call, Called
 from daemun.gatewayapi.extensions import unknown
 from daemun.gatewayapi.findings import Finding
 from daemun.gloo.descriptors import TRANSCODER
-from daemun.gloo.functions import aws
+from daemun.gloo.functions import aws, azure
 from daemun.gloo.upstreams import ResolvedUpstream
 from daemun.ir.backend import BackendKey
-from daemun.ir.function import AWS_LAMBDA
+from daemun.ir.function import AWS_LAMBDA, AZURE_FUNCTION
 from daemun.ir.route import Use
 
 PARAMETER = "Parameter"
@@ -29,6 +29,7 @@ class Offer(msgspec.Struct, frozen=True, gc=False):
 
     aws: AwsUpstreamSpec | None
     options: AWSOptions
+    azure: AzureUpstreamSpec | None
     transcoder: Use | None = None
 
 
@@ -39,10 +40,12 @@ def offer_rule(_: Reader, name: Name, upstream: ResolvedUpstream) -> Iterator[tu
     """From an Upstream to its functions, if it has any. Who signs is no business of routes."""
     spec, transcoder = upstream.spec.aws, upstream.transcoder
     if spec is not None:
-        yield name, Offer(msgspec.structs.replace(spec, secret_ref=None, role_arn=""), upstream.aws)
+        yield name, Offer(msgspec.structs.replace(spec, secret_ref=None, role_arn=""), upstream.aws, None)
     elif transcoder is not None:
         use = Use(TRANSCODER, transcoder, "spec.serviceSpec.grpcJsonTranscoder", by=upstream.ref)
-        yield name, Offer(None, upstream.aws, use)
+        yield name, Offer(None, upstream.aws, None, use)
+    elif upstream.spec.azure is not None:
+        yield name, Offer(None, upstream.aws, msgspec.structs.replace(upstream.spec.azure, secret_ref=None))
 
 
 def call_of(offers: Offers) -> Call:
@@ -60,9 +63,12 @@ def call_of(offers: Offers) -> Call:
         if len(named) > 1:
             text = "the backend has a function already"
             return Called(findings=(Finding("IncompatibleFilters", named[1][0], text, "Name just one."),))
+        if offer is not None and offer.azure is not None:
+            return _called(AZURE_FUNCTION, at, azure.call(offer.azure, at, asked))
         if offer is None or offer.aws is None:
             return Called(findings=(_without(at),)) if named else _transcoded(offer)
-        return _called(at, aws.call(offer.aws, offer.options, at, AwsDestinationSpec(logical_name=asked)))
+        said = AwsDestinationSpec(logical_name=asked)
+        return _called(AWS_LAMBDA, at, aws.call(offer.aws, offer.options, at, said))
 
     return call
 
@@ -73,14 +79,20 @@ def of_destination(
     """What a classic destination calls."""
     offer = _offer(reader, offers, key)
     at = f"{where}.destinationSpec"
-    if offer is None or offer.aws is None:
-        meant = asked is not None and asked.aws is not None
-        return Called(findings=(_without(f"{at}.aws"),)) if meant else _transcoded(offer)
-    if asked is not None and asked.aws is None:
-        text = "the Upstream is of AWS Lambda"
-        return Called(findings=(Finding("Invalid", at, text, "Give it aws, with a function of the Upstream."),))
-    said = asked.aws if asked else None
-    return _called(f"{at}.aws.logicalName", aws.call(offer.aws, offer.options, f"{at}.aws.logicalName", said))
+    meant = asked.aws or asked.azure if asked is not None else None
+    if offer is None or (offer.aws is None and offer.azure is None):
+        return Called(findings=(_without(at),)) if meant is not None else _transcoded(offer)
+    kind = "aws" if offer.aws is not None else "azure"
+    if asked is not None and getattr(asked, kind) is None:
+        text = f"the Upstream is of functions of {kind}"
+        return Called(findings=(Finding("Invalid", at, text, f"Give it {kind}, with a function of the Upstream."),))
+    if offer.azure is not None:
+        function = asked.azure.function_name if asked is not None and asked.azure is not None else ""
+        here = f"{at}.azure.functionName"
+        return _called(AZURE_FUNCTION, here, azure.call(offer.azure, here, function))
+    assert offer.aws is not None  # noqa: S101 - one of both
+    here = f"{at}.aws.logicalName"
+    return _called(AWS_LAMBDA, here, aws.call(offer.aws, offer.options, here, asked.aws if asked else None))
 
 
 def _offer(reader: Reader, offers: Offers, key: BackendKey | None) -> Offer | None:
@@ -89,10 +101,10 @@ def _offer(reader: Reader, offers: Offers, key: BackendKey | None) -> Offer | No
     return reader.get(offers, Name(key.namespace, key.name))
 
 
-def _called(where: str, found: object) -> Called:
+def _called(kind: str, where: str, found: object) -> Called:
     if isinstance(found, Finding):
         return Called(findings=(found,))
-    return Called((Use(AWS_LAMBDA, found, where),))
+    return Called((Use(kind, found, where),))
 
 
 def _transcoded(offer: Offer | None) -> Called:

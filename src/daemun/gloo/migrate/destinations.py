@@ -103,6 +103,8 @@ class Destinations:
         """The filter that names the function; how it is called only the Upstream can say in Gateway API."""
         if spec is None:
             return {}
+        if spec.azure is not None:
+            return self._named(spec.azure.function_name)
         if spec.aws is None:
             mend = "Requests go to the Upstream as they are."
             self._lost(where, "FunctionLost", "a backendRef cannot name a function of this kind", mend)
@@ -110,10 +112,11 @@ class Destinations:
         for field in plain(spec.aws).keys() - {"logicalName"}:
             mend = "Say it in destinationOverrides of the Upstream, for all of its functions."
             self._lost(f"{where}.aws.{field}", "FunctionLost", "a backendRef cannot say how a function is called", mend)
-        if not spec.aws.logical_name:
-            return {}
-        named = {"group": GLOO, "kind": PARAMETER, "name": spec.aws.logical_name}
-        return {"filters": [{"type": "ExtensionRef", "extensionRef": named}]}
+        return self._named(spec.aws.logical_name)
+
+    def _named(self, function: str) -> Doc:
+        named = {"group": GLOO, "kind": PARAMETER, "name": function}
+        return {"filters": [{"type": "ExtensionRef", "extensionRef": named}]} if function else {}
 
     def _namespace(self, target: Ref) -> Doc:
         if target.namespace == self._home:

@@ -1,0 +1,64 @@
+"""Upstreams with functions, made such as others are: hosts, with what their calls need."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import msgspec
+
+from daemun.api.core import Secret
+from daemun.api.gloo.listener_filters import GrpcJsonTranscoder
+from daemun.api.gloo.settings import AWSOptions
+from daemun.api.gloo.upstream import Upstream, UpstreamSpec
+from daemun.base.names import Name, Ref
+from daemun.flow import Collection, Reader
+from daemun.gatewayapi.findings import Finding
+from daemun.gloo.functions import aws, azure
+from daemun.gloo.functions.transcoding import Transcoding, transcoder_of
+from daemun.gloo.signing import Signing, signing_of
+from daemun.ir.injected import FunctionKey
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """What an Upstream comes to, with who signs what is sent there, and the keys of functions by the functions' names.
+    With `faults` nothing is sent.
+    """
+
+    spec: UpstreamSpec
+    signing: Signing | None = None
+    keys: Mapping[str, FunctionKey] = MappingProxyType({})
+    transcoder: GrpcJsonTranscoder | None = None
+    faults: tuple[Finding, ...] = ()
+
+
+class Inputs(msgspec.Struct, frozen=True):
+    """What functions are found by. `authorities` is the file of those whom the machine trusts."""
+
+    secrets: Collection[Name, Secret]
+    transcoding: Transcoding
+    authorities: str
+
+
+def prepared(reader: Reader, of: Inputs, ref: Ref, upstream: Upstream, spec: UpstreamSpec, on: AWSOptions) -> Prepared:
+    """An Upstream without faults so far; `on` is what Settings say of AWS."""
+    if spec.aws is not None:
+        hosted = aws.hosted(upstream, spec, of.authorities)
+        if isinstance(hosted, Finding):
+            return Prepared(spec, faults=(hosted,))
+        return _signed(hosted, aws.signing_of(reader, of.secrets, ref.key, hosted, on))
+    if spec.azure is not None:
+        hosted = azure.hosted(upstream, spec, of.authorities)
+        if isinstance(hosted, Finding):
+            return Prepared(spec, faults=(hosted,))
+        keys = azure.keys_of(reader, of.secrets, ref.key, spec.azure)
+        return Prepared(hosted, faults=keys) if isinstance(keys, tuple) else Prepared(hosted, keys=keys)
+    made = _signed(spec, signing_of(reader, of.secrets, ref.key, upstream))
+    transcoder = transcoder_of(reader, of.transcoding, ref, spec)
+    if isinstance(transcoder, tuple):
+        return msgspec.structs.replace(made, faults=(*made.faults, *transcoder))
+    if transcoder is not None and spec.use_http2 is None:
+        spec = msgspec.structs.replace(spec, use_http2=True)
+    return msgspec.structs.replace(made, spec=spec, transcoder=transcoder)
+
+
+def _signed(spec: UpstreamSpec, signing: Signing | Finding | None) -> Prepared:
+    return Prepared(spec, faults=(signing,)) if isinstance(signing, Finding) else Prepared(spec, signing)
