@@ -8,10 +8,10 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from . import conformance, crds, daemun_image, machine, node, place, tools
+from . import conformance, crds, daemun_image, machine, node, place, stock, tools
 from .api import ApiServer
 from .cluster import PROGRAMS, Cluster
-from .install import install
+from .install import change, install
 from .processes import ClusterError
 
 _CI = os.environ.get("CI") == "true"
@@ -107,13 +107,22 @@ def _test(chosen: argparse.Namespace) -> int:
 
 
 def _conformance(chosen: argparse.Namespace) -> int:
-    tools.build("conformance.test")
+    tools.build("conformance.test", *(tools.MESH if chosen.mesh or chosen.fresh else ()))
     if chosen.fresh:
         again = ["conformance", f"--gateway-class={chosen.gateway_class}", f"--report={chosen.report}"]
         only = [f"--run-test={chosen.run_test}"] if chosen.run_test else []
-        return _fresh(f"{chosen.name}_conformance", ["install"], [*again, *only, "--", *chosen.arguments])
+        rest = [*only, "--", *chosen.arguments]
+        meshes = ["conformance", "--mesh", f"--report={conformance.report(conformance.MESH)}"]
+        runs = [meshes] if chosen.mesh else [again, meshes]
+        return _fresh(f"{chosen.name}_conformance", ["install"], *([*one, *rest] for one in runs))
     cluster = Cluster(chosen.name)
     environment = cluster.enter()
+    if chosen.mesh:
+        stock.load_mesh()
+        change(environment, "mesh.enabled=true")
+        suite = conformance.Suite(environment, conformance.mesh_flags(chosen.arguments))
+        suite.prepare(cluster.client())
+        return conformance.run(suite, chosen.run_test, chosen.report.absolute())
     suite = conformance.Suite(environment, conformance.flags(chosen.gateway_class, chosen.arguments))
     suite.prepare(cluster.client())
     return conformance.run(suite, chosen.run_test, chosen.report.absolute())
@@ -190,6 +199,7 @@ def _parser() -> argparse.ArgumentParser:
         "--fresh", action="store_true", help="in a cluster of its own, with Daemun as this checkout has it"
     )
     suite.add_argument("--gateway-class", default="daemun")
+    suite.add_argument("--mesh", action="store_true", help="only what is about meshes")
     suite.add_argument("--run-test", help="the name of a single test")
     suite.add_argument("--report", type=Path, default=conformance.report(), help="where the report goes")
     suite.add_argument("arguments", nargs="*", help="after --: flags of the suite itself, such as -skip-tests=A,B")

@@ -17,6 +17,17 @@ from .processes import ClusterError, until
 _ROOT = Path(__file__).parents[2]
 _LOGS = _ROOT / "build" / "conformance"
 _PROFILES = "GATEWAY-HTTP,GATEWAY-GRPC,GATEWAY-TLS,GATEWAY-TCP,GATEWAY-UDP"
+MESH = "mesh"
+"""How an installation with mesh.enabled=true is called in its report."""
+_MESH_PROFILES = "MESH-HTTP,MESH-GRPC"
+_OF_MESHES = (
+    "Mesh,HTTPRoute,GRPCRoute,ReferenceGrant,MeshClusterIPMatching,MeshConsumerRoute,MeshHTTPRouteRewritePath,"
+    "MeshHTTPRouteSchemeRedirect,MeshHTTPRouteRedirectPort,MeshHTTPRouteRedirectPath,MeshHTTPRouteQueryParamMatching,"
+    "MeshHTTPRouteBackendRequestHeaderModification,MeshHTTPRouteNamedRouteRule,HTTPRouteResponseHeaderModification,"
+    "HTTPRouteParentRefPort,HTTPRoute303RedirectStatusCode,HTTPRoute307RedirectStatusCode,"
+    "HTTPRoute308RedirectStatusCode"
+)
+"""All features of meshes, and those of routes that tests of meshes ask for besides."""
 _UNUSABLE = "192.0.2.1"  # TEST-NET-1: in nobody's pool
 _SITE = "https://daemun.dev"
 _BEGUN = re.compile(r"^=== RUN +TestConformance/(\w+)$")
@@ -88,7 +99,7 @@ class Suite:
 
 
 def flags(gateway_class: str, more: Sequence[str] = ()) -> list[str]:
-    """Everything that a Gateway can do, and who we are. Mesh is another thing."""
+    """Everything that a Gateway can do. Meshes have a run of their own."""
     values = {
         "gateway-class": gateway_class,
         "conformance-profiles": _PROFILES,
@@ -96,18 +107,36 @@ def flags(gateway_class: str, more: Sequence[str] = ()) -> list[str]:
         "exempt-features": "Mesh",
         "usable-address": ON_REQUEST[0],
         "unusable-address": _UNUSABLE,
+    }
+    return [*_written(values), *more]
+
+
+def mesh_flags(more: Sequence[str] = ()) -> list[str]:
+    """Everything that a mesh can do: its namespaces have the label that puts them into it."""
+    values = {
+        "conformance-profiles": _MESH_PROFILES,
+        "supported-features": _OF_MESHES,
+        "mode": MESH,
+        "namespace-labels": "daemun.dev/mesh=enabled",
+    }
+    return [*_written(values), *more]
+
+
+def _written(values: Mapping[str, str]) -> list[str]:
+    """Flags, with those that say who we are."""
+    ours = {
         "organization": "daemun",
         "project": "daemun",
         "url": _SITE,
         "contact": _SITE,
         "version": _version(),
     }
-    return [*(f"-{name}={value}" for name, value in values.items()), *more]
+    return [f"-{name}={value}" for name, value in {**values, **ours}.items()]
 
 
-def report() -> Path:
+def report(mode: str = "default") -> Path:
     """Where the report belongs, with the name that the project's collection of reports gives it."""
-    return _ROOT / "docs" / "conformance" / f"experimental-{_version()}-default-report.yaml"
+    return _ROOT / "docs" / "conformance" / f"experimental-{_version()}-{mode}-report.yaml"
 
 
 def run(suite: Suite, only: str | None, target: Path) -> int:

@@ -18,11 +18,17 @@ def install(image: Image, client: Client, environment: Mapping[str, str], *setti
     `settings` are values of the chart, as `NAME=VALUE`."""
     daemun_image.load(image)
     crds.install(client)
-    command = ["helm", "upgrade", "--install", "daemun", str(_CHART), "--namespace", NAMESPACE, "--create-namespace"]
     # The image has the same name whatever is in it: a new annotation makes new pods of it.
-    values = ",".join([f"podAnnotations.image={image.layers[-1].key}", *settings])
-    done = subprocess.run(
-        [*command, "--wait", "--timeout", "120s", "--set", values], env=dict(environment), check=False
-    )
+    _upgrade(environment, "--set", ",".join([f"podAnnotations.image={image.layers[-1].key}", *settings]))
+
+
+def change(environment: Mapping[str, str], *settings: str) -> None:
+    """Other values of the chart, `NAME=VALUE`, for what is there already."""
+    _upgrade(environment, "--reuse-values", "--set", ",".join(settings))
+
+
+def _upgrade(environment: Mapping[str, str], *more: str) -> None:
+    command = ["helm", "upgrade", "--install", "daemun", str(_CHART), "--namespace", NAMESPACE, "--create-namespace"]
+    done = subprocess.run([*command, "--wait", "--timeout", "120s", *more], env=dict(environment), check=False)
     if done.returncode != 0:
         raise ClusterError(f"Daemun does not get ready: `kubectl -n {NAMESPACE} describe pods` and `logs` say why")

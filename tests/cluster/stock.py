@@ -9,6 +9,7 @@ from pathlib import Path
 from . import layers, tools
 from .node import PAUSE, load
 from .oci import Image
+from .pki import Authority
 from .processes import ClusterError
 
 COREDNS = "daemun.test/coredns:1"
@@ -45,6 +46,19 @@ def of_program(name: str) -> Image:
     program = tools.path(name)
     layer = layers.cached(layers.key("program", str(program)), lambda tree: _copy(program, tree))
     return Image((layer,), {"PATH": "/"}, "", (f"/{name}",))
+
+
+def load_mesh() -> None:
+    """Give the node what the suite's pods run that ask each other: they are clients and servers at once."""
+
+    def make(tree: Path) -> None:
+        for name in tools.MESH:
+            shutil.copy(tools.path(name), tree / name.removeprefix("echo-"))
+        pair = Authority(tree).issue("cert", "echo", hosts=("echo",))
+        pair.key.chmod(0o444)
+
+    layer = layers.cached(layers.key("echo-advanced", *(str(tools.path(one)) for one in tools.MESH)), make)
+    load(Image((layer,), {"PATH": "/"}, "", ("/server",)), *_names_in_suite("echo-advanced"))
 
 
 def _copy(program: Path, tree: Path) -> None:

@@ -47,6 +47,8 @@ PROGRAMS = {
     "coredns": Program("coredns", "github.com/coredns/coredns", 2, static=True),
     "echo-basic": Program("conformance", "sigs.k8s.io/gateway-api/conformance/echo-basic", 1, static=True),
     "conformance.test": Program("conformance", ".", 4, test=True),
+    "echo-client": Program("echo", "istio.io/istio/pkg/test/echo/cmd/client", 4, static=True),
+    "echo-server": Program("echo", "istio.io/istio/pkg/test/echo/cmd/server", 0.5, static=True),
     "vault": Program("vault", "github.com/hashicorp/vault", 9),
     "opa": Program("opa", "github.com/open-policy-agent/opa", 3),
     "ratelimit": Program("ratelimit", "github.com/envoyproxy/ratelimit/src/service_cmd", 1),
@@ -54,6 +56,8 @@ PROGRAMS = {
 }
 PEERS = ("envoy-gateway",)
 """What benchmarks run beside Daemun. Tests do without."""
+MESH = ("echo-client", "echo-server")
+"""What the conformance suite's pods run where it is about meshes."""
 SERVICES = ("vault", "opa", "ratelimit")
 """What Daemun talks to besides Kubernetes."""
 API = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")

@@ -133,3 +133,13 @@ def test_without_classic_mode_its_objects_are_not_looked_at(classic: bool) -> No
     app = ClusterApp(client, Installation("default", "daemun", "one", "daemun:latest", classic=classic))
     assert [(kind in app.source._watches) for kind in sorted(CLASSIC)] == [classic] * len(CLASSIC)
     assert (GLOO, "Settings") in app.source._watches
+
+
+async def test_a_pod_has_what_the_proxies_of_its_namespace_have_if_that_is_in_the_mesh() -> None:
+    app = app_with(asyncio.Event().wait)
+    member = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
+    member["metadata"]["labels"] = {"daemun.dev/mesh": "enabled"}  # type: ignore[index]
+    found = map(decode, (member, gateway("gw", listener(8080))))
+    app.plane.take((one.ref, one.value) for one in found if isinstance(one, Decoded))
+    assert app._client_of(Name("shop", "default")) == "shop/Mesh"
+    assert app._client_of(Name("default", "default")) is None
