@@ -101,7 +101,7 @@ class App:
         self._left = asyncio.get_running_loop().create_future()
         # Reading begins while the keeper starts.
         with contextlib.suppress(OSError):  # what is there has to be served all the same
-            self._discovered.mkdir(parents=True, exist_ok=True, mode=0o700)
+            state.private(self._discovered)
         self._upstreams.lead(True)
         parts = (self._source, self.plane, self.places, self._upstreams)
         work = [asyncio.create_task(part.run()) for part in parts]

@@ -78,3 +78,9 @@ async def test_one_owner_at_a_time(tmp_path: Path) -> None:
     first.release()
     await second.acquire(0)
     second.release()
+
+
+def test_what_is_missing_above_a_private_directory_is_private_too(tmp_path: Path) -> None:
+    state.private(tmp_path / "daemun" / "x" / "discovered")
+    assert state.prepare(tmp_path / "daemun" / "x")
+    assert all((tmp_path / one).stat().st_mode & 0o077 == 0 for one in ("daemun", "daemun/x", "daemun/x/discovered"))

@@ -42,6 +42,12 @@ def discovered(kept: Path) -> Path:
     return kept / "discovered"
 
 
+def private(directory: Path) -> None:
+    """Make a directory, and what is missing above it, readable by this user only."""
+    for one in reversed([directory, *directory.parents]):
+        one.mkdir(mode=0o700, exist_ok=True)
+
+
 def prepare(directory: Path) -> Path:
     """Make a state directory, and its parent, readable by this user only; refuse one that someone else made."""
     for path in (directory.parent, directory):
