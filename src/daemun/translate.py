@@ -173,7 +173,7 @@ class Translation:
         functional = prepared.Inputs(secret_objects, transcoding, settings.system_authorities)
         upstream_inputs = gloo_upstreams.Inputs(services, secret_objects, upstream_defaults, nameable, functional)
         resolve_upstream = gloo_upstreams.upstream_rule(upstream_inputs, upstream_checks)
-        upstreams = derive(written_upstreams, resolve_upstream, "Upstreams")
+        self.upstreams = upstreams = derive(written_upstreams, resolve_upstream, "Upstreams")
         doors = derive(upstreams, gloo_upstreams.door_rule, "Upstreams as routes know them")
         functions = derive(upstreams, offers.offer_rule, "functions of Upstreams")
         said = derive(services, gloo_services.service_rule(upstream_defaults), "Services with the annotations of all")

@@ -1,7 +1,10 @@
 """gRPC services of Upstreams that are called with JSON, whose servers say themselves what they have."""
 
+import asyncio
 import base64
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -162,3 +165,29 @@ async def test_gRPC_calls_pass_as_they_are(world: Library) -> None:  # noqa: N80
     async with grpc.aio.insecure_channel(f"127.0.0.1:{world.port}") as channel:
         call: Any = channel.unary_unary(f"/{SERVICE}/GetShelf")
         assert await call(b"\x08\x07") == b"\x08\x07\x12\x08GetShelf"
+
+
+async def test_the_document_of_what_can_be_called(world: Library) -> None:
+    """From descriptors that are written, and from the server's own; whoever follows it gets an answer."""
+    await world.server.stop()
+    world.server = await Shelves("Dust").start()
+    world.write("upstream.yaml", shelves(world.server.port, "enabled"))
+    await world.start()
+    found = json.loads(await asyncio.to_thread(_printed, "openapi", "default/shelves", str(world.folder), "-o", "json"))
+    assert found["paths"].keys() == {"/v1/shelves/{id}", "/v1/shelves", f"/{SERVICE}/Dust"}
+    for path, operations in found["paths"].items():
+        for verb, operation in operations.items():
+            body = b'{"id": 7}' if "requestBody" in operation else b""
+            got = await world.answers(
+                200, path.replace("{id}", "7"), method=verb.upper(), body=body, headers=JSON if body else {}
+            )
+            assert json.loads(got.body)["id"] == "7"
+    assert "no/such" in await asyncio.to_thread(_printed, "openapi", "no/such", str(world.folder), code=1)
+    assert "NAMESPACE/NAME" in await asyncio.to_thread(_printed, "openapi", "shelves", str(world.folder), code=2)
+
+
+def _printed(*arguments: str, code: int = 0) -> str:
+    command = [sys.executable, "-m", "daemun", *arguments]
+    found = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert found.returncode == code, found.stderr
+    return found.stdout or found.stderr

@@ -17,6 +17,7 @@ from daemun.cli import (
     inject,
     install,
     migrate,
+    openapi,
     policy,
     proxy,
     ratelimit,
@@ -54,6 +55,7 @@ app.command()(check.check)
 app.command("test")(trial.trial)
 app.command()(diff.diff)
 app.command()(translate.translate)
+app.command()(openapi.openapi)
 app.command()(explain.explain)
 app.command()(crds.crds)
 app.command()(install.install)
