@@ -14,6 +14,7 @@ from bench import (
     checks,
     churn,
     classic,
+    discovery,
     engine,
     guarded,
     hosts,
@@ -48,6 +49,7 @@ ALL = {
     "churn": churn.measure,
     "certificates": certificates.measure,
     "rotation": rotation.measure,
+    "discovery": discovery.measure,
 }
 IN_CLUSTER = "peers"
 """The one that needs a cluster, and an hour or two: only when it is asked for."""

@@ -94,7 +94,7 @@ async def test_a_consul_that_is_away_takes_nothing_with_it(one: Registered) -> N
     await one.world.start()
     await one.becomes("a")
     await one.consul.stop()
-    words = ("Upstream", "spec.consul", "connection attempts failed", "the last good endpoints stay")
+    words = ("Upstream", "spec.consul", "Connect call failed", "the last good endpoints stay")
     told = await one.world.problem(*words)
     await one.becomes("a")
 

@@ -107,7 +107,7 @@ async def test_a_consul_that_is_away_takes_no_upstream_with_it(one: Discovered) 
     await one.world.start()
     await one.answers("a")
     await one.consul.stop()
-    await one.world.problem("Settings gloo-system/default", "connection attempts failed")
+    await one.world.problem("Settings gloo-system/default", "Connect call failed")
     assert one.names() == {"gloo-system.pets"}
     await one.answers("a")
 

@@ -8,14 +8,12 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Mapping
-from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from typing import NamedTuple
 
-import httpx2 as httpx
+import aiohttp
+from yarl import URL
 
 from daemun.base.guard import Guard
-from daemun.kube.handshake import Handshake
-from daemun.kube.tidy import tidy
 from daemun.sources.tlsfiles import TlsFiles
 
 MOST_BYTES = 16 << 20
@@ -45,8 +43,8 @@ class Answer(NamedTuple):
 
 
 class Client:
-    """Connections to one server. Files of TLS are read again when they change; with `server_name` TLS asks for that
-    name instead of the URL's host. Without a `guard` every address may be meant.
+    """Connections to one server, as many as there are requests at once. Files of TLS are read again when they change;
+    with `server_name` TLS asks for that name instead of the URL's host. Without a `guard` every address may be meant.
     """
 
     def __init__(
@@ -59,13 +57,13 @@ class Client:
         self._files, self._most_bytes, self._server_name = files or TlsFiles(), most_bytes, server_name
         self._guard = guard
         self._stamps: tuple[float, ...] = ()
-        self._http: httpx.AsyncClient | None = None
+        self._http: aiohttp.ClientSession | None = None
         self._opening = asyncio.Lock()
 
     async def close(self) -> None:
         """End all connections."""
         if self._http is not None:
-            await self._http.aclose()
+            await self._http.close()
             self._http = None
 
     async def ask(
@@ -79,71 +77,61 @@ class Client:
         seconds: float,
     ) -> Answer:
         """Ask. `params` are joined to the URL. Raises NoAnswerError, after `seconds` at the latest."""
-        extensions: dict[str, Any] = {"trace": _Guarded(self._guard) if self._guard else Handshake()}
-        if self._server_name:
-            extensions["sni_hostname"] = self._server_name
         try:
-            http = await self._client()
-            request = http.build_request(
-                method, url, params=params, headers=headers, content=body, extensions=extensions
-            )
-            async with asyncio.timeout(seconds):
-                if self._guard is not None:
-                    await _permit(self._guard, url)
-                response = await tidy(http.send(request, stream=True), httpx.Response.aclose)
-                try:
-                    text = await tidy(self._bounded(response))
-                finally:
-                    await tidy(response.aclose())
+            async with (
+                asyncio.timeout(seconds),
+                (await self._client()).request(
+                    method,
+                    URL(url, encoded=True),
+                    params=params,
+                    headers={"Accept-Encoding": "identity", **(headers or {})},
+                    data=body,
+                    allow_redirects=False,
+                    server_hostname=self._server_name or None,
+                ) as response,
+            ):
+                return Answer(response.status, response.headers, await self._bounded(response))
         except TimeoutError:
             raise NoAnswerError(f"does not answer within {seconds:g} s") from None
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, ssl.SSLError, UnicodeError, ValueError) as error:
-            raise NoAnswerError(f"does not answer: {str(error) or type(error).__name__}") from None
-        return Answer(response.status_code, response.headers, text)
+        except (aiohttp.ClientError, OSError, ssl.SSLError, UnicodeError, ValueError) as error:
+            cause = getattr(error, "os_error", None) or error
+            raise NoAnswerError(f"does not answer: {str(cause) or type(cause).__name__}") from None
 
-    async def _bounded(self, response: httpx.Response) -> bytes:
+    async def _bounded(self, response: aiohttp.ClientResponse) -> bytes:
         text = b""
-        async for piece in response.aiter_bytes(1 << 16):
+        async for piece in response.content.iter_any():
             text += piece
             if len(text) > self._most_bytes:
+                response.close()
                 raise ValueError(f"what it says is larger than {self._most_bytes >> 20} MiB")
         return text
 
-    async def _client(self) -> httpx.AsyncClient:
+    async def _client(self) -> aiohttp.ClientSession:
         """The client; a new one when a file of TLS has changed."""
+        if self._http is not None and not any(self._files[:4]):
+            return self._http
         async with self._opening:
             stamps = await asyncio.to_thread(self._files.stamps)
             if self._http is None or stamps != self._stamps:
                 context = await asyncio.to_thread(self._files.context)
                 former, self._stamps = self._http, stamps
-                limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-                self._http = httpx.AsyncClient(
-                    verify=context, trust_env=False, timeout=None, limits=limits, follow_redirects=False
+                connector = aiohttp.TCPConnector(
+                    ssl=context, limit=0, use_dns_cache=False, socket_factory=self._socket if self._guard else None
+                )
+                self._http = aiohttp.ClientSession(
+                    connector=connector,
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                    timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+                    auto_decompress=False,
+                    trust_env=False,
                 )
                 if former is not None:
-                    await former.aclose()
+                    await former.close()
             return self._http
 
-
-class _Guarded(Handshake):
-    """Refuses a connection before a byte is sent on it: a name may mean something else than when it was looked up."""
-
-    def __init__(self, guard: Guard) -> None:
-        super().__init__()
-        self._guard = guard
-
-    async def __call__(self, step: str, about: Mapping[str, Any]) -> None:
-        await super().__call__(step, about)
-        if step == "connection.connect_tcp.complete":
-            stream = about["return_value"]
-            if why := self._guard.refuses(stream.get_extra_info("server_addr")[0]):
-                await stream.aclose()
-                raise OSError(f"{why}, which is not allowed")
-
-
-async def _permit(guard: Guard, url: str) -> None:
-    """Raises OSError for a host that has a refused address: nobody learns which ports are open there."""
-    loop = asyncio.get_running_loop()
-    for *_, address in await loop.getaddrinfo(urlsplit(url).hostname, None, type=socket.SOCK_STREAM):
-        if why := guard.refuses(str(address[0])):
+    def _socket(self, info: tuple[int, int, int, str, tuple[object, ...]]) -> socket.socket:
+        """For the very address that is connected to: nobody learns which ports are open where none may ask."""
+        family, kind, protocol, _, address = info
+        if self._guard is not None and (why := self._guard.refuses(str(address[0]))):
             raise OSError(f"{why}, which is not allowed")
+        return socket.socket(family, kind, protocol)

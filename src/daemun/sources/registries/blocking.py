@@ -5,6 +5,7 @@ The index in an answer is what the next query waits beyond. (Consul: "Features",
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
@@ -20,6 +21,8 @@ WAIT_SECONDS = 300.0
 _LONGEST_WAIT = 600.0
 _GRACE_SECONDS = 15.0
 """A server adds up to a sixteenth of the wait by chance; and it may have much to do."""
+_FIRST_AT_ONCE = 64
+"""What is asked for the first time: a server is not to be flooded by whoever begins to ask for ten thousand things."""
 _BETWEEN_SECONDS = 0.05
 """Between two answers for what changes all the time: what comes within is one change."""
 
@@ -51,6 +54,7 @@ class BlockingQueries:
     def __init__(self, kind: Kind, address: str, client: Client, headers: Mapping[str, str], wait: float = 0.0) -> None:
         self._kind, self._client, self._headers = kind, client, headers
         self._address = checked(kind.field, address if "://" in address else f"http://{address}", "http://HOST:PORT")
+        self._first = asyncio.Semaphore(_FIRST_AT_ONCE)
         self._wait = min(wait or WAIT_SECONDS, _LONGEST_WAIT)
 
     async def follow(
@@ -59,7 +63,9 @@ class BlockingQueries:
         """What a path says, now and after every change. Raises RegistryError when there is no answer."""
         index = 0
         while True:
-            answer = await self._ask(path, {**params, "index": str(index), "wait": f"{int(self._wait)}s"}, bool(index))
+            query = {**params, "index": str(index), "wait": f"{int(self._wait)}s"}
+            async with contextlib.nullcontext() if index else self._first:
+                answer = await self._ask(path, query, bool(index))
             found, after = self._read(answer, decoder)
             # An index that goes back means that the server began anew; one below 1 would wait for nothing.
             index = after if after >= index else 0
