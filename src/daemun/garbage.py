@@ -6,12 +6,16 @@ Looking through them again and again while 10,000 routes are built would double 
 import contextlib
 import ctypes
 import gc
+import time
 from collections.abc import Callable, Iterator
 
 THRESHOLDS = (10_000, 5, 2_000)
 """Little is looked at together."""
 _WORTH = 50_000
 """Objects, more or less, that are put aside when they were built at once."""
+_PAUSE_SECONDS = 0.5
+_looked = 0.0
+"""When `now_and_then` did last what it does."""
 _most = 0
 """Of objects that were put aside together with all that were before."""
 
@@ -34,6 +38,19 @@ def building() -> Iterator[Callable[[], None]]:
             _most = gc.get_freeze_count()
         gc.enable()
         give_back()
+
+
+def now_and_then() -> None:
+    """Look through what is new, at most twice a second; to be called where something small is done.
+
+    The collector counts what is made less what is freed. Where things that live long are replaced all the time, as
+    the queries that wait at a registry, that is nothing, and a million of new ones would be looked through at once.
+    """
+    global _looked  # noqa: PLW0603 - as above
+    now = time.monotonic()
+    if gc.isenabled() and now - _looked > _PAUSE_SECONDS:
+        gc.collect(1)
+        _looked = now
 
 
 def give_back() -> None:

@@ -18,7 +18,7 @@ from daemun.api.meta import ObjectMeta
 from daemun.backlog import Backlog
 from daemun.base.names import Name, Ref
 from daemun.flow import MISSING, Failure, Missing
-from daemun.garbage import THRESHOLDS, building, give_back
+from daemun.garbage import THRESHOLDS, building, give_back, now_and_then
 from daemun.gatewayapi.accounts import Account
 from daemun.gatewayapi.certificates import CERTIFICATE, PRIVATE_KEY
 from daemun.gatewayapi.findings import Finding
@@ -151,6 +151,7 @@ class ControlPlane:
             return
         self.xds.apply(self._take_parts())
         self._settled()
+        now_and_then()
 
     def _apply(self, objects: Iterable[tuple[Ref, object | None]]) -> None:
         with self._working():
