@@ -113,7 +113,8 @@ def _conformance(chosen: argparse.Namespace) -> int:
         only = [f"--run-test={chosen.run_test}"] if chosen.run_test else []
         rest = [*only, "--", *chosen.arguments]
         meshes = ["conformance", "--mesh", f"--report={conformance.report(conformance.MESH)}"]
-        runs = [meshes] if chosen.mesh else [again, meshes]
+        both = [again] if chosen.run_test else [again, meshes]
+        runs = [meshes] if chosen.mesh else both
         return _fresh(f"{chosen.name}_conformance", ["install"], *([*one, *rest] for one in runs))
     cluster = Cluster(chosen.name)
     environment = cluster.enter()
