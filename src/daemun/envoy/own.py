@@ -1,4 +1,4 @@
-"""The clusters of Daemun's own servers: that of authorization, and the rate limit service."""
+"""The clusters of no object's: of Daemun's own servers, of authorization and of rate limits, and of a cloud's own."""
 
 from envoy.config.cluster.v3 import cluster_pb2, outlier_detection_pb2
 from envoy.config.core.v3 import address_pb2, health_check_pb2
@@ -10,7 +10,7 @@ from daemun.envoy.ads import ads
 from daemun.envoy.defaults import BREAKER, BUFFER_BYTES, CONNECT_SECONDS, HTTP_OPTIONS
 from daemun.gatewayapi.settings import Settings
 from daemun.ir.auth import PROXIES
-from daemun.ir.backend import OWN_LIMITS, OWN_SERVER, BackendKey
+from daemun.ir.backend import GCP_METADATA, OWN_LIMITS, OWN_SERVER, BackendKey
 
 _UNIX = "unix:"
 _LOOK_SECONDS, _PATIENCE_SECONDS = 1, 2
@@ -20,12 +20,28 @@ PROXY_PAIR = str(PROXIES)
 
 def own_cluster(key: BackendKey, settings: Settings) -> cluster_pb2.Cluster | None:
     """The cluster of such a server; None if there is no such server."""
+    if key == GCP_METADATA:
+        return _metadata_server(key, settings.gcp_metadata)
     places = {
         OWN_SERVER: (settings.extauth, settings.extauth_authority),
         OWN_LIMITS: (settings.ratelimit, settings.ratelimit_authority),
     }
     address, authority = places.get(key, ("", ""))
     return _cluster(key, address, authority) if address else None
+
+
+def _metadata_server(key: BackendKey, address: str) -> cluster_pb2.Cluster:
+    """The cluster of what tells machines in a cloud who they are: plain HTTP, and just one."""
+    host, _, port = address.rpartition(":")
+    proto = cluster_pb2.Cluster(name=key.cluster, type=cluster_pb2.Cluster.STRICT_DNS)
+    proto.dns_lookup_family = cluster_pb2.Cluster.V4_PREFERRED
+    proto.connect_timeout.seconds = CONNECT_SECONDS
+    proto.per_connection_buffer_limit_bytes.value = BUFFER_BYTES
+    where = address_pb2.Address(socket_address={"address": host, "port_value": int(port)})
+    proto.load_assignment.cluster_name = proto.name
+    endpoint = endpoint_components_pb2.LbEndpoint(endpoint={"address": where})
+    proto.load_assignment.endpoints.add().lb_endpoints.append(endpoint)
+    return proto
 
 
 def _cluster(key: BackendKey, address: str, authority: str) -> cluster_pb2.Cluster:

@@ -19,6 +19,7 @@ from daemun.features.fence import FAMILY as MOVES
 from daemun.features.fence import Fence, GuardsFirst, GuardsNoted
 from daemun.features.functions.aws_lambda import AwsLambda
 from daemun.features.functions.azure_functions import AzureFunction
+from daemun.features.functions.gcp_identity import GcpIdentity
 from daemun.features.headers import RequestHeaderModifier, ResponseHeaderModifier
 from daemun.features.mirror import RequestMirror
 from daemun.features.options.access_logs import AccessLogging, ListenerAccessLogging
@@ -129,6 +130,7 @@ FEATURES: tuple[Feature[Any], ...] = (
     StagedTransformations(),
     SessionPersistence(),
     StatefulSession(),
+    GcpIdentity(),
     GrpcJsonTranscoder(),
     BufferPerRoute(),
     Buffer(),

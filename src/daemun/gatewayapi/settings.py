@@ -25,8 +25,9 @@ class Settings(msgspec.Struct, frozen=True, gc=False):
     sockets of the proxies' own. `allowed` are networks (CIDR) of the proxies' machine or link that an Upstream may be
     in all the same. `extauth` is where Daemun's server of authorization is, `unix:` and a path, or a host and port;
     empty if there is none. It has TLS where there is a file `extauth_authority`, at the proxies, with whom to trust.
-    `ratelimit` and `ratelimit_authority` are the same of Daemun's rate limit service. `discovers` says that Upstreams
-    are made of what is discovered, unless Gloo's Settings say otherwise.
+    `ratelimit` and `ratelimit_authority` are the same of Daemun's rate limit service. `gcp_metadata` is where Google
+    Cloud tells the machines of its own who they are, a host and port. `discovers` says that Upstreams are made of what
+    is discovered, unless Gloo's Settings say otherwise.
     """
 
     address: str = "127.0.0.1"
@@ -41,6 +42,7 @@ class Settings(msgspec.Struct, frozen=True, gc=False):
     extauth_authority: str = ""
     ratelimit: str = "unix:ratelimit.sock"
     ratelimit_authority: str = ""
+    gcp_metadata: str = "metadata.google.internal:80"
     system_authorities: str = "/etc/ssl/certs/ca-certificates.crt"
     private: tuple[str, ...] = ()
     allowed: tuple[str, ...] = ()

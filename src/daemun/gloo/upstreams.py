@@ -23,7 +23,7 @@ from daemun.gatewayapi.references import GrantIndex, grant_to_write, permitted
 from daemun.gloo import ec2
 from daemun.gloo.classic.scope import SETTINGS
 from daemun.gloo.defaults import NONE, Defaults
-from daemun.gloo.functions import aws, azure
+from daemun.gloo.functions import aws, azure, gcp
 from daemun.gloo.functions import prepared as functions
 from daemun.gloo.functions.prepared import Prepared, prepared
 from daemun.gloo.registered import REGISTRY, lookups_of, registry_of
@@ -37,8 +37,7 @@ from daemun.ir.registries import CONSUL, Trouble
 
 TYPES = ("kube", "static", "pipe", "aws", "azure", "consul", "awsEc2", "gcp")
 """The fields of which an Upstream has one: it says what kind of thing it is."""
-_NOT_YET = ("gcp",)
-_SERVED = "kube, static, pipe, aws, azure, consul or awsEc2"
+_SERVED = "kube, static, pipe, aws, azure, gcp, consul or awsEc2"
 INVALID = "Invalid"
 _ANNOTATION = f"metadata.annotations[{REGISTRY}]"
 
@@ -158,14 +157,12 @@ def upstream_rule(
 
 
 def _type_faults(spec: UpstreamSpec, lookups: tuple[Lookup, ...]) -> Iterator[Finding]:
-    for kind in _NOT_YET:
-        if getattr(spec, kind) is not None:
-            yield Finding(INVALID, f"spec.{kind}", "this type of Upstream is not served yet", f"Use {_SERVED}.")
-            return
     if spec.aws is not None:
         yield from aws.faults(spec.aws)
     elif spec.azure is not None:
         yield from azure.faults(spec.azure)
+    elif spec.gcp is not None:
+        yield from gcp.faults(spec.gcp)
     elif spec.kube is None and spec.static is None and spec.pipe is None and not lookups:
         yield Finding(INVALID, "spec", "the Upstream has no type", f"Give it {_SERVED}.")
 

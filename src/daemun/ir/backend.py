@@ -70,3 +70,5 @@ OWN_SERVER = BackendKey("daemun", "extauth", 0, kind="daemun")
 """Daemun's own server of authorization: of no object, but of whoever runs Daemun."""
 OWN_LIMITS = BackendKey("daemun", "ratelimit", 0, kind="daemun")
 """Daemun's own rate limit service, in the same way."""
+GCP_METADATA = BackendKey("daemun", "gcp-metadata", 0, kind="daemun")
+"""The metadata server of Google Cloud: it gives a proxy that runs there tokens of its identity."""

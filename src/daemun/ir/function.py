@@ -9,6 +9,9 @@ AWS_LAMBDA = "awsLambda"
 AZURE_FUNCTION = "azureFunction"
 """The kind of feature that calls a function of Azure; its spec is an `AzureCall`."""
 
+GCP_IDENTITY = "gcpIdentity"
+"""The kind of feature that tells a service of Google Cloud who calls; its spec is the URL of whom the token is for."""
+
 Event = Literal["", "request", "apiGateway"]
 """What a function gets: the body alone, or also all the rest of the request, in Gloo's or in an API Gateway's form."""
 Answer = Literal["", "page", "unwrapped"]

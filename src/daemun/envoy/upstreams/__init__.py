@@ -19,6 +19,7 @@ from daemun.envoy.upstreams.encryption import Encryption
 from daemun.envoy.upstreams.failover import FailingOver
 from daemun.envoy.upstreams.family import Draft, Family
 from daemun.envoy.upstreams.functions import Functions
+from daemun.envoy.upstreams.gcp import Gcp
 from daemun.envoy.upstreams.health import Health
 from daemun.envoy.upstreams.hosts import Hosts
 from daemun.envoy.upstreams.meshed import Meshed
@@ -32,7 +33,7 @@ from daemun.envoy.upstreams.subsets import Subsets
 from daemun.envoy.upstreams.tunnel import Tunnelled, lead, listener, near_and_far, proxy_name
 from daemun.features.constraints import broken
 from daemun.gatewayapi.findings import Finding
-from daemun.gloo.served import NOT_SERVED, Fields, Served
+from daemun.gloo.served import NOT_SERVED, Served
 from daemun.gloo.upstreams import INVALID, Checks, ResolvedUpstream
 from daemun.ir.backend import BackendKey, upstream_key
 
@@ -55,19 +56,12 @@ FAMILIES: tuple[Family, ...] = (
     # Around the transport sockets that are there.
     ProxyProtocol(),
     Tunnelled(),
+    Gcp(),
     # What is made of a request, then its signature.
     Functions(),
     Signatures(),
 )
-_LATER = "this type of Upstream is not served yet"
-UNSERVED = Fields(
-    UpstreamSpec,
-    (),
-    {
-        **dict.fromkeys(("gcp",), _LATER),
-    },
-)
-SERVED = Served([*(table for family in FAMILIES for table in family.serves), UNSERVED])
+SERVED = Served([table for family in FAMILIES for table in family.serves])
 
 
 class Tunnel(msgspec.Struct, frozen=True):

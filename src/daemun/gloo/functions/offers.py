@@ -14,10 +14,10 @@ from daemun.gatewayapi.backends import NOT_CALLED, Call, Called
 from daemun.gatewayapi.extensions import unknown
 from daemun.gatewayapi.findings import Finding
 from daemun.gloo.descriptors import TRANSCODER
-from daemun.gloo.functions import aws, azure
+from daemun.gloo.functions import aws, azure, gcp
 from daemun.gloo.upstreams import ResolvedUpstream
-from daemun.ir.backend import BackendKey
-from daemun.ir.function import AWS_LAMBDA, AZURE_FUNCTION
+from daemun.ir.backend import GCP_METADATA, BackendKey
+from daemun.ir.function import AWS_LAMBDA, AZURE_FUNCTION, GCP_IDENTITY
 from daemun.ir.route import Use
 
 PARAMETER = "Parameter"
@@ -25,12 +25,12 @@ PARAMETER = "Parameter"
 
 
 class Offer(msgspec.Struct, frozen=True, gc=False):
-    """What can be called of an Upstream."""
+    """What can be called of an Upstream, or else what is done to all requests for it (`use`)."""
 
     aws: AwsUpstreamSpec | None
     options: AWSOptions
     azure: AzureUpstreamSpec | None
-    transcoder: Use | None = None
+    use: Use | None = None
 
 
 Offers = Collection[Name, Offer]
@@ -46,6 +46,9 @@ def offer_rule(_: Reader, name: Name, upstream: ResolvedUpstream) -> Iterator[tu
         yield name, Offer(None, upstream.aws, None, use)
     elif upstream.spec.azure is not None:
         yield name, Offer(None, upstream.aws, msgspec.structs.replace(upstream.spec.azure, secret_ref=None))
+    elif upstream.spec.gcp is not None:
+        use = Use(GCP_IDENTITY, gcp.audience(upstream.spec.gcp), "spec.gcp", (GCP_METADATA,), by=upstream.ref)
+        yield name, Offer(None, upstream.aws, None, use)
 
 
 def call_of(offers: Offers) -> Call:
@@ -66,7 +69,7 @@ def call_of(offers: Offers) -> Call:
         if offer is not None and offer.azure is not None:
             return _called(AZURE_FUNCTION, at, azure.call(offer.azure, at, asked))
         if offer is None or offer.aws is None:
-            return Called(findings=(_without(at),)) if named else _transcoded(offer)
+            return Called(findings=(_without(at),)) if named else _by_itself(offer)
         said = AwsDestinationSpec(logical_name=asked)
         return _called(AWS_LAMBDA, at, aws.call(offer.aws, offer.options, at, said))
 
@@ -81,7 +84,7 @@ def of_destination(
     at = f"{where}.destinationSpec"
     meant = asked.aws or asked.azure if asked is not None else None
     if offer is None or (offer.aws is None and offer.azure is None):
-        return Called(findings=(_without(at),)) if meant is not None else _transcoded(offer)
+        return Called(findings=(_without(at),)) if meant is not None else _by_itself(offer)
     kind = "aws" if offer.aws is not None else "azure"
     if asked is not None and getattr(asked, kind) is None:
         text = f"the Upstream is of functions of {kind}"
@@ -107,8 +110,8 @@ def _called(kind: str, where: str, found: object) -> Called:
     return Called((Use(kind, found, where),))
 
 
-def _transcoded(offer: Offer | None) -> Called:
-    return Called((offer.transcoder,)) if offer is not None and offer.transcoder is not None else NOT_CALLED
+def _by_itself(offer: Offer | None) -> Called:
+    return Called((offer.use,)) if offer is not None and offer.use is not None else NOT_CALLED
 
 
 def _without(where: str) -> Finding:

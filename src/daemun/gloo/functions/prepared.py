@@ -12,7 +12,7 @@ from daemun.api.gloo.upstream import Upstream, UpstreamSpec
 from daemun.base.names import Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.findings import Finding
-from daemun.gloo.functions import aws, azure
+from daemun.gloo.functions import aws, azure, gcp
 from daemun.gloo.functions.transcoding import Transcoding, transcoder_of
 from daemun.gloo.signing import Signing, signing_of
 from daemun.ir.injected import FunctionKey
@@ -51,6 +51,8 @@ def prepared(reader: Reader, of: Inputs, ref: Ref, upstream: Upstream, spec: Ups
             return Prepared(spec, faults=(hosted,))
         keys = azure.keys_of(reader, of.secrets, ref.key, spec.azure)
         return Prepared(hosted, faults=keys) if isinstance(keys, tuple) else Prepared(hosted, keys=keys)
+    if spec.gcp is not None:
+        return Prepared(gcp.hosted(spec, spec.gcp, of.authorities))
     made = _signed(spec, signing_of(reader, of.secrets, ref.key, upstream))
     transcoder = transcoder_of(reader, of.transcoding, ref, spec)
     if isinstance(transcoder, tuple):
