@@ -14,7 +14,7 @@ from .commands import CHART, helm, kubectl
 pytestmark = pytest.mark.timeout(400)
 
 _SYSTEM = "daemun-patterns-system"
-_NAMESPACES = ("ingress", "shop", "red", "blue", "edge", "aws")
+_NAMESPACES = ("ingress", "shop", "red", "blue", "edge", "aws", "office")
 _IN_A_CLUSTER = "In a cluster"
 
 
@@ -23,7 +23,7 @@ def daemun(cluster: Cluster) -> Iterator[None]:
     """Daemun, as docs/kubernetes.md installs it."""
     daemun_image.load(daemun_image.build())
     crds.install(cluster.client())
-    values = ("--set", "proxies.accessLog=true,global.extensions.rateLimit.enabled=true")
+    values = ("--set", "proxies.accessLog=true,global.extensions.rateLimit.enabled=true,mesh.enabled=true")
     helm("install", "-n", _SYSTEM, "daemun", str(CHART), "--create-namespace", *values, "--wait")
     yield
     helm("uninstall", "-n", _SYSTEM, "daemun")
@@ -37,7 +37,7 @@ def clean() -> Iterator[None]:
     kubectl("delete", "namespace", *_NAMESPACES, "--ignore-not-found")
 
 
-@pytest.mark.parametrize("page", ["simple-ingress", "sharded", "central-ingress", "aws"])
+@pytest.mark.parametrize("page", ["simple-ingress", "sharded", "central-ingress", "aws", "mesh"])
 def test_a_page(page: str) -> None:
     pages.run(f"patterns/{page}.md", _IN_A_CLUSTER)
 
