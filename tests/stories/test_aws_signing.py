@@ -30,6 +30,11 @@ def upstream(port: int, annotation: str) -> Doc:
     return {"apiVersion": "gloo.solo.io/v1", "kind": "Upstream", "metadata": meta, "spec": spec}
 
 
+def option(**spec: object) -> Doc:
+    meta = {"name": "o", "namespace": "default"}
+    return {"apiVersion": "gateway.solo.io/v1", "kind": "RouteOption", "metadata": meta, "spec": spec}
+
+
 SIGNED = '{"service": "execute-api", "region": "eu-central-1", "secret": "aws", "host": "api.example.com"}'
 
 
@@ -60,6 +65,21 @@ async def test_a_request_is_signed_as_botocore_signs_it(world: World, path: str)
     assert wrong(posted, "POST", path, FIRST, body) == ""
     assert wrong(posted, "POST", path, FIRST, b"another") != ""
     assert wrong(posted, "POST", path, SECOND, body) != ""
+
+
+@pytest.mark.parametrize("text", ["told", '{{ upper(header("x-asked")) }}'])
+async def test_what_is_transformed_last_is_signed_too(world: World, text: str) -> None:
+    """A header that Envoy sets itself, and one that the script does."""
+    headers = {"x-amz-told": {"text": text}}
+    transformation = {"requestTransformation": {"transformationTemplate": {"passthrough": {}, "headers": headers}}}
+    staged = {"stagedTransformations": {"postRouting": {"requestTransforms": [transformation]}}}
+    target = {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": "r"}
+    world.write("option.yaml", option(targetRefs=[target], options=staged))
+    await world.start()
+    got = await world.ask("/", headers={"x-asked": "told"})
+    assert got.sent("x-amz-told") in (["told"], ["TOLD"])
+    assert wrong(got, "GET", "/", FIRST) == ""
+    assert wrong(got, "GET", "/", SECOND) != ""
 
 
 async def test_other_credentials_sign_from_then_on_and_nobody_sees_them(world: World) -> None:

@@ -31,6 +31,7 @@ from daemun.envoy.upstreams.registered import Registered
 from daemun.envoy.upstreams.signing import Signatures
 from daemun.envoy.upstreams.subsets import Subsets
 from daemun.envoy.upstreams.tunnel import Tunnelled, lead, listener, near_and_far, proxy_name
+from daemun.features import upstream_filters
 from daemun.features.constraints import broken
 from daemun.gatewayapi.findings import Finding
 from daemun.gloo.served import NOT_SERVED, Served
@@ -94,6 +95,11 @@ def tunnel(key: BackendKey, upstream: ResolvedUpstream) -> Tunnel | None:
 def _built(draft: Draft) -> Draft:
     for family in FAMILIES:
         family.on_cluster(draft.upstream.spec, draft)
+    if draft.options.http_filters:
+        # In the place of those that listeners have for the way to any cluster, so they come along: before all others.
+        own = list(draft.options.http_filters)
+        del draft.options.http_filters[:]
+        draft.options.http_filters.extend([*upstream_filters(), *own])
     cluster = draft.cluster
     cluster.typed_extension_protocol_options[HTTP_OPTIONS].Pack(draft.options, deterministic=True)
     if cluster.type == cluster.EDS:
