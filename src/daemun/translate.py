@@ -226,7 +226,16 @@ class Translation:
 
         # Gloo's classic objects come to the same things; from here on nobody knows which API somebody wrote.
         classic_inputs = wiring.Inputs(
-            secret_objects, backend_kinds, functions, by_port, ours, checks, classic_judged, chosen, of_all
+            secret_objects,
+            backend_kinds,
+            functions,
+            upstream_defaults,
+            by_port,
+            ours,
+            checks,
+            classic_judged,
+            chosen,
+            of_all,
         )
         classic = wiring.Classic(classic_ports, classic_inputs)
         self.listener_uses = union(uses_of_ours, classic.uses, name="all uses of listeners")

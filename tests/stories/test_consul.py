@@ -89,6 +89,42 @@ async def test_instances_come_change_and_go(one: Registered) -> None:
     assert all(query["passing"] == "1" for query in one.consul.asked)
 
 
+CLASSIC = """
+apiVersion: gateway.solo.io/v1
+kind: Gateway
+metadata: {name: gateway-proxy, namespace: gloo-system}
+spec: {bindAddress: '::', bindPort: PORT, httpGateway: {}}
+---
+apiVersion: gateway.solo.io/v1
+kind: VirtualService
+metadata: {name: pets, namespace: default}
+spec:
+  virtualHost:
+    domains: ['*']
+    routes:
+    - matchers: [{prefix: /blue}]
+      routeAction: {single: {consul: {serviceName: pets, tags: [blue], dataCenters: [dc1]}}}
+    - matchers: [{prefix: /}]
+      routeAction: {single: {consul: {serviceName: pets}}}
+"""
+
+
+async def test_a_destination_may_name_the_service_itself(one: Registered) -> None:
+    entries = [
+        {"Node": {"Address": "127.0.0.1"}, "Service": {"Port": one.port("a"), "Tags": ["blue", "new"]}},
+        {"Node": {"Address": "127.0.0.1"}, "Service": {"Port": one.port("b"), "Tags": ["green"]}},
+    ]
+    await one.consul.set("pets", entries)
+    one.world.write("gateway.yaml", CLASSIC.replace("PORT", str(one.world.port)))
+    await one.world.start()
+    await one.becomes("a", "b")
+    assert {(await one.world.ask("/blue")).backend for _ in range(8)} == {"a"}
+    assert {query.get("dc") for query in one.consul.asked} == {None, "dc1"}
+    await one.consul.set("pets", entries[1:])
+    await one.world.answers(503, "/blue")
+    await one.becomes("b")
+
+
 async def test_a_consul_that_is_away_takes_nothing_with_it(one: Registered) -> None:
     await one.consul.put("pets", one.port("a"))
     await one.world.start()

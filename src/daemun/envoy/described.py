@@ -7,6 +7,7 @@ from daemun.base.guard import Guard
 from daemun.base.names import Name
 from daemun.flow import Collection, Reader
 from daemun.gloo.classic.scope import SETTINGS
+from daemun.gloo.consul_services import upstream_of
 from daemun.gloo.defaults import NONE, Defaults
 from daemun.gloo.meshes import mesh_of
 from daemun.gloo.services import Annotated
@@ -25,13 +26,15 @@ class Described(msgspec.Struct, frozen=True):
     guard: Guard
     """Which of their addresses no request may reach."""
     defaults: Collection[Name, Defaults]
-    """What Settings say; of it counts here which meshes there are."""
+    """What Settings say: of all Upstreams, and which meshes there are."""
 
     def of(self, reader: Reader, key: BackendKey) -> ResolvedUpstream | None:
-        """The Upstream behind a backend, or what annotations make of a Service; None for one that is unusable."""
+        """The Upstream behind a backend, or what a Service comes to; None for one that is unusable."""
         name = Name(key.namespace, key.name)
         if key.kind == "upstream":
             found = reader.get(self.upstreams, name)
+        elif key.kind == "consul":
+            found = upstream_of(key, reader.get(self.defaults, SETTINGS) or NONE)
         elif key.kind == "daemun":
             found = None
         else:

@@ -33,18 +33,23 @@ def lookups_of(name: Name, upstream: Upstream) -> tuple[Lookup, ...]:
     """What is looked up for an Upstream: one service in each of its data centers; nothing if no registry knows it."""
     consul, annotations = upstream.spec.consul, upstream.metadata.annotations
     if consul is not None:
-        how = _HOW[consul.consistency_mode]
-        if not how and consul.query_options is not None and consul.query_options.use_cache:
-            how = _CACHED
-        if consul.connect_enabled:
-            how = f"{CONNECT}+{how}" if how else CONNECT
-        return tuple(Lookup(CONSUL, consul.service_name, place, how) for place in consul.data_centers or ("",))
+        return lookups_in(consul)
     if upstream.spec.aws_ec2 is not None:
         return (ec2.lookup_of(name, upstream.spec.aws_ec2),)
     registry = registry_of(name, upstream)
     if registry is None:
         return ()
     return (Lookup(str(registry.key), annotations.get(SERVICE) or name.name, annotations.get(PLACE, "")),)
+
+
+def lookups_in(consul: ConsulUpstreamSpec) -> tuple[Lookup, ...]:
+    """What is looked up in Consul: the service in each of its data centers."""
+    how = _HOW[consul.consistency_mode]
+    if not how and consul.query_options is not None and consul.query_options.use_cache:
+        how = _CACHED
+    if consul.connect_enabled:
+        how = f"{CONNECT}+{how}" if how else CONNECT
+    return tuple(Lookup(CONSUL, consul.service_name, place, how) for place in consul.data_centers or ("",))
 
 
 def instances_of(

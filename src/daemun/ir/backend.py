@@ -8,12 +8,17 @@ from daemun.base.names import CORE, DAEMUN, GLOO, Name, Ref
 
 Protocol = Literal["http", "h2c", "tcp", "udp"]
 """How Envoy speaks to the backend: HTTP/1.1 (WebSocket too), HTTP/2 with prior knowledge, or as the client does."""
-BackendKind = Literal["service", "upstream", "daemun"]
+BackendKind = Literal["service", "upstream", "consul", "daemun"]
 """The kind of object behind a backend, as its cluster is named after it."""
 
 _OVER_TLS: Mapping[Protocol, str] = MappingProxyType({"http": "https", "h2c": "h2", "tcp": "tls"})
 _OBJECTS: Mapping[BackendKind, tuple[str, str]] = MappingProxyType(
-    {"service": (CORE, "Service"), "upstream": (GLOO, "Upstream"), "daemun": (DAEMUN, "Server")}
+    {
+        "service": (CORE, "Service"),
+        "upstream": (GLOO, "Upstream"),
+        "consul": ("consul", "Service"),
+        "daemun": (DAEMUN, "Server"),
+    }
 )
 
 

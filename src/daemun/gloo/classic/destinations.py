@@ -5,13 +5,22 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from daemun.api.gloo.common import ResourceRef
-from daemun.api.gloo.destinations import Destination, MultiDestination, UpstreamGroup, WeightedDestination
+from daemun.api.gloo.destinations import (
+    ConsulServiceDestination,
+    Destination,
+    MultiDestination,
+    UpstreamGroup,
+    WeightedDestination,
+)
 from daemun.base.names import CORE, GLOO, Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.backends import Resolver
 from daemun.gatewayapi.kinds import place
 from daemun.gloo.classic.options import OptionsOf
 from daemun.gloo.classic.report import Report
+from daemun.gloo.classic.scope import SETTINGS
+from daemun.gloo.consul_services import key_of
+from daemun.gloo.defaults import NONE, Defaults
 from daemun.gloo.functions.offers import Offers, of_destination
 from daemun.ir.backend import BackendKey, Protocol
 from daemun.ir.route import Backend, Use
@@ -27,6 +36,7 @@ class Inputs(msgspec.Struct, frozen=True):
     upstreams: Collection[Name, object]
     services: Collection[Name, object]
     functions: Offers
+    defaults: Collection[Name, Defaults]
 
 
 class Destinations:
@@ -107,10 +117,22 @@ class Destinations:
             service = Ref(CORE, "Service", ref.namespace or self._by.namespace, ref.name)
             return self._found(f"{where}.kube", service, one.kube.port)
         if one.consul is not None:
-            self._report.error(self._by, NOT_SERVED, f"{where}.consul", "services in Consul are not served")
-        else:
-            self._report.error(self._by, "Invalid", where, "it names no destination", "Give it an upstream or kube.")
+            return self._of_consul(f"{where}.consul", one.consul)
+        self._report.error(
+            self._by, "Invalid", where, "it names no destination", "Give it an upstream, kube or consul."
+        )
         return None
+
+    def _of_consul(self, where: str, one: ConsulServiceDestination) -> BackendKey | None:
+        key = key_of(one)
+        if key is None:
+            text = "names of services, tags and data centers are printable, without spaces, '@', '+' and ','"
+            self._report.error(self._by, "Invalid", where, text, "Write an Upstream for it.")
+        elif not (self._reader.get(self._of.defaults, SETTINGS) or NONE).consul:
+            text = f"the Settings {SETTINGS} do not say where Consul is"
+            self._report.error(self._by, "Invalid", where, text, "Give them consul.httpAddress.")
+            return None
+        return key
 
     def _discovered(self, name: str) -> tuple[Ref, int] | None:
         """The port of a Service that Gloo's discovery would have made an Upstream of this name for.

@@ -34,6 +34,7 @@ from daemun.gloo.classic import (
     status,
     tcp,
 )
+from daemun.gloo.defaults import Defaults
 from daemun.gloo.functions.offers import Offers
 from daemun.gloo.listener_defaults import ListenerDefaults
 from daemun.gloo.policies import Policy
@@ -78,6 +79,7 @@ class Inputs(msgspec.Struct, frozen=True):
     secrets: Collection[Name, Secret]
     backends: Mapping[tuple[str, str], Resolver]
     functions: Offers
+    upstream_defaults: Collection[Name, Defaults]
     claims: Index[Socket, Ref, Claim]
     gateways: Collection[Name, ResolvedGateway]
     checks: Checks
@@ -101,6 +103,7 @@ class Classic:
             ports.sources[GLOO, "Upstream"],
             ports.sources[CORE, "Service"],
             of.functions,
+            of.upstream_defaults,
         )
         self._scopes = scopes = ports.scopes
         opened = gateways.opened_rule(
