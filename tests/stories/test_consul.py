@@ -104,6 +104,9 @@ spec:
     routes:
     - matchers: [{prefix: /blue}]
       routeAction: {single: {consul: {serviceName: pets, tags: [blue], dataCenters: [dc1]}}}
+    - matchers: [{prefix: /subset}]
+      routeAction:
+        single: {upstream: {name: pets, namespace: default}, subset: {values: {tag_blue: '1', tag_green: '0'}}}
     - matchers: [{prefix: /}]
       routeAction: {single: {consul: {serviceName: pets}}}
 """
@@ -116,9 +119,11 @@ async def test_a_destination_may_name_the_service_itself(one: Registered) -> Non
     ]
     await one.consul.set("pets", entries)
     one.world.write("gateway.yaml", CLASSIC.replace("PORT", str(one.world.port)))
+    one.world.write("upstream.yaml", upstream("pets", subsetTags=["green", "blue"]))
     await one.world.start()
     await one.becomes("a", "b")
-    assert {(await one.world.ask("/blue")).backend for _ in range(8)} == {"a"}
+    for path in ("/blue", "/subset"):
+        assert {(await one.world.ask(path)).backend for _ in range(8)} == {"a"}
     assert {query.get("dc") for query in one.consul.asked} == {None, "dc1"}
     await one.consul.set("pets", entries[1:])
     await one.world.answers(503, "/blue")

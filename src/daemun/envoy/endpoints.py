@@ -14,7 +14,7 @@ from daemun.envoy.upstreams.family import SOCKET_MATCH
 from daemun.envoy.upstreams.meshed import ISTIO, TLS_MODE
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.backends import port_protocol
-from daemun.gloo.registered import instances_of
+from daemun.gloo.registered import instances_of, label, subset_tags
 from daemun.gloo.upstreams import service_of
 from daemun.ir.backend import BackendKey
 from daemun.ir.instances import Instance
@@ -68,7 +68,7 @@ def endpoint_rule(
             instances = instances_of(reader, known, upstream.lookups, upstream.spec, described.guard)
             if instances is None:
                 return
-            _put_instances(draft.endpoints, instances)
+            _put_instances(draft.endpoints, instances, subset_tags(upstream.spec.consul))
         if kube is not None:
             name = service_of(key.namespace, kube)
             service = reader.get(services, name)
@@ -93,8 +93,13 @@ def _put(proto: endpoint_pb2.ClusterLoadAssignment, found: Iterable[tuple[Addres
             endpoint.metadata.filter_metadata[of].update(values)
 
 
-def _put_instances(proto: endpoint_pb2.ClusterLoadAssignment, found: Iterable[Instance]) -> None:
-    """What a registry knows. Of several instances at one address the first counts: Envoy has each address once."""
+def _put_instances(
+    proto: endpoint_pb2.ClusterLoadAssignment, found: Iterable[Instance], told_apart: tuple[str, ...]
+) -> None:
+    """What a registry knows; instances are told apart by these tags.
+
+    Of several instances at one address the first counts: Envoy has each address once.
+    """
     locality = proto.endpoints.add()
     seen: set[Address] = set()
     for one in found:
@@ -106,6 +111,8 @@ def _put_instances(proto: endpoint_pb2.ClusterLoadAssignment, found: Iterable[In
         socket.address, socket.port_value = one.address, one.port
         if one.weight > 1:
             endpoint.load_balancing_weight.value = one.weight
+        for tag in told_apart:
+            endpoint.metadata.filter_metadata[SUBSET][label(tag)] = str(int(tag in one.tags))
 
 
 def _told_apart(

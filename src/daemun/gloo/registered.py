@@ -73,6 +73,16 @@ def instances_of(
     return sorted(one for one in taken if is_ip(one.address) and not guard.refuses(one.address))
 
 
+def subset_tags(consul: ConsulUpstreamSpec | None) -> tuple[str, ...]:
+    """The tags by which instances are told apart."""
+    return tuple(sorted(set(consul.subset_tags or consul.service_tags))) if consul is not None else ()
+
+
+def label(tag: str) -> str:
+    """What says of an instance whether it has the tag: 1 or 0 (as Gloo calls it)."""
+    return f"tag_{tag}"
+
+
 def faults(consul: ConsulUpstreamSpec) -> Iterator[tuple[str, str, str]]:
     """What is wrong with an Upstream of Consul's: the field, why, and how to mend it."""
     if not consul.service_name:

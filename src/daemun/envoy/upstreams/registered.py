@@ -15,8 +15,6 @@ from daemun.gloo import registered
 from daemun.gloo.served import Fields
 from daemun.gloo.upstreams import ResolvedUpstream
 
-_SUBSETS = "subsets of instances are not served yet; requests go to all of them"
-
 
 class Registered(Family):
     """`consul` and `awsEc2`."""
@@ -27,12 +25,8 @@ class Registered(Family):
             ConsulUpstreamSpec,
             (
                 *("serviceName", "instanceTags", "instanceBlacklistTags", "dataCenters"),
-                *("consistencyMode", "queryOptions", "connectEnabled", "serviceSpec"),
+                *("consistencyMode", "queryOptions", "connectEnabled", "serviceSpec", "serviceTags", "subsetTags"),
             ),
-            {
-                "serviceTags": _SUBSETS,
-                "subsetTags": _SUBSETS,
-            },
         ),
         Fields(ConsulQueryOptions, ("useCache",)),
         Fields(Ec2UpstreamSpec, ("region", "secretRef", "roleArn", "filters", "publicIp", "port")),

@@ -3,11 +3,12 @@
 from daemun.api.gloo.service_spec import Subset, SubsetSelector, SubsetSpec
 from daemun.api.gloo.upstream import UpstreamSpec
 from daemun.envoy.upstreams.family import Draft, Family
+from daemun.gloo.registered import label, subset_tags
 from daemun.gloo.served import Fields
 
 
 class Subsets(Family):
-    """`kube.subsetSpec`. The subset itself is the route's to choose (`envoy.actions`)."""
+    """`kube.subsetSpec`, and the tags of `consul`. The subset itself is the route's to choose (`envoy.actions`)."""
 
     serves = (
         Fields(SubsetSpec, ("selectors", "fallbackPolicy", "defaultSubset")),
@@ -17,8 +18,10 @@ class Subsets(Family):
     places = (("lbSubsetConfig", "spec.kube.subsetSpec"),)
 
     def on_cluster(self, spec: UpstreamSpec, draft: Draft) -> None:
-        """Endpoints are told apart by the labels of their pods."""
+        """Endpoints are told apart by the labels of their pods, instances by their tags."""
         wanted = spec.kube.subset_spec if spec.kube else None
+        if tags := subset_tags(spec.consul):
+            wanted = SubsetSpec(selectors=(SubsetSelector(keys=tuple(map(label, tags))),))
         if wanted is None:
             return
         config = draft.cluster.lb_subset_config
