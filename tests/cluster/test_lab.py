@@ -152,7 +152,8 @@ def _statuses(status: dict[str, list[dict[str, str]]]) -> dict[str, str]:
 
 
 def _node_port(service: str = "gloo-proxy-http") -> int:
-    return int(kubectl("-n", "gloo-system", "get", "service", service, "-o", "jsonpath={.spec.ports[*].nodePort}"))
+    """That of the Service's first port."""
+    return int(kubectl("-n", "gloo-system", "get", "service", service, "-o", "jsonpath={.spec.ports[0].nodePort}"))
 
 
 def _get(port: int, path: str, host: str = "api.example.com") -> int | None:
