@@ -12,6 +12,7 @@ import msgspec
 from daemun.api.core import Namespace, Service
 from daemun.api.meta import ParentReference, Resource
 from daemun.api.routes import RouteSpec
+from daemun.base.addresses import is_ip
 from daemun.base.names import CORE, Name, Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.classes import CONTROLLER
@@ -23,7 +24,6 @@ from daemun.ir.listener import FrontendKey
 
 _HTTP = {"", "http", "http2", "grpc", "kubernetes.io/h2c", "kubernetes.io/ws"}
 """What a port may say that it speaks (appProtocol) whose requests are routed."""
-_NO_ADDRESS = {"", "None"}
 _NONE: frozenset[Ref] = frozenset()
 
 
@@ -71,7 +71,7 @@ def addresses_of(service: Service) -> tuple[str, ...]:
     if service.spec.type == "ExternalName":
         return ()
     own = service.spec.cluster_ips or (service.spec.cluster_ip,)
-    return tuple(one for one in own if one not in _NO_ADDRESS)
+    return tuple(filter(is_ip, own))
 
 
 def ports_of(service: Service, parent: ParentReference) -> tuple[int, ...]:
