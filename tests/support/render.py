@@ -57,7 +57,7 @@ SECTIONS = {
     "secrets": SECRET,
 }
 SECTIONS |= {"clusters": CLUSTER, "endpoints": ENDPOINT, "tls": CLUSTER, "sockets": CLUSTER}
-_MAPS = {"typedPerFilterConfig", "filterMetadata", "policies", "value"}
+_MAPS = {"typedPerFilterConfig", "filterMetadata", "policies", "sourceCodes", "value"}
 _OF_MANAGER = {"connections", "filters", "guards", "manager", "misses"}
 _OF_TCP_PROXY = {"idleTimeout", "maxConnectAttempts", "tunnelingConfig", "accessLogOptions"}
 _ASKING = ("daemun.extauth", "daemun.ratelimit/")
@@ -165,7 +165,8 @@ def _kept(host: Any) -> Any:
 
     def kept(one: Any) -> Any:
         leads = any(name.startswith(_KEPT) for name in one.get("typedPerFilterConfig", ()))
-        return one.get("metadata", {}).get("filterMetadata", {}).get(_KEPT, {}) | ({"leads": True} if leads else {})
+        said = one.get("metadata", {}).get("filterMetadata", {}).get(_KEPT, {})
+        return _sorted(said) | ({"leads": True} if leads else {})
 
     return {"all": kept(host)} | {one["name"]: kept(one) for one in host.get("routes", ())}
 
@@ -218,7 +219,7 @@ def _short(value: Any) -> Any:
 
 def _in_order(key: str, value: Any) -> Any:
     """Maps of protobuf have no order of their own; what Envoy gets is sorted."""
-    if key == "jsonFormat":
+    if key in {"jsonFormat", "filterMetadata"}:
         return _sorted(value)
     return dict(sorted(value.items())) if key in _MAPS and isinstance(value, dict) else value
 

@@ -43,16 +43,18 @@ def config(name: str, key: str) -> str:
 
 
 def test_only_the_server_gets_chains_and_only_those_in_use() -> None:
-    made = translation({**objects(WORLD), **objects(config("one", "first")), **objects(config("unused", "first"))})
+    made = translation(
+        {**objects(WORLD), **objects(config("one", "key-of-ann")), **objects(config("unused", "key-of-ann"))}
+    )
     assert [(key.proxy, key.type_url, key.resource) for key in made.auth.chains] == [(SERVER, CHAIN, "default/one")]
     assert not [key for key in made.resources if key.type_url == CHAIN or key.proxy == SERVER]
-    assert all(b"first" not in encode(part) for part in (*made.resources.values(), *made.auth.chains.values()))
+    assert all(b"key-of-ann" not in encode(part) for part in (*made.resources.values(), *made.auth.chains.values()))
     (chain,) = made.auth.chains.values()
     assert decoded(encode(chain)).steps[0].name == "config_0"
 
 
 def test_a_change_of_a_secret_is_one_chain_and_nothing_at_the_proxies() -> None:
-    made = translation({**objects(WORLD), **objects(config("one", "first"))})
+    made = translation({**objects(WORLD), **objects(config("one", "key-of-ann"))})
     changed: list[object] = []
     made.resources.subscribe(changed.extend)
     made.auth.chains.subscribe(lambda delta: changed.extend(key.resource for key in delta))
@@ -66,7 +68,7 @@ def test_a_change_of_a_secret_is_one_chain_and_nothing_at_the_proxies() -> None:
 
 def test_a_secret_that_is_known_by_its_labels_alone_is_read() -> None:
     """In a cluster the content of a Secret is fetched when a rule reads it."""
-    by_label = config("one", "first").replace("apiKeySecretRefs: [{name: one-key}]", "labelSelector: {a: b}")
+    by_label = config("one", "key-of-ann").replace("apiKeySecretRefs: [{name: one-key}]", "labelSelector: {a: b}")
     items = {**objects(WORLD), **objects(by_label)}
     (ref,) = [one for one in items if one.kind == "Secret"]
     secret = items.pop(ref)
