@@ -165,8 +165,8 @@ def test_a_server_ends_while_requests_flow(gate: Gate) -> None:
         kubectl("-n", _SYSTEM, "wait", "--for=delete", pods[0], "--timeout=90s")
         known.more(100)
         strangers.more(100)
-    assert known.failures == []
-    assert strangers.failures == []
+    assert known.failures == [], _logged()
+    assert strangers.failures == [], _logged()
     kubectl("-n", _SYSTEM, "rollout", "status", "deployment/daemun-extauth", "--timeout=90s")
 
 
@@ -191,8 +191,8 @@ def test_a_server_dies_while_requests_flow(gate: Gate) -> None:
         kubectl("-n", _SYSTEM, "delete", "--force", "--grace-period=0", _servers()[0])
         known.more(100)
         strangers.more(100)
-    assert known.failures == []
-    assert strangers.failures == []
+    assert known.failures == [], _logged()
+    assert strangers.failures == [], _logged()
     kubectl("-n", _SYSTEM, "rollout", "status", "deployment/daemun-extauth", "--timeout=90s")
 
 
@@ -280,11 +280,18 @@ def test_without_the_server_in_the_chart(gate: Gate, tmp_path: Path) -> None:
     assert until(lambda: "global.extensions.extAuth.enabled" in _status("authconfig", "passwords"), 30)
 
 
+def _logged() -> str:
+    """What the proxies say of requests that were not answered as they should."""
+    lines = kubectl("-n", _OWN, "logs", "deployment/gw-daemun", "--tail=5000").splitlines()
+    return "\n".join([line for line in lines if "503" in line][-20:])
+
+
 def _values(address: str, *, enabled: bool = True) -> Doc:
     token_of = {"secretKeyRef": {"name": "vault", "key": "token"}}
     return {
         "env": [{"name": "VAULT_ADDR", "value": address}, {"name": "VAULT_TOKEN", "valueFrom": token_of}],
         "allowAddresses": [f"{NODE_ADDRESS}/32"],
+        "proxies": {"accessLog": True},
         "global": {"extensions": {"extAuth": {"enabled": enabled, "replicas": 2, "redis": {"secret": "redis"}}}},
     }
 
