@@ -27,6 +27,8 @@ Open = Callable[[Configured], Registry]
 Changes = Mapping[Lookup, Instances | Missing]
 Listed = Callable[[str, Catalogue | None], None]
 """Told of all services of the registry with this key; None: nobody wants to know any more."""
+_AGAIN_SECONDS = 0.5
+"""Until one that goes on is told again to end: a library may lose that when it comes just as an answer does."""
 _log = logging.getLogger(__name__)
 
 
@@ -222,9 +224,12 @@ class RegistryWatcher:
         self._ended.append(ended.task)
 
     async def _let_go(self) -> None:
-        ended, self._ended = self._ended, []
-        if ended:
-            await asyncio.gather(*ended, return_exceptions=True)
+        ended, self._ended = set(self._ended), []
+        while ended:
+            gone, ended = await asyncio.wait(ended, timeout=_AGAIN_SECONDS)
+            await asyncio.gather(*gone, return_exceptions=True)
+            for one in ended:
+                one.cancel()
         leaving, self._leaving = self._leaving, []
         for registry in leaving:
             await registry.close()
