@@ -27,7 +27,6 @@ RedisUrl: TypeAlias = Annotated[
 Health: TypeAlias = Annotated[
     str, typer.Option(help="Where /healthz, /readyz and /metrics answer; nowhere if empty.", metavar="HOST:PORT")
 ]
-LogLevel: TypeAlias = Annotated[str, typer.Option(envvar="DAEMUN_LOG_LEVEL", help="debug, info, warning or error.")]
 
 
 def check(xds: str, file: Path | None, what: str, certificate: Path | None, key: Path | None, clients: object) -> None:

@@ -11,11 +11,11 @@ from daemun.cli.beside import (
     ClientAuthority,
     Health,
     Key,
-    LogLevel,
     RedisUrl,
     TokenFile,
     Xds,
 )
+from daemun.cli.options import LogLevel
 
 
 def extauth(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from daemun.cli.options import KubeContext
+from daemun.cli.options import KubeContext, LogLevel
 
 
 def inject(
@@ -23,7 +23,7 @@ def inject(
         str, typer.Option(envvar="DAEMUN_IMAGE_PULL_POLICY", help="When the proxies' image is pulled.")
     ] = "IfNotPresent",
     port: Annotated[int, typer.Option(help="Where API servers ask, over HTTPS.")] = 8444,
-    log_level: Annotated[str, typer.Option(envvar="DAEMUN_LOG_LEVEL", help="debug, info, warning or error.")] = "info",
+    log_level: LogLevel = "info",
     kube_context: KubeContext = None,
 ) -> None:
     """Put a proxy beside the containers of each pod in a namespace of the mesh, when an API server makes it.

@@ -68,6 +68,7 @@ KubeContext = Annotated[
     str | None,
     typer.Option("--kube-context", help="A context of the kubeconfig: read that cluster.", metavar="NAME"),
 ]
+LogLevel = Annotated[str, typer.Option(envvar="DAEMUN_LOG_LEVEL", help="debug, info, warning or error.")]
 Gateway = Annotated[str | None, typer.Option("--gateway", help="Only this Gateway.", metavar="NAMESPACE/NAME")]
 RealPorts = Annotated[
     bool, typer.Option("--real-ports", help="Bind ports below 1024 as they are, instead of 8000 higher.")

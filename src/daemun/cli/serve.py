@@ -13,6 +13,7 @@ from daemun.cli.options import (
     Istiod,
     IstioToken,
     KubeContext,
+    LogLevel,
     ServiceType,
 )
 
@@ -74,7 +75,7 @@ def serve(
     istiod: Istiod = "",
     istio_token: IstioToken = ISTIO_TOKEN,
     istio_authority: IstioAuthority = ISTIO_AUTHORITY,
-    log_level: Annotated[str, typer.Option(envvar="DAEMUN_LOG_LEVEL", help="debug, info, warning or error.")] = "info",
+    log_level: LogLevel = "info",
     kube_context: KubeContext = None,
 ) -> None:
     """Serve a cluster: watch it, give every Gateway its proxies, write every status.

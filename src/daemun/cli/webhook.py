@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from daemun.cli.options import Allowed, KubeContext
+from daemun.cli.options import Allowed, KubeContext, LogLevel
 
 
 def webhook(
@@ -24,7 +24,7 @@ def webhook(
         list[str] | None, typer.Option(help="Only this namespace; several times for several.", metavar="NAMESPACE")
     ] = None,
     allow_address: Allowed = None,
-    log_level: Annotated[str, typer.Option(envvar="DAEMUN_LOG_LEVEL", help="debug, info, warning or error.")] = "info",
+    log_level: LogLevel = "info",
     kube_context: KubeContext = None,
 ) -> None:
     """Tell an API server what would be wrong with an object, before it stores it.

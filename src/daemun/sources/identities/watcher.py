@@ -16,6 +16,7 @@ from daemun.base.names import Name
 from daemun.flow import MISSING, Collection, Missing
 from daemun.flow.values import Delta
 from daemun.ir.identity import Credential, Identity, MeshName
+from daemun.sources.ended import ended
 from daemun.sources.identities.consul import ConsulIssuer
 from daemun.sources.identities.issuer import Issuer
 from daemun.sources.registries.following import Pace, following
@@ -130,14 +131,13 @@ class IdentityWatcher:
             self._woken.set()
 
     def _end(self, one: Identity) -> None:
-        ended = self._following.pop(one).task
-        ended.cancel()
-        self._ended.append(ended)
+        task = self._following.pop(one).task
+        task.cancel()
+        self._ended.append(task)
 
     async def _let_go(self) -> None:
-        ended, self._ended = self._ended, []
-        if ended:
-            await asyncio.gather(*ended, return_exceptions=True)
+        tasks, self._ended = self._ended, []
+        await ended(tasks)
         leaving, self._leaving = self._leaving, []
         for issuer in leaving:
             await issuer.close()

@@ -16,6 +16,7 @@ from daemun.flow import MISSING, Collection, Missing
 from daemun.flow.values import Delta
 from daemun.ir.reflection import Asked
 from daemun.kube.pauses import growing
+from daemun.sources.ended import ended
 from daemun.sources.kept import Kept
 from daemun.sources.reflection.asking import ReflectionError, reflect
 
@@ -104,7 +105,7 @@ class ReflectionWatcher:
             tasks = [*self._tasks.values(), *self._ended]
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await ended(tasks)
 
     async def _ask(self, name: Name, asked: Asked) -> None:
         failures, told = 0, ""

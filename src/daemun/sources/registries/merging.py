@@ -5,6 +5,8 @@ import contextlib
 from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import TypeVar
 
+from daemun.sources.ended import ended
+
 K = TypeVar("K")
 T = TypeVar("T")
 
@@ -34,4 +36,4 @@ async def latest(streams: Mapping[K, Callable[[], AsyncGenerator[T, None]]]) -> 
     finally:
         for task in (*tasks, waiting):
             task.cancel()
-        await asyncio.gather(*tasks, waiting, return_exceptions=True)
+        await ended((*tasks, waiting))

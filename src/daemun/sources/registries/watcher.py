@@ -16,6 +16,7 @@ from daemun.flow.values import Delta
 from daemun.gatewayapi.findings import Finding
 from daemun.ir.instances import Catalogue, Instances, Lookup
 from daemun.ir.registries import Configured, Trouble
+from daemun.sources.ended import ended
 from daemun.sources.registries.following import Pace, following
 from daemun.sources.registries.memory import Memory
 from daemun.sources.registries.memory import memory as kept_below
@@ -27,8 +28,6 @@ Open = Callable[[Configured], Registry]
 Changes = Mapping[Lookup, Instances | Missing]
 Listed = Callable[[str, Catalogue | None], None]
 """Told of all services of the registry with this key; None: nobody wants to know any more."""
-_AGAIN_SECONDS = 0.5
-"""Until one that goes on is told again to end: a library may lose that when it comes just as an answer does."""
 _log = logging.getLogger(__name__)
 
 
@@ -219,17 +218,13 @@ class RegistryWatcher:
         self._woken.set()
 
     def _end(self, what: Lookup | str) -> None:
-        ended = self._following.pop(what)
-        ended.task.cancel()
-        self._ended.append(ended.task)
+        task = self._following.pop(what).task
+        task.cancel()
+        self._ended.append(task)
 
     async def _let_go(self) -> None:
-        ended, self._ended = set(self._ended), []
-        while ended:
-            gone, ended = await asyncio.wait(ended, timeout=_AGAIN_SECONDS)
-            await asyncio.gather(*gone, return_exceptions=True)
-            for one in ended:
-                one.cancel()
+        tasks, self._ended = self._ended, []
+        await ended(tasks)
         leaving, self._leaving = self._leaving, []
         for registry in leaving:
             await registry.close()

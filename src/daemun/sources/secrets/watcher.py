@@ -13,6 +13,7 @@ from daemun.flow import Collection
 from daemun.flow.values import Delta
 from daemun.gatewayapi.findings import Finding
 from daemun.gloo.secrets.places import Directory, Place, Platform, Vault, places, refresh_seconds
+from daemun.sources.ended import ended
 from daemun.sources.secrets.directory import DirectoryStore
 from daemun.sources.secrets.poller import Pace, Poller
 from daemun.sources.secrets.store import Store, StoreError
@@ -191,14 +192,13 @@ class SecretWatcher:
         self._waited = self._waited or not poller.complete
 
     def _end(self, place: Place) -> None:
-        ended = self._running.pop(place)
-        ended.task.cancel()
-        self._ended.append(ended.task)
+        task = self._running.pop(place).task
+        task.cancel()
+        self._ended.append(task)
 
     async def _let_go(self) -> None:
-        ended, self._ended = self._ended, []
-        if ended:
-            await asyncio.gather(*ended, return_exceptions=True)
+        tasks, self._ended = self._ended, []
+        await ended(tasks)
 
     def _troubles(self) -> Iterator[tuple[str, Finding]]:
         for place, error in self._closed.items():
