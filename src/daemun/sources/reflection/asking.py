@@ -27,19 +27,6 @@ class ReflectionError(Exception):
     """A server does not say what it has; the text says why."""
 
 
-class _EndedError(Exception):
-    """The server has ended the conversation before all was answered."""
-
-    def code(self) -> grpc.StatusCode:
-        """How it ended."""
-        found: grpc.StatusCode = self.args[0]
-        return found
-
-    def details(self) -> str:
-        """Why, in the server's words."""
-        return str(self.args[1])
-
-
 def _messages() -> tuple[type[Any], type[Any]]:
     """The request and the response, as far as they are used: both versions have the same."""
     file = descriptor_pb2.FileDescriptorProto(name="daemun/reflection.proto", package="daemun.reflection")
@@ -94,19 +81,17 @@ async def reflect(host: str, port: int, guard: Guard) -> bytes:
     failures = []
     async with grpc.aio.insecure_channel(f"ipv6:{at}" if ":" in address else f"ipv4:{at}", options) as channel:
         for method in _METHODS:
-            # Stubs say that it takes its questions beforehand, and know no end.
-            call: Any = channel.stream_stream(method, _REQUEST.SerializeToString, None)
             try:
                 async with asyncio.timeout(SECONDS):
-                    return await _Conversation(call(timeout=SECONDS)).everything()
-            except (grpc.aio.AioRpcError, _EndedError) as error:
+                    return await _Conversation(channel, method).everything()
+            except grpc.aio.AioRpcError as error:
                 failures.append(f"{error.code().name}: {error.details()}")
                 if error.code() != grpc.StatusCode.UNIMPLEMENTED:
                     break
             except TimeoutError:
                 failures.append(f"no answer within {SECONDS:.0f} s")
                 break
-            except (DecodeError, asyncio.InvalidStateError) as error:
+            except DecodeError as error:
                 raise ReflectionError(f"{host}:{port} does not speak as it should: {error}") from error
     raise ReflectionError(f"{host}:{port} does not say which services it has ({failures[-1]})")
 
@@ -124,10 +109,14 @@ async def _resolved(host: str, port: int, guard: Guard) -> str:
 
 
 class _Conversation:
-    """Questions and answers on one stream."""
+    """Questions and answers, each on a stream of its own.
 
-    def __init__(self, call: Any) -> None:
-        self._call = call
+    More questions on one stream would be sent by writes of their own, and where a server ends a stream meanwhile, as one
+    that has only the other version does, gRPC's library may lose how it ended (grpc/grpc#36066).
+    """
+
+    def __init__(self, channel: grpc.aio.Channel, method: str) -> None:
+        self._open: Any = channel.unary_stream(method, _REQUEST.SerializeToString, None)
         self._size = 0
         self._files: dict[str, descriptor_pb2.FileDescriptorProto] = {}
 
@@ -138,15 +127,15 @@ class _Conversation:
                 self._keep(await self._ask(file_containing_symbol=name))
         while missing := self._missing():
             self._keep(await self._ask(file_by_filename=missing))
-        await self._call.done_writing()
         found = descriptor_pb2.FileDescriptorSet(file=self._in_order())
         return found.SerializeToString(deterministic=True)
 
     async def _ask(self, **question: str) -> Any:
-        await self._call.write(_REQUEST(**question))
-        data = await self._call.read()
+        call = self._open(_REQUEST(**question), timeout=SECONDS)
+        data = await call.read()
+        call.cancel()
         if not isinstance(data, bytes):
-            raise _EndedError(await self._call.code(), str(await self._call.details()))
+            raise ReflectionError("the server has ended a conversation without an answer")
         answer = _RESPONSE.FromString(data)
         if answer.HasField("failure"):
             raise ReflectionError(f"the server says: {answer.failure.error_message[:200]}")
