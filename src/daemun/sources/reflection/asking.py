@@ -111,8 +111,8 @@ async def _resolved(host: str, port: int, guard: Guard) -> str:
 class _Conversation:
     """Questions and answers, each on a stream of its own.
 
-    More questions on one stream would be sent by writes of their own, and where a server ends a stream meanwhile, as one
-    that has only the other version does, gRPC's library may lose how it ended (grpc/grpc#36066).
+    More questions on one stream would be writes of their own, and where a server ends a stream meanwhile, as one that
+    has only the other version does, the library may lose how it ended (grpc/grpc#36066).
     """
 
     def __init__(self, channel: grpc.aio.Channel, method: str) -> None:
