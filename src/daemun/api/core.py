@@ -6,6 +6,7 @@ from msgspec import field
 
 from daemun.api.meta import Api, List, Resource
 from daemun.api.scalars import Port
+from daemun.base.addresses import is_ip
 
 
 class Namespace(Resource, frozen=True):
@@ -58,6 +59,13 @@ class Service(Resource, frozen=True):
 
     spec: ServiceSpec = ServiceSpec()
     status: ServiceStatus = ServiceStatus()
+
+    @property
+    def own_addresses(self) -> tuple[str, ...]:
+        """The addresses of its own within the cluster; none of a headless one, or of another host's name."""
+        if self.spec.type == "ExternalName":
+            return ()
+        return tuple(filter(is_ip, self.spec.cluster_ips or (self.spec.cluster_ip,)))
 
 
 class EndpointConditions(Api, frozen=True):

@@ -1,10 +1,10 @@
 """`daemun inject`: puts the proxies of a mesh into pods."""
 
-import sys
 from typing import Annotated
 
 import typer
 
+from daemun.cli import signals
 from daemun.cli.options import KubeContext, LogLevel
 
 
@@ -36,10 +36,7 @@ def inject(
 
       daemun inject --namespace daemun-system --image daemun:0.1.0
     """
-    import signal
-
-    # The first process of a container is not ended by a signal that it does not handle.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signals.end_when_told()
 
     from daemun.cli import program
     from daemun.injector import Injection, InjectorApp

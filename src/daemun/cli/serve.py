@@ -1,10 +1,10 @@
 """`daemun serve`: the control plane of a Kubernetes cluster."""
 
-import sys
 from typing import Annotated
 
 import typer
 
+from daemun.cli import signals
 from daemun.cli.options import (
     ISTIO_AUTHORITY,
     ISTIO_TOKEN,
@@ -88,10 +88,8 @@ def serve(
 
       daemun serve --namespace daemun-system --kube-context kind-lab
     """
-    import signal
+    signals.end_when_told()
 
-    # The first process of a container is not ended by a signal that it does not handle.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     import socket
 
     from daemun.cli import program

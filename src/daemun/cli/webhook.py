@@ -1,10 +1,10 @@
 """`daemun webhook`: judges what is to be stored in a cluster."""
 
-import sys
 from typing import Annotated
 
 import typer
 
+from daemun.cli import signals
 from daemun.cli.options import Allowed, KubeContext, LogLevel
 
 
@@ -37,10 +37,7 @@ def webhook(
 
       daemun webhook --namespace daemun-system --no-always-accept
     """
-    import signal
-
-    # The first process of a container is not ended by a signal that it does not handle.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signals.end_when_told()
 
     from daemun.admission.judge import Policy
     from daemun.cli import program

@@ -7,7 +7,6 @@ from envoy.config.endpoint.v3 import endpoint_pb2
 from daemun.api.core import SERVICE_NAME, Endpoint, EndpointSlice, Pod, Service, ServicePort
 from daemun.api.gloo.upstream import KubeUpstreamSpec
 from daemun.base import wire
-from daemun.base.addresses import is_ip
 from daemun.base.names import Name
 from daemun.envoy.described import Described
 from daemun.envoy.upstreams import built, tunnel
@@ -147,11 +146,11 @@ def _told_apart(
 
 def _own_address(service: Service | None, kube: KubeUpstreamSpec) -> Found | None:
     """A Service's own address in the place of its endpoints; None where it has none, or where only some are meant."""
-    if service is None or not is_ip(service.spec.cluster_ip) or kube.subset_spec is not None:
+    if service is None or not service.own_addresses or kube.subset_spec is not None:
         return None
     if not kube.selector.items() <= service.spec.selector.items():
         return None
-    return {(service.spec.cluster_ip, kube.service_port): None}
+    return {(service.own_addresses[0], kube.service_port): None}
 
 
 def ready_endpoints(

@@ -1,11 +1,6 @@
-"""One HTTP request to somebody else, within bounds.
-
-The guard has the last word on the very address that a socket is opened for, so that a name that resolves to something
-else the next time does not get around it. Nothing of the environment (proxies, cookies, .netrc) plays a part.
-"""
+"""One HTTP request to somebody else, within bounds."""
 
 import asyncio
-import socket
 import ssl
 import zlib
 from collections.abc import Iterator, Mapping
@@ -18,6 +13,7 @@ from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from daemun.base.guard import Guard
+from daemun.fetch.session import session
 
 MAX_BYTES = 1 << 20
 MAX_SECONDS = 5.0
@@ -124,28 +120,14 @@ class Fetcher:
 
     def _session(self) -> aiohttp.ClientSession:
         if self._http is None:
-            connector = aiohttp.TCPConnector(
-                socket_factory=self._socket,
+            self._http = session(
+                self._tls,
+                self._guard,
                 resolver=self._resolver,
-                use_dns_cache=False,
                 limit=_CONNECTIONS if self._connections else 0,
                 limit_per_host=self._connections,
-                ssl=self._tls or True,
-            )
-            self._http = aiohttp.ClientSession(
-                connector=connector,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None),
-                auto_decompress=False,
-                trust_env=False,
             )
         return self._http
-
-    def _socket(self, info: tuple[int, int, int, str, tuple[object, ...]]) -> socket.socket:
-        family, kind, protocol, _, address = info
-        if why := self._guard.refuses(str(address[0])):
-            raise OSError(f"{why}, which is not allowed")
-        return socket.socket(family, kind, protocol)
 
 
 def shown(url: URL) -> str:

@@ -67,8 +67,7 @@ def assigned(service: Service | None) -> Addresses:
             for one in given
             if one.ip or one.hostname
         )
-    own = service.spec.cluster_ips or (service.spec.cluster_ip,)
-    return tuple(GatewayStatusAddress("IPAddress", one) for one in own if one and one != "None")
+    return tuple(GatewayStatusAddress("IPAddress", one) for one in service.own_addresses)
 
 
 def _unreached(placement: Placement, service: Service | None, addresses: Addresses) -> list[Finding]:

@@ -1,11 +1,9 @@
 """HTTP to a server that an operator has named: one request, bounded in size and time, and every failure as one error.
 
-Nobody is followed elsewhere, and nothing of the environment (proxies, cookies, .netrc) plays a part. Where tenants name
-the server, a guard has the last word on the very address that is connected to.
+Nobody is followed elsewhere. Where tenants name the server, a guard has the last word on the address.
 """
 
 import asyncio
-import socket
 import ssl
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -14,6 +12,7 @@ import aiohttp
 from yarl import URL
 
 from daemun.base.guard import Guard
+from daemun.fetch.session import session
 from daemun.sources.tlsfiles import TlsFiles
 
 MOST_BYTES = 16 << 20
@@ -115,23 +114,7 @@ class Client:
             if self._http is None or stamps != self._stamps:
                 context = await asyncio.to_thread(self._files.context)
                 former, self._stamps = self._http, stamps
-                connector = aiohttp.TCPConnector(
-                    ssl=context, limit=0, use_dns_cache=False, socket_factory=self._socket if self._guard else None
-                )
-                self._http = aiohttp.ClientSession(
-                    connector=connector,
-                    cookie_jar=aiohttp.DummyCookieJar(),
-                    timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-                    auto_decompress=False,
-                    trust_env=False,
-                )
+                self._http = session(context, self._guard)
                 if former is not None:
                     await former.close()
             return self._http
-
-    def _socket(self, info: tuple[int, int, int, str, tuple[object, ...]]) -> socket.socket:
-        """For the very address that is connected to: nobody learns which ports are open where none may ask."""
-        family, kind, protocol, _, address = info
-        if self._guard is not None and (why := self._guard.refuses(str(address[0]))):
-            raise OSError(f"{why}, which is not allowed")
-        return socket.socket(family, kind, protocol)

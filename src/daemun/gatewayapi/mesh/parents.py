@@ -12,7 +12,6 @@ import msgspec
 from daemun.api.core import Namespace, Service
 from daemun.api.meta import ParentReference, Resource
 from daemun.api.routes import RouteSpec
-from daemun.base.addresses import is_ip
 from daemun.base.names import CORE, Name, Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.classes import CONTROLLER
@@ -64,14 +63,6 @@ def stood_for(ref: Ref, spec: RouteSpec) -> frozenset[Ref]:
         return _NONE
     found = {Ref(CORE, "Service", one.namespace, one.name) for one in spec.parent_refs if one.namespace}
     return frozenset(found) if found else _NONE
-
-
-def addresses_of(service: Service) -> tuple[str, ...]:
-    """The addresses by which a Service's requests are known; none of one without, or of another's name."""
-    if service.spec.type == "ExternalName":
-        return ()
-    own = service.spec.cluster_ips or (service.spec.cluster_ip,)
-    return tuple(filter(is_ip, own))
 
 
 def ports_of(service: Service, parent: ParentReference) -> tuple[int, ...]:
@@ -133,7 +124,7 @@ def _unfit(kind: RouteKind, where: str, parent: ParentReference, owner: Ref, ser
         return Finding("NotAllowedByListeners", where, text)
     if service is None:
         return Finding("NoMatchingParent", where, f"{owner} does not exist")
-    if not addresses_of(service):
+    if not service.own_addresses:
         text = f"{owner} has no address of its own, by which its requests could be known"
         return Finding("NoMatchingParent", where, text, "Give it a spec.clusterIP.")
     if not ports_of(service, parent):

@@ -10,7 +10,7 @@ from daemun.gatewayapi.classes import CONTROLLER
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.kinds import RouteKind
 from daemun.gatewayapi.mesh.clients import DEFAULT_PORT, LOOPBACK, in_mesh, mesh_of, port_of, proxy_of
-from daemun.gatewayapi.mesh.parents import Inputs, addresses_of, consumed_by, listener_name
+from daemun.gatewayapi.mesh.parents import Inputs, consumed_by, listener_name
 from daemun.gatewayapi.owners import HostOwner
 from daemun.gatewayapi.parents import Candidate
 from daemun.gatewayapi.problems import Problems, Rejections, from_findings, rejected
@@ -108,7 +108,7 @@ def _frontend_rule(
     def frontend(reader: Reader, key: FrontendKey, _: FrontendKey) -> Iterator[tuple[FrontendKey, Frontend]]:
         name = Name(*reversed(key.section.split(".")))
         service = reader.get(services, name)
-        addresses = addresses_of(service) if service else ()
+        addresses = service.own_addresses if service else ()
         if addresses:
             called = listener_name(name, key.port)
             origin = Origin(mesh_of(Name.of(key.proxy).namespace), called)
