@@ -1,5 +1,8 @@
 """`daemun get`: what is there, and how it is."""
 
+import contextlib
+import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +15,8 @@ if TYPE_CHECKING:
     from daemun.cli.loading import Loaded
     from daemun.view.tables import Row, Table
 
+_LOOK_SECONDS, _READ_SECONDS = 0.25, 3.0
+"""How often somebody who watches has files looked at, and a cluster read."""
 _WHAT = "gateways, routes, upstreams, policies or proxies; or policy, with a route."
 
 
@@ -148,29 +153,33 @@ def _columns(table: "Table", rows: list["Row"], *, wide: bool) -> str:
 
 
 def _watch(read: Callable[[], "Loaded"], files: list[Path] | None, show: Callable[["Loaded"], str]) -> None:
-    """Print anew what has changed. Files are looked at twice a second; a cluster is read every few seconds."""
-    import contextlib
-    import time
-
-    last, pause = "", 0.5 if files else 3.0
-    stamp: object = None
+    """Print anew what has changed. A cluster is read every few seconds, files when they have rested from one look to
+    the next: nobody reads what somebody else is still writing.
+    """
+    last, pause = "", _LOOK_SECONDS if files else _READ_SECONDS
+    shown: object = None
+    seen = _stamp(files) if files else None
     with contextlib.suppress(KeyboardInterrupt):
         while True:
             now = _stamp(files) if files else object()
-            if now != stamp:
-                stamp, text = now, show(read())
+            if now != shown and (now == seen or not files):
+                shown, text = now, show(read())
                 known = set(last.splitlines())
                 fresh = [line for line in text.splitlines() if line not in known]
                 if fresh:
                     typer.echo("\n".join(fresh))
                 last = text
+            seen = now
             time.sleep(pause)
 
 
 def _stamp(paths: list[Path]) -> object:
+    """When each file was written last, and its size. Some may go while they are looked at."""
     found = []
     for path in paths:
-        for one in (path, *(path.rglob("*") if path.is_dir() else ())):
-            stat = one.stat()
-            found.append((str(one), stat.st_mtime_ns, stat.st_size))
+        below = (Path(folder, one) for folder, _, files in os.walk(path) for one in files)
+        for file in (path, *below):
+            with contextlib.suppress(FileNotFoundError):
+                stat = file.stat()
+                found.append((file, stat.st_mtime_ns, stat.st_size))
     return sorted(found)
