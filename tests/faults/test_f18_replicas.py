@@ -59,7 +59,7 @@ async def _more(seen: Counter[tuple[str, int]], count: int) -> None:
     await until(lambda: seen.total() >= wanted, 60)
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP])
 async def test_a_replica_that_is_lost_costs_no_request(doors: Doors, how: signal.Signals) -> None:
     async with load(doors) as (seen, longest):
         await _more(seen, 200)

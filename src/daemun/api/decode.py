@@ -14,6 +14,7 @@ from daemun.api.gloo.resource import GlooResource
 from daemun.api.kinds import BY_NAME, Kind
 from daemun.api.meta import Resource
 from daemun.api.rules import broken_rules
+from daemun.api.unreadable import stand_in
 from daemun.base.names import Ref
 from daemun.ir.problem import Problem
 
@@ -27,11 +28,15 @@ NO_SUCH_FIELD = "has no such field"
 
 
 class Decoded(msgspec.Struct, frozen=True):
-    """A manifest as Daemun understands it. Without a `value` the object cannot be used; `problems` say why."""
+    """A manifest as Daemun understands it. Without a `value` the object cannot be used; `problems` say why.
+
+    What it was to guard is closed by the `stand_in`, if no version of before is known.
+    """
 
     ref: Ref
     value: Resource | None
     problems: tuple[Problem, ...] = ()
+    stand_in: Resource | None = None
 
 
 def identify(document: object) -> Ref | None:
@@ -77,8 +82,11 @@ def decode(document: object) -> Decoded | None:
         printable = Ref(*(part.encode(errors="replace").decode() for part in ref))
         return Decoded(printable, None, (_problem(printable, "", what, "Write it in plain UTF-8, and flatter."),))
     problems = tuple(_refusals(ref, kind, cleaned))
-    if problems:
-        return Decoded(ref, None, problems[:1])
+    found = Decoded(ref, None, problems[:1]) if problems else _typed(ref, kind, cleaned)
+    return found if found.value is not None else _closed(found, cleaned)
+
+
+def _typed(ref: Ref, kind: Kind, cleaned: dict[str, Any]) -> Decoded:
     if kind.type is Secret:
         cleaned["data"] = _one_line(cleaned.get("data", {}))
     cleaned["metadata"] = {**cleaned["metadata"], "namespace": ref.namespace}
@@ -96,6 +104,10 @@ def decode(document: object) -> Decoded | None:
     return Decoded(ref, None if broken else value, broken[:1])
 
 
+def _closed(found: Decoded, document: dict[str, Any]) -> Decoded:
+    return msgspec.structs.replace(found, stand_in=stand_in(found.ref, document))
+
+
 def served(ref: Ref, kind: Kind, text: bytes) -> Decoded:
     """The typed resource in JSON from an API server, which has validated it: a field that is not known here is newer
     than Daemun, and no mistake."""
@@ -106,9 +118,9 @@ def served(ref: Ref, kind: Kind, text: bytes) -> Decoded:
     try:
         value = msgspec.convert(cleaned, kind.type)
     except msgspec.ValidationError as error:
-        return Decoded(ref, None, (_explained(ref, str(error), cleaned),))
+        return _closed(Decoded(ref, None, (_explained(ref, str(error), cleaned),)), cleaned)
     found = flaw(ref, value)
-    return Decoded(ref, None if found else value, (found,) if found else ())
+    return _closed(Decoded(ref, None, (found,)), cleaned) if found else Decoded(ref, value)
 
 
 def flaw(ref: Ref, value: Resource) -> Problem | None:

@@ -41,7 +41,8 @@ class Finding(msgspec.Struct, frozen=True):
 class Item(msgspec.Struct, gc=False):
     """One object in a document, `within` which field (of a List). No `ref`: it could not be told what it is.
 
-    `document`, as JSON, is kept until the object has been remembered on disk, then dropped.
+    `document`, as JSON, is kept until the object has been remembered on disk, then dropped. The `stand_in` closes what
+    an object without a value was to guard.
     """
 
     line: int
@@ -50,6 +51,7 @@ class Item(msgspec.Struct, gc=False):
     value: object | None
     unknown: str = ""
     document: bytes | None = None
+    stand_in: object | None = None
 
 
 class Chunk(msgspec.Struct, gc=False):
@@ -207,7 +209,7 @@ class _Reader:
         self.broken = self.broken or (named is None and not usable)
         keep = self.keep and usable and not private(found)
         document = msgspec.json.encode(value) if keep else None
-        self.items.append(Item(line, within, decoded.ref if usable else named, found, "", document))
+        self.items.append(Item(line, within, decoded.ref if usable else named, found, "", document, decoded.stand_in))
 
     def stranger(self, value: object, line: int, within: str) -> None:
         """Not an object: perhaps another tool's file, perhaps one of ours with a line missing."""

@@ -97,6 +97,8 @@ class Memory:
             view, fading = views.get(key), self._fading.get(key)
             wanted: dict[Ref, bytes | None] = dict.fromkeys(fading.view.claims) if fading else {}
             for ref, claim in view.claims.items() if view else ():
+                if claim.stand_in:
+                    continue
                 wanted[ref] = None
                 if claim.item is not None and claim.item.document is not None:
                     wanted[ref], claim.item.document = claim.item.document, None

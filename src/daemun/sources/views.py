@@ -18,7 +18,8 @@ _NONE_KNOWN = -1
 
 
 class Claim(msgspec.Struct, gc=False):
-    """An object as a file has it. `held` when it is the last good version of something that is broken now.
+    """An object as a file has it. `held` when it is the last good version of something that is broken now; a `stand_in`
+    when there is none, and it closes what the object was to guard.
 
     `chunk` is its place among the documents, `line` counts from 1, `item` has a document while it is not on disk yet.
     """
@@ -29,6 +30,7 @@ class Claim(msgspec.Struct, gc=False):
     within: str
     held: bool = False
     item: Item | None = None
+    stand_in: bool = False
 
 
 class View(msgspec.Struct, gc=False):
@@ -71,10 +73,13 @@ def view(file: str, spots: tuple[Spot, ...], before: View | None) -> View:
         elif first.value != item.value:  # said twice in the same words is no contradiction
             problems.append(duplicate(file, line, item.ref, file, first.line))
     for at, spot, item in broken:
-        if item.ref is not None and item.ref not in claims and item.ref in old:
-            claims[item.ref] = Claim(
-                old[item.ref].value, spot.line + item.line + 1, at, item.within, True, old[item.ref].item
-            )
+        if item.ref is None or item.ref in claims:
+            continue
+        line, last = spot.line + item.line + 1, old.get(item.ref)
+        if last is not None and not last.stand_in:
+            claims[item.ref] = Claim(last.value, line, at, item.within, True, last.item)
+        elif item.stand_in is not None:
+            claims[item.ref] = Claim(item.stand_in, line, at, item.within, stand_in=True)
     for ref, at in _vanished(spots, claims, before):
         claims[ref] = Claim(old[ref].value, spots[at].line + 1, at, "", True, old[ref].item)
     problems += _findings(file, spots, claims)

@@ -55,6 +55,8 @@ def standing(servers: Collection[Name, Found], *, own: bool) -> Callable[[Reader
 
 def of_config(reader: Reader, of: Inputs, by: Ref, where: str, ref: ResourceRef) -> Meant:
     """What a reference to an AuthConfig comes to."""
+    if not ref.name:
+        return Meant(errors=(Finding(INVALID, where, "names no AuthConfig that can be read, so nothing passes"),))
     target = Ref(GROUP, KIND, ref.namespace or by.namespace, ref.name)
     mend = of.allowed(reader, by, target)
     if mend:

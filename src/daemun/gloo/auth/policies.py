@@ -50,6 +50,9 @@ def policy_rule(of: Inputs) -> Callable[[Reader, Name, AuthPolicy], Iterator[tup
     def read(reader: Reader, name: Name, policy: AuthPolicy) -> Iterator[tuple[Name, Policy]]:
         reading = _Reading(reader, Ref(DAEMUN, KIND, *name), of)
         options = tuple(reading.options(policy))
+        if not options and not reading.errors:
+            text = "says nothing that can be read of who may come in, so nobody may"
+            reading.errors.append(Finding(INVALID, "spec", text, "Mend it, or remove it."))
         if reading.errors:
             fault = f"{reading.ref} {reading.errors[0]}".rstrip(".")
             options = (Option(_ASKED, _UNITS[_ASKED], None, fault, guards=True),)

@@ -23,7 +23,9 @@ class Store(Protocol):
 
 
 class Objects:
-    """Typed objects of one kind. One that cannot be decoded stays as it was, with a problem."""
+    """Typed objects of one kind. One that cannot be decoded stays as it was, with a problem; if it never could be, its
+    stand-in counts.
+    """
 
     def __init__(self, outbox: Outbox, seen: OnSeen | None) -> None:
         self._outbox, self._seen = outbox, seen
@@ -45,6 +47,8 @@ class Objects:
         self._outbox.note(entry.ref, entry.problem)
         if entry.value is not None:
             self._outbox.put(entry.ref, entry.value)
+        elif entry.stand_in is not None and not self._outbox.has(entry.ref):
+            self._outbox.put(entry.ref, entry.stand_in)
 
     def drop(self, ref: Ref) -> None:
         if ref not in self._refs:

@@ -36,11 +36,14 @@ class Outbox:
             self._news[ref] = value
             self._stir.set()
 
+    def has(self, ref: Ref) -> bool:
+        """Whether there is such an object, handed over or about to be."""
+        return self._news.get(ref, self._given.get(ref)) is not None
+
     def note(self, ref: Ref, problem: Problem | None) -> None:
         """What is wrong with an object; None: nothing."""
         if problem is not None:
-            kept = self._news.get(ref, self._given.get(ref)) is not None
-            text = f"{problem.text}; {KEPT}" if kept else problem.text
+            text = f"{problem.text}; {KEPT}" if self.has(ref) else problem.text
             self._problems[ref] = FileProblem("", 0, ref, problem.where, text, problem.mend)
         elif self._problems.pop(ref, None) is None:
             return

@@ -14,6 +14,7 @@ from daemun.api.core import Secret
 from daemun.api.decode import flaw, served
 from daemun.api.kinds import Kind
 from daemun.api.meta import ObjectMeta, Resource
+from daemun.api.unreadable import stand_in
 from daemun.base.names import Ref
 from daemun.gloo.secrets.own import unfolded
 from daemun.ir.problem import Problem
@@ -25,7 +26,10 @@ _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """An object as the API server has it. Without a `value` only its metadata was asked for, or `problem` says why."""
+    """An object as the API server has it. Without a `value` only its metadata was asked for, or `problem` says why.
+
+    The `stand_in` closes what an object with a problem was to guard.
+    """
 
     ref: Ref
     version: str
@@ -34,6 +38,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     problem: Problem | None = None
     labels: Mapping[str, str] = MappingProxyType({})
     """Where only the metadata was asked for."""
+    stand_in: Resource | None = None
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
@@ -150,7 +155,10 @@ class Wire:
         value = self._kind.type(ObjectMeta(*_OF_META(meta)), *[getattr(found, name) for name in self._rest])
         status = bytes(found.status) if self._kind.strict else b""
         problem = flaw(ref, value)
-        return Entry(ref, meta.resource_version, None if problem else _plain(value), status, problem)
+        if problem is not None:
+            closed = stand_in(ref, msgspec.to_builtins(value))
+            return Entry(ref, meta.resource_version, None, status, problem, stand_in=closed)
+        return Entry(ref, meta.resource_version, _plain(value), status)
 
     def _odd(self, text: bytes) -> Entry:
         """An object that is not as its type is: it has fields that are null, or a problem."""
@@ -163,7 +171,8 @@ class Wire:
         if found.value is not None:
             found.value.metadata.annotations.pop(_APPLIED, None)
         status = bytes(head.status) if self._kind.strict else b""
-        return Entry(ref, version, _plain(found.value), status, next(iter(found.problems), None))
+        problem = next(iter(found.problems), None)
+        return Entry(ref, version, _plain(found.value), status, problem, stand_in=found.stand_in)
 
     def _odd_event(self, event: _RawEvent) -> Event:
         match event.type:

@@ -1,0 +1,107 @@
+"""A24: a policy that cannot even be read, and of which no version is known that could be, closes what it is for."""
+
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from support.auth import auth_config, auth_policy, basic, simple_users
+from support.documents import Doc, gateway, listener, prefix, reference, route, rule
+from support.world import World
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+GOOD = basic("ann", "secret")
+USERS = {"secretRef": {"name": "users"}}
+WHO: Doc = {"configRef": {"name": "who"}}
+POLICIES: dict[str, Doc] = {
+    "more": {"basicAuth": {**USERS, "reealm": "x"}},
+    "text": {"basicAuth": {"secretRef": "users"}},
+    "list": {"apiKey": []},
+    "nothing": {},
+    "both": {"basicAuth": USERS, "apiKey": {"selector": {"team": "a"}}},
+    "anybody": {"authorization": {"rules": [{}]}},
+    "newer": {"mtls": {}},
+}
+"""What AuthPolicies say that the API does not have."""
+ROUTES: dict[str, Doc] = {
+    "ref": {"extauth": {"configRef": "who"}},
+    "case": {"extAuth": WHO},
+    "inside": {"extauth": {"configref": {"name": "who"}}},
+    "twice": {"extauth": {**WHO, "customAuth": {}}},
+    "beside": {"extauth": WHO, "timeout": ["1s"]},
+}
+"""Options of a route, of which the last is fine but for a field that guards nothing."""
+HOSTS: dict[str, Doc] = {
+    "providers": {"jwt": {"providers": []}},
+    "provider": {"jwtStaged": {"beforeExtAuth": {"provider": {}}}},
+    "rbac": {"rbac": {"policies": "p"}},
+    "extauth": {"extauth": {"configRef": ["who"]}},
+}
+SERVED: list[str] = [*POLICIES, *(f"whole-{name}" for name in POLICIES), *ROUTES, *(f"host-{name}" for name in HOSTS)]
+
+
+def _option(kind: str, name: str, target: Doc, options: Doc) -> Doc:
+    meta = {"name": name, "namespace": "default"}
+    spec = {"targetRefs": [{"group": "gateway.networking.k8s.io", **target}], "options": options}
+    return {"apiVersion": "gateway.solo.io/v1", "kind": kind, "metadata": meta, "spec": spec}
+
+
+def _policies() -> dict[str, Doc]:
+    """Each for the route or the listener of its name."""
+    found: dict[str, Doc] = {}
+    for name, spec in POLICIES.items():
+        found[name] = auth_policy(name, {"kind": "HTTPRoute", "name": name}, **spec)
+        whole = f"whole-{name}"
+        found[whole] = auth_policy(whole, {"kind": "Gateway", "name": "gw", "sectionName": whole}, **spec)
+    for name, options in ROUTES.items():
+        found[name] = _option("RouteOption", name, {"kind": "HTTPRoute", "name": name}, options)
+    for name, options in HOSTS.items():
+        whole = f"host-{name}"
+        target = {"kind": "Gateway", "name": "gw", "sectionName": whole}
+        found[whole] = _option("VirtualHostOption", whole, target, options)
+    return found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
+async def scene(shared: World) -> None:
+    await shared.echo("a")
+    listeners = [listener(shared.port, name, hostname=f"{name}.test") for name in (*SERVED, "open")]
+    shared.write("gateway.yaml", gateway("gw", *listeners))
+    for name in (*SERVED, "open"):
+        shared.write(
+            f"routes/{name}.yaml", route(name, rule(prefix("/"), to="a"), parents=[reference("gw", sectionName=name)])
+        )
+    shared.write("auth.yaml", auth_config("who", simple_users(ann="secret")))
+    for name, policy in _policies().items():
+        shared.write(f"policies/{name}.yaml", policy)
+    await shared.start(clean=False)
+
+
+@pytest.mark.parametrize("name", SERVED)
+async def test_a24_what_cannot_be_read_closes_what_it_is_for(shared: World, name: str) -> None:
+    for headers in ({}, GOOD):
+        got = await shared.ask(host=f"{name}.test", headers=headers)
+        assert (got.status, got.backend) == (500, ""), name
+    assert any(f" default/{name} spec" in one for one in shared.problems())
+
+
+async def test_a24_and_nothing_else(shared: World) -> None:
+    assert (await shared.ask(host="open.test")).backend == "a"
+
+
+async def test_a24_a_mended_one_is_in_force_and_broken_again_it_stays(shared: World) -> None:
+    path = "policies/ref.yaml"
+    target = {"kind": "HTTPRoute", "name": "ref"}
+    asked: dict[str, Any] = {"host": "ref.test"}
+    shared.write(path, _option("RouteOption", "ref", target, {"extauth": WHO}))
+    await shared.answers(401, **asked)
+    assert (await shared.ask(**asked, headers=GOOD)).backend == "a"
+    shared.write(path, _option("RouteOption", "ref", target, ROUTES["ref"]))
+    await shared.problem("RouteOption default/ref", "what it said before stays in force")
+    assert (await shared.ask(**asked)).status == 401
+    assert (await shared.ask(**asked, headers=GOOD)).backend == "a"
+
+
+async def test_a24_one_that_is_taken_away_opens(shared: World) -> None:
+    (shared.folder / "policies/more.yaml").unlink()
+    await shared.answers(200, host="more.test")
