@@ -51,7 +51,8 @@ def _cluster(key: BackendKey, address: str, authority: str) -> cluster_pb2.Clust
     Over the network there may be several. One that died or stands still is asked no more within seconds, and what it
     was being asked is asked of another; when all seem to be gone all are asked.
     """
-    proto = cluster_pb2.Cluster(name=key.cluster, lb_policy=cluster_pb2.Cluster.LEAST_REQUEST)
+    # In turn: one that has just died has the least requests, and would be asked again and again until it is out.
+    proto = cluster_pb2.Cluster(name=key.cluster, lb_policy=cluster_pb2.Cluster.ROUND_ROBIN)
     proto.connect_timeout.seconds = CONNECT_SECONDS
     proto.per_connection_buffer_limit_bytes.value = BUFFER_BYTES
     breaker = proto.circuit_breakers.thresholds.add()
@@ -100,7 +101,7 @@ def _eject(found: outlier_detection_pb2.OutlierDetection) -> None:
     found.enforcing_consecutive_local_origin_failure.value = found.max_ejection_percent.value = 100
     found.enforcing_local_origin_success_rate.value = found.enforcing_success_rate.value = 0
     found.enforcing_consecutive_5xx.value = found.enforcing_consecutive_gateway_failure.value = 0
-    found.base_ejection_time.seconds = _LOOK_SECONDS
+    found.base_ejection_time.seconds = found.interval.seconds = _LOOK_SECONDS
 
 
 def _tls(host: str, authority: str) -> tls_pb2.UpstreamTlsContext:

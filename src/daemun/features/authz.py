@@ -10,7 +10,7 @@ from google.protobuf import duration_pb2
 
 _MILLISECOND = 10**6
 _SECOND = 1000
-_PAUSE = 50 * _MILLISECOND
+_PAUSE = 25 * _MILLISECOND
 """Nanoseconds before the second attempt; before the others it is twice as long each time."""
 
 
@@ -24,7 +24,7 @@ def over_grpc(cluster: str, milliseconds: int, authority: str = "") -> authz_v3.
 
 
 def again(milliseconds: int) -> base_v3.RetryPolicy:
-    """What a server was asked in vain it is asked again, up to five times. An answer may take as long as it may anyway.
+    """What a server was asked in vain it is asked again, up to six times. An answer may take as long as it may anyway.
 
     One that ends cancels what it has not begun to answer.
 
@@ -32,7 +32,7 @@ def again(milliseconds: int) -> base_v3.RetryPolicy:
     longest interval between attempts for the longest time that one may take, too.
     """
     policy = base_v3.RetryPolicy(retry_on="reset,connect-failure,refused-stream,unavailable,cancelled")
-    policy.num_retries.value = 5
+    policy.num_retries.value = 6
     policy.retry_back_off.base_interval.nanos = _PAUSE
     _last(policy.retry_back_off.max_interval, max(milliseconds, _PAUSE // _MILLISECOND))
     return policy
