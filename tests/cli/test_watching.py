@@ -27,5 +27,5 @@ def test_each_change_is_told_once(tmp_path: Path) -> None:
             assert "8003" in process.stdout.readline()
         finally:
             process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
         assert process.stdout.read() == ""

@@ -45,7 +45,7 @@ async def shows(port: int) -> bool:
     """Whether a client of the TLS listener sees its certificate."""
     context = ssl.create_default_context(cadata=authority().pem)
     with contextlib.suppress(OSError):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname=TLS_HOST)
         writer.close()
         return True

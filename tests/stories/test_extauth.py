@@ -52,7 +52,7 @@ CHAINS = (
                 "http",
                 PassThroughHttp(
                     f"http://127.0.0.1:{OTHER.port}/auth",
-                    timeout=2.0,
+                    timeout=20.0,
                     request_headers=("x-who",),
                     added_headers={"x-from": "gate"},
                     upstream_headers=("x-more",),

@@ -168,7 +168,7 @@ def host(*routes: Leaf) -> Change:
 # The world around
 
 
-async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 60) -> None:
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - a proxy signals nothing
             await asyncio.sleep(0.005)
@@ -190,7 +190,7 @@ async def get(port: int, path: str) -> tuple[int, str]:
     return int(answer.split()[1]), answer.partition("\r\n\r\n")[2]
 
 
-async def until_answer(port: int, path: str, status: int, seconds: float = 20) -> None:
+async def until_answer(port: int, path: str, status: int, seconds: float = 60) -> None:
     async with asyncio.timeout(seconds):
         while (await get(port, path))[0] != status:  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.005)

@@ -95,7 +95,7 @@ async def test_what_is_no_tls_is_refused(shared: World, port: int) -> None:
     async with connection(port) as (reader, writer):
         writer.write(b"GET / HTTP/1.1\r\nHost: any.example\r\n\r\n")
         with contextlib.suppress(ConnectionResetError):
-            assert await asyncio.wait_for(reader.read(), 10) == b""
+            assert await asyncio.wait_for(reader.read(), 30) == b""
 
 
 async def test_https_has_its_names_on_the_same_port(shared: World) -> None:

@@ -203,6 +203,6 @@ async def call(
     """One gRPC call; the echo. Raises `grpc.aio.AioRpcError`."""
     options = [("grpc.default_authority", host), ("grpc.use_local_subchannel_pool", 1)]
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=options) as channel:
-        answer: bytes = await channel.unary_unary(method)(b"hello", metadata=metadata, timeout=10)
+        answer: bytes = await channel.unary_unary(method)(b"hello", metadata=metadata, timeout=30)
         found: dict[str, Any] = json.loads(answer)
         return found

@@ -137,7 +137,7 @@ async def websocket(port: int, path: str, text: str, host: str = HOST) -> tuple[
         "sec-websocket-version": "13",
         "sec-websocket-key": key.decode(),
     }
-    async with asyncio.timeout(10), connection(port) as (reader, writer):
+    async with asyncio.timeout(30), connection(port) as (reader, writer):
         got = await exchange(reader, writer, path, host=host, headers=upgrade)
         if got.status != 101:
             return got, ""

@@ -65,7 +65,7 @@ class Http2:
             if kind == _GOAWAY:
                 raise ResetError
 
-    async def flood(self, begin: bytes, *frames: bytes, seconds: float = 10.0) -> int:
+    async def flood(self, begin: bytes, *frames: bytes, seconds: float = 30.0) -> int:
         """Send these again and again, and read nothing, until the server ends the connection; how many bytes that took.
 
         It is an error if it takes them for so long.
@@ -97,7 +97,7 @@ class Http2:
 @asynccontextmanager
 async def http2(port: int, tls: ssl.SSLContext | None = None, sni: str | None = None) -> AsyncIterator[Http2]:
     """A new connection; `tls` must offer h2."""
-    async with asyncio.timeout(15), connection(port, tls=tls, sni=sni) as (reader, writer):
+    async with asyncio.timeout(30), connection(port, tls=tls, sni=sni) as (reader, writer):
         yield Http2(reader, writer)
 
 

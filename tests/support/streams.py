@@ -106,7 +106,7 @@ class UdpClient:
         self._transport = transport
         self._answers = answers
 
-    async def say(self, text: str = "hello", seconds: float = 10.0) -> tuple[str, str]:
+    async def say(self, text: str = "hello", seconds: float = 30.0) -> tuple[str, str]:
         """Send, and tell which backend answered and what port it saw; TimeoutError when nothing came."""
         self._transport.sendto(text.encode())
         async with asyncio.timeout(seconds):
@@ -127,7 +127,7 @@ async def udp(port: int) -> AsyncIterator[UdpClient]:
         transport.close()
 
 
-async def answered(port: int, seconds: float = 10.0) -> str:
+async def answered(port: int, seconds: float = 30.0) -> str:
     """Which backend answers a datagram from a new port."""
     async with udp(port) as client:
         return (await client.say(seconds=seconds))[0]

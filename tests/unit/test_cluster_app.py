@@ -39,7 +39,7 @@ async def test_a_defect_of_a_leader_ends_the_program() -> None:
     app = app_with(provide)
     app._lead(True)
     with pytest.raises(BaseExceptionGroup) as caught:
-        await asyncio.wait_for(app._duties(), 5)
+        await asyncio.wait_for(app._duties(), 30)
     assert caught.group_contains(RuntimeError, match="a defect")
 
 
@@ -100,7 +100,7 @@ async def test_who_leads_again_performs_again() -> None:
     duties = asyncio.create_task(app._duties())
     for _ in range(2):
         app._lead(True)
-        assert await asyncio.wait_for(begun.get(), 5)
+        assert await asyncio.wait_for(begun.get(), 30)
         app._lead(False)
     duties.cancel()
     await asyncio.wait([duties])

@@ -97,7 +97,7 @@ async def test_only_who_has_a_certificate_may_ask_and_a_new_one_is_shown(
         credentials = grpc.ssl_channel_credentials(trusted.pem.encode(), key, certificate)
         async with grpc.aio.secure_channel(address, credentials) as client:
             try:
-                await client.unary_unary(HEALTH)(b"", timeout=3)
+                await client.unary_unary(HEALTH)(b"", timeout=30)
             except grpc.aio.AioRpcError:
                 return False
             return True

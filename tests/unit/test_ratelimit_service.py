@@ -58,12 +58,12 @@ class Desk:
         return heard
 
     async def ask(self, said: bytes) -> rls_pb2.RateLimitResponse:
-        found = await asyncio.wait_for(self.call(said).response, 10)
+        found = await asyncio.wait_for(self.call(said).response, 30)
         assert isinstance(found, rls_pb2.RateLimitResponse), found
         return found
 
     async def code(self, said: bytes) -> int:
-        found = await asyncio.wait_for(self.call(said).response, 10)
+        found = await asyncio.wait_for(self.call(said).response, 30)
         assert isinstance(found, int)
         return found
 

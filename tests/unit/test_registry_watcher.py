@@ -43,6 +43,6 @@ async def test_one_that_has_not_heard_it_is_told_again() -> None:
     running = asyncio.create_task(watcher.run())
     await until(lambda: watcher.complete)
     running.cancel()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await asyncio.gather(running, return_exceptions=True)
     assert registry.told == 2

@@ -52,6 +52,6 @@ async def test_a_stream_that_fails_is_closed_and_logged(caplog: pytest.LogCaptur
         raise ValueError("half a message")
 
     context = Mock(grpc.aio.ServicerContext, invocation_metadata=Mock(return_value=()))
-    await asyncio.wait_for(xds._serve(broken(), context), 10)
+    await asyncio.wait_for(xds._serve(broken(), context), 30)
     assert not xds.connected("default/gw")
     assert "The stream of default/gw has failed." in caplog.text

@@ -32,7 +32,7 @@ async def serve() -> AsyncIterator[Serve]:
         await one.cleanup()
 
 
-async def said(client: Client, url: str, seconds: float = 5.0) -> str:
+async def said(client: Client, url: str, seconds: float = 30.0) -> str:
     """Why there is no answer."""
     try:
         with pytest.raises(NoAnswerError) as caught:

@@ -93,7 +93,7 @@ async def test_a_server_that_ends_answers_what_it_was_asked(server: tuple[UnaryS
         await until(lambda: all(one._connection.closing for one in server[0].connections))
         methods.late[0].answer(b"at last")
         assert await call == b"at last"
-        await asyncio.wait_for(stopping, 10)
+        await asyncio.wait_for(stopping, 30)
         assert not server[0].connections
 
 
@@ -105,7 +105,7 @@ async def test_whoever_says_nothing_or_something_else_is_cut_off(
     for said in (b"", b"GET / HTTP/1.1\r\n\r\n"):
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write(said)
-        await asyncio.wait_for(reader.read(), 10)
+        await asyncio.wait_for(reader.read(), 30)
         writer.close()
     assert not server[0].connections
 

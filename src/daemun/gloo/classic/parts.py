@@ -1,6 +1,7 @@
 """The parts of classic Gateways: its only one, or those of a hybridGateway, each for the connections that match it."""
 
 from collections.abc import Callable, Iterator, Mapping
+from ipaddress import ip_network
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -125,8 +126,9 @@ def part_rule(of: Inputs) -> Callable[[Reader, Name, Door], Iterator[tuple[Secti
         for index, draft in enumerate(found):
             mine = Report()
             part = _matched(reader, of, scope, draft, mine)
-            wanted = {(part["ssl"], name, one) for name in part["names"] or ("",) for one in part["sources"] or ("",)}
-            if wanted & taken:
+            wanted = {(*one, source) for one in _told_apart(draft, part) for source in part["sources"] or ("",)}
+            # Of a tcpGateway each host is told by itself, where all others are known that take connections.
+            if part["tcp"] is None and wanted & taken:
                 text = "another part before it takes the same connections"
                 part["refused"] = mine.error(draft.by, "Conflict", draft.where, text, "Give it another matcher.")
             taken |= wanted
@@ -138,6 +140,18 @@ def part_rule(of: Inputs) -> Callable[[Reader, Name, Door], Iterator[tuple[Secti
             )
 
     return parts
+
+
+def _told_apart(draft: Draft, part: dict[str, Any]) -> Iterator[tuple[bool, str]]:
+    """The connections that a part is for: whether they begin with TLS, and for which server names, empty for any."""
+    whole = [(part["ssl"], name) for name in part["names"] or ("",)]
+    for host in draft.tcp.tcp_hosts if draft.tcp is not None else ():
+        if host.ssl_config is not None:
+            yield from ((True, name) for name in server_names(host.ssl_config) or ("",))
+        else:
+            yield from whole
+    if draft.tcp is None:
+        yield from whole
 
 
 def _unserved(spec: api.GatewaySpec) -> Iterator[str]:
@@ -232,7 +246,6 @@ def _matched(reader: Reader, of: Inputs, scope: Scope, draft: Draft, report: Rep
         if not is_range(one):
             text = f"{one.address_prefix}/{_length(one)} is not a range of addresses"
             refused = report.error(draft.by, "Invalid", f"{draft.where}.matcher.sourcePrefixRanges", text)
-    names = tuple(dict.fromkeys("" if one == "*" else one.lower() for one in ssl.sni_domains)) if ssl else ()
     said: dict[str, Any] = {} if not refused else {"refused": refused}
     return said | {
         "by": draft.by,
@@ -242,14 +255,26 @@ def _matched(reader: Reader, of: Inputs, scope: Scope, draft: Draft, report: Rep
         "tcp": draft.tcp,
         "hybrid": True,
         "certificate": certificate,
-        "names": names,
-        "sources": tuple((one.address_prefix, _length(one)) for one in draft.sources),
+        "names": server_names(ssl),
+        # However a range is written, Envoy takes it once.
+        "sources": tuple(dict.fromkeys(map(_range, filter(is_range, draft.sources)))),
     }
+
+
+def server_names(ssl: SslConfig | None) -> tuple[str, ...]:
+    """The server names of handshakes that somebody answers, each once; empty for any."""
+    return tuple(dict.fromkeys("" if one == "*" else one.lower() for one in ssl.sni_domains)) if ssl else ()
 
 
 def is_range(one: CidrRange) -> bool:
     """Whether this is a range of addresses at all."""
     return is_ip(one.address_prefix) and 0 <= _length(one) <= (128 if ":" in one.address_prefix else 32)
+
+
+def _range(one: CidrRange) -> tuple[str, int]:
+    """The first address of a range, and how many bits all of its addresses begin with."""
+    length = _length(one)
+    return str(ip_network(f"{one.address_prefix}/{length}", strict=False).network_address), length
 
 
 def _length(one: CidrRange) -> int:

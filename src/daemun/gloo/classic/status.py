@@ -15,7 +15,8 @@ from daemun.gloo.classic.options import PartsUses
 from daemun.gloo.classic.parts import Part, Section
 from daemun.gloo.classic.report import Problems
 from daemun.gloo.classic.scope import Scope
-from daemun.gloo.classic.tcp import Streams
+from daemun.gloo.classic.tcp import Streams, lost
+from daemun.ir.listener import Frontend, FrontendKey
 from daemun.ir.problem import Problem
 from daemun.ir.route import RouteKey
 
@@ -98,13 +99,15 @@ def gateway_rule(
 
 
 def part_rule(
-    uses: PartsUses, streams: Collection[Section, Streams]
+    uses: PartsUses, streams: Collection[Section, Streams], frontends: Collection[FrontendKey, Frontend]
 ) -> Callable[[Reader, Section, Part], Iterator[tuple[RouteKey, Problems]]]:
     """The rule from a part of a Gateway to what was found about it."""
 
     def problems(reader: Reader, key: Section, part: Part) -> Iterator[tuple[RouteKey, Problems]]:
         asked, passed = reader.get(uses, key), reader.get(streams, key)
         found = (*part.problems, *(asked.problems if asked else ()), *(passed.problems if passed else ()))
+        if passed and passed.frontends:
+            found = (*found, *lost(passed, reader.get(frontends, passed.frontends[0])))
         if found:
             yield Ref(GLOO_GATEWAY, "part of a Gateway", key.gateway.namespace, key.listener), found
 

@@ -15,16 +15,19 @@ from daemun.gatewayapi.resolved import Attachment, ParentResult, ResolvedRoute
 from daemun.gloo.classic import destinations, options
 from daemun.gloo.classic.destinations import NOT_SERVED, Destinations
 from daemun.gloo.classic.options import OptionsOf
-from daemun.gloo.classic.parts import Part, Section
+from daemun.gloo.classic.parts import Part, Section, server_names
 from daemun.gloo.classic.proxies import CONTROLLER
 from daemun.gloo.classic.report import Problems, Report
 from daemun.gloo.classic.scope import Scopes, scope_of
 from daemun.gloo.classic.tls import Secrets, ended
 from daemun.gloo.merge import merged
 from daemun.gloo.policies import TCP_LISTENER_OPTIONS
-from daemun.ir.listener import FrontendKey, HostKey, Listener
+from daemun.ir.listener import Frontend, FrontendKey, HostKey, Listener
 from daemun.ir.origin import Origin
+from daemun.ir.problem import Problem
 from daemun.ir.route import Backend, Route, RouteKey, Rule, Use
+
+_PASSED_ON = {"TCP", "TLS"}
 
 
 class Streams(msgspec.Struct, frozen=True, gc=False):
@@ -115,7 +118,7 @@ class _Reading:
     def _listeners(self, where: str, host: TcpHost, before: list[Listener]) -> Iterator[Listener]:
         """The listeners of a host, but for what those before it have already."""
         ssl = host.ssl_config
-        names = self._names(ssl)
+        names = server_names(ssl) or ("",)
         certificate = None
         if ssl is None and self._part.ssl:
             # What the matcher of the part says holds for its hosts.
@@ -159,10 +162,6 @@ class _Reading:
                 sources=self._part.sources,
             )
 
-    def _names(self, ssl: SslConfig | None) -> tuple[str, ...]:
-        names = ("" if one == "*" else one.lower() for one in ssl.sni_domains) if ssl else ()
-        return tuple(dict.fromkeys(names)) or ("",)
-
     def _backends(self, where: str, host: TcpHost) -> tuple[Backend, ...]:
         """Where the connections of a host go."""
         to, where, by = host.destination, f"{where}.destination", self._part.by
@@ -186,13 +185,22 @@ def listener_rule(_: Reader, key: Section, one: Streams) -> Iterator[tuple[Secti
     yield key, one.listeners
 
 
-def owner_rule(_: Reader, key: Section, one: Streams) -> Iterator[tuple[HostKey, HostOwner]]:
-    """From a Gateway to the server names that its connections are told apart by."""
-    del key
-    for at in one.frontends:
-        for listener in one.listeners:
+def owner_rule(_: Reader, at: FrontendKey, one: Frontend) -> Iterator[tuple[HostKey, HostOwner]]:
+    """From a port to the server names that connections are told apart by there, which are passed on unread."""
+    for listener in one.listeners:
+        if listener.protocol in _PASSED_ON:
             owner = HostOwner(listener, listener.origin, requests=False, tls=listener.protocol == "TLS")
             yield HostKey(at, listener.hostname), owner
+
+
+def lost(one: Streams, frontend: Frontend | None) -> Iterator[Problem]:
+    """What a port does not have of them, because an earlier part of the Gateway has these connections."""
+    for listener in one.listeners:
+        if frontend is None or listener not in frontend.listeners:
+            name = f" for {listener.hostname}" if listener.hostname else ""
+            text = f"another part before it takes the same connections{name}"
+            origin = listener.origin
+            yield Problem(origin.ref, "SniConflict", origin.where, text, "Give one of them other sniDomains or ranges.")
 
 
 def route_rule(_: Reader, key: Section, one: Streams) -> Iterator[tuple[RouteKey, ResolvedRoute]]:

@@ -128,17 +128,17 @@ class Classic:
         self._streams = derive(
             self._parts, tcp.streams_rule(tcp.Inputs(of.secrets, scopes, to, judged)), "connections of classic Gateways"
         )
-        self.owners = union(
-            derive(self._placed, placed.owner_rule, "hosts of VirtualServices"),
-            derive(self._streams, tcp.owner_rule, "server names of TCP hosts"),
-            name="classic owners",
-        )
         listening = proxies.Inputs(
             self._parts.index(parts.gateway_of),
             answers,
             derive(self._streams, tcp.listener_rule, "listeners of TCP hosts"),
         )
         self.frontends = derive(self._doors, proxies.frontend_rule(listening), "classic frontends")
+        self.owners = union(
+            derive(self._placed, placed.owner_rule, "hosts of VirtualServices"),
+            derive(self.frontends, tcp.owner_rule, "server names of TCP hosts"),
+            name="classic owners",
+        )
         by_proxy = self.frontends.index(proxies.proxies_of)
         self.proxies = derive(
             distinct(by_proxy, name="classic proxies"), proxies.proxy_rule(by_proxy), "proxies as Gateways"
@@ -189,7 +189,9 @@ class Classic:
                 status.gateway_rule(status.Gateways(self._doors, setbacks), scope_now),
                 "unserved Gateways",
             ),
-            derive(self._parts, status.part_rule(self._part_uses, self._streams), "what was found of parts"),
+            derive(
+                self._parts, status.part_rule(self._part_uses, self._streams, self.frontends), "what was found of parts"
+            ),
             name="what was found",
         ).index(status.about)
         told = [
