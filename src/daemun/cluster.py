@@ -73,6 +73,7 @@ class ClusterApp:
             extauth=installation.server_at("extauth"),
             ratelimit=installation.server_at("ratelimit"),
             discovers=installation.discovery,
+            meshes=installation.mesh,
         )
         access_log = STDOUT if installation.access_log else ""
         self.plane = ControlPlane(settings, self._identify, self._told, access_log, fair=True)

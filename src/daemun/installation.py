@@ -57,6 +57,8 @@ class Installation(msgspec.Struct, frozen=True):
     """Whether there is a rate limit service beside it."""
     discovery: bool = False
     """Whether Upstreams are made of Services and of what registries have."""
+    mesh: bool = False
+    """Whether proxies are put beside the pods of namespaces in the mesh (`daemun inject`)."""
     classic: bool = True
     """Whether Gloo's classic mode is served too."""
     istiod: Istiod | None = None

@@ -71,6 +71,9 @@ def serve(
         bool,
         typer.Option("--discovery", envvar="DAEMUN_DISCOVERY", help="Make Upstreams of Services and registries."),
     ] = False,
+    mesh: Annotated[
+        bool, typer.Option("--mesh", envvar="DAEMUN_MESH", help="`daemun inject` puts proxies beside pods.")
+    ] = False,
     allow_address: Allowed = None,
     istiod: Istiod = "",
     istio_token: IstioToken = ISTIO_TOKEN,
@@ -122,5 +125,6 @@ def serve(
         classic=classic,
         istiod=istio.Istiod(istiod, istio_token, istio_authority) if istiod else None,
         discovery=discovery,
+        mesh=mesh,
     )
     program.run(client, lambda: ClusterApp(client, installation).run())

@@ -102,6 +102,8 @@ def _of_route(reader: Reader, rejections: Rejections, told: Told, routes: list[R
         findings += route.dropped
     findings += rejected(reader, rejections, ref)
     found = from_findings(ref, findings)
+    notes = [finding for route in routes for parent in route.parents for finding in parent.notes]
+    found += from_findings(ref, notes, warning=True)
     if routes[-1].through:  # the ways to it come last
         found += from_findings(ref, told.unreached(reader, routes), warning=True)
     return found

@@ -125,7 +125,10 @@ def parents_of(gateway: ResolvedGateway) -> Iterator[tuple[Ref, Parent]]:
 
 
 class ParentResult(msgspec.Struct, frozen=True, gc=False):
-    """What one parentRef of a route came to: the listeners of its `owner` that it attached to, or why it did not."""
+    """What one parentRef of a route came to: the listeners of its `owner` that it attached to, or why it did not.
+
+    `notes` say why nobody serves it all the same, though it did.
+    """
 
     parent: ParentReference
     controller: str
@@ -133,6 +136,7 @@ class ParentResult(msgspec.Struct, frozen=True, gc=False):
     proxy: str
     listeners: tuple[str, ...] = ()
     refused: tuple[Finding, ...] = ()
+    notes: tuple[Finding, ...] = ()
 
 
 class Attachment(msgspec.Struct, frozen=True, gc=False):

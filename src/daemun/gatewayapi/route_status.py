@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from itertools import islice
 
+import msgspec
+
 from daemun.api.meta import ParentReference
 from daemun.api.status import Condition, RouteParentStatus, RouteStatus, Status
 from daemun.base.names import Ref
@@ -65,7 +67,9 @@ def _conditions(found: _Results, not_resolved: Findings, rejected: list[Rejectio
     served = any(route.delegations or any(not rule.broken for rule in route.route.rules) for route in routes)
     dropped = tuple(dict.fromkeys(finding for route in routes for finding in route.dropped))
     unfit = accepted[0][1].refused
-    yield condition("Accepted", generation, "Accepted", unfit or (() if served or not dropped else dropped))
+    notes = list(dict.fromkeys(finding for _, parent in accepted for finding in parent.notes))
+    taken = condition("Accepted", generation, "Accepted", unfit or (() if served or not dropped else dropped))
+    yield msgspec.structs.replace(taken, message=joined(notes)) if notes and taken.status == "True" else taken
     yield condition("ResolvedRefs", generation, "ResolvedRefs", not_resolved)
     by_envoy: Findings = ()
     if rejected:

@@ -28,6 +28,7 @@ class Settings(msgspec.Struct, frozen=True, gc=False):
     `ratelimit` and `ratelimit_authority` are the same of Daemun's rate limit service. `gcp_metadata` is where Google
     Cloud tells the machines of its own who they are, a host and port. `discovers` says that Upstreams are made of what
     is discovered, unless Gloo's Settings say otherwise.
+    `meshes` says whether namespaces in the mesh get their proxies; None is unknown.
     """
 
     address: str = "127.0.0.1"
@@ -47,6 +48,7 @@ class Settings(msgspec.Struct, frozen=True, gc=False):
     private: tuple[str, ...] = ()
     allowed: tuple[str, ...] = ()
     discovers: bool = False
+    meshes: bool | None = True
 
     def bound_port(self, port: int) -> int:
         """The port that is bound for a listener's port."""
@@ -71,6 +73,7 @@ def cluster(
     extauth: tuple[str, str] = ("extauth:9983", ""),
     ratelimit: tuple[str, str] = ("ratelimit:9985", ""),
     discovers: bool = False,
+    meshes: bool | None = None,
 ) -> Settings:
     """The settings where proxies are pods: every port is free and is bound as it is.
 
@@ -93,6 +96,7 @@ def cluster(
         ratelimit=ratelimit[0],
         ratelimit_authority=ratelimit[1],
         discovers=discovers,
+        meshes=meshes,
     )
 
 

@@ -132,6 +132,9 @@ D0307 Unreached
 D0308 InvalidMatcher
     A match cannot be used, as its regular expression is none.
     Mend: Correct the expression (RE2).
+D0309 NoProxy
+    A route's parent is a Service, and no pod has the proxy that would serve it: none is in the mesh, or none gets one.
+    Mend: Label the clients' Namespace `daemun.dev/mesh: enabled`, and set `mesh.enabled` of the chart.
 D0401 BackendNotFound
     A reference leads to nothing: no such object, no such port, or an ExternalName. The share of its requests is
     answered with 500.

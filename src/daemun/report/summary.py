@@ -133,7 +133,7 @@ def _route_line(routes: list[ResolvedRoute], status: Status) -> RouteLine:
     ref, streams = routes[0].ref, routes[0].route.streams  # which may well have no hosts; requests always do
     attachments = [one for route in routes for one in route.attachments]
     hosts = {host or "*" for one in attachments for host in one.hosts if host or not streams}
-    gateways = {parent.proxy for route in routes for parent in route.parents if not parent.refused}
+    gateways = {parent.proxy for route in routes for parent in route.parents if parent.proxy and not parent.refused}
     return RouteLine(
         ref.kind,
         ref.namespace,

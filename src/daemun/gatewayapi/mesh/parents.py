@@ -24,6 +24,7 @@ from daemun.ir.listener import FrontendKey
 _HTTP = {"", "http", "http2", "grpc", "kubernetes.io/h2c", "kubernetes.io/ws"}
 """What a port may say that it speaks (appProtocol) whose requests are routed."""
 _NONE: frozenset[Ref] = frozenset()
+_NO_PROXY = "NoProxy"
 
 
 class Consumed(NamedTuple):
@@ -34,11 +35,15 @@ class Consumed(NamedTuple):
 
 
 class Inputs(msgspec.Struct, frozen=True):
-    """What Services are as parents: they themselves, who is in the mesh, and the consumers' routes of each kind."""
+    """What Services are as parents: they themselves, who is in the mesh, and the consumers' routes of each kind.
+
+    `provided` says whether somebody brings clients the proxies that serve them; None: who knows.
+    """
 
     services: Collection[Name, Service]
     clients: Index[bool, Name, Namespace]
     consumers: tuple[tuple[RouteKind, Index[Consumed, Name, Any]], ...]
+    provided: bool | None
 
 
 def is_service(parent: ParentReference) -> bool:
@@ -85,11 +90,16 @@ def frontend_of(client: str, service: Name, port: int) -> FrontendKey:
 def attach(
     reader: Reader, of: Inputs, ref: Ref, kind: RouteKind, where: str, parent: ParentReference
 ) -> tuple[list[ParentResult], list[Attachment]]:
-    """What a parentRef to a Service comes to, client by client; to nothing where nobody is in the mesh."""
+    """What a parentRef to a Service comes to, client by client.
+
+    Where nobody is in the mesh, nor would get proxies, it may be for another mesh: nothing is said of it.
+    """
     clients = sorted(name.name for name in reader.find_keys(of.clients, True))
-    if not clients:
+    if not clients and not of.provided:
         return [], []
     owner = Ref(CORE, "Service", parent.namespace or ref.namespace, parent.name)
+    if not clients:
+        return [ParentResult(parent, CONTROLLER, owner, "", notes=(_unasked(where, owner),))], []
     service = reader.get(of.services, owner.key)
     consumes = owner.namespace != ref.namespace
     finding = _unfit(kind, where, parent, owner, service)
@@ -99,6 +109,7 @@ def attach(
     if finding is not None or service is None:
         return [ParentResult(parent, CONTROLLER, owner, "", (), (finding,) if finding else ())], []
     ports, results, attachments = ports_of(service, parent), [], []
+    notes = (_unprovided(where),) if of.provided is False else ()
     for client in [ref.namespace] if consumes else clients:
         mesh = mesh_of(client)
         taken = set() if consumes else set(_consumed(reader, of, client, owner.key, service))
@@ -108,8 +119,21 @@ def attach(
             if port not in taken
         ]
         attachments += found
-        results.append(ParentResult(parent, CONTROLLER, mesh, str(mesh.key), tuple(one.listener for one in found)))
+        names = tuple(one.listener for one in found)
+        results.append(ParentResult(parent, CONTROLLER, mesh, str(mesh.key), names, notes=notes))
     return results, attachments
+
+
+def _unasked(where: str, service: Ref) -> Finding:
+    """That nobody is in the mesh."""
+    text = f"no Namespace is in the mesh, so the route gets nobody's requests to {service}"
+    return Finding(_NO_PROXY, where, text, f"Label a Namespace whose pods are clients {LABEL}: {IN_MESH}.")
+
+
+def _unprovided(where: str) -> Finding:
+    """That somebody is in the mesh, and that Daemun was not told to put proxies beside pods."""
+    text = "Daemun is installed without its mesh, so no pod gets the proxy that would serve it"
+    return Finding(_NO_PROXY, where, text, "Set mesh.enabled of the chart.")
 
 
 def listener_name(service: Name, port: int) -> str:

@@ -34,7 +34,7 @@ class Meshes:
         namespaces: Source[Name, Namespace] = sources[CORE, "Namespace"]
         self._services: Source[Name, Service] = sources[CORE, "Service"]
         consumers = [(kind, sources[GATEWAY, kind.kind].index(consumed_by(kind))) for kind in kinds if not kind.streams]
-        self.parents = Inputs(self._services, namespaces.index(in_mesh), tuple(consumers))
+        self.parents = Inputs(self._services, namespaces.index(in_mesh), tuple(consumers), settings.meshes)
         self._settings = settings
         self.proxies = derive(namespaces, _proxy_rule, "meshes")
         self._captured = derive(namespaces, self._capture, "ports of meshes")
