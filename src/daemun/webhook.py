@@ -25,6 +25,7 @@ from daemun.provision.kube.settings import READY_PORT
 from daemun.sources import yamldoc
 from daemun.sources.batch import Batch
 from daemun.sources.kube.source import KubeSource
+from daemun.sources.registries.kinds import fault
 from daemun.suppose import Suppositions
 from daemun.translate import Translation
 
@@ -61,7 +62,7 @@ class WebhookApp:
         settings = cluster_settings(
             yamldoc.value, frozenset({READY_PORT}), assume_programmed=True, allowed=hook.allowed
         )
-        self.translation = Translation(settings)
+        self.translation = Translation(msgspec.structs.replace(settings, registry_fault=fault))
         self._suppositions = Suppositions(self.translation)
         self._source = KubeSource(client, self._changed, namespaces=hook.namespaces)
         for key, want in self._source.wants.items():

@@ -10,6 +10,7 @@ from daemun.admission.judge import Judge, Policy
 from daemun.admission.review import Verdict, answer, question
 from daemun.gatewayapi.settings import cluster
 from daemun.sources import yamldoc
+from daemun.sources.registries.kinds import fault
 from daemun.suppose import Suppositions
 from daemun.translate import Translation
 from support.churn import typed
@@ -30,7 +31,8 @@ class Court:
     """A judge, and the world that he knows."""
 
     def __init__(self, policy: Policy = STRICT) -> None:
-        self.translation = Translation(cluster(yamldoc.value, assume_programmed=True))
+        settings = cluster(yamldoc.value, assume_programmed=True)
+        self.translation = Translation(msgspec.structs.replace(settings, registry_fault=fault))
         self.translation.apply(
             typed([gateway("gw", listener(80)), *service("a", 1), route("r", rule(to="a"), hosts=["a.example"])])
         )
@@ -125,3 +127,12 @@ def test_an_answer_is_short_enough_for_an_api_server() -> None:
     assert body["status"]["message"] == "no"
     assert len(body["warnings"]) == 17
     assert max(map(len, body["warnings"])) == 256
+
+
+async def test_a_registry_that_its_plug_in_could_not_open() -> None:
+    registry = {"apiVersion": "daemun.dev/v1alpha1", "kind": "Registry", "metadata": {"name": "machines"}}
+    wrong = {**registry, "spec": {"type": "ec2", "config": {"region": "Frankfurt"}}}
+    verdict = await Court().asks(wrong)
+    assert "spec.config.region: expected 'str' matching regex" in verdict.refusal
+    right = {**registry, "spec": {"type": "ec2", "config": {"region": "eu-central-1"}}}
+    assert await Court().asks(right) == Verdict()

@@ -67,6 +67,16 @@ def test_check_gives_the_status_as_it_is_written() -> None:
     assert all(one["status"] == "True" and one["lastTransitionTime"] for one in parent["conditions"])
 
 
+def test_check_asks_the_plug_in_of_a_registry(tmp_path: Path) -> None:
+    (tmp_path / "registry.yaml").write_text(
+        "apiVersion: daemun.dev/v1alpha1\nkind: Registry\nmetadata: {name: dns}\n"
+        "spec:\n  type: dns\n  config:\n    family: IPv5\n"
+    )
+    told = run("check", str(tmp_path), code=1)
+    assert "registry.yaml:7: error[D0101]: Registry default/dns spec.config.family: " in told
+    assert 'Left out it is "PreferIPv4".' in told
+
+
 def test_translate_names_origins_and_gateways() -> None:
     found = json.loads(run("translate", LAB, "-o", "json", "--gateway", "gloo-system/http"))
     origins = [origin for one in found if one["type"] == "ScopedRouteConfiguration" for origin in one["from"]]

@@ -4,7 +4,7 @@ import difflib
 import functools
 import re
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any, NamedTuple, TypeVar, get_args
 
 import msgspec
 
@@ -22,6 +22,8 @@ _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _AT = re.compile(r"^(?P<text>.*?)(?: - at `(?:key in )?\$\.?(?P<where>.*)`)?$", re.DOTALL)
 _PRIVATE = {"token", "accessToken", "accessKeyId", "secretAccessKey", "sessionToken", "hashedPassword", "salt"}
 """Fields whose value is said nowhere, whatever is wrong with it."""
+_MISSING = re.compile(r"missing required field '(.*)'")
+S = TypeVar("S", bound=msgspec.Struct)
 DEFAULT_NAMESPACE = "default"
 NO_SUCH_FIELD = "has no such field"
 """How the problem about a field ends that the API does not have."""
@@ -174,6 +176,36 @@ def _one_line(data: Any) -> Any:
         return data
     lines = str.maketrans("", "", "\r\n")
     return {key: value.translate(lines) if isinstance(value, str) else value for key, value in data.items()}
+
+
+class Misfit(NamedTuple):
+    """Why a plain value is not of a type: the field within it, what is wrong there, and how to mend it."""
+
+    where: str
+    text: str
+    mend: str
+
+
+def fitted(value: dict[str, Any], kind: type[S], what: str) -> S | Misfit:
+    """A plain value as a type has it. `what` is what has the fields of that type."""
+    ref = Ref("", what, "", "")
+    try:
+        return msgspec.convert(value, kind)
+    except (msgspec.ValidationError, RecursionError) as error:
+        found = _first_unknown(ref, "", value, kind) or _explained(ref, str(error), value)
+    where = found.where.lstrip(".")
+    missing = _MISSING.search(found.text)
+    if missing:
+        return Misfit(f"{where}.{missing[1]}".lstrip("."), "is missing", "Give it one.")
+    return Misfit(where, found.text, found.mend or _without(kind, where))
+
+
+def _without(kind: type[msgspec.Struct], where: str) -> str:
+    """What a field is that is left out."""
+    field = next((one for one in msgspec.structs.fields(kind) if one.encode_name == where.partition("[")[0]), None)
+    if field is None or field.default in (msgspec.NODEFAULT, "", ()):
+        return "Write it as the type has it."
+    return f"Left out it is {msgspec.json.encode(field.default).decode()}."
 
 
 def _explained(ref: Ref, error: str, document: dict[str, Any]) -> Problem:

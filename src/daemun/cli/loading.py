@@ -52,6 +52,7 @@ class Surroundings(msgspec.Struct, frozen=True):
         from daemun.gatewayapi.settings import Settings, cluster
         from daemun.provision import authorities
         from daemun.sources import yamldoc
+        from daemun.sources.registries.kinds import fault
 
         if self.kube_context is not None:
             found = cluster(yamldoc.value, assume_programmed=True)
@@ -62,7 +63,7 @@ class Surroundings(msgspec.Struct, frozen=True):
                 system_authorities=authorities.find(),
                 assume_programmed=True,
             )
-        return msgspec.structs.replace(found, **dict.fromkeys(self.absent, ""))
+        return msgspec.structs.replace(found, registry_fault=fault, **dict.fromkeys(self.absent, ""))
 
 
 def load(paths: list[Path], surroundings: Surroundings) -> Loaded:

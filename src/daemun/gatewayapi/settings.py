@@ -5,6 +5,8 @@ from collections.abc import Callable
 import msgspec
 
 from daemun.api.gateway import GatewaySpecAddress
+from daemun.gatewayapi.findings import Finding
+from daemun.ir.registries import Configured
 
 PRIVILEGED = 1024
 POD_FOLDER = "/run/daemun"
@@ -28,6 +30,7 @@ class Settings(msgspec.Struct, frozen=True, gc=False):
     `ratelimit` and `ratelimit_authority` are the same of Daemun's rate limit service. `gcp_metadata` is where Google
     Cloud tells the machines of its own who they are, a host and port. `discovers` says that Upstreams are made of what
     is discovered, unless Gloo's Settings say otherwise.
+    `registry_fault` says what is wrong with a registry's configuration by itself; without it whoever opens it does.
     `meshes` says whether namespaces in the mesh get their proxies; None is unknown.
     """
 
@@ -49,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True, gc=False):
     allowed: tuple[str, ...] = ()
     discovers: bool = False
     meshes: bool | None = True
+    registry_fault: Callable[[Configured], Finding | None] | None = None
 
     def bound_port(self, port: int) -> int:
         """The port that is bound for a listener's port."""

@@ -35,13 +35,14 @@ _NOT_PERMITTED = Finding(
 
 
 class ResolvedRegistry(msgspec.Struct, frozen=True):
-    """A Registry with its Secret. With `missing` it cannot be asked; what it has said stays."""
+    """A Registry with its Secret. With `missing` or `wrong` it cannot be asked; what it has said stays."""
 
     ref: Ref
     generation: int
     configured: Configured
     missing: tuple[Finding, ...] = ()
     notes: tuple[Finding, ...] = ()
+    wrong: tuple[Finding, ...] = ()
 
 
 class Nameable(msgspec.Struct, frozen=True):
@@ -100,14 +101,16 @@ def registry_rule(
         permitted = surroundings.discovers or not surroundings.clustered
         notes = () if permitted or not spec.discovery.enabled else (_NOT_PERMITTED,)
         configured = Configured(ref, spec.type, spec.config, held, catalogued=permitted and spec.discovery.enabled)
-        yield name, ResolvedRegistry(ref, registry.metadata.generation, configured, missing, notes)
+        fault = surroundings.registry_fault(configured) if surroundings.registry_fault else None
+        wrong = (fault,) if fault else ()
+        yield name, ResolvedRegistry(ref, registry.metadata.generation, configured, missing, notes, wrong)
 
     return resolve
 
 
 def configured_rule(_: Reader, name: Name, one: ResolvedRegistry) -> Iterator[tuple[str, Configured]]:
     """From a Registry to what it is opened with, if it can be."""
-    if not one.missing:
+    if not one.missing and not one.wrong:
         yield str(name), one.configured
 
 
@@ -130,7 +133,7 @@ def status_rule(troubles: Troubles) -> Callable[[Reader, Name, ResolvedRegistry]
         trouble = reader.get(troubles, Trouble(str(name)))
         found = () if trouble is None else (trouble,)
         away = tuple(each for each in found if each.reason == UNAVAILABLE)
-        wrong = tuple(each for each in found if each.reason != UNAVAILABLE)
+        wrong = one.wrong or tuple(each for each in found if each.reason != UNAVAILABLE)
         closed = one.missing or wrong
         generation = one.generation
         yield (
@@ -152,8 +155,8 @@ def problem_rule(troubles: Troubles) -> Callable[[Reader, Name, ResolvedRegistry
 
     def problems(reader: Reader, name: Name, one: ResolvedRegistry) -> Iterator[tuple[Ref, Problems]]:
         trouble = reader.get(troubles, Trouble(str(name)))
-        found = from_findings(one.ref, one.missing) + from_findings(one.ref, one.notes, warning=True)
-        if trouble is not None:
+        found = from_findings(one.ref, one.wrong + one.missing) + from_findings(one.ref, one.notes, warning=True)
+        if trouble is not None and not one.wrong:
             found += from_findings(one.ref, (trouble,), warning=trouble.reason == UNAVAILABLE)
         if found:
             yield one.ref, found

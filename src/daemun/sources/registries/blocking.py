@@ -46,6 +46,11 @@ class Kind(NamedTuple):
     )
 
 
+def server(kind: Kind, address: str) -> str:
+    """A server's address, of http if it does not say. Raises ConfigError for what is none."""
+    return checked(kind.field, address if "://" in address else f"http://{address}", "http://HOST:PORT")
+
+
 class BlockingQueries:
     """Asks the server at `address` (one of HOST:PORT is of http). `wait`: seconds that a query may be held for; 0: as
     many as is usual. Raises ConfigError for an address that is none.
@@ -53,7 +58,7 @@ class BlockingQueries:
 
     def __init__(self, kind: Kind, address: str, client: Client, headers: Mapping[str, str], wait: float = 0.0) -> None:
         self._kind, self._client, self._headers = kind, client, headers
-        self._address = checked(kind.field, address if "://" in address else f"http://{address}", "http://HOST:PORT")
+        self._address = server(kind, address)
         self._first = asyncio.Semaphore(_FIRST_AT_ONCE)
         self._wait = min(wait or WAIT_SECONDS, _LONGEST_WAIT)
 

@@ -17,7 +17,7 @@ from daemun.base.durations import nanoseconds
 from daemun.ir.instances import Catalogue, Entry, Instance, Instances, Lookup
 from daemun.ir.registries import CONNECT
 from daemun.sources.client import Client
-from daemun.sources.registries.blocking import BlockingQueries, Kind
+from daemun.sources.registries.blocking import BlockingQueries, Kind, server
 from daemun.sources.registries.merging import latest
 from daemun.sources.registries.registry import Config, Registry, Tools
 from daemun.sources.tlsfiles import TlsFiles
@@ -74,6 +74,11 @@ class Consul(Registry):
             self._places = config.service_discovery.data_centers if config.service_discovery else ()
         self._place = config.datacenter
         self._queries = queries(config, tools)
+
+    @classmethod
+    def check(cls, config: ConsulConfig) -> None:
+        """An agent has an address."""
+        server(_CONSUL, config.http_address)
 
     async def close(self) -> None:
         """End all connections."""

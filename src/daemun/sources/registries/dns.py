@@ -4,7 +4,7 @@ Envoy looks up hostnames itself (a static Upstream), but no SRV records, and wit
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from itertools import groupby
 from operator import attrgetter
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
@@ -62,10 +62,13 @@ class Dns(Registry):
             text = "the system does not say which servers to ask"
             raise ConfigError("config.nameservers", text, "Name one.") from None
         if config.nameservers:
-            self._resolver.nameservers = [
-                _server(f"config.nameservers[{index}]", one, tools) for index, one in enumerate(config.nameservers)
-            ]
+            self._resolver.nameservers = [_allowed(*one, tools) for one in _servers(config)]
         self._resolver.lifetime = _SECONDS
+
+    @classmethod
+    def check(cls, config: DnsConfig) -> None:
+        """Servers have addresses."""
+        list(_servers(config))
 
     async def follow(self, lookup: Lookup) -> AsyncGenerator[Instances, None]:
         """What the records say, now and whenever their time is over."""
@@ -128,15 +131,21 @@ class Dns(Registry):
         return _Said(tuple(answer.rrset), answer.chaining_result.minimum_ttl)
 
 
-def _server(where: str, text: str, tools: Tools) -> dns.nameserver.Nameserver:
-    """A server by its address, with a port if it has another than usual. Raises ConfigError."""
-    address, port = text, _PORT
-    if not is_ip(text):
-        host, _, number = text.rpartition(":")
-        address = host.removeprefix("[").removesuffix("]")
-        port = int(number) if number.isascii() and number.isdigit() and len(number) < 6 else 0
-    if not is_ip(address) or not 0 < port < 65_536:
-        raise ConfigError(where, f"{text[:80]!r} is no address", "Write it as an IP address, or as ADDRESS:PORT.")
+def _servers(config: DnsConfig) -> Iterator[tuple[str, str, int]]:
+    """Where each server is named, its address, and its port if that is another than usual. Raises ConfigError."""
+    for index, text in enumerate(config.nameservers):
+        where, address, port = f"config.nameservers[{index}]", text, _PORT
+        if not is_ip(text):
+            host, _, number = text.rpartition(":")
+            address = host.removeprefix("[").removesuffix("]")
+            port = int(number) if number.isascii() and number.isdigit() and len(number) < 6 else 0
+        if not is_ip(address) or not 0 < port < 65_536:
+            raise ConfigError(where, f"{text[:80]!r} is no address", "Write it as an IP address, or as ADDRESS:PORT.")
+        yield where, address, port
+
+
+def _allowed(where: str, address: str, port: int, tools: Tools) -> dns.nameserver.Nameserver:
+    """A server, if it may be asked. Raises ConfigError."""
     if why := tools.guard.refuses(address):
         raise ConfigError(where, f"{why}, which is not allowed")
     return dns.nameserver.Do53Nameserver(address, port)

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
+from typing import Any
 
-import msgspec
-
+from daemun.api.decode import Misfit, fitted
 from daemun.base.guard import Guard
+from daemun.gatewayapi.findings import Finding
 from daemun.ir.registries import Configured
 from daemun.sources.registries.registry import ConfigError, Registry, Tools
 
@@ -41,11 +42,25 @@ def plugin(name: str) -> type[Registry]:
 def opened(configured: Configured, guard: Guard) -> Registry:
     """The registry that is configured. Nothing is sent yet. `guard` counts where it is guarded. Raises ConfigError."""
     kind = plugin(configured.type)
-    config = configured.config
-    if isinstance(config, dict):
-        try:
-            config = msgspec.convert(config, kind.Config)
-        except (msgspec.ValidationError, RecursionError) as error:
-            text, _, path = str(error).partition(" - at `$")
-            raise ConfigError(f"config{path.rstrip('`')}", text[:1].lower() + text[1:]) from None
+    config = typed(configured, kind)
     return kind(config, Tools(configured.secret, guard if configured.guarded else None))
+
+
+def fault(configured: Configured) -> Finding | None:
+    """What is wrong with a configuration by itself: without its Secret, and without opening anything."""
+    try:
+        kind = plugin(configured.type)
+        kind.check(typed(configured, kind))
+    except ConfigError as error:
+        return error.finding()
+    return None
+
+
+def typed(configured: Configured, kind: type[Registry]) -> Any:
+    """The configuration, as the plug-in knows it. Raises ConfigError."""
+    if not isinstance(configured.config, dict):
+        return configured.config
+    found = fitted(configured.config, kind.Config, f"the plug-in {configured.type}")
+    if isinstance(found, Misfit):
+        raise ConfigError(f"config.{found.where}".rstrip("."), found.text, found.mend)
+    return found

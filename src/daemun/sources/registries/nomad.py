@@ -11,7 +11,7 @@ import msgspec
 
 from daemun.ir.instances import Catalogue, Entry, Instance, Instances, Lookup
 from daemun.sources.client import Client
-from daemun.sources.registries.blocking import BlockingQueries, Kind
+from daemun.sources.registries.blocking import BlockingQueries, Kind, server
 from daemun.sources.registries.registry import Config, Registry, Tools
 
 _NOMAD = Kind("Nomad", "config.address", "X-Nomad-Index", "Give a token with read-job in the namespace.")
@@ -60,6 +60,11 @@ class Nomad(Registry):
         client = Client(tools.trust(insecure=config.insecure_skip_verify), guard=tools.guard)
         self._config = config
         self._queries = BlockingQueries(_NOMAD, config.address, client, {"X-Nomad-Token": token} if token else {})
+
+    @classmethod
+    def check(cls, config: NomadConfig) -> None:
+        """An agent has an address."""
+        server(_NOMAD, config.address)
 
     async def close(self) -> None:
         """End all connections."""

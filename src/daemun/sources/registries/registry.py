@@ -11,6 +11,7 @@ import msgspec
 
 from daemun.base.guard import Guard
 from daemun.fetch.client import MAX_BYTES, MAX_SECONDS, Fetcher
+from daemun.gatewayapi.findings import Finding
 from daemun.ir.instances import Catalogue, Instances, Lookup
 from daemun.sources.tlsfiles import TlsFiles
 
@@ -35,6 +36,10 @@ class ConfigError(Exception):
     def __init__(self, where: str, text: str, mend: str = "") -> None:
         super().__init__(text)
         self.where, self.text, self.mend = where, text, mend
+
+    def finding(self, where: str = "") -> Finding:
+        """The same, as it is told of a Registry, or of a field `where` that configures this one."""
+        return Finding("Invalid", where or f"spec.{self.where}", self.text, self.mend)
 
 
 class Config(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -108,13 +113,19 @@ class Tools:
 class Registry(ABC):
     """Follows services. It is made once for all lookups, whenever its configuration is new; nothing is asked then.
 
-    What `Config` is made of is checked before. Raise ConfigError for what its types cannot say.
+    What `Config` is made of is checked before; `check` says what its types cannot. Raise ConfigError for the rest.
     """
 
     Config: ClassVar[type[msgspec.Struct]]
 
     @abstractmethod
     def __init__(self, config: Any, tools: Tools) -> None: ...
+
+    @classmethod  # noqa: B027 - types may say it all
+    def check(cls, config: Any) -> None:
+        """What is wrong with a configuration that the types of `Config` let pass, for whoever looks at manifests:
+        nothing is opened, there is no Secret, and the machine is any. Raises ConfigError.
+        """
 
     @abstractmethod
     def follow(self, lookup: Lookup) -> AsyncGenerator[Instances, None]:

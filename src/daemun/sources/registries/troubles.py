@@ -8,8 +8,6 @@ from daemun.ir.instances import Lookup
 from daemun.ir.registries import CONSUL, Trouble
 from daemun.sources.registries.registry import ConfigError, RegistryError
 
-INVALID = "Invalid"
-
 
 def troubles(
     refused: Mapping[str, ConfigError], failed: Mapping[Lookup | str, RegistryError], held: Container[Lookup]
@@ -30,8 +28,7 @@ def troubles(
         more = f" (and {len(lookups) - 1} more)" if len(lookups) > 1 else ""
         yield Trouble(registry), _finding(first, failed[first], more, held)
     for registry, wrong in refused.items():
-        where = _where(registry) if registry == CONSUL else f"spec.{wrong.where}"
-        yield Trouble(registry), Finding(INVALID, where, wrong.text, wrong.mend)
+        yield Trouble(registry), wrong.finding(_where(registry) if registry == CONSUL else "")
 
 
 def _finding(one: Lookup, error: RegistryError, more: str, held: Container[Lookup]) -> Finding:

@@ -41,6 +41,10 @@ class CloudFoundryConfig(Config, frozen=True):
     insecure_skip_verify: bool = False
 
 
+def _api(config: CloudFoundryConfig) -> str:
+    return checked("config.api", config.api, "https://api.SYSTEM-DOMAIN")
+
+
 class _Apps(NamedTuple):
     """GUIDs by name, and when they were asked for."""
 
@@ -54,7 +58,7 @@ class CloudFoundry(Registry):
     Config = CloudFoundryConfig
 
     def __init__(self, config: CloudFoundryConfig, tools: Tools) -> None:
-        api = checked("config.api", config.api, "https://api.SYSTEM-DOMAIN")
+        api = _api(config)
         self._config = config
         self._interval = max(nanoseconds(config.interval) / 1e9, _SHORTEST)
         self._fetcher = tools.fetcher(tls=tools.tls(insecure=config.insecure_skip_verify), seconds=_SECONDS)
@@ -62,6 +66,11 @@ class CloudFoundry(Registry):
         self._spaces: dict[str, str] = {}
         self._known: dict[str, _Apps] = {}
         self._finding = asyncio.Lock()
+
+    @classmethod
+    def check(cls, config: CloudFoundryConfig) -> None:
+        """An API has an address."""
+        _api(config)
 
     async def close(self) -> None:
         """End all connections."""
