@@ -75,10 +75,10 @@ async def test_what_leads_out_of_the_mesh_has_none_not_even_the_clients(shared: 
     assert await told(shared, "/outside") == []
 
 
-async def test_a_copy_is_not_sent_where_the_client_says(shared: World) -> None:
-    await told(shared, "/mirror")
-    copy = shared.backends["mirrored"].requests
-    assert all(value != "internal.kube-system:443" for one in copy for name, value in one["headers"] if name == _HEADER)
+async def test_a_copy_is_for_the_service_that_it_is_sent_to(shared: World) -> None:
+    assert await told(shared, "/mirror") == ["one.default.svc.cluster.local:80"]
+    (copy,) = await until(lambda: shared.backends["mirrored"].requests)
+    assert [value for name, value in copy["headers"] if name == _HEADER] == ["mirrored.default.svc.cluster.local:80"]
 
 
 async def test_requests_go_to_the_services_own_address_where_settings_say_so() -> None:
