@@ -22,7 +22,7 @@ from daemun.provision.binary import find
 
 _REQUESTS = int(os.environ.get("BENCH_INSTRUCTIONS_REQUESTS", "40"))
 _COUNTS = 15
-_LONG = 300.0  # seconds: an Envoy in callgrind takes its time
+_LONG = 900.0  # seconds: an Envoy in callgrind takes its time, four minutes of them on a busy machine
 
 
 def measure() -> dict[str, Any]:
@@ -59,19 +59,24 @@ def counted(configuration: dict[str, Any], behind: int, asked: Mapping[str, tupl
             command = [*counter, find(), "-c", folder / "envoy.json", *options]
             process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
-            return asyncio.run(_ask(process.pid, folder, behind, asked))
+            return asyncio.run(_ask(process, folder, behind, asked))
         finally:
             process.kill()
             process.wait()
 
 
-async def _ask(pid: int, folder: Path, behind: int, asked: Mapping[str, tuple[int, bytes]]) -> dict[str, int]:
+async def _ask(
+    process: subprocess.Popen[bytes], folder: Path, behind: int, asked: Mapping[str, tuple[int, bytes]]
+) -> dict[str, int]:
+    def ended() -> str:
+        return "" if process.poll() is None else f"Envoy has ended: {(folder / 'log').read_text()[-1000:]}"
+
     backend = Backend()
     await backend.start(behind)
     for port in {port for port, _ in asked.values()}:
         # Any answer will do: what is asked for is asked for below.
-        await until_answered(port, _LONG)
-    found = {what: await _count(pid, folder, *one) for what, one in asked.items()}
+        await until_answered(port, _LONG, ended)
+    found = {what: await _count(process.pid, folder, *one) for what, one in asked.items()}
     await backend.stop()
     return found
 

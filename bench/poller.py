@@ -1,11 +1,17 @@
 """A client that asks again and again until the answer is the one awaited, and a backend that always says 200."""
 
 import asyncio
+import contextlib
+import random
 import socket
 import time
+from collections.abc import Callable
 
 _PAUSE_SECONDS = 0.001
 _PATIENCE_SECONDS = 60.0
+_PORTS = range(12_000, 30_000)
+"""Below those of outgoing connections: an Envoy that takes minutes to listen finds them free still."""
+_given: set[int] = set()
 
 
 class Backend:
@@ -57,17 +63,22 @@ async def until_200(
     return time.perf_counter()
 
 
-async def until_answered(port: int, patience: float) -> None:
-    """Ask until there is an answer, whichever."""
+async def until_answered(port: int, patience: float, ended: Callable[[], str] = str) -> None:
+    """Ask until there is an answer, whichever. `ended` is why none can come any more, and empty while one can."""
     deadline = time.perf_counter() + patience
     while await status(port, "nobody.example.net", "/") == 0:
-        if time.perf_counter() > deadline:
-            raise TimeoutError(f"no answer at port {port}")
+        why = ended()
+        if why or time.perf_counter() > deadline:
+            raise TimeoutError(f"no answer at port {port}: {why or f'not within {patience} s'}")
         await asyncio.sleep(0.1)
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nothing listens on, each a single time."""
+    while True:
+        port = random.choice(_PORTS)  # noqa: S311 - nobody is to be surprised
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            if port not in _given:
+                _given.add(port)
+                return port

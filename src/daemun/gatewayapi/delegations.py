@@ -69,11 +69,16 @@ def cycles(found: Iterable[Delegation], ref: Ref, through: tuple[Ref, ...]) -> I
     for one in found:
         child = above.get(Name(one.namespace, one.name))
         if child is not None:
-            text = (
-                f"cyclic reference detected while evaluating delegated routes for parent: {ref.key}; "
-                f"child route {child.key} will be ignored"
-            )
-            yield Finding("RefNotPermitted", one.where, text, "Break the cycle.")
+            yield cycle(one.where, ref, child)
+
+
+def cycle(where: str, parent: Ref, child: Ref) -> Finding:
+    """That a reference at this field leads back."""
+    text = (
+        f"cyclic reference detected while evaluating delegated routes for parent: {parent.key}; "
+        f"child route {child.key} will be ignored"
+    )
+    return Finding("RefNotPermitted", where, text, "Break the cycle.")
 
 
 def over(own: tuple[Use, ...], above: tuple[Use, ...]) -> tuple[Use, ...]:

@@ -55,7 +55,7 @@ class Delegating(msgspec.Struct, frozen=True, gc=False):
 
     def chosen(self, member: Member) -> tuple[str, ...]:
         """The references by which it has a route."""
-        return tuple(one.where for one in self.targets if _means(one, member))
+        return tuple(one.where for one in self.targets if means(one, member))
 
 
 class Delegator(msgspec.Struct, frozen=True, gc=False):
@@ -72,7 +72,8 @@ class Delegator(msgspec.Struct, frozen=True, gc=False):
         return self.member.ref
 
 
-def _means(target: Delegation, member: Member) -> bool:
+def means(target: Delegation, member: Member) -> bool:
+    """Whether a reference is to this route, by its name or by its label."""
     if target.label:
         return target.label == member.label and target.namespace in {member.ref.namespace, ALL_NAMESPACES}
     return target.namespace == member.ref.namespace and target.name in {ANY, member.ref.name}

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from daemun.api.routes import HTTPRoute
 from daemun.base.names import GATEWAY, Name, Ref
 from daemun.flow import Collection, Reader
-from daemun.gatewayapi.delegations import ALL_NAMESPACES, ROUTE
+from daemun.gatewayapi.delegations import ALL_NAMESPACES, ROUTE, cycle
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.resolved import Delegation, ResolvedRoute
-from daemun.gloo.delegation.delegators import KIND, member_of
+from daemun.gloo.delegation.delegators import KIND, means, member_of
 from daemun.ir.route import RouteKey
 
 Reference = tuple[Ref, str]
@@ -32,9 +32,20 @@ def lost(
         told = {one.where for one in route.not_resolved}
         for one in route.delegations:
             if one.where not in told and reader.get(chosen, (route.ref, one.where)) is None:
-                yield _unresolved(reader, written, route.ref, one)
+                yield _back(reader, written, route, one) or _unresolved(reader, written, route.ref, one)
 
     return find
+
+
+def _back(
+    reader: Reader, written: Collection[Name, HTTPRoute], route: ResolvedRoute, one: Delegation
+) -> Finding | None:
+    """That all whom a wildcard or a label leads to is the route itself, or one above it."""
+    for ref in (route.ref, *route.through):
+        child = reader.get(written, ref.key)
+        if child is not None and means(one, member_of(child)):
+            return cycle(one.where, route.ref, ref)
+    return None
 
 
 def _unresolved(reader: Reader, written: Collection[Name, HTTPRoute], parent: Ref, one: Delegation) -> Finding:
