@@ -149,9 +149,8 @@ SERVED = Served(
         Fields(VirtualServiceOptions, ("oneWayTls",)),
         Fields(
             ValidationOptions,
-            ("alwaysAccept", "allowWarnings", "warnMissingTlsSecret"),
-            {"warnRouteShortCircuiting": "routes that others hide are not told yet"},
-            _MOOT_OF_VALIDATION,
+            ("alwaysAccept", "allowWarnings", "warnMissingTlsSecret", "warnRouteShortCircuiting"),
+            moot=_MOOT_OF_VALIDATION,
         ),
         Fields(SecretOptions, ("sources",)),
         Fields(SecretSource, ("kubernetes", "vault", "directory")),

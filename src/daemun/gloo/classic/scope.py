@@ -23,6 +23,7 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
     `invalid_body` in the answer.
     `one_way`: where nothing else is said clients need no certificate, whatever the Secret holds. `lenient`: a
     certificate that is missing is no error. `by_path`: the routes of every RouteTable are sorted by their paths.
+    `tells_hidden`: whoever writes a matcher that gets no requests is told.
     """
 
     namespace: str = NAMESPACE
@@ -34,6 +35,7 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
     one_way: bool = False
     lenient: bool = False
     by_path: bool = False
+    tells_hidden: bool = False
 
     def watches(self, namespace: str) -> bool:
         """Whether objects of a namespace count."""
@@ -86,6 +88,7 @@ def _said(spec: SettingsSpec, watched: frozenset[str]) -> Scope:
         one_way=bool(gateway and gateway.virtual_service_options and gateway.virtual_service_options.one_way_tls),
         lenient=bool(gateway and gateway.validation and gateway.validation.warn_missing_tls_secret),
         by_path=bool(gateway and gateway.always_sort_route_table_routes),
+        tells_hidden=bool(gateway and gateway.validation and gateway.validation.warn_route_short_circuiting),
         invalid=(policy.invalid_route_response_code or 404) if policy and policy.replace_invalid_routes else 0,
         invalid_body=body if body_fits(body) else "",
     )

@@ -24,6 +24,7 @@ from daemun.gloo.classic import (
     delegation,
     destinations,
     gateways,
+    hidden,
     hosts,
     options,
     parts,
@@ -184,6 +185,11 @@ class Classic:
         written = self._ports.sources
         found = union(
             derive(self.resolved, routes.problems_rule, "what was found by VirtualServices"),
+            derive(
+                self._ports.services,
+                hidden.hidden_rule(self.resolved.index(hidden.service_of), self._scopes),
+                "hidden matchers",
+            ),
             derive(
                 self._ports.gateways,
                 status.gateway_rule(status.Gateways(self._doors, setbacks), scope_now),

@@ -13,6 +13,7 @@ from daemun.features.drafts import ManagerDraft
 from daemun.features.feature import Fault, Feature, Scene
 from daemun.features.options.hcm import clients, limits, paths, protocols, traces
 from daemun.features.times import duration_faults
+from daemun.features.websockets import refuse_websockets
 from daemun.ir.route import Use
 
 _FAMILIES = (clients.put_clients, limits.put_limits, paths.put_paths, protocols.put_protocols)
@@ -54,6 +55,8 @@ class HttpConnectionManagerSettings(Feature[Spec]):
         for family in _FAMILIES:
             family(spec, draft)
         traces.put_tracing(spec, use, draft)
+        if any(one.websocket is not None and one.websocket.enabled is False for one in spec.upgrades):
+            refuse_websockets(draft)
 
 
 def _at(spec: Spec, name: str, where: str) -> str:
