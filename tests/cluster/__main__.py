@@ -39,8 +39,9 @@ def _build(chosen: argparse.Namespace) -> int:
         "tests": (*tools.API, *tools.SERVICES),
         "cluster": PROGRAMS,
         "peers": (*PROGRAMS, *tools.PEERS),
+        "istiod": (*tools.API, *tools.ISTIO),
     }
-    sets["all"] = tuple(name for name in tools.PROGRAMS if name not in tools.PEERS)
+    sets["all"] = tuple(name for name in tools.PROGRAMS if name not in (*tools.PEERS, *tools.ISTIO))
     machine.services(install=_CI)
     tools.build(*sets[chosen.what])
     return 0
@@ -182,7 +183,7 @@ def _parser() -> argparse.ArgumentParser:
         return made
 
     what = command("build", _build, "build the programs, once, into the user's cache")
-    what.add_argument("what", nargs="?", choices=("api", "tests", "cluster", "peers", "all"), default="all")
+    what.add_argument("what", nargs="?", choices=("api", "tests", "cluster", "peers", "istiod", "all"), default="all")
     up = command("up", _up, "start a cluster")
     up.add_argument("--install", action="store_true", default=_CI, help="install what Debian has")
     api = command("api", _api, "an API server alone, on loopback, without nodes")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from . import api, crds, tools, vault
+from . import api, crds, istiod, tools, vault
 from .cluster import INSIDE, Cluster
 from .processes import ClusterError
 
@@ -71,6 +71,17 @@ def ratelimit() -> str:
     """The program of the rate limit service of Envoy's project."""
     _need("ratelimit")
     return str(tools.path("ratelimit"))
+
+
+@pytest.fixture
+def istio(own_api_server: api.ApiServer, tmp_path: Path) -> Iterator[istiod.Istiod]:
+    """A real istiod for an API server of its own, where somebody has built it: CI has not."""
+    try:
+        tools.path(istiod.NAME)
+    except ClusterError:
+        pytest.skip("istiod is not built: `python -m tests.cluster build istiod` does it, once (about 4 min)")
+    with istiod.running(tmp_path / "istiod", own_api_server.kubeconfig) as one:
+        yield one
 
 
 @pytest.fixture(scope="session")

@@ -52,10 +52,13 @@ PROGRAMS = {
     "vault": Program("vault", "github.com/hashicorp/vault", 9),
     "opa": Program("opa", "github.com/open-policy-agent/opa", 3),
     "ratelimit": Program("ratelimit", "github.com/envoyproxy/ratelimit/src/service_cmd", 1),
+    "istiod": Program("istiod", "istio.io/istio/pilot/cmd/pilot-discovery", 4),
     "envoy-gateway": Program("envoy-gateway", "github.com/envoyproxy/gateway/cmd/envoy-gateway", 8, static=True),
 }
 PEERS = ("envoy-gateway",)
 """What benchmarks run beside Daemun. Tests do without."""
+ISTIO = ("istiod",)
+"""Istio's control plane. The test of it is left out where nobody has asked for it to be built: CI's time is short."""
 MESH = ("echo-client", "echo-server")
 """What the conformance suite's pods run where it is about meshes."""
 SERVICES = ("vault", "opa", "ratelimit")

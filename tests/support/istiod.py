@@ -1,7 +1,8 @@
 """Istio on loopback: a stand-in for istiod's authority.
 
-Istiod itself is not run here. What its authority does is taken from `security/v1alpha1/ca.proto` of istio.io/api: who
-has a token gets a certificate that bears the token's identity, whatever the request says of names.
+Istiod itself is run in `tests/cluster/test_istiod.py`, where it has been built. What its authority does is taken from
+`security/v1alpha1/ca.proto` of istio.io/api: who has a token gets a certificate that bears the token's identity,
+whatever the request says of names.
 """
 
 import datetime

@@ -14,20 +14,21 @@ _METHOD = "/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets"
 
 
 class SdsServer(grpc.GenericRpcHandler):
-    """Serves a key pair and CA certificates, and notes the metadata of each stream."""
+    """Serves a key pair and CA certificates by two `names`, and notes the metadata of each stream."""
 
-    def __init__(self, pair: Pair, authorities: str) -> None:
+    def __init__(self, pair: Pair, authorities: str, names: tuple[str, str] = ("own", "trust")) -> None:
         self.port = 0
         self.metadata: list[dict[str, str]] = []
+        own, trust = names
         self._secrets = {
-            "own": secret_pb2.Secret(
-                name="own",
+            own: secret_pb2.Secret(
+                name=own,
                 tls_certificate={
                     "certificate_chain": {"inline_bytes": pair[0]},
                     "private_key": {"inline_bytes": pair[1]},
                 },
             ),
-            "trust": secret_pb2.Secret(name="trust", validation_context={"trusted_ca": {"inline_string": authorities}}),
+            trust: secret_pb2.Secret(name=trust, validation_context={"trusted_ca": {"inline_string": authorities}}),
         }
         self._server: grpc.aio.Server | None = None
 
