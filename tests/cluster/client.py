@@ -104,7 +104,7 @@ class Client:
 
     def request(self, method: str, path: str, body: Document | None = None, kind: str = "application/json") -> Document:
         """Any request; raises RefusedError unless it succeeds."""
-        connection = self._connection(30)
+        connection = self._connection(120)
         try:
             content = None if body is None else json.dumps(body)
             connection.request(method, path, content, {"content-type": kind, "accept": "application/json"})
