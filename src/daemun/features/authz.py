@@ -24,15 +24,14 @@ def over_grpc(cluster: str, milliseconds: int, authority: str = "") -> authz_v3.
 
 
 def again(milliseconds: int) -> base_v3.RetryPolicy:
-    """What a server was asked in vain it is asked again, up to six times. An answer may take as long as it may anyway.
-
-    One that ends cancels what it has not begun to answer.
+    """What a server was asked in vain it is asked again, up to seven times: one that ends cancels what it has not begun
+    to answer. An answer may take as long as it may anyway.
 
     Envoy does not heed here which hosts were tried; that a replica is gone, its cluster has to find out. It takes the
     longest interval between attempts for the longest time that one may take, too.
     """
     policy = base_v3.RetryPolicy(retry_on="reset,connect-failure,refused-stream,unavailable,cancelled")
-    policy.num_retries.value = 6
+    policy.num_retries.value = 7
     policy.retry_back_off.base_interval.nanos = _PAUSE
     _last(policy.retry_back_off.max_interval, max(milliseconds, _PAUSE // _MILLISECOND))
     return policy
