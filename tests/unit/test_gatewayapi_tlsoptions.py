@@ -98,3 +98,18 @@ def test_names_of_protocols_are_not_longer_than_tls_can_say() -> None:
 )
 def test_the_kind_of_a_name(name: str, kind: str) -> None:
     assert subject_name(name) == SubjectName(kind, name)  # type: ignore[arg-type]
+
+
+def test_gloo_s_names_mean_ours_and_none_is_passed_over() -> None:
+    gloo = "gateway.gloo.solo.io/ssl/"
+    written = {"minimum-tls-version": "TLSv1_2", "maximum-tls-version": "TLS_AUTO", "ecdh-curves": "X25519"}
+    written |= {"verify-subject-alt-name": "a.test", "one-way-tls": "true"}
+    found = read("o", "HTTPS", {f"{gloo}{name}": value for name, value in written.items()})
+    assert (found.faults, found.notes) == ((), ())
+    assert found.handshake == Handshake(minimum="TLSv1_2", curves=("X25519",))
+    assert found.clients is not None
+    assert found.clients.names == (SubjectName("DNS", "a.test"),)
+    both = {f"{gloo}minimum-tls-version": "TLSv1_2", f"{PREFIX}min-version": "1.3"}
+    assert read("o", "HTTPS", both).handshake == Handshake(minimum="TLSv1_3")
+    for name, value in (("one-way-tls", "false"), ("verify", "a"), ("minimum-tls-version", "SSLv3")):
+        assert read("o", "HTTPS", {f"{gloo}{name}": value}).faults, name

@@ -150,10 +150,10 @@ class Rules:
             self.dropped.append(Finding("UnsupportedValue", plain.where, plain.idle, "Remove the rule."))
             return
         matches = tuple(match for match in plain.matches if self._usable(match))
-        delegated = self._delegates(plain, matches)
         if plain.matches and not matches:
             return
         uses, extended, backends = self._asked(plain), self._extended(plain), tuple(self._backends(plain))
+        delegated = self._delegates(plain, matches, fit=not extended.broken)
         above = plain.above or _NOTHING_ABOVE
         rule = Rule(
             where=plain.where,
@@ -173,8 +173,8 @@ class Rules:
         if backends or not delegated:
             yield msgspec.structs.replace(rule, broken=str(faults[0])) if faults and not rule.broken else rule
 
-    def _delegates(self, plain: PlainRule, matches: tuple[Match, ...]) -> bool:
-        """Whether the rule's requests are for other routes to take."""
+    def _delegates(self, plain: PlainRule, matches: tuple[Match, ...], fit: bool) -> bool:
+        """Whether the rule's requests are for other routes to take. If it is not `fit` nobody gets any of them."""
         if self._kind.kind != ROUTE or not any(map(delegates, plain.backend_refs)):
             return False
         found = tuple(delegations(plain.backend_refs, plain.where, self._ref.namespace))
@@ -183,7 +183,7 @@ class Rules:
                 text = "a rule that delegates is for a prefix, so nothing is delegated by this match"
                 finding = Finding("UnsupportedValue", f"{match.where}.path.type", text, "Use PathPrefix.")
                 self.dropped.append(finding)
-        if any(match.path_type == "Prefix" for match in matches):
+        if fit and any(match.path_type == "Prefix" for match in matches):
             self.delegations.extend(found)
         return bool(found)
 

@@ -13,6 +13,16 @@ from daemun.gatewayapi.handshakes import VERSIONS, checked
 from daemun.ir.tls import ClientValidation, Handshake, SubjectName
 
 PREFIX = "daemun.dev/"
+_GLOO = "gateway.gloo.solo.io/ssl/"
+_OF_GLOO = {
+    "minimum-tls-version": "min-version",
+    "maximum-tls-version": "max-version",
+    "cipher-suites": "cipher-suites",
+    "ecdh-curves": "curves",
+    "verify-subject-alt-name": "client-names",
+}
+"""Gloo's names of options (from 1.18 on), and ours."""
+_ONE_WAY = "one-way-tls"
 _HANDSHAKE = {
     "minimum": "min-version",
     "maximum": "max-version",
@@ -46,6 +56,9 @@ class Options(NamedTuple):
 
 def read(where: str, protocol: str, written: Mapping[str, str]) -> Options:
     """The options at a field of a listener."""
+    written, unheeded = _in_our_words(where, written)
+    if unheeded:
+        return Options(faults=unheeded)
     found = _read(where, written, {*_HANDSHAKE.values(), *_CLIENTS})
     mine = _mine(written)
     if not any(one in mine for one in _CLIENTS):
@@ -60,6 +73,25 @@ def read(where: str, protocol: str, written: Mapping[str, str]) -> Options:
 def of_backend(where: str, written: Mapping[str, str]) -> Options:
     """The options at a field about a backend."""
     return _read(where, written, set(_BACKEND))
+
+
+def _in_our_words(where: str, written: Mapping[str, str]) -> tuple[Mapping[str, str], tuple[Finding, ...]]:
+    """Gloo's options as ours, which count more; and those that cannot be heeded."""
+    gloo = {key.removeprefix(_GLOO): value for key, value in written.items() if key.startswith(_GLOO)}
+    if not gloo:
+        return written, ()
+    faults = []
+    for name, value in gloo.items():
+        at = f"{where}[{_GLOO}{name}]"
+        if name == _ONE_WAY and value.lower() != "true":
+            text = "clients are not asked for certificates because a Secret has a ca.crt"
+            faults.append(Finding(_BAD, at, text, "Set tls.frontend of the Gateway, and remove the option."))
+        elif name != _ONE_WAY and name not in _OF_GLOO:
+            known = ", ".join((*_OF_GLOO, _ONE_WAY))
+            faults.append(Finding(_BAD, at, "the option is not known", f"After {_GLOO} use {known}."))
+    ours = {f"{PREFIX}{_OF_GLOO[name]}": value for name, value in gloo.items() if name in _OF_GLOO}
+    said = {key: value for key, value in ours.items() if value != "TLS_AUTO"}
+    return said | {key: value for key, value in written.items() if not key.startswith(_GLOO)}, tuple(faults)
 
 
 def _mine(written: Mapping[str, str]) -> dict[str, str]:

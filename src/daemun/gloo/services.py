@@ -165,10 +165,11 @@ def _for_port(base: UpstreamSpec, name: Name, port: int, annotations: Mapping[st
 
 def _tls(port: int, annotations: Mapping[str, str]) -> UpstreamSslConfig | None:
     secret = _value(annotations.get(f"{_TLS}secret", ""), port)
+    one_way = _value(annotations.get(f"{_TLS}oneWayTls", ""), port).lower() == "true" or None
     if secret:
-        return UpstreamSslConfig(secret_ref=ResourceRef(secret))
+        return UpstreamSslConfig(secret_ref=ResourceRef(secret), one_way_tls=one_way)
     found = {field: _value(annotations.get(_TLS + key, ""), port) for key, field in _FILES.items()}
-    return UpstreamSslConfig(ssl_files=SSLFiles(**found)) if any(found.values()) else None
+    return UpstreamSslConfig(ssl_files=SSLFiles(**found), one_way_tls=one_way) if any(found.values()) else None
 
 
 def _value(text: str, port: int) -> str:

@@ -84,3 +84,4 @@ class UpstreamSslConfig(Api, frozen=True):
     parameters: SslParameters | None = None
     alpn_protocols: List[str] = ()
     allow_renegotiation: bool | None = None
+    one_way_tls: bool | None = None

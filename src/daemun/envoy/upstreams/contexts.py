@@ -39,6 +39,7 @@ SERVES = (
             "parameters",
             "alpnProtocols",
             "allowRenegotiation",
+            "oneWayTls",
         ),
     ),
     Fields(SSLFiles, ("tlsCert", "tlsKey", "rootCa", "ocspStaple")),
@@ -70,6 +71,9 @@ def context(config: UpstreamSslConfig, draft: Draft, sni: str = "") -> tls_pb2.U
         _from_secret(config, draft, common, rules)
     elif (source := source_of(config.ssl_files, config.sds)) is not None:
         outside.put(source, common, rules)
+    if config.one_way_tls and config.sds is None:
+        common.ClearField("tls_certificates")
+        common.ClearField("tls_certificate_sds_secret_configs")
     return found
 
 
