@@ -120,8 +120,9 @@ def _log(one: AccessLog, config: Message) -> log_v3.AccessLog:
 
 
 def _file(sink: FileSink) -> file_pb2.FileAccessLog:
+    """To a file. A format that is empty is Envoy's own, as with Gloo."""
     config = file_pb2.FileAccessLog(path=sink.path)
-    if sink.string_format is not None:
+    if sink.string_format:
         config.log_format.text_format_source.inline_string = sink.string_format
     elif sink.json_format is not None:
         json_format.ParseDict(sink.json_format, config.log_format.json_format)
