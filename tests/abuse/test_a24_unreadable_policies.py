@@ -7,6 +7,7 @@ import pytest_asyncio
 
 from support.auth import auth_config, auth_policy, basic, simple_users
 from support.documents import Doc, gateway, listener, prefix, reference, route, rule
+from support.ports import free_port
 from support.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -37,13 +38,19 @@ HOSTS: dict[str, Doc] = {
     "rbac": {"rbac": {"policies": "p"}},
     "extauth": {"extauth": {"configRef": ["who"]}},
 }
+CLASSIC: dict[str, Doc] = {
+    "classic-host": {"optionsConfigRefs": {"delegateOptions": [{"name": "of-hosts", "namespace": "default"}]}},
+    "classic-route": {},
+    "classic-open": {},
+}
+"""Virtual hosts of VirtualServices, the second of which has a route that names such options."""
+PORT = free_port()
 SERVED: list[str] = [*POLICIES, *(f"whole-{name}" for name in POLICIES), *ROUTES, *(f"host-{name}" for name in HOSTS)]
 
 
 def _option(kind: str, name: str, target: Doc, options: Doc) -> Doc:
-    meta = {"name": name, "namespace": "default"}
     spec = {"targetRefs": [{"group": "gateway.networking.k8s.io", **target}], "options": options}
-    return {"apiVersion": "gateway.solo.io/v1", "kind": kind, "metadata": meta, "spec": spec}
+    return _object("gateway.solo.io", kind, name, spec)
 
 
 def _policies() -> dict[str, Doc]:
@@ -62,6 +69,35 @@ def _policies() -> dict[str, Doc]:
     return found
 
 
+def _classic(port: int) -> list[Doc]:
+    """A Gateway of Gloo's, and what it serves."""
+    host = {"addr": "127.0.0.1", "port": port}
+    gate = _object("gateway.solo.io", "Gateway", "classic", {"bindPort": PORT, "httpGateway": {}})
+    gate["metadata"]["namespace"] = "gloo-system"
+    found = [
+        gate,
+        _object("gloo.solo.io", "Upstream", "up", {"static": {"hosts": [host]}}),
+        _object("gateway.solo.io", "VirtualHostOption", "of-hosts", {"options": HOSTS["extauth"]}),
+        _object("gateway.solo.io", "RouteOption", "of-routes", {"options": ROUTES["ref"]}),
+    ]
+    for name, more in CLASSIC.items():
+        taken: Doc = {
+            "matchers": [{"prefix": "/"}],
+            "routeAction": {"single": {"upstream": {"name": "up", "namespace": "default"}}},
+        }
+        if name == "classic-route":
+            refs = [{"name": "of-routes", "namespace": "default"}]
+            taken["optionsConfigRefs"] = {"delegateOptions": refs}
+        host = {"domains": [f"{name}.test"], "routes": [taken], **more}
+        found.append(_object("gateway.solo.io", "VirtualService", name, {"virtualHost": host}))
+    return found
+
+
+def _object(group: str, kind: str, name: str, spec: Doc) -> Doc:
+    meta = {"name": name, "namespace": "default"}
+    return {"apiVersion": f"{group}/v1", "kind": kind, "metadata": meta, "spec": spec}
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
 async def scene(shared: World) -> None:
     await shared.echo("a")
@@ -74,6 +110,7 @@ async def scene(shared: World) -> None:
     shared.write("auth.yaml", auth_config("who", simple_users(ann="secret")))
     for name, policy in _policies().items():
         shared.write(f"policies/{name}.yaml", policy)
+    shared.write("classic.yaml", *_classic(shared.backends["a"].port))
     await shared.start(clean=False)
 
 
@@ -83,6 +120,12 @@ async def test_a24_what_cannot_be_read_closes_what_it_is_for(shared: World, name
         got = await shared.ask(host=f"{name}.test", headers=headers)
         assert (got.status, got.backend) == (500, ""), name
     assert any(f" default/{name} spec" in one for one in shared.problems())
+
+
+@pytest.mark.parametrize("name", CLASSIC)
+async def test_a24_what_virtual_services_name_and_cannot_be_read_closes_them(shared: World, name: str) -> None:
+    got = await shared.ask(host=f"{name}.test", port=PORT)
+    assert (got.status, got.backend) == ((200, "a") if name == "classic-open" else (500, ""))
 
 
 async def test_a24_and_nothing_else(shared: World) -> None:

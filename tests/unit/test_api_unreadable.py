@@ -60,6 +60,12 @@ def test_options_of_hosts_that_may_guard(name: str) -> None:
     assert isinstance(stood_in("gateway.solo.io/v1", "VirtualHostOption", said), VirtualHostOption)
 
 
+def test_options_of_hosts_that_virtual_services_may_name() -> None:
+    found = stood_in("gateway.solo.io/v1", "VirtualHostOption", {"options": {"extauth": 1}})
+    assert isinstance(found, VirtualHostOption)
+    assert found.spec.target_refs == ()
+
+
 def test_options_of_hosts_that_do_not() -> None:
     said = {"targetRefs": [GATEWAY], "options": {"cors": 1}}
     assert stood_in("gateway.solo.io/v1", "VirtualHostOption", said) is None

@@ -55,12 +55,15 @@ def _route_option(metadata: ObjectMeta, spec: Document) -> Resource:
 
 
 def _host_option(metadata: ObjectMeta, spec: Document) -> Resource | None:
-    options, targets = spec.get("options"), _targets(spec, PolicyTargetReferenceWithSectionName)
-    if not targets or not isinstance(options, dict) or not {str(name).lower() for name in options} & GUARDS:
+    """Also without targets: VirtualServices may name it."""
+    options = spec.get("options")
+    if not isinstance(options, dict) or not {str(name).lower() for name in options} & GUARDS:
         return None
     # A route that asks somebody else does not open what its host may have asked of tokens.
     closed = VirtualHostOptions(extauth=ExtAuthExtension(config_ref=NO_CONFIG), jwt=JwtVhostExtension({}))
-    return VirtualHostOption(metadata, VirtualHostOptionSpec(closed, targets))
+    return VirtualHostOption(
+        metadata, VirtualHostOptionSpec(closed, _targets(spec, PolicyTargetReferenceWithSectionName))
+    )
 
 
 def _backend_tls(metadata: ObjectMeta, spec: Document) -> Resource | None:
