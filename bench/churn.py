@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.poller import Backend, free_port, until_200
+from bench.slope import slope
 from bench.startup import daemun, rss_mb
 from bench.worlds import gateway, route, service, write
 
@@ -39,18 +40,19 @@ async def _measure() -> dict[str, Any]:
             pids = {"daemun": process.pid, "envoy": _envoy(process.pid, Path(temporary))}
             began = time.monotonic()
             rounds: list[dict[str, float]] = []
-            while time.monotonic() - began < seconds or len(rounds) < _WARM + 2:
+            while time.monotonic() - began < seconds or len(rounds) < _WARM + 3:
                 await _come_and_go(folder, port, routes, len(rounds))
-                memory = {name: rss_mb(pid) for name, pid in pids.items()}
-                rounds.append({"at_s": round(time.monotonic() - began, 1), **memory})
+                sizes = {name: rss_mb(pid) for name, pid in pids.items()}
+                rounds.append({"at_s": round(time.monotonic() - began, 1), **sizes})
     await backend.stop()
     found: dict[str, Any] = {"routes": routes, "rounds": rounds}
     for name in pids:
-        found[name] = _judged([(one["at_s"], one[name]) for one in rounds[_WARM:]])
+        points = memory(found, name)
+        grows = slope(points)
+        found[name] = {"first_mb": points[0][1], "last_mb": points[-1][1], **grows._asdict()}
         print(
-            f"{name}: {found[name]['first_mb']} MiB after {_WARM} rounds of {routes} routes, "
-            f"{found[name]['last_mb']} MiB after {len(rounds)}; "
-            f"{found[name]['slope_mb_per_1000_rounds']} MiB in 1,000 rounds",
+            f"{name}: {points[0][1]} MiB after {_WARM} rounds of {routes} routes, {points[-1][1]} MiB after "
+            f"{len(rounds)}; {grows} MiB an hour",
             flush=True,
         )
     return found
@@ -92,14 +94,6 @@ def _envoy(daemun: int, base: Path) -> int:
     raise RuntimeError("there is no Envoy")
 
 
-def _judged(points: list[tuple[float, float]]) -> dict[str, float]:
-    """The ends, and the slope of a straight line through all (least squares), by round."""
-    count = len(points)
-    middle, mean = (count - 1) / 2, sum(value for _, value in points) / count
-    above = sum((number - middle) * (value - mean) for number, (_, value) in enumerate(points))
-    below = sum((number - middle) ** 2 for number in range(count))
-    return {
-        "first_mb": points[0][1],
-        "last_mb": points[-1][1],
-        "slope_mb_per_1000_rounds": round(1000 * above / below, 1),
-    }
+def memory(found: dict[str, Any], name: str) -> list[tuple[float, float]]:
+    """The seconds, and the MiB of a process then, after each round but the first few."""
+    return [(one["at_s"], one[name]) for one in found["rounds"][_WARM:]]

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from bench.churn import memory
 from bench.compared import NAMES, OURS, Figures, Rows, value
+from bench.slope import slope
 
 Verdict = tuple[str, bool | None] | None
 """What was measured, and whether the goal is met: None if that remains open."""
@@ -11,6 +13,8 @@ Judge = Callable[[Rows, Figures], Verdict]
 _UNEQUAL = 2.0
 """From such a ratio of the machine's loads on, a ratio of times says nothing for sure; from such a load on, nor does a
 ratio of requests."""
+_LONG_ENOUGH = 45
+"""Minutes after which a slope is believed."""
 
 
 class Goal(NamedTuple):
@@ -20,12 +24,12 @@ class Goal(NamedTuple):
     judge: Judge
 
 
-def goals(rows: Rows, touched: Figures, change: Figures) -> Iterator[str]:
-    """Every goal with what was measured."""
+def goals(rows: Rows, others: Figures) -> Iterator[str]:
+    """Every goal with what was measured; `others` are the figures of what is not compared, by name."""
     yield "| goal | measured | met |"
     yield "|---|---|---|"
     for goal in GOALS:
-        found = goal.judge(rows, {"touched": touched, "change": change})
+        found = goal.judge(rows, others)
         text, met = found or ("not measured", None)
         yield f"| {goal.text} | {text} | {'open' if met is None else 'yes' if met else '**no**'} |"
 
@@ -136,6 +140,16 @@ def _slope(rows: Rows, _: Figures) -> Verdict:
     return text, False if abs(slope) > 1 else True if minutes >= 60 else None
 
 
+def _folder_slope(_: Rows, others: Figures) -> Verdict:
+    found = others["churn"]
+    if not found:
+        return None
+    points = memory(found, "daemun")
+    grows, minutes = slope(points), points[-1][0] / 60
+    text = f"{grows} MiB an hour, fitted to {minutes:.0f} min"
+    return text, abs(grows.an_hour) <= grows.error if minutes >= _LONG_ENOUGH else None
+
+
 _P50 = ("ms", "p50")
 GOALS = (
     Goal("created to 200 at 3,000 routes: 50 × ahead at p50", _ratio("propagation", 3000, _P50, 50, "ms")),
@@ -164,4 +178,5 @@ GOALS = (
     Goal("folder: file write to 200 ≤ 4 × the bare push", _folder),
     Goal("1 of 40,000 routes touched: bytes and CPU constant", _touched),
     Goal("memory's slope under churn 0", _slope),
+    Goal("the same in a folder", _folder_slope),
 )

@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from bench import compared, goals
+from bench.churn import memory
 from bench.compared import Rows
+from bench.slope import slope
 
 _ROOT = Path(__file__).parents[1]
+_FEW = 20
+"""Values of which there is no mean worth telling."""
 _START, _END = "<!-- {} -->", "<!-- end -->"
 
 
@@ -31,15 +35,15 @@ def main() -> None:
 
 def _blocks() -> Iterator[tuple[str, list[str]]]:
     for name, table in _TABLES.items():
-        figures, source = _newest(name)
+        figures, source = _newest(_CALLED.get(name, name))
         yield name, [*table(figures), "", source] if figures else [source]
     rows, source = _rows()
     for name, compare in _COMPARED.items():
         yield name, [*compare(rows), "", source]
     alone, source = _alone()
     yield "alone", [*compared.alone(alone), "", source]
-    touched, change = (_newest(name)[0] for name in ("touched", "change"))
-    yield "goals", list(goals.goals(rows, touched, change))
+    others = {name: _newest(name)[0] for name in ("touched", "change", "churn")}
+    yield "goals", list(goals.goals(rows, others))
 
 
 def _results() -> Iterator[tuple[str, Any]]:
@@ -185,6 +189,22 @@ def _instructions(instructions: Any) -> Iterator[str]:
         yield f"| {name} | {at['plain']:,} | {at['scoped']:,} | {at['ratio']:.2f} |"
 
 
+def _rounds(churn: Any) -> Iterator[str]:
+    yield "| until minute | rounds | control plane, mean of 10 minutes | proxy |"
+    yield "|---|---|---|---|"
+    points = {name: memory(churn, name) for name in ("daemun", "envoy")}
+    last = points["daemun"][-1][0]
+    for begins in range(0, int(last), 600):
+        within = {name: [value for at, value in found if begins <= at < begins + 600] for name, found in points.items()}
+        count = len(within["daemun"])
+        if count < _FEW:
+            break
+        cells = [f"{sum(values) / count:.1f} MiB" for values in within.values()]
+        yield f"| {min(begins + 600, last) / 60:.0f} | {count} | {' | '.join(cells)} |"
+    grows = [f"{slope(found)} MiB an hour" for found in points.values()]
+    yield f"| all | {len(points['daemun'])} of {churn['routes']:,} routes | {' | '.join(grows)} |"
+
+
 _TABLES = {
     "engine": _engine,
     "classic": _classic,
@@ -196,7 +216,10 @@ _TABLES = {
     "shapes": _shapes,
     "hosts": _hosts,
     "instructions": _instructions,
+    "rounds": _rounds,
 }
+_CALLED = {"rounds": "churn"}
+"""The benchmark of a table, where it has another name."""
 _COMPARED = {
     "propagation": compared.propagation,
     "scale": compared.scale,

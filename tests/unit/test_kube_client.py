@@ -4,10 +4,13 @@ import asyncio
 import contextlib
 from pathlib import Path
 
+import httpx2 as httpx
 import msgspec
 import pytest
 
+from daemun.api.kinds import KINDS
 from daemun.kube.client import KubeClient
+from daemun.kube.discovery import discover
 from daemun.kube.errors import ApiError, KubeError, UnreachableError
 from support.fake_api import FakeApi, Refusal
 
@@ -176,3 +179,39 @@ def _sockets() -> list[str]:
         with contextlib.suppress(FileNotFoundError):
             links.append(str(one.readlink()))
     return [link for link in links if link.startswith("socket:")]
+
+
+class Answering:
+    """An API server that has every kind, as `kinds` of any group, and counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.most = self._under_way = 0
+
+    def client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=httpx.MockTransport(self._answer), base_url="http://cluster")
+
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request.url.path)
+        self._under_way += 1
+        self.most = max(self.most, self._under_way)
+        await asyncio.sleep(0)
+        self._under_way -= 1
+        found = [{"name": "kinds", "kind": kind.kind, "verbs": ["list", "watch"]} for kind in KINDS]
+        return httpx.Response(200, json={"resources": found})
+
+
+async def test_a_look_at_all_kinds_takes_few_connections() -> None:
+    server = Answering()
+    found = await discover(KubeClient(server.client(), "http://cluster", "default"), KINDS)
+    assert found.keys() == {(kind.group, kind.kind) for kind in KINDS}
+    assert len(server.asked) == len(set(server.asked)) > server.most == 2
+
+
+async def test_watches_are_not_among_the_connections_that_requests_choose_from() -> None:
+    requests, streams = Answering(), Answering()
+    async with KubeClient(requests.client(), "http://cluster", "default", streams.client()) as client:
+        async with client.stream("/watched", idle=60) as pieces:
+            assert b"".join([piece async for piece in pieces])
+        await client.get("/read")
+    assert (requests.asked, streams.asked) == (["/read"], ["/watched"])

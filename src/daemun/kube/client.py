@@ -37,6 +37,8 @@ Params = Mapping[str, str]
 _CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 15.0
 _CONNECTIONS = 64
+_REUSED_SECONDS = 15.0
+"""So long an idle connection is kept: a handshake costs more than the request, and something is asked each 10 s."""
 
 
 class _Status(msgspec.Struct, rename="camel"):
@@ -47,10 +49,17 @@ class _Status(msgspec.Struct, rename="camel"):
 
 
 class KubeClient:
-    """Talks to one API server. `namespace` is the one of the context or of the pod; `server` is its URL."""
+    """Talks to one API server. `namespace` is the one of the context or of the pod; `server` is its URL.
 
-    def __init__(self, http: httpx.AsyncClient, server: str, namespace: str) -> None:
+    Streams have a pool of connections of their own: for each request all connections of its pool are looked at, and
+    there is a watch for each of dozens of kinds.
+    """
+
+    def __init__(
+        self, http: httpx.AsyncClient, server: str, namespace: str, streaming: httpx.AsyncClient | None = None
+    ) -> None:
         self._http = http
+        self._streaming = streaming or http
         self.server = server
         self.namespace = namespace
 
@@ -67,9 +76,13 @@ class KubeClient:
                 params["auth"] = PluginToken(config.user.exec)
         except (ConfigError, OSError, KeyError, ValueError, msgspec.MsgspecError) as error:
             raise KubeError(f"the cluster cannot be reached: {error}", "Check KUBECONFIG and --kube-context.") from None
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=_CONNECTIONS)
-        http = httpx.AsyncClient(**params, limits=limits, headers={"User-Agent": FIELD_MANAGER})
-        return cls(http, config.cluster.server, config.namespace)
+        limits = httpx.Limits(
+            max_connections=None, max_keepalive_connections=_CONNECTIONS, keepalive_expiry=_REUSED_SECONDS
+        )
+        http, streaming = (
+            httpx.AsyncClient(**params, limits=limits, headers={"User-Agent": FIELD_MANAGER}) for _ in range(2)
+        )
+        return cls(http, config.cluster.server, config.namespace, streaming)
 
     async def __aenter__(self) -> Self:
         return self
@@ -81,6 +94,7 @@ class KubeClient:
 
     async def close(self) -> None:
         """End all connections."""
+        await self._streaming.aclose()
         await self._http.aclose()
 
     async def get(
@@ -148,7 +162,7 @@ class KubeClient:
         self, path: str, params: Params | None = None, *, accept: str = JSON, idle: float
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         """Read an answer piece by piece, as it comes. After `idle` seconds without a byte it counts as broken off."""
-        request = self._http.build_request(
+        request = self._streaming.build_request(
             "GET",
             path,
             params=params,
@@ -157,7 +171,7 @@ class KubeClient:
             extensions={"trace": Handshake()},
         )
         with _told(self.server):
-            response = await tidy(self._http.send(request, stream=True), httpx.Response.aclose)
+            response = await tidy(self._streaming.send(request, stream=True), httpx.Response.aclose)
             try:
                 if response.status_code >= 400:
                     raise _refused(response, await tidy(response.aread()))

@@ -55,6 +55,8 @@ class _Resources(msgspec.Struct):
 
 _DECODER = msgspec.json.Decoder(_Resources)
 _VERBS = {"list", "watch"}
+_AT_ONCE = 2
+"""Requests under way: each may take a connection of its own, which costs more than the request does."""
 
 
 async def discover(client: KubeClient, kinds: Iterable[Kind]) -> Mapping[tuple[str, str], Served]:
@@ -64,8 +66,7 @@ async def discover(client: KubeClient, kinds: Iterable[Kind]) -> Mapping[tuple[s
     """
     kinds = tuple(kinds)
     versions = list(dict.fromkeys((kind.group, version) for kind in kinds for version in kind.versions))
-    answers = await asyncio.gather(*(_resources(client, *one) for one in versions))
-    known = dict(zip(versions, answers, strict=True))
+    known = await _versions(client, versions)
     found: dict[tuple[str, str], Served] = {}
     for kind in kinds:
         for version in kind.versions:
@@ -78,6 +79,26 @@ async def discover(client: KubeClient, kinds: Iterable[Kind]) -> Mapping[tuple[s
                 found[kind.group, kind.kind] = Served(kind, version, plural, whole)
                 break
     return found
+
+
+async def _versions(
+    client: KubeClient, versions: Iterable[tuple[str, str]]
+) -> Mapping[tuple[str, str], tuple[_Resource, ...]]:
+    """What there is in each version of a group."""
+    known: dict[tuple[str, str], tuple[_Resource, ...]] = {}
+    left = iter(versions)
+
+    async def ask() -> None:
+        for one in left:
+            known[one] = await _resources(client, *one)
+
+    asking = [asyncio.create_task(ask()) for _ in range(_AT_ONCE)]
+    try:
+        await asyncio.gather(*asking)
+    finally:
+        for one in asking:
+            one.cancel()
+    return known
 
 
 async def _resources(client: KubeClient, group: str, version: str) -> tuple[_Resource, ...]:
