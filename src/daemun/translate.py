@@ -16,7 +16,7 @@ from daemun.api.listenerset import ListenerSet
 from daemun.api.policy import BackendTLSPolicy
 from daemun.api.routes import HTTPRoute
 from daemun.api.status import GatewayStatus
-from daemun.base.names import CORE, GATEWAY, GLOO, GLOO_GATEWAY, GLOO_KUBE_GATEWAY, Name, Ref
+from daemun.base.names import CORE, DAEMUN, GATEWAY, GLOO, GLOO_GATEWAY, GLOO_KUBE_GATEWAY, Name, Ref
 from daemun.envoy.described import Described
 from daemun.envoy.matches import match_faults
 from daemun.envoy.resources import EnvoyResources
@@ -30,6 +30,7 @@ from daemun.gatewayapi import (
     backendtls,
     cacerts,
     conflicts,
+    egresses,
     gateways,
     listener_status,
     listenersets,
@@ -182,12 +183,20 @@ class Translation:
         )
         annotations = backends.Annotations(gloo_services.spoken, gloo_services.closed(annotated))
         self.discovery = Discovery(graph, self.sources, said, classic_ports.scopes, settings)
-        described = Described(upstreams, annotated, self.registries.instances, guard_of(settings), upstream_defaults)
         backend_kinds = {
             (CORE, "Service"): backends.service_backends(said, by_service, annotations),
             (GLOO, "Upstream"): gloo_upstreams.upstream_backends(doors),
         }
-        backend_inputs = backends.Inputs(backend_kinds, granted, offers.call_of(functions))
+        self.egresses = outside = derive(
+            self.sources[DAEMUN, "Egress"], egresses.egress_rule(authorities, guard_of(settings), settings), "Egresses"
+        )
+        ways_out = derive(outside, egresses.way_rule, "Egresses as routes know them")
+        described = Described(
+            upstreams, annotated, self.registries.instances, guard_of(settings), upstream_defaults, outside
+        )
+        of_rules = {(DAEMUN, egresses.KIND): egresses.egress_backends(ways_out)}
+        call = egresses.egress_calls(ways_out, offers.call_of(functions))
+        backend_inputs = backends.Inputs(backend_kinds, of_rules, granted, call)
         # Gloo's policies: each by itself, then what they put on listeners and on the rules of routes.
         find_upstream, any_upstream = gloo_upstreams.upstream_of(doors, granted), gloo_upstreams.any_upstream_of(doors)
         of_servers = beside.Inputs(granted, find_upstream, any_upstream, backend_inputs, BY_KIND.get, settings)
@@ -301,6 +310,7 @@ class Translation:
             *(derive(one, options_status.status_rule(about_options), f"{kind} status") for kind, one in chosen.items()),
             derive(upstreams, upstream_status.status_rule(rejected), "Upstream status"),
             *(classic.statuses, self.registries.statuses),
+            derive(outside, egresses.status_rule(rejected), "Egress status"),
             servers.statuses,
             *(
                 derive(self.sources[one], unserved_kinds.status_rule(*one), f"{one[1]} status")
@@ -331,6 +341,7 @@ class Translation:
                 for kind in ROUTE_KINDS
             ),
             *(classic.problems, self.registries.problems),
+            derive(outside, egresses.problem_rule(rejected), "Egress problems"),
             servers.problems,
             derive(namespaces, meshes.problem_rule(rejected), "problems of meshes"),
             *(

@@ -241,3 +241,18 @@ def hosts(*ports: int, address: str = "127.0.0.1") -> Doc:
 def to_upstream(name: str, **fields: Any) -> Doc:
     """A backendRef to an Upstream."""
     return reference(name, group="gloo.solo.io", kind="Upstream", **fields)
+
+
+def egress(name: str, *hosts: str, ports: Sequence[int] = (), asking: int = 0, **fields: Any) -> Doc:
+    """An Egress; `asking` is the port of a DNS server on this machine."""
+    spec: Doc = {"hosts": list(hosts), **fields}
+    if ports:
+        spec["ports"] = list(ports)
+    if asking:
+        spec["nameServers"] = [{"address": "127.0.0.1", "port": asking}]
+    return {"apiVersion": "daemun.dev/v1alpha1", "kind": "Egress", "metadata": _meta(name), "spec": spec}
+
+
+def to_egress(name: str, **fields: Any) -> Doc:
+    """A backendRef to an Egress."""
+    return reference(name, group="daemun.dev", kind="Egress", **fields)

@@ -13,15 +13,16 @@ import dns.rrset
 
 from support.ports import free_port
 
-_ORIGIN = "test."
-
 
 class Nameserver:
-    """Authority over `test.`. `ttl` is that of new records, `negative` of what is not there; `rcode` answers all else
-    than NOERROR; `truncated` makes it want TCP.
+    """Authority over `test.`, or another `origin`.
+
+    `ttl` is that of new records, `negative` of what is not there; `rcode` answers all else than NOERROR; `truncated`
+    makes it want TCP.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, origin: str = "test.") -> None:
+        self._origin = origin
         self.port = free_port()
         self.ttl, self.negative = 1, 1
         self.rcode = dns.rcode.NOERROR
@@ -38,7 +39,7 @@ class Nameserver:
 
     def put(self, name: str, kind: str, *texts: str) -> None:
         """A name has these records of a kind (`A`, `AAAA`, `SRV`), and no others."""
-        key = (f"{name}.{_ORIGIN}", kind)
+        key = (f"{name}.{self._origin}", kind)
         if texts:
             self._records[key] = dns.rrset.from_text(key[0], self.ttl, "IN", kind, *texts)
         else:
@@ -83,8 +84,8 @@ class Nameserver:
         else:
             if not any(each == name for each, _ in self._records):
                 response.set_rcode(dns.rcode.NXDOMAIN)
-            soa = f"ns.{_ORIGIN} me.{_ORIGIN} 1 60 60 60 {self.negative}"
-            response.authority.append(dns.rrset.from_text(_ORIGIN, self.negative, "IN", "SOA", soa))
+            soa = f"ns.{self._origin} me.{self._origin} 1 60 60 60 {self.negative}"
+            response.authority.append(dns.rrset.from_text(self._origin, self.negative, "IN", "SOA", soa))
         return response.to_wire()
 
     async def _stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

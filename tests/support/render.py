@@ -6,8 +6,9 @@ it, `connections` all of it but its filters and where routes are, `filters` thos
 those that ask other servers, and `misses` its chain of that name), and in section `tls` all of a cluster but its TLS
 context. Section `later` has the names of the filters for what is sent on. A TCP proxy is shown as where it sends to.
 Section `routes` shows the virtual hosts without what is the same in all scopes, which section `scopes` shows, and
-without what keeps their guards with them, of which section `kept` is (`filters` does not have it either). Section
-`chains` is what the server of authorization is told, and `limits` what the rate limit service is.
+without what keeps their guards with them, of which section `kept` is (`filters` does not have it either). Of networks
+that a cluster refuses it is said how many there are. Section `chains` is what the server of authorization is told, and
+`limits` what the rate limit service is.
 """
 
 import json
@@ -32,8 +33,8 @@ from daemun.api.status import (
     GatewayStatus,
     ListenerSetStatus,
     ListenerStatus,
+    OwnStatus,
     PolicyStatus,
-    RegistryStatus,
     RouteStatus,
     Status,
 )
@@ -103,7 +104,7 @@ def envoy(made: Translation, sections: list[str]) -> dict[str, Any]:
 
 
 def _resource(section: str, message: Message) -> Any:
-    value = json_format.MessageToDict(message)
+    value = _without_networks(json_format.MessageToDict(message))
     value.pop("name", None)
     value.pop("clusterName", None)
     if section == "listeners":
@@ -137,6 +138,16 @@ def _resource(section: str, message: Message) -> Any:
     if section == "tls":
         value = value.get("transportSocket", {}).get("typedConfig")
     return _short(value)
+
+
+def _without_networks(value: Any) -> Any:
+    """Leave out of the check of addresses which ones are refused."""
+    for options in value.get("typedExtensionProtocolOptions", {}).values():
+        for one in options.get("httpFilters", ()):
+            if one["name"] == "envoy.filters.http.upstream_rbac":
+                *_, inside = one["typedConfig"]["rules"]["policies"]["allowed"]["permissions"][0]["andRules"]["rules"]
+                inside["notRule"] = f"{len(inside['notRule']['orRules']['rules'])} networks"
+    return value
 
 
 def _hosts(value: list[Any]) -> list[Any]:
@@ -238,7 +249,7 @@ def status(value: Status) -> Any:
     match value:
         case GlooStatus():
             return msgspec.to_builtins(value)
-        case GatewayClassStatus() | RegistryStatus():
+        case GatewayClassStatus() | OwnStatus():
             return _conditions(value.conditions)
         case GatewayStatus():
             return {

@@ -388,3 +388,21 @@ def test_requests_of_a_mesh_are_for_services(url: str, words: str) -> None:
     assert words in (f"{told.winner.route}" if told.winner else told.outcome.why)
     # Who asks about a Gateway hears nothing of the mesh.
     assert "one" not in asked(made, url).outcome.why
+
+
+def test_an_egress() -> None:
+    out = {
+        "apiVersion": "daemun.dev/v1alpha1",
+        "kind": "Egress",
+        "metadata": {"name": "out", "namespace": "default"},
+        "spec": {"hosts": ["api.test"], "tls": {}},
+    }
+    to = [{"group": "daemun.dev", "kind": "Egress", "name": "out"}]
+    made = decoded([GATEWAY, out, route("r", rule("/", to=to))], Settings(system_authorities="/etc/ca.crt"))
+    told = asked(made, "http://api.test/x")
+    (share,) = told.outcome.shares
+    assert (told.outcome.kind, share.endpoints, share.protocol) == ("forwarded", ("api.test",), "https")
+    assert [one.kind for one in share.effects] == ["Egress"]
+    told = asked(made, "http://other.test/x")
+    assert (told.outcome.kind, told.outcome.status) == ("answered", 403)
+    assert "Egress default/out does not allow the host" in told.outcome.why

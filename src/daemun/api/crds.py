@@ -48,6 +48,7 @@ NAMES: Mapping[tuple[str, str], Names] = MappingProxyType(
         ("graphql.gloo.solo.io", "GraphQLApi"): Names("graphqlapis", ("gql", "ggql")),
         (DAEMUN, "AuthPolicy"): Names("authpolicies"),
         (DAEMUN, "RateLimitPolicy"): Names("ratelimitpolicies"),
+        (DAEMUN, "Egress"): Names("egresses"),
         (DAEMUN, "Registry"): Names("registries"),
     }
 )

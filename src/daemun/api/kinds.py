@@ -8,6 +8,7 @@ import msgspec
 from daemun.api import (
     auth_policy,
     core,
+    egress,
     gateway,
     grant,
     listenerset,
@@ -83,6 +84,7 @@ KINDS = (
     Kind("enterprise.gloo.solo.io", "AuthConfig", ("v1",), auth_config.AuthConfig, strict=True),
     Kind(DAEMUN, "AuthPolicy", ("v1alpha1",), auth_policy.AuthPolicy, strict=True),
     Kind(DAEMUN, "RateLimitPolicy", ("v1alpha1",), rate_limit_policy.RateLimitPolicy, strict=True),
+    Kind(DAEMUN, "Egress", ("v1alpha1",), egress.Egress, strict=True),
     Kind(DAEMUN, "Registry", ("v1alpha1",), registry.Registry, strict=True),
     Kind("ratelimit.solo.io", "RateLimitConfig", ("v1alpha1",), ratelimit.RateLimitConfig, strict=True),
     Kind("graphql.gloo.solo.io", "GraphQLApi", ("v1beta1",), graphql.GraphQLApi, strict=True),

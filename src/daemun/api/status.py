@@ -60,8 +60,8 @@ class ListenerSetStatus(Api, frozen=True, omit_defaults=False):
     listeners: List[ListenerStatus]
 
 
-class RegistryStatus(Api, frozen=True, omit_defaults=False):
-    """What became of a Registry."""
+class OwnStatus(Api, frozen=True, omit_defaults=False):
+    """What became of an object of Daemun's own that is no policy."""
 
     conditions: List[Condition]
 
@@ -107,6 +107,4 @@ class GatewayClassStatus(Api, frozen=True, omit_defaults=False):
     supported_features: List[SupportedFeature]
 
 
-Status = (
-    GatewayStatus | ListenerSetStatus | RouteStatus | PolicyStatus | RegistryStatus | GatewayClassStatus | GlooStatus
-)
+Status = GatewayStatus | ListenerSetStatus | RouteStatus | PolicyStatus | OwnStatus | GatewayClassStatus | GlooStatus

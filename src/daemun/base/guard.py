@@ -6,11 +6,12 @@ services of clouds that give credentials to whoever asks from within.
 
 import re
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import NamedTuple
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses, ip_address, ip_network
+from typing import NamedTuple, TypeVar
 
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
+N = TypeVar("N", IPv4Network, IPv6Network)
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 _METADATA = frozenset(  # what clouds answer on, beside link-local addresses
@@ -18,8 +19,20 @@ _METADATA = frozenset(  # what clouds answer on, beside link-local addresses
 )
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
 _THIS_NETWORK = ip_network("0.0.0.0/8")
-_NAT64 = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))
-_COMPATIBLE = ip_network("::/96")
+_NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
+_COMPATIBLE = IPv6Network("::/96")
+_MAPPED, _SIX_TO_FOUR, _TEREDO = IPv6Network("::ffff:0:0/96"), IPv6Network("2002::/16"), IPv6Network("2001::/32")
+_REFUSED_4 = tuple(
+    IPv4Network(one)
+    for one in (
+        *("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32"),
+        *(str(one) for one in _METADATA if one.version == 4),
+    )
+)
+_REFUSED_6 = tuple(
+    IPv6Network(one)
+    for one in ("::/128", "::1/128", "fe80::/10", "ff00::/8", *(str(one) for one in _METADATA if one.version == 6))
+)
 
 
 class Guard(NamedTuple):
@@ -43,6 +56,24 @@ class Guard(NamedTuple):
             if why and not any(one in network for network in self.allowed if network.version == one.version):
                 return f"{address} is {why}"
         return ""
+
+    def networks(self) -> tuple[Network, ...]:
+        """The same as networks, for whoever cannot ask for each address: all that is refused is in one of them.
+
+        An address of version 6 may stand for two of version 4 (Teredo), or have one at its end (NAT64 of a network's
+        own); no network says which, so those are refused as a whole, but for what is allowed.
+        """
+        allowed_4 = [one for one in self.allowed if isinstance(one, IPv4Network)]
+        allowed_6 = [one for one in self.allowed if isinstance(one, IPv6Network)]
+        fours = [left for one in _REFUSED_4 for left in _without(one, allowed_4)]
+        sixes = [
+            *_REFUSED_6,
+            _TEREDO,
+            _NAT64[1],
+            *(_embedded(one, within) for one in fours for within in (_MAPPED, _COMPATIBLE, _NAT64[0], _SIX_TO_FOUR)),
+        ]
+        left = [rest for one in sixes for rest in _without(one, allowed_6)]
+        return (*collapse_addresses(fours), *collapse_addresses(left))
 
 
 def meant(name: str) -> str:
@@ -80,3 +111,24 @@ def _within(one: Address) -> Iterator[IPv4Address]:
         yield from one.teredo
     if any(one in network for network in _NAT64) or (one in _COMPATIBLE and int(one) > 1):
         yield IPv4Address(int(one) & 0xFFFFFFFF)
+
+
+def _without(network: N, holes: list[N]) -> list[N]:
+    """What is left of a network without some others."""
+    left = [network]
+    for hole in holes:
+        kept: list[N] = []
+        for one in left:
+            if not one.overlaps(hole):
+                kept.append(one)
+            elif hole.prefixlen > one.prefixlen:
+                kept.extend(one.address_exclude(hole))
+        left = kept
+    return left
+
+
+def _embedded(network: IPv4Network, within: Network) -> IPv6Network:
+    """The addresses of version 6, of a kind that has one of version 4 right behind its prefix, that stand for these."""
+    length = within.prefixlen + network.prefixlen
+    base = int(within.network_address) | int(network.network_address) << (128 - within.prefixlen - 32)
+    return IPv6Network((base, length))

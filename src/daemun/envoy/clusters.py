@@ -9,8 +9,9 @@ from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2 as http
 
 from daemun.base import wire
 from daemun.envoy.ads import ads
-from daemun.envoy.defaults import BREAKER, BUFFER_BYTES, CONNECT_SECONDS, HTTP_OPTIONS
+from daemun.envoy.defaults import HTTP_OPTIONS, bounded
 from daemun.envoy.described import Described
+from daemun.envoy.egress import egress_leaf
 from daemun.envoy.own import PROXY_PAIR, own_cluster
 from daemun.envoy.upstreams import built, tunnel
 from daemun.flow import Collection, Reader
@@ -61,6 +62,8 @@ def cluster_rule(
             yield key, part("", [Leaf(wire.encoded(draft.cluster), Origin(key.ref), secrets=(*draft.secrets,))])
         elif key.kind == "service":
             yield key, part("", [Leaf(wire.encoded(_service_cluster(key)), Origin(key.ref))])
+        elif (egress := described.egress(reader, key)) is not None:
+            yield key, part("", [egress_leaf(key, egress, described.guard)])
         elif (own := own_cluster(key, settings)) is not None:
             shown = (PROXY_PAIR,) if own.HasField("transport_socket") else ()
             yield key, part("", [Leaf(wire.encoded(own), Origin(key.ref), secrets=shown)])
@@ -76,11 +79,7 @@ def _service_cluster(key: BackendKey) -> cluster_pb2.Cluster:
         lb_policy=cluster_pb2.Cluster.LEAST_REQUEST,
         ignore_health_on_host_removal=True,
     )
-    proto.connect_timeout.seconds = CONNECT_SECONDS
-    proto.per_connection_buffer_limit_bytes.value = BUFFER_BYTES
-    breaker = proto.circuit_breakers.thresholds.add()
-    for limit in (breaker.max_connections, breaker.max_pending_requests, breaker.max_requests, breaker.max_retries):
-        limit.value = BREAKER
+    bounded(proto)
     if key.protocol in {"http", "h2c"}:
         options = http_v3.HttpProtocolOptions()
         if key.protocol == "h2c":

@@ -6,6 +6,7 @@ from daemun.api.gloo.upstream import KubeUpstreamSpec, UpstreamSpec
 from daemun.base.guard import Guard
 from daemun.base.names import Name
 from daemun.flow import Collection, Reader
+from daemun.gatewayapi.egresses import ResolvedEgress
 from daemun.gloo.classic.scope import SETTINGS
 from daemun.gloo.consul_services import upstream_of
 from daemun.gloo.defaults import NONE, Defaults
@@ -13,6 +14,7 @@ from daemun.gloo.meshes import mesh_of
 from daemun.gloo.services import Annotated
 from daemun.gloo.upstreams import ResolvedUpstream
 from daemun.ir.backend import BackendKey
+from daemun.ir.egress import Egress
 from daemun.ir.instances import Instances, Lookup
 
 
@@ -24,9 +26,11 @@ class Described(msgspec.Struct, frozen=True):
     instances: Collection[Lookup, Instances]
     """What registries beside Kubernetes say."""
     guard: Guard
-    """Which of their addresses no request may reach."""
+    """Which addresses no request may reach."""
     defaults: Collection[Name, Defaults]
     """What Settings say: of all Upstreams, and which meshes there are."""
+    egresses: Collection[Name, ResolvedEgress]
+    """Destinations outside."""
 
     def of(self, reader: Reader, key: BackendKey) -> ResolvedUpstream | None:
         """The Upstream behind a backend, or what a Service comes to; None for one that is unusable."""
@@ -35,7 +39,7 @@ class Described(msgspec.Struct, frozen=True):
             found = reader.get(self.upstreams, name)
         elif key.kind == "consul":
             found = upstream_of(key, reader.get(self.defaults, SETTINGS) or NONE)
-        elif key.kind == "daemun":
+        elif key.kind in {"daemun", "egress"}:
             found = None
         else:
             annotated = reader.get(self.annotated, name)
@@ -43,6 +47,11 @@ class Described(msgspec.Struct, frozen=True):
         if found is not None and found.faults:
             return None
         return self._in_meshes(reader, key, found)
+
+    def egress(self, reader: Reader, key: BackendKey) -> Egress | None:
+        """The destination outside behind a backend, if it is one that can be used."""
+        found = reader.get(self.egresses, Name(key.namespace, key.name)) if key.kind == "egress" else None
+        return found.egress if found is not None else None
 
     def _in_meshes(self, reader: Reader, key: BackendKey, found: ResolvedUpstream | None) -> ResolvedUpstream | None:
         """The same where meshes are: a Service of which nothing is said is described there, too."""

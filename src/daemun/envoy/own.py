@@ -7,7 +7,7 @@ from envoy.extensions.transport_sockets.tls.v3 import common_pb2, tls_pb2
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2 as http_v3
 
 from daemun.envoy.ads import ads
-from daemun.envoy.defaults import BREAKER, BUFFER_BYTES, CONNECT_SECONDS, HTTP_OPTIONS
+from daemun.envoy.defaults import BUFFER_BYTES, CONNECT_SECONDS, HTTP_OPTIONS, bounded
 from daemun.gatewayapi.settings import Settings
 from daemun.ir.auth import PROXIES
 from daemun.ir.backend import GCP_METADATA, OWN_LIMITS, OWN_SERVER, BackendKey
@@ -53,11 +53,7 @@ def _cluster(key: BackendKey, address: str, authority: str) -> cluster_pb2.Clust
     """
     # In turn: one that has just died has the least requests, and would be asked again and again until it is out.
     proto = cluster_pb2.Cluster(name=key.cluster, lb_policy=cluster_pb2.Cluster.ROUND_ROBIN)
-    proto.connect_timeout.seconds = CONNECT_SECONDS
-    proto.per_connection_buffer_limit_bytes.value = BUFFER_BYTES
-    breaker = proto.circuit_breakers.thresholds.add()
-    for limit in (breaker.max_connections, breaker.max_pending_requests, breaker.max_requests, breaker.max_retries):
-        limit.value = BREAKER
+    bounded(proto)
     options = http_v3.HttpProtocolOptions()
     # A server that stands still is noticed, and its requests go to another, before they have waited in vain.
     keepalive = options.explicit_http_config.http2_protocol_options.connection_keepalive

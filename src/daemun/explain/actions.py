@@ -15,6 +15,7 @@ from daemun.explain.order import Placed, asks_preflight
 from daemun.explain.place import Place
 from daemun.explain.result import Outcome, Share
 from daemun.explain.rewriting import forwarded, redirected
+from daemun.gatewayapi.egresses import KIND as EGRESS
 from daemun.ir.route import Backend
 from daemun.translate import Translation
 
@@ -99,7 +100,8 @@ def _forwards(translation: Translation, place: Place, entry: Placed, parted: _Pa
             why = f"answered with {error}: {_reason(entry, backend, error, scene.seen)}"
             yield Share(percent, why, backend.where, backend.weight, error, effects=uses)
             continue
-        ready = endpoints(translation, place.key.proxy, cluster)
+        outside = backend.key.kind == "egress"
+        ready = (host,) if outside else endpoints(translation, place.key.proxy, cluster)
         count = f"{len(ready)} endpoint{'' if len(ready) == 1 else 's'} ready"
         ref = backend.key.ref
         port = f" port {backend.key.port}" if backend.key.port else ""
@@ -134,6 +136,9 @@ def _reason(entry: Placed, backend: Backend | None, status: int, seen: Seen) -> 
     """Why nothing can be done for this share."""
     if entry.rule.broken:
         return entry.rule.broken
+    outside = next((use for use in backend.uses if use.kind == EGRESS), None) if backend else None
+    if status == 403 and outside is not None:
+        return f"{outside.spec.by} does not allow the host that it would go to"
     answer = next((use for use in entry.rule.uses if use.kind == "DirectResponse"), None)
     if answer is not None:
         return f"{answer.by or entry.resolved.ref} says so"

@@ -28,9 +28,9 @@ def endpoints(translation: Translation, proxy: str, cluster: str) -> tuple[str, 
 
 
 def spoken(translation: Translation, proxy: str, key: BackendKey) -> str:
-    """What is spoken to a backend, in a word: an Upstream says it in its cluster only."""
+    """What is spoken to a backend, in a word: an Upstream and an Egress say it in their clusters only."""
     whole = translation.resources.get(PartKey(proxy, CLUSTER, key.cluster))
-    if key.kind != "upstream" or whole is None:
+    if key.kind not in {"upstream", "egress"} or whole is None:
         return key.spoken
     cluster = cluster_pb2.Cluster.FromString(encode(whole))
     options = http_v3.HttpProtocolOptions()

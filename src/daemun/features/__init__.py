@@ -13,6 +13,7 @@ from daemun.base.digest import digest, version
 from daemun.features.cors import Cors
 from daemun.features.direct_response import DirectResponse
 from daemun.features.drafts import Draft, Further
+from daemun.features.egress import Egress
 from daemun.features.external_auth import ExternalAuth
 from daemun.features.feature import Fault, Feature, Scene
 from daemun.features.fence import FAMILY as MOVES
@@ -186,6 +187,8 @@ FEATURES: tuple[Feature[Any], ...] = (
     WhyOfResponses(),
     LastHeaders(),
     LastTransformations(),
+    # Answers in the place of the route that all the others have made.
+    Egress(),
 )
 BY_KIND: Mapping[str, Feature[Any]] = MappingProxyType({feature.kind: feature for feature in FEATURES})
 FAMILIES = frozenset(feature.rare for feature in FEATURES if feature.rare and feature.upstream_filter() is None)

@@ -45,9 +45,14 @@ Call = Callable[[Reader, str, BackendKey | None, tuple[tuple[str, LocalObjectRef
 
 
 class Inputs(msgspec.Struct, frozen=True):
-    """What backends are found by: each kind of object, (group, kind), in its own way; and what is called of them."""
+    """What backends are found by: each kind of object, (group, kind), in its own way; and what is called of them.
+
+    Those `of_rules` are backends of a route's rules alone, where what is `call`ed of them is done to requests; nobody
+    else may name them.
+    """
 
     kinds: Mapping[tuple[str, str], Resolver]
+    of_rules: Mapping[tuple[str, str], Resolver]
     grants: GrantIndex
     call: Call
 
@@ -60,13 +65,17 @@ def resolve_backend(
     ref: BackendObjectReference,
     protocol: Protocol,
     stood_for: frozenset[Ref] = frozenset(),
+    *,
+    of_rule: bool = False,
 ) -> Found:
     """The backend behind a reference, or a finding that says why there is none (Gateway API, ResolvedRefs).
 
     `protocol` is what the kind of route speaks when the backend does not say (GEP-1911). `stood_for` are Services whose
-    requests alone the route is for.
+    requests alone the route is for. `of_rule`: it is a backend of a rule.
     """
     resolver = inputs.kinds.get((ref.group, ref.kind))
+    if resolver is None and of_rule:
+        resolver = inputs.of_rules.get((ref.group, ref.kind))
     if resolver is None:
         text = f"{ref.kind} of group {ref.group!r} is not a kind of backend"
         return Found(None, Finding("InvalidKind", where, text, "Name a Service."))

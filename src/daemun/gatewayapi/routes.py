@@ -198,7 +198,7 @@ class Rules:
             if self._kind.kind == ROUTE and delegates(ref):
                 continue
             where = place(f"{plain.where}.backendRefs", index)
-            key = self._backend(where, ref, self._kind.protocol)
+            key = self._backend(where, ref, self._kind.protocol, of_rule=True)
             own = ref.filters if isinstance(ref, HTTPBackendRef) else ()
             called = self._of.backends.call(self._reader, where, key, tuple(_extension_refs(where, own)))
             self.not_resolved.extend(called.findings)
@@ -236,8 +236,11 @@ class Rules:
         self.dropped.extend(faults)
         return not faults
 
-    def _backend(self, where: str, ref: BackendObjectReference, protocol: Protocol) -> BackendKey | None:
-        found = resolve_backend(self._reader, self._of.backends, self._ref, where, ref, protocol, self._stood_for)
+    def _backend(
+        self, where: str, ref: BackendObjectReference, protocol: Protocol, *, of_rule: bool = False
+    ) -> BackendKey | None:
+        by = (self._reader, self._of.backends, self._ref)
+        found = resolve_backend(*by, where, ref, protocol, self._stood_for, of_rule=of_rule)
         if found.finding:
             self.not_resolved.append(found.finding)
         if found.policies:

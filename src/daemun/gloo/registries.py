@@ -8,7 +8,7 @@ import msgspec
 from daemun.api.core import Secret
 from daemun.api.gloo.settings import Settings
 from daemun.api.registry import Registry
-from daemun.api.status import RegistryStatus, Status
+from daemun.api.status import OwnStatus, Status
 from daemun.base.names import CORE, DAEMUN, GLOO, Name, Ref
 from daemun.flow import Collection, Graph, Reader, Source, derive, union
 from daemun.gatewayapi.conditions import condition
@@ -138,7 +138,7 @@ def status_rule(troubles: Troubles) -> Callable[[Reader, Name, ResolvedRegistry]
         generation = one.generation
         yield (
             one.ref,
-            RegistryStatus(
+            OwnStatus(
                 (
                     condition("Accepted", generation, "Accepted", wrong),
                     condition("ResolvedRefs", generation, "ResolvedRefs", one.missing),

@@ -8,7 +8,7 @@ from daemun.base.names import CORE, DAEMUN, GLOO, Name, Ref
 
 Protocol = Literal["http", "h2c", "tcp", "udp"]
 """How Envoy speaks to the backend: HTTP/1.1 (WebSocket too), HTTP/2 with prior knowledge, or as the client does."""
-BackendKind = Literal["service", "upstream", "consul", "daemun"]
+BackendKind = Literal["service", "upstream", "egress", "consul", "daemun"]
 """The kind of object behind a backend, as its cluster is named after it."""
 
 _OVER_TLS: Mapping[Protocol, str] = MappingProxyType({"http": "https", "h2c": "h2", "tcp": "tls"})
@@ -16,6 +16,7 @@ _OBJECTS: Mapping[BackendKind, tuple[str, str]] = MappingProxyType(
     {
         "service": (CORE, "Service"),
         "upstream": (GLOO, "Upstream"),
+        "egress": (DAEMUN, "Egress"),
         "consul": ("consul", "Service"),
         "daemun": (DAEMUN, "Server"),
     }
@@ -30,6 +31,8 @@ class BackendKey(NamedTuple):
 
     An Upstream says itself how it is spoken to, and is `http` as a rule, whatever comes of that. `h2c` is for routes of
     gRPC calls where it says nothing, `tcp` for connections that have their own TLS: it gets none of the Upstream's.
+
+    An Egress says itself whether there is TLS. Its port is the one that a reference names, or 0.
     """
 
     namespace: str

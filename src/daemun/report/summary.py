@@ -9,8 +9,8 @@ from daemun.api.status import (
     Condition,
     GatewayStatus,
     ListenerSetStatus,
+    OwnStatus,
     PolicyStatus,
-    RegistryStatus,
     RouteStatus,
     Status,
 )
@@ -100,7 +100,7 @@ def line(translation: Translation, ref: Ref) -> Served | None:
             return GatewayLine(ref.namespace, ref.name, state(status), answers, 0)
         case GlooStatus() if ref in translation.routes:
             return _classic_line(translation, translation.routes[ref], status)
-        case GlooStatus() | PolicyStatus() | RegistryStatus():
+        case GlooStatus() | PolicyStatus() | OwnStatus():
             return ObjectLine(ref.kind, ref.namespace, ref.name, state(status))
         case _:
             return None
