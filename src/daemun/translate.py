@@ -239,6 +239,7 @@ class Translation:
             backend_kinds,
             functions,
             upstream_defaults,
+            egresses.forwarding(ways_out),
             by_port,
             ours,
             checks,

@@ -22,13 +22,38 @@ from support.documents import (
 )
 from support.nameserver import Nameserver
 from support.ports import free_port
-from support.world import World
+from support.world import World, fresh
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CA = authority()
 NAMES = Nameserver()
 CALLS = free_port()
 PORTS: dict[str, int] = {}
+CLASSIC = """
+apiVersion: gloo.solo.io/v1
+kind: Settings
+metadata: {name: default, namespace: gloo-system, annotations: {daemun.dev/forward-to: default/out}}
+spec: {}
+---
+apiVersion: gateway.solo.io/v1
+kind: Gateway
+metadata: {name: http, namespace: gloo-system}
+spec: {bindPort: PORT, httpGateway: {}}
+---
+apiVersion: gateway.solo.io/v1
+kind: VirtualService
+metadata: {name: out}
+spec:
+  virtualHost:
+    domains: ['*']
+    routes:
+    - matchers: [{prefix: /named}]
+      routeAction: {dynamicForwardProxy: {hostRewrite: api.test}}
+    - matchers: [{prefix: /header}]
+      routeAction: {dynamicForwardProxy: {autoHostRewriteHeader: x-to}}
+    - matchers: [{prefix: /}]
+      routeAction: {dynamicForwardProxy: {}}
+"""
 TRUSTED = {"caCertificateRefs": [{"group": "", "kind": "ConfigMap", "name": "ca"}]}
 
 
@@ -186,3 +211,23 @@ async def test_a_name_without_an_address_is_503_and_comes_when_it_has_one(shared
 
 def _at(name: str) -> str:
     return f"{name}.test:{PORTS[name]}"
+
+
+async def test_a_dynamic_forward_proxy_of_a_classic_route() -> None:
+    """It leads to hosts of the Egress that Settings name, and nowhere while they name none."""
+    async with fresh() as world:
+        await world.echo("plain")
+        port = world.backends["plain"].port
+        allowed, other = f"api.test:{port}", f"other.test:{port}"
+        classic = CLASSIC.replace("PORT", str(world.port))
+        world.write("egress.yaml", egress("out", "api.test", ports=[port], asking=NAMES.port))
+        world.write("classic.yaml", classic)
+        await world.start()
+        assert (await world.answers(200, host=allowed)).backend == "plain"
+        assert (await world.ask("/", host=other)).status == 403
+        assert (await world.ask("/named", host=other)).seen["host"] == allowed
+        assert (await world.ask("/header", host=other, headers={"x-to": allowed})).seen["host"] == allowed
+        assert (await world.ask("/header", host=allowed, headers={"x-to": other})).status == 403
+        world.write("classic.yaml", classic.replace("default/out", ""))
+        await world.answers(500, host=allowed)
+        await world.problem("routes[0]", "Settings name no Egress")

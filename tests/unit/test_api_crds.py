@@ -55,7 +55,8 @@ def test_a_message_within_itself_is_taken_as_it_is() -> None:
 
 def test_every_kind_of_gloo_has_a_definition_and_an_example() -> None:
     kinds = {(kind.group, kind.kind) for kind in KINDS if issubclass(kind.type, GlooResource)}
-    assert kinds | {(DAEMUN, "AuthPolicy"), (DAEMUN, "RateLimitPolicy"), (DAEMUN, "Registry")} == NAMES.keys()
+    ours = {(DAEMUN, kind) for kind in ("AuthPolicy", "RateLimitPolicy", "Egress", "Registry")}
+    assert kinds | ours == NAMES.keys()
     assert NAMES.keys() == {(one["apiVersion"].rpartition("/")[0], one["kind"]) for one in _EXAMPLES}
 
 
@@ -88,6 +89,7 @@ def test_they_may_be_asked_for_by_whose_they_are() -> None:
     assert [one["metadata"]["name"] for one in ours] == [
         "authpolicies.daemun.dev",
         "ratelimitpolicies.daemun.dev",
+        "egresses.daemun.dev",
         "registries.daemun.dev",
     ]
     assert len(list(yaml.safe_load_all(run.invoke(app, ["crds"]).stdout))) == len(NAMES)

@@ -36,8 +36,8 @@ _MOST_NAMES = 1024
 _UNUSED_SECONDS = 300
 """How long those of a name are kept that nobody asks for."""
 _MOST_LOOKUPS = 256
-_AGAIN_SECONDS, _LATER_SECONDS = 2, 30
-"""How soon a name is looked up again that could not be, and how late at most."""
+_AGAIN_SECONDS, _LATER_SECONDS = 5, 30
+"""How soon a name is looked up again that has no address, and how late at most if nobody answers."""
 _QUERY_SECONDS, _QUERIES = 2, 2
 _ADDRESS_FILTER = wire.tag(16)
 """DnsCacheConfig.resolved_address_filter, an AddressMatcher: Envoy 1.40 has it, xds-protos 1.85 not yet."""
@@ -85,6 +85,8 @@ def _cache(key: BackendKey, egress: Egress, refused: Iterable[Network]) -> cache
     """
     config = cache_v3.DnsCacheConfig(dns_lookup_family=cluster_pb2.Cluster.V4_PREFERRED)
     config.host_ttl.seconds = _UNUSED_SECONDS
+    # Addresses have a time of their own; this is for names that have none.
+    config.dns_refresh_rate.seconds = _AGAIN_SECONDS
     config.dns_failure_refresh_rate.base_interval.seconds = _AGAIN_SECONDS
     config.dns_failure_refresh_rate.max_interval.seconds = _LATER_SECONDS
     config.max_hosts.value = _MOST_NAMES

@@ -28,7 +28,6 @@ from daemun.ir.route import Use
 from daemun.ir.tls import BackendTLS
 
 KIND = "Egress"
-_INTERNAL = "Internal"
 
 
 class ResolvedEgress(msgspec.Struct, frozen=True, gc=False):
@@ -39,6 +38,10 @@ class ResolvedEgress(msgspec.Struct, frozen=True, gc=False):
     egress: Egress | None
     not_accepted: tuple[Finding, ...] = ()
     not_resolved: tuple[Finding, ...] = ()
+
+
+Forward = Callable[[Reader, str, Name], tuple[Found, tuple[Use, ...]]]
+"""From an Egress, and the field that wants it, to the backend that it is and what is done to requests for it."""
 
 
 class Way(NamedTuple):
@@ -77,7 +80,7 @@ def refusals(spec: EgressSpec, guard: Guard) -> Iterator[Finding]:
             yield Finding("Invalid", where, f"{host} is no address", "Name a port in spec.ports.")
         elif why := guard.refuses(known) if known else "":
             text = f"{host} is not for requests: {why}"
-            yield Finding(_INTERNAL, where, text, "Name a host outside, or allow the address when Daemun is started.")
+            yield Finding("Invalid", where, text, "Name a host outside, or allow the address when Daemun is started.")
         elif is_ip(host) and spec.tls:
             text = f"{host} is an address, and with TLS a host is known by its name"
             yield Finding("Invalid", where, text, "Name the host.")
@@ -85,7 +88,7 @@ def refusals(spec: EgressSpec, guard: Guard) -> Iterator[Finding]:
         where = f"{place('spec.nameServers', index)}.address"
         why = guard.refuses(server.address)
         if why:
-            yield Finding(_INTERNAL, where, f"{server.address} cannot be asked: {why}", "Name a DNS server.")
+            yield Finding("Invalid", where, f"{server.address} cannot be asked: {why}", "Name a DNS server.")
 
 
 def _tls(
@@ -162,13 +165,28 @@ def egress_calls(ways: Collection[Name, Way], others: Call) -> Call:
         reader: Reader, where: str, key: BackendKey | None, refs: tuple[tuple[str, LocalObjectReference], ...]
     ) -> Called:
         called = others(reader, where, key, refs)
-        way = reader.get(ways, Name(key.namespace, key.name)) if key is not None and key.kind == "egress" else None
-        if key is None or way is None:
+        if key is None or key.kind != "egress":
             return called
-        allowed = msgspec.structs.replace(way.allowed, ports=(key.port,)) if key.port else way.allowed
-        return Called((*called.uses, Use(KIND, allowed, where)), called.findings)
+        return Called((*called.uses, *_refusing(reader, ways, where, key)), called.findings)
 
     return call
+
+
+def _refusing(reader: Reader, ways: Collection[Name, Way], where: str, key: BackendKey) -> Iterator[Use]:
+    way = reader.get(ways, Name(key.namespace, key.name))
+    if way is not None:
+        yield Use(KIND, msgspec.structs.replace(way.allowed, ports=(key.port,)) if key.port else way.allowed, where)
+
+
+def forwarding(ways: Collection[Name, Way]) -> Forward:
+    """How an Egress is found by name alone."""
+    found = egress_backends(ways)
+
+    def forward(reader: Reader, where: str, name: Name) -> tuple[Found, tuple[Use, ...]]:
+        one = found(reader, where, Ref(DAEMUN, KIND, *name), None, "http")
+        return one, tuple(_refusing(reader, ways, where, one.key)) if one.key else ()
+
+    return forward
 
 
 def status_rule(rejections: Rejections) -> Callable[[Reader, Name, ResolvedEgress], Iterator[tuple[Ref, Status]]]:

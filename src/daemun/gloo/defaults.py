@@ -18,6 +18,9 @@ CONNECT_AS = "daemun.dev/connect-as"
 SEND_TO, CLUSTER_IP = "daemun.dev/send-to", "cluster-ip"
 """The annotation of Settings that says where requests to Services go, and the one thing that it can say."""
 
+FORWARD_TO = "daemun.dev/forward-to"
+"""The annotation of Settings that names the Egress of dynamic forward proxies, with its namespace if it is another."""
+
 
 class Defaults(msgspec.Struct, frozen=True, gc=False):
     """`gloo.circuitBreakers` and `awsOptions`, what `upstreamOptions` say of all, and which meshes there are."""
@@ -34,6 +37,8 @@ class Defaults(msgspec.Struct, frozen=True, gc=False):
     """Which service the proxies are in Consul's mesh."""
     by_address: bool = False
     """Whether requests go to the addresses of Services, and not to their endpoints."""
+    forward_to: Name | None = None
+    """The Egress that says where dynamic forward proxies may lead."""
 
     @property
     def meshed(self) -> bool:
@@ -64,5 +69,10 @@ def defaults_rule(_: Reader, name: Name, settings: Settings) -> Iterator[tuple[N
         istio = (gloo.istio_options if gloo else None) or IstioOptions()
         connect_as = settings.metadata.annotations.get(CONNECT_AS) or NONE.connect_as
         by_address = settings.metadata.annotations.get(SEND_TO) == CLUSTER_IP
+        namespace, _slash, egress = settings.metadata.annotations.get(FORWARD_TO, "").rpartition("/")
+        forward_to = Name(namespace or name.namespace, egress) if egress else None
         meshes = settings.spec.linkerd, istio.enable_auto_mtls is True, connect_as, by_address
-        yield name, Defaults(breakers, of_all.ssl_parameters, of_all.global_annotations, consul, aws, *meshes)
+        yield (
+            name,
+            Defaults(breakers, of_all.ssl_parameters, of_all.global_annotations, consul, aws, *meshes, forward_to),
+        )

@@ -43,8 +43,8 @@ UNSERVED: Mapping[str, Unserved] = MappingProxyType(
         "caching": Unserved(_CACHES),
         "tap": Unserved("its sinks are services, and stock Envoy aborts when its tap filter is given one"),
         "dynamicForwardProxy": Unserved(
-            "a name may have several addresses, and of those Envoy tries stock filters can check the first only: it "
-            "would lead to the proxy's own machine and link"
+            "where the routes of a forward proxy may lead, and how, an Egress says, which Settings name by the "
+            "annotation daemun.dev/forward-to"
         ),
     }
 )

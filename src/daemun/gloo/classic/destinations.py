@@ -12,9 +12,11 @@ from daemun.api.gloo.destinations import (
     UpstreamGroup,
     WeightedDestination,
 )
+from daemun.api.gloo.forward_proxy import ForwardProxyRoute
 from daemun.base.names import CORE, GLOO, Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.backends import Resolver
+from daemun.gatewayapi.egresses import Forward
 from daemun.gatewayapi.kinds import place
 from daemun.gloo.classic.options import OptionsOf
 from daemun.gloo.classic.report import Report
@@ -37,6 +39,7 @@ class Inputs(msgspec.Struct, frozen=True):
     services: Collection[Name, object]
     functions: Offers
     defaults: Collection[Name, Defaults]
+    forward: Forward
 
 
 class Destinations:
@@ -80,6 +83,21 @@ class Destinations:
         if not any(one.weight for one in found):
             self._report.error(self._by, "Invalid", where, "no destination has a weight", "Give one of them a weight.")
         return found
+
+    def forwarded(self, where: str, one: ForwardProxyRoute) -> tuple[Backend, ...]:
+        """The host that a request names, if the Egress that Settings name allows it; none where they name none."""
+        name = (self._reader.get(self._of.defaults, SETTINGS) or NONE).forward_to
+        if name is None:
+            return ()
+        found, uses = self._of.forward(self._reader, where, name)
+        if found.finding is not None:
+            self._report.findings(self._by, (found.finding,), warning=True)
+        if one.host_rewrite:
+            uses = (Use("hostRewrite", one.host_rewrite, f"{where}.hostRewrite"), *uses)
+        elif one.auto_host_rewrite_header:
+            header = f"{where}.autoHostRewriteHeader"
+            uses = (Use("hostRewriteHeader", one.auto_host_rewrite_header, header), *uses)
+        return (Backend(where, found.key, uses=uses),)
 
     def _shares(self, where: str, several: tuple[WeightedDestination, ...]) -> Iterator[Backend]:
         for index, one in enumerate(several):

@@ -27,6 +27,7 @@ from daemun.gloo.classic.placed import Placed, Placeds
 from daemun.gloo.classic.proxies import CONTROLLER
 from daemun.gloo.classic.report import Problems, Report
 from daemun.gloo.classic.scope import Scope, Scopes, scope_of
+from daemun.gloo.defaults import FORWARD_TO
 from daemun.ir.route import Backend, Match, Route, RouteKey, Rule, Use, Way
 
 _ROUTES = "spec.virtualHost.routes"
@@ -184,8 +185,11 @@ class _Rules:
             text = "clusters have other names here than with Gloo, so a header cannot choose one"
             return (), self._error(placing, "routeAction.clusterHeader", "NotServed", text)
         if action.dynamic_forward_proxy is not None:
-            text = "a dynamic forward proxy is not served: it would lead to the proxy's own machine and link"
-            return (), self._error(placing, "routeAction.dynamicForwardProxy", "NotServed", text)
+            outside = found.forwarded(f"{where}.dynamicForwardProxy", action.dynamic_forward_proxy)
+            text = "a dynamic forward proxy needs a list of hosts, and Settings name no Egress"
+            mend = f"Write an Egress, and name it in the annotation {FORWARD_TO} of the Settings."
+            field = "routeAction.dynamicForwardProxy"
+            return outside, "" if outside else self._error(placing, field, "NotServed", text, mend)
         return (), self._error(placing, "routeAction", "Invalid", "it names no destination", "Give it a destination.")
 
     def _error(self, placing: Placing, field: str, code: str, text: str, mend: str = "") -> str:

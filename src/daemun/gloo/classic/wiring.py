@@ -14,6 +14,7 @@ from daemun.base.names import CORE, GLOO, GLOO_GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader, Source, derive, distinct, union
 from daemun.gatewayapi.backends import Resolver
 from daemun.gatewayapi.claims import Claim
+from daemun.gatewayapi.egresses import Forward
 from daemun.gatewayapi.placement import Setback
 from daemun.gatewayapi.problems import Rejections
 from daemun.gatewayapi.resolved import ResolvedGateway
@@ -81,6 +82,7 @@ class Inputs(msgspec.Struct, frozen=True):
     backends: Mapping[tuple[str, str], Resolver]
     functions: Offers
     upstream_defaults: Collection[Name, Defaults]
+    forward: Forward
     claims: Index[Socket, Ref, Claim]
     gateways: Collection[Name, ResolvedGateway]
     checks: Checks
@@ -105,6 +107,7 @@ class Classic:
             ports.sources[CORE, "Service"],
             of.functions,
             of.upstream_defaults,
+            of.forward,
         )
         self._scopes = scopes = ports.scopes
         opened = gateways.opened_rule(

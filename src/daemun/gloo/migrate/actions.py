@@ -47,7 +47,8 @@ def _forward(bench: Bench, placing: Placing, home: Name, draft: Draft) -> None:
         bench.report.error(placing.by, "ClusterHeaderLost", f"{where}.clusterHeader", text, mend)
     elif action.dynamic_forward_proxy is not None:
         text = "an HTTPRoute has no dynamic forward proxy"
-        bench.report.error(placing.by, "ForwardProxyLost", f"{where}.dynamicForwardProxy", text, _CLOSED)
+        mend = f"Make an Egress its backend, a list of the hosts that are meant. {_CLOSED}"
+        bench.report.error(placing.by, "ForwardProxyLost", f"{where}.dynamicForwardProxy", text, mend)
 
 
 def _redirect(bench: Bench, placing: Placing, action: RedirectAction, draft: Draft) -> None:
