@@ -1,4 +1,4 @@
-"""A28: nobody goes out to what is not allowed, however he spells it, and nobody comes in that way."""
+"""A29: nobody goes out to what is not allowed, however he spells it, and nobody comes in that way."""
 
 from ipaddress import ip_address
 
