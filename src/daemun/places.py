@@ -5,6 +5,7 @@ import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from daemun.base.names import GLOO
 from daemun.gloo.classic.scope import SETTINGS
@@ -16,6 +17,7 @@ from daemun.sources.reflection.watcher import ReflectionWatcher
 from daemun.sources.reflection.watcher import memory as reflection_kept
 from daemun.sources.registries.kinds import opened as open_registry
 from daemun.sources.registries.memory import memory as registries_kept
+from daemun.sources.registries.registry import Shared
 from daemun.sources.registries.watcher import RegistryWatcher
 from daemun.sources.secrets.vault.opened import opened
 from daemun.sources.secrets.watcher import Objects, Remembered, SecretWatcher, Want
@@ -40,7 +42,8 @@ class Places:
         open_vault = functools.partial(opened, environment=os.environ)
         self.secrets = SecretWatcher(open_vault, take, plane.report, want, remembered)
         located = functools.partial(plane.locate, complete=complete)
-        ask = functools.partial(open_registry, guard=guard_of(plane.translation.settings))
+        shared: Shared = WeakValueDictionary()
+        ask = functools.partial(open_registry, guard=guard_of(plane.translation.settings), shared=shared)
         self.registries = RegistryWatcher(
             ask, located, plane.report_registries, plane.list_services, registries_kept(kept)
         )

@@ -11,8 +11,8 @@ import pytest
 import pytest_asyncio
 
 from support.backend import Echo
-from support.documents import Doc, gateway, listener, prefix, reference, route, rule
-from support.moto import Moto
+from support.documents import Doc, gateway, listener, prefix, reference, route, rule, upstream
+from support.moto import KEYS, REGION, Moto
 from support.ports import free_port
 from support.world import World, fresh, tally, until
 
@@ -24,11 +24,16 @@ def to(name: str) -> list[Doc]:
     return [{"group": "gloo.solo.io", "kind": "Upstream", "name": name}]
 
 
+def of_ec2(name: str, port: int) -> Doc:
+    filters = [{"kvPair": {"key": "Name", "value": name}}]
+    return upstream(name, awsEc2={"region": REGION, "secretRef": {"name": "aws"}, "filters": filters, "port": port})
+
+
 class Machines:
     """A world with the page's Upstreams, `pets` at `/` and `cats` at `/cats`."""
 
     def __init__(self, world: World, aws: Moto, port: int) -> None:
-        self.world, self.aws = world, aws
+        self.world, self.aws, self.port = world, aws, port
         of_upstream, of_registry = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
         self._page = f"{of_upstream}---\n{of_registry}".replace("8080", str(port)).replace(
             "interval: 30s", "interval: 1s"
@@ -91,6 +96,24 @@ async def test_machines_come_and_go_by_their_tags_and_a_dead_aws_takes_nothing_w
     await aws.run(PLACES["b"], Name="cats", stage="prod")
     await machines.become("/cats", "b")
     assert pet
+
+
+async def test_any_number_of_upstreams_of_an_account_are_one_question(machines: Machines) -> None:
+    aws, world = machines.aws, machines.world
+    names = {f"group-{number}": "ab"[number % 2] for number in range(30)}
+    keys = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "aws"}, "stringData": KEYS}
+    world.write("page.yaml", keys, *(of_ec2(name, machines.port) for name in names))
+    world.write("gateway.yaml", gateway("gw", listener(world.port)))
+    for number in (0, 15):
+        rules = [rule(prefix(f"/{name}"), to=to(name)) for name in list(names)[number : number + 15]]
+        world.write(f"r{number}.yaml", route(f"r{number}", *rules, parents=[reference("gw")]))
+    for name, place in names.items():
+        await aws.run(PLACES[place], Name=name)
+    await world.start()
+    for name, place in names.items():
+        await machines.become(f"/{name}", place)
+    # One, and after each half minute that all of this took another.
+    assert 1 <= aws.asked().count("DescribeInstances") < len(names) / 3
 
 
 @pytest.mark.parametrize(

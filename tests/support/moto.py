@@ -1,9 +1,16 @@
 """AWS on loopback: moto's server, a process of its own, spoken to over HTTP. botocore puts into it what there is."""
 
 import asyncio
+import base64
+import json
+import os
+import shutil
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any, Self
+from urllib.parse import parse_qs
 
 import botocore.session
 
@@ -22,6 +29,7 @@ class Moto:
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._client: Any = None
+        self._record = Path()
 
     @property
     def address(self) -> str:
@@ -31,7 +39,10 @@ class Moto:
     async def start(self) -> Self:
         """Begin to answer; with nothing in it, after `stop` too."""
         command = (sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port))
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: ASYNC220
+        self._record = Path(tempfile.mkdtemp()) / "record"
+        recording = {"MOTO_ENABLE_RECORDING": "1", "MOTO_RECORDER_FILEPATH": str(self._record)}
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self._process = subprocess.Popen(command, env={**os.environ, **recording}, **quiet)  # noqa: ASYNC220
 
         async def answers() -> bool:
             _, writer = await asyncio.open_connection("127.0.0.1", self.port)
@@ -47,9 +58,16 @@ class Moto:
             self._process.kill()
             await asyncio.to_thread(self._process.wait)
             self._process = None
+            shutil.rmtree(self._record.parent)
         if self._client is not None:
             self._client.close()
             self._client = None
+
+    def asked(self, by: str = "daemun") -> list[str]:
+        """The actions that somebody asked for, by what he calls himself."""
+        entries = [json.loads(line) for line in self._record.read_text().splitlines()]
+        ours = [one for one in entries if one["headers"].get("User-Agent") == by]
+        return [parse_qs(base64.b64decode(one["body"]).decode())["Action"][0] for one in ours]
 
     async def run(self, address: str, **tags: str) -> str:
         """A machine that runs at this private address, with these tags; its id."""

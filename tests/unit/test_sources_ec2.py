@@ -1,8 +1,11 @@
 """The plug-in for EC2, its questions and AWS's answers: moto over real HTTP, and botocore's word on signatures."""
 
+import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
+from weakref import WeakValueDictionary
 
 import pytest
 import pytest_asyncio
@@ -14,7 +17,7 @@ from daemun.fetch.client import Fetcher
 from daemun.ir.instances import Entry, Instances, Lookup
 from daemun.sources.registries.ec2.query import AwsError, Service
 from daemun.sources.registries.ec2.registry import Ec2, Ec2Config, TagFilter
-from daemun.sources.registries.registry import ConfigError, RegistryError, Tools
+from daemun.sources.registries.registry import ConfigError, RegistryError, Shared, Tools
 from daemun.sources.signatures import Credentials
 from support.moto import KEYS, REGION, ROLE, Moto
 from support.ports import free_port
@@ -47,8 +50,8 @@ async def aws(answer: Answering, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
 
 
 @contextlib.asynccontextmanager
-async def plugin(**config: Any) -> AsyncIterator[Ec2]:
-    one = Ec2(Ec2Config(REGION, **config), Tools(SECRET, GUARD))
+async def plugin(*, shared: Shared | None = None, **config: Any) -> AsyncIterator[Ec2]:
+    one = Ec2(Ec2Config(REGION, **config), Tools(SECRET, GUARD, shared))
     yield one
     await one.close()
 
@@ -92,12 +95,12 @@ async def test_a_role_is_taken_on_once(moto: Moto) -> None:
     await moto.run("10.0.0.1", Name="pets")
     async with plugin(role_arn=ROLE) as one:
         assert addresses(await look(one, "pets")) == ["10.0.0.1"]
-        assert one._role is not None
-        role = one._role
+        role = one._account._role
+        assert role is not None
         assert role[0].access_key != KEYS["aws_access_key_id"]
         assert role[0].session_token
-        await look(one, "pets")
-        assert one._role is role
+        await look(one, "nobody")
+        assert one._account._role is role
 
 
 @pytest.mark.parametrize("token", ["", "of-a-session"])
@@ -129,8 +132,73 @@ async def test_pages_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
         sets = f"<reservationSet><item><instancesSet><item>{item}</item></instancesSet></item></reservationSet>"
         return web.Response(text=f'<R xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">{sets}{rest}</R>')
 
-    async with aws(paged, monkeypatch), plugin() as one:
+    async with aws(paged, monkeypatch), plugin(service_tag="") as one:
         assert addresses(await look(one)) == ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
+
+
+def machine(address: str, **tags: str) -> str:
+    """A machine, as EC2 tells of it."""
+    each = "".join(f"<item><key>{key}</key><value>{value}</value></item>" for key, value in tags.items())
+    state = "<instanceState><name>running</name></instanceState>"
+    item = f"<item><privateIpAddress>{address}</privateIpAddress>{state}<tagSet>{each}</tagSet></item>"
+    return f"<item><instancesSet>{item}</instancesSet></item>"
+
+
+class Asked:
+    """An AWS with two machines, which notes the filters that it is asked with, and may have too much to do."""
+
+    def __init__(self) -> None:
+        self.filters: list[dict[str, set[str]]] = []
+        self.busy = False
+
+    async def answer(self, request: web.Request) -> web.Response:
+        form = {key: str(value) for key, value in (await request.post()).items()}
+        found: dict[str, set[str]] = {}
+        for key, value in form.items():
+            if re.fullmatch(r"Filter\.\d+\.Value\.\d+", key):
+                found.setdefault(form[f"Filter.{key.split('.')[1]}.Name"], set()).add(value)
+        self.filters.append(found)
+        if self.busy:
+            return web.Response(status=503, text="<R><Errors><Error><Code>Throttling</Code></Error></Errors></R>")
+        two = machine("10.0.0.1", Name="a", team="x") + machine("10.0.0.2", Name="b")
+        return web.Response(text=f"<R><reservationSet>{two}</reservationSet></R>")
+
+
+async def test_all_of_an_account_are_asked_for_at_once_by_what_they_have_in_common(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked, shared = Asked(), WeakValueDictionary[tuple[object, ...], Any]()
+    running = {"instance-state-name": {"running"}}
+    async with aws(asked.answer, monkeypatch), contextlib.AsyncExitStack() as stack:
+        by_name = [
+            await stack.enter_async_context(
+                plugin(shared=shared, service_tag="", filters=(TagFilter("Name", name),), port=port)
+            )
+            for name, port in (("a", 1), ("b", 2), ("c", 3))
+        ]
+        found = await asyncio.gather(*map(look, by_name))
+        assert [[(each.address, each.port) for each in one] for one in found] == [
+            [("10.0.0.1", 1)],
+            [("10.0.0.2", 2)],
+            [],
+        ]
+        assert asked.filters == [{**running, "tag:Name": {"a", "b", "c"}}]
+        # One that has another tag is not among what is known, and the others go on with what it is asked for with.
+        team = await stack.enter_async_context(plugin(shared=shared, service_tag="", filters=(TagFilter("team"),)))
+        assert addresses((await asyncio.gather(look(team), look(by_name[0])))[0]) == ["10.0.0.1"]
+        assert asked.filters[1:] == [running]
+        other = await stack.enter_async_context(plugin(shared=shared, role_arn="", service_tag="Name"))
+        assert addresses(await look(other, "b")) == ["10.0.0.2"]
+
+
+async def test_when_one_fails_nobody_asks_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, shared = Asked(), WeakValueDictionary[tuple[object, ...], Any]()
+    asked.busy = True
+    async with aws(asked.answer, monkeypatch), contextlib.AsyncExitStack() as stack:
+        every = [await stack.enter_async_context(plugin(shared=shared)) for _ in range(20)]
+        found = await asyncio.gather(*(look(one, "a") for one in every), return_exceptions=True)
+        assert all(isinstance(one, RegistryError) and "Throttling" in one.text for one in found)
+        assert len(asked.filters) == 1
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from daemun.api.decode import Misfit, fitted
 from daemun.base.guard import Guard
 from daemun.gatewayapi.findings import Finding
 from daemun.ir.registries import Configured
-from daemun.sources.registries.registry import ConfigError, Registry, Tools
+from daemun.sources.registries.registry import ConfigError, Registry, Shared, Tools
 
 GROUP = "daemun.registries"
 OWN: Mapping[str, str] = MappingProxyType(
@@ -39,11 +39,11 @@ def plugin(name: str) -> type[Registry]:
     raise ConfigError("type", f"no plug-in is called {name}", f"Use one of {there}, or install its package.")
 
 
-def opened(configured: Configured, guard: Guard) -> Registry:
+def opened(configured: Configured, guard: Guard, shared: Shared | None = None) -> Registry:
     """The registry that is configured. Nothing is sent yet. `guard` counts where it is guarded. Raises ConfigError."""
     kind = plugin(configured.type)
     config = typed(configured, kind)
-    return kind(config, Tools(configured.secret, guard if configured.guarded else None))
+    return kind(config, Tools(configured.secret, guard if configured.guarded else None, shared))
 
 
 def fault(configured: Configured) -> Finding | None:

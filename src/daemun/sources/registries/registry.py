@@ -3,9 +3,10 @@
 import re
 import ssl
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Mapping
-from typing import Any, ClassVar
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Any, ClassVar, TypeAlias, TypeVar
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -15,6 +16,9 @@ from daemun.gatewayapi.findings import Finding
 from daemun.ir.instances import Catalogue, Instances, Lookup
 from daemun.sources.tlsfiles import TlsFiles
 
+T = TypeVar("T")
+Shared: TypeAlias = WeakValueDictionary[tuple[object, ...], Any]
+"""What registries have in common, while one of them has it."""
 AUTHORITIES = "ca.crt"
 _HOST = re.compile(r"[\w.:-]+")
 
@@ -61,9 +65,19 @@ def checked(where: str, address: str, example: str) -> str:
 class Tools:
     """What plug-ins are given beside their configuration. `secret` is what the Secret of the Registry holds."""
 
-    def __init__(self, secret: Mapping[str, bytes] | None = None, guard: Guard | None = None) -> None:
+    def __init__(
+        self, secret: Mapping[str, bytes] | None = None, guard: Guard | None = None, shared: Shared | None = None
+    ) -> None:
         self.secret: Mapping[str, bytes] = secret or {}
         self.guard = guard or Guard.of("0.0.0.0/0", "::/0")
+        self._shared = WeakValueDictionary() if shared is None else shared
+
+    def shared(self, kind: type[T], key: tuple[object, ...], make: Callable[[], T]) -> T:
+        """What registries have in common that ask for one of this kind by the same key; the first of them makes it."""
+        found = self._shared.get((kind, *key))
+        if not isinstance(found, kind):
+            found = self._shared[kind, *key] = make()
+        return found
 
     def text(self, key: str, default: str | None = None) -> str:
         """What the Secret has under a key, as a line of text. Raises ConfigError if it has none, and none will do."""
