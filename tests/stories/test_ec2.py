@@ -113,7 +113,29 @@ async def test_any_number_of_upstreams_of_an_account_are_one_question(machines: 
     for name, place in names.items():
         await machines.become(f"/{name}", place)
     # One, and after each half minute that all of this took another.
-    assert 1 <= aws.asked().count("DescribeInstances") < len(names) / 3
+    assert 1 <= [action for action, _ in aws.asked()].count("DescribeInstances") < len(names) / 3
+
+
+async def test_settings_lend_credentials_to_those_who_have_none(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name.upper(), value)
+    await machines.aws.run(PLACES["a"], Name="pets", team="x")
+    machines.page("    secretRef: {name: aws}\n    roleArn", "    roleArn")
+    await machines.world.start(clean=False)
+    told = await machines.world.problem(
+        "Upstream default/pets spec.awsEc2.secretRef: is not set, and Settings do not lend"
+    )
+    meta = {"name": "default", "namespace": "gloo-system"}
+    spec = {"gloo": {"awsOptions": {"enableCredentialsDiscovey": True}}}
+    lending = {"apiVersion": "gloo.solo.io/v1", "kind": "Settings", "metadata": meta, "spec": spec}
+    machines.world.write("settings.yaml", lending)
+    await machines.world.solved(told)
+    await machines.become("/", "a")
+    (machines.world.folder / "settings.yaml").unlink()
+    await machines.world.problem("Upstream default/pets spec.awsEc2.secretRef: is not set")
+    await machines.become("/", "500")
 
 
 @pytest.mark.parametrize(

@@ -63,11 +63,17 @@ class Moto:
             self._client.close()
             self._client = None
 
-    def asked(self, by: str = "daemun") -> list[str]:
-        """The actions that somebody asked for, by what he calls himself."""
+    def asked(self) -> list[tuple[str, str]]:
+        """The actions that Daemun asked for, and by which key; empty without a signature."""
         entries = [json.loads(line) for line in self._record.read_text().splitlines()]
-        ours = [one for one in entries if one["headers"].get("User-Agent") == by]
-        return [parse_qs(base64.b64decode(one["body"]).decode())["Action"][0] for one in ours]
+        ours = [one for one in entries if one["headers"].get("User-Agent") == "daemun"]
+        return [
+            (
+                parse_qs(base64.b64decode(one["body"]).decode())["Action"][0],
+                one["headers"].get("Authorization", "").partition("Credential=")[2].partition("/")[0],
+            )
+            for one in ours
+        ]
 
     async def run(self, address: str, **tags: str) -> str:
         """A machine that runs at this private address, with these tags; its id."""

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -19,6 +20,7 @@ from daemun.sources.registries.ec2.query import AwsError, Service
 from daemun.sources.registries.ec2.registry import Ec2, Ec2Config, TagFilter
 from daemun.sources.registries.registry import ConfigError, RegistryError, Shared, Tools
 from daemun.sources.signatures import Credentials
+from support.machine import KEY, machine
 from support.moto import KEYS, REGION, ROLE, Moto
 from support.ports import free_port
 from support.sts import fault
@@ -103,6 +105,80 @@ async def test_a_role_is_taken_on_once(moto: Moto) -> None:
         assert one._account._role is role
 
 
+class Home:
+    """A control plane's environment, without anything of AWS's in it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.set = monkeypatch.setenv
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv("AWS_WEB_IDENTITY_TOKEN_FILE", raising=False)
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch) -> Home:
+    return Home(monkeypatch)
+
+
+@contextlib.asynccontextmanager
+async def lent(**config: Any) -> AsyncIterator[Ec2]:
+    """The plug-in without a Secret, by what Settings lend."""
+    one = Ec2(Ec2Config(REGION, **config), Tools({}, GUARD, lent=True))
+    yield one
+    await one.close()
+
+
+async def test_credentials_of_its_own_come_from_the_environment_before_all_else(moto: Moto, home: Home) -> None:
+    home.set("AWS_ACCESS_KEY_ID", "AKIAOWN")
+    home.set("AWS_SECRET_ACCESS_KEY", "secret")
+    home.set("AWS_WEB_IDENTITY_TOKEN_FILE", "/nowhere")
+    home.set("AWS_ROLE_ARN", ROLE)
+    await moto.run("10.0.0.1", Name="pets")
+    async with lent() as one:
+        assert addresses(await look(one, "pets")) == ["10.0.0.1"]
+    assert moto.asked() == [("DescribeInstances", "AKIAOWN")]
+
+
+async def test_a_service_account_takes_on_its_role_by_its_token(moto: Moto, home: Home, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    home.set("AWS_WEB_IDENTITY_TOKEN_FILE", str(token))
+    home.set("AWS_ROLE_ARN", ROLE)
+    await moto.run("10.0.0.1", Name="pets")
+    async with lent() as one:
+        with pytest.raises(RegistryError, match="cannot be read"):
+            await look(one, "pets")
+    token.write_text("eyJhbGciOiJub25lIn0.e30.")
+    async with lent() as one:
+        assert addresses(await look(one, "pets")) == ["10.0.0.1"]
+    (first, nobody), (second, role) = moto.asked()
+    assert (first, nobody, second) == ("AssumeRoleWithWebIdentity", "", "DescribeInstances")
+    assert role
+
+
+async def test_a_machine_has_a_role_which_may_take_on_another(moto: Moto, home: Home) -> None:
+    await moto.run("10.0.0.1", Name="pets")
+    async with machine() as at:
+        home.set("AWS_EC2_METADATA_DISABLED", "false")
+        home.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", at)
+        async with lent(role_arn=ROLE) as one:
+            assert addresses(await look(one, "pets")) == ["10.0.0.1"]
+    (first, by), (second, role) = moto.asked()
+    assert (first, by, second) == ("AssumeRole", KEY, "DescribeInstances")
+    assert role not in ("", KEY)
+    async with machine({"Code": "Failed"}) as at:
+        home.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", at)
+        async with lent() as one:
+            with pytest.raises(RegistryError, match="what the machine says of its role cannot be read"):
+                await look(one, "pets")
+
+
+async def test_who_has_no_credentials_of_his_own_is_told(home: Home) -> None:
+    async with lent() as one:
+        with pytest.raises(RegistryError, match="nobody says who Daemun is to AWS"):
+            await look(one, "pets")
+
+
 @pytest.mark.parametrize("token", ["", "of-a-session"])
 async def test_requests_are_signed_as_botocore_signs_them(monkeypatch: pytest.MonkeyPatch, token: str) -> None:
     pair = KEYS.values()
@@ -136,7 +212,7 @@ async def test_pages_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
         assert addresses(await look(one)) == ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
 
 
-def machine(address: str, **tags: str) -> str:
+def described(address: str, **tags: str) -> str:
     """A machine, as EC2 tells of it."""
     each = "".join(f"<item><key>{key}</key><value>{value}</value></item>" for key, value in tags.items())
     state = "<instanceState><name>running</name></instanceState>"
@@ -160,7 +236,7 @@ class Asked:
         self.filters.append(found)
         if self.busy:
             return web.Response(status=503, text="<R><Errors><Error><Code>Throttling</Code></Error></Errors></R>")
-        two = machine("10.0.0.1", Name="a", team="x") + machine("10.0.0.2", Name="b")
+        two = described("10.0.0.1", Name="a", team="x") + described("10.0.0.2", Name="b")
         return web.Response(text=f"<R><reservationSet>{two}</reservationSet></R>")
 
 
@@ -240,4 +316,4 @@ def test_without_credentials_nobody_is_asked() -> None:
     with pytest.raises(ConfigError, match="the Secret has no aws_access_key_id"):
         Ec2(Ec2Config(REGION), Tools({}))
     with pytest.raises(ConfigError, match="are not whole"):
-        Ec2(Ec2Config(REGION), Tools({**SECRET, "aws_secret_access_key": b""}))
+        Ec2(Ec2Config(REGION), Tools({**SECRET, "aws_secret_access_key": b""}, lent=True))

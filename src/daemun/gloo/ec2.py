@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator
 
 from daemun.api.core import Secret
 from daemun.api.gloo.cloud import Ec2UpstreamSpec
+from daemun.api.gloo.settings import AWSOptions, Settings
 from daemun.api.gloo.upstream import Upstream
 from daemun.base.names import GLOO, Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.findings import Finding
+from daemun.gloo.classic.scope import SETTINGS
 from daemun.gloo.secrets import Aws
 from daemun.gloo.signing import credentials_of
 from daemun.ir.instances import Lookup
@@ -30,8 +32,20 @@ def lookup_of(name: Name, spec: Ec2UpstreamSpec) -> Lookup:
     return Lookup(_key(name), name.name, spec.region)
 
 
+def lent(options: AWSOptions) -> bool:
+    """Whether Settings lend Daemun's own credentials, as they do for functions."""
+    return options.service_account_credentials is not None or bool(options.enable_credentials_discovey)
+
+
+def lent_by(reader: Reader, settings: Collection[Name, Settings]) -> bool:
+    """The same, of the Settings that count."""
+    found = reader.get(settings, SETTINGS)
+    gloo = found.spec.gloo if found is not None else None
+    return lent((gloo.aws_options if gloo else None) or AWSOptions())
+
+
 def machines_rule(
-    secret_objects: Collection[Name, Secret],
+    secret_objects: Collection[Name, Secret], settings: Collection[Name, Settings]
 ) -> Callable[[Reader, Name, Upstream], Iterator[tuple[str, Configured]]]:
     """The rule from an Upstream to the registry that it is, if nothing is wrong with it."""
 
@@ -39,7 +53,8 @@ def machines_rule(
         spec = upstream.spec.aws_ec2
         if spec is None or any(faults(spec)):
             return
-        held = _credentials(reader, secret_objects, name, spec)
+        may = lent_by(reader, settings) if spec.secret_ref is None else False
+        held = None if may else _credentials(reader, secret_objects, name, spec)
         if isinstance(held, Finding):
             return
         config = {
@@ -53,21 +68,29 @@ def machines_rule(
             "publicIp": spec.public_ip,
             "port": spec.port or _PORT,
         }
-        found = {
-            "aws_access_key_id": held.access_key.encode(),
-            "aws_secret_access_key": held.secret_key.encode(),
-            "aws_session_token": held.session_token.encode(),
-        }
-        yield _key(name), Configured(Ref(GLOO, "Upstream", *name), _PLUGIN, config, found)
+        yield _key(name), Configured(Ref(GLOO, "Upstream", *name), _PLUGIN, config, _secret(held), lent=may)
 
     return configured
 
 
+def _secret(held: Aws | None) -> dict[str, bytes]:
+    """The credentials as a Secret has them."""
+    if held is None:
+        return {}
+    return {
+        "aws_access_key_id": held.access_key.encode(),
+        "aws_secret_access_key": held.secret_key.encode(),
+        "aws_session_token": held.session_token.encode(),
+    }
+
+
 def findings(
-    reader: Reader, secret_objects: Collection[Name, Secret], name: Name, spec: Ec2UpstreamSpec
+    reader: Reader, secret_objects: Collection[Name, Secret], name: Name, spec: Ec2UpstreamSpec, options: AWSOptions
 ) -> Iterator[Finding]:
     """What makes the Upstream of this name unusable."""
     yield from faults(spec)
+    if spec.secret_ref is None and lent(options):
+        return
     held = _credentials(reader, secret_objects, name, spec)
     if isinstance(held, Finding):
         yield held
@@ -94,8 +117,9 @@ def _credentials(
 ) -> Aws | Finding:
     where, ref = f"{WHERE}.secretRef", spec.secret_ref
     if ref is None:
-        text = "is not set, and credentials of the gateway's own are lent to nobody"
-        return Finding(_INVALID, where, text, "Name a Secret with aws_access_key_id and aws_secret_access_key.")
+        text = "is not set, and Settings do not lend the gateway's own credentials"
+        mend = "Name a Secret with aws_access_key_id and aws_secret_access_key, or set gloo.awsOptions of the Settings."
+        return Finding(_INVALID, where, text, mend)
     return credentials_of(reader, secret_objects, where, Name(ref.namespace or name.namespace, ref.name))
 
 

@@ -63,14 +63,15 @@ class Registries:
     ) -> None:
         self.instances: Source[Lookup, Instances] = Source(graph, "instances that registries know")
         self.troubles: Source[Trouble, Finding] = Source(graph, "troubles with registries")
+        said: Collection[Name, Settings] = sources[GLOO, "Settings"]
         objects = derive(
-            sources[DAEMUN, "Registry"], registry_rule(sources[CORE, "Secret"], surroundings), "Registries"
+            sources[DAEMUN, "Registry"], registry_rule(sources[CORE, "Secret"], said, surroundings), "Registries"
         )
         self.objects: Collection[Name, ResolvedRegistry] = objects
         self.configured: Collection[str, Configured] = union(
             derive(objects, configured_rule, "Registries that can be asked"),
             derive(sources[GLOO, "Settings"], consul_rule(surroundings), "Consul of Settings"),
-            derive(sources[GLOO, "Upstream"], ec2.machines_rule(sources[CORE, "Secret"]), "EC2 of Upstreams"),
+            derive(sources[GLOO, "Upstream"], ec2.machines_rule(sources[CORE, "Secret"], said), "EC2 of Upstreams"),
             name="configured registries",
         )
         self.statuses = derive(objects, status_rule(self.troubles), "Registry status")
@@ -82,7 +83,7 @@ class Registries:
 
 
 def registry_rule(
-    secrets: Collection[Name, Secret], surroundings: Surroundings
+    secrets: Collection[Name, Secret], settings: Collection[Name, Settings], surroundings: Surroundings
 ) -> Callable[[Reader, Name, Registry], Iterator[tuple[Name, ResolvedRegistry]]]:
     """The rule from a Registry to what it comes to."""
 
@@ -100,7 +101,9 @@ def registry_rule(
                 held = {**secret.data, **{key: value.encode() for key, value in secret.string_data.items()}}
         permitted = surroundings.discovers or not surroundings.clustered
         notes = () if permitted or not spec.discovery.enabled else (_NOT_PERMITTED,)
-        configured = Configured(ref, spec.type, spec.config, held, catalogued=permitted and spec.discovery.enabled)
+        catalogued = permitted and spec.discovery.enabled
+        lent = spec.secret_ref is None and ec2.lent_by(reader, settings)
+        configured = Configured(ref, spec.type, spec.config, held, catalogued=catalogued, lent=lent)
         fault = surroundings.registry_fault(configured) if surroundings.registry_fault else None
         wrong = (fault,) if fault else ()
         yield name, ResolvedRegistry(ref, registry.metadata.generation, configured, missing, notes, wrong)

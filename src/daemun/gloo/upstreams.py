@@ -132,7 +132,7 @@ def upstream_rule(
             text = f"the Settings {SETTINGS} do not say where Consul is"
             faults.append(Finding(INVALID, "spec.consul", text, "Give them consul.httpAddress."))
         if spec.aws_ec2 is not None:
-            faults += ec2.findings(reader, inputs.secrets, name, spec.aws_ec2)
+            faults += ec2.findings(reader, inputs.secrets, name, spec.aws_ec2, defaults.aws)
         notes += _registry_notes(reader, inputs.registered.troubles, lookups)
         ready = Prepared(spec)
         if not faults:

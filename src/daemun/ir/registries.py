@@ -20,7 +20,8 @@ class Configured(msgspec.Struct, frozen=True, gc=False):
 
     `by` is the object that configures it, `type` the name of the plug-in, `config` what is written for it: typed
     already, or any mapping. `secret` is what the Secret holds that goes with it. A `guarded` one is asked at addresses
-    only to which everybody may send requests. `catalogued`: somebody wants to know which services it has.
+    only to which everybody may send requests. `catalogued`: somebody wants to know which services it has. `lent`:
+    without a Secret it may be asked with Daemun's own credentials.
     """
 
     by: Ref
@@ -29,6 +30,7 @@ class Configured(msgspec.Struct, frozen=True, gc=False):
     secret: Mapping[str, bytes] = MappingProxyType({})
     guarded: bool = True
     catalogued: bool = False
+    lent: bool = False
 
     def __repr__(self) -> str:
         return f"<registry {self.type} of {self.by}>"

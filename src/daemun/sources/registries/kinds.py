@@ -43,7 +43,7 @@ def opened(configured: Configured, guard: Guard, shared: Shared | None = None) -
     """The registry that is configured. Nothing is sent yet. `guard` counts where it is guarded. Raises ConfigError."""
     kind = plugin(configured.type)
     config = typed(configured, kind)
-    return kind(config, Tools(configured.secret, guard if configured.guarded else None, shared))
+    return kind(config, Tools(configured.secret, guard if configured.guarded else None, shared, lent=configured.lent))
 
 
 def fault(configured: Configured) -> Finding | None:

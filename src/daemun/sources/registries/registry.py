@@ -63,11 +63,19 @@ def checked(where: str, address: str, example: str) -> str:
 
 
 class Tools:
-    """What plug-ins are given beside their configuration. `secret` is what the Secret of the Registry holds."""
+    """What plug-ins are given beside their configuration. `secret` is what the Secret of the Registry holds. Where it
+    holds nothing, and they are `lent`, Daemun's own credentials may be used.
+    """
 
     def __init__(
-        self, secret: Mapping[str, bytes] | None = None, guard: Guard | None = None, shared: Shared | None = None
+        self,
+        secret: Mapping[str, bytes] | None = None,
+        guard: Guard | None = None,
+        shared: Shared | None = None,
+        *,
+        lent: bool = False,
     ) -> None:
+        self.lent = lent
         self.secret: Mapping[str, bytes] = secret or {}
         self.guard = guard or Guard.of("0.0.0.0/0", "::/0")
         self._shared = WeakValueDictionary() if shared is None else shared

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 
 from daemun.fetch.client import Fetcher
+from daemun.sources.registries.ec2.own import Granted, Own, granted
 from daemun.sources.registries.ec2.query import AwsError, Element, Service
 from daemun.sources.registries.registry import RegistryError
 from daemun.sources.signatures import Credentials
@@ -31,10 +32,11 @@ _ENDED = frozenset(("ExpiredToken", "RequestExpired", "ExpiredTokenException", "
 class Account:
     """Asks with credentials, or as a role that they may take on. `enter` it, and `leave`: the last one ends all."""
 
-    def __init__(self, region: str, credentials: Credentials, role: str, fetcher: Fetcher) -> None:
+    def __init__(self, region: str, credentials: Credentials | Own, role: str, fetcher: Fetcher) -> None:
         self._credentials, self._role_arn, self._fetcher = credentials, role, fetcher
+        self._own = Granted(credentials) if isinstance(credentials, Credentials) else None
         self._machines, self._tokens = Service("ec2", region, _EC2, fetcher), Service("sts", region, _STS, fetcher)
-        self._role: tuple[Credentials, datetime.datetime] | None = None
+        self._role: Granted | None = None
         self._users = 0
         self._wanted: list[Filters] = []
         self._turn = asyncio.Lock()
@@ -105,20 +107,34 @@ class Account:
         try:
             return await self._machines.ask(await self._signer(), action, params)
         except AwsError as error:
-            if self._role is None or error.code not in _ENDED:
+            lasting = isinstance(self._credentials, Credentials) and not self._role_arn
+            if lasting or error.code not in _ENDED:
                 raise
             self._role = None
+            if isinstance(self._credentials, Own):
+                self._own = None
             return await self._machines.ask(await self._signer(), action, params)
 
     async def _signer(self) -> Credentials:
         """Who signs: the role, if there is one, which is taken on once for all."""
         if not self._role_arn:
-            return self._credentials
-        now = datetime.datetime.now(datetime.UTC)
-        if self._role is None or now >= self._role[1] - _EARLY:
+            return await self._base()
+        if self._role is None or _ends(self._role):
             params = {"RoleArn": self._role_arn, "RoleSessionName": "daemun"}
-            self._role = _granted(await self._tokens.ask(self._credentials, "AssumeRole", params))
-        return self._role[0]
+            self._role = granted(await self._tokens.ask(await self._base(), "AssumeRole", params), "AssumeRole")
+        return self._role.credentials
+
+    async def _base(self) -> Credentials:
+        """Whose credentials they are."""
+        if isinstance(self._credentials, Own) and (self._own is None or _ends(self._own)):
+            self._own = await self._credentials.granted(self._tokens)
+        assert self._own is not None  # noqa: S101 - those of a Secret are there from the start
+        return self._own.credentials
+
+
+def _ends(one: Granted) -> bool:
+    """Whether it is time for others."""
+    return one.until is not None and datetime.datetime.now(datetime.UTC) >= one.until - _EARLY
 
 
 def _within(filters: Filters, asked: Filters) -> bool:
@@ -136,14 +152,3 @@ def _common(wanted: list[Filters]) -> Filters:
 def _literal(text: str) -> str:
     """A value of a filter that means itself: EC2 has wildcards in them."""
     return "".join(f"\\{char}" if char in "*?\\" else char for char in text)
-
-
-def _granted(answer: Element) -> tuple[Credentials, datetime.datetime]:
-    for found in answer.all("AssumeRoleResult", "Credentials"):
-        try:
-            until = datetime.datetime.fromisoformat(found.text("Expiration"))
-        except ValueError:
-            break
-        names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
-        return Credentials(*(found.text(name) for name in names)), until
-    raise RegistryError("what AWS's sts says of the role cannot be read")

@@ -71,15 +71,17 @@ class Service:
         told = os.environ.get(f"AWS_ENDPOINT_URL_{name.upper()}") or os.environ.get("AWS_ENDPOINT_URL")
         self._url = (told or f"https://{name}.{region}.{domain}").rstrip("/") + "/"
 
-    async def ask(self, credentials: Credentials, action: str, params: Mapping[str, str]) -> Element:
-        """The answer to an action. Raises RegistryError, AwsError if AWS says no."""
+    async def ask(self, credentials: Credentials | None, action: str, params: Mapping[str, str]) -> Element:
+        """The answer to an action, signed unless what is asked proves itself. Raises RegistryError, AwsError if AWS
+        says no.
+        """
         body = urlencode({"Action": action, "Version": self._version, **params}).encode()
         now = datetime.datetime.now(datetime.UTC)
         headers = {"Host": urlsplit(self._url).netloc, "Content-Type": _FORM}
+        if credentials is not None:
+            headers = signed(credentials, self._name, self._region, now, headers, body)
         try:
-            answer = await self._fetcher.send(
-                "POST", self._url, body, signed(credentials, self._name, self._region, now, headers, body)
-            )
+            answer = await self._fetcher.send("POST", self._url, body, headers)
         except FetchError as error:
             raise RegistryError(f"AWS's {self._name} does not answer: {error}") from None
         try:

@@ -5,6 +5,7 @@ EC2 has no watch; what EventBridge tells would need a queue of one's own.
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncGenerator
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from daemun.api.gloo.scalars import Duration
 from daemun.base.durations import nanoseconds
 from daemun.ir.instances import Catalogue, Entry, Instance, Instances, Lookup
 from daemun.sources.registries.ec2.account import Account
+from daemun.sources.registries.ec2.own import Own
 from daemun.sources.registries.ec2.query import Element
 from daemun.sources.registries.registry import Config, ConfigError, Registry, RegistryError, Tools
 from daemun.sources.signatures import Credentials
@@ -48,26 +50,22 @@ class Ec2Config(Config, frozen=True):
 
 
 class Ec2(Registry):
-    """Asks with the credentials of its Secret, which is as one of Gloo's for AWS, and with no others. Those of one
-    account and region ask together.
+    """Asks with the credentials of its Secret, which is as one of Gloo's for AWS; with Daemun's own only where Settings
+    lend them. Those of one account and region ask together.
     """
 
     Config = Ec2Config
 
     def __init__(self, config: Ec2Config, tools: Tools) -> None:
         self._config = config
-        credentials = Credentials(
-            tools.text("aws_access_key_id"), tools.text("aws_secret_access_key"), tools.text("aws_session_token", "")
-        )
-        if not credentials.access_key or not credentials.secret_key:
-            raise ConfigError("secretRef", "the credentials in the Secret are not whole")
+        credentials = Own(os.environ) if tools.lent and not tools.secret else _held(tools)
         self._interval = max(nanoseconds(config.interval) / 1e9, _SHORTEST)
         region, role = config.region, config.role_arn
 
         def account() -> Account:
             return Account(region, credentials, role, tools.fetcher(seconds=_SECONDS))
 
-        self._account = tools.shared(Account, (region, credentials, role, id(tools.guard)), account)
+        self._account = tools.shared(Account, (region, _key(credentials), role, id(tools.guard)), account)
         self._account.enter()
 
     async def close(self) -> None:
@@ -117,6 +115,20 @@ class Ec2(Registry):
         if not address or one.text("instanceState", "name") != "running":
             return None
         return Instance(address, self._config.port, tuple(sorted(_texts(one))))
+
+
+def _held(tools: Tools) -> Credentials:
+    """The credentials in the Secret. Raises ConfigError."""
+    found = Credentials(
+        tools.text("aws_access_key_id"), tools.text("aws_secret_access_key"), tools.text("aws_session_token", "")
+    )
+    if not found.access_key or not found.secret_key:
+        raise ConfigError("secretRef", "the credentials in the Secret are not whole")
+    return found
+
+
+def _key(credentials: Credentials | Own) -> tuple[str, ...]:
+    return () if isinstance(credentials, Own) else tuple(credentials)
 
 
 def _fits(one: Element, wanted: Pairs) -> bool:
