@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from daemun.api.status import RegistryStatus
+from daemun.api.status import OwnStatus
 from daemun.base.names import DAEMUN, Ref
 from daemun.gatewayapi.settings import Settings
 from daemun.ir.registries import Configured
@@ -75,7 +75,7 @@ def test_status_and_problems_tell_of_it_and_nobody_opens_it() -> None:
     )
     made.apply(objects(text % "{region: 7}").items())
     status = made.statuses[REF]
-    assert isinstance(status, RegistryStatus)
+    assert isinstance(status, OwnStatus)
     accepted = status.conditions[0]
     assert (accepted.type, accepted.status) == ("Accepted", "False")
     assert [(one.where, one.warning) for one in made.problems[REF]] == [("spec.config.region", False)]
