@@ -46,7 +46,8 @@ _NOWHERE = "no-server"
 _ALWAYS_SENT = ("authorization",)
 _ERROR, _AWAY = 500, 503
 _USER_HEADER = "x-daemun-user"
-"""In which Envoy's own filters say who the user is, until it is metadata: backends never see it."""
+"""In which Envoy's own filters say who the user is, whatever the client says in it, until it is metadata. It is taken
+from the request then; elsewhere it means nothing."""
 
 
 class ExtAuth(Feature[Asked | Servers]):
