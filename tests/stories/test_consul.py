@@ -7,6 +7,7 @@ import pytest_asyncio
 
 from support.consul import Consul
 from support.documents import Doc, gateway, listener, reference, route
+from support.nameserver import Nameserver
 from support.world import World, fresh, until
 
 RIGHT, WRONG = "of-the-operator", "of-nobody"
@@ -205,3 +206,43 @@ async def test_without_a_consul_in_the_settings_the_status_says_so(one: Register
     (one.world.folder / "settings.yaml").unlink()
     await one.world.start(clean=False)
     await one.world.problem("Upstream default/pets spec.consul", "do not say where Consul is")
+
+
+async def test_instances_at_a_hostname_are_where_consuls_dns_says(one: Registered) -> None:
+    server = await Nameserver().start()
+    one.world.closing(server.stop)
+    server.put("node", "A", "127.0.0.1")
+    found = settings(httpAddress=one.consul.address, dnsAddress=f"localhost:{server.port}", dnsPollingInterval="0.2s")
+    one.world.write("settings.yaml", found)
+    await one.consul.put("pets", one.port("a"), address="node.test")
+    await one.world.start()
+    await one.becomes("a")
+    # What is believed of Consul is believed of its DNS: a name without an address is nowhere.
+    server.put("node", "A")
+    await one.becomes(503)
+    server.put("node", "A", "127.0.0.1")
+    await one.becomes("a")
+    # While nobody answers it is where it was, and what else changes is heard.
+    await server.stop()
+    await one.consul.put("pets", one.port("b"), address="node.test")
+    await one.becomes("b")
+    await server.start()
+    entries = [
+        {"Node": {"Address": "10.0.0.1"}, "Service": {"Address": address, "Port": one.port(name)}}
+        for name, address in (("a", "127.0.0.1"), ("b", "node.test"))
+    ]
+    await one.consul.set("pets", entries)
+    await one.becomes("a", "b")
+
+
+async def test_without_a_dns_a_service_of_hostnames_is_told_of(one: Registered) -> None:
+    server = Nameserver()
+    found = settings(httpAddress=one.consul.address, dnsAddress=server.address, dnsPollingInterval="0.2s")
+    one.world.write("settings.yaml", found)
+    await one.consul.put("pets", one.port("a"), address="node.test")
+    await one.world.start(clean=False)
+    await one.world.problem("upstream.yaml", "DNS")
+    await server.start()
+    one.world.closing(server.stop)
+    server.put("node", "A", "127.0.0.1")
+    await one.becomes("a")

@@ -18,11 +18,15 @@ from daemun.ir.instances import Catalogue, Entry, Instance, Instances, Lookup
 from daemun.ir.registries import CONNECT
 from daemun.sources.client import Client
 from daemun.sources.registries.blocking import BlockingQueries, Kind, server
+from daemun.sources.registries.hostnames import Hostnames
 from daemun.sources.registries.merging import latest
 from daemun.sources.registries.registry import Config, Registry, Tools
 from daemun.sources.tlsfiles import TlsFiles
 
-_ADDRESS = "http://127.0.0.1:8500"
+_ADDRESS, _DNS = "http://127.0.0.1:8500", "127.0.0.1:8600"
+"""The agent's own, which are Gloo's defaults."""
+_POLLING, _SHORTEST = 5.0, 0.2
+"""Seconds between two questions to the DNS: Gloo's default, and the fewest."""
 _CONSUL = Kind("Consul", "config.httpAddress", "X-Consul-Index", "Give a token that may read services and nodes.")
 
 
@@ -73,6 +77,7 @@ class Consul(Registry):
         else:
             self._places = config.service_discovery.data_centers if config.service_discovery else ()
         self._place = config.datacenter
+        self._hostnames = None if isinstance(config, ConsulConfig) else _hostnames(config)
         self._queries = queries(config, tools)
 
     @classmethod
@@ -92,6 +97,16 @@ class Consul(Registry):
         ways = [one for one in lookup.how.split("+") if one]
         params |= dict.fromkeys((one for one in ways if one != CONNECT), "")
         path = f"/v1/health/{CONNECT if CONNECT in ways else 'service'}/{quote(lookup.service, safe='')}"
+        streams = contextlib.AsyncExitStack()
+        async with streams:
+            answers = await streams.enter_async_context(contextlib.aclosing(self._instances(path, params)))
+            if self._hostnames is not None:
+                located = self._hostnames.located(answers)
+                answers = await streams.enter_async_context(contextlib.aclosing(located))
+            async for found in answers:
+                yield found
+
+    async def _instances(self, path: str, params: dict[str, str]) -> AsyncGenerator[Instances, None]:
         async with contextlib.aclosing(self._queries.follow(path, params, _DECODER)) as answers:
             async for entries in answers:
                 yield tuple(sorted({one for one in map(_instance, entries) if one is not None}))
@@ -128,6 +143,12 @@ def queries(config: ConsulConfig | ConsulConfiguration, tools: Tools) -> Blockin
         headers = _headers(config.token, config.username, config.password)
     wait = nanoseconds(config.wait_time) / 1e9 if config.wait_time else 0.0
     return BlockingQueries(_CONSUL, address, Client(files, guard=tools.guard), dict(headers), wait)
+
+
+def _hostnames(config: ConsulConfiguration) -> Hostnames:
+    """Who is asked for instances of which Consul has a hostname, which is Consul's own DNS, and how often."""
+    every = nanoseconds(config.dns_polling_interval) / 1e9 if config.dns_polling_interval else 0.0
+    return Hostnames(config.dns_address or _DNS, max(every or _POLLING, _SHORTEST))
 
 
 def _headers(token: str, username: str, password: str) -> Iterator[tuple[str, str]]:

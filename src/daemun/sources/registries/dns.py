@@ -78,6 +78,12 @@ class Dns(Registry):
             yield tuple(sorted(found))
             await asyncio.sleep(min(max(seconds, _SHORTEST), _LONGEST))
 
+    async def addresses(self, host: str) -> list[str]:
+        """The addresses of a host, now. Raises RegistryError."""
+        name, port = self._asked(f"{host}:{_PORT}")
+        found, _ = await self._addresses(name, port)
+        return sorted(one.address for one in found)
+
     def _asked(self, service: str) -> tuple[dns.name.Name, int]:
         """A name, and the port of its addresses; 0 for SRV records, which have their own."""
         text, _, port = service.partition(":")
