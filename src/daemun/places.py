@@ -1,4 +1,4 @@
-"""What is asked beside the platform's own source: places for Secrets, registries, gRPC servers, meshes."""
+"""What is asked beside the platform's own source: places for Secrets, registries, servers of functions, meshes."""
 
 import asyncio
 import functools
@@ -11,10 +11,10 @@ from daemun.base.names import GLOO
 from daemun.gloo.classic.scope import SETTINGS
 from daemun.gloo.internals import guard_of
 from daemun.plane import ControlPlane
+from daemun.sources.functions.watcher import FunctionWatcher
+from daemun.sources.functions.watcher import memory as functions_kept
 from daemun.sources.identities.istio import Istiod, IstioIssuer
 from daemun.sources.identities.watcher import IdentityWatcher
-from daemun.sources.reflection.watcher import ReflectionWatcher
-from daemun.sources.reflection.watcher import memory as reflection_kept
 from daemun.sources.registries.kinds import opened as open_registry
 from daemun.sources.registries.memory import memory as registries_kept
 from daemun.sources.registries.registry import Shared
@@ -51,10 +51,10 @@ class Places:
         registries = plane.translation.registries
         self.registries.follow(registries.configured)
         guard = guard_of(plane.translation.settings)
-        self.reflection = ReflectionWatcher(
-            guard, functools.partial(plane.reflect, complete=complete), reflection_kept(kept)
+        self.functions = FunctionWatcher(
+            guard, functools.partial(plane.discover, complete=complete), functions_kept(kept)
         )
-        self.reflection.follow(plane.translation.asked)
+        self.functions.follow(plane.translation.asked)
         registries.instances.on_read(self.registries.want)
         self.identities = IdentityWatcher(functools.partial(plane.identify, complete=complete))
         if istiod is not None:
@@ -65,7 +65,7 @@ class Places:
     @property
     def complete(self) -> bool:
         """Whether every place has given what is asked of it, or nobody waits for it any more."""
-        every = (self.secrets, self.registries, self.identities, self.reflection)
+        every = (self.secrets, self.registries, self.identities, self.functions)
         return all(one.complete for one in every)
 
     async def run(self) -> None:
@@ -74,4 +74,4 @@ class Places:
             group.create_task(self.secrets.run())
             group.create_task(self.registries.run())
             group.create_task(self.identities.run())
-            group.create_task(self.reflection.run())
+            group.create_task(self.functions.run())

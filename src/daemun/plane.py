@@ -26,6 +26,7 @@ from daemun.gatewayapi.placement import Setback
 from daemun.gatewayapi.proxies import ProxyState, Rejection, RejectionKey
 from daemun.gatewayapi.settings import Settings
 from daemun.ir import auth, quotas
+from daemun.ir.discovered import Said
 from daemun.ir.identity import Credential, Identity
 from daemun.ir.instances import Catalogue, Instances, Lookup
 from daemun.ir.registries import Trouble
@@ -132,11 +133,11 @@ class ControlPlane:
         self._pass_on()
         self._tell()
 
-    def reflect(self, found: Mapping[Name, bytes | Missing], complete: Callable[[], bool]) -> None:
-        """gRPC servers have said which services they have; the same holds."""
+    def discover(self, found: Mapping[Name, Said | Missing], complete: Callable[[], bool]) -> None:
+        """Servers and clouds have said which functions they have; the same holds."""
         self._fetched = complete
         with self._working():
-            self.translation.reflected.update(found)
+            self.translation.said.update(found)
         self._pass_on()
 
     def _pass_on(self) -> None:

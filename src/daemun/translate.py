@@ -79,6 +79,7 @@ from daemun.gloo.parameters import gateway_parameters
 from daemun.gloo.registries import Registries
 from daemun.gloo.secrets.labels import LABELS
 from daemun.gloo.unserved_kinds import UNSERVED_KINDS
+from daemun.ir.discovered import Said
 
 
 class Translation:
@@ -167,9 +168,9 @@ class Translation:
         upstream_defaults = derive(self.sources[GLOO, "Settings"], defaults_rule, "defaults of Upstreams")
         upstream_checks = guarded(UPSTREAM_CHECKS, settings)
         self.registries = Registries(graph, self.sources, settings)
-        self.reflected: Source[Name, bytes] = Source(graph, "services that gRPC servers say they have")
+        self.said: Source[Name, Said] = Source(graph, "functions that servers and clouds say they have")
         judge = BY_KIND[TRANSCODER].faults
-        transcoding = Transcoding(transcoder_meaning(config_maps, judge, granted), judge, self.reflected)
+        transcoding = Transcoding(transcoder_meaning(config_maps, judge, granted), judge, self.said)
         nameable = self.registries.nameable(granted)
         functional = prepared.Inputs(secret_objects, transcoding, settings.system_authorities)
         upstream_inputs = gloo_upstreams.Inputs(services, secret_objects, upstream_defaults, nameable, functional)

@@ -8,11 +8,13 @@ import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
 import pytest_asyncio
 from google.api import annotations_pb2, http_pb2
 from google.protobuf import descriptor_pb2
 
 from support.documents import Doc, gateway, hosts, listener, prefix, route, rule, to_upstream, upstream
+from support.ports import free_port
 from support.shelves import SERVICE, Shelves, descriptors
 from support.world import World, until
 
@@ -37,12 +39,12 @@ def shelves(port: int, label: str = "", **fields: Any) -> Doc:
     return found
 
 
-def described() -> str:
+def described(*further: str) -> str:
     """The descriptor set, as `protoc --include_imports` makes it, in base64."""
     found = descriptor_pb2.FileDescriptorSet()
     for one in (descriptor_pb2.DESCRIPTOR, http_pb2.DESCRIPTOR, annotations_pb2.DESCRIPTOR):
         one.CopyToProto(found.file.add())
-    found.file.append(descriptors())
+    found.file.append(descriptors(*further))
     return base64.b64encode(found.SerializeToString()).decode()
 
 
@@ -134,7 +136,7 @@ async def test_what_a_server_said_stays_while_it_is_away_and_over_a_start(world:
     world.write("upstream.yaml", shelves(world.server.port, transcoder={}))
     await world.start()
     await works(world)
-    await until((world.base / "s" / "reflected.json").exists)
+    await until((world.base / "s" / "functions.json").exists)
     await world.end()
     await world.server.stop()
     port = world.server.port
@@ -165,6 +167,58 @@ async def test_gRPC_calls_pass_as_they_are(world: Library) -> None:  # noqa: N80
     async with grpc.aio.insecure_channel(f"127.0.0.1:{world.port}") as channel:
         call: Any = channel.unary_unary(f"/{SERVICE}/GetShelf")
         assert await call(b"\x08\x07") == b"\x08\x07\x12\x08GetShelf"
+
+
+def named(path: str, function: str, **more: Any) -> Doc:
+    """A route of a VirtualService to a method of the service."""
+    package, _, service = SERVICE.rpartition(".")
+    grpc_spec = {"package": package, "service": service, "function": function, **more}
+    single = {"upstream": {"name": "shelves", "namespace": "default"}, "destinationSpec": {"grpc": grpc_spec}}
+    return {"matchers": [{"prefix": path}], "routeAction": {"single": single}}
+
+
+@pytest.mark.parametrize("old", [True, False])
+async def test_a_request_of_any_kind_becomes_a_call_of_the_method_that_a_destination_names(
+    world: Library, old: bool
+) -> None:
+    await world.server.stop()
+    world.server = await Shelves("Dust").start()
+    if old:
+        one = shelves(world.server.port)
+        names = [{"packageName": "library.v1", "serviceName": "Shelves"}]
+        one["spec"]["static"]["serviceSpec"] = {"grpc": {"descriptors": described("Dust"), "grpcServices": names}}
+    else:
+        one = shelves(world.server.port, transcoder={})
+    world.write("upstream.yaml", one)
+    solo = {"apiVersion": "gateway.solo.io/v1"}
+    meta = {"name": "classic", "namespace": "gloo-system"}
+    port = free_port()
+    gate = {"bindPort": port, "httpGateway": {}}
+    routes = [
+        named("/get", "GetShelf", parameters={"path": "/get/{id}", "headers": {"x-theme": "{theme}"}}),
+        named("/dust", "Dust"),
+        named("/none", "Sweep"),
+        named("/v1", "GetShelf"),
+    ]
+    host = {"virtualHost": {"domains": ["*"], "routes": routes}}
+    world.write(
+        "classic.yaml",
+        solo | {"kind": "Gateway", "metadata": meta, "spec": gate},
+        solo | {"kind": "VirtualService", "metadata": meta, "spec": host},
+    )
+    await world.start(clean=False)
+    got = await world.ask("/get/7?x=1", port=port, headers={"x-theme": "tea"})
+    assert (got.status, json.loads(got.body)) == (200, {"id": "7", "theme": "tea"})
+    # Parameters are put into the message that a client sends.
+    got = await world.ask("/get/7", "PUT", port=port, body=b'{"id": 1, "theme": "x"}', headers={**JSON, "x-theme": "y"})
+    assert (got.status, json.loads(got.body)) == (200, {"id": "7", "theme": "y"})
+    got = await world.ask("/dust/off", "POST", port=port, body=b'{"id": 3}', headers=JSON)
+    assert (got.status, json.loads(got.body)) == (200, {"id": "3", "theme": "Dust"})
+    assert (await world.ask("/none", port=port)).status == 500
+    await world.problem("no method 'Sweep' of service 'library.v1.Shelves'")
+    # In the new way a method is called by its own path where no parameters are named, as in Gloo.
+    got = await world.ask("/v1/shelves/9", port=port)
+    assert (got.status, json.loads(got.body).get("id")) == (200, None if old else "9")
 
 
 async def test_the_document_of_what_can_be_called(world: Library) -> None:

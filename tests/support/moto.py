@@ -2,12 +2,15 @@
 
 import asyncio
 import base64
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import urllib.request
+import zipfile
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qs
@@ -23,12 +26,12 @@ KEYS = {"aws_access_key_id": "AKIAEXAMPLE", "aws_secret_access_key": "of-the-ope
 
 
 class Moto:
-    """Machines of EC2, and roles that anybody can take on."""
+    """Machines of EC2, functions of Lambda that answer with what they get, and roles that anybody can take on."""
 
     def __init__(self) -> None:
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
-        self._client: Any = None
+        self._clients: dict[str, Any] = {}
         self._record = Path()
 
     @property
@@ -59,9 +62,9 @@ class Moto:
             await asyncio.to_thread(self._process.wait)
             self._process = None
             shutil.rmtree(self._record.parent)
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        for client in self._clients.values():
+            client.close()
+        self._clients = {}
 
     def asked(self) -> list[tuple[str, str]]:
         """The actions that Daemun asked for, and by which key; empty without a signature."""
@@ -97,14 +100,42 @@ class Moto:
         """Have machines no more."""
         await self._ec2("terminate_instances", InstanceIds=list(ids))
 
-    async def _ec2(self, action: str, **params: Any) -> Any:
-        return await asyncio.to_thread(lambda: getattr(self._made(), action)(**params))
+    async def function(self, name: str, *, publish: bool = False) -> None:
+        """A function, published as version 1 or not."""
+        await asyncio.to_thread(self._function, name, publish)
 
-    def _made(self) -> Any:
+    async def forget_function(self, name: str) -> None:
+        """Have a function no more."""
+        await asyncio.to_thread(lambda: self._made("lambda").delete_function(FunctionName=name))
+
+    def _function(self, name: str, publish: bool) -> None:
+        if "lambda" not in self._clients:
+            # Without Docker: then functions are not run, and answer with what they get.
+            body = json.dumps({"lambda": {"use_docker": False}}).encode()
+            urllib.request.urlopen(f"{self.address}/moto-api/config", body).close()  # noqa: S310 - our own
+        code = io.BytesIO()
+        with zipfile.ZipFile(code, "w") as archive:
+            archive.writestr("a.py", "")
+        iam = self._made("iam")
+        if not iam.list_roles()["Roles"]:
+            iam.create_role(RoleName=ROLE.rpartition("/")[2], AssumeRolePolicyDocument="{}")
+        self._made("lambda").create_function(
+            FunctionName=name,
+            Runtime="python3.11",
+            Role=ROLE,
+            Handler="a.a",
+            Code={"ZipFile": code.getvalue()},
+            Publish=publish,
+        )
+
+    async def _ec2(self, action: str, **params: Any) -> Any:
+        return await asyncio.to_thread(lambda: getattr(self._made("ec2"), action)(**params))
+
+    def _made(self, service: str) -> Any:
         """botocore's client: it takes seconds to make."""
-        if self._client is None:
+        if service not in self._clients:
             access, secret = KEYS.values()
-            self._client = botocore.session.get_session().create_client(
-                "ec2", REGION, endpoint_url=self.address, aws_access_key_id=access, aws_secret_access_key=secret
+            self._clients[service] = botocore.session.get_session().create_client(
+                service, REGION, endpoint_url=self.address, aws_access_key_id=access, aws_secret_access_key=secret
             )
-        return self._client
+        return self._clients[service]

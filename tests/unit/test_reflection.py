@@ -8,7 +8,8 @@ import pytest_asyncio
 from google.protobuf import descriptor_pb2
 
 from daemun.base.guard import LOOPBACK, Guard
-from daemun.sources.reflection.asking import ReflectionError, reflect
+from daemun.sources.functions.failure import AskError
+from daemun.sources.functions.grpc_reflection import reflect
 from support.ports import free_port
 from support.shelves import Shelves
 
@@ -33,7 +34,7 @@ async def test_files_come_after_those_that_they_import(server: Shelves) -> None:
 
 async def test_addresses_that_nobody_may_reach_are_not_asked(server: Shelves) -> None:
     for host in ("127.0.0.1", "localhost"):
-        with pytest.raises(ReflectionError, match="this machine's own"):
+        with pytest.raises(AskError, match="this machine's own"):
             await reflect(host, server.port, Guard())
 
 
@@ -48,10 +49,10 @@ async def test_a_server_without_it_and_none_at_all() -> None:
     silent = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     port = silent.add_insecure_port("127.0.0.1:0")
     await silent.start()
-    with pytest.raises(ReflectionError, match="UNIMPLEMENTED"):
+    with pytest.raises(AskError, match="UNIMPLEMENTED"):
         await reflect("127.0.0.1", port, OPEN)
     await silent.stop(0)
-    with pytest.raises(ReflectionError, match="UNAVAILABLE"):
+    with pytest.raises(AskError, match="UNAVAILABLE"):
         await reflect("127.0.0.1", free_port(), OPEN)
 
 
@@ -80,7 +81,7 @@ async def test_odd_answers(answers: list[bytes], told: str) -> None:
     await odd.start()
     try:
         if told:
-            with pytest.raises(ReflectionError, match=told):
+            with pytest.raises(AskError, match=told):
                 await reflect("127.0.0.1", port, OPEN)
         else:
             assert await reflect("127.0.0.1", port, OPEN) == b""

@@ -16,7 +16,7 @@ from botocore import credentials as botocore_credentials
 from daemun.base.guard import LOOPBACK, Guard
 from daemun.fetch.client import Fetcher
 from daemun.ir.instances import Entry, Instances, Lookup
-from daemun.sources.registries.ec2.query import AwsError, Service
+from daemun.sources.aws.query import AwsError, Service
 from daemun.sources.registries.ec2.registry import Ec2, Ec2Config, TagFilter
 from daemun.sources.registries.registry import ConfigError, RegistryError, Shared, Tools
 from daemun.sources.signatures import Credentials

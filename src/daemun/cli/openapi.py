@@ -9,6 +9,7 @@ from daemun.cli.options import Data, KubeContext, SomePaths
 
 if TYPE_CHECKING:
     from daemun.base.names import Name
+    from daemun.sources.functions.asking import Ask
     from daemun.translate import Translation
 
 
@@ -52,13 +53,22 @@ def openapi(
 def _ask(made: "Translation", key: "Name") -> None:
     """Ask the server, as the control plane would."""
     from daemun.gloo.internals import guard_of
-    from daemun.sources.reflection.asking import ReflectionError, reflect
+    from daemun.ir.discovered import Said
+    from daemun.sources.functions.asking import asking
+    from daemun.sources.functions.failure import AskError
 
     asked = made.asked.get(key)
-    for host, port in asked.targets if asked is not None else ():
+    for question in asked.questions if asked is not None else ():
+        if question.kind != "grpc":
+            continue
         try:
-            made.reflected.update({key: asyncio.run(reflect(host, port, guard_of(made.settings)))})
-        except ReflectionError as error:
+            said = asyncio.run(_once(asking(question, guard_of(made.settings))))
+            made.said.update({key: Said(question.kind, said)})
+        except AskError as error:
             typer.echo(str(error), err=True)
         else:
             return
+
+
+async def _once(ask: "Ask") -> bytes:
+    return await ask()

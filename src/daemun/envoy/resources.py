@@ -12,11 +12,11 @@ from daemun.envoy import (
     blame_ports,
     clusters,
     directory,
+    discovered,
     endpoints,
     extensions,
     hosts,
     listeners,
-    reflection,
     routes,
     secrets,
     shards,
@@ -60,7 +60,7 @@ class Inputs(msgspec.Struct, frozen=True):
 
 
 class EnvoyResources:
-    """All `parts`; on the way the `holders` of streams; and which gRPC servers are `asked` what they have."""
+    """All `parts`; on the way the `holders` of streams; and who is `asked` which functions there are."""
 
     def __init__(self, sources: Sources, of: Inputs, settings: Settings, access_log: str) -> None:
         self._of = of
@@ -101,8 +101,9 @@ class EnvoyResources:
         slices = sources["discovery.k8s.io", "EndpointSlice"].index(endpoints.slices_of)
         endpoint_rule = endpoints.endpoint_rule(services, slices, sources[CORE, "Pod"], of.described)
         endpoint_parts = derive(used, endpoint_rule, "endpoints")
-        found_in = reflection.Inputs(sources[GLOO, "Settings"], sources[CORE, "Namespace"], services, slices)
-        self.asked = derive(sources[GLOO, "Upstream"], reflection.asked_rule(found_in), "gRPC servers that are asked")
+        namespaces, upstreams = sources[CORE, "Namespace"], of.described.upstreams
+        found_in = discovered.Inputs(sources[GLOO, "Settings"], namespaces, services, slices, upstreams)
+        self.asked = derive(sources[GLOO, "Upstream"], discovered.asked_rule(found_in), "who is asked for functions")
         behind = derive(used, clusters.behind_rule(of.described), "what stands behind clusters")
         certificates = derive(of.gateways, clientcerts.certificate_rule, "client certificates")
         encrypted = tls.upstream_rule(of.tls_policies, services, certificates)

@@ -21,6 +21,7 @@ from daemun.features.fence import Fence, GuardsFirst, GuardsNoted
 from daemun.features.functions.aws_lambda import AwsLambda
 from daemun.features.functions.azure_functions import AzureFunction
 from daemun.features.functions.gcp_identity import GcpIdentity
+from daemun.features.functions.rest_function import RestFunction
 from daemun.features.headers import RequestHeaderModifier, ResponseHeaderModifier
 from daemun.features.mirror import RequestMirror
 from daemun.features.options.access_logs import AccessLogging, ListenerAccessLogging
@@ -132,6 +133,7 @@ FEATURES: tuple[Feature[Any], ...] = (
     SessionPersistence(),
     StatefulSession(),
     GcpIdentity(),
+    RestFunction(),
     GrpcJsonTranscoder(),
     BufferPerRoute(),
     Buffer(),

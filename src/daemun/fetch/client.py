@@ -83,9 +83,11 @@ class Fetcher:
         """Send a form (it is sent nowhere else: no redirect is followed). Raises FetchError."""
         return await self._within(url, form, headers or {})
 
-    async def send(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """Send any request; no redirect is followed. Raises FetchError."""
-        target = _checked(url)
+    async def send(
+        self, method: str, url: str, body: bytes, headers: Mapping[str, str], *, escaped: bool = False
+    ) -> Answer:
+        """Send any request; no redirect is followed. Raises FetchError. `escaped`: the URL is sent as it is."""
+        target = _checked(url, escaped=escaped)
         with _told(target, self._seconds):
             async with asyncio.timeout(self._seconds):
                 found = await self._once(target, body, headers, method)
@@ -135,9 +137,9 @@ def shown(url: URL) -> str:
     return f"{url.scheme}://{url.host or ''}{f':{url.explicit_port}' if url.explicit_port else ''}{url.path}"
 
 
-def _checked(url: str) -> URL:
+def _checked(url: str, *, escaped: bool = False) -> URL:
     try:
-        target = URL(url)
+        target = URL(url, encoded=escaped)
     except ValueError:
         raise FetchError("that is no URL") from None
     if target.scheme not in ("http", "https") or not target.host:

@@ -52,7 +52,6 @@ from daemun.ir.registries import CONSUL, Trouble
 
 _SOURCES = "objects are read from where Daemun runs: the cluster, or a folder"
 _SIDECAR = "it is for a sidecar of Istio's that takes the gateway's own traffic, which is left out of the mesh here"
-_NO_DNS = "instances of which Consul has only a hostname are left out"
 _NO_GRAPHQL = "stock Envoy has no GraphQL"
 # What follows is about processes of Gloo's that Daemun does not have.
 _MOOT = (
@@ -176,10 +175,8 @@ SERVED = Served(
             (
                 *("address", "httpAddress", "datacenter", "username", "password", "token", "waitTime"),
                 *("caFile", "caPath", "certFile", "keyFile", "insecureSkipVerify", "serviceDiscovery"),
+                *("dnsAddress", "dnsPollingInterval"),
             ),
-            {
-                **dict.fromkeys(("dnsAddress", "dnsPollingInterval"), _NO_DNS),
-            },
         ),
         Fields(ConsulServiceDiscoveryOptions, ("dataCenters",)),
         Fields(
@@ -190,8 +187,8 @@ SERVED = Served(
             ),
             moot=("edsBlockingQueries",),  # there are no others
         ),
-        # What functions there are is not looked for, and nothing is served that would need it.
-        Fields(DiscoveryOptions, ("udsOptions",), moot=("fdsMode", "fdsOptions")),
+        # What is said of kinds of functions is said of GraphQL alone, which nobody serves.
+        Fields(DiscoveryOptions, ("udsOptions", "fdsMode"), moot=("fdsOptions",)),
         Fields(UdsOptions, ("enabled", "watchLabels")),
         Fields(RbacSettings, ("requireRbac",)),
     )

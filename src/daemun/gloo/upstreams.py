@@ -26,6 +26,7 @@ from daemun.gloo.defaults import NONE, Defaults
 from daemun.gloo.functions import aws, azure, gcp
 from daemun.gloo.functions import prepared as functions
 from daemun.gloo.functions.prepared import Prepared, prepared
+from daemun.gloo.functions.rest import NO_FUNCTIONS, Functions
 from daemun.gloo.registered import REGISTRY, lookups_of, registry_of
 from daemun.gloo.registries import Nameable, Troubles
 from daemun.gloo.signing import Signing
@@ -69,6 +70,8 @@ class ResolvedUpstream(msgspec.Struct, frozen=True, gc=False):
     """The keys of functions of Azure, by the functions' names."""
     transcoder: GrpcJsonTranscoder | None = None
     """How its gRPC services are called with JSON."""
+    functions: Functions = NO_FUNCTIONS
+    """Functions of a REST service."""
     mesh: Mesh | None = None
 
     def secret(self, ref: ResourceRef) -> Name:
@@ -139,6 +142,7 @@ def upstream_rule(
             ready = prepared(reader, inputs.functions, ref, upstream, spec, defaults.aws)
             spec = ready.spec
             faults += ready.faults
+            notes += ready.notes
         generation = upstream.metadata.generation
         resolved = ResolvedUpstream(ref, generation, spec, secrets.parts, tuple(faults), tuple(notes))
         resolved = msgspec.structs.replace(
@@ -148,6 +152,7 @@ def upstream_rule(
             aws=defaults.aws if spec.aws is not None else resolved.aws,
             keys=ready.keys,
             transcoder=ready.transcoder,
+            functions=ready.functions,
         )
         if not faults:
             resolved = msgspec.structs.replace(resolved, faults=tuple(checks.faults(resolved)))

@@ -162,6 +162,10 @@ D0408 NotReflected
     The gRPC services of an Upstream are to be called with JSON, and nobody has said which they are: it has no
     descriptors, and its server has not answered (gRPC server reflection). Nothing is sent there.
     Mend: Give descriptors, or a server that says it without TLS; it is asked again by itself.
+D0409 FunctionsUnknown
+    Nobody says which functions an Upstream has: AWS, or the server with its document, does not answer as it should.
+    Those that were said last stay.
+    Mend: Write the functions, or let them be asked for; that is done again by itself.
 D0501 TargetNotFound
     A policy is for something that does not exist.
     Mend: Correct `targetRefs`.

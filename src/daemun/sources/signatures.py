@@ -27,8 +27,15 @@ def signed(
     now: datetime.datetime,
     headers: Mapping[str, str],
     body: bytes,
+    *,
+    method: str = "POST",
+    path: str = "/",
+    query: str = "",
 ) -> dict[str, str]:
-    """The headers of a POST to `/`, with a signature over all of them and the body. `now` is in UTC."""
+    """The headers of a request, with a signature over all of them and the body. `now` is in UTC.
+
+    The path has no characters that are escaped, and the query its parameters in order, escaped.
+    """
     moment = f"{now:%Y%m%dT%H%M%SZ}"
     found = {**headers, "X-Amz-Date": moment}
     if credentials.session_token:
@@ -36,7 +43,15 @@ def signed(
     lines = sorted((name.lower(), " ".join(value.split())) for name, value in found.items())
     names = ";".join(name for name, _ in lines)
     request = "\n".join(
-        ["POST", "/", "", *(f"{name}:{value}" for name, value in lines), "", names, hashlib.sha256(body).hexdigest()]
+        [
+            method,
+            path,
+            query,
+            *(f"{name}:{value}" for name, value in lines),
+            "",
+            names,
+            hashlib.sha256(body).hexdigest(),
+        ]
     )
     scope = f"{now:%Y%m%d}/{region}/{service}/aws4_request"
     text = "\n".join([_ALGORITHM, moment, scope, hashlib.sha256(request.encode()).hexdigest()])

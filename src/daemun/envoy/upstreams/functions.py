@@ -16,7 +16,6 @@ from daemun.features.functions import aws_lambda, azure_functions
 from daemun.gloo.served import Fields
 
 _CODEC = "envoy.filters.http.upstream_codec"
-_REST = "functions of REST services are not served; requests are sent on all the same"
 
 
 class Functions(Family):
@@ -33,7 +32,7 @@ class Functions(Family):
                 *("disableRoleChaining", "destinationOverrides"),
             ),
         ),
-        Fields(ServiceSpec, ("grpcJsonTranscoder", "grpc"), {"rest": _REST, "graphql": "stock Envoy has no GraphQL"}),
+        Fields(ServiceSpec, ("grpcJsonTranscoder", "grpc", "rest"), {"graphql": "stock Envoy has no GraphQL"}),
         Fields(GrpcServiceSpec, ("descriptors", "grpcServices")),
         Fields(GrpcServiceFunctions, ("packageName", "serviceName"), moot=("functionNames",)),
         Fields(LambdaFunctionSpec, ("logicalName", "lambdaFunctionName", "qualifier")),

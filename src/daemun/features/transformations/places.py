@@ -63,6 +63,11 @@ def put(proto: Any, programs: Programs, *, alone: bool, natively: bool) -> None:
         configs[WHY].Pack(told, deterministic=True)
 
 
+def call(program: Program) -> lua_pb2.LuaPerRoute:
+    """The script with a program for a call of a function, whatever else is done at other places."""
+    return _of_script(program)
+
+
 def lend(host: route_v3.VirtualHost, programs: Programs) -> None:
     """Let the routes of a host read its programs: those that inherit do them after their own."""
     for script, _, stage in _PLACES:

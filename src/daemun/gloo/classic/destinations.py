@@ -114,11 +114,7 @@ class Destinations:
         key = self._key(where, one)
         if key is None:
             return None, ()
-        said = one.destination_spec
-        if said is not None and said.aws is None and said.azure is None:
-            text = "functions of this kind are not served: requests go to the Upstream as they are"
-            self._report.warning(self._by, NOT_SERVED, f"{where}.destinationSpec", text)
-        called = of_destination(self._reader, self._of.functions, where, key, said)
+        called = of_destination(self._reader, self._of.functions, where, key, one.destination_spec)
         self._report.findings(self._by, called.findings, warning=True)
         return None if called.findings else key, called.uses
 

@@ -13,7 +13,9 @@ from daemun.base.names import Name
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.findings import Finding
 from daemun.gloo.functions import hosting
+from daemun.gloo.secrets import Aws
 from daemun.gloo.signing import ROLE, WORD, Account, Proxy, Signing, credentials_of
+from daemun.ir.discovered import Lambdas, Said
 from daemun.ir.function import LambdaCall
 
 ENDPOINT = "daemun.dev/aws-endpoint"
@@ -75,6 +77,31 @@ def signing_of(
         return Signing(_SERVICE, aws.region, Proxy(), aws.role_arn, at)
     mend = "Name one, or let proxies find theirs (gloo.awsOptions of the Settings)."
     return Finding(_INVALID, "spec.aws.secretRef", "there are no credentials to sign calls with", mend)
+
+
+def question(spec: UpstreamSpec, signing: Signing | None) -> Lambdas | None:
+    """Who is asked which functions there are, if there are credentials for that: the control plane lends nobody its
+    own. The Upstream is hosted."""
+    if signing is None or spec.static is None or not isinstance(signing.credentials, Aws):
+        return None
+    held, scheme = signing.credentials, "https" if spec.static.use_tls else "http"
+    return Lambdas(
+        f"{scheme}://{signing.host}",
+        signing.region,
+        held.access_key,
+        held.secret_key,
+        held.session_token,
+        signing.role_arn,
+    )
+
+
+def listed(spec: AwsUpstreamSpec, said: Said) -> AwsUpstreamSpec:
+    """The Upstream with the functions that AWS says it has. What it calls in another way than can be, is left out."""
+    if said.kind != Lambdas.kind:
+        return spec
+    found = msgspec.json.decode(said.data, type=list[LambdaFunctionSpec])
+    known = (one for one in found if _NAME.fullmatch(one.lambda_function_name) and _QUALIFIER.fullmatch(one.qualifier))
+    return msgspec.structs.replace(spec, lambda_functions=tuple(known))
 
 
 def call(

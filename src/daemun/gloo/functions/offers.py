@@ -6,6 +6,7 @@ import msgspec
 
 from daemun.api.gloo.cloud import AwsDestinationSpec, AwsUpstreamSpec, AzureUpstreamSpec
 from daemun.api.gloo.destinations import DestinationSpec
+from daemun.api.gloo.service_spec import GrpcDestinationSpec, RestDestinationSpec
 from daemun.api.gloo.settings import AWSOptions
 from daemun.api.meta import LocalObjectReference
 from daemun.base.names import GLOO, Name
@@ -14,7 +15,9 @@ from daemun.gatewayapi.backends import NOT_CALLED, Call, Called
 from daemun.gatewayapi.extensions import unknown
 from daemun.gatewayapi.findings import Finding
 from daemun.gloo.descriptors import TRANSCODER
-from daemun.gloo.functions import aws, azure, gcp
+from daemun.gloo.functions import aws, azure, gcp, methods, rest
+from daemun.gloo.functions.rest import NO_FUNCTIONS, REST_FUNCTION, Functions
+from daemun.gloo.functions.transcoding import service_spec
 from daemun.gloo.upstreams import ResolvedUpstream
 from daemun.ir.backend import GCP_METADATA, BackendKey
 from daemun.ir.function import AWS_LAMBDA, AZURE_FUNCTION, GCP_IDENTITY
@@ -25,12 +28,17 @@ PARAMETER = "Parameter"
 
 
 class Offer(msgspec.Struct, frozen=True, gc=False):
-    """What can be called of an Upstream, or else what is done to all requests for it (`use`)."""
+    """What can be called of an Upstream, or else what is done to all requests for it (`use`).
+
+    `old`: its gRPC services are described in the old way, in which a destination always says what is called.
+    """
 
     aws: AwsUpstreamSpec | None
     options: AWSOptions
     azure: AzureUpstreamSpec | None
     use: Use | None = None
+    rest: Functions = NO_FUNCTIONS
+    old: bool = False
 
 
 Offers = Collection[Name, Offer]
@@ -43,7 +51,10 @@ def offer_rule(_: Reader, name: Name, upstream: ResolvedUpstream) -> Iterator[tu
         yield name, Offer(msgspec.structs.replace(spec, secret_ref=None, role_arn=""), upstream.aws, None)
     elif transcoder is not None:
         use = Use(TRANSCODER, transcoder, "spec.serviceSpec.grpcJsonTranscoder", by=upstream.ref)
-        yield name, Offer(None, upstream.aws, None, use)
+        said = service_spec(upstream.spec)
+        yield name, Offer(None, upstream.aws, None, use, old=said is not None and said[1].grpc is not None)
+    elif upstream.functions:
+        yield name, Offer(None, upstream.aws, None, rest=upstream.functions)
     elif upstream.spec.azure is not None:
         yield name, Offer(None, upstream.aws, msgspec.structs.replace(upstream.spec.azure, secret_ref=None))
     elif upstream.spec.gcp is not None:
@@ -68,6 +79,8 @@ def call_of(offers: Offers) -> Call:
             return Called(findings=(Finding("IncompatibleFilters", named[1][0], text, "Name just one."),))
         if offer is not None and offer.azure is not None:
             return _called(AZURE_FUNCTION, at, azure.call(offer.azure, at, asked))
+        if offer is not None and offer.rest and named:
+            return _called(REST_FUNCTION, at, rest.call(offer.rest, at, RestDestinationSpec(asked)))
         if offer is None or offer.aws is None:
             return Called(findings=(_without(at),)) if named else _by_itself(offer)
         said = AwsDestinationSpec(logical_name=asked)
@@ -82,6 +95,11 @@ def of_destination(
     """What a classic destination calls."""
     offer = _offer(reader, offers, key)
     at = f"{where}.destinationSpec"
+    if asked is not None and asked.rest is not None:
+        known = offer.rest if offer is not None else NO_FUNCTIONS
+        return _called(REST_FUNCTION, at, rest.call(known, f"{at}.rest", asked.rest))
+    if asked is not None and asked.grpc is not None:
+        return _of_method(offer, f"{at}.grpc", asked.grpc)
     meant = asked.aws or asked.azure if asked is not None else None
     if offer is None or (offer.aws is None and offer.azure is None):
         return Called(findings=(_without(at),)) if meant is not None else _by_itself(offer)
@@ -96,6 +114,21 @@ def of_destination(
     assert offer.aws is not None  # noqa: S101 - one of both
     here = f"{at}.aws.logicalName"
     return _called(AWS_LAMBDA, here, aws.call(offer.aws, offer.options, here, asked.aws if asked else None))
+
+
+def _of_method(offer: Offer | None, where: str, asked: GrpcDestinationSpec) -> Called:
+    """A method of a gRPC service: the request becomes a call of it, and the transcoder is told of its path."""
+    use = offer.use if offer is not None else None
+    if offer is None or use is None or use.kind != TRANSCODER:
+        text = "nobody knows the gRPC services of the backend"
+        mend = "Give the Upstream a serviceSpec with grpcJsonTranscoder."
+        return Called(findings=(Finding("BackendNotFound", where, text, mend),))
+    found = methods.call(use.spec, where, asked, always=offer.old)
+    if isinstance(found, Finding):
+        return Called(findings=(found,))
+    meant, transcoder = found
+    through = msgspec.structs.replace(use, spec=transcoder)
+    return Called((through,) if meant is None else (Use(REST_FUNCTION, meant, where), through))
 
 
 def _offer(reader: Reader, offers: Offers, key: BackendKey | None) -> Offer | None:

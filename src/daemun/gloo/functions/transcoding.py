@@ -13,6 +13,7 @@ from daemun.flow import Collection, Reader
 from daemun.gatewayapi.findings import Finding
 from daemun.gloo.descriptors import Faults
 from daemun.gloo.policies import Meant
+from daemun.ir.discovered import Said
 
 Mean = Callable[[Reader, Ref, str, GrpcJsonTranscoder], Meant]
 _OWN = ("grpc.reflection.", "grpc.health.")
@@ -24,7 +25,7 @@ class Transcoding(msgspec.Struct, frozen=True):
 
     mean: Mean
     faults: Faults
-    reflected: Collection[Name, bytes]
+    said: Collection[Name, Said]
 
 
 def service_spec(spec: UpstreamSpec) -> tuple[str, ServiceSpec] | None:
@@ -71,7 +72,8 @@ def _old(spec: GrpcServiceSpec) -> GrpcJsonTranscoder:
 def _reflected(
     reader: Reader, of: Transcoding, ref: Ref, where: str, said: ServiceSpec | None
 ) -> GrpcJsonTranscoder | tuple[Finding, ...] | None:
-    descriptors = reader.get(of.reflected, ref.key)
+    heard = reader.get(of.said, ref.key)
+    descriptors = heard.data if heard is not None and heard.kind == "grpc" else None
     if said is None:
         # Nobody asks for it but a label, or Settings. Methods without a path of their own can be called all the same.
         if descriptors is None:

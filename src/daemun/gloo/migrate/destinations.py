@@ -105,6 +105,12 @@ class Destinations:
             return {}
         if spec.azure is not None:
             return self._named(spec.azure.function_name)
+        if spec.rest is not None:
+            for field in plain(spec.rest).keys() - {"functionName"}:
+                mend = "Keep the route in a VirtualService, or write the transformation as options of the route."
+                text = "a backendRef cannot say more of a function than its name"
+                self._lost(f"{where}.rest.{field}", "FunctionLost", text, mend)
+            return self._named(spec.rest.function_name)
         if spec.aws is None:
             mend = "Requests go to the Upstream as they are."
             self._lost(where, "FunctionLost", "a backendRef cannot name a function of this kind", mend)

@@ -138,6 +138,7 @@ do
   -- Statements
 
   local function printed(run, value)
+    if run.part then return run.part(type(value) == "string" and value or values.dump(value)) end
     if type(value) == "string" then return run.escape and values.escape(value) or value end
     local of = kind(value)
     if of == "integer" or of == "float" or of == "big" then return values.number_text(value) end

@@ -81,11 +81,29 @@ do
     return text
   end
 
+  local function escaped(sign) return ("%%%02X"):format(byte(sign)) end
+
+  -- A value as one part of a path or a query: it ends neither. What is escaped already stays.
+  local function part(text)
+    return (text:gsub("%%(%x%x)", "\1%1"):gsub("[^%w%-._~\1]", escaped):gsub("\1", "%%"))
+  end
+
+  -- The path of a call: nothing in it leads elsewhere.
+  local function checked(path)
+    local plain = ("/" .. path:match("^[^?]*") .. "/"):gsub("%%2[eE]", "."):gsub("%%2[fF]", "/"):gsub("%%5[cC]", "/")
+    if plain:find("/%.%.?/") then fail("':path' would lead elsewhere") end
+    return path
+  end
+
   local function change_headers(run, m)
     local headers = run.headers
     for i = 1, m.headers.n do
       local one = m.headers[i]
+      local of_call = m.call and one.name == ":path"
+      run.part = of_call and m.call == "parts" and part or nil
       local text = header_value(one.name, one.value(run))
+      run.part = nil
+      if of_call then text = checked(text) end
       if text == "" then headers:remove(one.name) else headers:replace(one.name, text) end
     end
     for i = 1, m.remove.n do headers:remove(m.remove[i]) end
@@ -139,6 +157,7 @@ do
     local m = {
       parse = program.parse, ignore = program.ignore, merge = program.merge, waits = program.waits,
       escape = program.escape, advanced = program.advanced, log = program.log,
+      call = program.call,
       body = program.body and templates.compile(program.body),
       headers = pairs_of(program.headers), append = pairs_of(program.append), remove = program.remove or { n = 0 },
       metadata = {}, extractors = {},

@@ -11,8 +11,8 @@ import time
 from collections.abc import Iterator, Mapping
 
 from daemun.fetch.client import Fetcher
+from daemun.sources.aws.query import AwsError, Element, Service
 from daemun.sources.registries.ec2.own import Granted, Own, granted
-from daemun.sources.registries.ec2.query import AwsError, Element, Service
 from daemun.sources.registries.registry import RegistryError
 from daemun.sources.signatures import Credentials
 

@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from daemun.base.guard import Guard
 from daemun.fetch.client import Fetcher, FetchError
-from daemun.sources.registries.ec2.query import Element, Service
+from daemun.sources.aws.query import Element, Service
 from daemun.sources.registries.registry import RegistryError
 from daemun.sources.signatures import Credentials
 

@@ -10,6 +10,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
 from daemun.base.guard import Guard
+from daemun.sources.functions.failure import AskError
 
 _METHODS = (
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
@@ -21,10 +22,6 @@ SECONDS = 10.0
 _MOST_FILES = 2000
 _MOST_BYTES = 8 * 1024 * 1024
 _FIELD = descriptor_pb2.FieldDescriptorProto
-
-
-class ReflectionError(Exception):
-    """A server does not say what it has; the text says why."""
 
 
 def _messages() -> tuple[type[Any], type[Any]]:
@@ -68,7 +65,7 @@ _REQUEST, _RESPONSE = _messages()
 async def reflect(host: str, port: int, guard: Guard) -> bytes:
     """The descriptor set of all services of a server, a file after those that it imports.
 
-    Raises ReflectionError. Nothing is asked at addresses that the guard refuses, whatever name leads there.
+    Raises AskError. Nothing is asked at addresses that the guard refuses, whatever name leads there.
     """
     address = await _resolved(host, port, guard)
     at = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
@@ -92,19 +89,19 @@ async def reflect(host: str, port: int, guard: Guard) -> bytes:
                 failures.append(f"no answer within {SECONDS:.0f} s")
                 break
             except DecodeError as error:
-                raise ReflectionError(f"{host}:{port} does not speak as it should: {error}") from error
-    raise ReflectionError(f"{host}:{port} does not say which services it has ({failures[-1]})")
+                raise AskError(f"{host}:{port} does not speak as it should: {error}") from error
+    raise AskError(f"{host}:{port} does not say which services it has ({failures[-1]})")
 
 
 async def _resolved(host: str, port: int, guard: Guard) -> str:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
-        raise ReflectionError(f"{host} cannot be looked up ({error})") from error
+        raise AskError(f"{host} cannot be looked up ({error})") from error
     addresses = [str(one[4][0]) for one in found]
     for address in addresses:
         if why := guard.refuses(address):
-            raise ReflectionError(f"{host} is not asked: {why}")
+            raise AskError(f"{host} is not asked: {why}")
     return addresses[0]
 
 
@@ -135,10 +132,10 @@ class _Conversation:
         data = await call.read()
         call.cancel()
         if not isinstance(data, bytes):
-            raise ReflectionError("the server has ended a conversation without an answer")
+            raise AskError("the server has ended a conversation without an answer")
         answer = _RESPONSE.FromString(data)
         if answer.HasField("failure"):
-            raise ReflectionError(f"the server says: {answer.failure.error_message[:200]}")
+            raise AskError(f"the server says: {answer.failure.error_message[:200]}")
         return answer
 
     def _keep(self, answer: Any) -> None:
@@ -147,7 +144,7 @@ class _Conversation:
             file = descriptor_pb2.FileDescriptorProto.FromString(data)
             self._files.setdefault(file.name, file)
         if self._size > _MOST_BYTES or len(self._files) > _MOST_FILES:
-            raise ReflectionError(f"its descriptors are more than {_MOST_BYTES} bytes or {_MOST_FILES} files")
+            raise AskError(f"its descriptors are more than {_MOST_BYTES} bytes or {_MOST_FILES} files")
 
     def _missing(self) -> str:
         named = (one for file in self._files.values() for one in file.dependency)

@@ -16,7 +16,7 @@ from daemun.sources.signatures import Credentials, signed
 
 _FORM = "application/x-www-form-urlencoded; charset=utf-8"
 _BUSY = frozenset(("RequestLimitExceeded", "Throttling", "ThrottlingException", "EC2ThrottledException"))
-_BUSY_SECONDS = 5.0
+BUSY_SECONDS = 5.0
 
 
 class AwsError(RegistryError):
@@ -96,5 +96,5 @@ class Service:
 def _refusal(service: str, action: str, answer: Element) -> AwsError:
     """EC2 has its errors in a list, STS has one. Its message may hold what was asked, so the code alone is told."""
     code = answer.text("Errors", "Error", "Code") or answer.text("Error", "Code") or "without a code"
-    after = _BUSY_SECONDS if code in _BUSY else 0.0
+    after = BUSY_SECONDS if code in _BUSY else 0.0
     return AwsError(code, f"AWS's {service} refuses {action}: {code}", after)

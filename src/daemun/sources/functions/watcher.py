@@ -1,4 +1,4 @@
-"""Follows the gRPC servers whose services rules want to know: asks them again and again, and keeps what they said."""
+"""Follows those whose functions rules want to know: asks them again and again, and keeps what they said."""
 
 import asyncio
 import contextlib
@@ -14,50 +14,58 @@ from daemun.base.guard import Guard
 from daemun.base.names import Name
 from daemun.flow import MISSING, Collection, Missing
 from daemun.flow.values import Delta
-from daemun.ir.reflection import Asked
+from daemun.ir.discovered import Asked, Said
 from daemun.kube.pauses import growing
 from daemun.sources.ended import ended
+from daemun.sources.functions.asking import asking
+from daemun.sources.functions.failure import AskError
 from daemun.sources.kept import Kept
-from daemun.sources.reflection.asking import ReflectionError, reflect
 
-Changes = Mapping[Name, bytes | Missing]
-FILE = "reflected.json"
+Changes = Mapping[Name, Said | Missing]
+FILE = "functions.json"
+_AT_ONCE = 64
+"""Questions under way: there may be as many Upstreams as there are services."""
 _log = logging.getLogger(__name__)
 
 
-def memory(folder: Path | None) -> Kept[Name, bytes]:
-    """What servers said last, on disk."""
-    return Kept(folder / FILE if folder is not None else None, "gRPC servers", list[tuple[Name, bytes]])
+def memory(folder: Path | None) -> Kept[Name, Said]:
+    """What was said last, on disk."""
+    return Kept(folder / FILE if folder is not None else None, "servers of functions", list[tuple[Name, Said]])
 
 
 class Pace(msgspec.Struct, frozen=True):
-    """Waiting times, in seconds: before the second attempt, at most between two, between two times that a server is
-    asked that has answered, and for the first answer.
+    """Waiting times, in seconds: before the second attempt, at most between two, between two times that somebody is
+    asked who has answered, for the first answer, and at most between two attempts with those who are merely probed.
     """
 
     first: float = 0.2
     longest: float = 15.0
     again: float = 30.0
     patience: float = 5.0
+    probing: float = 300.0
 
 
-class ReflectionWatcher:
-    """`changed` is told what servers say. What one said stays while it is away, also over a start (`kept`): until its
+PACE = Pace()
+
+
+class FunctionWatcher:
+    """`changed` is told what is said. What one said stays while it is away, also over a start (`kept`): until its
     Upstream is gone, or nobody wants to know any more.
     """
 
     def __init__(
-        self, guard: Guard, changed: Callable[[Changes], None], kept: Kept[Name, bytes], pace: Pace | None = None
+        self, guard: Guard, changed: Callable[[Changes], None], kept: Kept[Name, Said], pace: Pace | None = None
     ) -> None:
         self._guard, self._changed = guard, changed
-        self._memory, self._pace = kept, pace or Pace()
+        self._memory, self._pace = kept, pace or PACE
         self._past = self._memory.load()
-        self._held: dict[Name, bytes] = {}
+        self._held: dict[Name, Said] = {}
         self._awaited: dict[Name, float] = {}
-        self._news: dict[Name, bytes | Missing] = {}
+        self._news: dict[Name, Said | Missing] = {}
         self._tasks: dict[Name, asyncio.Task[None]] = {}
         self._ended: list[asyncio.Task[None]] = []
         self._woken = asyncio.Event()
+        self._turns = asyncio.Semaphore(_AT_ONCE)
 
     @property
     def complete(self) -> bool:
@@ -73,9 +81,14 @@ class ReflectionWatcher:
         for name, (_, new) in delta.items():
             if (task := self._tasks.pop(name, None)) is not None:
                 task.cancel()
-                self._ended.append(task)
+                self._ended = [*(one for one in self._ended if not one.done()), task]
             self._awaited.pop(name, None)
             if isinstance(new, Asked):
+                held = self._held.get(name)
+                if held is not None and all(held.kind != one.kind for one in new.questions):
+                    # Its functions were of another kind.
+                    del self._held[name]
+                    self._news[name] = MISSING
                 if name not in self._held:
                     self._awaited[name] = time.monotonic()
                 self._tasks[name] = asyncio.create_task(self._ask(name, new))
@@ -84,7 +97,7 @@ class ReflectionWatcher:
         self._woken.set()
 
     async def run(self) -> None:
-        """Hand on what servers say until cancelled."""
+        """Hand on what is said until cancelled."""
         waited = False
         try:
             while True:
@@ -98,7 +111,8 @@ class ReflectionWatcher:
                 waited = not self.complete
                 if news:
                     past = {name: said for name, said in self._past.items() if name in self._tasks}
-                    await asyncio.to_thread(self._memory.save, past | self._held)
+                    held = {name: said._replace(trouble="") for name, said in self._held.items() if said.kind}
+                    await asyncio.to_thread(self._memory.save, past | held)
                 if news or released:
                     self._changed(news)
         finally:
@@ -108,16 +122,19 @@ class ReflectionWatcher:
             await ended(tasks)
 
     async def _ask(self, name: Name, asked: Asked) -> None:
+        ways = [(one.kind, asking(one, self._guard)) for one in asked.questions]
         failures, told = 0, ""
         while True:
-            why = ""
-            for host, port in asked.targets:
+            why, after = "", 0.0
+            for kind, ask in ways:
                 try:
-                    self._take(name, await reflect(host, port, self._guard))
-                except ReflectionError as error:
-                    why = str(error)
+                    async with self._turns:
+                        found = await ask()
+                    self._take(name, Said(kind, found))
+                except AskError as error:
+                    why, after = str(error), error.after
                 except Exception as error:  # noqa: BLE001 - what others' servers say is not to take us with it
-                    why = f"{host}:{port}: {error!r}"
+                    why = repr(error)
                 else:
                     why = ""
                     break
@@ -128,13 +145,27 @@ class ReflectionWatcher:
             failures += 1
             if why != told:
                 told = why
-                _log.info("Upstream %s: %s", name, why)
-            if name not in self._held and name in self._past:
-                self._take(name, self._past[name])
-            await asyncio.sleep(growing(failures, self._pace.first, self._pace.longest, random.random()))  # noqa: S311
+                _log.log(logging.DEBUG if asked.probed else logging.INFO, "Upstream %s: %s", name, why)
+            self._miss(name, asked, why)
+            longest = self._pace.probing if asked.probed and name not in self._held else self._pace.longest
+            await asyncio.sleep(max(after, growing(failures, self._pace.first, longest, random.random())))  # noqa: S311
 
-    def _take(self, name: Name, found: bytes) -> None:
+    def _miss(self, name: Name, asked: Asked, why: str) -> None:
+        """Nothing newer is said, so what was said last counts. Nobody waits for those who are merely probed."""
+        held = self._held.get(name) or self._past.get(name)
+        if held is not None and any(held.kind == one.kind for one in asked.questions):
+            self._take(name, held._replace(trouble="" if asked.probed else why))
+        elif asked.probed:
+            self._awaited.pop(name, None)
+            self._woken.set()
+        else:
+            self._note(name, Said(trouble=why))
+
+    def _take(self, name: Name, found: Said) -> None:
         self._awaited.pop(name, None)
+        self._note(name, found)
+
+    def _note(self, name: Name, found: Said) -> None:
         if self._held.get(name) != found:
             self._held[name] = self._news[name] = found
         self._woken.set()

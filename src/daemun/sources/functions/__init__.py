@@ -1,0 +1,1 @@
+"""Which functions servers and clouds say that they have: asked by the control plane, never by proxies."""

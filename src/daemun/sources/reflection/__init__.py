@@ -1,1 +1,0 @@
-"""What gRPC servers say that they have: asked by the control plane, never by proxies."""
