@@ -97,12 +97,12 @@ async def test_a_role_is_taken_on_once(moto: Moto) -> None:
     await moto.run("10.0.0.1", Name="pets")
     async with plugin(role_arn=ROLE) as one:
         assert addresses(await look(one, "pets")) == ["10.0.0.1"]
-        role = one._account._role
+        role = one._account._signer._role
         assert role is not None
         assert role[0].access_key != KEYS["aws_access_key_id"]
         assert role[0].session_token
         await look(one, "nobody")
-        assert one._account._role is role
+        assert one._account._signer._role is role
 
 
 class Home:

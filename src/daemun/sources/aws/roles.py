@@ -3,14 +3,14 @@
 import asyncio
 import datetime
 
-from daemun.sources.aws.query import Element, Service
-from daemun.sources.registries.registry import RegistryError
+from daemun.sources.aws.own import Granted, Own, granted
+from daemun.sources.aws.query import Service
 from daemun.sources.signatures import Credentials
 
 STS = "2011-06-15"
 """The version of its API."""
 _EARLY = datetime.timedelta(minutes=5)
-"""A role is taken on again that long before its time is over."""
+"""What is only for a time is asked for again that long before it is over."""
 _ENDED = frozenset(
     (
         *("ExpiredToken", "RequestExpired", "ExpiredTokenException", "InvalidClientTokenId", "AuthFailure"),
@@ -22,37 +22,41 @@ _ENDED = frozenset(
 class Signer:
     """`tokens` is asked for the role; without `role_arn` the credentials sign themselves."""
 
-    def __init__(self, credentials: Credentials, role_arn: str, tokens: Service) -> None:
+    def __init__(self, credentials: Credentials | Own, role_arn: str, tokens: Service) -> None:
         self._credentials, self._role_arn, self._tokens = credentials, role_arn, tokens
-        self._role: tuple[Credentials, datetime.datetime] | None = None
-        self._taking_on = asyncio.Lock()
+        self._own: Granted | None = None
+        self._role: Granted | None = None
+        self._turn = asyncio.Lock()
 
     async def current(self) -> Credentials:
         """Who signs now. Raises RegistryError."""
-        if not self._role_arn:
-            return self._credentials
-        async with self._taking_on:
-            now = datetime.datetime.now(datetime.UTC)
-            if self._role is None or now >= self._role[1] - _EARLY:
+        async with self._turn:
+            if not self._role_arn:
+                return await self._base()
+            if self._role is None or _ends(self._role):
                 params = {"RoleArn": self._role_arn, "RoleSessionName": "daemun"}
-                answer = await self._tokens.ask(self._credentials, "AssumeRole", params)
-                self._role = _granted(answer)
-            return self._role[0]
+                answer = await self._tokens.ask(await self._base(), "AssumeRole", params)
+                self._role = granted(answer, "AssumeRole")
+            return self._role.credentials
 
     def refused(self, code: str) -> bool:
-        """AWS has refused with this code. Whether it is worth another attempt: then the role is taken on anew."""
-        if self._role is None or code not in _ENDED:
+        """AWS has refused with this code. Whether it is worth another attempt: what is only for a time is asked for
+        anew.
+        """
+        if code not in _ENDED or (self._role is None and self._own is None):
             return False
-        self._role = None
+        self._role = self._own = None
         return True
 
+    async def _base(self) -> Credentials:
+        """Whose credentials they are."""
+        if isinstance(self._credentials, Credentials):
+            return self._credentials
+        if self._own is None or _ends(self._own):
+            self._own = await self._credentials.granted(self._tokens)
+        return self._own.credentials
 
-def _granted(answer: Element) -> tuple[Credentials, datetime.datetime]:
-    for found in answer.all("AssumeRoleResult", "Credentials"):
-        try:
-            until = datetime.datetime.fromisoformat(found.text("Expiration"))
-        except ValueError:
-            break
-        names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
-        return Credentials(*(found.text(name) for name in names)), until
-    raise RegistryError("what AWS's sts says of the role cannot be read")
+
+def _ends(one: Granted) -> bool:
+    """Whether it is time for others."""
+    return one.until is not None and datetime.datetime.now(datetime.UTC) >= one.until - _EARLY

@@ -6,37 +6,34 @@ common is asked for (a tag's values, while they are few), and each takes its own
 
 import asyncio
 import contextlib
-import datetime
 import time
 from collections.abc import Iterator, Mapping
 
 from daemun.fetch.client import Fetcher
+from daemun.sources.aws.own import Own
 from daemun.sources.aws.query import AwsError, Element, Service
-from daemun.sources.registries.ec2.own import Granted, Own, granted
+from daemun.sources.aws.roles import STS, Signer
 from daemun.sources.registries.registry import RegistryError
 from daemun.sources.signatures import Credentials
 
 Filters = Mapping[str, frozenset[str]]
 """What machines must have, by the names of EC2's filters: of each name one of the values."""
-_EC2, _STS = "2016-11-15", "2011-06-15"
+_EC2 = "2016-11-15"
+"""The version of its API."""
 _PAGE, _MOST_PAGES, _MOST_VALUES = 1000, 100, 200
 _GATHERING = 0.1
 """Seconds that a question waits for others, which begin when everything does."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 15.0
 """Seconds after a failure in which nobody asks again."""
-_EARLY = datetime.timedelta(minutes=5)
-"""A role is taken on again that long before its time is over."""
-_ENDED = frozenset(("ExpiredToken", "RequestExpired", "ExpiredTokenException", "InvalidClientTokenId", "AuthFailure"))
 
 
 class Account:
     """Asks with credentials, or as a role that they may take on. `enter` it, and `leave`: the last one ends all."""
 
     def __init__(self, region: str, credentials: Credentials | Own, role: str, fetcher: Fetcher) -> None:
-        self._credentials, self._role_arn, self._fetcher = credentials, role, fetcher
-        self._own = Granted(credentials) if isinstance(credentials, Credentials) else None
-        self._machines, self._tokens = Service("ec2", region, _EC2, fetcher), Service("sts", region, _STS, fetcher)
-        self._role: Granted | None = None
+        self._fetcher = fetcher
+        self._machines = Service("ec2", region, _EC2, fetcher)
+        self._signer = Signer(credentials, role, Service("sts", region, STS, fetcher))
         self._users = 0
         self._wanted: list[Filters] = []
         self._turn = asyncio.Lock()
@@ -105,36 +102,11 @@ class Account:
 
     async def _ask(self, action: str, params: dict[str, str]) -> Element:
         try:
-            return await self._machines.ask(await self._signer(), action, params)
+            return await self._machines.ask(await self._signer.current(), action, params)
         except AwsError as error:
-            lasting = isinstance(self._credentials, Credentials) and not self._role_arn
-            if lasting or error.code not in _ENDED:
+            if not self._signer.refused(error.code):
                 raise
-            self._role = None
-            if isinstance(self._credentials, Own):
-                self._own = None
-            return await self._machines.ask(await self._signer(), action, params)
-
-    async def _signer(self) -> Credentials:
-        """Who signs: the role, if there is one, which is taken on once for all."""
-        if not self._role_arn:
-            return await self._base()
-        if self._role is None or _ends(self._role):
-            params = {"RoleArn": self._role_arn, "RoleSessionName": "daemun"}
-            self._role = granted(await self._tokens.ask(await self._base(), "AssumeRole", params), "AssumeRole")
-        return self._role.credentials
-
-    async def _base(self) -> Credentials:
-        """Whose credentials they are."""
-        if isinstance(self._credentials, Own) and (self._own is None or _ends(self._own)):
-            self._own = await self._credentials.granted(self._tokens)
-        assert self._own is not None  # noqa: S101 - those of a Secret are there from the start
-        return self._own.credentials
-
-
-def _ends(one: Granted) -> bool:
-    """Whether it is time for others."""
-    return one.until is not None and datetime.datetime.now(datetime.UTC) >= one.until - _EARLY
+            return await self._machines.ask(await self._signer.current(), action, params)
 
 
 def _within(filters: Filters, asked: Filters) -> bool:

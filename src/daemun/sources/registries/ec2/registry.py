@@ -15,9 +15,9 @@ from msgspec import Meta
 from daemun.api.gloo.scalars import Duration
 from daemun.base.durations import nanoseconds
 from daemun.ir.instances import Catalogue, Entry, Instance, Instances, Lookup
+from daemun.sources.aws.own import Own
 from daemun.sources.aws.query import Element
 from daemun.sources.registries.ec2.account import Account
-from daemun.sources.registries.ec2.own import Own
 from daemun.sources.registries.registry import Config, ConfigError, Registry, RegistryError, Tools
 from daemun.sources.signatures import Credentials
 
