@@ -1,6 +1,12 @@
 """Fixtures that several test modules share. Their helpers are in `tests/support`, imported as `support.<module>`."""
 
+import signal
+
 from hypothesis import HealthCheck, settings
+
+# What a shell starts in the background is deaf to Ctrl-C, and so is all that this starts in turn.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Shared machines pause: a slow example is no failure here, the suite's own timeout is what stops a hang.
 settings.register_profile("daemun", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
