@@ -3,6 +3,7 @@
 import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -20,6 +21,22 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{chr(98 + at)}: &{chr(98 + at)} [{', '.join([f'*{chr(97 + at)}'] * 10)}]\n" for at in range(9)
 )
 """A document in YAML of which a reader without bounds would make a billion texts."""
+
+LAYERS: dict[str, Any] = {
+    "openapi": "3.0.0",
+    "paths": {"/a": {"post": {"requestBody": {"content": {"application/json": {"schema": {"$ref": "#/layers/0"}}}}}}},
+    "layers": {
+        **{str(at): {"allOf": [{"$ref": f"#/layers/{at + 1}"}] * 10} for at in range(8)},
+        "8": {"properties": {"a": {"type": "string"}}},
+    },
+}
+"""A document whose schema has a field that a reader without bounds would look at a hundred million times."""
+SHARED: dict[str, Any] = {
+    "openapi": "3.0.0",
+    "paths": {f"/{at}": {"$ref": "#/item"} for at in range(900)},
+    "item": {"parameters": [{"in": "query", "name": f"p{at}"} for at in range(1000)], "get": {"operationId": "same"}},
+}
+"""A document whose paths are all of one item, which is large."""
 
 
 @contextlib.asynccontextmanager
@@ -88,6 +105,8 @@ async def test_a9_a_document_is_not_followed_elsewhere(target: str) -> None:
             "more than 1000",
         ),
         (json.dumps({"swagger": "2.0", "paths": 1}).encode(), "it has no paths"),
+        (json.dumps(LAYERS).encode(), "too much"),
+        (json.dumps(SHARED).encode(), "too much"),
     ],
 )
 async def test_a9_a_document_is_bounded_and_no_more_than_data(body: bytes, why: str) -> None:

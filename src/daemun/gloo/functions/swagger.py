@@ -14,6 +14,9 @@ from daemun.api.gloo.transformation import InjaTemplate, TransformationTemplate
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
 _WITHOUT_BODY = ("get", "head")
 _MOST_OPERATIONS, _MOST_FIELDS, _MOST_REFERENCES = 1000, 100, 8
+_MOST_LOOKS = 200_000
+"""How much is looked at in all: what refers to the same again and again would have no end otherwise."""
+_LONGEST_LIST = 1000
 _LONGEST_NAME = 200
 _LONGEST = 2048
 """Characters of a path, with what stands before it."""
@@ -46,6 +49,7 @@ def functions_of(document: object) -> dict[str, TransformationTemplate]:
 class _Reader:
     def __init__(self, document: Object) -> None:
         self._document = document
+        self._looks = 0
         self._base = _base(document)
         self._consumes = _texts(document.get("consumes")) or [_JSON]
 
@@ -115,6 +119,9 @@ class _Reader:
     def _resolved(self, value: object) -> Object:
         """What a value says, or what it refers to within the document; nothing for what is no object."""
         for _ in range(_MOST_REFERENCES):
+            self._looks += 1
+            if self._looks > _MOST_LOOKS:
+                raise ValueError("it says or refers to too much")
             if not isinstance(value, dict):
                 return {}
             ref = value.get("$ref")
@@ -189,8 +196,8 @@ def _made(headers: dict[str, str], body: str | None) -> TransformationTemplate:
 
 
 def _objects(value: object) -> list[Object]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    return [one for one in value[:_LONGEST_LIST] if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _texts(value: object) -> list[str]:
-    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+    return [one for one in value[:_LONGEST_LIST] if isinstance(one, str)] if isinstance(value, list) else []

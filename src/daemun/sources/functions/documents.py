@@ -1,5 +1,7 @@
 """A server's OpenAPI document, and the functions that are made of it."""
 
+import asyncio
+
 import msgspec
 
 from daemun.base.guard import Guard
@@ -32,12 +34,14 @@ async def fetched(question: Documents, guard: Guard) -> bytes:
                     why = f"{base} has no document at {path} ({answer.status})"
                     continue
                 try:
-                    found = functions_of(_value(answer.body))
+                    return await asyncio.to_thread(_functions, answer.body)
                 except (ValueError, RecursionError) as error:
                     why = f"what {base} has at {path} cannot be used: {error}"
-                else:
-                    return msgspec.json.encode(dict(sorted(found.items())))
     raise AskError(why)
+
+
+def _functions(body: bytes) -> bytes:
+    return msgspec.json.encode(dict(sorted(functions_of(_value(body)).items())))
 
 
 def _value(body: bytes) -> object:
