@@ -65,7 +65,7 @@ class Ec2(Registry):
         def account() -> Account:
             return Account(region, credentials, role, tools.fetcher(seconds=_SECONDS))
 
-        self._account = tools.shared(Account, (region, _key(credentials), role, id(tools.guard)), account)
+        self._account = tools.shared(Account, (region, _key(credentials), role, tools.guard), account)
         self._account.enter()
 
     async def close(self) -> None:
