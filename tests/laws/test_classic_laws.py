@@ -117,7 +117,7 @@ def test_a_change_costs_what_it_touches_not_what_exists() -> None:
     assert few == many
     calls, parts = many
     assert calls["nothing"] == 0
-    assert max(calls.values()) < 20
+    assert max(calls.values()) <= 24  # about one for each kind of thing that is made of an object
     assert parts["a changed route"] == parts["a changed RouteTable"] == 1
 
 
