@@ -1,4 +1,4 @@
-"""Durations: Gateway API's (`1h30m`, `500ms`, `0s`; GEP-2257) and Go's, which Gloo reads (`1.5s`, `1m30s`)."""
+"""Durations: Gateway API's (`1h30m`, `0s`; GEP-2257), Go's, which Gloo reads (`1.5s`), and those in headers of HTTP."""
 
 import re
 from fractions import Fraction
@@ -19,3 +19,10 @@ _NANOSECONDS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m"
 def nanoseconds(text: str) -> int:
     """A duration as Go writes it, already checked (`api.gloo.scalars.Duration`), in nanoseconds; less is cut off."""
     return sum(int(Fraction(amount) * _NANOSECONDS[unit]) for amount, unit in _GO_PART.findall(text))
+
+
+def seconds_asked(text: str, digits: int = 5) -> float | None:
+    """The seconds that a server asks to be left alone for, in a header such as `Retry-After`; a date, or what has more
+    digits, is none.
+    """
+    return float(text) if text.isascii() and text.isdigit() and len(text) <= digits else None

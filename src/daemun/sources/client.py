@@ -11,6 +11,7 @@ from typing import NamedTuple
 import aiohttp
 from yarl import URL
 
+from daemun.base.durations import seconds_asked
 from daemun.base.guard import Guard
 from daemun.fetch.session import session
 from daemun.sources.tlsfiles import TlsFiles
@@ -32,8 +33,7 @@ class Answer(NamedTuple):
     @property
     def after(self) -> float:
         """For how many seconds the server asks to be left alone (`Retry-After`); 0: it does not."""
-        after = self.headers.get("Retry-After", "")
-        return float(after) if after.isdigit() and len(after) < 6 else 0.0
+        return seconds_asked(self.headers.get("Retry-After", "")) or 0.0
 
     @property
     def elsewhere(self) -> bool:

@@ -6,6 +6,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from daemun.api.gloo.cloud import LambdaFunctionSpec
+from daemun.base.durations import seconds_asked
 from daemun.base.guard import Guard
 from daemun.fetch.client import Answer, Fetcher, FetchError
 from daemun.ir.discovered import Lambdas
@@ -94,8 +95,8 @@ class LambdaList:
         url = f"{self._question.url}{_PATH}?{query}"
         answer = await self._fetcher.send("GET", url, b"", headers, escaped=True)
         if answer.status == 429 or answer.status >= 500:
-            after = answer.headers.get("retry-after", "")
-            wait = float(after) if after.isdigit() and len(after) < 4 else BUSY_SECONDS
+            after = seconds_asked(answer.headers.get("retry-after", ""), digits=3)
+            wait = BUSY_SECONDS if after is None else after
             raise AskError(f"AWS Lambda has too much to do ({answer.status})", wait)
         if answer.status != 200:
             raise _RefusalError(_code(answer))

@@ -8,6 +8,7 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
+from daemun.base.durations import seconds_asked
 from daemun.fetch.client import Answer, Fetcher, FetchError
 from daemun.sources.registries.cloudfoundry.login import Login
 from daemun.sources.registries.registry import RegistryError
@@ -126,10 +127,11 @@ class Controller:
 
 def _after(headers: Mapping[str, str]) -> float:
     """For how many seconds to be quiet: as it says, or until it counts anew (Unix time)."""
-    after, reset = headers.get("retry-after", ""), headers.get("x-ratelimit-reset", "")
+    after = seconds_asked(headers.get("retry-after", ""))
+    reset = seconds_asked(headers.get("x-ratelimit-reset", ""), digits=11)
     seconds = _QUIET_SECONDS
-    if after.isdigit() and len(after) < 6:
-        seconds = float(after)
-    elif reset.isdigit() and len(reset) < 12:
-        seconds = float(reset) - time.time()
+    if after is not None:
+        seconds = after
+    elif reset is not None:
+        seconds = reset - time.time()
     return min(max(seconds, 1.0), _LONGEST_QUIET)
