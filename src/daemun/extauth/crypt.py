@@ -17,6 +17,8 @@ from daemun.ir.auth.checks import Password
 LONGEST = 1024
 """Bytes that a password may have: some hashes take the longer the longer it is."""
 _BCRYPT_LONGEST = 72
+_BCRYPT_MOST = 14
+"""The highest cost of a hash that is computed, about a second: each one more doubles it, and others wait meanwhile."""
 _ALPHABET = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _ROUNDS, _FEWEST, _MOST = 5000, 1000, 1_000_000
 _MD5_ORDER = ((0, 6, 12), (1, 7, 13), (2, 8, 14), (3, 9, 15), (4, 10, 5))
@@ -71,6 +73,9 @@ def _salt_of(value: str) -> str:
 
 
 def _bcrypt(password: bytes, value: bytes) -> bytes:
+    cost = value[4:6]
+    if not cost.isdigit() or int(cost) > _BCRYPT_MOST:
+        return b""
     try:
         # $2y$ is what htpasswd calls $2b$.
         found = bcrypt.hashpw(password[:_BCRYPT_LONGEST], value.replace(b"$2y$", b"$2b$", 1))

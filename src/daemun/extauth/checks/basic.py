@@ -1,5 +1,6 @@
 """Basic auth: a name and a password (RFC 7617) of users that the policy knows."""
 
+import asyncio
 import hmac
 import secrets
 from collections import OrderedDict
@@ -14,6 +15,8 @@ from daemun.ir.auth.checks import BasicAuth, Password
 
 _REMEMBERED = 4096
 _SECONDS = 300.0
+_AT_ONCE = 2
+"""Hashes of one policy that are computed at a time: its users may be somebody's who wants others to wait."""
 _NOBODY = Password("apr1", "0" * 22, "nobody00")
 
 
@@ -32,6 +35,7 @@ class BasicPasswords(Checker):
         self._nobody = next(iter(check.users.values()), _NOBODY)
         self._key = secrets.token_bytes(32)
         self._right: OrderedDict[bytes, float] = OrderedDict()
+        self._computing = asyncio.Semaphore(_AT_ONCE)
 
     async def check(self, request: Request, state: State) -> Answer:
         """Whether the password is that of the user."""
@@ -47,7 +51,8 @@ class BasicPasswords(Checker):
         if cheap(known):
             right = holds(password, known)
         else:
-            right = await self._tools.in_thread(holds, password, known)
+            async with self._computing:
+                right = await self._tools.in_thread(holds, password, known)
         if not right or name not in self._users:
             return self._denied
         self._remember(mark)

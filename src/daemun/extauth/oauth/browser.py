@@ -200,9 +200,10 @@ class BrowserCheck(Checker):
 
 
 def _shared(where: Redis | None, tools: Tools) -> Shared:
-    """The Redis that is named, or the server's own, or this process."""
+    """The Redis that is named, or the server's own, or this process. Where its own is, the operator alone has said."""
     host = (where.host if where else "") or tools.redis
     if not host:
         return tools.shared("memory of sessions", lambda: Memory(tools.clock))
     chosen = Redis(host, *(where.db, where.pool, where.tls)) if where else Redis(host)
-    return tools.shared(("redis", chosen), lambda: InRedis.at(chosen), InRedis.close)
+    guard = tools.guard if host != tools.redis else None
+    return tools.shared(("redis", chosen), lambda: InRedis.at(chosen, guard), InRedis.close)

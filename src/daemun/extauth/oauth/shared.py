@@ -11,6 +11,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from daemun.extauth.oauth import guarded
+from daemun.fetch import Guard
 from daemun.ir.auth.oauth import Redis
 
 _SECONDS = 1.0
@@ -95,8 +97,12 @@ class InRedis:
         self._client = client
 
     @classmethod
-    def at(cls, where: Redis) -> "InRedis":
-        """A Redis by `host:port`, or by a URL (redis:, rediss:, unix:) that says it all."""
+    def at(cls, where: Redis, guard: Guard | None = None) -> "InRedis":
+        """A Redis by `host:port`, or by a URL (redis:, rediss:, unix:) that says it all.
+
+        With a guard it is one that a policy names, and what the guard refuses is not connected to. Raises ValueError
+        for a URL that is none.
+        """
         options = {
             "socket_timeout": _SECONDS,
             "socket_connect_timeout": _SECONDS,
@@ -106,7 +112,10 @@ class InRedis:
         }
         url = where.host if "://" in where.host else f"{'rediss' if where.tls else 'redis'}://{where.host}"
         db = {} if urlsplit(url).path.strip("/") else {"db": where.db}
-        pool = redis.BlockingConnectionPool.from_url(url, **db, **options)
+        if guard is None:
+            pool = redis.BlockingConnectionPool.from_url(url, **db, **options)
+        else:
+            pool = redis.BlockingConnectionPool(**{**db, **options, **guarded.options(url, guard)})
         return cls(redis.Redis(connection_pool=pool))
 
     async def close(self) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import shutil
-import sys
 import tempfile
 from asyncio.subprocess import DEVNULL
 from collections.abc import Mapping
@@ -14,13 +13,10 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from daemun.extauth.rego import bound
-from daemun.extauth.rego.modules import ModulesError, checked, write
+from daemun.extauth.rego.modules import ModulesError, bounded, checked, write
 
 SECONDS = 1.0
 """For one evaluation. OPA gives up when nobody waits for it."""
-_MEMORY = 4 << 30
-"""Address space: what Go sets aside and does not use counts too."""
 _HEAP = "GOMEMLIMIT=256MiB"
 _START_SECONDS = 20.0
 _PAUSES = (0.1, 0.5, 2.0, 10.0)
@@ -105,8 +101,7 @@ class Evaluator:
         """One life of it."""
         self._socket.unlink(missing_ok=True)
         self.process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", bound.__file__, str(os.getpid()), str(_MEMORY), program),
-            *("run", "--server", "--addr", f"unix://{self._socket}", "--unix-socket-perm", "600"),
+            *(*bounded(program), "run", "--server", "--addr", f"unix://{self._socket}", "--unix-socket-perm", "600"),
             *("--skip-version-check", "--log-level", "error", *arguments),
             stdin=DEVNULL,
             stdout=DEVNULL,

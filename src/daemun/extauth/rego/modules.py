@@ -2,9 +2,13 @@
 
 import asyncio
 import json
+import os
+import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Mapping
 from pathlib import Path
+
+from daemun.extauth.rego import bound
 
 FORBIDDEN = frozenset(
     (
@@ -19,6 +23,8 @@ FORBIDDEN = frozenset(
 """Functions that reach the network or the environment."""
 V0 = "--v0-compatible"
 """The flag for Rego as it was before OPA 1.0, which Gloo's users write."""
+MEMORY = 4 << 30
+"""Address space of an OPA, in bytes: what Go sets aside and does not use counts too."""
 _SECONDS = 20.0
 _QUERY_TIMEOUT = "5s"
 
@@ -37,7 +43,7 @@ def write(modules: Mapping[str, str], folder: Path) -> None:
 async def checked(opa: str, folder: Path, query: str, environment: Mapping[str, str]) -> tuple[str, ...]:
     """The flags with which OPA takes the modules, and the query over them. Raises ModulesError."""
     capabilities = folder.with_name("capabilities.json")
-    capabilities.write_text(_bounded(await _run(opa, environment, "capabilities", "--current")))
+    capabilities.write_text(_without_network(await _run(opa, environment, "capabilities", "--current")))
     limits = ("--capabilities", str(capabilities))
     flags: tuple[str, ...] = ()
     try:
@@ -51,16 +57,21 @@ async def checked(opa: str, folder: Path, query: str, environment: Mapping[str, 
     return flags
 
 
-def _bounded(text: str) -> str:
+def _without_network(text: str) -> str:
     found = json.loads(text)
     found["builtins"] = [one for one in found["builtins"] if one["name"] not in FORBIDDEN]
     found["allow_net"] = []
     return json.dumps(found)
 
 
+def bounded(opa: str) -> tuple[str, ...]:
+    """A command line that becomes OPA within its bounds: modules need no more than to be looked at to take memory."""
+    return (sys.executable, "-I", bound.__file__, str(os.getpid()), str(MEMORY), opa)
+
+
 async def _run(opa: str, environment: Mapping[str, str], *arguments: str) -> str:
     process = await asyncio.create_subprocess_exec(
-        *(opa, *arguments), stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=dict(environment)
+        *(*bounded(opa), *arguments), stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=dict(environment)
     )
     try:
         async with asyncio.timeout(_SECONDS):

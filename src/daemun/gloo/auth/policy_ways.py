@@ -31,10 +31,11 @@ from daemun.ir.auth.checks import Hash, Password
 
 KIND = "AuthPolicy"
 _HTPASSWD = ".htpasswd"
+# Each one more of bcrypt's cost doubles its time: 14 is a second, 31 are days.
 _HASHES: tuple[tuple[re.Pattern[str], Hash], ...] = (
     (re.compile(r"\{SHA\}[A-Za-z0-9+/]{27}="), "sha1"),
     (re.compile(r"\$apr1\$[^$]{1,8}\$[./A-Za-z0-9]{22}"), "apr1"),
-    (re.compile(r"\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}"), "bcrypt"),
+    (re.compile(r"\$2[aby]\$(?:0[4-9]|1[0-4])\$[./A-Za-z0-9]{53}"), "bcrypt"),
 )
 _MOST_USERS = 10_000
 _SECOND = 10**9
@@ -91,7 +92,7 @@ def _passwords(spec: BasicAuth, follow: Following) -> tuple[Check, Users | None]
         name, _, value = line.partition(":")
         hashing = next((hashing for pattern, hashing in _HASHES if pattern.fullmatch(value)), None)
         if not name or hashing is None:
-            follow.wrong(where, f"entry {at} is not a name with a password in SHA-1, APR1 or bcrypt", "Use htpasswd.")
+            follow.wrong(where, f"entry {at} is not a name with a password in SHA-1, APR1 or bcrypt of a cost up to 14")
         else:
             users[name] = Password(hashing, value.removeprefix("{SHA}"))
     if not users and not follow.errors:
