@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from daemun.api.gloo.transformation import TransformationStages
 from daemun.features import http_filters, upstream_filters
 from daemun.features.transformations.native import native
-from daemun.features.transformations.places import put
+from daemun.features.transformations.places import put_on_route
 from daemun.features.transformations.stages import Programs, stage_programs
 from support.ports import free_port
 from support.standing import StandingEnvoy
@@ -168,7 +168,7 @@ def _by_name(headers: Iterable[tuple[str, ...]]) -> dict[str, list[str]]:
 
 def _route(prefix: str, programs: Programs, *, natively: bool) -> dict[str, Any]:
     route = route_v3.Route(match={"prefix": prefix}, route={"cluster": "behind"})
-    put(route, programs, alone=True, natively=natively)
+    put_on_route(route, programs, alone=True, natively=natively)
     found: dict[str, Any] = json_format.MessageToDict(route)
     return found
 

@@ -57,6 +57,12 @@ async def scene(shared: World) -> World:
         route("one", rule(prefix("/"), to="a"), hosts=["one.test", "*.wild.test"]),
         option("one", {**HTTP_ROUTE, "name": "one"}, inheriting("one")),
     )
+    for name, stages in (("alone", {"regular": stage("alone")}), ("still", {"early": stage("still", only=True)})):
+        shared.write(
+            f"{name}.yaml",
+            route(name, rule(prefix("/"), to="a"), hosts=[f"{name}.test", f"*.{name}.test"]),
+            option(name, {**HTTP_ROUTE, "name": name}, stages),
+        )
     root = route("root", hosts=["root.test"])
     root["spec"]["rules"] = [delegating("child")]
     root["metadata"]["annotations"] = {"delegation.gateway.solo.io/enable-policy-overrides": "*"}
@@ -85,6 +91,15 @@ async def test_a_route_s_own_come_first_and_then_those_of_its_host(scene: World,
     assert await who(scene, host, "/", headers={"x-one": "1"}) == (["host"], ["one"], "")
     assert await who(scene, host, "/") == (["host"], ["host"], "host")
     assert await who(scene, host, "/", headers={"x-post": "1"}) == (["host"], ["post"], "host")
+
+
+@pytest.mark.parametrize("host", ["{}.test", "b.{}.test", "{}.TEST"])
+async def test_nothing_of_the_host_is_done_for_a_route_that_does_not_inherit(scene: World, host: str) -> None:
+    """Whether it is found at once or after a miss, where all filters are there; natively or by the script."""
+    asking = {"x-post": "1"}
+    assert await who(scene, host.format("alone"), "/", headers=asking) == ([], ["alone"], "")
+    assert await who(scene, host.format("still"), "/", headers=asking) == ([], [], "")
+    assert await who(scene, host.format("still"), "/", headers={"x-still": "1"}) == ([], ["still"], "")
 
 
 async def test_those_of_a_route_that_delegates_come_after_its_child_s(scene: World) -> None:

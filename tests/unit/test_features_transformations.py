@@ -183,8 +183,9 @@ def configured(spec: TransformationStages, *, shares: int = 0) -> dict[str, Any]
     of: Any = proto.route.weighted_clusters.clusters[0] if shares else proto
     found: dict[str, Any] = {}
     for name, packed in of.typed_per_filter_config.items():
-        found[name] = mutation_v3.HeaderMutationPerRoute() if name.endswith("headers") else lua_pb2.LuaPerRoute()
-        assert packed.Unpack(found[name])
+        kinds = (mutation_v3.HeaderMutationPerRoute, route_v3.FilterConfig, lua_pb2.LuaPerRoute)
+        found[name] = next(kind() for kind in kinds if packed.Is(kind.DESCRIPTOR))
+        packed.Unpack(found[name])
     return found
 
 

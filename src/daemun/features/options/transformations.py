@@ -21,7 +21,15 @@ from daemun.api.gloo.transformation import (
 )
 from daemun.features.drafts import Draft, HostDraft
 from daemun.features.feature import Fault, Feature, Scene
-from daemun.features.transformations.places import REGULAR_SCRIPT, families, has_any, lend, put, script_filter
+from daemun.features.transformations.places import (
+    REGULAR_SCRIPT,
+    families,
+    has_any,
+    put_on_host,
+    put_on_route,
+    put_on_share,
+    script_filter,
+)
 from daemun.features.transformations.stages import EARLY, POST_ROUTING, REGULAR, stage_programs, waits
 from daemun.ir.route import Use
 
@@ -71,21 +79,20 @@ class StagedTransformations(Feature[TransformationStages]):
         del use
         programs, _ = stage_programs(spec)
         natively = not any(map(has_any, draft.proto.route.weighted_clusters.clusters))
-        put(draft.proto, programs, alone=not spec.inherit_transformation, natively=natively)
+        put_on_route(draft.proto, programs, alone=not spec.inherit_transformation, natively=natively)
         if waits(programs):
             draft.proto.request_body_buffer_limit.value = _BODY_BYTES
 
     def on_backend(self, spec: TransformationStages, backend: route_v3.WeightedCluster.ClusterWeight) -> bool:
         """On one backend's share."""
-        put(backend, stage_programs(spec)[0], alone=not spec.inherit_transformation, natively=False)
+        put_on_share(backend, stage_programs(spec)[0], alone=not spec.inherit_transformation)
         return True
 
     def on_host(self, spec: TransformationStages, use: Use, draft: HostDraft) -> None:
         """On all requests of a host."""
         del use
         programs, _ = stage_programs(spec)
-        put(draft.proto, programs, alone=False, natively=False)
-        lend(draft.proto, programs)
+        put_on_host(draft.proto, programs)
         if waits(programs):
             draft.proto.request_body_buffer_limit.value = _BODY_BYTES
 

@@ -33,46 +33,74 @@ _PLACES = (
 )
 _WHY_HEADER = "x-daemun-details"
 _NOTHING = lua_pb2.LuaPerRoute(disabled=True)
-_PROGRAM = "program"
+_OFF = route_v3.FilterConfig(disabled=True)
+_PROGRAM, _ALONE = "program", "alone"
 _SCRIPT, _REQUESTS = "inja", "inja.requests"
 
 
-def put(proto: Any, programs: Programs, *, alone: bool, natively: bool) -> None:
-    """Put the stages' programs on a route, a share or a host.
+def put_on_route(route: route_v3.Route, programs: Programs, *, alone: bool, natively: bool) -> None:
+    """Put the stages' programs on a route.
 
-    `alone`: no stages of what is around it come through. `natively`: nothing around it or within it may be done
-    natively too, for Envoy's header mutation would then do both.
+    `alone`: no stages of its host come through. `natively`: no share of it has programs, for Envoy's header mutation
+    would then do both.
     """
-    configs = proto.typed_per_filter_config
+    configs = route.typed_per_filter_config
     for script, headers, stage in _PLACES:
         if stage in programs:
             # What the old field has put there.
             configs.pop(headers, None)
             changes = native(programs[stage]) if natively else None
-            if changes is not None:
+            if changes is None:
+                configs[script].Pack(_of_script(programs[stage]), deterministic=True)
+            else:
                 configs[headers].Pack(changes, deterministic=True)
-            configs[script].Pack(_of_script(programs[stage]) if changes is None else _NOTHING, deterministic=True)
+                _switch_off(route, script)
         elif alone and script not in configs:
-            configs[script].Pack(_NOTHING)
+            _switch_off(route, script)
+    _ask_why(route, programs)
+
+
+def put_on_share(share: route_v3.WeightedCluster.ClusterWeight, programs: Programs, *, alone: bool) -> None:
+    """Put the stages' programs on a share. `alone`: no stages of its route or host come through."""
+    for script, _, stage in _PLACES:
+        if stage in programs:
+            share.typed_per_filter_config[script].Pack(_of_script(programs[stage]), deterministic=True)
+        elif alone and script not in share.typed_per_filter_config:
+            # It has no metadata that scripts see, so the filter has to be told.
+            share.typed_per_filter_config[script].Pack(_NOTHING)
+    _ask_why(share, programs)
+
+
+def put_on_host(host: route_v3.VirtualHost, programs: Programs) -> None:
+    """Put the stages' programs on a host, and let its routes read them: those that inherit do them after their own."""
+    for script, _, stage in _PLACES:
+        if stage in programs:
+            config = _of_script(programs[stage] | {"yields": True})
+            host.typed_per_filter_config[script].Pack(config, deterministic=True)
+            host.metadata.filter_metadata[script].update({_PROGRAM: _text(programs[stage])})
+    _ask_why(host, programs)
+
+
+def _switch_off(route: route_v3.Route, script: str) -> None:
+    route.typed_per_filter_config[script].Pack(_OFF)
+    if script != LAST_SCRIPT:
+        # There filters are chosen when the last word about the route is spoken.
+        route.metadata.filter_metadata[script].update({_ALONE: True})
+
+
+def _ask_why(proto: Any, programs: Programs) -> None:
     if asks_why(programs):
         header = core_v3.HeaderValue(key=_WHY_HEADER, value="%RESPONSE_CODE_DETAILS%")
         told = mutation_v3.HeaderMutationPerRoute()
         told.mutations.response_mutations.add().append.CopyFrom(
             core_v3.HeaderValueOption(header=header, append_action=core_v3.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD)
         )
-        configs[WHY].Pack(told, deterministic=True)
+        proto.typed_per_filter_config[WHY].Pack(told, deterministic=True)
 
 
 def call(program: Program) -> lua_pb2.LuaPerRoute:
     """The script with a program for a call of a function, whatever else is done at other places."""
     return _of_script(program)
-
-
-def lend(host: route_v3.VirtualHost, programs: Programs) -> None:
-    """Let the routes of a host read its programs: those that inherit do them after their own."""
-    for script, _, stage in _PLACES:
-        if stage in programs:
-            host.metadata.filter_metadata[script].update({_PROGRAM: _text(programs[stage])})
 
 
 def has_any(proto: Any) -> bool:

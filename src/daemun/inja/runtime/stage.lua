@@ -29,7 +29,7 @@ do
   -- The stage of a place, with what each of the programs has for it.
   local function compile(programs)
     local m = programs[1].m
-    local stage = { name = m.stage, inherits = m.inherit, requests = {}, responses = {}, answers = false }
+    local stage = { name = m.stage, inherits = m.inherit, yields = m.yields, requests = {}, responses = {} }
     for i = 1, #programs do
       m = programs[i].m
       stage.details = stage.details or m.details
@@ -55,6 +55,8 @@ do
       stage = compile({ json.parse(text) })
       cache[text] = stage
     end
+    -- It is the host's, of a route that is alone.
+    if stage.yields and handle:metadata():get("alone") then return nil end
     if not stage.inherits then return stage end
     local above = handle:virtualHost():metadata():get("program")
     if not above then return stage end
