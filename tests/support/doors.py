@@ -3,6 +3,7 @@
 import asyncio
 import datetime
 import functools
+import re
 from asyncio.subprocess import DEVNULL
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,16 @@ class Doors(Door):
                 self.process[port] = await self._start(port, file)
         for port in self.ports:
             await until(functools.partial(_open, port))
+
+    async def healthy(self) -> bool:
+        """Whether Envoy asks all of them."""
+        reader, writer = await asyncio.open_unix_connection(str(self._folder / "admin"))
+        writer.write(b"GET /clusters HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n")
+        told = (await reader.read()).decode()
+        writer.close()
+        await writer.wait_closed()
+        found = re.findall(rf"^{re.escape(OWN_SERVER.cluster)}::.*::health_flags::healthy$", told, re.MULTILINE)
+        return len(found) == len(self.ports)
 
     async def _start(self, port: int, chains: Path) -> asyncio.subprocess.Process:
         own = ("--certificate", self._folder / AUTH, "--key", self._folder / AUTH_KEY)

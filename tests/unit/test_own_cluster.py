@@ -41,3 +41,11 @@ def test_a_socket_on_this_machine_needs_no_tls(key: BackendKey, name: str) -> No
 @BOTH
 def test_there_is_none_without_an_address(key: BackendKey, name: str) -> None:
     assert own_cluster(key, Settings(**{name: ""})) is None
+
+
+@BOTH
+def test_what_is_found_out_about_replicas_is_heeded_at_once(key: BackendKey, name: str) -> None:
+    """Without a word Envoy lets a change of health that follows another wait for up to a second."""
+    common = made(key, **{name: "server.gates.svc:9983"}).common_lb_config
+    assert common.HasField("update_merge_window")
+    assert common.update_merge_window.ToMilliseconds() == 0

@@ -68,6 +68,9 @@ def _cluster(key: BackendKey, address: str, authority: str) -> cluster_pb2.Clust
         proto.dns_lookup_family = cluster_pb2.Cluster.V4_PREFERRED
         proto.ignore_health_on_host_removal = True  # one that ends answers on for longer than it is in the DNS
         proto.common_lb_config.healthy_panic_threshold.value = 1
+        # Else a change of health waits up to a second when there was one just before it: a replica that is lost when
+        # another has just come back would be asked on, and that outlasts the attempts of some requests.
+        proto.common_lb_config.update_merge_window.SetInParent()
         proto.health_checks.append(_health())
         _eject(proto.outlier_detection)
         if authority:
