@@ -126,3 +126,33 @@ def test_the_whole_resource_waits_if_its_head_does() -> None:
     assert talk.poll() == []
     talk.now += 5
     assert bodies(talk.one()) == {"r": b"<all>"}
+
+
+@pytest.mark.parametrize("waiting", ["guard", "route"])
+def test_what_guards_all_stays_until_what_comes_in_its_place_is_there(waiting: str) -> None:
+    """It is another object's, so nobody sees that one takes the place of the other."""
+
+    def served(guard: str, route: str, *needs: str) -> tuple[PartKey, Part]:
+        leaves = [leaf("frame", "frame")]
+        if guard:
+            one = leaf(guard, guard, needs if waiting == "guard" else ())
+            leaves.append(msgspec.structs.replace(one, covers=True))
+        leaves.append(msgspec.structs.replace(leaf("a", route, needs if waiting == "route" else ()), identity=b"a"))
+        return key(ROUTE, "r", "v"), part("v", leaves)
+
+    talk = Talk()
+    talk.apply(whole(ROUTE, "r", "head"), served("old", "plain"))
+    talk.ask(CLUSTER)
+    talk.ask(ROUTE, "r")
+    talk.settle()
+    new = served("new", "plain", "c") if waiting == "guard" else served("", "guarded", "c")
+    talk.apply(cluster("c"), endpoints("c"), new)
+    clusters = talk.one()
+    assert clusters.type_url == CLUSTER
+    talk.ack(clusters)
+    assert not [body for response in talk.poll() for body in bodies(response).values() if b"old" not in body]
+    talk.ask(ENDPOINT, "c")
+    talk.settle()
+    talk.now += 10
+    talk.settle()
+    assert talk.have["r"] == b"<head><frame>" + (b"<new><plain>" if waiting == "guard" else b"<guarded>")

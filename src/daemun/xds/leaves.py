@@ -47,11 +47,14 @@ def choose(name: str, want: Part, have: Part | None, verdict: Callable[[LeafKey,
 
     The first leaf of the head and of a part with tags carries the name of the message it begins, so leaving that one
     out leaves out all: None. A part in which nothing had to be replaced is returned as it is.
+
+    While a leaf waits, what the client has that covers others and is not wanted any more stays: what waits may be what
+    guards in its place.
     """
     earlier = by_key(have)
     framed = bool(want.tags) or name == HEAD
     kept: list[Leaf] = []
-    replaced = False
+    replaced = waits = False
     covering = Verdict.SEND
     for position, (key, leaf) in enumerate(keyed(want)):
         before = earlier.get(key)
@@ -67,6 +70,7 @@ def choose(name: str, want: Part, have: Part | None, verdict: Callable[[LeafKey,
             kept.append(leaf)
             continue
         replaced = True
+        waits = waits or decision is Verdict.HOLD
         if before is not None:
             kept.append(before)
         elif decision is not Verdict.HOLD and leaf.fallback:
@@ -75,6 +79,9 @@ def choose(name: str, want: Part, have: Part | None, verdict: Callable[[LeafKey,
             return None
     if not replaced:
         return want
+    if waits and have is not None:
+        wanted = by_key(want)
+        kept[1:1] = [leaf for key, leaf in earlier.items() if leaf.covers and key not in wanted]
     return part(name, kept, want.tags) if kept else None
 
 
