@@ -1,15 +1,19 @@
 """What authentication costs a request: the same request at a port that asks for it and at one that does not, in turn.
 
-The backend is another port of the same Envoy that answers by itself, so that next to nothing else takes time: with a
-real backend every ratio is smaller. Times are the client's. The instructions are Envoy's own, counted by callgrind.
+The backend is another port of the same Envoy that answers by itself, so that next to nothing else takes time; the same
+again with a backend that is a process of its own. Times are the client's. The instructions are Envoy's own, counted by
+callgrind.
 """
 
 import asyncio
 import base64
+import contextlib
 import json
+import multiprocessing
 import os
 import socket
 import time
+from collections.abc import Iterator
 from statistics import median
 from typing import Any
 
@@ -18,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from bench.hosts import configured
 from bench.instructions import counted
-from bench.poller import free_port
+from bench.poller import free_port, serve
 from bench.startup import daemun
 from bench.transform import median_us, origin
 from bench.worlds import GATEWAY, Document, service, stage, write
@@ -36,7 +40,8 @@ GOAL = 1.1
 
 def measure() -> dict[str, Any]:
     """Medians in microseconds and instructions, each beside those of the same request without authentication."""
-    found = asyncio.run(_measure())
+    found = asyncio.run(_measure(answers=True))
+    found["with a backend of its own"] = asyncio.run(_measure(answers=False))
     behind, asked = free_port(), {}
     documents, ports = _world(behind)
     for name in (one for one in WAYS if one != _BY_SERVER):
@@ -49,15 +54,26 @@ def measure() -> dict[str, Any]:
     return found
 
 
-async def _measure() -> dict[str, Any]:
+async def _measure(*, answers: bool) -> dict[str, Any]:
     async with stage() as (base, folder, _, _):
         behind = free_port()
-        documents, ports = _world(behind, answers=True)
+        documents, ports = _world(behind, answers=answers)
         write(folder / "world.yaml", *documents)
-        with daemun(base, folder):
+        with daemun(base, folder), contextlib.nullcontext() if answers else _backend(behind):
             for name, port in ports.items():
                 await asyncio.to_thread(_until_200, port, _request(name))
             return await asyncio.to_thread(_compare, ports)
+
+
+@contextlib.contextmanager
+def _backend(port: int) -> Iterator[None]:
+    process = multiprocessing.get_context("spawn").Process(target=serve, args=(port,))
+    process.start()
+    try:
+        yield
+    finally:
+        process.kill()
+        process.join()
 
 
 def _compare(ports: dict[str, int]) -> dict[str, Any]:

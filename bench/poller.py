@@ -35,6 +35,16 @@ class Backend:
             writer.close()
 
 
+def serve(port: int) -> None:
+    """A backend for the rest of this process."""
+
+    async def run() -> None:
+        await Backend().start(port)
+        await asyncio.Event().wait()
+
+    asyncio.run(run())
+
+
 async def status(port: int, host: str, path: str, address: str = "127.0.0.1") -> int:
     """One request on a connection of its own; 0 when nobody listens."""
     try:
