@@ -215,6 +215,21 @@ async def test_a28_what_a_client_says_of_itself_is_not_told(shared: World, way: 
             assert (got.sent("x-user"), got.sent("x-role")) == ([], [])
 
 
+@pytest.mark.parametrize("name", ["ann\r\nx-role: admin", "ann\nx-role: admin", "ann\0", "ann\x7f"])
+async def test_a28_a_claim_begins_no_other_header(shared: World, name: str) -> None:
+    """Though who issued the token lets people choose their names."""
+    got = await ask(shared, "told", authorization=bearer(token(sub=name)))
+    assert (got.status >= 400, got.backend) == (True, "")
+
+
+@pytest.mark.parametrize("text", ['{"sub":"eve"', '{"iss":"x"', '{"exp":1', '{"aud":"x"'])
+async def test_a28_nor_does_one_count_that_is_said_twice(shared: World, text: str) -> None:
+    said = part({"alg": "RS256", "kid": "a"}) + b"." + part(f"{text},{json.dumps(claims())[1:]}".encode())
+    signed = said + b"." + part(KEY.sign(said, padding.PKCS1v15(), SHA256()))
+    got = await ask(shared, "told", authorization=bearer(signed.decode()))
+    assert (got.status, got.backend) == (401, "")
+
+
 async def test_a28_a_token_that_was_good_is_not_for_ever(shared: World) -> None:
     """What was verified is remembered; its time is looked at each time."""
     ends = int(time.time()) - 58  # within the minute that clocks may differ
