@@ -5,7 +5,6 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 
-import httpx2
 import msgspec
 
 from daemun.base.names import Name, Ref
@@ -87,11 +86,7 @@ async def watching(
     server: str | Path, pace: Pace | None = QUICK, namespaces: Iterable[str] = (), *, run: bool = True
 ) -> AsyncIterator[KubeWatcher]:
     """A source that follows the API server at a URL, or of a kubeconfig, for the time of the block."""
-    if isinstance(server, Path):
-        client = KubeClient.connect(kubeconfig=server)
-    else:
-        client = KubeClient(httpx2.AsyncClient(base_url=server, timeout=15.0), server, "default")
-    async with client:
+    async with KubeClient.connect(kubeconfig=server) if isinstance(server, Path) else KubeClient.at(server) as client:
         watcher = KubeWatcher(client, pace, namespaces)
         task = asyncio.create_task(watcher.source.run()) if run else None
         try:

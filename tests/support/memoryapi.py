@@ -9,9 +9,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import httpx2 as httpx
-
 from daemun.kube.client import KubeClient
+from daemun.kube.errors import UnreachableError
+from daemun.kube.transport import Answer
+from support.told_transport import Asked, Told, answered
 
 Document = dict[str, Any]
 
@@ -35,8 +36,8 @@ class MemoryApi:
 
         With a `line` of its own it can be cut off alone.
         """
-        transport = httpx.MockTransport(functools.partial(self._answer, line or self.reachable))
-        return KubeClient(httpx.AsyncClient(transport=transport, base_url="http://api"), "http://api", "default")
+        transport = Told(functools.partial(self._answer, line or self.reachable))
+        return KubeClient(transport, "http://api", "default")
 
     def put(self, path: str, document: Document) -> None:
         """Somebody writes an object."""
@@ -58,20 +59,20 @@ class MemoryApi:
         for watcher in self.watchers:
             watcher(path, self.objects.get(path))
 
-    async def _answer(self, line: asyncio.Event, request: httpx.Request) -> httpx.Response:
-        method, path = request.method, request.url.path
+    async def _answer(self, line: asyncio.Event, request: Asked) -> Answer:
+        method, path = request.method, request.path
         self.requests.append((method, path))
         await asyncio.sleep(self.seconds / 2)
         if not line.is_set():
             try:
                 await asyncio.wait_for(line.wait(), 15)
             except TimeoutError:
-                raise httpx.ReadTimeout("no answer") from None
-        response = self._respond(method, path, json.loads(request.content) if request.content else {})
+                raise UnreachableError("no answer") from None
+        response = self._respond(method, path, json.loads(request.body) if request.body else {})
         await asyncio.sleep(self.seconds / 2)
         return response
 
-    def _respond(self, method: str, path: str, body: Document) -> httpx.Response:
+    def _respond(self, method: str, path: str, body: Document) -> Answer:
         fault = self.fault(method, path)
         if fault is not None:
             return _status(fault)
@@ -88,7 +89,7 @@ class MemoryApi:
             if body.get("metadata", {}).get("resourceVersion", version(there)) != version(there):
                 return _status(409)
             self.put(path, merged(there, body))
-        return httpx.Response(200, json=self.objects[path])
+        return answered(self.objects[path])
 
 
 def version(document: Document) -> str:
@@ -110,5 +111,5 @@ def merged(there: Document, patch: Document) -> Document:
     return result
 
 
-def _status(code: int) -> httpx.Response:
-    return httpx.Response(code, json={"kind": "Status", "message": f"no: {code}", "reason": ""})
+def _status(code: int) -> Answer:
+    return answered({"kind": "Status", "message": f"no: {code}", "reason": ""}, code)

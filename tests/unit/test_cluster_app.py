@@ -4,7 +4,6 @@ import asyncio
 import datetime
 from collections.abc import Awaitable, Callable
 
-import httpx2 as httpx
 import pytest
 
 from daemun.api.decode import Decoded, decode
@@ -25,7 +24,7 @@ from support.documents import gateway, listener, prefix, route, rule
 
 def app_with(provide: Callable[[], Awaitable[None]], *, extauth: bool = False) -> ClusterApp:
     """A replica that provides proxies so."""
-    client = KubeClient(httpx.AsyncClient(), "http://127.0.0.1:1", "default")
+    client = KubeClient.at("http://127.0.0.1:1")
     app = ClusterApp(client, Installation("default", "daemun", "one", "daemun:latest", extauth=extauth))
     app._live.set()
     app._proxies.run = provide  # type: ignore[method-assign,assignment]
@@ -44,7 +43,7 @@ async def test_a_defect_of_a_leader_ends_the_program() -> None:
 
 
 def test_only_the_account_of_the_authorization_server_is_it() -> None:
-    client = KubeClient(httpx.AsyncClient(), "http://127.0.0.1:1", "default")
+    client = KubeClient.at("http://127.0.0.1:1")
     app = ClusterApp(client, Installation("here", "gate", "one", "daemun:latest", extauth=True))
     assert app._client_of(Name("here", "gate-extauth")) == SERVER
     for account in (Name("there", "gate-extauth"), Name("here", "gate"), Name("here", "daemun-extauth")):
@@ -79,7 +78,7 @@ async def test_proxies_that_ask_the_authorization_server_get_what_they_show_it_a
 
 
 def test_the_rate_limit_service_is_one_of_its_own() -> None:
-    client = KubeClient(httpx.AsyncClient(), "http://127.0.0.1:1", "default")
+    client = KubeClient.at("http://127.0.0.1:1")
     app = ClusterApp(client, Installation("here", "gate", "one", "daemun:latest", ratelimit=True))
     assert app._client_of(Name("here", "gate-ratelimit")) == quotas.SERVER
     for account in (Name("there", "gate-ratelimit"), Name("here", "gate-extauth"), Name("here", "gate")):
@@ -110,7 +109,7 @@ async def test_who_leads_again_performs_again() -> None:
 
 @pytest.mark.parametrize("asked", [False, True])
 async def test_proxies_print_a_line_for_each_request_if_that_is_asked_for(asked: bool) -> None:
-    client = KubeClient(httpx.AsyncClient(), "http://127.0.0.1:1", "default")
+    client = KubeClient.at("http://127.0.0.1:1")
     app = ClusterApp(client, Installation("default", "daemun", "one", "daemun:latest", access_log=asked))
     spec = {"gatewayClassName": "daemun", "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}]}
     found = decode(
@@ -130,7 +129,7 @@ async def test_proxies_print_a_line_for_each_request_if_that_is_asked_for(asked:
 
 @pytest.mark.parametrize("classic", [True, False])
 def test_without_classic_mode_its_objects_are_not_looked_at(classic: bool) -> None:
-    client = KubeClient(httpx.AsyncClient(), "http://127.0.0.1:1", "default")
+    client = KubeClient.at("http://127.0.0.1:1")
     app = ClusterApp(client, Installation("default", "daemun", "one", "daemun:latest", classic=classic))
     assert [(kind in app.source._watches) for kind in sorted(CLASSIC)] == [classic] * len(CLASSIC)
     assert (GLOO, "Settings") in app.source._watches

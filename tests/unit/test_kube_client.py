@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from pathlib import Path
 
-import httpx2 as httpx
 import msgspec
 import pytest
 
@@ -12,7 +11,9 @@ from daemun.api.kinds import KINDS
 from daemun.kube.client import KubeClient
 from daemun.kube.discovery import discover
 from daemun.kube.errors import ApiError, KubeError, UnreachableError
+from daemun.kube.transport import Answer
 from support.fake_api import FakeApi, Refusal
+from support.told_transport import Asked, Told, answered
 
 
 def kubeconfig(folder: Path, server: str, user: object = None) -> Path:
@@ -188,30 +189,22 @@ class Answering:
         self.asked: list[str] = []
         self.most = self._under_way = 0
 
-    def client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(transport=httpx.MockTransport(self._answer), base_url="http://cluster")
+    def client(self) -> KubeClient:
+        return KubeClient(Told(self._answer), "http://cluster", "default")
 
-    async def _answer(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(request.url.path)
+    async def _answer(self, request: Asked) -> Answer:
+        self.asked.append(request.path)
         self._under_way += 1
         self.most = max(self.most, self._under_way)
         await asyncio.sleep(0)
         self._under_way -= 1
-        found = [{"name": "kinds", "kind": kind.kind, "verbs": ["list", "watch"]} for kind in KINDS]
-        return httpx.Response(200, json={"resources": found})
+        return answered(
+            {"resources": [{"name": "kinds", "kind": one.kind, "verbs": ["list", "watch"]} for one in KINDS]}
+        )
 
 
 async def test_a_look_at_all_kinds_takes_few_connections() -> None:
     server = Answering()
-    found = await discover(KubeClient(server.client(), "http://cluster", "default"), KINDS)
+    found = await discover(server.client(), KINDS)
     assert found.keys() == {(kind.group, kind.kind) for kind in KINDS}
     assert len(server.asked) == len(set(server.asked)) > server.most == 2
-
-
-async def test_watches_are_not_among_the_connections_that_requests_choose_from() -> None:
-    requests, streams = Answering(), Answering()
-    async with KubeClient(requests.client(), "http://cluster", "default", streams.client()) as client:
-        async with client.stream("/watched", idle=60) as pieces:
-            assert b"".join([piece async for piece in pieces])
-        await client.get("/read")
-    assert (requests.asked, streams.asked) == (["/read"], ["/watched"])

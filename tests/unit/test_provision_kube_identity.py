@@ -5,15 +5,16 @@ import base64
 import json
 from collections.abc import Callable
 
-import httpx2 as httpx
 import pytest
 
 from daemun.base.names import Name
 from daemun.kube.client import KubeClient
+from daemun.kube.transport import Answer
 from daemun.provision.kube.identity import Identities
+from support.told_transport import Asked, Told, answered
 
 NOW = 1_000_000.0
-Answer = Callable[[str], dict[str, object] | int]
+Word = Callable[[str], dict[str, object] | int]
 
 
 def token(name: str, exp: float = NOW + 3600) -> str:
@@ -32,19 +33,18 @@ def good(text: str) -> dict[str, object]:
 
 
 class World:
-    def __init__(self, answer: Answer = good) -> None:
+    def __init__(self, answer: Word = good) -> None:
         self.asked: list[str] = []
         self.answer = answer
         self.now = NOW
-        http = httpx.AsyncClient(transport=httpx.MockTransport(self._review), base_url="http://cluster")
-        self.identities = Identities(KubeClient(http, "", ""), self._find, lambda: self.now)
+        self.identities = Identities(KubeClient(Told(self._review), "", ""), self._find, lambda: self.now)
 
-    def _review(self, request: httpx.Request) -> httpx.Response:
-        spec = json.loads(request.content)["spec"]
+    def _review(self, request: Asked) -> Answer:
+        spec = json.loads(request.body)["spec"]
         assert spec["audiences"] == ["daemun-xds"]
         self.asked.append(spec["token"])
         answer = self.answer(spec["token"])
-        return httpx.Response(answer) if isinstance(answer, int) else httpx.Response(201, json={"status": answer})
+        return Answer(answer) if isinstance(answer, int) else answered({"status": answer}, 201)
 
     def _find(self, account: Name) -> str | None:
         return "default/gate" if account == Name("default", "gate-daemun") else None

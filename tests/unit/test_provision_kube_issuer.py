@@ -5,7 +5,6 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import httpx2 as httpx
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -13,8 +12,10 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from daemun.base.names import Name
 from daemun.kube.client import KubeClient
+from daemun.kube.transport import Answer
 from daemun.provision.kube.identity import Identities
 from daemun.provision.kube.issuer import Known, account, decode, encode, fetch
+from support.told_transport import Asked, Told, answered
 
 NOW = 1_000_000.0
 ISSUER = "https://kubernetes.default.svc"
@@ -61,15 +62,14 @@ def keys() -> list[dict[str, str]]:
     ]
 
 
-def _serve(request: httpx.Request) -> httpx.Response:
-    if request.url.path == "/openid/v1/jwks":
-        return httpx.Response(200, json={"keys": keys()})
-    return httpx.Response(200, json={"issuer": ISSUER, "jwks_uri": "https://elsewhere.example.com"})
+def _serve(request: Asked) -> Answer:
+    if request.path == "/openid/v1/jwks":
+        return answered({"keys": keys()})
+    return answered({"issuer": ISSUER, "jwks_uri": "https://elsewhere.example.com"})
 
 
 async def known() -> Known:
-    http = httpx.AsyncClient(transport=httpx.MockTransport(_serve), base_url="http://cluster")
-    found = await fetch(KubeClient(http, "", ""))
+    found = await fetch(KubeClient(Told(_serve), "", ""))
     assert decode(encode(found)) == found
     return found
 
@@ -110,9 +110,9 @@ async def test_any_other_is_nobody(forged: str) -> None:
 
 @pytest.mark.parametrize(("status", "found"), [(503, "default/gate"), (403, None)])
 async def test_it_is_asked_only_while_the_api_server_cannot_be(status: int, found: str | None) -> None:
-    http = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(status)), base_url="http://cluster")
     issuer = await known()
-    identities = Identities(KubeClient(http, "", ""), {GATE: "default/gate"}.get, lambda: NOW, lambda: issuer)
+    client = KubeClient(Told(lambda _: Answer(status)), "", "")
+    identities = Identities(client, {GATE: "default/gate"}.get, lambda: NOW, lambda: issuer)
     ask = identities.authenticate({"authorization": f"Bearer {token()}"})
     if found is None:
         with pytest.raises(ConnectionError):

@@ -5,7 +5,6 @@ import itertools
 import json
 from pathlib import Path
 
-import httpx2 as httpx
 import pytest
 
 from daemun import cluster, disk
@@ -98,7 +97,7 @@ async def test_what_was_deleted_meanwhile_goes_when_the_api_server_is_back(
         "default", "daemun", "one", "none", xds_port=0, health_port=0,
         state_dir=str(tmp_path / "state"), state_key=str(tmp_path / "key"),
     )  # fmt: skip
-    client = KubeClient(httpx.AsyncClient(), "http://127.0.0.1:1", "default")
+    client = KubeClient.at("http://127.0.0.1:1")
     recall = Recall(client, tmp_path / "state", tmp_path / "key", lambda: True)
     kept = {
         name: {
@@ -113,7 +112,7 @@ async def test_what_was_deleted_meanwhile_goes_when_the_api_server_is_back(
     async with FakeApi() as api:
         api.put("httproutes", "default/stays", kept["stays"])
         await api.stop()
-        app = ClusterApp(KubeClient(httpx.AsyncClient(base_url=api.url), api.url, "default"), installation)
+        app = ClusterApp(KubeClient.at(api.url), installation)
         app._certified = lambda _: None  # type: ignore[method-assign,assignment]
         work = [asyncio.create_task(one) for one in (app.plane.run(), app.source.run(), app._start_alone(recall))]
         try:

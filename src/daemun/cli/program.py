@@ -19,7 +19,6 @@ def log_at(level: str) -> None:
     if level not in _LEVELS:
         fail(f"--log-level {level} is not a level", f"There are {', '.join(_LEVELS)}.")
     logging.basicConfig(level=_LEVELS[level], format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx2").setLevel(max(_LEVELS[level], logging.WARNING))  # it tells of every request
 
 
 def connect(context: str | None) -> KubeClient:

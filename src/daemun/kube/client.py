@@ -1,26 +1,23 @@
 """A connection to a Kubernetes API server: requests and streams of bytes, and every failure as one of two errors.
 
-lightkube reads the kubeconfig or the service account and keeps the credentials fresh; what is sent and received is raw,
-so that whoever asks decodes just what it needs.
+What is sent and received is raw, so that whoever asks decodes just what it needs.
 """
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
+from urllib.parse import urlencode
 
-import httpx2 as httpx
 import msgspec
-from lightkube.config.client_adapter import ConnectionParams
-from lightkube.config.kubeconfig import KubeConfig, SingleConfig
-from lightkube.config.models import User
-from lightkube.core.exceptions import ConfigError
 
-from daemun.kube.errors import ApiError, KubeError, UnreachableError
-from daemun.kube.handshake import Handshake
-from daemun.kube.plugin import PluginToken
-from daemun.kube.tidy import tidy
+from daemun.kube.connections import Connections
+from daemun.kube.credentials import credentials
+from daemun.kube.errors import ApiError, KubeError
+from daemun.kube.kubeconfig import access
+from daemun.kube.tls import context as tls_context
+from daemun.kube.transport import Answer, Method, Transport
 
 JSON = "application/json"
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
@@ -31,14 +28,9 @@ APPLY_PATCH = "application/apply-patch+yaml"
 """JSON is YAML."""
 FIELD_MANAGER = "daemun"
 
-Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Params = Mapping[str, str]
 
-_CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 15.0
-_CONNECTIONS = 64
-_REUSED_SECONDS = 15.0
-"""So long an idle connection is kept: a handshake costs more than the request, and something is asked each 10 s."""
 
 
 class _Status(msgspec.Struct, rename="camel"):
@@ -49,17 +41,10 @@ class _Status(msgspec.Struct, rename="camel"):
 
 
 class KubeClient:
-    """Talks to one API server. `namespace` is the one of the context or of the pod; `server` is its URL.
+    """Talks to one API server. `namespace` is the one of the context or of the pod; `server` is its URL."""
 
-    Streams have a pool of connections of their own: for each request all connections of its pool are looked at, and
-    there is a watch for each of dozens of kinds.
-    """
-
-    def __init__(
-        self, http: httpx.AsyncClient, server: str, namespace: str, streaming: httpx.AsyncClient | None = None
-    ) -> None:
-        self._http = http
-        self._streaming = streaming or http
+    def __init__(self, transport: Transport, server: str, namespace: str) -> None:
+        self._transport = transport
         self.server = server
         self.namespace = namespace
 
@@ -70,19 +55,22 @@ class KubeClient:
         Raises KubeError when there is no such context or its files cannot be read.
         """
         try:
-            config = _config(context, kubeconfig)
-            params = ConnectionParams(trust_env=False).httpx_params(config)
-            if config.user is not None and config.user.exec is not None:
-                params["auth"] = PluginToken(config.user.exec)
-        except (ConfigError, OSError, KeyError, ValueError, msgspec.MsgspecError) as error:
+            cluster, user, namespace = access(context, kubeconfig)
+            transport = Connections(
+                cluster.server,
+                tls_context(cluster, user) if cluster.server.startswith("https:") else None,
+                credentials(user),
+                tls_server_name=cluster.tls_server_name,
+                proxy=cluster.proxy_url,
+            )
+        except (KubeError, OSError, ValueError) as error:  # msgspec's are ValueErrors, ssl's OSErrors
             raise KubeError(f"the cluster cannot be reached: {error}", "Check KUBECONFIG and --kube-context.") from None
-        limits = httpx.Limits(
-            max_connections=None, max_keepalive_connections=_CONNECTIONS, keepalive_expiry=_REUSED_SECONDS
-        )
-        http, streaming = (
-            httpx.AsyncClient(**params, limits=limits, headers={"User-Agent": FIELD_MANAGER}) for _ in range(2)
-        )
-        return cls(http, config.cluster.server, config.namespace, streaming)
+        return cls(transport, cluster.server, namespace)
+
+    @classmethod
+    def at(cls, server: str, namespace: str = "default") -> Self:
+        """The API server at a URL, which asks nobody who he is."""
+        return cls(Connections(server), server, namespace)
 
     async def __aenter__(self) -> Self:
         return self
@@ -94,8 +82,7 @@ class KubeClient:
 
     async def close(self) -> None:
         """End all connections."""
-        await self._streaming.aclose()
-        await self._http.aclose()
+        await self._transport.close()
 
     async def get(
         self, path: str, params: Params | None = None, accept: str = JSON, *, seconds: float = _ANSWER_SECONDS
@@ -128,23 +115,11 @@ class KubeClient:
         Raises ApiError for a refusal, UnreachableError when there was no answer.
         """
         content = body if body is None or isinstance(body, bytes) else msgspec.json.encode(body)
-        headers = {"Accept": accept} | ({"Content-Type": content_type} if content is not None else {})
-        with _told(self.server):
-            response = await tidy(
-                self._http.request(
-                    method,
-                    path,
-                    params=params,
-                    content=content,
-                    headers=headers,
-                    timeout=_patience(seconds),
-                    extensions={"trace": Handshake()},
-                )
-            )
-            answer = response.content
-        if response.status_code >= 400:
-            raise _refused(response, answer)
-        return answer
+        headers = {"Accept": accept} if content is None else {"Accept": accept, "Content-Type": content_type}
+        answer = await self._transport.send(method, _target(path, params), headers, content, seconds)
+        if answer.status >= 400:
+            raise _refused(answer)
+        return answer.body
 
     async def merge(self, path: str, document: Any) -> bytes:
         """Change just the fields that are named (RFC 7386)."""
@@ -162,56 +137,21 @@ class KubeClient:
         self, path: str, params: Params | None = None, *, accept: str = JSON, idle: float
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         """Read an answer piece by piece, as it comes. After `idle` seconds without a byte it counts as broken off."""
-        request = self._streaming.build_request(
-            "GET",
-            path,
-            params=params,
-            headers={"Accept": accept},
-            timeout=_patience(idle),
-            extensions={"trace": Handshake()},
-        )
-        with _told(self.server):
-            response = await tidy(self._streaming.send(request, stream=True), httpx.Response.aclose)
-            try:
-                if response.status_code >= 400:
-                    raise _refused(response, await tidy(response.aread()))
-                yield response.aiter_bytes()
-            finally:
-                await tidy(response.aclose())
+        async with self._transport.stream(_target(path, params), {"Accept": accept}, idle) as answer:
+            if isinstance(answer, Answer):
+                raise _refused(answer)
+            yield answer
 
 
-def _config(context: str | None, kubeconfig: Path | None) -> SingleConfig:
-    if kubeconfig is not None:
-        found = KubeConfig.from_file(kubeconfig)
-    elif context is not None:
-        found = KubeConfig.from_env(service_account="/nonexistent")  # a context is one of a kubeconfig
-    else:
-        found = KubeConfig.from_env()
-    config = found.get(context)
-    if config is None:
-        raise KubeError("the kubeconfig names no context", "Name one with --kube-context.")
-    return config if config.user is not None else config._replace(user=User())
+def _target(path: str, params: Params | None) -> str:
+    return f"{path}?{urlencode(params)}" if params else path
 
 
-def _patience(seconds: float) -> httpx.Timeout:
-    return httpx.Timeout(seconds, connect=_CONNECT_SECONDS, pool=None)
-
-
-@contextlib.contextmanager
-def _told(server: str) -> Any:
-    """Every failure of the connection as UnreachableError."""
+def _refused(answer: Answer) -> ApiError:
     try:
-        yield
-    except (httpx.HTTPError, ConfigError) as error:  # the file with the token may be away, too
-        what = str(error) or type(error).__name__
-        raise UnreachableError(f"the API server at {server} does not answer: {what}") from error
-
-
-def _refused(response: httpx.Response, body: bytes) -> ApiError:
-    try:
-        status = msgspec.json.decode(body, type=_Status)
+        status = msgspec.json.decode(answer.body, type=_Status)
     except msgspec.MsgspecError:
-        status = _Status(message=body[:200].decode(errors="replace"))
-    text = status.message or f"the API server answered {response.status_code}"
-    after = response.headers.get("Retry-After", "")
-    return ApiError(response.status_code, status.reason, text, float(after) if after.isdigit() else 0.0)
+        status = _Status(message=answer.body[:200].decode(errors="replace"))
+    text = status.message or f"the API server answered {answer.status}"
+    after = answer.retry_after
+    return ApiError(answer.status, status.reason, text, float(after) if after.isdigit() else 0.0)

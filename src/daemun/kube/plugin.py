@@ -3,13 +3,11 @@
 import asyncio
 import datetime
 import os
-from collections.abc import AsyncGenerator
 
-import httpx2 as httpx
 import msgspec
-from lightkube.config.models import UserExec
 
 from daemun.kube.errors import KubeError, UnreachableError
+from daemun.kube.kubeconfig import Exec
 
 _VERSIONS = tuple(f"client.authentication.k8s.io/{version}" for version in ("v1", "v1beta1", "v1alpha1"))
 _SECONDS = 60.0
@@ -28,36 +26,28 @@ class _Credential(msgspec.Struct):
     status: _Status = _Status()
 
 
-class PluginToken(httpx.Auth):
+class PluginToken:
     """Runs the program when a token is needed: the first time, when it expires, and when the API server refuses it."""
 
-    def __init__(self, plugin: UserExec) -> None:
-        if plugin.apiVersion not in _VERSIONS:
-            raise KubeError(f"credentials of {plugin.command} are of a version that is not known: {plugin.apiVersion}")
-        self._command = [plugin.command, *(plugin.args or [])]
-        info = {"apiVersion": plugin.apiVersion, "kind": "ExecCredential", "spec": {"interactive": False}}
-        self._env = {one.name: one.value for one in plugin.env or []}
+    def __init__(self, plugin: Exec) -> None:
+        if plugin.api_version not in _VERSIONS:
+            raise KubeError(f"credentials of {plugin.command} are of a version that is not known: {plugin.api_version}")
+        self._command = [plugin.command, *plugin.args]
+        info = {"apiVersion": plugin.api_version, "kind": "ExecCredential", "spec": {"interactive": False}}
+        self._env = {one.name: one.value for one in plugin.env}
         self._env["KUBERNETES_EXEC_INFO"] = msgspec.json.encode(info).decode()
-        self._hint = plugin.installHint or ""
+        self._hint = plugin.install_hint
         self._status = _Status()
         self._lock = asyncio.Lock()
 
-    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        used = await self._token("")
-        request.headers["Authorization"] = f"Bearer {used}"
-        response = yield request
-        if response.status_code == 401:
-            request.headers["Authorization"] = f"Bearer {await self._token(used)}"
-            yield request
-
-    async def _token(self, refused: str) -> str:
+    async def header(self, refused: str = "") -> str:
         """A token that is good for a while, and is not the one that was refused."""
         async with self._lock:
             expires = self._status.expiration_timestamp
             fresh = expires is None or expires > datetime.datetime.now(datetime.UTC) + _EARLY
-            if self._status.token in {"", refused} or not fresh:
+            if not self._status.token or refused == f"Bearer {self._status.token}" or not fresh:
                 self._status = await self._run()
-            return self._status.token
+            return f"Bearer {self._status.token}"
 
     async def _run(self) -> _Status:
         try:
