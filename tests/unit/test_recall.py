@@ -112,7 +112,8 @@ async def test_what_was_deleted_meanwhile_goes_when_the_api_server_is_back(
     async with FakeApi() as api:
         api.put("httproutes", "default/stays", kept["stays"])
         await api.stop()
-        app = ClusterApp(KubeClient.at(api.url), installation)
+        api_client = KubeClient.at(api.url)
+        app = ClusterApp(api_client, installation)
         app._certified = lambda _: None  # type: ignore[method-assign,assignment]
         work = [asyncio.create_task(one) for one in (app.plane.run(), app.source.run(), app._start_alone(recall))]
         try:
@@ -129,3 +130,4 @@ async def test_what_was_deleted_meanwhile_goes_when_the_api_server_is_back(
             for one in work:
                 one.cancel()
             await asyncio.gather(*work, return_exceptions=True)
+            await api_client.close()

@@ -11,7 +11,7 @@ from daemun.kube.kubeconfig import Cluster, User
 def context(cluster: Cluster, user: User) -> ssl.SSLContext:
     """For connections to this cluster as this user. Raises KubeError, OSError (ssl's too) or ValueError."""
     if cluster.certificate_authority_data:
-        found = ssl.create_default_context(cadata=base64.b64decode(cluster.certificate_authority_data).decode())
+        found = ssl.create_default_context(cadata=_decoded(cluster.certificate_authority_data).decode())
     elif cluster.certificate_authority:
         found = ssl.create_default_context(cafile=cluster.certificate_authority)
     else:
@@ -34,7 +34,12 @@ def _show(context: ssl.SSLContext, user: User) -> None:
             (user.client_certificate_data, user.client_certificate, certificate),
             (user.client_key_data, user.client_key, key),
         ):
-            file.write(base64.b64decode(data))
+            file.write(_decoded(data))
             file.flush()
             files.append(file.name if data else path)
         context.load_cert_chain(*files)
+
+
+def _decoded(data: str) -> bytes:
+    """Base64, which may be on several lines."""
+    return base64.b64decode("".join(data.split()), validate=True)
