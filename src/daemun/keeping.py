@@ -121,7 +121,8 @@ def _faded(secret: Secret, now: float) -> bool:
 def _spans(one: Secret | ConfigMap) -> Iterator[tuple[str, _Span]]:
     """When the values of an object are good, as far as they can be read.
 
-    Of several lists all must be in time; of authorities one is enough, for that of before may stay beside the next.
+    Of several lists one of each authority must be in time; of authorities one is enough, for that of before may stay
+    beside the next.
     """
     # Loaded with the first certificate: a gateway without TLS does without 9 MB of cryptography.
     for key, read in ((CERTIFICATE, _certificate), (AUTHORITIES, _authorities), (REVOKED, _lists), (STAPLE, _staple)):
@@ -154,8 +155,11 @@ def _authorities(pem: bytes) -> Iterator[_Span]:
 def _lists(pem: bytes) -> Iterator[_Span]:
     from daemun.gatewayapi.cacerts import lists
 
+    found: dict[object, list[_Span]] = {}
     for one in lists(pem):
-        yield _span(one.last_update_utc, one.next_update_utc)
+        found.setdefault(one.issuer, []).append(_span(one.last_update_utc, one.next_update_utc))
+    for spans in found.values():
+        yield _Span(min(span.begins for span in spans), max(span.ends for span in spans))
 
 
 def _staple(der: bytes) -> Iterator[_Span]:

@@ -18,7 +18,9 @@ from support.world import World, fresh, until
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SERVER, STAFF, STALE, PARTNER = authority(), Authority(), Authority(), Authority()
 BRANCH = Authority(under=STAFF)
-PLAIN, LISTED, OLD, HALF, LEAF, BROKEN = (free_port() for _ in range(6))
+IMPOSTOR = Authority()
+IMPOSTOR.name = STAFF.name
+PLAIN, LISTED, OLD, HALF, LEAF, BROKEN, FORGED, EARLY, TWICE, CHAIN = (free_port() for _ in range(10))
 REFUSED = (ssl.SSLError, ConnectionError, OSError)
 ALICE, FIRED = STAFF.issue("alice.test"), STAFF.issue("fired.test")
 SOMEBODY = STAFF.issue("spiffe://acme.test/ns/a/sa/b")
@@ -46,7 +48,7 @@ async def shared() -> AsyncIterator[World]:
         ]
         listeners += [
             listener(port, f"l{port}", certs=["cert"], **({"client_revocation": "leaf"} if port == LEAF else {}))
-            for port in (LISTED, OLD, HALF, LEAF, BROKEN)
+            for port in (LISTED, OLD, HALF, LEAF, BROKEN, FORGED, EARLY, TWICE, CHAIN)
         ]
         world.write("staff.yaml", authorities("staff", STAFF.pem))
         world.write("listed.yaml", authorities("listed", STAFF.pem, crl=STAFF.revoked(FIRED)))
@@ -54,7 +56,13 @@ async def shared() -> AsyncIterator[World]:
         world.write("half.yaml", authorities("half", STAFF.pem, PARTNER.pem, crl=STAFF.revoked(FIRED)))
         world.write("leaf.yaml", authorities("leaf", STAFF.pem, crl=BRANCH.revoked(FORMER)))
         world.write("broken.yaml", authorities("broken", STAFF.pem, crl="-----BEGIN X509 CRL-----\nno\n"))
+        world.write("forged.yaml", authorities("forged", STAFF.pem, crl=IMPOSTOR.revoked()))
+        world.write("early.yaml", authorities("early", STAFF.pem, crl=STAFF.revoked(days=(1, 2))))
+        both = STAFF.revoked(days=(-3, -1)) + STAFF.revoked(FIRED)
+        world.write("twice.yaml", authorities("twice", STAFF.pem, crl=both))
+        world.write("chain.yaml", authorities("chain", STAFF.pem, crl=STAFF.revoked(FIRED) + BRANCH.revoked(FORMER)))
         named = {LISTED: "listed", OLD: "old", HALF: "half", LEAF: "leaf", BROKEN: "broken"}
+        named |= {FORGED: "forged", EARLY: "early", TWICE: "twice", CHAIN: "chain"}
         ports = [{"port": port, "tls": validation(name)} for port, name in named.items()]
         frontend = {"frontend": {"default": validation("staff"), "perPort": ports}}
         world.write("gateway.yaml", gateway("gw", *listeners, tls=frontend), route("all", rule(to="a")))
@@ -212,6 +220,33 @@ async def test_a19_crl_broken_closes_the_listener_and_is_told(shared: World) -> 
     assert not await let_in(ALICE, port=BROKEN)
     assert shared.condition("Gateway", "gw", "Accepted", f"l{BROKEN}")[:2] == ("False", "NoValidCACertificate")
     await shared.problem("ca.crl of ConfigMap default/broken holds no lists of revocations")
+
+
+async def test_a19_crl_of_another_key_refuses_and_is_told(shared: World) -> None:
+    """It bears the name of the authority; so does whoever writes one."""
+    assert not await let_in(ALICE, port=FORGED)
+    status, reason, message = shared.condition("Gateway", "gw", "ResolvedRefs", f"l{FORGED}")
+    assert (status, reason) == ("False", "InvalidCACertificateRef")
+    assert f"no ca.crl of {STAFF.name.rfc4514_string()} has its signature" in message
+
+
+async def test_a19_crl_that_is_not_valid_yet_refuses_and_is_told(shared: World) -> None:
+    assert not await let_in(ALICE, port=EARLY)
+    assert "is not valid before" in shared.condition("Gateway", "gw", "ResolvedRefs", f"l{EARLY}")[2]
+
+
+async def test_a19_crl_that_was_renewed_may_stand_beside_the_one_before(shared: World) -> None:
+    assert await let_in(ALICE, port=TWICE)
+    assert not await let_in(FIRED, port=TWICE)
+    assert shared.condition("Gateway", "gw", "ResolvedRefs", f"l{TWICE}")[0] == "True"
+
+
+async def test_a19_crls_of_a_whole_chain(shared: World) -> None:
+    assert await let_in(ALICE, port=CHAIN)
+    assert await let_in(CLERK, port=CHAIN)
+    assert not await let_in(FIRED, port=CHAIN)
+    assert not await let_in(FORMER, port=CHAIN)
+    assert shared.condition("Gateway", "gw", "ResolvedRefs", f"l{CHAIN}")[0] == "True"
 
 
 async def test_a19_an_intermediate_without_crl(shared: World) -> None:

@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 import pytest_asyncio
+from cryptography.hazmat.primitives.serialization import PrivateFormat
 
-from support.certificates import Pair, authority
+from support.certificates import Pair, authority, locked
 from support.client import Answer, ask, connection
 from support.documents import Doc, gateway, listener, route, rule, secret
 from support.ports import free_port
@@ -52,6 +53,11 @@ BAD: dict[str, tuple[Callable[[Pair, Pair], Pair], str]] = {
     "512 bits": (lambda _, __: SHORT, "its RSA key is shorter than 2048 bits"),
     "not PEM": (lambda _, new: (b"certificate", new[1]), "tls.crt is not a PEM certificate"),
     "a key that is not PEM": (lambda _, new: (new[0], b"key"), "tls.key is not an unencrypted PEM key"),
+    "an encrypted key": (lambda _, new: (new[0], locked(new[1])), "tls.key is not an unencrypted PEM key"),
+    "a key encrypted as OpenSSL did": (
+        lambda _, new: (new[0], locked(new[1], PrivateFormat.TraditionalOpenSSL)),
+        "tls.key is not an unencrypted PEM key",
+    ),
     "1 MiB of certificates": (lambda _, new: (new[0] * (_MIB // len(new[0])), new[1]), "longer than 64 KiB"),
     "1 MiB of nothing": (lambda _, new: (b"x" * _MIB, new[1]), "longer than 64 KiB"),
 }

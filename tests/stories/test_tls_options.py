@@ -1,5 +1,6 @@
 """What TLS may be limited to, in Gateway API's options and Gloo's sslConfig: versions, ciphers, sessions, OCSP."""
 
+import asyncio
 import ssl
 
 import pytest
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 CA, BACK = authority(), Authority()
 PORT, CLASSIC, HTTP = free_port(), free_port(), free_port()
 PAIR = CA.issue("good.test")
-NAMES = ("new", "old", "cipher", "plain", "fresh", "lenient", "strict", "must")
+NAMES = ("new", "old", "ancient", "cipher", "plain", "silent", "fresh", "slow", "lenient", "strict", "must")
 NAME = "backend.test"
 
 
@@ -58,7 +59,9 @@ async def scene(shared: World) -> None:
         "new": {"min_version": "1.3"},
         "old": {"min_version": "TLSv1_2", "max_version": "1.2"},
         "cipher": {"max_version": "1.2", "cipher_suites": "ECDHE-ECDSA-CHACHA20-POLY1305", "curves": "P-384"},
+        "ancient": {"min_version": "1.0", "max_version": "1.1", "cipher_suites": "ECDHE-ECDSA-AES128-SHA"},
         "plain": {"alpn": "http/1.1"},
+        "silent": {"alpn": "none"},
         "fresh": {"session_resumption": "false"},
         "lenient": {"ocsp_stapling": "lenient"},
         "strict": {"ocsp_stapling": "strict"},
@@ -85,6 +88,8 @@ async def scene(shared: World) -> None:
         virtual_service("new", parameters={"minimumProtocolVersion": "TLSv1_3"}),
         virtual_service("cipher", parameters=parameters | {"ecdhCurves": ["P-384"]}),
         virtual_service("plain", alpnProtocols=["http/1.1"]),
+        virtual_service("silent", alpnProtocols=["allow_empty"]),
+        virtual_service("slow", transportSocketConnectTimeout="0.3s"),
         virtual_service("fresh", disableTlsSessionResumption=True),
         virtual_service("must", ocspStaplePolicy="MUST_STAPLE", transportSocketConnectTimeout="5s"),
     )
@@ -119,6 +124,16 @@ async def test_versions(port: int) -> None:
 async def test_an_old_version_where_it_is_said() -> None:
     assert await agreed(PORT, "old", client("TLSv1_2"))
     assert not await agreed(PORT, "old", client("TLSv1_3"))
+    ancient = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    ancient.check_hostname, ancient.verify_mode = False, ssl.CERT_NONE
+    ancient.set_ciphers("ALL:@SECLEVEL=0")
+    # Deprecated means what is tested here.
+    with pytest.warns(DeprecationWarning, match="TLSv1_1 is deprecated"):
+        ancient.minimum_version = ancient.maximum_version = ssl.TLSVersion.TLSv1_1
+    found = await agreed(PORT, "ancient", ancient)
+    assert found is not None
+    assert found.version() == "TLSv1.1"
+    assert not await agreed(PORT, "old", ancient)
 
 
 @pytest.mark.parametrize("port", [PORT, CLASSIC])
@@ -139,6 +154,52 @@ async def test_protocols(port: int) -> None:
     found = await agreed(port, "plain", client("", "h2", "http/1.1"))
     assert found is not None
     assert found.selected_alpn_protocol() == "http/1.1"
+    for offered in (("h2", "http/1.1"), ("allow_empty",), ("none",)):
+        none = await agreed(port, "silent", client("", *offered))
+        assert none is not None
+        assert none.selected_alpn_protocol() is None
+    unknown = await agreed(port, "plain", client("", "spdy/3"))
+    assert unknown is not None, "who offers nothing that is known here is served without an agreement"
+    assert unknown.selected_alpn_protocol() is None
+
+
+async def test_who_begins_a_handshake_and_falls_silent_is_cut_off() -> None:
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        client().wrap_bio(incoming, outgoing, server_hostname="slow.test").do_handshake()
+    async with connection(CLASSIC) as (reader, writer):
+        writer.write(outgoing.read())
+        assert await asyncio.wait_for(reader.read(), 60), "it answers the greeting, and closes when nothing more comes"
+
+
+async def test_keys_of_two_kinds_for_one_host(shared: World) -> None:
+    """Old clients take the one of RSA, all others what is shorter. Each is renewed by itself."""
+    port = free_port()
+    shared.write("ec.yaml", secret("ec", *CA.issue("twofold.test")))
+    shared.write("rsa.yaml", secret("rsa", *CA.issue("twofold.test", by_rsa=True)))
+    shared.write("twofold.yaml", gateway("twofold", listener(port, certs=["ec", "rsa"])))
+    shared.write("twofold-route.yaml", route("twofold", rule(to="a"), parents=["twofold"]))
+
+    async def shown(kind: str) -> bytes:
+        context = client("TLSv1_2")
+        context.set_ciphers(f"ECDHE-{kind}-AES128-GCM-SHA256")
+        found = await agreed(port, "twofold", context)
+        assert found is not None
+        return found.getpeercert(binary_form=True) or b""
+
+    await until(lambda: shown("RSA"))
+    assert await shown("RSA") != await shown("ECDSA")
+    for kind, name, by_rsa in (("RSA", "rsa", True), ("ECDSA", "ec", False)):
+        other = "ECDSA" if by_rsa else "RSA"
+        before = await shown(other)
+        pair = CA.issue("twofold.test", by_rsa=by_rsa)
+        shared.write(f"{name}.yaml", secret(name, *pair))
+
+        async def renewed(kind: str = kind, pem: bytes = pair[0]) -> bool:
+            return await shown(kind) == ssl.PEM_cert_to_DER_cert(pem.decode())
+
+        await until(renewed)
+        assert await shown(other) == before
 
 
 @pytest.mark.parametrize("port", [PORT, CLASSIC])

@@ -9,9 +9,16 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_public_key
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import NameOID
 
@@ -45,9 +52,10 @@ class Authority:
 
         `days` are those from and until when it is valid, from now; `names` those that are not of the usual kinds.
         `usage` are the only uses it is for; with `must_staple` it says that it needs an OCSP response. `common` is its
-        common name, where that is not the first host.
+        common name, where that is not the first host. With `by_rsa` its key is one of RSA.
         """
-        key = ec.generate_private_key(ec.SECP256R1())
+        by_rsa = extra.get("by_rsa", False)
+        key = rsa.generate_private_key(65537, 2048) if by_rsa else ec.generate_private_key(ec.SECP256R1())
         every = [x509.UniformResourceIdentifier(host) if "://" in host else x509.DNSName(host) for host in hosts]
         builder = _builder(
             _name(extra.get("common", hosts[0] if hosts else "no host")), self.name, key.public_key(), days
@@ -113,6 +121,11 @@ class Authority:
             file.flush()
             context.load_cert_chain(file.name)
         return context
+
+
+def locked(key: bytes, form: PrivateFormat = PrivateFormat.PKCS8) -> bytes:
+    """The same key, encrypted with a password that nobody has."""
+    return load_pem_private_key(key, None).private_bytes(Encoding.PEM, form, BestAvailableEncryption(b"of nobody"))
 
 
 def server(pair: Pair, clients: Authority | None = None) -> ssl.SSLContext:

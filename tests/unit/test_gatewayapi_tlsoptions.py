@@ -6,6 +6,7 @@ import pytest
 
 from daemun.gatewayapi.handshakes import CIPHERS, CURVES, checked
 from daemun.gatewayapi.tlsoptions import PREFIX, read, subject_name
+from daemun.gloo.handshakes import handshake
 from daemun.ir.tls import Handshake, SubjectName
 from support import envoy
 from support.cases import objects, translation
@@ -76,7 +77,23 @@ def test_only_https_listeners_ask_clients() -> None:
 def test_versions_must_leave_room() -> None:
     assert faults(min_version="1.3", max_version="1.2")
     assert faults(max_version="1.1")
-    assert not faults(min_version="1.0", max_version="1.1")
+    assert not faults(min_version="1.0", max_version="1.1", cipher_suites="AES128-SHA")
+
+
+def test_an_old_version_without_its_ciphers_is_none() -> None:
+    """Envoy takes it, and speaks it with nobody."""
+    assert faults(min_version="1.0", max_version="1.1") == [f"o[{PREFIX}cipher-suites]"]
+    assert faults(min_version="1.0", max_version="1.1", cipher_suites="AES128-GCM-SHA256")
+    found = read("o", "HTTPS", {f"{PREFIX}min-version": "1.1"})
+    assert (found.faults, found.handshake) == ((), Handshake(minimum="TLSv1_1"))
+    assert "nothing older than TLSv1_2 is spoken" in found.notes[0].text
+    grouped = {f"{PREFIX}min-version": "1.1", f"{PREFIX}cipher-suites": "[ECDHE-RSA-AES128-GCM-SHA256|AES128-SHA]"}
+    assert not read("o", "HTTPS", grouped).notes
+
+
+def test_no_protocol_at_all() -> None:
+    assert read("o", "HTTPS", {f"{PREFIX}alpn": "none"}).handshake == Handshake(alpn=None)
+    assert handshake(None, ("allow_empty",)) == Handshake(alpn=None)
 
 
 def test_names_of_protocols_are_not_longer_than_tls_can_say() -> None:

@@ -13,6 +13,7 @@ from daemun.api.gloo.oneof import one_of_each
 from daemun.api.gloo.resource import GlooResource
 from daemun.api.kinds import BY_NAME, Kind
 from daemun.api.meta import Resource
+from daemun.api.private import PRIVATE
 from daemun.api.rules import broken_rules
 from daemun.api.unreadable import stand_in
 from daemun.base.names import Ref
@@ -20,8 +21,6 @@ from daemun.ir.problem import Problem
 
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _AT = re.compile(r"^(?P<text>.*?)(?: - at `(?:key in )?\$\.?(?P<where>.*)`)?$", re.DOTALL)
-_PRIVATE = {"token", "accessToken", "accessKeyId", "secretAccessKey", "sessionToken", "hashedPassword", "salt"}
-"""Fields whose value is said nowhere, whatever is wrong with it."""
 _MISSING = re.compile(r"missing required field '(.*)'")
 S = TypeVar("S", bound=msgspec.Struct)
 DEFAULT_NAMESPACE = "default"
@@ -214,7 +213,7 @@ def _explained(ref: Ref, error: str, document: dict[str, Any]) -> Problem:
     where = (found and found["where"]) or ""
     text = (found and found["text"]) or error
     value = _value_at(document, where)
-    public = ref.kind != "Secret" and where.rpartition(".")[2] not in _PRIVATE
+    public = ref.kind != "Secret" and where.rpartition(".")[2] not in PRIVATE
     shown = f" (it is {_shown(value)})" if isinstance(value, str | int | float | bool) and public else ""
     return _problem(ref, where, text.replace("`", "'")[:1].lower() + text.replace("`", "'")[1:] + shown, "")
 

@@ -45,6 +45,9 @@ _VERSIONS = {
 _USUAL = Handshake()
 MOST = "TLSv1_3"
 """The newest version, where Envoy is the client: its own limit there is 1.2."""
+HANDSHAKE_SECONDS = 10
+"""How long a handshake may take where nobody says: who begins one and falls silent would else hold its connection for
+as long as an idle one may live."""
 
 
 def downstream(listener: Listener, *alpn: str) -> tls_pb2.DownstreamTlsContext:
@@ -52,7 +55,8 @@ def downstream(listener: Listener, *alpn: str) -> tls_pb2.DownstreamTlsContext:
     context = tls_pb2.DownstreamTlsContext()
     common = context.common_tls_context
     agreed = listener.handshake or _USUAL
-    common.alpn_protocols.extend(agreed.alpn or alpn)
+    if agreed.alpn is not None:
+        common.alpn_protocols.extend(agreed.alpn or alpn)
     limit(common.tls_params, agreed)
     if not agreed.resumes:
         # A session that is resumed is not checked again: neither names nor revocations.
@@ -107,8 +111,8 @@ def wrap(chain: components_v3.FilterChain, listener: Listener, *alpn: str) -> No
     """Put the TLS of a listener around what a filter chain does."""
     chain.transport_socket.name = TLS_SOCKET
     chain.transport_socket.typed_config.Pack(downstream(listener, *alpn), deterministic=True)
-    if listener.handshake and listener.handshake.seconds:
-        chain.transport_socket_connect_timeout.FromMicroseconds(int(listener.handshake.seconds * 1_000_000))
+    seconds = (listener.handshake or _USUAL).seconds or HANDSHAKE_SECONDS
+    chain.transport_socket_connect_timeout.FromMicroseconds(int(seconds * 1_000_000))
 
 
 def trust(common: tls_pb2.CommonTlsContext, bundle: Bundle, rules: common_v3.CertificateValidationContext) -> None:

@@ -59,18 +59,21 @@ def resolve(
 def troubles(holders: Iterable[tuple[str, str, Secret | ConfigMap]]) -> Iterator[Finding]:
     """What is refused, unasked, by those who trust all of these: a name, the field that names it, and the object."""
     holders = list(holders)
-    listed: set[str] = set()
-    for _, _, one in holders:
-        listed |= revokers(one.get(REVOKED) or b"")
+    listed = {issuer for _, _, one in holders for issuer in revokers(one.get(REVOKED) or b"")}
+    forged = _forged(holders) if listed else set()
     for name, where, one in holders:
         for key in (KEY, REVOKED):
             if found := flaw(one, key):
                 yield Finding(INVALID, where, f"{key} of {name} {found}", "Renew it.")
-        if listed:
-            without = sorted(_subjects(one.get(KEY) or b"") - listed)
-            for subject in without:
+        if not listed:
+            continue
+        for subject in sorted(_subjects(one.get(KEY) or b"")):
+            if subject not in listed:
                 text = f"there is no {REVOKED} of {subject}: whatever it vouches for is refused"
                 yield Finding(INVALID, where, text, f"Put its list into {REVOKED} of {name}.")
+            elif subject in forged:
+                text = f"no {REVOKED} of {subject} has its signature: whatever it vouches for is refused"
+                yield Finding(INVALID, where, text, f"Put the list that it has signed into {REVOKED} of {name}.")
 
 
 def _fault(reader: Reader, inputs: Inputs, referrer: Ref, where: str, target: Ref, wrong_kind: str) -> Finding | None:
@@ -144,10 +147,34 @@ def lists(pem: bytes) -> "list[x509.CertificateRevocationList]":
         return []
 
 
+def _forged(holders: "list[tuple[str, str, Secret | ConfigMap]]") -> set[str]:
+    """The authorities that are there, and of whose lists none was signed by them."""
+    known: dict[x509.Name, list[x509.Certificate]] = {}
+    for _, _, held in holders:
+        for certificate in _loaded(held.get(KEY) or b""):
+            known.setdefault(certificate.subject, []).append(certificate)
+    found = [one for _, _, held in holders for one in lists(held.get(REVOKED) or b"") if one.issuer in known]
+    signed = {one.issuer for one in found if any(_signed(one, by) for by in known[one.issuer])}
+    return {one.issuer.rfc4514_string() for one in found if one.issuer not in signed}
+
+
+def _signed(one: "x509.CertificateRevocationList", by: "x509.Certificate") -> bool:
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    try:
+        return one.is_signature_valid(by.public_key())  # type: ignore[arg-type]  # others are a TypeError
+    except (TypeError, ValueError, UnsupportedAlgorithm):
+        return False
+
+
 def _subjects(pem: bytes) -> set[str]:
+    return {one.subject.rfc4514_string() for one in _loaded(pem)}
+
+
+def _loaded(pem: bytes) -> "list[x509.Certificate]":
     from cryptography import x509
 
     try:
-        return {one.subject.rfc4514_string() for one in x509.load_pem_x509_certificates(pem)}
+        return x509.load_pem_x509_certificates(pem)
     except ValueError:
-        return set()
+        return []

@@ -19,6 +19,8 @@ CIPHERS = frozenset(
 )
 """Ciphers of TLS 1.2 and older that Envoy's BoringSSL can use with a certificate; those of 1.3 are always on."""
 CURVES = frozenset({"X25519", "P-256", "P-384", "P-521", "X25519MLKEM768"})
+_OLD_CIPHERS = frozenset(one for one in CIPHERS if one.endswith("-SHA"))
+"""Those of them that versions before TLS 1.2 have. Envoy offers none unless it is told to."""
 VERSIONS = ("TLSv1_0", "TLSv1_1", "TLSv1_2", "TLSv1_3")
 _LONGEST_PROTOCOL = 255
 
@@ -51,19 +53,28 @@ def checked(said: Handshake, where: Callable[[str], str], reason: str = "Unsuppo
     elif said.maximum in VERSIONS[:2] and not said.minimum:
         text = f"the most, {said.maximum}, is less than the usual least, TLSv1_2"
         faults.append(Finding(reason, where("maximum"), text, "Say the least version too."))
+    alpn = said.alpn
     handshake = msgspec.structs.replace(
         said,
         ciphers=known("ciphers", said.ciphers, _is_cipher, f"Use {_listed(CIPHERS)}."),
         curves=known("curves", said.curves, CURVES.__contains__, f"Use {_listed(CURVES)}."),
-        alpn=known("alpn", said.alpn, _is_protocol, "Use names of protocols, such as h2 and http/1.1."),
+        alpn=alpn and known("alpn", alpn, _is_protocol, "Use names of protocols, such as h2 and http/1.1."),
     )
+    if said.minimum in VERSIONS[:2] and not any(one in _OLD_CIPHERS for each in said.ciphers for one in _ranked(each)):
+        text = "nothing older than TLSv1_2 is spoken: no cipher of it is offered"
+        found = Finding(reason, where("ciphers"), text, "Name such ciphers too, as ECDHE-RSA-AES128-SHA.")
+        (faults if said.maximum in VERSIONS[:2] else notes).append(found)
     return Checked(handshake, tuple(faults), tuple(notes))
 
 
 def _is_cipher(name: str) -> bool:
+    return all(one in CIPHERS for one in _ranked(name))
+
+
+def _ranked(name: str) -> list[str]:
     """One cipher, or several of the same rank in brackets (`[A|B]`)."""
     inner = name[1:-1] if name.startswith("[") and name.endswith("]") else name
-    return all(one in CIPHERS for one in inner.split("|"))
+    return inner.split("|")
 
 
 def _is_protocol(name: str) -> bool:

@@ -36,6 +36,7 @@ _BACKEND = ("min-version", "max-version", "cipher-suites", "curves")
 _CLIENTS = ("client-certificate", "client-names", "client-depth", "client-revocation", "client-told")
 _STAPLING = {"lenient": "LENIENT_STAPLING", "strict": "STRICT_STAPLING", "must": "MUST_STAPLE"}
 _TOLD = ("subject", "uri", "dns", "cert", "chain")
+_NO_PROTOCOL = "none"
 _DEEPEST = 100
 _BAD = "UnsupportedValue"
 _TRUST_DOMAIN = "spiffe://"
@@ -126,7 +127,7 @@ def _said(where: str, mine: Mapping[str, str], faults: list[Finding]) -> Handsha
         maximum=_version(where, mine, "max-version", faults),
         ciphers=tuple(_several(mine, "cipher-suites")),
         curves=tuple(_several(mine, "curves")),
-        alpn=tuple(_several(mine, "alpn")),
+        alpn=None if mine.get("alpn") == _NO_PROTOCOL else tuple(_several(mine, "alpn")),
         resumes=_choice(where, mine, "session-resumption", {"true": True, "false": False}, True, faults),
         stapling=_choice(where, mine, "ocsp-stapling", _STAPLING, "LENIENT_STAPLING", faults),  # type: ignore[arg-type]
     )

@@ -4,6 +4,8 @@ from daemun.api.gloo.ssl import SslParameters
 from daemun.ir.tls import Handshake
 
 _AUTO = "TLS_AUTO"
+_NONE = "allow_empty"
+"""In the place of protocols: none is offered (SslConfig, `alpnProtocols`)."""
 
 
 def handshake(parameters: SslParameters | None, alpn: tuple[str, ...]) -> Handshake:
@@ -14,5 +16,5 @@ def handshake(parameters: SslParameters | None, alpn: tuple[str, ...]) -> Handsh
         maximum="" if said.maximum_protocol_version == _AUTO else said.maximum_protocol_version,
         ciphers=said.cipher_suites,
         curves=said.ecdh_curves,
-        alpn=alpn,
+        alpn=None if _NONE in alpn else alpn,
     )

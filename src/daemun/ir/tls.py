@@ -86,14 +86,14 @@ class Outside(msgspec.Struct, frozen=True, gc=False):
 class Handshake(msgspec.Struct, frozen=True, gc=False):
     """What a listener agrees to in a TLS handshake, where that is not left to us: in Envoy's words.
 
-    `seconds` is how long a handshake may take, 0 for as long as a connection may.
+    `seconds` is how long a handshake may take, 0 for as long as is usual. With None for `alpn` no protocol is offered.
     """
 
     minimum: str = ""
     maximum: str = ""
     ciphers: tuple[str, ...] = ()
     curves: tuple[str, ...] = ()
-    alpn: tuple[str, ...] = ()
+    alpn: tuple[str, ...] | None = ()
     resumes: bool = True
     stapling: Literal["LENIENT_STAPLING", "STRICT_STAPLING", "MUST_STAPLE"] = "LENIENT_STAPLING"
     seconds: float = 0.0

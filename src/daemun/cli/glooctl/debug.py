@@ -17,7 +17,8 @@ Several = Annotated[
 ]
 File = Annotated[Path | None, typer.Option("--file", "-f", help="Write to this file.", metavar="FILE")]
 _SECRET = ("", "Secret")
-_HIDDEN = {"token", "password", "secretKey", "accessKey", "clientSecret", "hashedPassword", "salt", "apiKey"}
+_ELSEWHERE = {"secretKey", "accessKey", "clientSecret", "apiKey"}
+"""What others call such things, whose objects lie beside ours."""
 _NOISE = {"managedFields", "annotations"}
 """The last thing that kubectl applied stands in an annotation, with all that it held."""
 
@@ -118,10 +119,13 @@ def _plain(found: "list[Document]") -> "Iterator[Document]":
 
 def _hidden(value: Any) -> Any:
     """The same, with nothing in it that lets somebody in: Settings and AuthConfigs may hold such things themselves."""
+    from daemun.api.private import PRIVATE
+
+    hidden = PRIVATE | _ELSEWHERE
     if isinstance(value, list):
         return [_hidden(one) for one in value]
     if isinstance(value, dict):
         return {
-            key: "<hidden>" if key in _HIDDEN and isinstance(one, str) else _hidden(one) for key, one in value.items()
+            key: "<hidden>" if key in hidden and isinstance(one, str) else _hidden(one) for key, one in value.items()
         }
     return value

@@ -18,7 +18,7 @@ from daemun.envoy import outside
 from daemun.envoy.ads import ads
 from daemun.envoy.tls import MOST, limit, san_type, trust
 from daemun.envoy.upstreams.family import Draft, Fault
-from daemun.gatewayapi.handshakes import checked
+from daemun.gatewayapi.handshakes import Checked, checked
 from daemun.gatewayapi.tlsoptions import subject_name
 from daemun.gloo.handshakes import handshake
 from daemun.gloo.outside import faults as outside_faults
@@ -61,8 +61,9 @@ def context(config: UpstreamSslConfig, draft: Draft, sni: str = "") -> tls_pb2.U
     if config.allow_renegotiation is not None:
         found.allow_renegotiation = config.allow_renegotiation
     common = found.common_tls_context
-    common.alpn_protocols.extend(config.alpn_protocols)
-    limit(common.tls_params, handshake(config.parameters, config.alpn_protocols), MOST)
+    agreed = _checked("", config).handshake
+    common.alpn_protocols.extend(agreed.alpn or ())
+    limit(common.tls_params, agreed, MOST)
     rules = _Validation()
     for name in config.verify_subject_alt_name:
         # Exactly these: with Gloo a star stands for nothing else.
@@ -88,22 +89,25 @@ def faults(where: str, config: UpstreamSslConfig, upstream: ResolvedUpstream) ->
     if config.ssl_files is not None and config.verify_subject_alt_name and not config.ssl_files.root_ca:
         yield from _unchecked(where)
     yield from outside_faults(config.ssl_files, config.sds, where)
-    yield from _parameter_faults(where, config)
+    yield from ((one.where, one.text, one.mend) for one in _checked(where, config).faults)
     for name in config.verify_subject_alt_name:
         if not name:
             yield f"{where}.verifySubjectAltName", "an empty name cannot be in a certificate", "Remove it."
 
 
-def _parameter_faults(where: str, config: UpstreamSslConfig) -> Iterable[Fault]:
-    """Versions, ciphers, curves and protocols of which Envoy knows nothing."""
+def notes(where: str, config: UpstreamSslConfig) -> Iterable[Fault]:
+    """What is left out of TLS, or comes to nothing."""
+    yield from ((one.where, one.text, one.mend) for one in _checked(where, config).notes)
+
+
+def _checked(where: str, config: UpstreamSslConfig) -> Checked:
+    """Versions, ciphers, curves and protocols, as far as Envoy knows them."""
     fields = {"alpn": "alpnProtocols"}
     fields |= {"maximum": "maximumProtocolVersion", "ciphers": "cipherSuites", "curves": "ecdhCurves"}
-    found = checked(
+    return checked(
         handshake(config.parameters, config.alpn_protocols),
         lambda part: f"{where}.{'' if part == 'alpn' else 'parameters.'}{fields[part]}",
     )
-    for one in (*found.faults, *found.notes):
-        yield one.where, one.text, one.mend
 
 
 def _unchecked(where: str) -> Iterable[Fault]:

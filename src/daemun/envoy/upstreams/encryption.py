@@ -36,6 +36,11 @@ class Encryption(Family):
         if upstream.spec.ssl_config is not None:
             yield from contexts.faults("spec.sslConfig", upstream.spec.ssl_config, upstream)
 
+    def notes(self, spec: UpstreamSpec) -> Iterable[Fault]:
+        """What of TLS is left out."""
+        if spec.ssl_config is not None:
+            yield from contexts.notes("spec.sslConfig", spec.ssl_config)
+
     def on_cluster(self, spec: UpstreamSpec, draft: Draft) -> None:
         """TLS on the cluster, and for hosts of another server name a TLS of their own."""
         config = spec.ssl_config

@@ -53,6 +53,12 @@ class FailingOver(Family):
             if endpoint.upstream_ssl_config is not None:
                 yield from contexts.faults(f"{where}.upstreamSslConfig", endpoint.upstream_ssl_config, upstream)
 
+    def notes(self, spec: UpstreamSpec) -> Iterable[Fault]:
+        """What of the endpoints' TLS is left out."""
+        for where, endpoint in _endpoints(spec):
+            if endpoint.upstream_ssl_config is not None:
+                yield from contexts.notes(f"{where}.upstreamSslConfig", endpoint.upstream_ssl_config)
+
     def on_cluster(self, spec: UpstreamSpec, draft: Draft) -> None:
         """Endpoints of lower priority, each with its own TLS if it has any."""
         if spec.failover is None:

@@ -40,7 +40,7 @@ class Tunnelled(Family):
             yield from contexts.faults("spec.httpConnectSslConfig", spec.http_connect_ssl_config, upstream)
 
     def notes(self, spec: UpstreamSpec) -> Iterable[Fault]:
-        """What is only said to a proxy."""
+        """What is only said to a proxy, and what of TLS to it is left out."""
         if spec.http_proxy_hostname is None:
             for field, value in (
                 ("httpConnectSslConfig", spec.http_connect_ssl_config),
@@ -48,6 +48,8 @@ class Tunnelled(Family):
             ):
                 if value:
                     yield f"spec.{field}", "has no effect without httpProxyHostname", "Give it, or remove this."
+        elif spec.http_connect_ssl_config is not None:
+            yield from contexts.notes("spec.httpConnectSslConfig", spec.http_connect_ssl_config)
 
     def on_cluster(self, spec: UpstreamSpec, draft: Draft) -> None:
         """Nothing: the cluster is led to the listener when both are there (`lead`)."""

@@ -46,7 +46,7 @@ def _options(ssl: SslConfig, *, asks: bool) -> Iterator[tuple[str, str]]:
     yield "max-version", "" if most == _AUTO else most
     yield "cipher-suites", ", ".join(said.cipher_suites)
     yield "curves", ", ".join(said.ecdh_curves)
-    yield "alpn", ", ".join(ssl.alpn_protocols)
+    yield "alpn", "none" if "allow_empty" in ssl.alpn_protocols else ", ".join(ssl.alpn_protocols)
     yield "session-resumption", "false" if ssl.disable_tls_session_resumption else ""
     yield "ocsp-stapling", _STAPLING.get(ssl.ocsp_staple_policy, "")
     yield "client-names", ", ".join(ssl.verify_subject_alt_name) if asks else ""

@@ -89,6 +89,9 @@ def private(value: object) -> bool:
         return True
     if not isinstance(value, Settings):
         return False
+    consul = value.spec.consul
+    if consul is not None and (consul.token or consul.password):
+        return True
     vaults = (one.spec for one in places(value.spec) if isinstance(one, Vault))
     return any(one.token or one.access_token or one.aws is not None for one in vaults)
 
