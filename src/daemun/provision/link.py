@@ -67,8 +67,10 @@ class Link:
                 message: Message = json.loads(line)
                 if "event" in message:
                     self._on_event(message)
-                elif isinstance(number := message.get("id"), int) and number in self._waiting:
-                    self._waiting[number].set_result(message)
+                elif isinstance(number := message.get("id"), int):
+                    asked = self._waiting.get(number)
+                    if asked is not None and not asked.done():  # who was cancelled just now no longer waits
+                        asked.set_result(message)
         except (OSError, ValueError):
             pass  # as good as an end
         for future in self._waiting.values():
