@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from daemun.extauth.answers import Allowed, Answer, Denied, Failed
@@ -86,7 +87,8 @@ async def test_what_a_server_does_not_know_is_denied(server: str) -> None:
 async def test_the_reason_goes_to_the_client_if_it_is_to(server: str) -> None:
     for reason, body in ((True, '{"code":7}'), (False, "")):
         one = checker(OpaServer(server, "more.of", "result", reason=reason))
-        assert await asked(one) == Denied(403, body=body)
+        told = {"step": {"reason": {"allowed": False, "body": body}}} if reason else {}
+        assert await asked(one) == Denied(403, body=body, metadata=told)
         await one.close()
 
 
@@ -138,8 +140,13 @@ async def test_what_a_server_may_say(says: bytes, expected: int) -> None:
         ({"allowed": True, "request_headers_to_remove": ["api-key"]}, Allowed(remove=("api-key",))),
     ],
 )
-def test_decisions(result: Any, answer: Answer) -> None:
-    assert decision(result, reason=True) == answer
+def test_decisions(result: Any, answer: Allowed | Denied) -> None:
+    """With its reason it is told to Envoy's other filters, too, by the name of the step."""
+    assert decision(result) == (answer if isinstance(answer, Allowed) else Denied(answer.status))
+    body = result.get("body", "") if isinstance(result, dict) else ""
+    reason = {"allowed": isinstance(answer, Allowed), "body": body}
+    told = {**answer.metadata, "step": {"reason": reason}}
+    assert decision(result, "step") == msgspec.structs.replace(answer, metadata=told)
 
 
 # Modules
@@ -156,8 +163,24 @@ async def settled(one: Checker) -> None:
     await until(lambda: inner._ready.is_set() or inner._task.done(), 120)
 
 
-@pytest.mark.parametrize("query", ["data.test.allow == true", "data.test.allow", "x := data.test.allow; x == true"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "data.test.allow == true",
+        "data.test.allow",
+        "x := data.test.allow; x == true",
+        'data.test["allow"]',
+        "true == data.test.allow",
+        "[data.test.allow, 1]",
+        "[false, true][_]; data.test.allow",
+        "not data.test.allow == false",
+        "some i; [data.test.allow][i] == true",
+        "data.test.allow; true",
+        "data.test.allow == true # or not",
+    ],
+)
 async def test_a_query_decides(opa: str, query: str) -> None:
+    """By what comes of it: OPA's API says the same of an expression that is true and of one that is not."""
     one = modules(opa, query, OLD, "package other\nallow { true }")
     await settled(one)
     assert await asked(one, path="/open") == Allowed()
@@ -166,11 +189,51 @@ async def test_a_query_decides(opa: str, query: str) -> None:
     await one.close()
 
 
+@pytest.mark.parametrize(
+    ("query", "answer"),
+    [
+        ('"text"', Denied(403)),
+        ("[]", Denied(403)),
+        ("[1]", Denied(403)),
+        ('["true"]', Denied(403)),
+        ('{"allowed": 1}', Denied(403)),
+        ('{"allowed": true, "headers": {"x-a": "b"}}', Allowed(upstream=(("x-a", "b"),))),
+        ("[false, true][_]", Allowed()),
+        ("input.http_request.method == `POST`", Denied(403)),
+        ("data.nowhere[`to be found`]", Denied(403)),
+    ],
+)
+async def test_what_comes_of_a_query_must_be_a_decision(opa: str, query: str, answer: Answer) -> None:
+    one = modules(opa, query, OLD)
+    await settled(one)
+    assert await asked(one) == answer
+    await one.close()
+
+
+async def test_a_list_says_why(opa: str) -> None:
+    one = modules(opa, "[data.test.allow, data.test.why]", OLD, "package test\nwhy = `closed`", reason=True)
+    await settled(one)
+    told = {"step": {"reason": {"allowed": False, "body": "closed"}}}
+    assert await asked(one, path="/closed") == Denied(403, body="closed", metadata=told)
+    await one.close()
+
+
+async def test_less_is_told_where_that_is_to_be_quick(opa: str) -> None:
+    told = "input.http_request.path == `/a`; input.state == {`b`: [`c`], `d`: 1}"
+    text = f"package test\nallow {{ not input.check_request; {told} }}"
+    one = checker(OpaModules({"m": text}, "data.test.allow", fast=True), Tools(guard=LOCAL, opa=opa))
+    await settled(one)
+    state = State(values={"b": ["c"], "d": 1, "e": [1]})
+    assert await asked(one, path="/a", state=state) == Allowed()
+    await one.close()
+
+
 async def test_modules_of_todays_rego(opa: str) -> None:
     one = modules(opa, "data.more.of.result", NEW, reason=True)
     await settled(one)
-    assert await asked(one, {"x-role": "admin"}) == Allowed(upstream=(("x-why", "rule 7"),))
-    assert await asked(one) == Denied(418, (("x-why", "rule 7"),), "not you")
+    told = [{"step": {"reason": {"allowed": allowed, "body": "not you"}}} for allowed in (True, False)]
+    assert await asked(one, {"x-role": "admin"}) == Allowed(upstream=(("x-why", "rule 7"),), metadata=told[0])
+    assert await asked(one) == Denied(418, (("x-why", "rule 7"),), "not you", told[1])
     await one.close()
 
 

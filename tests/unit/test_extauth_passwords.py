@@ -60,7 +60,8 @@ async def test_everything_wrong_is_answered_alike() -> None:
             {"authorization": login("bob", "b")["authorization"] + ", Basic x"},
         )
     ]
-    assert set(answers) == {Denied(401, (("www-authenticate", 'Basic realm="shop", charset="UTF-8"'),))}
+    alike = Denied(401, (("www-authenticate", 'Basic realm="shop", charset="UTF-8"'),))
+    assert [one for one in answers if one != alike] == []
 
 
 async def test_a_header_of_a_mebibyte_is_refused_before_anything_is_computed(computed: Counter[str]) -> None:

@@ -26,11 +26,12 @@ class Allowed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Denied(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """It may not, and this goes to the client. Negated, such a check holds."""
+    """It may not, and this goes to the client. Negated, such a check holds. `metadata` is as in Allowed."""
 
     status: int = 401
     headers: Headers = ()
     body: str = ""
+    metadata: Mapping[str, Any] = {}
 
 
 class Respond(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -59,15 +59,17 @@ def _allowed(answer: Allowed, response: external_auth_pb2.CheckResponse, present
     _add(ok.headers, upstream, _SET)
     _add(ok.response_headers_to_add, answer.downstream, _APPEND)
     ok.headers_to_remove.extend(removed)
-    if answer.metadata or answer.user:
-        try:
-            response.dynamic_metadata.update(answer.metadata)
-            if answer.user:
-                response.dynamic_metadata[USER] = answer.user
-        except (ValueError, TypeError):
-            raise InvalidAnswerError("the metadata") from None
+    _metadata(answer, response)
     if answer.user:
         response.dynamic_metadata[USER] = answer.user
+
+
+def _metadata(answer: Allowed | Denied, response: external_auth_pb2.CheckResponse) -> None:
+    if answer.metadata:
+        try:
+            response.dynamic_metadata.update(answer.metadata)
+        except (ValueError, TypeError):
+            raise InvalidAnswerError("the metadata") from None
 
 
 def _beside(answer: Allowed, present: Callable[[str], bool]) -> tuple[Headers, Headers, tuple[str, ...]]:
@@ -92,6 +94,8 @@ def _denied(answer: Denied | Respond, response: external_auth_pb2.CheckResponse)
     denied.status.code = answer.status
     _add(denied.headers, answer.headers, _APPEND)
     denied.body = answer.body
+    if isinstance(answer, Denied):
+        _metadata(answer, response)
 
 
 def _add(to: Any, headers: Headers, action: int) -> None:

@@ -1,5 +1,7 @@
 """Policies in Rego that come with the chain (Gloo's opaAuth): a query over them decides."""
 
+from typing import Any
+
 import msgspec
 import re2
 
@@ -7,6 +9,7 @@ from daemun.extauth.answers import Allowed, Answer, Denied, Failed
 from daemun.extauth.checker import Checker, Place, State, Tools
 from daemun.extauth.checks.opa import decision, document
 from daemun.extauth.rego.evaluator import Evaluator, EvaluatorError
+from daemun.extauth.rego.modules import DECISION
 from daemun.extauth.request import Request
 from daemun.ir.auth.checks import OpaModules
 
@@ -18,9 +21,8 @@ class RegoModules(Checker):
     """A query that names one rule is asked as that rule, which is quicker and may be an object that says more."""
 
     def __init__(self, check: OpaModules, place: Place, tools: Tools) -> None:
-        del place
-        self._reason = check.reason
-        self._query = check.query
+        self._reason = place.step if check.reason else ""
+        self._fast = check.fast
         rule = _RULE.fullmatch(check.query)
         self._rule = "/v1/data" + rule.group(1).replace(".", "/") if rule else ""
         self._must_be_true = bool(rule and rule.group(2))
@@ -40,12 +42,22 @@ class RegoModules(Checker):
 
     async def check(self, request: Request, state: State) -> Answer:
         """What the query says of the request."""
-        body: dict[str, object] = {"input": document(request, state)}
+        body: dict[str, object] = {"input": document(request, state, fast=self._fast)}
         try:
             if self._rule:
                 found = await self._evaluator.ask(self._rule, msgspec.json.encode(body))
-                return decision(found is True if self._must_be_true else found, self._reason)
-            body["query"] = self._query
-            return Allowed() if await self._evaluator.ask("/v1/query", msgspec.json.encode(body)) else _DENIED
+                return decision(found is True if self._must_be_true else _listed(found), self._reason)
+            body["query"] = self._evaluator.query
+            found = await self._evaluator.ask("/v1/query", msgspec.json.encode(body))
         except EvaluatorError as error:
             return Failed(str(error))
+        answers = [decision(_listed(one.get(DECISION, True)), self._reason) for one in found or ()]
+        return next((one for one in answers if isinstance(one, Allowed)), next(iter(answers), _DENIED))
+
+
+def _listed(found: Any) -> Any:
+    """A decision may be a list, too: whether the request may pass, and why."""
+    if not isinstance(found, list):
+        return found
+    said = dict(zip(("allowed", "body"), found, strict=False))
+    return {**said, "allowed": said.get("allowed") is True}

@@ -35,7 +35,8 @@ class Evaluator:
 
     def __init__(self, modules: Mapping[str, str], query: str, program: str) -> None:
         self._modules = modules
-        self._query = query
+        self.query = query
+        """What is to be asked; once it is ready, in the form that says what comes of it."""
         self._program = shutil.which(program)
         self._folder = Path(tempfile.mkdtemp(prefix="daemun-opa-"))
         self._socket = self._folder / "opa"
@@ -84,7 +85,7 @@ class Evaluator:
         try:
             folder = self._folder / "modules"
             write(self._modules, folder)
-            flags = await checked(self._program, folder, self._query, environment)
+            flags, self.query = await checked(self._program, folder, self.query, environment)
         except (ModulesError, OSError) as error:
             self._why = self.fault = f"the modules are refused: {error}"
             return

@@ -23,6 +23,8 @@ FORBIDDEN = frozenset(
 """Functions that reach the network or the environment."""
 V0 = "--v0-compatible"
 """The flag for Rego as it was before OPA 1.0, which Gloo's users write."""
+DECISION = "daemun_decision"
+"""The variable that has what comes of a query."""
 MEMORY = 4 << 30
 """Address space of an OPA, in bytes: what Go sets aside and does not use counts too."""
 _SECONDS = 20.0
@@ -40,8 +42,13 @@ def write(modules: Mapping[str, str], folder: Path) -> None:
         (folder / f"{number}.rego").write_text(text)
 
 
-async def checked(opa: str, folder: Path, query: str, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The flags with which OPA takes the modules, and the query over them. Raises ModulesError."""
+async def checked(opa: str, folder: Path, query: str, environment: Mapping[str, str]) -> tuple[tuple[str, ...], str]:
+    """The flags with which OPA takes the modules, and the query over them as it is to be asked. Raises ModulesError.
+
+    OPA's API says of a query which variables it binds, and not what comes of an expression: `input.x == 1` is answered
+    for any x. So the query's value is bound to `DECISION`. What cannot be bound (`some …`, `x := …`, `not …`) becomes
+    one of two expressions, all of which must then be true.
+    """
     capabilities = folder.with_name("capabilities.json")
     capabilities.write_text(_without_network(await _run(opa, environment, "capabilities", "--current")))
     limits = ("--capabilities", str(capabilities))
@@ -53,8 +60,15 @@ async def checked(opa: str, folder: Path, query: str, environment: Mapping[str, 
         flags = (V0,)
     # A query is looked at by being asked once, about nothing.
     about = ("--data", str(folder), "--timeout", _QUERY_TIMEOUT)
-    await _run(opa, environment, "eval", *flags, *limits, *about, "--format", "discard", "--", query)
-    return flags
+    look = ("eval", *flags, *limits, *about, "--format", "discard", "--")
+    asked = f"{DECISION} := {query}"
+    try:
+        await _run(opa, environment, *look, asked)
+    except ModulesError:
+        await _run(opa, environment, *look, query)
+        asked = f"true; {query}"
+        await _run(opa, environment, *look, asked)
+    return flags, asked
 
 
 def _without_network(text: str) -> str:
