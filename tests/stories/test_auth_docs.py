@@ -98,7 +98,7 @@ async def test_opa(world: World, opa: str, monkeypatch: pytest.MonkeyPatch) -> N
 async def test_passthrough(world: World) -> None:
     async def decide(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-        good = head.startswith("get /auth ") and "authorization: open" in head
+        good = head.startswith("post /auth ") and "authorization: open" in head
         rest = "content-length: 0\r\nconnection: close\r\n\r\n"
         writer.write(f"HTTP/1.1 {'200 OK' if good else '401 No'}\r\nwww-authenticate: word\r\n{rest}".encode())
         writer.close()

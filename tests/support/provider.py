@@ -7,7 +7,7 @@ import hashlib
 import json
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, unquote_plus, urlencode, urlsplit
 
@@ -34,6 +34,7 @@ class Provider:
         self.claims: dict[str, Any] = {}
         self.header: dict[str, Any] = {}
         self.forms: list[dict[str, str]] = []
+        self.headers: Mapping[str, str] = {}
         self.revoked: list[str] = []
         self.keys: dict[str, ec.EllipticCurvePrivateKey] = {}
         self._codes: dict[str, dict[str, str]] = {}
@@ -107,6 +108,7 @@ class Provider:
     async def _token(self, request: web.Request) -> web.Response:
         form = {name: str(value) for name, value in (await request.post()).items()}
         self.forms.append(form)
+        self.headers = request.headers
         if not self._knows(request):
             return web.json_response({"error": "invalid_client"}, status=401)
         if form["grant_type"] == "refresh_token":

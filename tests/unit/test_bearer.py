@@ -120,6 +120,8 @@ async def test_userinfo() -> None:
             assert isinstance(answer, Allowed)
             assert answer.metadata == {"mail": "a@b"}
             assert state.values["userinfo"] == {"sub": "ada", "email": "a@b"}
+            told = state.values["introspection"]
+            assert (told["active"], told["email"]) == (True, "a@b")
 
 
 @pytest.mark.parametrize("local", [False, True])
@@ -131,9 +133,11 @@ async def test_signed_tokens(local: bool) -> None:
         keys = json.dumps({"keys": [public, {"kty": "oct", "k": "AAAA"}]})
         check = SignedToken("" if local else f"{provider.issuer}/keys", keys if local else "", issuer=provider.issuer)
         async with made(check, clock) as checker:
-            answer = await ask(checker, provider.access_token())
+            state = State()
+            answer = await ask(checker, provider.access_token(), state)
             assert isinstance(answer, Allowed)
             assert answer.user == "ada"
+            assert state.values["jwtAccessToken"]["sub"] == "ada"
             for wrong in ({"iss": "https://evil"}, {"exp": NOW - 61}, {"nbf": NOW + 61}, {"exp": None}, {"exp": True}):
                 claims = {"iss": provider.issuer, "sub": "ada", "exp": NOW + 60, **wrong}
                 token = provider.sign({name: one for name, one in claims.items() if one is not None})

@@ -169,7 +169,7 @@ async def test_http_gets_what_it_may_see_and_no_more(http: Web) -> None:
     one = checker(PassThroughHttp(http.url, request_headers=("x-a",), added_headers={"x-from": "gate"}))
     assert await asked(one, {"x-a": "1", "x-b": "2", "authorization": "secret"}, body=b"body") == Allowed()
     ((request, body),) = http.asked
-    assert (request.method, request.path_qs, body) == ("GET", "/auth?a=b", b"")
+    assert (request.method, request.path_qs, body) == ("POST", "/auth?a=b", b"")
     assert (request.headers["x-a"], request.headers["x-from"]) == ("1", "gate")
     assert "x-b" not in request.headers
     assert "authorization" not in request.headers

@@ -20,6 +20,7 @@ from daemun.extauth.server import AuthServer
 from daemun.ir.auth import Chain, Step
 from daemun.ir.auth.checks import ApiKey, ApiKeyAuth, Broken, PluginAuth
 from support.asking import Client, question
+from support.checked import asked
 from support.world import until
 
 KEYS = ApiKeyAuth((ApiKey(sha256(b"k").hexdigest(), "ann", {"tier": "gold"}),), headers={"x-tier": "tier"})
@@ -68,6 +69,12 @@ async def test_a_key_lets_in_and_says_whose_it_is(chains: Chains, client: Client
     assert response.HasField("ok_response")
     headers = {one.header.key: one.header.value for one in response.ok_response.headers}
     assert headers == {"x-tier": "gold", "x-user": "ann"}
+
+
+async def test_a_key_is_told_to_later_steps() -> None:
+    state = State()
+    assert await asked(KEYS, {"api-key": "k"}, state) == Allowed("ann", upstream=(("x-tier", "gold"),))
+    assert state.values == {"api_key_value": "k", "x-tier": "gold"}
 
 
 @pytest.mark.parametrize("headers", [{}, {"api-key": "wrong"}, {"api-key": ""}, {"x-api-key": "k"}])
@@ -213,6 +220,13 @@ async def test_what_is_appended_is_there_whatever_the_client_sent(
     assert not ok.headers_to_remove
 
 
+async def test_why_a_request_may_not_pass_is_told_to_envoys_other_filters(chains: Chains, client: Client) -> None:
+    chains.put(Chain("c", (says(Denied(403, metadata={"s": {"reason": {"body": "closed"}}})),)))
+    response = await client.check(question("c", {}))
+    assert response.denied_response.status.code == 403
+    assert response.dynamic_metadata["s"]["reason"]["body"] == "closed"
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -221,6 +235,7 @@ async def test_what_is_appended_is_there_whatever_the_client_sent(
         Allowed(upstream=(("", "x"),)),
         Allowed(upstream=(("x y", "x"),)),
         Allowed(metadata={"x": object()}),
+        Denied(metadata={"x": object()}),
         Denied(99),
         Denied(1000),
     ],

@@ -1,4 +1,7 @@
-"""API keys: the key that a request bears is looked up by its hash, however many there are."""
+"""API keys: the key that a request bears is looked up by its hash, however many there are.
+
+Later steps are told the key (`api_key_value`), and what goes on in headers by the names of these, as Gloo's are.
+"""
 
 from hashlib import sha256
 
@@ -17,6 +20,7 @@ class ApiKeys(Checker):
         del place, tools
         self._header, self._query = check.header.lower(), check.query
         self._headers = {header.lower(): entry for header, entry in check.headers.items()}
+        self._told = check.headers
         # A chain with very many keys comes anew with each that changes: little is done for those that nobody uses.
         self._known = {key.value: key for key in check.keys if _has(key, check.required)}
 
@@ -28,13 +32,17 @@ class ApiKeys(Checker):
 
     async def check(self, request: Request, state: State) -> Answer:
         """Whose key it is."""
-        del state
         key = request.header(self._header)
         if not key and self._query:
             key = request.query.get(self._query, [""])[0]
         # The hash of a wrong key says nothing of those that are right, so this needs no constant time.
         known = self._known.get(sha256(key.encode()).hexdigest()) if key else None
-        return _DENIED if known is None else self._goes_on(known)
+        if known is None:
+            return _DENIED
+        state.values["api_key_value"] = key
+        told = self._told.items()
+        state.values |= {name: known.metadata[entry] for name, entry in told if entry in known.metadata}
+        return self._goes_on(known)
 
 
 def _has(key: ApiKey, required: tuple[str, ...]) -> bool:

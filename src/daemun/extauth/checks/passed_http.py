@@ -43,7 +43,7 @@ class HttpServer(Checker):
         if body:
             headers["content-type"] = "application/json"
         try:
-            found = await self._fetcher.send("POST" if body else "GET", check.url, body, headers)
+            found = await self._fetcher.send("POST", check.url, body, headers)
         except FetchError:
             return without_answer(_SILENT, check.allow_on_failure)
         if found.status >= 500:

@@ -135,14 +135,19 @@ class _BearerCheck(Checker):
     def _user(self, claims: Claims) -> str | None:
         return str(claims.get("sub", ""))
 
+    def _told(self, claims: Claims, userinfo: Claims | None) -> dict[str, Any]:
+        """What later steps find: as Gloo, what a token says in `jwtAccessToken`, a user's page in `introspection`."""
+        told: dict[str, Any] = {} if userinfo is None else {"userinfo": userinfo, "introspection": userinfo}
+        if isinstance(self._wanted, Introspection):
+            return {**told, "introspection": {**(userinfo or {}), **claims}}
+        return {**told, "jwt": claims, "jwtAccessToken": claims}
+
     def _allowed(self, said: Said, state: State) -> Answer:
         claims = said.claims or {}
         user = self._user(claims)
         if user is None:
             return _INVALID
-        state.values["introspection" if isinstance(self._wanted, Introspection) else "jwt"] = claims
-        if said.userinfo is not None:
-            state.values["userinfo"] = said.userinfo
+        state.values |= self._told(claims, said.userinfo)
         return Allowed(user, metadata=metadata(self._wanted.metadata, {**(said.userinfo or {}), **claims}))
 
 

@@ -17,7 +17,7 @@ from daemun.extauth.oauth.login import Login
 from daemun.extauth.oauth.logout import Logout
 from daemun.extauth.oauth.renewal import Renewals
 from daemun.extauth.oauth.sealing import Sealer
-from daemun.extauth.oauth.sessions import CookieStore, Kept, Session, SharedStore, Store
+from daemun.extauth.oauth.sessions import CookieStore, Kept, Session, SharedStore, Store, new_identity
 from daemun.extauth.oauth.shared import InRedis, Memory, Shared, SharedError, common_secret
 from daemun.extauth.request import Request
 from daemun.fetch import FetchError
@@ -135,8 +135,6 @@ class BrowserCheck(Checker):
 
     def _passed(self, visit: Visit, session: Session, set_cookies: tuple[str, ...] = ()) -> Allowed:
         headers, claims = forwarded(self._check, session)
-        if self._settings.header and self._settings.redis is not None:
-            headers.put(self._settings.header, self._jar.read(visit.cookies) or None)
         ours = (*visit.store.names(visit.cookies), *visit.login.cookies(visit.cookies))
         headers.put("cookie", without(visit.request.header("cookie"), ours) or None)
         visit.state.values |= {"jwt": session.id_token, "jwtAccessToken": session.access_token}
@@ -177,11 +175,15 @@ class BrowserCheck(Checker):
         if "code" not in said:
             return visits.refused(said.get("error", [""])[0], back, forget)
         issuer = said.get("iss", [""])[0]
-        session = await self._client.logged_in(pending, said["code"][0], issuer, self._mapped(request))
+        # Gloo's headerName: the provider is told the id that the session is going to have.
+        named = self._settings.header if self._settings.redis is not None else ""
+        identity = new_identity() if named else ""
+        told = {named: identity} if named else {}
+        session = await self._client.logged_in(pending, said["code"][0], issuer, self._mapped(request), told)
         if isinstance(session, str):
             _log.error("A login of %s fails: %s.", self._place.chain, session)
             return visits.failed(back, forget)
-        set_cookies = (*await visit.store.save(session, visit.cookies), *forget)
+        set_cookies = (*await visit.store.save(session, visit.cookies, identity), *forget)
         if self._settings.cookie.same_site == "Strict":
             return pages.onwards(back, set_cookies)
         return pages.moved(back, set_cookies)

@@ -32,17 +32,22 @@ class Client:
         """Where the provider does what. Raises FetchError."""
         return await self._provider.endpoints()
 
-    async def logged_in(self, pending: Pending, code: str, issuer: str, extra: dict[str, str]) -> Session | str:
+    async def logged_in(
+        self, pending: Pending, code: str, issuer: str, extra: dict[str, str], headers: dict[str, str]
+    ) -> Session | str:
         """The session of a browser that came back with a code; or why there is none. Raises FetchError.
 
-        `issuer` is who says to have sent it back (RFC 9207), if anybody does.
+        `issuer` is who says to have sent it back (RFC 9207), if anybody does. `extra` are further parameters of the
+        question for tokens, and `headers` further headers of it.
         """
         endpoints = await self._provider.endpoints()
         if self._identity and issuer and issuer != endpoints.issuer:
             return "the code is from another issuer"
         parameters = {**self._app.token_params, **extra}
         try:
-            tokens = await self._grants.code(endpoints, code, pending.redirect_uri, pending.verifier, parameters)
+            tokens = await self._grants.code(
+                endpoints, code, pending.redirect_uri, pending.verifier, parameters, headers
+            )
             claims = await self._claims(tokens, endpoints, pending.nonce)
             if self._identity and claims is None:
                 return "there is no ID token"

@@ -52,7 +52,8 @@ def forwarded(check: AuthorizationCode, session: Session) -> tuple[Headers, Clai
         (check.access_token_header, session.access_token),
     ):
         if name:
-            scheme = "Bearer " if check.bearer and name.lower() == "authorization" else ""
+            schemed = check.bearer and (token is session.access_token or name == "authorization")
+            scheme = "Bearer " if schemed else ""
             headers.put(name, scheme + token if token else None)
     return headers, {**access, **identity}
 

@@ -16,6 +16,7 @@ from daemun.ir.auth.oauth import App
 
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _JSON = {"Accept": "application/json"}
+_NOTHING: Mapping[str, str] = {}
 _Private = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 _FAMILIES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
 
@@ -60,11 +61,17 @@ class Grants:
         self._key = _signing_key(app.client.signing_key) if app.client.signing_key else None
 
     async def code(
-        self, endpoints: Endpoints, code: str, redirect_uri: str, verifier: str, extra: Mapping[str, str]
+        self,
+        endpoints: Endpoints,
+        code: str,
+        redirect_uri: str,
+        verifier: str,
+        extra: Mapping[str, str],
+        more: Mapping[str, str],
     ) -> Tokens:
-        """Tokens for the code that a browser brought. Raises GrantError, FetchError."""
+        """Tokens for the code that a browser brought; `more` are headers. Raises GrantError, FetchError."""
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
-        return await self._ask(endpoints, {**extra, **form, "code_verifier": verifier})
+        return await self._ask(endpoints, {**extra, **form, "code_verifier": verifier}, more)
 
     async def refresh(self, endpoints: Endpoints, refresh_token: str) -> Tokens:
         """Tokens for a refresh token, which may be worth nothing from then on. Raises GrantError, FetchError."""
@@ -76,9 +83,9 @@ class Grants:
         headers, form = self._proof(endpoints, endpoints.revocation)
         await self._fetcher.post(endpoints.revocation, {**form, "token": token, "token_type_hint": kind}, headers)
 
-    async def _ask(self, endpoints: Endpoints, form: Mapping[str, str]) -> Tokens:
+    async def _ask(self, endpoints: Endpoints, form: Mapping[str, str], more: Mapping[str, str] = _NOTHING) -> Tokens:
         headers, proof = self._proof(endpoints, endpoints.token)
-        answer = await self._fetcher.post(endpoints.token, {**form, **proof}, {**_JSON, **headers})
+        answer = await self._fetcher.post(endpoints.token, {**form, **proof}, {**more, **_JSON, **headers})
         if answer.status != 200:
             raise _refused(endpoints, answer)
         try:

@@ -59,8 +59,9 @@ class CookieStore:
         left = self._sealer.open("left", sealing.data(self._left.read(cookies)), float)
         return Kept(found) if found and (left is None or left < found.began) else None
 
-    async def save(self, session: Session, cookies: Mapping[str, str]) -> tuple[str, ...]:
-        """Keep a new session; the Set-Cookie headers that do it. Raises TooLongError."""
+    async def save(self, session: Session, cookies: Mapping[str, str], identity: str = "") -> tuple[str, ...]:
+        """Keep a new session; the Set-Cookie headers that do it. It has no id. Raises TooLongError."""
+        del identity
         sealed = self._sealer.seal(f"{_SESSION} {self.jar.name}", session)
         return tuple(self.jar.write(sealing.text(sealed), cookies))
 
@@ -75,6 +76,11 @@ class CookieStore:
         """End a session; the Set-Cookie headers that do it."""
         left = self._sealer.seal("left", self._clock())
         return (*self.jar.end(cookies), *self._left.write(sealing.text(left)))
+
+
+def new_identity() -> str:
+    """An id for a session, which nobody guesses."""
+    return secrets.token_urlsafe(32)
 
 
 class SharedStore:
@@ -96,9 +102,9 @@ class SharedStore:
         found = self._sealer(identity).open(_SESSION, data, Session) if data else None
         return Kept(found, identity) if found else None
 
-    async def save(self, session: Session, cookies: Mapping[str, str]) -> tuple[str, ...]:
-        """Keep a new session; the Set-Cookie headers for its id. Raises SharedError."""
-        identity = secrets.token_urlsafe(32)
+    async def save(self, session: Session, cookies: Mapping[str, str], identity: str = "") -> tuple[str, ...]:
+        """Keep a new session, if need be under a new id; the Set-Cookie headers for its id. Raises SharedError."""
+        identity = identity or new_identity()
         await self._put(identity, session)
         return tuple(self.jar.write(identity, cookies))
 

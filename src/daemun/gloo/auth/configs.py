@@ -116,7 +116,8 @@ def door_rule(_: Reader, key: ConfigKey, config: ResolvedConfig) -> Iterator[tup
 
 
 def _name(entry: AuthConfigEntry, index: int) -> str:
-    return entry.name or f"config_{index}"
+    """Plug-ins have names of their own, by which Gloo's expressions know them."""
+    return entry.name or (entry.plugin_auth.name if entry.plugin_auth else "") or f"config_{index}"
 
 
 def _expression(text: str, steps: list[Step], follow: Following) -> None:

@@ -1,5 +1,6 @@
 """How the references of one AuthConfig are followed, and what is wrong with it gathered on the way."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ from daemun.gloo.secrets.kinds import GlooSecret
 GROUP, KIND = "enterprise.gloo.solo.io", "AuthConfig"
 INVALID = "Invalid"
 _SECOND = 10**9
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
 Kind = TypeVar("Kind", bound=GlooSecret)
 Label = tuple[str, str]
 Allowed = Callable[[Reader, Ref, Ref], str]
@@ -50,6 +52,12 @@ class Following:
     def undone(self, where: str, text: str, mend: str = "") -> None:
         """Something is not done, and nobody comes in for that."""
         self.warnings.append(Finding("NotServed", where, text, mend))
+
+    def header(self, where: str, name: str) -> str:
+        """The name of a header, in lower case; what is none is wrong. Empty: there is none."""
+        if name and not is_header(name):
+            self.wrong(where, f"{name!r} is not the name of a header", "Use x-user, say.")
+        return name.lower()
 
     def secret(self, where: str, ref: ResourceRef | None, kind: type[Kind]) -> Kind | None:
         """What a Secret holds; None if it cannot be had, which is wrong."""
@@ -111,6 +119,11 @@ class Following:
         if fault:
             self.wrong(where, f"{target} is in another namespace, which has not granted it", fault, "RefNotPermitted")
         return not fault
+
+
+def is_header(name: str) -> bool:
+    """Whether a header may have this name (RFC 9110, 5.1)."""
+    return _HEADER.fullmatch(name) is not None
 
 
 def anybody(_: Reader, by: Ref, target: Ref) -> str:

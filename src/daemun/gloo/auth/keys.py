@@ -43,7 +43,9 @@ def api_keys(
         **spec.headers_from_metadata_entry,
     }
     required = {entry.name for entry in entries.values() if entry.required and not spec.skip_metadata_validation}
-    place = (spec.header_name or ("" if query else _HEADER)).lower()
+    place = follow.header(f"{where}.headerName", spec.header_name or ("" if query else _HEADER))
+    for header in entries:
+        follow.header(f"{where}.headersFromMetadataEntry", header)
     check = Check(
         keys=tuple(ApiKey(_hash(one.key), str(name), dict(one.metadata)) for name, one in found.values()),
         header=place,

@@ -2,13 +2,21 @@
 
 import re
 
+import msgspec
 import re2
 
 from daemun.api.gloo.common import ResourceRef
-from daemun.api.gloo.jwt import ClaimToHeader
-from daemun.api.gloo.oauth import AccessTokenValidation, OAuth, OAuth2, OidcAuthorizationCode, PlainOAuth2
+from daemun.api.gloo.oauth import (
+    AccessTokenValidation,
+    OAuth,
+    OAuth2,
+    OidcAccessToken,
+    OidcAuthorizationCode,
+    OidcIdentityToken,
+    PlainOAuth2,
+)
 from daemun.gloo import secrets
-from daemun.gloo.auth.finding import Following, seconds
+from daemun.gloo.auth.finding import Following, seconds, unserved
 from daemun.gloo.auth.sessions import session
 from daemun.ir.auth import oauth as ir
 
@@ -51,6 +59,14 @@ def code(spec: OidcAuthorizationCode, where: str, follow: Following) -> ir.Autho
         follow.undone(f"{where}.azure", "is not served: group claims that are too long are not looked up")
     override, headers = spec.discovery_override, spec.headers
     _urls(follow, where, issuerUrl=spec.issuer_url, appUrl=spec.app_url)
+    if override is not None:
+        known = (
+            ("scopes", override.scopes),
+            ("responseTypes", override.response_types),
+            ("subjects", override.subjects),
+            ("claims", override.claims),
+        )
+        unserved(follow, f"{where}.discoveryOverride", known, "nobody asks what of these a provider has")
     provider = ir.Provider(
         issuer=spec.issuer_url,
         auth_endpoint=override.auth_endpoint if override else "",
@@ -79,11 +95,13 @@ def code(spec: OidcAuthorizationCode, where: str, follow: Following) -> ir.Autho
     return ir.AuthorizationCode(
         provider,
         app,
-        id_token_header=headers.id_token_header.lower() if headers else "",
-        access_token_header=headers.access_token_header.lower() if headers else "",
+        id_token_header=follow.header(f"{where}.headers.idTokenHeader", headers.id_token_header) if headers else "",
+        access_token_header=follow.header(f"{where}.headers.accessTokenHeader", headers.access_token_header)
+        if headers
+        else "",
         bearer=bool(headers and headers.use_bearer_schema_for_authorization),
-        access_claims=_claims(spec.access_token.claims_to_headers if spec.access_token else ()),
-        id_claims=_claims(spec.identity_token.claims_to_headers if spec.identity_token else ()),
+        access_claims=_claims(spec.access_token, f"{where}.accessToken", follow),
+        id_claims=_claims(spec.identity_token, f"{where}.identityToken", follow),
         metadata=dict(spec.dynamic_metadata_from_claims),
         jwks_refreshes=_refreshes(spec),
         end_session_by_post=bool(end and end.method_type == "PostMethod"),
@@ -92,9 +110,13 @@ def code(spec: OidcAuthorizationCode, where: str, follow: Following) -> ir.Autho
 
 
 def _session_of(spec: OidcAuthorizationCode, where: str, follow: Following) -> ir.Session:
+    """`sessionIdHeaderName` is the old word for `session.redis.headerName`."""
     made = session(spec.session, f"{where}.session", follow)
-    if spec.session_id_header_name and not made.header:
-        follow.undone(f"{where}.sessionIdHeaderName", "is not served", "Use session.redis.headerName.")
+    old = follow.header(f"{where}.sessionIdHeaderName", spec.session_id_header_name)
+    if old and made.redis is None:
+        follow.undone(f"{where}.sessionIdHeaderName", "is not served: sessions in cookies have no id")
+    elif old and not made.header:
+        return msgspec.structs.replace(made, header=old)
     return made
 
 
@@ -198,8 +220,16 @@ def _token(spec: AccessTokenValidation, where: str, follow: Following) -> ir.Int
     return None
 
 
-def _claims(several: tuple[ClaimToHeader, ...]) -> tuple[ir.ClaimHeader, ...]:
-    return tuple(ir.ClaimHeader(one.claim, one.header.lower(), bool(one.append)) for one in several)
+def _claims(
+    spec: OidcAccessToken | OidcIdentityToken | None, where: str, follow: Following
+) -> tuple[ir.ClaimHeader, ...]:
+    found = []
+    for index, one in enumerate(spec.claims_to_headers if spec else ()):
+        at = f"{where}.claimsToHeaders[{index}]"
+        if not one.claim or not one.header:
+            follow.wrong(at, "says not both which claim goes on, and in which header", "Set claim and header.")
+        found.append(ir.ClaimHeader(one.claim, follow.header(f"{at}.header", one.header), one.append))
+    return tuple(found)
 
 
 def _client_id(value: str, where: str, follow: Following) -> str:

@@ -8,6 +8,7 @@ from daemun.api.gloo.auth_config import (
     OpaAuthOptions,
     OpaServerAuth,
     PassThroughAuth,
+    PassThroughHttp,
 )
 from daemun.api.gloo.common import GrpcRetryPolicy
 from daemun.gloo import secrets
@@ -48,6 +49,8 @@ def ldap(spec: Ldap, where: str, follow: Following) -> ir.LdapAuth:
         if account is not None:
             groups = ir.LdapGroups(account.username, account.password, looking.check_groups_with_service_account)
     size = spec.pool.max_size if spec.pool else None
+    if spec.pool and spec.pool.initial_size is not None:
+        follow.undone(f"{where}.pool.initialSize", "is not served: connections are made when they are needed")
     return ir.LdapAuth(
         address=spec.address,
         user_dn=spec.user_dn_template,
@@ -81,6 +84,9 @@ def opa_server(spec: OpaServerAuth, where: str, follow: Following) -> ir.OpaServ
     """The rule."""
     if not spec.package:
         follow.wrong(f"{where}.package", "is empty", "Name the package of the rule.")
+    if not spec.server_addr:
+        mend = "Write HOST:PORT."
+        follow.wrong(f"{where}.serverAddr", "is empty, and there is no policy server beside Daemun's own", mend)
     return ir.OpaServer(spec.server_addr, spec.package, spec.rule_name or "allow", *_options(spec.options))
 
 
@@ -112,6 +118,7 @@ def pass_through(
     if not is_url(spec.http.url):
         follow.wrong(f"{where}.http.url", "is not a URL of http or https", "Write one.")
     request, response = spec.http.request, spec.http.response
+    _headers(spec.http, f"{where}.http", follow)
     return ir.PassThroughHttp(
         url=spec.http.url,
         timeout=seconds(spec.http.connection_timeout, _TIMEOUT),
@@ -127,6 +134,18 @@ def pass_through(
         config=config,
         allow_on_failure=spec.failure_mode_allow,
     )
+
+
+def _headers(spec: PassThroughHttp, where: str, follow: Following) -> None:
+    """What is wrong with the headers that go there and come back."""
+    if spec.request is not None:
+        for name in spec.request.headers_to_add:
+            follow.header(f"{where}.request.headersToAdd", name)
+    if spec.response is not None:
+        beside, instead = spec.response.allowed_upstream_headers, spec.response.allowed_upstream_headers_to_overwrite
+        for name in sorted(set(_lower(beside)) & set(_lower(instead))):
+            at = f"{where}.response.allowedUpstreamHeadersToOverwrite"
+            follow.wrong(at, f"{name} is in allowedUpstreamHeaders, too", "Name it in one of them.")
 
 
 def plugin(spec: AuthPlugin, where: str, follow: Following) -> ir.PluginAuth:

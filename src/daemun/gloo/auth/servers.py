@@ -1,6 +1,5 @@
 """Servers of authorization, as Settings and listeners name them (Gloo, extauth.Settings)."""
 
-import re
 from collections.abc import Callable, Iterator
 
 import msgspec
@@ -12,6 +11,7 @@ from daemun.base.durations import nanoseconds
 from daemun.base.names import GLOO, Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.findings import Finding
+from daemun.gloo.auth.finding import is_header
 from daemun.gloo.classic.scope import SETTINGS
 from daemun.gloo.upstreams import FindUpstream
 from daemun.ir.auth.asked import Body, OverHttp, Server, Servers
@@ -19,7 +19,6 @@ from daemun.ir.backend import OWN_SERVER, BackendKey, Protocol
 from daemun.ir.limits import RE2_MAX_PROGRAM_SIZE
 
 _MILLISECOND = 10**6
-_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
 _QUIET = re2.Options()
 _QUIET.log_errors = False
 _TIMEOUT = 200
@@ -105,7 +104,7 @@ def faults(spec: ExtAuthSettings, where: str) -> Iterator[Finding]:
         yield Finding("Invalid", f"{where}.statusOnError", f"{spec.status_on_error} is no status", "Use 403, say.")
     if spec.request_timeout and nanoseconds(spec.request_timeout) < _MILLISECOND:
         yield Finding("Invalid", f"{where}.requestTimeout", "is too short", "Use at least 1ms.")
-    if spec.user_id_header and not _HEADER.fullmatch(spec.user_id_header):
+    if spec.user_id_header and not is_header(spec.user_id_header):
         yield Finding("Invalid", f"{where}.userIdHeader", "is not the name of a header", "Use x-user-id, say.")
     if spec.http_service is not None:
         yield from _http_faults(spec.http_service, f"{where}.httpService")
@@ -115,7 +114,7 @@ def _http_faults(spec: ExtAuthHttpService, where: str) -> Iterator[Finding]:
     if spec.path_prefix and not spec.path_prefix.startswith("/"):
         yield Finding("Invalid", f"{where}.pathPrefix", "does not begin with /", "Write /check, say.")
     for name in spec.request.headers_to_add if spec.request else ():
-        if not _HEADER.fullmatch(name):
+        if not is_header(name):
             yield Finding("Invalid", f"{where}.request.headersToAdd", f"{name!r} is not the name of a header")
     for index, regex in enumerate(spec.request.allowed_headers_regex if spec.request else ()):
         try:
@@ -134,7 +133,7 @@ def _server(spec: ExtAuthSettings, backend: BackendKey | None) -> Server:
         timeout=max(1, nanoseconds(spec.request_timeout) // _MILLISECOND) if spec.request_timeout else _TIMEOUT,
         http=_http(spec.http_service) if spec.http_service is not None else None,
         authority=spec.grpc_service.authority if spec.grpc_service is not None else "",
-        user_header=spec.user_id_header.lower() if _HEADER.fullmatch(spec.user_id_header) else "",
+        user_header=spec.user_id_header.lower() if is_header(spec.user_id_header) else "",
         lenient=spec.failure_mode_allow,
         body=Body(body.max_request_bytes or _BODY, body.allow_partial_message, body.pack_as_bytes) if body else None,
         clear_route_cache=spec.clear_route_cache,

@@ -36,7 +36,7 @@ def session(spec: UserSession | None, where: str, follow: Following) -> Session:
         cookie=cookie,
         cookie_name=spec.redis.cookie_name,
         prefix=spec.redis.key_prefix,
-        header=spec.redis.header_name.lower(),
+        header=follow.header(f"{where}.redis.headerName", spec.redis.header_name),
         key=key,
         refresh=spec.redis.allow_refreshing is not False,
         before_expiry=seconds(spec.redis.pre_expiry_buffer, _BEFORE_EXPIRY),

@@ -45,7 +45,8 @@ class Session(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Where who has logged in is kept: in Redis under an id, or sealed in cookies, as many as it takes.
 
     `key` seals cookies; without one a key that all replicas share is the server's own business. `before_expiry` is how
-    long before they expire tokens are refreshed.
+    long before they expire tokens are refreshed. In the `header` the provider is told the id of a session, when it is
+    asked for its tokens.
     """
 
     redis: Redis | None = None
