@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from daemun.api.decode import decode
-from daemun.api.gloo import auth_config, oauth
+from daemun.api.gloo import auth_config
 from daemun.api.gloo.auth_config import AuthConfigSpec
 from daemun.base.names import Name
 from daemun.gloo.auth.configs import ConfigKey, ResolvedConfig
@@ -157,7 +157,19 @@ FULL: dict[str, Doc] = {
             }
         }
     },
-    "oidc of azure": {"oauth2": {"oidcAuthorizationCode": {**OIDC, "azure": {}}}},
+    "oidc of azure": {
+        "oauth2": {
+            "oidcAuthorizationCode": {
+                **OIDC,
+                "azure": {
+                    "clientId": "reader",
+                    "tenantId": "example.com",
+                    "clientSecret": CLIENT,
+                    "claimsCachingOptions": REDIS["redis"]["options"],
+                },
+            }
+        }
+    },
     "oauth2": {
         "oauth2": {
             "oauth2": {
@@ -310,7 +322,7 @@ DEFAULTS = {"always", "default"}
 """Fields that say what is so anyway, in words of their own."""
 OVERRIDDEN = {("api keys", "required"), ("oidc in redis", "never")}
 """Fields that mean nothing beside another one, or the same as a message with nothing in it."""
-NOT_LOOKED_INTO = (auth_config.AerospikeApiKeyStorage, oauth.OidcAzure)
+NOT_LOOKED_INTO = (auth_config.AerospikeApiKeyStorage,)
 """Messages that are refused as a whole."""
 
 

@@ -10,22 +10,26 @@ from urllib.parse import parse_qs
 from daemun.extauth.answers import Allowed, Answer, Denied, Respond
 from daemun.extauth.checker import Checker, Place, State, Tools
 from daemun.extauth.oauth import pages, visits
-from daemun.extauth.oauth.client import Client
+from daemun.extauth.oauth.client import Client, fetcher
 from daemun.extauth.oauth.cookies import Jar, TooLongError, parsed, without
 from daemun.extauth.oauth.forwarding import forwarded, metadata
+from daemun.extauth.oauth.groups import Groups, lacking
 from daemun.extauth.oauth.login import Login
 from daemun.extauth.oauth.logout import Logout
 from daemun.extauth.oauth.renewal import Renewals
 from daemun.extauth.oauth.sealing import Sealer
 from daemun.extauth.oauth.sessions import CookieStore, Kept, Session, SharedStore, Store, new_identity
 from daemun.extauth.oauth.shared import InRedis, Memory, Shared, SharedError, common_secret
+from daemun.extauth.oauth.tokens import peeked
 from daemun.extauth.request import Request
 from daemun.fetch import FetchError
-from daemun.ir.auth.oauth import AuthorizationCode, PlainOAuth, Redis
+from daemun.ir.auth.oauth import AuthorizationCode, Azure, PlainOAuth, Redis
 
 _log = logging.getLogger(__name__)
 _QUIET_SECONDS = 60.0
 """Between two lines in the log about the same trouble."""
+_GROUPS = 1000
+"""Lists of groups that are kept in memory."""
 _SECRET = "daemun:secret"  # noqa: S105 - the name under which it lies
 
 
@@ -61,6 +65,9 @@ class BrowserCheck(Checker):
         cookie_name = self._settings.cookie_name or f"{self._settings.prefix}session-{digest.hexdigest()[:8]}"
         self._jar = Jar(cookie_name, self._settings.cookie)
         self._shared = _shared(self._settings.redis, tools)
+        self._groups: Groups | None = None
+        if (azure := self._check.azure) is not None:
+            self._groups = Groups(azure, fetcher(tools), _cache(azure, tools), self._name, tools.clock)
         self._renewals = Renewals(self._shared, self._name)
         self._logout = Logout(app, self._client, by_post=self._check.end_session_by_post)
         self._made: _Parts | None = None
@@ -89,6 +96,8 @@ class BrowserCheck(Checker):
         """As Checker."""
         await self._renewals.close()
         await self._logout.close()
+        if self._groups is not None:
+            await self._groups.close()
         await self._client.close()
 
     async def _parts(self) -> _Parts:
@@ -120,21 +129,31 @@ class BrowserCheck(Checker):
     async def _known(self, visit: Visit, kept: Kept) -> Answer:
         session, now = kept.session, self._clock()
         if now < session.expires - self._settings.before_expiry:
-            return self._passed(visit, session)
+            return await self._passed(visit, session)
         if self._settings.refresh and session.refresh_token:
             outcome = await self._renewals.renew(session, lambda one: self._client.renewed(one, kept, visit.store))
             if outcome.session is not None:
-                return self._passed(visit, outcome.session, await visit.store.renewed(outcome.session, visit.cookies))
+                renewed = await visit.store.renewed(outcome.session, visit.cookies)
+                return await self._passed(visit, outcome.session, renewed)
             if outcome.verdict == "refused":
                 return await self._unknown(visit)
             if self._clock() >= session.expires:
                 return self._unavailable(visit.request, "the provider is away, and sessions expire")
         elif now >= session.expires:
             return await self._unknown(visit)
-        return self._passed(visit, session)
+        return await self._passed(visit, session)
 
-    def _passed(self, visit: Visit, session: Session, set_cookies: tuple[str, ...] = ()) -> Allowed:
-        headers, claims = forwarded(self._check, session)
+    async def _passed(self, visit: Visit, session: Session, set_cookies: tuple[str, ...] = ()) -> Answer:
+        """Whose groups are elsewhere and cannot be had does not pass: it would be as a member of none."""
+        identity, access = peeked(session.id_token), peeked(session.access_token)
+        try:
+            groups = await self._groups.of(session, identity, access) if self._groups is not None else None
+        except FetchError as error:
+            return self._unavailable(visit.request, f"groups cannot be had: {error}", set_cookies)
+        if groups is not None:
+            identity, access = ({**one, "groups": groups} if lacking(one) else one for one in (identity, access))
+            visit.state.values["groups"] = groups
+        headers, claims = forwarded(self._check, session, identity, access)
         ours = (*visit.store.names(visit.cookies), *visit.login.cookies(visit.cookies))
         headers.put("cookie", without(visit.request.header("cookie"), ours) or None)
         visit.state.values |= {"jwt": session.id_token, "jwtAccessToken": session.access_token}
@@ -193,12 +212,21 @@ class BrowserCheck(Checker):
         space = self._check.map_metadata
         return {key: one for key, one in request.metadata(space).items() if isinstance(one, str)} if space else {}
 
-    def _unavailable(self, request: Request, why: str) -> Respond:
+    def _unavailable(self, request: Request, why: str, cookies: tuple[str, ...] = ()) -> Respond:
         if why != self._said[0] or self._clock() >= self._said[1]:
             self._said = why, self._clock() + _QUIET_SECONDS
             _log.warning("%s of %s: %s.", self._place.step, self._place.chain, why)
         again = visits.local(request.path) if request.method == "GET" else ""
-        return pages.page(503, "Sign-in is not available", "Who you are cannot be found out at the moment.", again)
+        return pages.page(
+            503, "Sign-in is not available", "Who you are cannot be found out at the moment.", again, cookies=cookies
+        )
+
+
+def _cache(azure: Azure, tools: Tools) -> Shared:
+    """Where groups are kept. In memory there are fewer than of sessions, as one may have thousands."""
+    if (azure.cache and azure.cache.host) or tools.redis:
+        return _shared(azure.cache, tools)
+    return tools.shared("memory of groups", lambda: Memory(tools.clock, _GROUPS))
 
 
 def _shared(where: Redis | None, tools: Tools) -> Shared:

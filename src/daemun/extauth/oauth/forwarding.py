@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from daemun.extauth.oauth.sessions import Session
-from daemun.extauth.oauth.tokens import Claims, peeked
+from daemun.extauth.oauth.tokens import Claims
 from daemun.ir.auth.oauth import AuthorizationCode, ClaimHeader
 
 _MISSING = object()
@@ -41,9 +41,8 @@ class Headers(msgspec.Struct):
         return tuple(sorted(self.remove - self.upstream.keys()))
 
 
-def forwarded(check: AuthorizationCode, session: Session) -> tuple[Headers, Claims]:
-    """The headers that a check wants, and all claims; those of the ID token count more."""
-    identity, access = peeked(session.id_token), peeked(session.access_token)
+def forwarded(check: AuthorizationCode, session: Session, identity: Claims, access: Claims) -> tuple[Headers, Claims]:
+    """The headers that a check wants, and all that the two tokens claim; what the ID token does counts more."""
     headers = Headers()
     headers.claims(check.id_claims, identity)
     headers.claims(check.access_claims, access)

@@ -52,8 +52,9 @@ class Memory:
 
     alone = True
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], most: int = _MOST) -> None:
         self._clock = clock
+        self._most = most
         self._values: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
 
     async def get(self, name: str) -> bytes | None:
@@ -68,7 +69,7 @@ class Memory:
         """As Shared."""
         self._values.pop(name, None)
         self._values[name] = value, self._clock() + seconds if seconds else float("inf")
-        while len(self._values) > _MOST:
+        while len(self._values) > self._most:
             self._values.popitem(last=False)
 
     async def add(self, name: str, value: bytes, seconds: float) -> bool:

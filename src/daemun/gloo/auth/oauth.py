@@ -16,6 +16,7 @@ from daemun.api.gloo.oauth import (
     PlainOAuth2,
 )
 from daemun.gloo import secrets
+from daemun.gloo.auth.azure import azure
 from daemun.gloo.auth.finding import Following, seconds, unserved
 from daemun.gloo.auth.sessions import session
 from daemun.ir.auth import oauth as ir
@@ -55,8 +56,6 @@ def old_oauth(spec: OAuth, where: str, follow: Following) -> Check:
 
 def code(spec: OidcAuthorizationCode, where: str, follow: Following) -> ir.AuthorizationCode:
     """Logging in with OpenID Connect."""
-    if spec.azure is not None:
-        follow.undone(f"{where}.azure", "is not served: group claims that are too long are not looked up")
     override, headers = spec.discovery_override, spec.headers
     _urls(follow, where, issuerUrl=spec.issuer_url, appUrl=spec.app_url)
     if override is not None:
@@ -106,6 +105,7 @@ def code(spec: OidcAuthorizationCode, where: str, follow: Following) -> ir.Autho
         jwks_refreshes=_refreshes(spec),
         end_session_by_post=bool(end and end.method_type == "PostMethod"),
         map_metadata=(mapped.namespace or "solo_authconfig_oidc") if mapped else "",
+        azure=azure(spec.azure, spec.issuer_url, f"{where}.azure", follow) if spec.azure else None,
     )
 
 

@@ -32,7 +32,7 @@ def session(spec: UserSession | None, where: str, follow: Following) -> Session:
             fail_on_fetch_failure=spec.fail_on_fetch_failure,
         )
     return Session(
-        redis=_redis(spec.redis.options, f"{where}.redis.options", follow),
+        redis=redis(spec.redis.options, f"{where}.redis.options", follow),
         cookie=cookie,
         cookie_name=spec.redis.cookie_name,
         prefix=spec.redis.key_prefix,
@@ -45,7 +45,8 @@ def session(spec: UserSession | None, where: str, follow: Following) -> Session:
     )
 
 
-def _redis(spec: RedisOptions | None, where: str, follow: Following) -> Redis:
+def redis(spec: RedisOptions | None, where: str, follow: Following) -> Redis:
+    """A Redis that a policy names; without a host it is the server's own."""
     if spec is None:
         return Redis()
     if spec.tls_cert_mount_path:

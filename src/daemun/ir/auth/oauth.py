@@ -102,6 +102,20 @@ class App(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     callback_regex: bool = False
 
 
+class Azure(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The application at Entra ID that asks Microsoft Graph for groups that a token has no room for.
+
+    `cache` is where they are kept; without one it is the server's own Redis, or its memory.
+    """
+
+    tenant: str
+    client_id: str
+    client_secret: str
+    authority: str = "https://login.microsoftonline.com"
+    graph: str = "https://graph.microsoft.com"
+    cache: Redis | None = None
+
+
 class AuthorizationCode(_Check, frozen=True, tag="oidc"):
     """Browsers log in at an OpenID Connect provider. The headers in which tokens go on; claims to headers, metadata.
 
@@ -120,6 +134,7 @@ class AuthorizationCode(_Check, frozen=True, tag="oidc"):
     jwks_refreshes: int | None = None
     end_session_by_post: bool = False
     map_metadata: str = ""
+    azure: Azure | None = None
 
 
 class PlainOAuth(_Check, frozen=True, tag="oauth2"):
