@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from daemun.api.gloo.oauth import OidcAzure
 from daemun.gloo import secrets
@@ -10,6 +9,7 @@ from daemun.gloo.auth.finding import Following
 from daemun.gloo.auth.sessions import redis
 from daemun.ir.auth import oauth as ir
 
+_HOST = re.compile(r"https?://([^/:?#]*)")
 _TENANT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.\-]*[A-Za-z0-9])?")
 _GRAPHS: Mapping[str, str] = {
     "login.microsoftonline.com": "graph.microsoft.com",
@@ -28,8 +28,8 @@ def azure(spec: OidcAzure, issuer: str, where: str, follow: Following) -> ir.Azu
     if not spec.client_id:
         follow.wrong(f"{where}.clientId", "is empty", "Write the id of the application that may read groups.")
     secret = follow.secret(f"{where}.clientSecret", spec.client_secret, secrets.OAuth)
-    host = urlsplit(issuer).hostname or ""
-    login = host if host in _GRAPHS else _WORLD
+    found = _HOST.match(issuer.lower())
+    login = found[1] if found and found[1] in _GRAPHS else _WORLD
     cache = spec.claims_caching_options
     return ir.Azure(
         spec.tenant_id,
