@@ -7,6 +7,7 @@ from envoy.config.core.v3 import base_pb2
 from envoy.service.auth.v3 import external_auth_pb2
 
 from daemun.base import wire
+from daemun.base.framing import framing
 from daemun.extauth.answers import Allowed, Answer, Denied, Failed, Headers, Respond
 from daemun.ir.auth import USER
 
@@ -111,5 +112,5 @@ def _add(to: Any, headers: Headers, action: int) -> None:
 
 
 def valid(name: str, value: str) -> bool:
-    """Whether this is a header, and only one: no value begins another line (RFC 9110, 5.5)."""
-    return bool(name) and _NAME_CHARACTERS.issuperset(name) and _FORBIDDEN.isdisjoint(value)
+    """Whether this is a header, and only one: no value begins another line (RFC 9110, 5.5), nor another message."""
+    return bool(name) and not framing(name) and _NAME_CHARACTERS.issuperset(name) and _FORBIDDEN.isdisjoint(value)

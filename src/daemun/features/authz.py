@@ -8,6 +8,8 @@ from envoy.extensions.filters.http.ext_authz.v3 import ext_authz_pb2 as authz_v3
 from envoy.type.matcher.v3 import string_pb2
 from google.protobuf import duration_pb2
 
+from daemun.base.framing import REGEX
+
 _MILLISECOND = 10**6
 _SECOND = 1000
 _PAUSE = 25 * _MILLISECOND
@@ -17,6 +19,7 @@ _PAUSE = 25 * _MILLISECOND
 def over_grpc(cluster: str, milliseconds: int, authority: str = "") -> authz_v3.ExtAuthz:
     """The filter that asks a gRPC server. Whatever goes wrong, the request does not pass."""
     config = authz_v3.ExtAuthz(failure_mode_allow=False, transport_api_version="V3")
+    _bounded(config)
     config.grpc_service.envoy_grpc.cluster_name = cluster
     config.grpc_service.envoy_grpc.authority = authority
     _last(config.grpc_service.timeout, milliseconds)
@@ -40,6 +43,7 @@ def again(milliseconds: int) -> base_v3.RetryPolicy:
 def over_http(cluster: str, milliseconds: int, prefix: str) -> authz_v3.ExtAuthz:
     """The filter that asks an HTTP server."""
     config = authz_v3.ExtAuthz(failure_mode_allow=False, transport_api_version="V3")
+    _bounded(config)
     service = config.http_service
     service.server_uri.CopyFrom(http_uri_pb2.HttpUri(uri="http://external-auth", cluster=cluster))
     _last(service.server_uri.timeout, milliseconds)
@@ -52,6 +56,14 @@ def by_name(patterns: string_pb2.ListStringMatcher, headers: Iterable[str]) -> N
     """Add headers by their names."""
     for one in headers:
         patterns.patterns.add(exact=one.lower(), ignore_case=True)
+
+
+def _bounded(config: authz_v3.ExtAuthz) -> None:
+    """What a server says of headers is done, but it begins no other header, and does not say where a request ends."""
+    config.validate_mutations = True
+    rules = config.decoder_header_mutation_rules
+    rules.allow_all_routing.value = rules.allow_envoy.value = True
+    rules.disallow_expression.regex = REGEX
 
 
 def _last(timeout: duration_pb2.Duration, milliseconds: int) -> None:

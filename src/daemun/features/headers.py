@@ -8,6 +8,7 @@ from envoy.config.core.v3 import base_pb2 as core_v3
 from envoy.config.route.v3 import route_components_pb2 as route_v3
 
 from daemun.api.filters import HTTPHeaderFilter
+from daemun.base.framing import TOLD, framing
 from daemun.features.drafts import Draft
 from daemun.features.feature import Fault, Feature, Scene
 from daemun.ir.route import Use
@@ -33,6 +34,8 @@ def _faults(spec: HTTPHeaderFilter, where: str, *, request: bool) -> Iterable[Fa
         for index, header in enumerate(headers):
             if _CONTROL.search(header.value):
                 yield f"{where}.{verb}[{index}].value", "has a control character", "Remove it."
+            if framing(header.name):
+                yield f"{where}.{verb}[{index}]", f"{header.name!r} {TOLD}", "Remove it."
             if request and verb == "add" and header.name.lower() == HOST:
                 yield f"{where}.add[{index}]", "a request has just one Host", "Use set, or URLRewrite.hostname."
     for index, name in enumerate(spec.remove):

@@ -11,6 +11,7 @@ from envoy.extensions.http.stateful_session.header.v3 import header_pb2
 
 from daemun.api.filters import SessionPersistence as Spec
 from daemun.base.durations import milliseconds
+from daemun.base.framing import TOLD, framing
 from daemun.features.drafts import Draft
 from daemun.features.feature import Fault, Feature, Scene, disabled_filter
 from daemun.ir.route import Use
@@ -35,6 +36,8 @@ class SessionPersistence(Feature[Spec]):
         """A name that no cookie and no header can have."""
         if spec.session_name and not _TOKEN.fullmatch(spec.session_name):
             yield f"{where}.sessionName", f"{spec.session_name!r} is not a name", "Use letters, digits and '-'."
+        elif spec.type == "Header" and framing(spec.session_name or ""):
+            yield f"{where}.sessionName", f"{spec.session_name!r} {TOLD}", "Choose another name."
 
     def does(self, spec: Spec, use: Use, scene: Scene) -> str:
         """What remembers the endpoint."""

@@ -7,8 +7,10 @@ from typing import ClassVar
 from envoy.extensions.filters.http.composite.v3 import composite_pb2 as composite_v3
 from envoy.extensions.filters.http.ext_proc.v3 import ext_proc_pb2 as proc_v3
 from envoy.extensions.filters.http.ext_proc.v3 import processing_mode_pb2 as mode_v3
+from envoy.extensions.filters.http.header_mutation.v3 import header_mutation_pb2 as mutation_v3
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 from google.protobuf import json_format
+from google.protobuf.message import Message
 
 from daemun.api.gloo.common import ListStringMatcher, ResourceRef
 from daemun.api.gloo.extproc import (
@@ -18,6 +20,7 @@ from daemun.api.gloo.extproc import (
     HeaderMutationRules,
     ProcessingMode,
 )
+from daemun.base.framing import REGEX
 from daemun.features.composite import always, composite, nothing
 from daemun.features.constraints import broken
 from daemun.features.drafts import Configured, Draft, HostDraft, ManagerDraft
@@ -36,6 +39,7 @@ _ALONE = "daemun.ext_proc"
 """The place of what routes and hosts say of a service of their own where the listener has none."""
 _NOBODY = "no-backend"
 """A cluster that never exists: who asks there gets an error."""
+_CODING = "transfer-encoding"
 _ATTRIBUTE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(\['[\w.-]+'\])?")
 _RULES = ("allow_all_routing", "allow_envoy", "disallow_system", "disallow_all", "disallow_is_error")
 
@@ -158,10 +162,41 @@ def _put(spec: ExtProcRouteSettings, use: Use, draft: Configured) -> None:
 
 def _bring(config: proc_v3.ExternalProcessor, draft: Configured) -> None:
     """A whole filter, which runs where the listener has none."""
+    sized = _sized(config)
+    _disallow(config, REGEX)
     action = composite_v3.ExecuteFilterAction()
-    action.typed_config.name = _FILTER
-    action.typed_config.typed_config.Pack(config, deterministic=True)
+    if sized:
+        for name, one in (_UNSIZED_REQUEST, (_FILTER, config), _UNSIZED_ANSWER):
+            action.filter_chain.typed_config.add(name=name).typed_config.Pack(one, deterministic=True)
+    else:
+        action.typed_config.name = _FILTER
+        action.typed_config.typed_config.Pack(config, deterministic=True)
     draft.per_route(_ALONE, always(_ALONE, action))
+
+
+def _unsized(of: str) -> tuple[str, Message]:
+    """What takes the length from a message that is kept until all of it is there, as a service may make another of it.
+
+    Envoy refuses a body of another length than was said before, and the service may not say another (`framing`).
+    """
+    config = mutation_v3.HeaderMutation()
+    getattr(config.mutations, of).add(remove="content-length")
+    return "envoy.filters.http.header_mutation", config
+
+
+_UNSIZED_REQUEST, _UNSIZED_ANSWER = _unsized("request_mutations"), _unsized("response_mutations")
+
+
+def _sized(config: proc_v3.ExternalProcessor) -> bool:
+    """Whether a body may be kept until all of it is there: if it gets another length then, that has to be said."""
+    of, mode = mode_v3.ProcessingMode, config.processing_mode
+    return config.allow_mode_override or of.BUFFERED in (mode.request_body_mode, mode.response_body_mode)
+
+
+def _disallow(config: proc_v3.ExternalProcessor, regex: str) -> None:
+    """Keep a service from changing these headers, too."""
+    rule = config.mutation_rules.disallow_expression
+    rule.regex = "|".join(filter(None, (rule.regex, regex)))
 
 
 def _settings(spec: ExtProcSettings, cluster: str) -> proc_v3.ExternalProcessor:
@@ -176,6 +211,7 @@ def _settings(spec: ExtProcSettings, cluster: str) -> proc_v3.ExternalProcessor:
         put_all(config.mutation_rules, spec.mutation_rules, _RULES)
         for name, regex in _expressions(spec.mutation_rules):
             getattr(config.mutation_rules, name).regex = regex
+    _disallow(config, _CODING if _sized(config) else REGEX)
     if spec.forward_rules is not None:
         for name in ("allowed_headers", "disallowed_headers"):
             rules = getattr(spec.forward_rules, name)

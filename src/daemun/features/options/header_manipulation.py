@@ -13,6 +13,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import http_con
 from daemun.api.gloo.common import ResourceRef
 from daemun.api.gloo.routing import HeaderManipulation as Spec
 from daemun.api.gloo.routing import HeaderValueOption, ResponseHeaderValueOption
+from daemun.base.framing import TOLD, framing
 from daemun.features.composite import always, composite
 from daemun.features.drafts import Draft, HostDraft
 from daemun.features.feature import Fault, Feature, Scene, disabled_filter
@@ -155,6 +156,8 @@ def _added_faults(one: HeaderValueOption | ResponseHeaderValueOption, where: str
         yield f"{where}.header", "is missing", "Name the header and its value."
         return
     yield from _name_faults(one.header.key, f"{where}.header.key")
+    if framing(one.header.key):
+        yield f"{where}.header.key", f"{one.header.key!r} {TOLD}", "Remove it."
     if _CONTROL.search(one.header.value):
         yield f"{where}.header.value", "has a control character", "Remove it."
     else:

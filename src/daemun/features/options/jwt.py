@@ -16,6 +16,7 @@ from daemun.api.gloo.jwt import (
     JwtStagedVhostExtension,
     JwtVhostExtension,
 )
+from daemun.base.framing import TOLD, framing
 from daemun.features.composite import always, composite, nothing
 from daemun.features.drafts import Configured, Draft, HostDraft
 from daemun.features.feature import Fault, Feature, Scene, disabled_filter
@@ -154,6 +155,10 @@ def _faults(spec: JwtVhostExtension, where: str) -> Iterator[Fault]:
     if not spec.providers:
         yield f"{where}.providers", "is empty, so that no token could be taken", "Name who issues tokens."
     for name, provider in spec.providers.items():
+        for index, claim in enumerate(provider.claims_to_headers):
+            if framing(claim.header):
+                at = f"{where}.providers.{name}.claimsToHeaders[{index}].header"
+                yield at, f"{claim.header!r} {TOLD}", "Choose another header."
         at = f"{where}.providers.{name}.jwks"
         keys = provider.jwks
         if keys is not None and keys.local is not None:

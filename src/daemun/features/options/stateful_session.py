@@ -8,6 +8,7 @@ from envoy.extensions.http.stateful_session.cookie.v3 import cookie_pb2
 from envoy.extensions.http.stateful_session.header.v3 import header_pb2
 
 from daemun.api.gloo.listener_filters import StatefulSession as Spec
+from daemun.base.framing import TOLD, framing
 from daemun.features.feature import Fault, PerRoute, Scene
 from daemun.features.times import duration, duration_faults
 from daemun.ir.route import Use
@@ -26,6 +27,9 @@ class StatefulSession(PerRoute[Spec]):
         if spec.header_based is not None:
             if not spec.header_based.header_name:
                 yield f"{where}.headerBased.headerName", "is missing", "Name the header."
+            elif framing(spec.header_based.header_name):
+                name = spec.header_based.header_name
+                yield f"{where}.headerBased.headerName", f"{name!r} {TOLD}", "Choose another name."
         elif cookie is None or not cookie.name:
             yield f"{where}.cookieBased.cookie.name", "is missing", "Name the cookie."
         else:

@@ -9,6 +9,7 @@ import msgspec
 from daemun.api.core import ConfigMap, Secret
 from daemun.api.gloo.common import ResourceRef
 from daemun.base.durations import nanoseconds
+from daemun.base.framing import TOLD, framing
 from daemun.base.names import CORE, Name, Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.findings import Finding
@@ -56,7 +57,9 @@ class Following:
     def header(self, where: str, name: str) -> str:
         """The name of a header, in lower case; what is none is wrong. Empty: there is none."""
         if name and not is_header(name):
-            self.wrong(where, f"{name!r} is not the name of a header", "Use x-user, say.")
+            self.wrong(
+                where, f"{name!r} {TOLD if framing(name) else 'is not the name of a header'}", "Use x-user, say."
+            )
         return name.lower()
 
     def secret(self, where: str, ref: ResourceRef | None, kind: type[Kind]) -> Kind | None:
@@ -122,8 +125,8 @@ class Following:
 
 
 def is_header(name: str) -> bool:
-    """Whether a header may have this name (RFC 9110, 5.1)."""
-    return _HEADER.fullmatch(name) is not None
+    """Whether a header may have this name (RFC 9110, 5.1), of those that are for us to read and write."""
+    return _HEADER.fullmatch(name) is not None and not framing(name)
 
 
 def anybody(_: Reader, by: Ref, target: Ref) -> str:

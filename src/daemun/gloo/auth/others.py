@@ -1,5 +1,7 @@
 """Checks that ask somebody else: a directory, Open Policy Agent, another server, a plug-in; and HMAC."""
 
+from collections.abc import Iterator
+
 from daemun.api.gloo.auth_config import (
     AuthPlugin,
     HmacAuth,
@@ -11,6 +13,7 @@ from daemun.api.gloo.auth_config import (
     PassThroughHttp,
 )
 from daemun.api.gloo.common import GrpcRetryPolicy
+from daemun.base.framing import TOLD, framing
 from daemun.gloo import secrets
 from daemun.gloo.auth.finding import Following, seconds
 from daemun.gloo.auth.oauth import is_url
@@ -138,6 +141,9 @@ def pass_through(
 
 def _headers(spec: PassThroughHttp, where: str, follow: Following) -> None:
     """What is wrong with the headers that go there and come back."""
+    for field, names in _listed(spec):
+        for name in filter(framing, names):
+            follow.undone(f"{where}.{field}", f"{name!r} {TOLD}", "It goes nowhere.")
     if spec.request is not None:
         for name in spec.request.headers_to_add:
             follow.header(f"{where}.request.headersToAdd", name)
@@ -146,6 +152,15 @@ def _headers(spec: PassThroughHttp, where: str, follow: Following) -> None:
         for name in sorted(set(_lower(beside)) & set(_lower(instead))):
             at = f"{where}.response.allowedUpstreamHeadersToOverwrite"
             follow.wrong(at, f"{name} is in allowedUpstreamHeaders, too", "Name it in one of them.")
+
+
+def _listed(spec: PassThroughHttp) -> Iterator[tuple[str, tuple[str, ...]]]:
+    if spec.request is not None:
+        yield "request.allowedHeaders", spec.request.allowed_headers
+    if spec.response is not None:
+        yield "response.allowedUpstreamHeaders", spec.response.allowed_upstream_headers
+        yield "response.allowedUpstreamHeadersToOverwrite", spec.response.allowed_upstream_headers_to_overwrite
+        yield "response.allowedClientHeadersOnDenied", spec.response.allowed_client_headers_on_denied
 
 
 def plugin(spec: AuthPlugin, where: str, follow: Following) -> ir.PluginAuth:
@@ -168,4 +183,5 @@ def _retries(policy: GrpcRetryPolicy | None) -> tuple[int, tuple[float, float]]:
 
 
 def _lower(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(name.lower() for name in names)
+    """Names of headers that may go there or come back, in lower case."""
+    return tuple(name.lower() for name in names if not framing(name))

@@ -8,6 +8,7 @@ from envoy.extensions.http.early_header_mutation.header_mutation.v3 import heade
 
 from daemun.api.gloo.hcm import HttpConnectionManagerSettings as Spec
 from daemun.api.gloo.routing import EarlyHeaderManipulation
+from daemun.base.framing import TOLD, framing
 from daemun.features.drafts import ManagerDraft
 from daemun.features.feature import Fault
 from daemun.features.formats import format_faults
@@ -24,6 +25,8 @@ def faults(spec: Spec, where: str) -> Iterable[Fault]:
         at = f"{where}.earlyHeaderManipulation.headersToAdd[{index}].header"
         if one.header is None or not one.header.key:
             yield at, "names no header", "Name it."
+        elif framing(one.header.key):
+            yield f"{at}.key", f"{one.header.key!r} {TOLD}", "Remove it."
         else:
             yield from format_faults(one.header.value, f"{at}.value")
 
