@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest_asyncio
-from test_auth_docs import DOCS, page, serve
+from test_auth_docs import DOCS, page, serve, try_out
 
 from support.checked import login
 from support.checker import Checker
@@ -23,14 +23,15 @@ async def world() -> AsyncIterator[World]:
 
 async def test_basic_auth(world: World) -> None:
     await serve(world, page("basic-auth", world.port))
-    assert (await world.answers(200, headers=login("ann", "secret"))).body == b"hello\n"
-    got = await world.ask(headers=login("ann", "other"))
-    assert (got.status, got.headers["www-authenticate"]) == (401, 'Basic realm="hello", charset="UTF-8"')
+    await world.answers(200, headers=login("ann", "secret"))
+    await try_out(world, "basic-auth")
+    assert (await world.ask(headers=login("ann", "other"))).status == 401
 
 
 async def test_api_keys(world: World) -> None:
     await serve(world, page("api-keys", world.port))
-    assert (await world.answers(200, headers={"api-key": "N2YwMDIx"})).body == b"hello\n"
+    await world.answers(200, headers={"api-key": "N2YwMDIx"})
+    await try_out(world, "api-keys")
     assert (await world.ask(headers={"api-key": "other"})).status == 401
     world.write("page.yaml", page("api-keys", world.port).replace("N2YwMDIx", "M2ZkMDIy"))
     await world.answers(200, headers={"api-key": "M2ZkMDIy"})
@@ -40,9 +41,7 @@ async def test_api_keys(world: World) -> None:
 async def test_jwt(world: World) -> None:
     await serve(world, page("jwt", world.port))
     await world.answers(200, headers=login("ann", "secret"))
-    assert (
-        await world.ask(headers={"authorization": f"Bearer {_token(b'secret-secret-secret-secret')}"})
-    ).status == 200
+    await try_out(world, "jwt")
     for said in ({"authorization": f"Bearer {_token(b'other')}"}, {}):
         assert (await world.ask(headers=said)).status == 401
 
@@ -53,6 +52,7 @@ async def test_policy(world: World) -> None:
     good = {"authorization": f"Bearer {_token(b'secret-secret-secret-secret')}"}
     ways = {"/": ann, "/keys": key, "/tokens": good}
     await world.answers(200, headers=ann)
+    await try_out(world, "policy")
     for path in ways:
         for at, headers in ways.items():
             assert (await world.ask(path, headers=headers)).status == (200 if path == at else 401), (path, at)

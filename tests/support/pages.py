@@ -46,8 +46,13 @@ def steps(page: str, section: str) -> Iterator[Step]:
     found = re.search(rf"^## {re.escape(section)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
     assert found, f"{page} has no section {section}"
     for block in re.findall(r"^```console\n(.*?)^```", found[1], re.MULTILINE | re.DOTALL):
-        for one in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            yield _step(one.split("\n"))
+        yield from commands(block)
+
+
+def commands(block: str) -> Iterator[Step]:
+    """Those of a block."""
+    for one in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+        yield _step(one.split("\n"))
 
 
 def _step(lines: list[str]) -> Step:
@@ -99,7 +104,7 @@ class _Shell:
         deadline = time.monotonic() + _PATIENCE
         while True:
             code, said = self._run(step)
-            good = _in_order(step.lines, said) if step.lines else code == 0
+            good = in_order(step.lines, said) if step.lines else code == 0
             if good or step.command.endswith("&"):
                 break
             assert step.command.startswith(_LOOKS), f"{step} ended with {code}: {said}"
@@ -124,7 +129,8 @@ class _Shell:
             time.sleep(0.02)
 
 
-def _in_order(wanted: list[str], said: list[str]) -> bool:
+def in_order(wanted: list[str], said: list[str]) -> bool:
+    """Whether these lines were said, others between them."""
     rest = iter(said)
     return all(any(fnmatch.fnmatchcase(line, _pattern(one)) for line in rest) for one in wanted)
 

@@ -6,6 +6,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -63,7 +64,7 @@ class Ready:
         holds = await run.holds(self._expression)
         if run.answered is not None:
             return run.answered
-        return run.allowed() if holds else run.refused
+        return run.allowed() if holds else run.denied()
 
     async def step(self, literal: Literal, request: Request, state: State) -> Answer:
         """What one step says; whatever goes wrong in it is an answer."""
@@ -96,6 +97,8 @@ class _Run(msgspec.Struct):
     state: State = msgspec.field(default_factory=State)
     passed: list[Allowed] = msgspec.field(default_factory=list)
     refused: Denied = _UNWANTED
+    told: dict[str, Any] = msgspec.field(default_factory=dict)
+    """The metadata of all that has denied."""
     answered: Respond | None = None
 
     async def holds(self, expression: Expression) -> bool:
@@ -127,6 +130,7 @@ class _Run(msgspec.Struct):
             return False
         if isinstance(answer, Denied):
             self.refused = answer
+            self.told.update(answer.metadata)
             return literal.negated
         if literal.negated:
             self.refused = _UNWANTED
@@ -135,6 +139,10 @@ class _Run(msgspec.Struct):
             self.state.user = answer.user
         self.passed.append(answer)
         return True
+
+    def denied(self) -> Denied:
+        """The word of the last one counts; why the others denied is told, too."""
+        return msgspec.structs.replace(self.refused, metadata=self.told) if self.told else self.refused
 
     def allowed(self) -> Allowed:
         """All that goes on, as one: the word of a later step counts."""
