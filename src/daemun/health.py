@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import NamedTuple
 
+from daemun.listening import stop_listening
+
 SECONDS = 5.0
 """For one request, from the connection to the end."""
 MOST_BYTES = 16_384
@@ -51,7 +53,7 @@ class HealthServer:
     async def stop(self) -> None:
         """Stop listening."""
         if self._server is not None:
-            self._server.close()
+            await stop_listening(self._server)
             for connection in self._connections:
                 if connection is not None:
                     connection.cancel()

@@ -10,6 +10,7 @@ from daemun.base.guard import LOOPBACK, Guard
 from daemun.base.names import DAEMUN, Ref
 from daemun.ir.instances import Lookup
 from daemun.ir.registries import Configured
+from daemun.listening import stop_listening
 from daemun.sources.registries.kinds import OWN, opened
 from daemun.sources.registries.registry import ConfigError, RegistryError
 
@@ -62,7 +63,7 @@ class Ear(asyncio.DatagramProtocol):
 
     async def __aexit__(self, *_: object) -> None:
         self._udp.close()
-        self._tcp.close()
+        await stop_listening(self._tcp)
         await self._tcp.wait_closed()
 
 

@@ -15,6 +15,7 @@ from cluster.api import ApiServer
 from daemun.base.names import Name
 from daemun.kube.client import KubeClient
 from daemun.lease import LeaderElection, Terms
+from daemun.listening import stop_listening
 from support.doorman import Doorman
 from support.gate import Gate, Serving
 from support.world import until
@@ -32,6 +33,7 @@ class Line:
         self._whole = asyncio.Event()
         self._whole.set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: list[asyncio.StreamWriter] = []
 
     async def open(self) -> int:
         """The port that leads to the API server through this line."""
@@ -50,13 +52,17 @@ class Line:
         self._whole.set()
 
     async def close(self) -> None:
-        self._server.close()
+        await stop_listening(self._server)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for writer in self._writers:
+            writer.transport.abort()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
         far_reader, far_writer = await asyncio.open_connection(self._to.hostname, self._to.port)
+        self._writers.append(far_writer)
         for pair in ((reader, far_writer), (far_reader, writer)):
             self._tasks.add(asyncio.create_task(self._carry(*pair)))
 

@@ -27,6 +27,7 @@ from daemun.base import wire
 from daemun.base.names import Ref
 from daemun.ir.origin import Origin
 from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, ROUTE, Leaf, Part, PartKey, part
+from daemun.listening import stop_listening
 from daemun.serve.proxy import Connected
 from daemun.serve.server import XdsServer
 from daemun.xds.events import Rejected, Restored
@@ -207,7 +208,7 @@ async def backend(name: str) -> AsyncIterator[int]:
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     yield server.sockets[0].getsockname()[1]
-    server.close()
+    await stop_listening(server)
 
 
 class World:

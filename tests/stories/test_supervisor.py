@@ -15,6 +15,7 @@ import grpc
 import pytest
 from envoy.service.discovery.v3 import discovery_pb2
 
+from daemun.listening import stop_listening
 from daemun.provision.bootstrap import TOKEN_HEADER
 from daemun.provision.local import Event, LocalProxies
 from support.ports import free_port
@@ -310,7 +311,7 @@ async def slow() -> AsyncIterator[tuple[SlowBackend, int]]:
     server = await asyncio.start_server(backend.answer, "127.0.0.1", 0)
     yield backend, server.sockets[0].getsockname()[1]
     backend.go.set()
-    server.close()
+    await stop_listening(server)
     await server.wait_closed()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from test_gloo_options import having, option, target
 
+from daemun.listening import stop_listening
 from daemun.provision import admin
 from support.documents import gateway, listener, prefix, route, rule
 from support.ports import free_port
@@ -36,7 +37,7 @@ async def collector(spans: Spans) -> tuple[int, Callable[[], Awaitable[None]]]:
     server = await asyncio.start_server(keep, "127.0.0.1", port)
 
     async def close() -> None:
-        server.close()
+        await stop_listening(server)
 
     return port, close
 

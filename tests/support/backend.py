@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import grpc
 import grpc.aio
 
+from daemun.listening import stop_listening
 from support.certificates import Pair
 from support.client import websocket_accept
 
@@ -51,7 +52,7 @@ class Echo:
     async def stop(self) -> None:
         """Stop listening and cut all connections."""
         if self._server is not None:
-            self._server.close()
+            await stop_listening(self._server)
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
 from daemun.api.decode import decode
 from daemun.base.names import Ref
+from daemun.listening import stop_listening
 from daemun.plane import ControlPlane
 from support.documents import Doc, backend, route, rule, service
 from support.ports import free_port
@@ -54,7 +55,7 @@ class Servers:
             for name in names:
                 answer = f"HTTP/1.1 200 OK\r\nx-backend: {name}\r\ncontent-length: 0\r\n\r\n".encode()
                 server = await asyncio.start_server(self._answers(answer), "127.0.0.1", free_port())
-                stack.callback(server.close)
+                stack.push_async_callback(stop_listening, server)
                 self.ports[name] = server.sockets[0].getsockname()[1]
             yield
 

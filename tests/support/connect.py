@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import ssl
 
+from daemun.listening import stop_listening
+
 
 class ConnectProxy:
     """Notes the head of each request. With `tls` it is spoken to over TLS."""
@@ -23,7 +25,7 @@ class ConnectProxy:
     async def stop(self) -> None:
         """Stop listening and cut all connections."""
         if self._server is not None:
-            self._server.close()
+            await stop_listening(self._server)
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from daemun.api.kinds import KINDS
+from daemun.listening import stop_listening
 
 Doc = dict[str, Any]
 Key = tuple[str, str, str]
@@ -149,11 +150,7 @@ class FakeApi:
         """Nobody listens; connections break. `start` brings it back on the same port."""
         if self._server is not None:
             server, self._server = self._server, None
-            for one in server.sockets:  # whoever is let in while it closes would never be let out
-                asyncio.get_running_loop().remove_reader(one.fileno())
-            for _ in range(2):
-                await asyncio.sleep(0)
-            server.close()
+            await stop_listening(server)
             for task in self._tasks:
                 task.cancel()
             self.cut()

@@ -11,6 +11,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
+from daemun.listening import stop_listening
 from support.ports import free_port
 
 
@@ -62,7 +63,7 @@ class Nameserver:
         """End."""
         if self._udp is not None and self._tcp is not None:
             self._udp.close()
-            self._tcp.close()
+            await stop_listening(self._tcp)
             await self._tcp.wait_closed()
             self._udp = self._tcp = None
 

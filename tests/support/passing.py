@@ -7,6 +7,7 @@ import grpc
 import grpc.aio
 from envoy.service.auth.v3 import external_auth_pb2
 
+from daemun.listening import stop_listening
 from support.ports import free_port
 
 Decide = Callable[[external_auth_pb2.CheckRequest], Awaitable[external_auth_pb2.CheckResponse]]
@@ -64,7 +65,7 @@ class RawHttp:
     async def stop(self) -> None:
         """Be away."""
         if self._server is not None:
-            self._server.close()
+            await stop_listening(self._server)
             await self._server.wait_closed()
             self._server = None
 

@@ -5,6 +5,7 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator
 
+from daemun.listening import stop_listening
 from support.client import connection
 
 
@@ -31,7 +32,7 @@ class TcpEcho:
     async def stop(self) -> None:
         """Stop listening and cut all connections."""
         if self._server is not None:
-            self._server.close()
+            await stop_listening(self._server)
             for writer in self._writers:
                 writer.transport.abort()
             await self._server.wait_closed()

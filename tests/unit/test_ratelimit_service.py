@@ -10,6 +10,7 @@ import pytest
 from envoy.service.ratelimit.v3 import rls_pb2
 
 from daemun.ir.quotas import SET, Descriptor, Limits, Quota, SetDescriptor, encoded
+from daemun.listening import stop_listening
 from daemun.ratelimit import service as limits_service
 from daemun.ratelimit.memory import MemoryStore
 from daemun.ratelimit.plans import Plans
@@ -298,7 +299,7 @@ class FakeRedis:
             writer.close()
 
     async def stop(self) -> None:
-        self._server.close()
+        await stop_listening(self._server)
         await asyncio.gather(*(one for one in self._tasks if one), return_exceptions=True)
 
 

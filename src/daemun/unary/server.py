@@ -5,6 +5,7 @@ import contextlib
 import ssl
 from collections.abc import Mapping
 
+from daemun.listening import stop_listening
 from daemun.unary.connection import Connection, ConnectionFault, Serve
 
 MOST_CONNECTIONS = 4_096
@@ -35,7 +36,7 @@ class UnaryServer:
         """Take no more calls, and answer those that there are: for so many seconds."""
         if self._server is None:
             return
-        self._server.close()
+        await stop_listening(self._server)
         for one in list(self.connections):
             one.end()
         with contextlib.suppress(TimeoutError):

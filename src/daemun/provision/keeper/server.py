@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+from daemun.listening import stop_listening
 from daemun.provision.keeper import process
 from daemun.provision.keeper.child import Child
 from daemun.provision.keeper.spec import PROTOCOL, Spec
@@ -53,7 +54,7 @@ class Keeper:
         if self._tasks:  # the answer to `shutdown`
             await asyncio.wait(self._tasks, timeout=1.0)
         rotation.cancel()
-        server.close()
+        await stop_listening(server)
         for writer in self._writers:
             writer.close()
         if self._readers:
