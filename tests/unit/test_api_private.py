@@ -10,6 +10,7 @@ import pytest
 
 import daemun.api
 from daemun.api.core import Secret
+from daemun.api.decode import decode
 from daemun.api.gloo.settings import (
     ConsulConfiguration,
     SecretOptions,
@@ -23,6 +24,8 @@ from daemun.api.meta import ObjectMeta
 from daemun.api.private import PRIVATE
 from daemun.cli.glooctl.debug import _hidden
 from daemun.gloo.secrets.places import private
+from support.auth import auth_config
+from support.documents import Doc
 
 MARKER = "do-not-show-this"
 _SPEAKS = re.compile(r"token|secret|passw|credential|salt|accesskey|apikey", re.IGNORECASE)
@@ -66,6 +69,10 @@ WITH = {
     "AWS's": SettingsSpec(vault_secret_source=VaultSecrets(aws=VaultAwsAuth(secret_access_key=MARKER))),
     "Consul's token": SettingsSpec(consul=ConsulConfiguration(token=MARKER)),
     "Consul's password": SettingsSpec(consul=ConsulConfiguration(password=MARKER)),
+    "a token that is passed over": SettingsSpec(
+        vault_secret_source=VaultSecrets(token=MARKER), secret_options=SecretOptions()
+    ),
+    "a token beside a newer one": SettingsSpec(vault_secret_source=VaultSecrets(token=MARKER, access_token="")),
 }
 
 
@@ -77,3 +84,30 @@ def test_settings_that_let_somebody_in_are_not_written_down(name: str) -> None:
 def test_other_settings_are() -> None:
     spec = SettingsSpec(vault_secret_source=VaultSecrets(), consul=ConsulConfiguration(address="consul"))
     assert not private(Settings(ObjectMeta("default", "gloo-system"), spec))
+
+
+IN_POLICIES = [
+    {"basicAuth": {"apr": {"users": {"ann": {"salt": MARKER, "hashedPassword": MARKER}}}}},
+    {
+        "oauth2": {
+            "oidcAuthorizationCode": {"session": {"redis": {"options": {"host": f"redis://:{MARKER}@redis:6379"}}}}
+        }
+    },
+]
+
+
+@pytest.mark.parametrize("step", IN_POLICIES)
+def test_policies_that_let_somebody_in_are_neither_written_down_nor_given_away(step: Doc) -> None:
+    document = auth_config("who", step)
+    decoded = decode(document)
+    assert decoded is not None
+    assert decoded.value is not None
+    assert private(decoded.value)
+    assert MARKER not in str(_hidden(document))
+
+
+def test_other_policies_are() -> None:
+    decoded = decode(auth_config("who", {"apiKeyAuth": {"k8sSecretApikeyStorage": {"labelSelector": {"a": "b"}}}}))
+    assert decoded is not None
+    assert decoded.value is not None
+    assert not private(decoded.value)

@@ -119,7 +119,7 @@ def _plain(found: "list[Document]") -> "Iterator[Document]":
 
 def _hidden(value: Any) -> Any:
     """The same, with nothing in it that lets somebody in: Settings and AuthConfigs may hold such things themselves."""
-    from daemun.api.private import PRIVATE
+    from daemun.api.private import PRIVATE, WITH_PASSWORD
 
     hidden = PRIVATE | _ELSEWHERE
     if isinstance(value, list):
@@ -128,4 +128,6 @@ def _hidden(value: Any) -> Any:
         return {
             key: "<hidden>" if key in hidden and isinstance(one, str) else _hidden(one) for key, one in value.items()
         }
+    if isinstance(value, str):
+        return WITH_PASSWORD.sub(r"\1<hidden>@", value)
     return value

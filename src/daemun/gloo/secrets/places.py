@@ -1,11 +1,14 @@
 """Where Settings say that Secrets are: the places, in the order in which they count."""
 
+import functools
 from collections.abc import Iterator
+from typing import get_args
 
 import msgspec
 
 from daemun.api.core import Secret
-from daemun.api.gloo.settings import Settings, SettingsSpec, VaultSecrets, VaultTlsConfig
+from daemun.api.gloo.settings import SettingsSpec, VaultSecrets, VaultTlsConfig
+from daemun.api.private import PRIVATE, WITH_PASSWORD
 from daemun.base.durations import nanoseconds
 from daemun.gatewayapi.findings import Finding
 
@@ -15,6 +18,7 @@ ROOT_KEY = "gloo"
 PATH_PREFIX = "secret"
 SUBDIRECTORY = "secrets"
 """Gloo's name for its files below `directorySecretSource.directory`; those of `secretOptions` are not below it."""
+_MEND = "Remove one of them."
 _LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
 
 
@@ -84,20 +88,44 @@ def refresh_seconds(spec: SettingsSpec) -> float:
 
 
 def private(value: object) -> bool:
-    """Whether an object is not to be written down in the clear: a Secret, or Settings that somebody logs in with."""
-    if isinstance(value, Secret):
-        return True
-    if not isinstance(value, Settings):
-        return False
-    consul = value.spec.consul
-    if consul is not None and (consul.token or consul.password):
-        return True
-    vaults = (one.spec for one in places(value.spec) if isinstance(one, Vault))
-    return any(one.token or one.access_token or one.aws is not None for one in vaults)
+    """Whether an object is not to be written down in the clear: a Secret, or one with fields that let somebody in.
+
+    Whether those count is not asked: Settings may have a token that nobody uses any more, and which is good still.
+    """
+    return isinstance(value, Secret) or (_may_let_in(type(value)) and _lets_in(value))
+
+
+@functools.cache
+def _may_let_in(kind: type) -> bool:
+    """Whether there are such fields in a type, or in what is in it."""
+    seen: set[object] = set()
+
+    def look(one: object) -> bool:
+        if one in seen:
+            return False
+        seen.add(one)
+        if isinstance(one, type) and issubclass(one, msgspec.Struct):
+            return any(each.encode_name in PRIVATE or look(each.type) for each in msgspec.structs.fields(one))
+        return any(map(look, get_args(one)))
+
+    return look(kind)
+
+
+def _lets_in(value: object) -> bool:
+    if isinstance(value, str):
+        return WITH_PASSWORD.search(value) is not None
+    if isinstance(value, msgspec.Struct):
+        names = zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True)
+        held = ((name, getattr(value, field)) for field, name in names)
+        return any(bool(one) if name in PRIVATE and isinstance(one, str) else _lets_in(one) for name, one in held)
+    if isinstance(value, dict):
+        return any(map(_lets_in, value.values()))
+    return isinstance(value, tuple) and any(map(_lets_in, value))
 
 
 def notes(spec: SettingsSpec) -> Iterator[Finding]:
     """What about the places is not as somebody may think."""
+    yield from _passed_over(spec)
     for place in places(spec):
         if not isinstance(place, Vault):
             continue
@@ -105,6 +133,7 @@ def notes(spec: SettingsSpec) -> Iterator[Finding]:
         if scheme == "http" and not rest.startswith(_LOOPBACK):
             text = "the token and all Secrets cross the network as they are"
             yield Finding("Insecure", f"{place.where}.address", text, "Use https.")
+        yield from _beside(place)
         if place.tls.insecure:
             text = "nobody knows who answers: the certificate of Vault is not checked"
             yield Finding("Insecure", f"{place.where}.tlsConfig.insecure", text, "Give its authority in caCert.")
@@ -117,3 +146,29 @@ def notes(spec: SettingsSpec) -> Iterator[Finding]:
             ):
                 where = f"spec.secretOptions.sources[{index}]"
                 yield Finding("Invalid", where, "names no place", "Give kubernetes, directory or vault.")
+
+
+def _passed_over(spec: SettingsSpec) -> Iterator[Finding]:
+    """Places that are not asked, since others are named, or since they are nowhere."""
+    if spec.secret_options is not None:
+        for field, given in (
+            ("kubernetesSecretSource", spec.kubernetes_secret_source),
+            ("vaultSecretSource", spec.vault_secret_source),
+            ("directorySecretSource", spec.directory_secret_source),
+        ):
+            if given is not None:
+                yield Finding("NotRead", f"spec.{field}", "does not count beside secretOptions", _MEND)
+    elif spec.directory_secret_source is not None and not spec.directory_secret_source.directory:
+        yield Finding("Invalid", "spec.directorySecretSource.directory", "names no place", "Name a directory.")
+
+
+def _beside(place: Vault) -> Iterator[Finding]:
+    """Older fields of a Vault that do not count beside the newer ones."""
+    spec, older = place.spec, []
+    if spec.token and (spec.access_token or spec.aws is not None):
+        older.append(("token", "accessToken" if spec.access_token else "aws"))
+    if spec.tls_config is not None:
+        of_old = VaultTlsConfig(*(getattr(spec, one) for one in VaultTlsConfig.__struct_fields__))
+        older += [(one, "tlsConfig") for one in msgspec.to_builtins(of_old)]
+    for field, newer in older:
+        yield Finding("NotRead", f"{place.where}.{field}", f"does not count beside {newer}", _MEND)
