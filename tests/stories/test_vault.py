@@ -2,72 +2,23 @@
 
 import json
 import re
-import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest_asyncio
 
 from cluster.vault import SECRETS, VaultServer
-from support.certificates import Pair, authority
-from support.client import connection
-from support.documents import Doc, gateway, listener, prefix, reference, route, rule, secret
+from support.documents import gateway, listener, route, rule, secret
 from support.ports import free_port
-from support.world import World, fresh, until
-
-CA = authority()
-READ = (f"secret/data/{SECRETS}/*", f"secret/metadata/{SECRETS}/*")
-
-
-def settings(*, refresh: str = "1s", **spec: object) -> Doc:
-    return {
-        "apiVersion": "gloo.solo.io/v1",
-        "kind": "Settings",
-        "metadata": {"name": "default", "namespace": "gloo-system"},
-        "spec": {"refreshRate": refresh, **spec},
-    }
-
-
-def in_gloos_words(pair: Pair) -> dict[str, object]:
-    return {"metadata": {"name": "x"}, "tls": {"certChain": pair[0].decode(), "privateKey": pair[1].decode()}}
-
-
-def plain(pair: Pair) -> dict[str, object]:
-    return {"tls.crt": pair[0].decode(), "tls.key": pair[1].decode()}
-
+from support.vaulted import CA, READ, in_gloos_words, plain, settings, shows, stage
+from support.world import World, fresh
 
 @pytest_asyncio.fixture
 async def world() -> AsyncIterator[World]:
     """A Gateway whose listener wants the Secret `default/cert`."""
     async with fresh() as one:
-        await one.echo("a")
-        one.write(
-            "gateway.yaml",
-            gateway("gw", listener(one.port, "https", certs=["cert"])),
-            route("r", rule(prefix("/"), to="a"), parents=[reference("gw")]),
-        )
+        await stage(one)
         yield one
-
-
-async def shown(world: World) -> set[str]:
-    """The names in the certificate that is shown; raises OSError if none is."""
-    context = CA.client()
-    context.check_hostname = False
-    async with connection(world.port, tls=context, sni="any.example") as (_, writer):
-        return {name for _, name in writer.get_extra_info("peercert")["subjectAltName"]}
-
-
-async def shows(world: World, name: str) -> None:
-    await until(lambda: _shows(world, name), 60)
-
-
-async def _shows(world: World, name: str) -> bool:
-    try:
-        found = await shown(world)
-    except ssl.SSLError as error:
-        raise AssertionError(str(error)) from None
-    assert found == {name}, world.problems()
-    return True
 
 
 async def test_a_certificate_comes_from_vault_changes_there_and_outlives_it(

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
@@ -45,10 +46,11 @@ class Fake:
         self.failure: StoreError | None = None
         self.asked: list[Name] = []
         self.closed = False
+        self.pause = 0.0
 
     async def fetch(self, name: Name, version: str) -> Answer | None:
         self.asked.append(name)
-        await asyncio.sleep(0)
+        await asyncio.sleep(self.pause)
         if self.failure is not None:
             raise self.failure
         found = self.held.get(name)
@@ -133,6 +135,66 @@ async def test_nobody_waits_for_ever_for_a_place_that_is_away_nor_again_for_the_
         assert poller.complete
         store.held, store.failure = {A: "1", B: "1"}, None
         await until(lambda: len(poller.held) == 2)
+
+
+async def test_nobody_waits_for_ever_for_a_place_that_answers_slowly() -> None:
+    """Each answer comes in time, and all of them take too long."""
+    store, names = Fake(), [Name("here", f"n{number:02}") for number in range(40)]
+    store.held, store.pause = dict.fromkeys(names, "1"), QUICK.patience * 0.9
+    poller = Poller(store, QUICK, lambda: None)
+    poller.want(names, [])
+    began = time.monotonic()
+    async with running(poller):
+        await until(lambda: poller.complete)
+        assert len(poller.held) < len(names), "nobody waits any more"
+        assert any("takes more than" in error.text for _, error in poller.troubles())
+        poller.want([B], [])
+        assert poller.complete, "nor for what is wanted then"
+        await until(lambda: len(poller.held) == len(names))
+        assert time.monotonic() - began > QUICK.patience
+        store.pause = 0.0
+        await until(lambda: not poller.troubles())
+        poller.want([A], [])
+        assert not poller.complete, "it is waited for again"
+        await until(lambda: poller.complete)
+
+
+async def test_a_place_that_has_been_away_for_long_is_not_waited_for() -> None:
+    store = Fake()
+    store.held = {A: "1"}
+    poller = Poller(store, QUICK, lambda: None)
+    poller.want([A], [])
+    async with running(poller):
+        await until(lambda: A in poller.held)
+        store.failure = StoreError("away")
+        await until(lambda: poller.slow)
+        poller.want([B], [])
+        assert poller.complete
+
+
+@pytest.mark.parametrize("number", [1, 3])
+async def test_what_is_not_answered_while_others_are_holds_up_no_other(number: int) -> None:
+    """Though it comes first by its name."""
+    store, silent = Fake(), [Name("a", f"n{index}") for index in range(number)]
+    store.held = {**dict.fromkeys([A, B], "1"), **dict.fromkeys(silent, StoreError("says nothing"))}
+    poller = Poller(store, QUICK, lambda: None)
+    poller.want([A, B, *silent], [])
+    async with running(poller):
+        await until(lambda: len(poller.held) == 2 and poller.complete)
+        assert [name for name, _ in poller.troubles()] == silent
+        store.held[A] = "2"
+        await until(lambda: poller.held[A].get("x") == b"2")
+
+
+async def test_even_if_they_are_many_others_have_their_turn() -> None:
+    store, silent = Fake(), [Name("a", f"n{index:02}") for index in range(20)]
+    store.held = {A: "1", **dict.fromkeys(silent, StoreError("says nothing"))}
+    poller = Poller(store, QUICK, lambda: None)
+    poller.want([A, *silent], [])
+    async with running(poller):
+        await until(lambda: A in poller.held)
+        store.held[A] = "2"
+        await until(lambda: poller.held[A].get("x") == b"2")
 
 
 class Watched:
@@ -286,7 +348,7 @@ ODD: list[tuple[int, object, bool, str]] = [
     (200, {"data": {"data": None, "metadata": {"version": 1}}}, False, "is empty in Vault"),
     (404, "", True, "no store of keys and values"),
     (404, {"errors": ["no handler for route"]}, True, "no store of keys and values"),
-    (200, "x" * (2 << 20), True, "larger than 1 MiB"),
+    (200, "x" * (2 << 20), False, "larger than 1 MiB"),
 ]
 
 

@@ -23,6 +23,10 @@ class NoAnswerError(Exception):
     """There is no answer that can be read. The text does not name the server, nor anything that was sent."""
 
 
+class TooMuchError(NoAnswerError):
+    """There is an answer, and more of it than is read."""
+
+
 class Answer(NamedTuple):
     """What came back, whatever its status says. Headers are found by any case of their name."""
 
@@ -97,13 +101,13 @@ class Client:
             raise NoAnswerError(f"does not answer: {str(cause) or type(cause).__name__}") from None
 
     async def _bounded(self, response: aiohttp.ClientResponse) -> bytes:
-        text = b""
+        text = bytearray()
         async for piece in response.content.iter_any():
             text += piece
             if len(text) > self._most_bytes:
                 response.close()
-                raise ValueError(f"what it says is larger than {self._most_bytes >> 20} MiB")
-        return text
+                raise TooMuchError(f"does not answer: what it says is larger than {self._most_bytes >> 20} MiB")
+        return bytes(text)
 
     async def _client(self) -> aiohttp.ClientSession:
         """The client; a new one when a file of TLS has changed."""

@@ -19,6 +19,9 @@ from daemun.sources.secrets.store import Store, StoreError
 
 _AT_ONCE = 8
 """Secrets that are asked for at the same time."""
+_ENOUGH = 4
+"""So many questions in one round that get no answer say that the place is away; fewer are about those Secrets, if others
+are answered."""
 
 
 class Pace(msgspec.Struct, frozen=True):
@@ -51,9 +54,13 @@ class Poller:
         """Why it gives nothing at all now."""
         self._refused: dict[Name, StoreError] = {}
         self._wanted: dict[Name, str] = {}  # the version that is held; empty: none
-        self._awaited: set[Name] = set()  # wanted, and not answered yet
+        self._unasked: set[Name] = set()  # wanted, and not answered yet
+        self._awaited: set[Name] = set()  # those of them that everything waits for
+        self._doubtful: set[Name] = set()  # those that are not answered, or were not the last time
         self._touched: set[Name] = set()
-        self._since = 0.0
+        self.slow = False
+        """Whether it has not given in time what it was asked for last."""
+        self._deadline: asyncio.TimerHandle | None = None
         self._asked = asyncio.Event()
 
     @property
@@ -66,49 +73,67 @@ class Poller:
         for name in added:
             if name not in self._wanted:
                 self._wanted[name] = ""
-                if not self._given_up:
+                self._unasked.add(name)
+                if not self.slow:
                     self._awaited.add(name)
                 self._asked.set()
         for name in removed:
             self._wanted.pop(name, None)
+            self._unasked.discard(name)
             self._awaited.discard(name)
             self._refused.pop(name, None)
+            self._doubtful.discard(name)
             if self.held.pop(name, None) is not None:
                 self._touched.add(name)
+        self._time()
 
     def take(self) -> set[Name]:
         """The Secrets that may have changed since the last call."""
         touched, self._touched = self._touched, set()
         return touched
 
+    @property
+    def silent(self) -> bool:
+        """Whether it has not said of everything yet what there is."""
+        return not self.heard or bool(self._unasked)
+
     def troubles(self) -> list[tuple[Name | None, StoreError]]:
         """What is wrong now: with the place as a whole (no name), or with a Secret."""
         if self.failure is not None:
             return [(None, self.failure)]
-        return [(name, self._refused[name]) for name in sorted(self._refused)]
+        late = StoreError(f"takes more than {self._pace.patience:g} s to give what it is asked for")
+        return [*([(None, late)] if self.slow else ()), *((one, self._refused[one]) for one in sorted(self._refused))]
 
     async def run(self) -> None:
         """Ask until cancelled."""
-        failures, due = 0, 0.0
+        failures, due, failing = 0, 0.0, 0.0
         try:
             while True:
                 self._asked.clear()
                 began = time.monotonic()
-                names = self._awaited if self._awaited and began < due else self._wanted.keys()
+                names = self._unasked if self._unasked and began < due else self._wanted.keys()
                 try:
-                    await self._round(sorted(names))
+                    await self._round(sorted(names, key=self._turn))
                 except StoreError as error:
-                    failures, due = failures + 1, 0.0
-                    self._fail(error, began)
+                    failures, due, failing = failures + 1, 0.0, failing or began
+                    self.errors, self.failure = self.errors + 1, error
+                    self.slow = self.slow or time.monotonic() - failing >= self._pace.patience
+                    self._told()
                     pause = growing(failures, self._pace.first, self._pace.longest, random.random())  # noqa: S311
                     await asyncio.sleep(max(pause, min(error.after, self._pace.longest)))
                     continue
-                failures, due = 0, due if began < due else began + self._pace.refresh
-                self._since, self.failure = 0.0, None
+                failures, due, failing = 0, due if began < due else began + self._pace.refresh, 0.0
+                self.slow, self.failure = time.monotonic() - began >= self._pace.patience, None
                 self._told()
                 await self._rest(due)
         finally:
+            self._awaited.clear()
+            self._time()
             await self._store.close()
+
+    def _turn(self, name: Name) -> tuple[bool, bool, Name]:
+        """What is new comes first, and what was not answered the last time comes last."""
+        return name in self._doubtful, name not in self._unasked, name
 
     async def _rest(self, due: float) -> None:
         """Until the next round is due, or something new is wanted."""
@@ -117,34 +142,38 @@ class Poller:
                 await self._asked.wait()
 
     async def _round(self, names: list[Name]) -> None:
-        """Ask for these. The first failure of the place ends it."""
+        """Ask for these. It ends when nobody is answered; a question that is not, while others are, is about one Secret."""
         await self._store.keep()
         turns = asyncio.Semaphore(_AT_ONCE)
+        unanswered: dict[Name, StoreError] = {}
 
         async def ask(name: Name) -> None:
             async with turns:
-                await self._ask(name)
+                if len(unanswered) < _ENOUGH:
+                    await self._ask(name, unanswered)
 
-        try:
-            async with asyncio.TaskGroup() as group:
-                for name in names:
-                    group.create_task(ask(name))
-        except BaseExceptionGroup as errors:
-            first = next((one for one in errors.exceptions if isinstance(one, StoreError)), None)
-            raise first or errors from None
+        async with asyncio.TaskGroup() as group:
+            for name in names:
+                group.create_task(ask(name))
+        self._doubtful |= unanswered.keys() & self._wanted.keys()
+        if unanswered and len(unanswered) >= min(_ENOUGH, len(names)):
+            raise next(iter(unanswered.values()))
+        for name, error in unanswered.items():
+            self.errors += 1
+            self._refuse(name, error)
 
-    async def _ask(self, name: Name) -> None:
+    async def _ask(self, name: Name, unanswered: dict[Name, StoreError]) -> None:
         try:
             answer = await self._store.fetch(name, self._wanted.get(name, ""))
         except StoreError as error:
             if error.whole:
-                raise
+                unanswered[name] = error
+                return
             self.errors += 1
-            if name in self._wanted:
-                self._refused[name] = error
-                self._answered(name)
+            self._refuse(name, error)
             return
         self.heard = time.time()
+        self._doubtful.discard(name)
         if name not in self._wanted:
             return
         self._refused.pop(name, None)
@@ -157,18 +186,27 @@ class Poller:
             self._touched.add(name)
         self._answered(name)
 
+    def _refuse(self, name: Name, error: StoreError) -> None:
+        if name in self._wanted:
+            self._refused[name] = error
+            self._answered(name)
+
     def _answered(self, name: Name) -> None:
+        self._unasked.discard(name)
         self._awaited.discard(name)
+        self._time()
         self._told()
 
-    def _fail(self, error: StoreError, began: float) -> None:
-        self.errors += 1
-        self._since = self._since or began
-        self.failure = error
-        if self._given_up:
-            self._awaited.clear()  # they are asked for in the next round, like all others
-        self._told()
+    def _time(self) -> None:
+        """Time runs while anybody waits, from when he began: nobody waits longer for a place that answers slowly."""
+        if self._awaited and self._deadline is None:
+            self._deadline = asyncio.get_running_loop().call_later(self._pace.patience, self._give_up)
+        elif not self._awaited and self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
-    @property
-    def _given_up(self) -> bool:
-        return bool(self._since) and time.monotonic() - self._since >= self._pace.patience
+    def _give_up(self) -> None:
+        """What is awaited is asked for like all others, and nobody waits for it, or for what is wanted next."""
+        self._deadline, self.slow = None, True
+        self._awaited.clear()
+        self._told()

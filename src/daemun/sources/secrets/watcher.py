@@ -143,12 +143,13 @@ class SecretWatcher:
 
     async def _remember(self) -> None:
         """Look at what was before the start while a place says nothing, and forget it when all have spoken."""
-        silent = [one.poller for one in self._running.values() if not one.poller.heard]
-        if self._remembered is not None and any(one.failure for one in silent):
+        silent = [one.poller for one in self._running.values() if one.poller.silent]
+        if self._remembered is not None and any(one.failure or one.slow for one in silent):
             remembered, self._remembered = self._remembered, None
             self._past = await remembered()
             self._touched |= self._wanted & self._past.keys()
-        elif self._past and not silent:
+        elif self._running and not silent:
+            self._remembered = None  # what was before the start is older by now than what they have said
             self._touched |= self._wanted & self._past.keys()
             self._past = {}
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from daemun.api.gloo.settings import VaultTlsConfig
-from daemun.sources.client import Answer, Client, NoAnswerError
+from daemun.sources.client import Answer, Client, NoAnswerError, TooMuchError
 from daemun.sources.secrets.store import StoreError
 from daemun.sources.tlsfiles import TlsFiles
 
@@ -67,7 +67,8 @@ class VaultClient:
                 method, f"{self._address}/v1/{path}", headers=headers, body=content, seconds=_SECONDS
             )
         except NoAnswerError as error:
-            raise StoreError(f"Vault at {self._address} {error}") from None
+            whole = not isinstance(error, TooMuchError)  # it is about what was asked for, and not about Vault
+            raise StoreError(f"Vault at {self._address} {error}", whole=whole) from None
         return self._read(answer)
 
     def _read(self, answer: Answer) -> Answered:

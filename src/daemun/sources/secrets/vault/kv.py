@@ -17,15 +17,20 @@ from daemun.sources.secrets.store import Answer, StoreError
 from daemun.sources.secrets.vault.http import Answered, VaultClient, segment
 from daemun.sources.secrets.vault.session import Session
 
+_OF = "\n"
+"""Between a store and the version of a Secret in it."""
 _KIND = "gloo.solo.io/v1/Secret"
 
 
 class _Mount(NamedTuple):
-    """Where the store is mounted, the way from there to the Secrets, and whether it is one with versions."""
+    """Where the store is mounted, the way from there to the Secrets, whether it is one with versions, and what no other
+    store has that was mounted there before or will be (empty: that is not known).
+    """
 
     path: str
     below: str
     versioned: bool
+    id: str = ""
 
 
 class KvStore:
@@ -37,16 +42,37 @@ class KvStore:
         self._mount: _Mount | None = None
 
     async def keep(self) -> None:
-        """Keep the token good."""
+        """Keep the token good, and know which store it is that answers."""
         await self._session.keep()
+        self._mount = await self._find()
 
     async def close(self) -> None:
         """End all connections."""
         await self._vault.close()
 
     async def fetch(self, name: Name, version: str) -> Answer | None:
-        """A Secret, if it is not that version."""
+        """A Secret, if it is not that version.
+
+        That a store is empty which was mounted just now, or is in a Vault that was set up anew, says nothing of what the
+        one before it held.
+        """
         mount = self._mount or await self._find()
+        before, _, version = version.rpartition(_OF)
+        found = await self._fetch(mount, name, version)
+        if found is None:
+            return None
+        if found.secret is None and version:
+            mount = self._mount = await self._find()
+            if not (before and mount.id) or before == mount.id:
+                return found
+            raise StoreError(
+                "is not in Vault any more, whose store has been set up anew",
+                "Write it again. To have it forgotten, write it and delete it, or change the Settings.",
+                whole=False,
+            )
+        return Answer(f"{mount.id}{_OF}{found.version}" if found.version else "", found.secret)
+
+    async def _fetch(self, mount: _Mount, name: Name, version: str) -> Answer | None:
         path = f"{mount.below}{self._root}/{_KIND}/{name.namespace}/{name.name}"
         if not mount.versioned:
             return self._plain(name, version, await self._session.ask("GET", f"{mount.path}{path}"))
@@ -87,7 +113,8 @@ class KvStore:
             options, path = data.get("options"), data.get("path")
             if isinstance(path, str) and f"{self._prefix}/".startswith(path):
                 below = f"{self._prefix}/".removeprefix(path)
-                mount = _Mount(path, below, isinstance(options, dict) and options.get("version") == "2")
+                versioned, one = isinstance(options, dict) and options.get("version") == "2", data.get("uuid")
+                mount = _Mount(path, below, versioned, one if isinstance(one, str) else "")
         elif answer.status != 403:
             raise answer.refusal(f"{self._prefix} is looked up", whole=True)
         self._mount = mount
