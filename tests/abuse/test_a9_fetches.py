@@ -45,7 +45,21 @@ async def hello(_: web.Request) -> web.StreamResponse:
         "0x7f000001",
         "0177.0.0.1",
         "127.1",
+        "127.0.0.1.",
+        "0x7f.1",
+        "127.0.1",
+        "①②⑦.⓪.⓪.①",
+        "127。0。0。1",
+        "[::ffff:0:127.0.0.1]",
+        "[::127.0.0.1]",
+        "[64:ff9b::127.0.0.1]",
+        "[64:ff9b:1::a9fe:a9fe]",
+        "[2002:a9fe:a9fe::1]",
+        "[2001:0:a9fe:a9fe::1]",
+        "[fd20:ce::254]",
         "localhost",
+        "localhost.",
+        "x.localhost",
     ],
 )
 async def test_a9_forbidden_addresses(address: str) -> None:
@@ -209,3 +223,67 @@ async def test_a9_secrets_of_a_url_are_not_told() -> None:
         with pytest.raises(FetchError) as caught:
             await fetcher.get("http://127.0.0.1:1/keys?token=secret")
     assert "secret" not in str(caught.value)
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
+LINES = b"".join(b"x-%d: %s\r\n" % (number, b"y" * 1000) for number in range(1000))
+ENDLESS: dict[str, tuple[bytes, bytes, str]] = {
+    "what follows a gzip": (
+        HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(b"{}"),
+        bytes(1 << 16),
+        "goes on after the end",
+    ),
+    "a second gzip": (
+        HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(b"{}"),
+        gzip.compress(b"{}"),
+        "goes on after the end",
+    ),
+    "compressed nothing": (
+        HEAD + b"Content-Encoding: deflate\r\n\r\n\x78\x9c",
+        b"\x00\x00\x00\xff\xff" * 10000,
+        "more than",
+    ),
+    "headers": (HEAD, LINES, "cannot be read"),
+    "trailers": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n", LINES, "cannot be read"),
+    "one line": (HEAD[:-2], b"a" * 65536, "cannot be read"),
+    "a body of a redirect": (
+        b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 99999999999\r\n\r\n",
+        bytes(1 << 16),
+        "redirects too often",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+async def test_a9_what_has_no_end_in_any_part_of_an_answer(kind: str) -> None:
+    """It ends at a bound, long before the time is over."""
+    begin, again, said = ENDLESS[kind]
+    tasks: set[asyncio.Task[None]] = set()
+    sent = 0
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(begin)
+            while True:
+                writer.write(again)
+                await writer.drain()
+                sent += len(again)
+                await asyncio.sleep(0)
+        writer.close()
+
+    def taken(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tasks.add(asyncio.create_task(answer(reader, writer)))
+
+    server = await asyncio.start_server(taken, "127.0.0.2", 0)
+    try:
+        async with Fetcher(HERE, seconds=60) as fetcher:
+            with pytest.raises(FetchError, match=said):
+                await fetcher.get("http://127.0.0.2:{1}/".format(*server.sockets[0].getsockname()))
+        assert sent < 64 * MAX_BYTES
+    finally:
+        server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -13,6 +13,7 @@ from support.ports import free_port
 from support.vaulted import CA, READ, in_gloos_words, plain, settings, shows, stage
 from support.world import World, fresh
 
+
 @pytest_asyncio.fixture
 async def world() -> AsyncIterator[World]:
     """A Gateway whose listener wants the Secret `default/cert`."""

@@ -13,7 +13,7 @@ from daemun.api.gloo.settings import Directory, SecretOptions, SettingsSpec, Vau
 from daemun.base.names import Name
 from daemun.gloo.secrets import places
 from daemun.gloo.settings import SERVED
-from daemun.sources import client, tlsfiles
+from daemun.sources import client
 from daemun.sources.secrets.directory import DirectoryStore
 from daemun.sources.secrets.store import StoreError
 from daemun.sources.secrets.vault import logins
@@ -95,7 +95,7 @@ class Recorded:
         notes = self.asked
 
         async def ask(
-            this: client.Client, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, seconds: float
+            this: client.Client, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, **_: float
         ) -> client.Answer:
             notes.append((method, url, dict(headers), body, this._files, this._server_name))
             if url.endswith("/lookup-self"):

@@ -20,8 +20,11 @@ _METADATA = frozenset(  # what clouds answer on, beside link-local addresses
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
 _THIS_NETWORK = ip_network("0.0.0.0/8")
 _NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
+_TRANSLATED = IPv6Network("::ffff:0:0:0/96")  # by whoever translates one by one (SIIT)
 _COMPATIBLE = IPv6Network("::/96")
 _MAPPED, _SIX_TO_FOUR, _TEREDO = IPv6Network("::ffff:0:0/96"), IPv6Network("2002::/16"), IPv6Network("2001::/32")
+_BEFORE_FOUR = (_MAPPED, _TRANSLATED, _COMPATIBLE, _NAT64[0], _SIX_TO_FOUR)
+"""Networks that have an address of version 4 right behind their prefix."""
 _REFUSED_4 = tuple(
     IPv4Network(one)
     for one in (
@@ -70,7 +73,7 @@ class Guard(NamedTuple):
             *_REFUSED_6,
             _TEREDO,
             _NAT64[1],
-            *(_embedded(one, within) for one in fours for within in (_MAPPED, _COMPATIBLE, _NAT64[0], _SIX_TO_FOUR)),
+            *(_embedded(one, within) for one in fours for within in _BEFORE_FOUR),
         ]
         left = [rest for one in sixes for rest in _without(one, allowed_6)]
         return (*collapse_addresses(fours), *collapse_addresses(left))
@@ -109,7 +112,7 @@ def _within(one: Address) -> Iterator[IPv4Address]:
         yield one.sixtofour
     if one.teredo:
         yield from one.teredo
-    if any(one in network for network in _NAT64) or (one in _COMPATIBLE and int(one) > 1):
+    if any(one in network for network in (*_NAT64, _TRANSLATED)) or (one in _COMPATIBLE and int(one) > 1):
         yield IPv4Address(int(one) & 0xFFFFFFFF)
 
 

@@ -167,14 +167,20 @@ async def _body(response: aiohttp.ClientResponse, most: int) -> bytes:
         raise FetchError(f"{shown(response.url)} answers in an encoding that was not asked for")
     inflate = zlib.decompressobj(wbits=47 if coding == "gzip" else 15) if coding in ("gzip", "deflate") else None
     parts: list[bytes] = []
-    size = 0
+    size = taken = 0
     async for piece in response.content.iter_any():
+        if inflate and inflate.eof:
+            response.close()
+            raise FetchError(f"{shown(response.url)} goes on after the end of what is compressed")
         part = inflate.decompress(piece, most + 1) if inflate else piece
         size += len(part)
-        if size > most or (inflate and inflate.unconsumed_tail):
+        taken += len(piece)  # what is compressed may come to nothing, and take no end
+        if size > most or taken > 2 * most or (inflate and inflate.unconsumed_tail):
             response.close()
             raise FetchError(f"{shown(response.url)} answers with more than {most} bytes")
         parts.append(part)
+    if inflate and inflate.unused_data:
+        raise FetchError(f"{shown(response.url)} goes on after the end of what is compressed")
     if inflate and not inflate.eof:
         raise FetchError(f"{shown(response.url)} breaks off")
     return b"".join(parts)

@@ -92,7 +92,9 @@ def private(value: object) -> bool:
 
     Whether those count is not asked: Settings may have a token that nobody uses any more, and which is good still.
     """
-    return isinstance(value, Secret) or (_may_let_in(type(value)) and _lets_in(value))
+    if isinstance(value, Secret):
+        return True
+    return isinstance(value, msgspec.Struct) and _may_let_in(type(value)) and _lets_in(value)
 
 
 @functools.cache

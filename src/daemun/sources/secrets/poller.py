@@ -20,8 +20,8 @@ from daemun.sources.secrets.store import Store, StoreError
 _AT_ONCE = 8
 """Secrets that are asked for at the same time."""
 _ENOUGH = 4
-"""So many questions in one round that get no answer say that the place is away; fewer are about those Secrets, if others
-are answered."""
+"""So many questions in one round that get no answer say that the place is away; fewer are about those Secrets, if
+others are answered."""
 
 
 class Pace(msgspec.Struct, frozen=True):
@@ -142,7 +142,7 @@ class Poller:
                 await self._asked.wait()
 
     async def _round(self, names: list[Name]) -> None:
-        """Ask for these. It ends when nobody is answered; a question that is not, while others are, is about one Secret."""
+        """Ask for these. It ends when nobody is answered; what is not, while others are, is about one Secret."""
         await self._store.keep()
         turns = asyncio.Semaphore(_AT_ONCE)
         unanswered: dict[Name, StoreError] = {}

@@ -53,8 +53,8 @@ class KvStore:
     async def fetch(self, name: Name, version: str) -> Answer | None:
         """A Secret, if it is not that version.
 
-        That a store is empty which was mounted just now, or is in a Vault that was set up anew, says nothing of what the
-        one before it held.
+        That a store is empty which was mounted just now, or is in a Vault that was set up anew, says nothing of what
+        the one before it held.
         """
         mount = self._mount or await self._find()
         before, _, version = version.rpartition(_OF)
