@@ -25,14 +25,44 @@ ROUTE = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {n
         ),
         (
             "{backendRefs: [{name: a, port: '80'}]}",
-            "spec.rules[0].backendRefs[0].port: expected 'int | null', got 'str' (it is '80')",
+            "spec.rules[0].backendRefs[0].port: expected 'int | null', got 'str' (it is '80') Leave out the quotes.",
         ),
         (
             "{backendRefs: [{name: a, port: 65536}]}",
             "spec.rules[0].backendRefs[0].port: expected 'int' <= 65535 (it is 65536)",
         ),
-        ("{backendRefs: [{port: 80}]}", "spec.rules[0].backendRefs[0]: object missing required field 'name'"),
-        ("{filters: [{type: Magic}]}", "spec.rules[0].filters[0].type: invalid enum value 'Magic' (it is 'Magic')"),
+        (
+            "{backendRefs: [{port: 80}]}",
+            "spec.rules[0].backendRefs[0]: object missing required field 'name' Give it name.",
+        ),
+        (
+            "{matches: [{path: {type: exact, value: /}}]}",
+            (
+                "spec.rules[0].matches[0].path.type: is none of the values that it may have (it is 'exact') "
+                "Did you mean 'Exact'?"
+            ),
+        ),
+        (
+            "{matches: [{method: 418x}]}",
+            (
+                "spec.rules[0].matches[0].method: is none of the values that it may have (it is '418x') "
+                "Use GET, HEAD, POST, PUT, DELETE, CONNECT, OPTIONS, TRACE or PATCH."
+            ),
+        ),
+        (
+            "{backendRefs: [{name: no}]}",
+            (
+                "spec.rules[0].backendRefs[0].name: expected 'str', got 'bool' (it is False) "
+                "Put it into quotes: without them YAML reads no, off, yes and on as true or false."
+            ),
+        ),
+        (
+            "{timeouts: {request: soon}}",
+            (
+                "spec.rules[0].timeouts.request: is not a duration (it is 'soon') "
+                "Write 500ms or 1m30s, say, with whole numbers."
+            ),
+        ),
         (
             "{matches: [{path: {value: x}}]}",
             (
@@ -40,7 +70,11 @@ ROUTE = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {n
                 "This is a rule of the API; an API server refuses the object too."
             ),
         ),
-        ("5", "spec.rules[0]: expected 'object', got 'int' (it is 5)"),
+        ("5", "spec.rules[0]: expected 'object', got 'int' (it is 5) Write fields: NAME: VALUE."),
+        (
+            "{backendRefs: a}",
+            "spec.rules[0].backendRefs: expected 'array', got 'str' (it is 'a') Write a list: [ONE, ANOTHER].",
+        ),
     ],
 )
 def test_a_wrong_field(rule: str, expected: str) -> None:
@@ -79,6 +113,36 @@ def test_a_problem_with_a_secret_never_shows_its_content() -> None:
         shown = problem(text + wrong)
         assert "hunter2" not in shown
         assert "12345678" not in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {good: Z29vZA==, tls.crt: '%%%'}",
+            (
+                "Secret default/s data[tls.crt]: invalid base64 encoded string "
+                "Encode it with base64; a Secret also takes it as it is, below stringData."
+            ),
+        ),
+        (
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {a: x, port: 80}",
+            "Secret default/s stringData.port: expected 'str', got 'int' Put it into quotes.",
+        ),
+        (
+            (
+                "apiVersion: gateway.solo.io/v1\nkind: RouteOption\nmetadata: {name: o}\nspec: {options: {rbac: "
+                "{policies: {a: {}, b.c: {principals: [{}, {jwtPrincipal: {matcher: REGEX}}]}}}}}"
+            ),
+            (
+                "RouteOption default/o spec.options.rbac.policies[b.c].principals[1].jwtPrincipal.matcher: "
+                "is none of the values that it may have (it is 'REGEX') Use EXACT_STRING, BOOLEAN or LIST_CONTAINS."
+            ),
+        ),
+    ],
+)
+def test_which_key_of_a_mapping_is_wrong(text: str, expected: str) -> None:
+    assert problem(text) == expected
 
 
 def test_half_a_character_is_refused_and_the_problem_can_be_printed() -> None:

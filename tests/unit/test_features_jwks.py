@@ -35,5 +35,12 @@ def test_anything_else_is_none(text: str) -> None:
     assert jwks(text) is None
 
 
+def test_of_keys_only_those_count_that_envoy_verifies_tokens_by() -> None:
+    good = {"kty": "oct", "k": "AAAA", "alg": "HS256"}
+    for other in ({**good, "alg": "HS999"}, {**good, "kty": "XYZ"}, {"kty": "RSA", "alg": "RSA-OAEP"}):
+        assert jwks(json.dumps({"keys": [other]})) is None, "it has no key that Envoy could use"
+        assert json.loads(jwks(json.dumps({"keys": [other, good]})) or "") == {"keys": [other, good]}
+
+
 def test_a_key_that_envoy_cannot_read_is_none() -> None:
     assert jwks(pem(ed25519.Ed25519PrivateKey.generate())) is None

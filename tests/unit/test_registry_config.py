@@ -45,7 +45,7 @@ def test_what_is_right(kind: str) -> None:
         (
             "ec2",
             {"region": "eu-central-1", "filters": [{"key": 1}]},
-            "spec.config.filters[0].key: expected 'str', got 'int' (it is 1). Write it as the type has it.",
+            "spec.config.filters[0].key: expected 'str', got 'int' (it is 1). Put it into quotes.",
         ),
         (
             "nomad",

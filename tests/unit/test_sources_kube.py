@@ -185,7 +185,7 @@ async def test_an_object_that_cannot_be_decoded_is_named_and_keeps_its_last_good
             await watcher.until(lambda: watcher.batches)
             assert watcher.names("HTTPRoute") == {"default/good"}
             assert [str(one) for one in watcher.batches[0].problems] == [
-                "HTTPRoute default/never spec.hostnames[0]: expected 'str', got 'int' (it is 1)"
+                "HTTPRoute default/never spec.hostnames[0]: expected 'str', got 'int' (it is 1) Put it into quotes."
             ]
             api.put("httproutes", "default/good", {"spec": {"rules": 1}})
             await watcher.until(lambda: len(watcher.batches[-1].problems) == 2)

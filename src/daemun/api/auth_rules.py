@@ -18,7 +18,7 @@ def auth_policy(spec: AuthPolicySpec) -> Iterator[Broken]:
     if not given and spec.jwt is None and spec.authorization is None:
         yield "spec", f"asks for nothing: set jwt, authorization or one of {', '.join(_WAYS)}"
     if spec.authorization is not None:
-        yield from _authorization(spec.authorization, tokens=spec.jwt is not None)
+        yield from _authorization(spec.authorization, spec.jwt)
     if spec.jwt is not None:
         yield from _providers(spec.jwt)
     if spec.api_key is not None and not spec.api_key.secret_refs and not spec.api_key.selector:
@@ -33,15 +33,18 @@ def auth_policy(spec: AuthPolicySpec) -> Iterator[Broken]:
         yield "spec.ext", f"has what is not for protocol {spec.ext.protocol}"
 
 
-def _authorization(spec: Authorization, *, tokens: bool) -> Iterator[Broken]:
+def _authorization(spec: Authorization, jwt: Jwt | None) -> Iterator[Broken]:
+    names = [one.name for one in jwt.providers] if jwt is not None else []
     for at, one in enumerate(spec.rules):
         where = f"spec.authorization.rules[{at}]"
-        if one.claims and not tokens:
+        if one.claims and jwt is None:
             yield f"{where}.claims", "are of tokens, so it needs jwt in the same policy"
         if not (one.claims or one.ip_blocks or one.remote_ip_blocks):
             yield where, "would allow everybody: set claims, ipBlocks or remoteIpBlocks"
         if not one.claims and one.provider is not None:
             yield f"{where}.provider", "is whose claims count, and there are none"
+        elif jwt is not None and one.provider is not None and one.provider not in names:
+            yield f"{where}.provider", f"there is no {one.provider} in jwt.providers, which has {', '.join(names)}"
         for field, blocks in (("ipBlocks", one.ip_blocks), ("remoteIpBlocks", one.remote_ip_blocks)):
             for number, block in enumerate(blocks):
                 if trouble := _block(block):

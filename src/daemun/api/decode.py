@@ -4,7 +4,7 @@ import difflib
 import functools
 import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple, TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 import msgspec
 
@@ -13,14 +13,13 @@ from daemun.api.gloo.oneof import one_of_each
 from daemun.api.gloo.resource import GlooResource
 from daemun.api.kinds import BY_NAME, Kind
 from daemun.api.meta import Resource
-from daemun.api.private import PRIVATE
+from daemun.api.misfits import Misfit, misfit
 from daemun.api.rules import broken_rules
 from daemun.api.unreadable import stand_in
 from daemun.base.names import Ref
 from daemun.ir.problem import Problem
 
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
-_AT = re.compile(r"^(?P<text>.*?)(?: - at `(?:key in )?\$\.?(?P<where>.*)`)?$", re.DOTALL)
 _MISSING = re.compile(r"missing required field '(.*)'")
 S = TypeVar("S", bound=msgspec.Struct)
 DEFAULT_NAMESPACE = "default"
@@ -97,7 +96,7 @@ def _typed(ref: Ref, kind: Kind, cleaned: dict[str, Any]) -> Decoded:
     try:
         value = msgspec.convert(cleaned, kind.type)
     except msgspec.ValidationError as error:
-        return Decoded(ref, None, (_explained(ref, str(error), cleaned),))
+        return Decoded(ref, None, (_misfit(ref, kind, error, cleaned),))
     broken = tuple(
         _broken(value, ref, where, text)
         for where, text in broken_rules(value, cleaned["apiVersion"].rpartition("/")[2])
@@ -119,7 +118,7 @@ def served(ref: Ref, kind: Kind, text: bytes) -> Decoded:
     try:
         value = msgspec.convert(cleaned, kind.type)
     except msgspec.ValidationError as error:
-        return _closed(Decoded(ref, None, (_explained(ref, str(error), cleaned),)), cleaned)
+        return _closed(Decoded(ref, None, (_misfit(ref, kind, error, cleaned),)), cleaned)
     found = flaw(ref, value)
     return _closed(Decoded(ref, None, (found,)), cleaned) if found else Decoded(ref, value)
 
@@ -134,6 +133,10 @@ def flaw(ref: Ref, value: Resource) -> Problem | None:
 def _broken(value: Resource, ref: Ref, where: str, text: str) -> Problem:
     mend = "This is a rule of the API; an API server refuses the object too."
     return Problem(ref, "Invalid", where, text, "Keep one of them." if isinstance(value, GlooResource) else mend)
+
+
+def _misfit(ref: Ref, kind: Kind, error: msgspec.ValidationError, document: dict[str, Any]) -> Problem:
+    return _problem(ref, *misfit(str(error), kind.type, document, secret=kind.type is Secret))
 
 
 def _problem(ref: Ref, where: str, text: str, mend: str) -> Problem:
@@ -177,21 +180,14 @@ def _one_line(data: Any) -> Any:
     return {key: value.translate(lines) if isinstance(value, str) else value for key, value in data.items()}
 
 
-class Misfit(NamedTuple):
-    """Why a plain value is not of a type: the field within it, what is wrong there, and how to mend it."""
-
-    where: str
-    text: str
-    mend: str
-
-
 def fitted(value: dict[str, Any], kind: type[S], what: str) -> S | Misfit:
     """A plain value as a type has it. `what` is what has the fields of that type."""
     ref = Ref("", what, "", "")
     try:
         return msgspec.convert(value, kind)
     except (msgspec.ValidationError, RecursionError) as error:
-        found = _first_unknown(ref, "", value, kind) or _explained(ref, str(error), value)
+        unknown = _first_unknown(ref, "", value, kind)
+        found = Misfit(unknown.where, unknown.text, unknown.mend) if unknown else misfit(str(error), kind, value)
     where = found.where.lstrip(".")
     missing = _MISSING.search(found.text)
     if missing:
@@ -205,31 +201,6 @@ def _without(kind: type[msgspec.Struct], where: str) -> str:
     if field is None or field.default in (msgspec.NODEFAULT, "", ()):
         return "Write it as the type has it."
     return f"Left out it is {msgspec.json.encode(field.default).decode()}."
-
-
-def _explained(ref: Ref, error: str, document: dict[str, Any]) -> Problem:
-    """A problem from msgspec's words, which end in the JSON path of the field."""
-    found = _AT.match(error)
-    where = (found and found["where"]) or ""
-    text = (found and found["text"]) or error
-    value = _value_at(document, where)
-    public = ref.kind != "Secret" and where.rpartition(".")[2] not in PRIVATE
-    shown = f" (it is {_shown(value)})" if isinstance(value, str | int | float | bool) and public else ""
-    return _problem(ref, where, text.replace("`", "'")[:1].lower() + text.replace("`", "'")[1:] + shown, "")
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _value_at(document: Any, where: str) -> Any:
-    for step in re.findall(r"[^.\[\]]+", where):
-        try:
-            document = document[int(step)] if isinstance(document, list) else document[step]
-        except (KeyError, IndexError, ValueError, TypeError):
-            return None
-    return document
 
 
 def _unknown_fields(ref: Ref, kind: Kind, document: dict[str, Any]) -> Problem | None:

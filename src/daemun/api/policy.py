@@ -9,7 +9,7 @@ from daemun.api.scalars import AbsoluteURI, Group, Hostname, Kind, ObjectName, P
 
 SYSTEM = "System"
 """The well-known CA certificates of the machine that a proxy runs on."""
-_WELL_KNOWN = (
+WELL_KNOWN = (
     r"^(System|([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/"
     r"([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]))$"
 )
@@ -37,7 +37,7 @@ class BackendTLSPolicyValidation(Api, frozen=True):
 
     hostname: PreciseHostname
     ca_certificate_refs: Annotated[List[LocalObjectReference], Meta(max_length=8)] = ()
-    well_known_ca_certificates: Annotated[str, Meta(min_length=1, max_length=253, pattern=_WELL_KNOWN)] | None = field(
+    well_known_ca_certificates: Annotated[str, Meta(min_length=1, max_length=253, pattern=WELL_KNOWN)] | None = field(
         default=None, name="wellKnownCACertificates"
     )
     subject_alt_names: Annotated[List[SubjectAltName], Meta(max_length=5)] = ()

@@ -23,7 +23,7 @@ from daemun.base.names import CORE, DAEMUN, GATEWAY, GLOO_GATEWAY, Ref
 
 T = TypeVar("T")
 Document = Mapping[str, Any]
-NO_CONFIG = ResourceRef()
+UNREADABLE = ResourceRef(namespace="unreadable.invalid")
 """Names no AuthConfig, so nothing passes."""
 GUARDS = frozenset(
     {
@@ -50,7 +50,7 @@ def _auth_policy(metadata: ObjectMeta, spec: Document) -> Resource | None:
 
 def _route_option(metadata: ObjectMeta, spec: Document) -> Resource:
     """Also without targets: routes may name it."""
-    options = RouteOptions(extauth=ExtAuthExtension(config_ref=NO_CONFIG))
+    options = RouteOptions(extauth=ExtAuthExtension(config_ref=UNREADABLE))
     return RouteOption(metadata, RouteOptionSpec(options, _targets(spec, PolicyTargetReference)))
 
 
@@ -60,7 +60,7 @@ def _host_option(metadata: ObjectMeta, spec: Document) -> Resource | None:
     if not isinstance(options, dict) or not {str(name).lower() for name in options} & GUARDS:
         return None
     # A route that asks somebody else does not open what its host may have asked of tokens.
-    closed = VirtualHostOptions(extauth=ExtAuthExtension(config_ref=NO_CONFIG), jwt=JwtVhostExtension({}))
+    closed = VirtualHostOptions(extauth=ExtAuthExtension(config_ref=UNREADABLE), jwt=JwtVhostExtension({}))
     return VirtualHostOption(
         metadata, VirtualHostOptionSpec(closed, _targets(spec, PolicyTargetReferenceWithSectionName))
     )

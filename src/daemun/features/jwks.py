@@ -7,6 +7,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 _CURVES = {"secp256r1": ("P-256", 32), "secp384r1": ("P-384", 48), "secp521r1": ("P-521", 66)}
+_ALGORITHMS = {
+    "RSA": tuple(f"{kind}{size}" for kind in ("RS", "PS") for size in (256, 384, 512)),
+    "EC": ("ES256", "ES384", "ES512"),
+    "oct": ("HS256", "HS384", "HS512"),
+    "OKP": ("EdDSA",),
+}
+"""What Envoy verifies, by the kind of key."""
 
 
 class _Keys(msgspec.Struct):
@@ -40,8 +47,15 @@ def _of_pem(text: str) -> str | None:
 
 
 def _set(keys: list[dict[str, object]]) -> str | None:
-    good = bool(keys) and all(isinstance(key.get("kty"), str) for key in keys)
+    """Envoy passes over keys that it cannot use, and without one that it can, no token is good."""
+    good = all(isinstance(key.get("kty"), str) for key in keys) and any(map(_usable, keys))
     return msgspec.json.encode({"keys": keys}, order="sorted").decode() if good else None
+
+
+def _usable(key: dict[str, object]) -> bool:
+    algorithm = key.get("alg")
+    kinds = _ALGORITHMS.get(str(key["kty"]), ())
+    return algorithm in kinds if isinstance(algorithm, str) else bool(kinds)
 
 
 def _number(value: int, size: int = 0) -> str:

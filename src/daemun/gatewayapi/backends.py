@@ -114,6 +114,8 @@ def service_backends(services: Collection[Name, Service], by_service: ByService,
         if port is None:
             has = ", ".join(f"{one.port}/{one.protocol}" for one in service.spec.ports) or "none"
             text = f"{target} has no {port_protocol(protocol)} port {number} (it has {has})"
+            if number is None:
+                text = f"says no port of {target} (it has {has})"
             return Found(None, Finding("BackendNotFound", where, text))
         if protocol == "udp":
             return Found(BackendKey(target.namespace, target.name, port.port, protocol))

@@ -163,7 +163,8 @@ def _faults(spec: JwtVhostExtension, where: str) -> Iterator[Fault]:
         keys = provider.jwks
         if keys is not None and keys.local is not None:
             if jwks(keys.local.key) is None:
-                yield f"{at}.local.key", "is neither a JWKS nor a public key in PEM", "Write one."
+                text = "is neither a JWKS with a key that tokens are verified by, nor a public key in PEM"
+                yield f"{at}.local.key", text, "Write one."
         elif keys is None or keys.remote is None or keys.remote.upstream_ref is None or not keys.remote.url:
             yield at, "says of no keys where they are", "Set local.key, or remote.url and remote.upstreamRef."
         else:

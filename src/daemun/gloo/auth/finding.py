@@ -54,6 +54,10 @@ class Following:
         """Something is not done, and nobody comes in for that."""
         self.warnings.append(Finding("NotServed", where, text, mend))
 
+    def warn(self, where: str, text: str, mend: str = "") -> None:
+        """Something is likely not meant so, and closes nothing."""
+        self.warnings.append(Finding(INVALID, where, text, mend))
+
     def header(self, where: str, name: str) -> str:
         """The name of a header, in lower case; what is none is wrong. Empty: there is none."""
         if name and not is_header(name):

@@ -6,6 +6,7 @@ import msgspec
 
 from daemun.api.gloo.common import ResourceRef
 from daemun.api.gloo.extauth import CustomAuth, ExtAuthExtension, ExtAuthSettings
+from daemun.api.unreadable import UNREADABLE
 from daemun.base.names import Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.findings import Finding
@@ -55,8 +56,11 @@ def standing(servers: Collection[Name, Found], *, own: bool) -> Callable[[Reader
 
 def of_config(reader: Reader, of: Inputs, by: Ref, where: str, ref: ResourceRef) -> Meant:
     """What a reference to an AuthConfig comes to."""
+    if ref == UNREADABLE:
+        text, mend = "cannot be read, so nothing passes where they are in force", "Mend what is told of the object."
+        return Meant(errors=(Finding(INVALID, where.removesuffix(".extauth.configRef"), text, mend),))
     if not ref.name:
-        return Meant(errors=(Finding(INVALID, where, "names no AuthConfig that can be read, so nothing passes"),))
+        return Meant(errors=(Finding(INVALID, where, "names no AuthConfig, so nothing passes", "Name one."),))
     target = Ref(GROUP, KIND, ref.namespace or by.namespace, ref.name)
     mend = of.allowed(reader, by, target)
     if mend:

@@ -1,6 +1,7 @@
 """OAuth 2 and OpenID Connect of an AuthConfig, with what it refers to."""
 
 import re
+from typing import Annotated, Any
 
 import msgspec
 import re2
@@ -206,6 +207,8 @@ def _token(spec: AccessTokenValidation, where: str, follow: Following) -> ir.Int
             _urls(follow, f"{where}.jwt.remoteJwks", url=remote.url)
         elif local is None or not local.inline_string:
             follow.wrong(f"{where}.jwt", "says of no keys where they are", "Set remoteJwks.url or localJwks.")
+        elif not _is_jwks(local.inline_string):
+            follow.wrong(f"{where}.jwt.localJwks.inlineString", "is not a JWKS", 'Write one: {"keys": [...]}.')
         return ir.SignedToken(
             jwks_url=remote.url if remote else "",
             jwks=local.inline_string if local else "",
@@ -218,6 +221,18 @@ def _token(spec: AccessTokenValidation, where: str, follow: Following) -> ir.Int
         )
     follow.wrong(where, "says of nobody how tokens are checked", "Set jwt or introspection.")
     return None
+
+
+class _Jwks(msgspec.Struct):
+    keys: Annotated[list[dict[str, Any]], msgspec.Meta(min_length=1)]
+
+
+def _is_jwks(text: str) -> bool:
+    try:
+        msgspec.json.decode(text, type=_Jwks)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        return False
+    return True
 
 
 def _claims(

@@ -1,5 +1,6 @@
 """Checks that ask somebody else: a directory, Open Policy Agent, another server, a plug-in; and HMAC."""
 
+import re
 from collections.abc import Iterator
 
 from daemun.api.gloo.auth_config import (
@@ -19,6 +20,7 @@ from daemun.gloo.auth.finding import Following, seconds
 from daemun.gloo.auth.oauth import is_url
 from daemun.ir.auth import checks as ir
 
+_DIRECTORY = re.compile(r"(ldaps?://)?[^\s/:?#]+(:[0-9]{1,5})?/?|(ldaps?://)?\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?/?")
 _TIMEOUT, _FIRST_PAUSE, _LAST_PAUSE = 5.0, 0.025, 0.25
 _MEMBERSHIP, _FILTER, _POOL = "memberOf", "(uid=*)", 5
 
@@ -42,6 +44,9 @@ def ldap(spec: Ldap, where: str, follow: Following) -> ir.LdapAuth:
     """The directory, and the account that looks up groups."""
     if not spec.address:
         follow.wrong(f"{where}.address", "is empty", "Write HOST:PORT.")
+    elif _DIRECTORY.fullmatch(spec.address) is None:
+        mend = "Write ldap://HOST:PORT, or ldaps://HOST:PORT."
+        follow.wrong(f"{where}.address", "is not the address of a directory", mend)
     if spec.user_dn_template.count("%s") != 1:
         follow.wrong(f"{where}.userDnTemplate", "does not have %s just once", "Write uid=%s,ou=people, and so on.")
     groups = ir.LdapGroups()

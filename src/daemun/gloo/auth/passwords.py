@@ -2,7 +2,9 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from daemun.api.gloo.auth_config import BasicAuth, BasicAuthUser, SaltedHashedPassword
 from daemun.gloo.auth.finding import Following
@@ -11,6 +13,10 @@ from daemun.ir.auth.checks import Hash, Password
 
 _SHA, _APR1 = "{SHA}", "$apr1$"
 _SHA1_BYTES = 20
+_APR1_HASH = re.compile(r"(\$apr1\$[^$]*\$)?[./0-9A-Za-z]{22}")
+_MADE_BY: Mapping[Hash, str] = MappingProxyType(
+    {"apr1": "openssl passwd -apr1 makes one.", "sha1": "htpasswd -nbs makes one."}
+)
 _FORBIDDEN = frozenset(":\r\n")
 
 
@@ -33,7 +39,12 @@ def basic_auth(spec: BasicAuth, where: str, follow: Following) -> Check:
             follow.wrong(f"{where}.encryption", "names no algorithm", "Set apr or sha1.")
     if not written and not follow.errors:
         follow.wrong(at, "is empty, so that nobody could come in", "Name a user.")
-    users = {}
+    return Check(dict(_users(written, at, hashing, follow)), spec.realm)
+
+
+def _users(
+    written: Mapping[str, SaltedHashedPassword | BasicAuthUser], at: str, hashing: Hash, follow: Following
+) -> Iterator[tuple[str, Password]]:
     for name, one in written.items():
         here = f"{at}.{name}"
         if not name or _FORBIDDEN & set(name):
@@ -43,8 +54,17 @@ def basic_auth(spec: BasicAuth, where: str, follow: Following) -> Check:
         elif hashing == "apr1" and not one.salt and not one.hashed_password.startswith(_APR1):
             follow.wrong(f"{here}.salt", "is empty", "APR1 needs the salt that the hash was made with.")
         else:
-            users[name] = Password(hashing, one.hashed_password.removeprefix(_SHA), one.salt)
-    return Check(users, spec.realm)
+            if not _could_be(hashing, one):
+                text = f"is not a hash by {'APR1' if hashing == 'apr1' else 'SHA-1'}, so that {name} cannot come in"
+                follow.warn(f"{here}.hashedPassword", text, _MADE_BY[hashing])
+            yield name, Password(hashing, one.hashed_password.removeprefix(_SHA), one.salt)
+
+
+def _could_be(hashing: Hash, written: SaltedHashedPassword | BasicAuthUser) -> bool:
+    """Whether some password could have this hash."""
+    if hashing == "apr1":
+        return _APR1_HASH.fullmatch(written.hashed_password) is not None
+    return bool(_digest(written.hashed_password.removeprefix(_SHA)))
 
 
 def htpasswd(check: Check) -> str | None:

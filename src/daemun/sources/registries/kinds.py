@@ -5,7 +5,8 @@ from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 from typing import Any
 
-from daemun.api.decode import Misfit, fitted
+from daemun.api.decode import fitted
+from daemun.api.misfits import Misfit
 from daemun.base.guard import Guard
 from daemun.gatewayapi.findings import Finding
 from daemun.ir.registries import Configured
