@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import textwrap
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -38,6 +39,18 @@ class Step(NamedTuple):
 
     command: str
     lines: list[str]
+
+
+def pages() -> list[str]:
+    """All pages, by their place below docs/."""
+    return sorted(str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md"))
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """What a page below docs/ has in blocks of a language, those in lists too."""
+    text = (ROOT / "docs" / page).read_text()
+    found = re.findall(rf"^( *)```{language}\n(.*?)^\1```", text, re.MULTILINE | re.DOTALL)
+    return [textwrap.dedent(one) for _, one in found]
 
 
 def steps(page: str, section: str) -> Iterator[Step]:
