@@ -76,7 +76,7 @@ class Stage:
         check = AuthorizationCode(
             Provider(self.provider.issuer),
             app,
-            access_token_header="x-access",  # noqa: S106
+            access_token_header="x-access",  # noqa: S106 - the name of a header
             id_claims=(ClaimHeader("email", "x-email"),),
         )
         self.door.guard(f"{host}.localhost", check)

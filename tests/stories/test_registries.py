@@ -79,7 +79,7 @@ class OfConsul:
         self.stop, self.forget = self._consul.stop, self._consul.forget
 
     def written(self, text: str) -> str:
-        self._consul.token = "of-the-operator"  # noqa: S105
+        self._consul.token = "of-the-operator"  # noqa: S105 - of nobody
         secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "consul"}}
         held = manifest({**secret, "stringData": {"token": self._consul.token}})
         here = text.replace(", namespace: infra", "").replace("  namespace: infra\n", "")

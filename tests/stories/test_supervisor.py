@@ -101,7 +101,7 @@ def gone(pid: int) -> bool:
 
 def left_behind() -> set[Path]:
     """What Envoys keep for hot restarts outside of the state directory, of those that are gone."""
-    found = set(Path("/dev/shm").glob("envoy_shared_memory_*"))  # noqa: S108
+    found = set(Path("/dev/shm").glob("envoy_shared_memory_*"))  # noqa: S108 - Envoy puts them there
     for maps in Path("/proc").glob("[0-9]*/maps") if found else ():
         with contextlib.suppress(OSError):
             text = maps.read_text()

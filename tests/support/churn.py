@@ -74,7 +74,7 @@ class Churn:
     """Changes what a control plane knows, one random change after another, and remembers what was wanted when."""
 
     def __init__(self, plane: ControlPlane, proxy: str, ports: dict[str, int], seed: int) -> None:
-        self.random = random.Random(seed)  # noqa: S311
+        self.random = random.Random(seed)  # noqa: S311 - the same each time
         self.changes: Counter[str] = Counter()
         self._plane = plane
         self._proxy = proxy

@@ -45,7 +45,7 @@ class Moto:
         self._record = Path(tempfile.mkdtemp()) / "record"
         recording = {"MOTO_ENABLE_RECORDING": "1", "MOTO_RECORDER_FILEPATH": str(self._record)}
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self._process = subprocess.Popen(command, env={**os.environ, **recording}, **quiet)  # noqa: ASYNC220
+        self._process = subprocess.Popen(command, env={**os.environ, **recording}, **quiet)  # noqa: ASYNC220 - soon done
 
         async def answers() -> bool:
             _, writer = await asyncio.open_connection("127.0.0.1", self.port)

@@ -12,7 +12,7 @@ _given: set[int] = set()
 def free_port(address: str = "127.0.0.1") -> int:
     """A port that nothing listens on."""
     while True:
-        port = random.choice(_PORTS)  # noqa: S311
+        port = random.choice(_PORTS)  # noqa: S311 - no secret
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind((address, port))
             if port not in _given:

@@ -32,7 +32,7 @@ class Command:
         def find() -> dict[str, Any] | None:
             return next((line for line in self.lines if fields.items() <= line.items()), None)
 
-        return await until(find, seconds)  # type: ignore[return-value]
+        return await until(find, seconds)
 
     async def ended(self, seconds: float = 60) -> int:
         """Wait for its end; its exit code."""

@@ -112,7 +112,7 @@ class Tenants:
         """Mend it and wait until what was meant is served, and the problem is no more."""
         began = time.monotonic()
         self.spoiler.mend()
-        await until(serves)  # type: ignore[arg-type]
+        await until(serves)
         self.seconds["mended"].append(time.monotonic() - began)
         await self.world.solved(problem)
 

@@ -168,7 +168,7 @@ class World:
             return last[0] if last[0].status == status else None
 
         try:
-            return await until(fits, seconds)  # type: ignore[return-value]
+            return await until(fits, seconds)
         except AssertionError as error:
             raise AssertionError(f"no {status} for {path} {request}; at last {last}; {self.problems()}") from error
 
@@ -197,7 +197,7 @@ class World:
             assert found[0] in self.lines, "it is known, but nobody was told"
             return found[0]
 
-        return await until(told, seconds)  # type: ignore[return-value]
+        return await until(told, seconds)
 
     async def solved(self, problem: ProblemLine, seconds: float = PATIENCE) -> None:
         """Wait until it was told that the problem is no more."""

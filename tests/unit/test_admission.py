@@ -111,7 +111,7 @@ async def test_real_changes_meanwhile_stay() -> None:
     async def meanwhile() -> None:
         court.suppositions.apply(changed)
 
-    court.judge._fetched = meanwhile  # type: ignore[method-assign]
+    court.judge._fetched = meanwhile
     group = {"group": "gateway.networking.k8s.io", "version": "v1", "kind": "HTTPRoute"}
     asked = {"uid": "1", "kind": group, "operation": "UPDATE", "name": "r", "namespace": "default"}
     document = route("r", rule(to="a"), hosts=["supposed.example"])

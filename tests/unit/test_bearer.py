@@ -106,7 +106,7 @@ async def test_an_issuer_that_is_away_lets_nobody_in() -> None:
             assert answer.status == 401
             provider.away = False
             assert isinstance(await ask(checker, provider.access_token()), Allowed)
-        async with made(introspection(provider, client_secret="wrong"), clock) as checker:  # noqa: S106
+        async with made(introspection(provider, client_secret="wrong"), clock) as checker:  # noqa: S106 - of nobody
             assert isinstance(await ask(checker, provider.access_token()), Failed)
 
 

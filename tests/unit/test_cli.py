@@ -74,7 +74,7 @@ def test_check_asks_the_plug_in_of_a_registry(tmp_path: Path) -> None:
     )
     told = run("check", str(tmp_path), code=1)
     assert "registry.yaml:7: error[D0101]: Registry default/dns spec.config.family: " in told
-    assert 'Left out it is "PreferIPv4".' in told
+    assert "Did you mean 'IPv6'?" in told
 
 
 def test_translate_names_origins_and_gateways() -> None:

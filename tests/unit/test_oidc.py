@@ -36,7 +36,7 @@ class Clock:
         return self.now
 
 
-def code(provider: Provider, session: Session = Session(), **more: Any) -> AuthorizationCode:  # noqa: B008
+def code(provider: Provider, session: Session = Session(), **more: Any) -> AuthorizationCode:  # noqa: B008 - immutable
     app = App(
         CLIENT,
         "https://app.example.com",
@@ -145,8 +145,8 @@ async def test_headers_and_metadata() -> None:
     async with running(clock) as provider:
         check = code(
             provider,
-            id_token_header="x-id",  # noqa: S106
-            access_token_header="Authorization",  # noqa: S106
+            id_token_header="x-id",  # noqa: S106 - the name of a header
+            access_token_header="Authorization",  # noqa: S106 - the name of a header
             bearer=True,
             id_claims=(ClaimHeader("groups", "X-Groups"), ClaimHeader("none", "x-none"), ClaimHeader("evil", "x-evil")),
             access_claims=(ClaimHeader("level", "x-level"), ClaimHeader("sub", "x-many", append=True)),

@@ -24,6 +24,7 @@ from support.redises import redis
 from support.visitor import Visitor
 
 TOKEN, GROUPS = "token", "getMemberObjects"
+_SESSION = Session(refresh=False)
 TAKEN = "the session's cookies are renewed all the same"
 
 
@@ -36,7 +37,7 @@ class Scene:
         self.clock = clock
         provider.claims = dict(OVERAGE)
 
-    def check(self, session: Session = Session(refresh=False), **azure: Any) -> AuthorizationCode:  # noqa: B008
+    def check(self, session: Session = _SESSION, **azure: Any) -> AuthorizationCode:
         return code(
             self.provider,
             session,

@@ -6,7 +6,7 @@ import urllib.request
 
 asked = urllib.request.Request(sys.argv[1], headers={"x-canary": "yes"})  # noqa: S310 - of who runs it
 try:
-    answer = urllib.request.urlopen(asked)  # noqa: S310
+    answer = urllib.request.urlopen(asked)  # noqa: S310 - a URL of http, from who runs it
 except urllib.error.HTTPError as error:
     answer = error
 print(answer.status, answer.headers["x-version"])

@@ -150,7 +150,8 @@ class PodDoor:
         return logged
 
     def _run(self, *words: str) -> bytes:
-        done = subprocess.run([*self._kubectl, *words], capture_output=True, check=False, timeout=60)  # noqa: S603
+        command = [*self._kubectl, *words]
+        done = subprocess.run(command, capture_output=True, check=False, timeout=60)  # noqa: S603 - no shell
         if done.returncode:
             text = done.stderr.decode(errors="replace").strip()
             hint = "You need the right to exec into the pod." if "forbidden" in text.lower() else ""

@@ -262,7 +262,7 @@ class LocalProxies:
     async def _connect(self) -> None:
         self._link, status = await connect(self._dir, self._heard, linger=self._linger, drain=self._drain)
         found = status["proxies"]
-        assert isinstance(found, list)  # noqa: S101
+        assert isinstance(found, list)  # noqa: S101 - what was asked for
         self._running = {str(one["name"]): msgspec.convert(one | {"proxy": one["name"]}, Running) for one in found}
 
     def _heard(self, message: Message) -> None:

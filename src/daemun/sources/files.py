@@ -74,7 +74,8 @@ class Tree:
         self.paths = paths
 
     def path(self, key: Key) -> str:
-        return os.path.join(self.paths[key.root], key.name) if key.name else self.paths[key.root]  # noqa: PTH118
+        root = self.paths[key.root]
+        return os.path.join(root, key.name) if key.name else root  # noqa: PTH118 - paths are text here
 
     def list(self, watch: Watch | None = None) -> Listing:
         """Walks all PATHs. A file that can be reached twice counts once."""
@@ -127,7 +128,7 @@ class _Walk:
     def run(self) -> None:
         top = Key(self.root, "")
         try:
-            status = os.stat(self.path)  # noqa: PTH116
+            status = os.stat(self.path)  # noqa: PTH116 - paths are text here
             if not stat.S_ISDIR(status.st_mode):
                 self.single(top, status)
                 return
@@ -146,11 +147,11 @@ class _Walk:
     def single(self, top: Key, status: os.stat_result) -> None:
         """A PATH that is a file: its directory is watched for its name."""
         if self.watch is not None:
-            parent = beneath.directory(os.path.dirname(self.path) or ".")  # noqa: PTH120
+            parent = beneath.directory(os.path.dirname(self.path) or ".")  # noqa: PTH120 - paths are text here
             self.watch(parent, top)
             os.close(parent)
         found = _found(status)
-        self.add("", Found(found.stamp, os.path.islink(self.path), found.refusal))  # noqa: PTH114
+        self.add("", Found(found.stamp, os.path.islink(self.path), found.refusal))  # noqa: PTH114 - paths are text here
 
     def enter(self, descriptor: int, name: str, depth: int) -> None:
         key = Key(self.root, name)
@@ -203,7 +204,7 @@ class _Walk:
                 if why.gone:
                     why = Unusable("is a symlink to nothing", "Point it to a file in the folder.")
                 self.add(name, Found(None, True, why))
-            elif os.path.isdir(os.path.join(self.path, name)):  # noqa: PTH112, PTH118
+            elif os.path.isdir(os.path.join(self.path, name)):  # noqa: PTH112, PTH118 - paths are text here
                 self.listing.hole(Key(self.root, name), why)
             return
         try:

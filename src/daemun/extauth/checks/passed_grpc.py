@@ -73,7 +73,8 @@ class GrpcServer(Checker):
                 await self._drop(channel)
                 if attempt == self._check.retries:
                     raise
-                await asyncio.sleep(min(pause * 2**attempt, longest) * random.uniform(0.5, 1.0))  # noqa: S311
+                chance = random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+                await asyncio.sleep(min(pause * 2**attempt, longest) * chance)
         raise DialError
 
     async def _connected(self) -> grpc.aio.Channel:

@@ -8,7 +8,7 @@ sys.modules["ssl"] = None  # type: ignore[assignment]
 # Isolated mode knows neither the current directory nor site-packages, but this file knows where it lies.
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from daemun.provision.keeper.launch import main  # noqa: E402
+from daemun.provision.keeper.launch import main  # noqa: E402 - what stands above comes before
 
 if __name__ == "__main__":
     sys.exit(main(Path(sys.argv[1])))

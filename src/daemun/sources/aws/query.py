@@ -59,7 +59,7 @@ class Element:
 
     def text(self, *path: str) -> str:
         """What stands at a path; empty if nothing does."""
-        return next((one._node.text or "" for one in self.all(*path)), "").strip()  # noqa: SLF001
+        return next((one._node.text or "" for one in self.all(*path)), "").strip()  # noqa: SLF001 - of its own class
 
 
 class Service:

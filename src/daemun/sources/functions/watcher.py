@@ -148,7 +148,8 @@ class FunctionWatcher:
                 _log.log(logging.DEBUG if asked.probed else logging.INFO, "Upstream %s: %s", name, why)
             self._miss(name, asked, why)
             longest = self._pace.probing if asked.probed and name not in self._held else self._pace.longest
-            await asyncio.sleep(max(after, growing(failures, self._pace.first, longest, random.random())))  # noqa: S311
+            chance = random.random()  # noqa: S311 - no secret
+            await asyncio.sleep(max(after, growing(failures, self._pace.first, longest, chance)))
 
     def _miss(self, name: Name, asked: Asked, why: str) -> None:
         """Nothing newer is said, so what was said last counts. Nobody waits for those who are merely probed."""

@@ -50,5 +50,5 @@ async def following(
             if failures == 1:
                 _log.error("a defect in what asks a registry", exc_info=error)
             failed(RegistryError(f"what asks it has a defect ({type(error).__name__}; the log says more)"))
-        pause = growing(failures, pace.first, pace.longest, random.random())  # noqa: S311
+        pause = growing(failures, pace.first, pace.longest, random.random())  # noqa: S311 - no secret
         await asyncio.sleep(max(pause, min(after, pace.longest)))

@@ -119,7 +119,8 @@ class Poller:
                     self.errors, self.failure = self.errors + 1, error
                     self.slow = self.slow or time.monotonic() - failing >= self._pace.patience
                     self._told()
-                    pause = growing(failures, self._pace.first, self._pace.longest, random.random())  # noqa: S311
+                    chance = random.random()  # noqa: S311 - no secret
+                    pause = growing(failures, self._pace.first, self._pace.longest, chance)
                     await asyncio.sleep(max(pause, min(error.after, self._pace.longest)))
                     continue
                 failures, due, failing = 0, due if began < due else began + self._pace.refresh, 0.0
