@@ -27,7 +27,7 @@ from bench.poller import Backend, free_port, until_200
 from bench.worlds import Document, gateway, route, service
 from daemun.api.decode import decode
 from daemun.envoy.readable import grouped, message
-from daemun.envoy.scopes import BY_PATH, LATER, MISSES
+from daemun.envoy.scopes import BY_PATH, MISSES
 from daemun.ir.resource import CLUSTER, ENDPOINT, EXTENSION, LISTENER, SCOPE
 from daemun.provision.binary import find
 from daemun.provision.bootstrap import assembled
@@ -148,7 +148,7 @@ def _settle(listener: listener_pb2.Listener, scopes: list[Any], brought: Mapping
     manager.http_filters[-1].typed_config.Pack(router, deterministic=True)
     if plain:
         del manager.early_header_mutation_extensions[:]
-        kept = [one for one in manager.http_filters if not one.name.startswith((MISSES, BY_PATH, LATER))]
+        kept = [one for one in manager.http_filters if not one.name.startswith((MISSES, BY_PATH))]
         del manager.http_filters[:]
         manager.http_filters.extend(kept)
         manager.route_config.CopyFrom(route_pb2.RouteConfiguration(name="all", ignore_port_in_host_matching=True))

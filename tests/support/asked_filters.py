@@ -13,7 +13,7 @@ from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-from daemun.envoy.scopes import LATER
+from daemun.envoy.scopes import MISSES
 from daemun.features.filter_chain import filter_chain, filters_of
 from daemun.ir.resource import EXTENSION, SCOPE, Leaf, Part, encode
 from daemun.translate import Translation
@@ -25,7 +25,7 @@ def unasked(made: Translation) -> list[str]:
     """Which leaves say something to a filter without asking for it, and to which."""
     families: dict[str, dict[str, str]] = {key.proxy: {} for key in made.resources}
     for key, part in made.resources.items():
-        if key.type_url == EXTENSION and key.resource.startswith(LATER):
+        if key.type_url == EXTENSION and key.resource.startswith(MISSES):
             families[key.proxy] |= _families(part)
     found = set()
     for key, part in made.resources.items():

@@ -38,7 +38,7 @@ from daemun.api.status import (
     RouteStatus,
     Status,
 )
-from daemun.envoy.scopes import LATER, MISSES
+from daemun.envoy.scopes import BY_PATH, MISSES
 from daemun.features.drafts import WHOLE
 from daemun.features.unsent import resend_unsent
 from daemun.ir.resource import CLUSTER, ENDPOINT, EXTENSION, LISTENER, SCOPE, SECRET, encode
@@ -50,7 +50,7 @@ SECTIONS = {
     "filters": LISTENER,
     "guards": LISTENER,
     "manager": LISTENER,
-    "misses": LISTENER,
+    "misses": EXTENSION,
     "later": EXTENSION,
     "routes": SCOPE,
     "kept": SCOPE,
@@ -59,10 +59,12 @@ SECTIONS = {
 }
 SECTIONS |= {"clusters": CLUSTER, "endpoints": ENDPOINT, "tls": CLUSTER, "sockets": CLUSTER}
 _MAPS = {"typedPerFilterConfig", "filterMetadata", "policies", "sourceCodes", "value"}
-_OF_MANAGER = {"connections", "filters", "guards", "manager", "misses"}
+_OF_MANAGER = {"connections", "filters", "guards", "manager"}
 _OF_TCP_PROXY = {"idleTimeout", "maxConnectAttempts", "tunnelingConfig", "accessLogOptions"}
 _ASKING = ("daemun.extauth", "daemun.ratelimit/")
 _KEPT = "daemun.guards"
+_WAYS = 2
+"""So many filters send a miss on; those of features follow."""
 _LONG = {"inlineBytes", "inlineString"}
 MESSAGES: dict[str, type[Message]] = {
     CLUSTER: cluster_pb2.Cluster,
@@ -91,16 +93,21 @@ def envoy(made: Translation, sections: list[str]) -> dict[str, Any]:
     if "limits" in sections:
         out["limits"] = {key.resource: json.loads(encode(part)) for key, part in sorted(made.limits.quotas.items())}
     # All guards are on every listener; what misses pass says which are in use.
-    later = [(at, value) for at, value in messages(made).items() if at[2].startswith(LATER)]
+    later = [(at, value) for at, value in messages(made).items() if at[2].startswith(MISSES)]
     used = {(at[0], name) for at, value in later for name in _resource("later", value)}
     for section in (one for one in sections if one not in {"chains", "limits"}):
         for (proxy, type_url, name), message in messages(made).items():
-            if type_url == SECTIONS[section]:
+            if type_url == SECTIONS[section] and _is_of(section, name):
                 shown = out.setdefault(proxy, {}).setdefault(section, {})
                 shown[name] = _resource(section, message)
                 if section == "guards":
                     shown[name] = [one for one in shown[name] if (proxy, one["name"]) in used]
     return out
+
+
+def _is_of(section: str, name: str) -> bool:
+    """Whether a section shows an extension: of two with the same filters of features one is enough."""
+    return not name.startswith(BY_PATH) and (section != "misses" or name.startswith(MISSES))
 
 
 def _resource(section: str, message: Message) -> Any:
@@ -128,9 +135,11 @@ def _resource(section: str, message: Message) -> Any:
         value = _hosts(value["routeConfiguration"].get("virtualHosts", []))
     if section == "kept":
         value = {one["name"]: _kept(one) for one in value["routeConfiguration"].get("virtualHosts", [])}
-    if section == "later":
+    if section in {"later", "misses"}:
         config = value["typedConfig"]
-        value = [inner["name"] for inner in config.get("defaultFilterChain", {}).get("filters", ())] or list(config)
+        filters = config.get("defaultFilterChain", {}).get("filters", ())
+        later = [inner["name"] for inner in filters[_WAYS:]] if filters else list(config)
+        value = filters[:_WAYS] if section == "misses" else later
     if section == "sockets":  # by which endpoints are spoken to
         sockets = {str(one["match"]): one["transportSocket"] for one in value.get("transportSocketMatches", ())}
         sockets["others"] = value.get("transportSocket", {})
@@ -165,7 +174,7 @@ def _hosts(value: list[Any]) -> list[Any]:
 def _without_kept(one: Any) -> None:
     for field in ("typedPerFilterConfig", "metadata"):
         within = one.get(field, {}).get("filterMetadata", {}) if field == "metadata" else one.get(field, {})
-        for name in [name for name in within if name.startswith(_KEPT)]:
+        for name in [name for name in within if name.startswith((_KEPT, WHOLE))]:
             del within[name]
         if field in one and not within:
             del one[field]
@@ -192,9 +201,7 @@ def _everybody() -> Any:
 def _manager(section: str, value: Any) -> Any:
     """What a section shows of a connection manager."""
     value["httpFilters"][-1]["typedConfig"].pop("upstreamHttpFilters")  # which are the same everywhere
-    sent_on = {one["name"]: one for one in value["httpFilters"] if one["name"].startswith((MISSES, LATER))}
-    if section == "misses":
-        return sent_on[MISSES]["typedConfig"]["defaultFilterChain"]["filters"]
+    sent_on = [one["name"] for one in value["httpFilters"] if one["name"].startswith((MISSES, BY_PATH))]
     if section == "filters":
         every = [one for one in value["httpFilters"] if not one.get("disabled") or one["name"] == WHOLE]
         return [one for one in every if one["name"] not in sent_on and not _is_kept(one)]

@@ -24,9 +24,9 @@ from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
 from envoy.service.discovery.v3 import discovery_pb2
 from google.protobuf import json_format
 
-from daemun.envoy.scopes import LATER, head, scope_name
+from daemun.envoy.misses import misses
+from daemun.envoy.scopes import head, scope_name
 from daemun.features import HEAVY, http_filters
-from daemun.features.filter_chain import filter_chain, filters_of
 from daemun.ir.limits import RE2_MAX_PROGRAM_SIZE
 from daemun.ir.listener import FrontendKey
 from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, SCOPE, SECRET
@@ -192,11 +192,8 @@ class SwappedEnvoy:
         manager.scoped_routes.rds_config_source.CopyFrom(source)
         manager.scoped_routes.scoped_rds.scoped_rds_config_source.CopyFrom(source)
         # What the routes need that are shown later is not known yet.
-        later = next(one.name for one in manager.http_filters if one.name.startswith(LATER))
-        bring(
-            manager,
-            {**HEAVY, later: filter_chain(later, [inner for one in http_filters() for inner in filters_of(one)])},
-        )
+        ways = {one.name: one for one in misses(FrontendKey("", port), http_filters())}
+        bring(manager, {**HEAVY, **ways})
         chain.filters[0].typed_config.Pack(manager)
         if chain.HasField("transport_socket"):
             server_name = "".join(chain.filter_chain_match.server_names).replace("*", "w")

@@ -19,11 +19,11 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import http_con
 
 from daemun.base import wire
 from daemun.envoy.ads import ads
-from daemun.envoy.scopes import later
+from daemun.envoy.scopes import BY_PATH, MISSES, sent_on
 from daemun.features import BY_KIND, FAMILIES, HEAVY, Placed, moves, ordered, placed, rare_of
 from daemun.features.drafts import Further, ManagerDraft
 from daemun.features.fence import fence_all
-from daemun.features.filter_chain import filter_chain, filters_of
+from daemun.features.filter_chain import filters_of
 from daemun.flow import Collection, Index, Reader, derive, distinct, union
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.ir.listener import Frontend, FrontendKey, ListenerKey
@@ -34,6 +34,8 @@ from daemun.ir.uses import NOTHING, ListenerUses
 
 Rare = tuple[FrontendKey | str, str]
 """A port, or a proxy with all of its ports, and a family of features whose filters must be there."""
+Ways = Callable[[FrontendKey], Iterable[hcm_v3.HttpFilter]]
+"""The filters of a port that send requests on, as chains."""
 _NAME, _CONFIG = wire.tag(1), wire.tag(2)  # TypedExtensionConfig.name, .typed_config
 _TYPE, _VALUE = wire.tag(1), wire.tag(2)  # Any.type_url, .value
 _CHAIN, _FILTERS = wire.tag(1), wire.tag(1)  # FilterChainConfig.default_filter_chain, FilterChain.filters
@@ -46,13 +48,16 @@ def extensions(
     routes: Collection[RouteKey, ResolvedRoute],
     uses: Collection[ListenerKey, ListenerUses],
     standing: Callable[[Reader], tuple[Use, ...]],
+    ways: Ways,
 ) -> Collection[PartKey, Part]:
-    """All extensions, as parts. `standing` is what every listener has where its policies do not say otherwise."""
+    """All extensions, as parts. `standing` is what every listener has where its policies do not say otherwise; `ways`
+    are what sends on what the features' filters are once more for.
+    """
     rare = distinct(routes.index(rare_of_route), uses.index(rare_of_uses), name="filters in use")
     ports = frontends.index(with_requests)
     heavy = heavy_rule(ports, rare.index(at_proxy))
     return union(
-        derive(frontends, later_rule(uses, rare, standing), "filters for what is sent on"),
+        derive(frontends, later_rule(uses, rare, standing, ways), "filters for what is sent on"),
         derive(distinct(ports, name="proxies with requests"), heavy, "heavy filters"),
         name="extensions",
     )
@@ -104,7 +109,10 @@ def filters_for(port: FrontendKey, families: frozenset[str]) -> tuple[Filter, ..
     return tuple(
         (extension, family)
         for family in sorted(families)
-        for extension in (*([later(port)] if family in FAMILIES else []), *([family] if family in HEAVY else []))
+        for extension in (
+            *([sent_on(BY_PATH, port), sent_on(MISSES, port)] if family in FAMILIES else []),
+            *([family] if family in HEAVY else []),
+        )
     )
 
 
@@ -134,6 +142,7 @@ def later_rule(
     policies: Collection[ListenerKey, ListenerUses],
     rare: Collection[Rare, Rare],
     standing: Callable[[Reader], tuple[Use, ...]],
+    ways: Ways,
 ) -> Callable[[Reader, FrontendKey, Frontend], Iterator[tuple[PartKey, Part]]]:
     """The rule from a port to the filters for what is sent on: its first listener's, and those in use on the port."""
 
@@ -143,14 +152,17 @@ def later_rule(
         first = frontend.http[0]
         further, needs = further_of(standing_on(reader.get(policies, first.key) or NOTHING, standing(reader)))
         spare: list[Leaf] = []
-        leaves = [Leaf(b"", first.origin)]  # were the first one left out, so would be all others
+        leaves: list[Leaf] = []
         for one in (one for one in placed(further) if one.filter.disabled):
             used = any(reader.get(rare, (of, one.family)) is not None for of in (key, key.proxy))
             leaf = _leaf(one, first.origin, tuple(sorted(needs)))
             (leaves if one.always or used else spare).append(leaf)
-        at = PartKey(key.proxy, EXTENSION, later(key))
-        yield at, _head(later(key), filter_chain("", ()).typed_config.type_url, first.origin)
-        yield at._replace(part=_PART), part(_PART, leaves, (_CONFIG, _VALUE), spare)
+        for way in ways(key):
+            at = PartKey(key.proxy, EXTENSION, way.name)
+            yield at, _head(way.name, way.typed_config.type_url, first.origin)
+            # Were the first leaf left out, so would be all others.
+            begun = Leaf(b"".join(map(_inner, filters_of(way))), first.origin)
+            yield at._replace(part=_PART), part(_PART, [begun, *leaves], (_CONFIG, _VALUE), spare)
 
     return filters
 

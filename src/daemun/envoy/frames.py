@@ -12,8 +12,9 @@ from envoy.config.route.v3 import route_components_pb2 as route_v3
 from daemun.base import wire
 from daemun.envoy.extensions import filters_for
 from daemun.envoy.routes import ROUTES, frame
+from daemun.envoy.scopes import ON
 from daemun.features import BY_KIND, MOVES, moves, ordered, rare_of
-from daemun.features.drafts import HostDraft
+from daemun.features.drafts import WHOLE, HostDraft
 from daemun.features.fence import HOST, METADATA, fence
 from daemun.features.unsent import resend_unsent
 from daemun.ir.listener import FrontendKey
@@ -42,13 +43,25 @@ _UNSENT = _resending()
 """What no backend has seen of a request is sent to another one. Routes that say something of retries have their own."""
 
 
-def opening(domain: str, origin: Origin, port: FrontendKey, uses: ListenerUses | None) -> Iterator[Leaf]:
-    """The leaves of a virtual host of a port before its routes.
+def _switching() -> bytes:
+    every = route_v3.VirtualHost()
+    every.typed_per_filter_config[WHOLE].Pack(ON, deterministic=True)
+    return wire.encoded(every)
+
+
+_WHOLE = _switching()
+"""Filters for all requests of a port run: the route is known."""
+
+
+def opening(
+    domain: str, origin: Origin, port: FrontendKey, uses: ListenerUses | None, *, hit: bool = False
+) -> Iterator[Leaf]:
+    """The leaves of a virtual host of a port before its routes. `hit`: it is found at the first look.
 
     A retry policy of its own takes the place of everybody's.
     """
     own = uses is not None and any(use.kind == _RETRIES for use in uses.on_hosts())
-    yield Leaf(frame(domain) + (b"" if own else _UNSENT), origin)
+    yield Leaf(frame(domain) + (b"" if own else _UNSENT) + (_WHOLE if hit else b""), origin)
     if uses is None:
         return
     if any(BY_KIND[use.kind].guards for use in uses.on_hosts()):

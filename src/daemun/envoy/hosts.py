@@ -75,7 +75,7 @@ def host_rule(of: Inputs) -> Callable[[Reader, HostKey, HostKey], Iterator[tuple
         origin = owner.origin
         # What leads to shards does nothing else: they have what policies say.
         uses = None if crowded else reader.get(of.policies, mine.key)
-        leaves = list(opening(spot.part, origin, key.frontend, uses))
+        leaves = list(opening(spot.part, origin, key.frontend, uses, hit=hit and not crowded))
         if owner.handshakes:
             closed = wire.encoded(guard(owner.handshakes))
             leaves.append(Leaf(wire.delimited(ROUTES, closed), mine.origin))

@@ -17,6 +17,7 @@ from daemun.envoy import (
     extensions,
     hosts,
     listeners,
+    misses,
     routes,
     secrets,
     shards,
@@ -69,7 +70,7 @@ class EnvoyResources:
         # Listeners, and the filters that they ask for.
         heads = listeners.listener_rule(settings.shared_host, access_log, uses, of.standing)
         listener_parts = derive(ports, heads, "listeners")
-        filters = extensions.extensions(ports, found, uses, of.standing)
+        filters = extensions.extensions(ports, found, uses, of.standing, misses.ways)
 
         # Virtual hosts, in scopes: those of exact hosts, of paths where there are many, and of the rest.
         encoded = derive(found, routes.encoded_rule(derive(ports, owners.surface_rule, "surfaces")), "encoded routes")

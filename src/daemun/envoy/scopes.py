@@ -22,24 +22,22 @@ from envoy.extensions.http.early_header_mutation.header_mutation.v3 import heade
 from daemun.base import wire
 from daemun.envoy.ads import ads
 from daemun.envoy.misdirected import MARK, mark
-from daemun.features.drafts import WHOLE
 from daemun.ir.listener import FrontendKey, HostKey, Listener
 from daemun.ir.resource import SCOPE, PartKey
 
 SCOPE_HEADER = "x-daemun-scope"
 """The header with the key of the scope. No backend sees it, and what a client sends there counts nothing."""
 MISSES = "daemun.misses"
-"""The HTTP filter that sends on what has no scope of its own; switched off where a scope was hit."""
+"""What the name begins with of the HTTP filters that send on what has no scope of its own, with those of features once
+more; switched off where a scope was hit."""
 BY_PATH = "daemun.by-path"
-"""The HTTP filter that sends on what hit the scope of a host whose routes are in shards; only there it is on."""
-LATER = "daemun.later"
-"""What the name begins with of the features' filters once more, for what is sent on (`later`); switched off where a
-scope was hit that sends nothing on."""
+"""The same for what hit the scope of a host whose routes are in shards; only there they are on."""
 REST = "*"
 """The host of the scope with all that has none of its own."""
 LISTED = "~"
 """What the hosts of scopes begin with that only the directory leads to."""
-_ON = route_v3.FilterConfig(config={})
+ON = route_v3.FilterConfig(config={})
+"""What a scope, host or route says to a filter that is to be on."""
 _OFF = route_v3.FilterConfig(disabled=True)
 TAGS = (wire.tag(5), wire.tag(2))
 """A virtual host within its scope: ScopedRouteConfiguration.route_configuration, RouteConfiguration.virtual_hosts.
@@ -49,9 +47,9 @@ encoding, "Last One Wins").
 """
 
 
-def later(port: FrontendKey) -> str:
-    """The filters of a port for what is sent on, which is also the extension's name that has them."""
-    return f"{LATER}/{scope_name(port, '').rstrip('/')}"
+def sent_on(what: str, port: FrontendKey) -> str:
+    """The filters of a port for what is sent on, misses or by path, which is also the extension's name with them."""
+    return f"{what}/{scope_name(port, '').rstrip('/')}"
 
 
 def scope_name(port: FrontendKey, host: str) -> str:
@@ -83,7 +81,8 @@ def head(name: str, *, marked: bool, hit: bool, crowded: bool = False) -> scoped
     """A scope without its virtual hosts. `marked`: requests carry a listener's mark (`misdirected`).
 
     `hit`: it is found at the first look, when Envoy decides which filters a request passes; `crowded`: and only says
-    that the routes are in shards.
+    that the routes are in shards. Of what is switched so much stands here as costs least: Envoy need not hash names
+    where there is one of them, so all else is said by virtual hosts (`frames`).
     """
     routes = _routes(marked, hit, crowded, name.partition("/")[0])
     scope = scoped_route_pb2.ScopedRouteConfiguration(name=name, route_configuration=routes)
@@ -98,12 +97,9 @@ def _routes(marked: bool, hit: bool, crowded: bool, port: str) -> route_pb2.Rout
     routes = route_pb2.RouteConfiguration(ignore_port_in_host_matching=True, validate_clusters={"value": False})
     routes.request_headers_to_remove.extend((SCOPE_HEADER, MARK) if marked else (SCOPE_HEADER,))
     if hit:
-        routes.typed_per_filter_config[MISSES].Pack(_OFF, deterministic=True)
+        routes.typed_per_filter_config[f"{MISSES}/{port}"].Pack(_OFF, deterministic=True)
         if crowded:
-            routes.typed_per_filter_config[BY_PATH].Pack(_ON, deterministic=True)
-        else:
-            routes.typed_per_filter_config[f"{LATER}/{port}"].Pack(_OFF, deterministic=True)
-            routes.typed_per_filter_config[WHOLE].Pack(_ON, deterministic=True)
+            routes.typed_per_filter_config[f"{BY_PATH}/{port}"].Pack(ON, deterministic=True)
     return routes
 
 

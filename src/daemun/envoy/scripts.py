@@ -13,9 +13,8 @@ from envoy.type.matcher.v3 import http_inputs_pb2
 from google.protobuf.message import Message
 from xds.type.matcher.v3 import matcher_pb2
 
-from daemun.envoy.scopes import SCOPE_HEADER, scope_name
+from daemun.envoy.scopes import REST, SCOPE_HEADER, scope_name
 from daemun.features.composite import always, composite
-from daemun.features.feature import disabled_filter
 from daemun.ir.listener import FrontendKey
 
 SCRIPTS = "daemun.scripts"
@@ -27,20 +26,18 @@ _CAPITALS = ".*[A-Z].*"
 _LOWER = """
 function envoy_on_request(request)
   local headers = request:headers()
-  local rest = headers:get("{header}")
-  local host = string.match(headers:get(":authority"), "^[^:]*")
-  headers:replace("{header}", "{scope}" .. string.lower(host))
+  headers:replace("{header}", "{scope}" .. string.lower(headers:get(":authority"))) -- its port does not count
   request:clearRouteCache()
   request:metadata() -- looks for the route
   if request:streamInfo():routeName() == "" then
-    headers:replace("{header}", rest)
+    headers:replace("{header}", "{scope}{rest}")
     request:clearRouteCache()
   end
 end
 """
 
 
-def script_filter(port: FrontendKey) -> hcm_v3.HttpFilter:
+def scripts_filter(port: FrontendKey) -> hcm_v3.HttpFilter:
     """The filter. A host in capital letters is the same host but not the same key, and is looked for in lower case."""
     frame = composite(SCRIPTS)
     # Only what that leads to says whether there is more to run: the same place again.
@@ -61,13 +58,15 @@ def run_on(route: route_v3.Route | route_v3.VirtualHost, *sources: str, port: Fr
     route.typed_per_filter_config[SCRIPTS].Pack(told, deterministic=True)
 
 
-def script_alone(name: str, source: str) -> hcm_v3.HttpFilter:
-    """A filter that runs this script for those routes that switch it on."""
-    return disabled_filter(name, _script(source))
+def script_filter(name: str, source: str) -> hcm_v3.HttpFilter:
+    """A filter that runs this script alone, for every request."""
+    found = hcm_v3.HttpFilter(name=name)
+    found.typed_config.Pack(_script(source), deterministic=True)
+    return found
 
 
 def _lower(port: FrontendKey) -> str:
-    return _LOWER.format(header=SCOPE_HEADER, scope=scope_name(port, ""))
+    return _LOWER.format(header=SCOPE_HEADER, scope=scope_name(port, ""), rest=REST)
 
 
 def _if_capital(action: composite_v3.ExecuteFilterAction) -> matcher_pb2.Matcher:

@@ -21,7 +21,7 @@ from daemun.envoy.elements import elements
 from daemun.envoy.frames import opening
 from daemun.envoy.routes import ROUTES, EncodedRoute, Rank, rank_of
 from daemun.envoy.scopes import BY_PATH, SCOPE_HEADER, TAGS, head, is_exact, scope_name
-from daemun.envoy.scripts import run_on, script_alone
+from daemun.envoy.scripts import run_on, script_filter
 from daemun.flow import Collection, Index, Reader, crowded, distinct
 from daemun.gatewayapi.owners import HostOwner, owner_of
 from daemun.gatewayapi.resolved import ResolvedRoute
@@ -39,16 +39,29 @@ _ANY = ""
 _BY_PATH = "by-path/"
 """What the names of a crowded host's only routes begin with; the scope's name and the node follow."""
 _SCRIPT = """
+local find, sub = string.find, string.sub -- faster than patterns
+local function escaped(text)
+  return find(text, ":", 1, true) and string.gsub(text, ":", "%%3A") or text
+end
 function envoy_on_request(request)
+  local found = request:streamInfo()
+  local name = found:routeName()
+  if sub(name, 1, {skipped}) ~= "{by_path}" then return end
   local headers = request:headers()
-  local scope, node = string.match(request:streamInfo():routeName(), "^{by_path}([^/]*/[^/]*)(.*)$")
-  if scope == nil then return end
-  local path = string.sub(headers:get(":path") or "", #node + 1)
-  local key = scope .. string.gsub(node, ":", "%%3A") .. "/"
-  headers:replace("{header}", key .. string.gsub(string.match(path, "^/([^/?#]*)") or "", ":", "%%3A"))
+  local host = find(name, "/", {skipped} + 1, true) + 1
+  local node = find(name, "/", host, true) or #name + 1
+  local key = sub(name, {skipped} + 1, node - 1) .. escaped(sub(name, node)) .. "/"
+  local path = headers:get(":path") or ""
+  local first = #name - node + 2
+  local element = ""
+  if sub(path, first, first) == "/" then
+    local after = find(path, "[/?#]", first + 1)
+    element = escaped(sub(path, first + 1, after and after - 1))
+  end
+  headers:replace("{header}", key .. element)
   request:clearRouteCache()
   request:metadata() -- looks for the route
-  if request:streamInfo():routeName() == "" then
+  if found:routeName() == "" then
     headers:replace("{header}", key)
     request:clearRouteCache()
   end
@@ -196,12 +209,12 @@ def by_path(reader: Reader, shards: Shards, claim: Claim) -> Iterator[bytes]:
 
 def by_path_filter() -> hcm_v3.HttpFilter:
     """Looks by path at once, where the scope of a crowded host was hit at the first look."""
-    return script_alone(BY_PATH, script())
+    return script_filter(BY_PATH, script())
 
 
 def script() -> str:
     """Looks by path, if the route that was found is a crowded host's."""
-    return _SCRIPT.format(header=SCOPE_HEADER, by_path=_BY_PATH.replace("-", "%-"))
+    return _SCRIPT.format(header=SCOPE_HEADER, by_path=_BY_PATH, skipped=len(_BY_PATH))
 
 
 def _is_of(key: ShardKey, listener: Listener) -> bool:
