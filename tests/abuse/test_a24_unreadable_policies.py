@@ -38,6 +38,15 @@ HOSTS: dict[str, Doc] = {
     "rbac": {"rbac": {"policies": "p"}},
     "extauth": {"extauth": {"configRef": ["who"]}},
 }
+LISTENERS: dict[str, Doc] = {
+    "csrf": {"csrf": {"filterEnabled": 100}},
+    "proc": {"extProc": []},
+    "procs": {"extproc": {"grpcService": {"extProcServerRef": {"name": "p"}}}},
+    "server": {"extauth": {"extauthzServerRef": "here"}},
+    "beside": {"csrf": {"filterEnabled": {"defaultValue": {"numerator": 100}}}, "gzip": "yes"},
+    "limit": {"connectionLimit": {"maxActiveConnections": []}},
+}
+"""Options of a listener, of which the last only limits: that is no reason to close."""
 CLASSIC: dict[str, Doc] = {
     "classic-host": {"optionsConfigRefs": {"delegateOptions": [{"name": "of-hosts", "namespace": "default"}]}},
     "classic-route": {},
@@ -45,7 +54,11 @@ CLASSIC: dict[str, Doc] = {
 }
 """Virtual hosts of VirtualServices, the second of which has a route that names such options."""
 PORT = free_port()
-SERVED: list[str] = [*POLICIES, *(f"whole-{name}" for name in POLICIES), *ROUTES, *(f"host-{name}" for name in HOSTS)]
+SERVED: list[str] = [
+    *(*POLICIES, *(f"whole-{name}" for name in POLICIES), *ROUTES, *(f"host-{name}" for name in HOSTS)),
+    *(f"of-{name}" for name in LISTENERS if name != "limit"),
+]
+OPEN = ("open", "of-limit")
 
 
 def _option(kind: str, name: str, target: Doc, options: Doc) -> Doc:
@@ -66,6 +79,9 @@ def _policies() -> dict[str, Doc]:
         whole = f"host-{name}"
         target = {"kind": "Gateway", "name": "gw", "sectionName": whole}
         found[whole] = _option("VirtualHostOption", whole, target, options)
+    for name, options in LISTENERS.items():
+        target = {"kind": "Gateway", "name": "gw", "sectionName": f"of-{name}"}
+        found[f"of-{name}"] = _option("HttpListenerOption", f"of-{name}", target, options)
     return found
 
 
@@ -101,9 +117,9 @@ def _object(group: str, kind: str, name: str, spec: Doc) -> Doc:
 @pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
 async def scene(shared: World) -> None:
     await shared.echo("a")
-    listeners = [listener(shared.port, name, hostname=f"{name}.test") for name in (*SERVED, "open")]
+    listeners = [listener(shared.port, name, hostname=f"{name}.test") for name in (*SERVED, *OPEN)]
     shared.write("gateway.yaml", gateway("gw", *listeners))
-    for name in (*SERVED, "open"):
+    for name in (*SERVED, *OPEN):
         shared.write(
             f"routes/{name}.yaml", route(name, rule(prefix("/"), to="a"), parents=[reference("gw", sectionName=name)])
         )
@@ -128,8 +144,22 @@ async def test_a24_what_virtual_services_name_and_cannot_be_read_closes_them(sha
     assert (got.status, got.backend) == ((200, "a") if name == "classic-open" else (500, ""))
 
 
-async def test_a24_and_nothing_else(shared: World) -> None:
-    assert (await shared.ask(host="open.test")).backend == "a"
+@pytest.mark.parametrize("name", OPEN)
+async def test_a24_and_nothing_else(shared: World, name: str) -> None:
+    assert (await shared.ask(host=f"{name}.test")).backend == "a"
+
+
+async def test_a24_what_a_listener_was_told_before_stays(shared: World) -> None:
+    """The last version that could be read, and not what closes."""
+    path, target = "policies/of-csrf.yaml", {"kind": "Gateway", "name": "gw", "sectionName": "of-csrf"}
+    asked: dict[str, Any] = {"host": "of-csrf.test"}
+    shared.write(path, _option("HttpListenerOption", "of-csrf", target, LISTENERS["beside"] | {"gzip": {}}))
+    await shared.answers(200, **asked)
+    shared.write(path, _option("HttpListenerOption", "of-csrf", target, LISTENERS["csrf"]))
+    await shared.problem("HttpListenerOption default/of-csrf", "what it said before stays in force")
+    got = await shared.ask(method="POST", headers={"origin": "http://evil.test"}, **asked)
+    assert (got.status, got.backend) == (403, "")
+    assert (await shared.ask(**asked)).backend == "a"
 
 
 async def test_a24_a_mended_one_is_in_force_and_broken_again_it_stays(shared: World) -> None:

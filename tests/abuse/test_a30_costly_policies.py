@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import socket
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -12,13 +14,17 @@ from daemun.extauth.checker import Tools
 from daemun.extauth.checks import basic
 from daemun.extauth.crypt import holds
 from daemun.extauth.rego import modules
-from daemun.ir.auth.checks import BasicAuth, Password
+from daemun.fetch import Fetcher
+from daemun.ir.auth.checks import BasicAuth, LdapAuth, PassThroughGrpc, Password
+from daemun.ir.auth.oauth import Introspection
 from support.auth import APR1, auth_policy
 from support.auth import basic as login
-from support.checked import asked, checker
+from support.checked import LOCAL, asked, checker
 from support.documents import gateway, listener, prefix, route, rule
+from support.provider import CLIENT, SECRET, running
 from support.world import World, until
 
+_NOW = 1_800_000_000.0
 _DAYS = "$2y$31$" + "a" * 53
 """A hash of bcrypt that takes days to compute."""
 
@@ -73,3 +79,77 @@ async def test_a30_modules_in_rego_are_bounded_when_they_are_looked_at_too() -> 
     """Neither the server nor anybody else is ended for the memory that they take."""
     said = await modules._run("/bin/sh", dict(os.environ), "-c", "ulimit -v; cat /proc/self/oom_score_adj")
     assert said.split() == [str(modules.MEMORY >> 10), "1000"]
+
+
+async def test_a30_a_server_that_keeps_quiet_uses_up_nobody_elses_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four policies with a server each that never answers, and more questions than one client has connections."""
+    monkeypatch.setitem(Fetcher.__init__.__kwdefaults__, "seconds", 120.0)
+    quiet, go_on = 0, asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal quiet
+        quiet += 1
+        await go_on.wait()
+        writer.close()
+
+    servers = [await asyncio.start_server(silent, "127.0.0.1", 0) for _ in range(4)]
+    urls = [f"http://127.0.0.1:{one.sockets[0].getsockname()[1]}/" for one in servers]
+    tools = Tools(lambda: _NOW, guard=LOCAL)
+    mine = [checker(Introspection(url), tools) for url in urls]
+    async with running(lambda: _NOW) as provider:
+        others = checker(Introspection(f"{provider.issuer}/introspect", CLIENT, SECRET), tools)
+        many = [asyncio.ensure_future(asked(one, _bearer(f"t{number}"))) for one in mine for number in range(40)]
+        try:
+            await until(lambda: quiet >= 100)
+            async with asyncio.timeout(60):
+                assert isinstance(await asked(others, _bearer(provider.access_token())), Allowed)
+        finally:
+            go_on.set()
+            await asyncio.gather(*many)
+            for one in (*mine, others):
+                await one.close()
+            for server in servers:
+                server.close()
+    await tools.close()
+
+
+@pytest.mark.parametrize("kind", ["introspection", "directory", "passed"])
+async def test_a30_names_that_nobody_answers_for_hold_up_no_other(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though there are more of them than an event loop has threads."""
+    go_on, waiting, real = threading.Event(), [], socket.getaddrinfo
+
+    def slow(host: str, *args: Any, **kwargs: Any) -> Any:
+        if host.endswith(".slow.test"):
+            waiting.append(host)
+            go_on.wait(60)
+            raise socket.gaierror(socket.EAI_AGAIN, "nobody answers")
+        return real(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    names = [f"n{number}.slow.test" for number in range(50)]
+    made = {
+        "introspection": lambda name: Introspection(f"http://{name}/"),
+        "directory": lambda name: LdapAuth(f"ldap://{name}", "uid=%s"),
+        "passed": lambda name: PassThroughGrpc(f"{name}:80"),
+    }[kind]
+    tools = Tools(lambda: _NOW, guard=LOCAL)
+    mine = [checker(made(name), tools) for name in names]
+    said = login("ann", "secret") if kind == "directory" else _bearer("t")
+    async with running(lambda: _NOW) as provider:
+        url = f"{provider.issuer}/introspect".replace("127.0.0.1", "localhost")
+        others = checker(Introspection(url, CLIENT, SECRET), tools)
+        many = [asyncio.ensure_future(asked(one, said)) for one in mine for _ in range(2)]
+        try:
+            await until(lambda: len(waiting) == len(names))
+            assert isinstance(await asked(others, _bearer(provider.access_token())), Allowed)
+            assert sorted(waiting) == sorted(names), "each is looked up once for all who ask meanwhile"
+        finally:
+            go_on.set()
+            await asyncio.gather(*many)
+            for one in (*mine, others):
+                await one.close()
+    await tools.close()
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}"}

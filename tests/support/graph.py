@@ -27,7 +27,9 @@ OVERAGE: dict[str, Any] = {
 
 
 class StandIn:
-    """One tenant in which there is one user. `status` and `says` stand for what Graph answers, where they are set."""
+    """One tenant in which there is one user. `status` and `says` stand for what Graph answers, where they are set; of
+    one user alone, `of_one` does.
+    """
 
     def __init__(self) -> None:
         self.url = ""
@@ -37,6 +39,7 @@ class StandIn:
         self.lifetime = 3600
         self.status = 200
         self.says: Any = None
+        self.of_one: dict[str, tuple[int, Any]] = {}
 
     def azure(self, cache: Redis | None = None, **other: str) -> Azure:
         """How it is asked."""
@@ -55,6 +58,9 @@ class StandIn:
             return self._token({name: str(value) for name, value in (await request.post()).items()})
         if request.headers.get("Authorization", "").removeprefix("Bearer ") not in self.tokens:
             return web.Response(status=401)
+        status, says = self.of_one.get(request.path.split("/")[3] if request.path.count("/") > 3 else "", (0, None))
+        if status:
+            return web.json_response(says, status=status)
         if request.path != f"/v1.0/users/{USER}/getMemberObjects" or request.method != "POST":
             return web.Response(status=404)
         if self.status != 200 or self.says is not None:

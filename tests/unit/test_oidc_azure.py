@@ -132,6 +132,29 @@ async def test_without_all_groups_nobody_passes(scene: Scene, status: int, says:
         assert groups(await browser.get()) == scene.stand_in.groups
 
 
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [(404, {}), (403, {}), (400, {}), (200, []), (200, {"value": [], "@odata.nextLink": "https://graph.example.com/"})],
+)
+async def test_a30_what_concerns_one_user_stops_no_other(scene: Scene, status: int, says: Any) -> None:
+    """Somebody who was deleted, and comes back again and again, is not to keep Graph from being asked."""
+    gone = "bbbbbbbb-bbbb-cccc-dddd-eeeeeeeeeeee"
+    scene.stand_in.of_one = {gone: (status, says)}
+    async with gate(scene.check(), scene.clock) as checker:
+        one, other = Visitor(checker), Visitor(checker)
+        await other.log_in(scene.provider)
+        scene.provider.claims["oid"] = gone
+        await one.log_in(scene.provider)
+        assert all(map(shut, [await one.get() for _ in range(3)]))
+        assert scene.stand_in.count(GROUPS) == 1
+        assert groups(await other.get()) == scene.stand_in.groups
+        assert shut(await one.get())
+        assert scene.stand_in.count(GROUPS) == 2, "of that one it is left alone for a while"
+        scene.clock.now += 3
+        scene.stand_in.of_one = {gone: (200, {"value": ["back"]})}
+        assert groups(await one.get()) == ["back"]
+
+
 @pytest.mark.parametrize("wrong", [{"client_secret": "guessed"}, {"client_id": "other"}, {"tenant": "elsewhere"}])
 async def test_an_application_that_may_not_ask_lets_nobody_in(scene: Scene, wrong: dict[str, str]) -> None:
     async with gate(scene.check(**wrong), scene.clock) as checker:

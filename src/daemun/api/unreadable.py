@@ -11,11 +11,26 @@ from typing import Any, TypeVar
 import msgspec
 
 from daemun.api.auth_policy import AuthPolicy, AuthPolicySpec, AuthTargetReference
-from daemun.api.gloo.common import PolicyTargetReference, PolicyTargetReferenceWithSectionName, ResourceRef
+from daemun.api.gloo.common import (
+    PolicyTargetReference,
+    PolicyTargetReferenceWithSectionName,
+    ResourceRef,
+    StringMatcher,
+)
 from daemun.api.gloo.extauth import ExtAuthExtension
+from daemun.api.gloo.extproc import ExtProcSettings
 from daemun.api.gloo.jwt import JwtVhostExtension
-from daemun.api.gloo.options import RouteOptions, VirtualHostOptions
-from daemun.api.gloo.policies import RouteOption, RouteOptionSpec, VirtualHostOption, VirtualHostOptionSpec
+from daemun.api.gloo.options import HttpListenerOptions, RouteOptions, VirtualHostOptions
+from daemun.api.gloo.policies import (
+    HttpListenerOption,
+    HttpListenerOptionSpec,
+    RouteOption,
+    RouteOptionSpec,
+    VirtualHostOption,
+    VirtualHostOptionSpec,
+)
+from daemun.api.gloo.routing import CsrfPolicy
+from daemun.api.gloo.waf import WafSettings
 from daemun.api.meta import LocalObjectReference, ObjectMeta, Resource
 from daemun.api.policy import BackendTLSPolicy, BackendTLSPolicySpec, BackendTLSPolicyValidation
 from daemun.api.policy import PolicyTargetReference as BackendReference
@@ -32,6 +47,16 @@ GUARDS = frozenset(
     }
 )
 """Options that guard, in lower case: a field that is written in another case may have been meant to."""
+_PROCESSOR = {"ext_proc": ExtProcSettings(stat_prefix="unreadable")}
+_FIREWALL = {"waf": WafSettings(custom_intervention_message="unreadable")}
+LISTENER_GUARDS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "csrf": {"csrf": CsrfPolicy(additional_origins=(StringMatcher(),))},
+        **dict.fromkeys(("dlp", "waf"), _FIREWALL),
+        **dict.fromkeys(("extauth", "extproc"), _PROCESSOR),
+    }
+)
+"""Those of a listener (`extauth` says which server is asked), and what cannot be done in the place of each."""
 
 
 def stand_in(ref: Ref, document: Document) -> Resource | None:
@@ -66,6 +91,17 @@ def _host_option(metadata: ObjectMeta, spec: Document) -> Resource | None:
     )
 
 
+def _listener_option(metadata: ObjectMeta, spec: Document) -> Resource | None:
+    """One with a guard closes the hosts of its listeners. One that limits does not: that is what a limit is against."""
+    options = spec.get("options")
+    names = {str(name).lower() for name in options} if isinstance(options, dict) else set()
+    closed = {field: value for name in names & LISTENER_GUARDS.keys() for field, value in LISTENER_GUARDS[name].items()}
+    targets = _targets(spec, PolicyTargetReferenceWithSectionName)
+    if not closed or not targets:
+        return None
+    return HttpListenerOption(metadata, HttpListenerOptionSpec(HttpListenerOptions(**closed), targets))
+
+
 def _backend_tls(metadata: ObjectMeta, spec: Document) -> Resource | None:
     """Nobody has signed the backend's certificate."""
     nobody = BackendTLSPolicyValidation("unreadable.invalid", (LocalObjectReference(CORE, "ConfigMap", ""),))
@@ -78,6 +114,7 @@ _KINDS: Mapping[tuple[str, str], Callable[[ObjectMeta, Document], Resource | Non
         (DAEMUN, "AuthPolicy"): _auth_policy,
         (GLOO_GATEWAY, "RouteOption"): _route_option,
         (GLOO_GATEWAY, "VirtualHostOption"): _host_option,
+        (GLOO_GATEWAY, "HttpListenerOption"): _listener_option,
         (GATEWAY, "BackendTLSPolicy"): _backend_tls,
     }
 )

@@ -26,7 +26,10 @@ class Allowed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Denied(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """It may not, and this goes to the client. Negated, such a check holds. `metadata` is as in Allowed."""
+    """It may not, and this goes to the client. `metadata` is as in Allowed.
+
+    Negated, such a check holds, unless the status is 500 or above: who is in trouble has not said no.
+    """
 
     status: int = 401
     headers: Headers = ()

@@ -19,6 +19,7 @@ from daemun.ir.auth.expression import And, Expression, ExpressionError, Literal,
 _log = logging.getLogger(__name__)
 _NOTHING = Failed("there is no check in it")
 _UNWANTED = Denied(403)
+_TROUBLE = 500
 _QUIET = 60.0
 """Seconds in which the same failure of a step is not said again."""
 
@@ -131,7 +132,8 @@ class _Run(msgspec.Struct):
         if isinstance(answer, Denied):
             self.refused = answer
             self.told.update(answer.metadata)
-            return literal.negated
+            # Who is in trouble has not said no.
+            return literal.negated and answer.status < _TROUBLE
         if literal.negated:
             self.refused = _UNWANTED
             return False

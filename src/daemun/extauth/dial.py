@@ -1,33 +1,32 @@
 """Connections to servers that policies name, as far as the guard lets them be."""
 
 import asyncio
-import socket
 import ssl
 
-from daemun.fetch import Guard
+from daemun.fetch import Guard, lookup
 
 
 class DialError(Exception):
     """There is no such server, or nobody may connect to it."""
 
 
-async def addresses(guard: Guard, host: str, port: int) -> list[str]:
+async def addresses(guard: Guard, host: str) -> list[str]:
     """The IP addresses of a host that may be connected to. Raises DialError if there are none."""
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = await lookup(host)
     except (OSError, UnicodeError):
         raise DialError("its name cannot be resolved") from None
-    allowed = [str(address[0]) for *_, address in found if not guard.refuses(str(address[0]))]
+    allowed = [address for address in found if not guard.refuses(address)]
     if not allowed:
         raise DialError("its address is not allowed")
-    return list(dict.fromkeys(allowed))
+    return allowed
 
 
 async def dial(
     guard: Guard, host: str, port: int, tls: ssl.SSLContext | None
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A connection to the first address that takes one. Raises DialError."""
-    for address in await addresses(guard, host, port):
+    for address in await addresses(guard, host):
         try:
             return await asyncio.open_connection(
                 address, port, ssl=tls, server_hostname=host if tls is not None else None

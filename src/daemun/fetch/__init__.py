@@ -3,5 +3,6 @@
 from daemun.base.guard import Guard
 from daemun.fetch.client import Answer, Fetcher, FetchError
 from daemun.fetch.documents import Document
+from daemun.fetch.names import lookup
 
-__all__ = ["Answer", "Document", "FetchError", "Fetcher", "Guard"]
+__all__ = ["Answer", "Document", "FetchError", "Fetcher", "Guard", "lookup"]

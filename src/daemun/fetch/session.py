@@ -7,6 +7,7 @@ from typing import Any
 import aiohttp
 
 from daemun.base.guard import Guard
+from daemun.fetch.names import Resolver
 
 _Address = tuple[int, int, int, str, tuple[object, ...]]
 
@@ -26,6 +27,7 @@ def session(tls: ssl.SSLContext | None = None, guard: Guard | None = None, **lim
             raise OSError(f"{why}, which is not allowed")
         return socket.socket(family, kind, protocol)
 
+    limits["resolver"] = limits.get("resolver") or Resolver()
     connector = aiohttp.TCPConnector(
         ssl=tls or True, socket_factory=opened, use_dns_cache=False, **{"limit": 0, **limits}
     )

@@ -9,7 +9,7 @@ import grpc.aio
 from envoy.config.core.v3 import base_pb2
 from envoy.service.auth.v3 import external_auth_pb2
 
-from daemun.extauth.answers import Allowed, Answer, Denied, Respond
+from daemun.extauth.answers import Allowed, Answer, Denied, Failed, Respond
 from daemun.extauth.checker import Checker, Place, State, Tools
 from daemun.extauth.checks.passed import CONFIG, STATE, plain, struct, without_answer
 from daemun.extauth.dial import DialError, addresses, host_and_port
@@ -19,6 +19,8 @@ from daemun.ir.auth.checks import PassThroughGrpc
 _PATH = "/envoy.service.auth.v3.Authorization/Check"
 _SILENT = "its server does not answer"
 _AGAIN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
+_NO = (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED)
+"""Not that it cannot tell: whatever it means, nobody is let in for it."""
 _REST = 1.0
 """Seconds between two looks for where the server is, while it does not answer."""
 
@@ -53,7 +55,11 @@ class GrpcServer(Checker):
         try:
             async with asyncio.timeout(self._check.timeout):
                 response = await self._asked(message)
-        except (TimeoutError, DialError, grpc.aio.AioRpcError):
+        except grpc.aio.AioRpcError as error:
+            if error.code() in _NO:
+                return Failed("its server refuses to be asked", 403)
+            return without_answer(_SILENT, self._check.allow_on_failure)
+        except (TimeoutError, DialError):
             return without_answer(_SILENT, self._check.allow_on_failure)
         if STATE in response.dynamic_metadata:
             state.values.update(plain(response.dynamic_metadata[STATE]))
@@ -81,7 +87,7 @@ class GrpcServer(Checker):
         async with self._looking:
             if self._channel is None:
                 # The channel is told addresses that the guard has seen: a name could mean others the next time.
-                found = await addresses(self._guard, self._host, self._port)
+                found = await addresses(self._guard, self._host)
                 one = found[0]
                 target = f"ipv6:[{one}]:{self._port}" if ":" in one else f"ipv4:{one}:{self._port}"
                 options = [("grpc.default_authority", f"{self._host}:{self._port}"), ("grpc.enable_http_proxy", 0)]
@@ -112,7 +118,8 @@ def _call(
 
 def _answer(response: external_auth_pb2.CheckResponse) -> Answer:
     metadata = plain(response.dynamic_metadata)
-    if response.status.code != 0:
+    # Envoy would take a denial for an OK where the code beside it is not set; who writes one means it.
+    if response.status.code != 0 or response.WhichOneof("http_response") not in (None, "ok_response"):
         denied = response.denied_response
         status = denied.status.code or 403
         headers = _headers(denied.headers, appended=None)

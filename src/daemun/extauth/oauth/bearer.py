@@ -11,14 +11,13 @@ import msgspec
 
 from daemun.extauth.answers import Allowed, Answer, Denied, Failed
 from daemun.extauth.checker import Checker, Place, State, Tools
-from daemun.extauth.oauth.client import fetcher
 from daemun.extauth.oauth.forwarding import claim, metadata
 from daemun.extauth.oauth.grants import basic
 from daemun.extauth.oauth.provider import Keyring
 from daemun.extauth.oauth.tokens import Claims, Key, TokenError, check_times, parse_keys, verified
 from daemun.extauth.request import Request
 from daemun.fetch import Answer as Fetched
-from daemun.fetch import FetchError
+from daemun.fetch import Fetcher, FetchError
 from daemun.ir.auth.oauth import Introspection, SignedToken
 
 _MOST = 10_000
@@ -94,7 +93,7 @@ class _BearerCheck(Checker):
     def __init__(self, check: Introspection | SignedToken, tools: Tools) -> None:
         self._wanted = check
         self._clock = tools.clock
-        self._fetcher = fetcher(tools)
+        self._fetcher = Fetcher(tools.guard)
         self._remembered = Remembered(check.cache, tools.clock)
 
     async def check(self, request: Request, state: State) -> Answer:
@@ -117,6 +116,7 @@ class _BearerCheck(Checker):
     async def close(self) -> None:
         """As Checker."""
         await self._remembered.close()
+        await self._fetcher.close()
 
     async def _find(self, token: str) -> Said:
         """What a token is worth. Raises FetchError if that cannot be told."""
@@ -195,9 +195,9 @@ class SignedTokenCheck(_BearerCheck):
 
     async def close(self) -> None:
         """As Checker."""
-        await super().close()
         if self._keyring is not None:
             await self._keyring.close()
+        await super().close()
 
     async def _claims(self, token: str) -> Claims | None:
         try:

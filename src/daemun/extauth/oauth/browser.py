@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 from daemun.extauth.answers import Allowed, Answer, Denied, Respond
 from daemun.extauth.checker import Checker, Place, State, Tools
 from daemun.extauth.oauth import pages, visits
-from daemun.extauth.oauth.client import Client, fetcher
+from daemun.extauth.oauth.client import Client
 from daemun.extauth.oauth.cookies import Jar, TooLongError, parsed, without
 from daemun.extauth.oauth.forwarding import forwarded, metadata
 from daemun.extauth.oauth.groups import Groups, lacking
@@ -67,7 +67,7 @@ class BrowserCheck(Checker):
         self._shared = _shared(self._settings.redis, tools)
         self._groups: Groups | None = None
         if (azure := self._check.azure) is not None:
-            self._groups = Groups(azure, fetcher(tools), _cache(azure, tools), self._name, tools.clock)
+            self._groups = Groups(azure, self._client.fetcher, _cache(azure, tools), self._name, tools.clock)
         self._renewals = Renewals(self._shared, self._name)
         self._logout = Logout(app, self._client, by_post=self._check.end_session_by_post)
         self._made: _Parts | None = None

@@ -19,14 +19,18 @@ _DAY = 24 * 3600.0
 
 
 class Client:
-    """Asks the provider; `identity` says that it is one of OpenID Connect, which gives ID tokens."""
+    """Asks the provider; `identity` says that it is one of OpenID Connect, which gives ID tokens.
+
+    `fetcher` is its own: a provider that keeps it waiting uses up nobody else's connections.
+    """
 
     def __init__(self, check: AuthorizationCode, tools: Tools, *, identity: bool) -> None:
         self._app = check.app
         self._identity = identity
         self._clock = tools.clock
-        self._provider = ProviderClient(fetcher(tools), check.provider, check.jwks_refreshes)
-        self._grants = Grants(fetcher(tools), check.app, tools.clock)
+        self.fetcher = Fetcher(tools.guard)
+        self._provider = ProviderClient(self.fetcher, check.provider, check.jwks_refreshes)
+        self._grants = Grants(self.fetcher, check.app, tools.clock)
 
     async def endpoints(self) -> Endpoints:
         """Where the provider does what. Raises FetchError."""
@@ -96,6 +100,7 @@ class Client:
     async def close(self) -> None:
         """End what is under way."""
         await self._provider.close()
+        await self.fetcher.close()
 
     async def _claims(self, tokens: Tokens, endpoints: Endpoints, nonce: str | None) -> Claims | None:
         """Those of the ID token, if there is one. Raises TokenError, FetchError."""
@@ -118,8 +123,3 @@ class Client:
             min(ends, default=now + _DAY),
             before.began if before else now,
         )
-
-
-def fetcher(tools: Tools) -> Fetcher:
-    """The one client of the server."""
-    return tools.shared("fetcher", lambda: Fetcher(tools.guard), Fetcher.close)

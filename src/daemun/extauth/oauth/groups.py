@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import logging
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -25,7 +26,11 @@ _log = logging.getLogger(__name__)
 _LONGEST = 3600.0
 """How long groups are kept, in seconds: never longer than the token that they belong to."""
 _PAUSE = 2.0
-"""After Graph could not be asked it is not asked again for anybody, in seconds."""
+"""After Graph could not be asked it is not asked again for anybody, in seconds; nor for one user of whom it says no."""
+_MOST = 10_000
+"""Of so many users it is remembered that they are left alone."""
+_OF_ONE = frozenset((400, 403, 404))
+"""What concerns the user who is asked about; of others Graph may know more."""
 _SPARE = 60.0
 """How long before it ends our own token is replaced, in seconds."""
 _LIFETIME = 300.0
@@ -40,6 +45,10 @@ class _Listed(msgspec.Struct):
 
     value: tuple[str, ...]
     more: str = msgspec.field(default="", name="@odata.nextLink")
+
+
+class _OfOneError(FetchError):
+    """What is asked about one user has no answer that could be used; others have theirs."""
 
 
 class Groups:
@@ -115,14 +124,21 @@ class Graph:
         self._token = "", 0.0
         self._asking = asyncio.Lock()
         self._failed = "", 0.0
+        self._unknown: OrderedDict[str, tuple[str, float]] = OrderedDict()
 
     async def groups(self, user: str) -> tuple[str, ...]:
         """All groups of a user, also those that one is in by another. Raises FetchError."""
-        why, until = self._failed
-        if self._clock() < until:
-            raise FetchError(why)
+        for why, until in (self._failed, self._unknown.get(user, ("", 0.0))):
+            if self._clock() < until:
+                raise FetchError(why)
         try:
             return await self._asked(f"{self._azure.graph}/v1.0/users/{user}/getMemberObjects")
+        except _OfOneError as error:
+            self._unknown[user] = str(error), self._clock() + _PAUSE
+            self._unknown.move_to_end(user)
+            while len(self._unknown) > _MOST:
+                self._unknown.popitem(last=False)
+            raise
         except FetchError as error:
             self._failed = str(error), self._clock() + _PAUSE
             raise
@@ -134,13 +150,14 @@ class Graph:
             # It may have been taken back before its end.
             answer = await self._fetcher.send("POST", url, _ALL, self._headers(await self._own(token)))
         if answer.status != 200:
-            raise FetchError(f"{self._azure.graph} answers {answer.status} to who asks for groups")
+            kind = _OfOneError if answer.status in _OF_ONE else FetchError
+            raise kind(f"{self._azure.graph} answers {answer.status} to who asks for groups")
         try:
             found = msgspec.json.decode(answer.body, type=_Listed)
         except (msgspec.MsgspecError, RecursionError):
-            raise FetchError(f"{self._azure.graph} answers with what are no groups") from None
+            raise _OfOneError(f"{self._azure.graph} answers with what are no groups") from None
         if found.more:
-            raise FetchError(f"{self._azure.graph} lists groups in part alone")
+            raise _OfOneError(f"{self._azure.graph} lists groups in part alone")
         return found.value
 
     async def _own(self, refused: str) -> str:

@@ -28,7 +28,7 @@ class _Guarded(Connection):
     async def _connect(self) -> None:
         try:
             async with asyncio.timeout(self.socket_connect_timeout):
-                self._address, *_ = await addresses(self._guard, self.host, self.port)
+                self._address, *_ = await addresses(self._guard, self.host)
         except DialError as error:
             raise OSError(str(error)) from None
         await super()._connect()  # type: ignore[no-untyped-call]

@@ -1,7 +1,6 @@
 """One conversation with a gRPC server about its services (gRPC server reflection, v1 and v1alpha)."""
 
 import asyncio
-import socket
 from typing import Any
 
 import grpc
@@ -10,6 +9,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
 from daemun.base.guard import Guard
+from daemun.fetch import lookup
 from daemun.sources.functions.failure import AskError
 
 _METHODS = (
@@ -67,7 +67,7 @@ async def reflect(host: str, port: int, guard: Guard) -> bytes:
 
     Raises AskError. Nothing is asked at addresses that the guard refuses, whatever name leads there.
     """
-    address = await _resolved(host, port, guard)
+    address = await _resolved(host, guard)
     at = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     options = (
         ("grpc.default_authority", f"{host}:{port}"),
@@ -93,12 +93,11 @@ async def reflect(host: str, port: int, guard: Guard) -> bytes:
     raise AskError(f"{host}:{port} does not say which services it has ({failures[-1]})")
 
 
-async def _resolved(host: str, port: int, guard: Guard) -> str:
+async def _resolved(host: str, guard: Guard) -> str:
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
+        addresses = await lookup(host)
+    except (OSError, UnicodeError) as error:
         raise AskError(f"{host} cannot be looked up ({error})") from error
-    addresses = [str(one[4][0]) for one in found]
     for address in addresses:
         if why := guard.refuses(address):
             raise AskError(f"{host} is not asked: {why}")
