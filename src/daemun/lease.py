@@ -88,6 +88,7 @@ class LeaderElection:
         self._until = 0.0  # when to stop leading, if the lease is not renewed
         self._observed = _Spec()
         self._observed_at = 0.0
+        self._written: _Lease | None = None  # as we wrote it last, if it may still be so
         self._trouble = ""
 
     @property
@@ -146,8 +147,11 @@ class LeaderElection:
         self._lead(holds)
 
     async def _hold(self) -> bool:
-        """Whether the lease is ours now."""
+        """Whether the lease is ours now. It is read again only if somebody else has changed what we wrote."""
         now = self._now()
+        written, self._written = self._written, None
+        if written is not None and await self._renew(written, now):
+            return True
         lease = await self._read()
         if lease is None:
             spec = _Spec(self._identity, self._terms.lease, now, now, 0)
@@ -157,13 +161,26 @@ class LeaderElection:
             return True
         there = lease.spec
         self._observe(there)
-        spec = _Spec(self._identity, self._terms.lease, there.acquire_time, now, there.lease_transitions)
+        spec = self._renewed(there, now)
         if there.holder_identity != self._identity:
             if there.holder_identity and not self._run_out():
                 return False
             spec.acquire_time, spec.lease_transitions = now, (there.lease_transitions or 0) + 1
         await self._write(lease, spec)
         return True
+
+    async def _renew(self, written: _Lease, now: str) -> bool:
+        """Whether the lease was still as we wrote it, and is renewed."""
+        try:
+            await self._write(written, self._renewed(written.spec, now))
+        except ApiError as error:
+            if error.conflict or error.missing:
+                return False
+            raise
+        return True
+
+    def _renewed(self, there: _Spec, now: str) -> _Spec:
+        return _Spec(self._identity, self._terms.lease, there.acquire_time, now, there.lease_transitions)
 
     async def _release(self) -> None:
         """Let another lead at once."""
@@ -179,8 +196,9 @@ class LeaderElection:
     async def _write(self, lease: _Lease, spec: _Spec) -> None:
         """Change the lease, if nobody has since it was read."""
         meta = {"resourceVersion": lease.metadata.resource_version}
-        await self._client.merge(self._path, {"metadata": meta, "spec": spec})
+        answer = await self._client.merge(self._path, {"metadata": meta, "spec": spec})
         self._observe(spec)
+        self._written = _Lease(msgspec.json.decode(answer, type=_Lease).metadata, spec)
 
     def _observe(self, spec: _Spec) -> None:
         if spec != self._observed:

@@ -197,6 +197,31 @@ async def test_a_late_loop_does_not_make_a_leader(world: World) -> None:
 
 
 @story
+async def test_the_lease_is_renewed_by_one_request_and_read_when_somebody_else_has_changed_it(world: World) -> None:
+    Replica(world, "a")
+    await world.until("a")
+    await asyncio.sleep(60)
+    world.api.requests.clear()
+    await asyncio.sleep(20 * TERMS.retry)
+    assert 19 <= len(world.api.requests) <= 21
+    assert {method for method, _ in world.api.requests} == {"PATCH"}
+    world.api.requests.clear()
+    world.api.put(PATH, world.api.objects[PATH])
+    await asyncio.sleep(1.5 * TERMS.retry)
+    assert [method for method, _ in world.api.requests][:3] == ["PATCH", "GET", "PATCH"]
+
+
+@story
+async def test_who_is_named_by_somebody_else_leads_from_then_on(world: World) -> None:
+    a, b = Replica(world, "a"), Replica(world, "b")
+    await world.until("a")
+    await asyncio.sleep(60)
+    world.api.put(PATH, world.api.objects[PATH] | {"spec": world.lease() | {"holderIdentity": "b"}})
+    await world.until("b")
+    assert (a.election.leading, b.election.leading) == (False, True)
+
+
+@story
 async def test_whoever_changes_the_lease_otherwise_does_not_end_it(world: World) -> None:
     Replica(world, "a")
     await world.until("a")

@@ -15,7 +15,7 @@ from daemun.base.names import GATEWAY, Ref
 from daemun.flow import Graph, Source
 from daemun.gatewayapi.classes import CONTROLLER
 from daemun.kube.seen import Seen
-from daemun.report.kube.writer import ECHO, PATIENCE, StatusWriter
+from daemun.report.kube.writer import ECHO, GIVE_WAY, PATIENCE, StatusWriter
 from support.clock import run
 from support.memoryapi import Document, MemoryApi, version
 
@@ -133,6 +133,8 @@ async def test_a_change_is_written_at_once_and_once(world: World) -> None:
     world.create(ROUTE)
     await asyncio.sleep(10)
     world.statuses.set(ROUTE, route())
+    await asyncio.sleep(GIVE_WAY - 0.001)
+    assert world.api.writes() == 0  # the proxies have it first
     await asyncio.sleep(0.01)
     assert world.status(ROUTE)["parents"][0]["controllerName"] == CONTROLLER
     await asyncio.sleep(100)
@@ -229,8 +231,23 @@ async def test_the_next_change_waits_for_nothing_but_its_own_gap(world: World) -
     world.statuses.set(ROUTE, route("False"))
     await asyncio.sleep(0.1)
     world.statuses.set(ROUTE, route("True"))
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(GIVE_WAY + 0.01)
     assert world.api.writes() == 2
+
+
+@story
+async def test_what_is_told_one_after_the_other_is_looked_at_once(world: World) -> None:
+    """As an object is that has changed, and what comes of it, and that the proxies have it."""
+    world.create(ROUTE)
+    await asyncio.sleep(10)
+    looks = world.writer.counts.skipped
+    for status in ("False", "Unknown", "True"):
+        world.statuses.set(ROUTE, route(status))
+        await asyncio.sleep(GIVE_WAY / 4)
+    await asyncio.sleep(10)
+    assert world.status(ROUTE)["parents"][0]["conditions"][0]["status"] == "True"
+    assert world.api.writes() == 1
+    assert world.writer.counts.skipped - looks == 1  # at what the watch brought back
 
 
 @story
@@ -313,7 +330,7 @@ async def test_nothing_is_written_without_leading(world: World) -> None:
     assert not world.api.requests
     assert world.writer.pending == 0
     world.writer.lead(True)
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(GIVE_WAY + 0.01)
     assert world.api.writes() == 1
 
 

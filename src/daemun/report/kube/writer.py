@@ -28,6 +28,9 @@ from daemun.report.stamp import NAMESPACE
 
 WORKERS = 12
 """Requests under way at once."""
+GIVE_WAY = 0.02
+"""Seconds that a status waits for the proxies to have what it tells of: where the API server shares their machine, its
+work for the write would hold that up. What is told of the same object meanwhile is looked at once."""
 PATIENCE = 1.0
 """Seconds until our entries leave an object of which we have nothing to say: the translation may read it just now."""
 ECHO = 1.0
@@ -166,7 +169,7 @@ class StatusWriter:
 
     def _touch(self, ref: Ref) -> None:
         if self._leading:
-            self._pace.touch(ref, self._clock() + (0.0 if ref in self._statuses else PATIENCE))
+            self._pace.touch(ref, self._clock() + (GIVE_WAY if ref in self._statuses else PATIENCE))
             self._wake.set()
 
     def _forget(self, ref: Ref) -> None:

@@ -67,9 +67,10 @@ class Outbox:
         ended = -math.inf
         while True:
             await self.stirred()
-            # What comes alone goes at once; of what follows on something, more may be on its way.
-            alone = time.perf_counter() - ended > self._pace.rest
-            await asyncio.sleep(0 if alone else self._pace.soon)
+            # What comes alone goes at once, with all that came in the same turn of the event loop: whoever puts it in was
+            # woken before this. Of what follows on something, more may be on its way.
+            if time.perf_counter() - ended <= self._pace.rest:
+                await asyncio.sleep(self._pace.soon)
             began = time.perf_counter()
             if self.flush():
                 # A small change that follows soon does not wait; a storm leaves most of the time to all else.
