@@ -57,6 +57,8 @@ class FakeApi:
         self.version = 100
         self.compacted = 0
         self.refusals: deque[Refusal] = deque()
+        self.hidden: deque[str] = deque()
+        """Kinds, by plural, that the next looks at all there are do not find: one each."""
         self.pause = 0.0
         self.silent = False
         self.bookmarks = 0.1
@@ -209,6 +211,9 @@ class FakeApi:
             return
         split = urlsplit(target)
         query = dict(parse_qsl(split.query))
+        if split.path in {"/api", "/apis"}:
+            await self._whole(writer, self._groups(core=split.path == "/api"))
+            return
         found = _PATH.fullmatch(split.path)
         assert found is not None, target
         group, plural, name = found["group"] or "", found["plural"], found["name"]
@@ -225,6 +230,19 @@ class FakeApi:
             await self._watch(writer, plural, found["ns"], int(query["resourceVersion"]), metadata)
         else:
             await self._list(writer, plural, found["ns"], query, metadata)
+
+    def _groups(self, *, core: bool) -> Doc:
+        hidden = self.hidden.popleft() if self.hidden and not core else ""
+        versions: dict[tuple[str, str], list[Doc]] = {}
+        for plural, (group, kind, known) in self.kinds.items():
+            for version in known if (not group) == core and plural != hidden else ():
+                resource = {"resource": plural, "responseKind": {"kind": kind}, "verbs": ["list", "watch"]}
+                versions.setdefault((group, version), []).append(resource)
+        items = [
+            {"metadata": {"name": group}, "versions": [{"version": version, "resources": resources}]}
+            for (group, version), resources in versions.items()
+        ]
+        return {"kind": "APIGroupDiscoveryList", "items": items}
 
     async def _list(
         self, writer: asyncio.StreamWriter, plural: str, namespace: str | None, query: Doc, metadata: bool

@@ -5,6 +5,7 @@ What is sent and received is raw, so that whoever asks decodes just what it need
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -98,6 +99,14 @@ class KubeClient:
             if error.missing:
                 return None
             raise
+
+    async def news(self, path: str, tag: str, accept: str = JSON) -> tuple[bytes, str] | None:
+        """Read something again: it and its tag (`ETag`), or None if it still is what had this tag."""
+        headers = {"Accept": accept, "If-None-Match": tag} if tag else {"Accept": accept}
+        answer = await self._transport.send("GET", path, headers, None, _ANSWER_SECONDS)
+        if answer.status >= 400:
+            raise _refused(answer)
+        return None if answer.status == HTTPStatus.NOT_MODIFIED else (answer.body, answer.tag)
 
     async def request(
         self,

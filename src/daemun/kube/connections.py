@@ -173,7 +173,8 @@ class _Response(aiohttp.ClientResponse):
 
 
 async def _whole(response: aiohttp.ClientResponse) -> Answer:
-    return Answer(response.status, await response.read(), response.headers.get("Retry-After", ""))
+    headers = response.headers
+    return Answer(response.status, await response.read(), headers.get("Retry-After", ""), headers.get("ETag", ""))
 
 
 async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:

@@ -1,7 +1,7 @@
 """Which kinds an API server has, and in which version and under which plural they are read."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -10,7 +10,7 @@ from daemun.api.gloo.resource import GlooResource
 from daemun.api.kinds import Kind
 from daemun.base.names import Ref
 from daemun.kube import paths
-from daemun.kube.client import KubeClient
+from daemun.kube.client import JSON, KubeClient
 from daemun.kube.errors import ApiError, UnreadableError
 
 
@@ -53,7 +53,61 @@ class _Resources(msgspec.Struct):
     resources: tuple[_Resource, ...] = ()
 
 
+class _Kind(msgspec.Struct):
+    kind: str = ""
+
+
+class _Subresource(msgspec.Struct):
+    subresource: str = ""
+
+
+class _Discovered(msgspec.Struct, rename="camel"):
+    """APIResourceDiscovery."""
+
+    resource: str
+    verbs: tuple[str, ...] = ()
+    response_kind: _Kind | None = None
+    subresources: tuple[_Subresource, ...] = ()
+
+    def resources(self) -> Iterator[_Resource]:
+        """The same as others tell it."""
+        yield _Resource(self.resource, self.response_kind.kind if self.response_kind else "", self.verbs)
+        for one in self.subresources:
+            yield _Resource(f"{self.resource}/{one.subresource}", "")
+
+
+class _Version(msgspec.Struct):
+    version: str
+    resources: tuple[_Discovered, ...] = ()
+
+
+class _Name(msgspec.Struct):
+    name: str = ""
+
+
+class _Group(msgspec.Struct):
+    metadata: _Name
+    versions: tuple[_Version, ...] = ()
+
+
+class _Groups(msgspec.Struct):
+    """APIGroupDiscoveryList, of which older API servers know nothing."""
+
+    kind: str
+    items: tuple[_Group, ...] = ()
+
+
+_Known = Mapping[tuple[str, str], tuple[_Resource, ...]]
+"""What there is in each version of a group."""
 _DECODER = msgspec.json.Decoder(_Resources)
+_GROUPS = msgspec.json.Decoder(_Groups)
+_LIST = "APIGroupDiscoveryList"
+_AT_A_TIME = ",".join(
+    (*(f"application/json;g=apidiscovery.k8s.io;v={one};as={_LIST}" for one in ("v2", "v2beta1")), JSON)
+)
+_PLACES = ("/api", "/apis")
+_OLD = (403, 404, 406)
+"""How an API server may answer that knows, or tells, each version alone."""
 _VERBS = {"list", "watch"}
 _AT_ONCE = 2
 """Requests under way: each may take a connection of its own, which costs more than the request does."""
@@ -66,11 +120,64 @@ async def discover(client: KubeClient, kinds: Iterable[Kind]) -> Mapping[tuple[s
     """
     kinds = tuple(kinds)
     versions = list(dict.fromkeys((kind.group, version) for kind in kinds for version in kind.versions))
-    known = await _versions(client, versions)
+    return _served(kinds, await _versions(client, versions))
+
+
+class Discovery:
+    """The same, asked again and again: all groups at a time, of which nothing is sent that has not changed."""
+
+    def __init__(self, client: KubeClient, kinds: Iterable[Kind]) -> None:
+        self._client = client
+        self._kinds = tuple(kinds)
+        self._tags = dict.fromkeys(_PLACES, "")
+        self._known: dict[str, _Known] = {}
+        self._found: Mapping[tuple[str, str], Served] = {}
+
+    async def look(self) -> Mapping[tuple[str, str], Served]:
+        """As `discover`."""
+        for place in _PLACES:
+            try:
+                found = await self._client.news(place, self._tags[place], _AT_A_TIME)
+            except ApiError as error:
+                if error.status in _OLD:
+                    return await discover(self._client, self._kinds)
+                raise
+            if found is None:
+                continue
+            self._tags[place] = ""  # until it is read
+            known = _groups(found[0])
+            if known is None:
+                return await discover(self._client, self._kinds)
+            self._known[place], self._tags[place] = known, found[1]
+            self._found = {}
+        if not self._found:
+            self._found = _served(self._kinds, {of: each for one in self._known.values() for of, each in one.items()})
+        return self._found
+
+
+def _groups(text: bytes) -> _Known | None:
+    """What there is in all groups; None if they are not told so."""
+    try:
+        found = _GROUPS.decode(text)
+    except msgspec.MsgspecError as error:
+        raise UnreadableError(f"what kinds there are cannot be read: {error}") from None
+    if found.kind != _LIST:
+        return None
+    return {
+        (group.metadata.name, version.version): tuple(
+            resource for one in version.resources for resource in one.resources()
+        )
+        for group in found.items
+        for version in group.versions
+    }
+
+
+def _served(kinds: Iterable[Kind], known: _Known) -> Mapping[tuple[str, str], Served]:
+    """The first version of each kind that there is."""
     found: dict[tuple[str, str], Served] = {}
     for kind in kinds:
         for version in kind.versions:
-            resources = known[kind.group, version]
+            resources = known.get((kind.group, version), ())
             plural = next((one.name for one in resources if one.kind == kind.kind and one.watched), None)
             if plural is not None:
                 whole = issubclass(kind.type, GlooResource) and not any(
@@ -81,9 +188,7 @@ async def discover(client: KubeClient, kinds: Iterable[Kind]) -> Mapping[tuple[s
     return found
 
 
-async def _versions(
-    client: KubeClient, versions: Iterable[tuple[str, str]]
-) -> Mapping[tuple[str, str], tuple[_Resource, ...]]:
+async def _versions(client: KubeClient, versions: Iterable[tuple[str, str]]) -> _Known:
     """What there is in each version of a group."""
     known: dict[tuple[str, str], tuple[_Resource, ...]] = {}
     left = iter(versions)

@@ -8,11 +8,12 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 class Answer(NamedTuple):
-    """A status, a body that came to its end, and the header `Retry-After`."""
+    """A status, a body that came to its end, and the headers `Retry-After` and `ETag`."""
 
     status: int
     body: bytes = b""
     retry_after: str = ""
+    tag: str = ""
 
 
 class Transport(Protocol):

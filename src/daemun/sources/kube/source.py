@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from daemun.api.kinds import KINDS, Kind
 from daemun.base.names import CORE, Name, Ref
 from daemun.kube.client import KubeClient
-from daemun.kube.discovery import Served, discover
+from daemun.kube.discovery import Discovery, Served
 from daemun.kube.errors import KubeError, UnreachableError
 from daemun.kube.seen import OnSeen
 from daemun.sources.batch import Batch
@@ -69,6 +69,7 @@ class KubeSource:
             if key in self._kinds
         }
         self.wants: Mapping[KindKey, Want] = {key: one.want for key, one in self._contents.items()}
+        self._discovery = Discovery(client, self._kinds.values())
         self._lost = asyncio.Event()
         self._known = False
         self._trouble = ""
@@ -114,7 +115,7 @@ class KubeSource:
         """Read everything once, with what is wanted. Raises KubeError if that fails."""
         try:
             async with asyncio.timeout(_LOAD_SECONDS):
-                served = await discover(self._client, self._kinds.values())
+                served = await self._discovery.look()
                 await asyncio.gather(*(self._watches[key].read(one) for key, one in served.items()))
                 self._known = True
                 readers = [asyncio.create_task(one.run()) for one in self._contents.values()]
@@ -131,13 +132,13 @@ class KubeSource:
     async def _follow(self, group: asyncio.TaskGroup) -> None:
         """Begin and end kinds as they are installed and removed.
 
-        They are looked up again every few seconds: that takes some small requests and no permission, which watching
+        They are looked up again every few seconds: that takes two small requests and no permission, which watching
         CustomResourceDefinitions would.
         """
         backoff = Backoff(self._pace)
         while True:
             try:
-                self._arrange(await discover(self._client, self._kinds.values()), group)
+                self._arrange(await self._discovery.look(), group)
                 backoff.reset()
                 self._trouble = ""
                 pause = self._pace.again if self._missed else self._pace.look
