@@ -2,10 +2,14 @@
 
 import asyncio
 import datetime
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from daemun.sources.aws.own import Granted, Own, granted
-from daemun.sources.aws.query import Service
+from daemun.sources.aws.query import AwsError, Service
 from daemun.sources.signatures import Credentials
+
+T = TypeVar("T")
 
 STS = "2011-06-15"
 """The version of its API."""
@@ -39,10 +43,19 @@ class Signer:
                 self._role = granted(answer, "AssumeRole")
             return self._role.credentials
 
-    def refused(self, code: str) -> bool:
-        """AWS has refused with this code. Whether it is worth another attempt: what is only for a time is asked for
-        anew.
+    async def ask(self, once: Callable[[Credentials], Awaitable[T]]) -> T:
+        """What is said to whoever signs now. Who is refused by an AwsError because his time is over is replaced, and it is
+        asked once more. Raises RegistryError, and what `once` does.
         """
+        try:
+            return await once(await self.current())
+        except AwsError as error:
+            if not self._renewed(error.code):
+                raise
+        return await once(await self.current())
+
+    def _renewed(self, code: str) -> bool:
+        """Whether there will be others in place of whom AWS has refused with this code."""
         if code not in _ENDED or (self._role is None and self._own is None):
             return False
         self._role = self._own = None

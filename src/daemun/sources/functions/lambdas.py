@@ -10,7 +10,7 @@ from daemun.base.durations import seconds_asked
 from daemun.base.guard import Guard
 from daemun.fetch.client import Answer, Fetcher, FetchError
 from daemun.ir.discovered import Lambdas
-from daemun.sources.aws.query import BUSY_SECONDS, Service
+from daemun.sources.aws.query import BUSY_SECONDS, AwsError, Service
 from daemun.sources.aws.roles import STS, Signer
 from daemun.sources.functions.failure import AskError
 from daemun.sources.registries.registry import RegistryError
@@ -35,11 +35,6 @@ class _Function(msgspec.Struct, rename="pascal"):
 class _Page(msgspec.Struct, rename="pascal"):
     functions: list[_Function]
     next_marker: str | None = None
-
-
-class _RefusalError(Exception):
-    def __init__(self, code: str) -> None:
-        self.code = code
 
 
 class LambdaList:
@@ -71,25 +66,17 @@ class LambdaList:
 
     async def _page(self, marker: str) -> _Page:
         try:
-            try:
-                return await self._once(marker)
-            except _RefusalError as refusal:
-                if not self._signer.refused(refusal.code):
-                    raise
-                return await self._once(marker)
-        except _RefusalError as refusal:
-            raise AskError(f"AWS Lambda refuses ListFunctions: {refusal.code}") from None
+            return await self._signer.ask(lambda by: self._once(by, marker))
         except RegistryError as error:
             raise AskError(error.text, error.after) from None
         except FetchError as error:
             raise AskError(f"AWS Lambda does not answer: {error}") from None
 
-    async def _once(self, marker: str) -> _Page:
+    async def _once(self, by: Credentials, marker: str) -> _Page:
         asked = {"FunctionVersion": "ALL", "Marker": marker, "MaxItems": str(_PAGE)}
         query = "&".join(f"{key}={quote(value, safe='-_.~')}" for key, value in asked.items() if value)
         now = datetime.datetime.now(datetime.UTC)
         headers = {"Host": urlsplit(self._question.url).netloc}
-        by = await self._signer.current()
         of = self._question.region
         headers = signed(by, "lambda", of, now, headers, b"", method="GET", path=_PATH, query=query)
         url = f"{self._question.url}{_PATH}?{query}"
@@ -99,7 +86,8 @@ class LambdaList:
             wait = BUSY_SECONDS if after is None else after
             raise AskError(f"AWS Lambda has too much to do ({answer.status})", wait)
         if answer.status != 200:
-            raise _RefusalError(_code(answer))
+            code = _code(answer)
+            raise AwsError(code, f"AWS Lambda refuses ListFunctions: {code}")
         try:
             return msgspec.json.decode(answer.body, type=_Page)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from daemun.fetch.client import Fetcher
 from daemun.sources.aws.own import Own
-from daemun.sources.aws.query import AwsError, Element, Service
+from daemun.sources.aws.query import Element, Service
 from daemun.sources.aws.roles import STS, Signer
 from daemun.sources.registries.registry import RegistryError
 from daemun.sources.signatures import Credentials
@@ -93,20 +93,12 @@ class Account:
             params |= {f"Filter.{index}.Value.{at}": _literal(value) for at, value in enumerate(sorted(values), 1)}
         found: list[Element] = []
         for _ in range(_MOST_PAGES):
-            answer = await self._ask("DescribeInstances", params)
+            answer = await self._signer.ask(lambda by: self._machines.ask(by, "DescribeInstances", params))
             found += answer.all("reservationSet", "item", "instancesSet", "item")
             if not (token := answer.text("nextToken")):
                 return found
             params["NextToken"] = token
         raise RegistryError(f"more than {_PAGE * _MOST_PAGES} machines are meant", "Give filters that leave fewer.")
-
-    async def _ask(self, action: str, params: dict[str, str]) -> Element:
-        try:
-            return await self._machines.ask(await self._signer.current(), action, params)
-        except AwsError as error:
-            if not self._signer.refused(error.code):
-                raise
-            return await self._machines.ask(await self._signer.current(), action, params)
 
 
 def _within(filters: Filters, asked: Filters) -> bool:
