@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from daemun.cli import signals
-from daemun.cli.options import KubeContext, LogLevel
+from daemun.cli.options import Image, ImagePullPolicy, KubeContext, LogLevel
 
 
 def inject(
@@ -16,12 +16,8 @@ def inject(
     configuration: Annotated[
         str, typer.Option(help="The MutatingWebhookConfiguration that is told whom to trust.")
     ] = "daemun-mesh",
-    image: Annotated[
-        str, typer.Option(envvar="DAEMUN_IMAGE", help="The image of the proxies; it has Envoy and Daemun.")
-    ] = "daemun:latest",
-    image_pull_policy: Annotated[
-        str, typer.Option(envvar="DAEMUN_IMAGE_PULL_POLICY", help="When the proxies' image is pulled.")
-    ] = "IfNotPresent",
+    image: Image = "daemun:latest",
+    image_pull_policy: ImagePullPolicy = "IfNotPresent",
     port: Annotated[int, typer.Option(help="Where API servers ask, over HTTPS.")] = 8444,
     log_level: LogLevel = "info",
     kube_context: KubeContext = None,

@@ -50,6 +50,13 @@ Allowed = Annotated[
         callback=_networks,
     ),
 ]
+WatchNamespaces = Annotated[
+    list[str] | None, typer.Option(help="Only this namespace; several times for several.", metavar="NAMESPACE")
+]
+Image = Annotated[str, typer.Option(envvar="DAEMUN_IMAGE", help="The image of the proxies; it has Envoy and Daemun.")]
+ImagePullPolicy = Annotated[
+    str, typer.Option(envvar="DAEMUN_IMAGE_PULL_POLICY", help="When the proxies' image is pulled.")
+]
 Istiod = Annotated[
     str,
     typer.Option(

@@ -9,12 +9,15 @@ from daemun.cli.options import (
     ISTIO_AUTHORITY,
     ISTIO_TOKEN,
     Allowed,
+    Image,
+    ImagePullPolicy,
     IstioAuthority,
     Istiod,
     IstioToken,
     KubeContext,
     LogLevel,
     ServiceType,
+    WatchNamespaces,
 )
 
 
@@ -28,18 +31,12 @@ def serve(
     identity: Annotated[
         str, typer.Option(envvar="POD_NAME", help="What this replica is called in the lease.", show_default="the host")
     ] = "",
-    image: Annotated[
-        str, typer.Option(envvar="DAEMUN_IMAGE", help="The image of the proxies; it has Envoy and Daemun.")
-    ] = "daemun:latest",
-    image_pull_policy: Annotated[
-        str, typer.Option(envvar="DAEMUN_IMAGE_PULL_POLICY", help="When the proxies' image is pulled.")
-    ] = "IfNotPresent",
+    image: Image = "daemun:latest",
+    image_pull_policy: ImagePullPolicy = "IfNotPresent",
     service_type: Annotated[
         ServiceType, typer.Option(envvar="DAEMUN_SERVICE_TYPE", help="Of the proxies' Services, if no parameter says.")
     ] = ServiceType.load_balancer,
-    watch_namespace: Annotated[
-        list[str] | None, typer.Option(help="Only this namespace; several times for several.", metavar="NAMESPACE")
-    ] = None,
+    watch_namespace: WatchNamespaces = None,
     leader_election: Annotated[
         bool, typer.Option(envvar="DAEMUN_LEADER_ELECTION", help="Off: this replica always writes; run only one.")
     ] = True,

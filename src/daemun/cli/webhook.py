@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from daemun.cli import signals
-from daemun.cli.options import Allowed, KubeContext, LogLevel
+from daemun.cli.options import Allowed, KubeContext, LogLevel, WatchNamespaces
 
 
 def webhook(
@@ -20,9 +20,7 @@ def webhook(
     always_accept: Annotated[bool, typer.Option(help="Say what is wrong, and refuse only what cannot be read.")] = True,
     allow_warnings: Annotated[bool, typer.Option(help="Refuse nothing for a warning.")] = True,
     warn_missing_tls_secret: Annotated[bool, typer.Option(help="A certificate that is missing is a warning.")] = False,
-    watch_namespace: Annotated[
-        list[str] | None, typer.Option(help="Only this namespace; several times for several.", metavar="NAMESPACE")
-    ] = None,
+    watch_namespace: WatchNamespaces = None,
     allow_address: Allowed = None,
     log_level: LogLevel = "info",
     kube_context: KubeContext = None,
