@@ -1,9 +1,8 @@
 """F18: one of two servers of authorization dies, is ended, or stands still. No request gets a wrong answer."""
 
-import asyncio
 import contextlib
+import functools
 import signal
-from collections import Counter
 from collections.abc import AsyncIterator
 from hashlib import sha256
 
@@ -17,6 +16,7 @@ from daemun.ir.auth.checks import ApiKey, ApiKeyAuth
 from daemun.provision.kube.certificates import PROXY, PROXY_KEY, SERVER, SERVER_KEY, TRUST
 from support.certificates import Authority
 from support.doors import HOST, Doors
+from support.steady_load import load
 from support.world import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -30,64 +30,39 @@ async def doors() -> AsyncIterator[Doors]:
         yield doors
 
 
-async def _asked(doors: Doors, seen: Counter[tuple[str, int]], longest: list[float], over: asyncio.Event) -> None:
-    """Good and bad requests one after the other, until told otherwise."""
-    clock = asyncio.get_running_loop().time
-    while not over.is_set():
-        for said, headers in (("good", GOOD), ("bad", BAD)):
-            began = clock()
-            seen[said, (await doors.ask("keys", headers=headers)).status] += 1
-            longest[0] = max(longest[0], clock() - began)
-
-
-@contextlib.asynccontextmanager
-async def load(doors: Doors) -> AsyncIterator[tuple[Counter[tuple[str, int]], list[float]]]:
-    """Eight clients; what they were answered, and the longest that one waited, in seconds."""
-    seen: Counter[tuple[str, int]] = Counter()
-    longest, over = [0.0], asyncio.Event()
-    async with asyncio.TaskGroup() as group:
-        for _ in range(8):
-            group.create_task(_asked(doors, seen, longest, over))
-        try:
-            yield seen, longest
-        finally:
-            over.set()
-
-
-async def _more(seen: Counter[tuple[str, int]], count: int) -> None:
-    wanted = seen.total() + count
-    await until(lambda: seen.total() >= wanted, 60)
+async def _ask(doors: Doors, said: str) -> int:
+    return (await doors.ask("keys", headers=GOOD if said == "good" else BAD)).status
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP])
 async def test_a_replica_that_is_lost_costs_no_request(doors: Doors, how: signal.Signals) -> None:
     """Each in its turn, as soon as the other is back."""
-    async with load(doors) as (seen, longest):
+    async with load(functools.partial(_ask, doors), "good", "bad") as asked:
         for port in doors.ports:
-            await _more(seen, 200)
+            await asked.more(200)
             lost = doors.process[port]
             lost.send_signal(how)
-            await _more(seen, 1000)
+            await asked.more(1000)
             with contextlib.suppress(ProcessLookupError):
                 lost.kill()
             await lost.wait()
             await doors.serve()
             await until(doors.healthy)
-    assert set(seen) == {("good", 200), ("bad", 401)}, seen
-    assert longest[0] < 8, f"somebody waited {longest[0]} s"
+    assert set(asked.seen) == {("good", 200), ("bad", 401)}, asked.seen
+    assert asked.longest < 8, f"somebody waited {asked.longest} s"
 
 
 async def test_replicas_that_are_restarted_in_turn_cost_no_request() -> None:
     """Three, each ended as a roll-out ends it when the one before answers again; twice round."""
-    async with Doors(KEYS, replicas=3) as doors, load(doors) as (seen, longest):
+    async with Doors(KEYS, replicas=3) as doors, load(functools.partial(_ask, doors), "good", "bad") as asked:
         for port in doors.ports * 2:
             ended = doors.process[port]
             ended.terminate()
             await ended.wait()
             await doors.serve()
             await until(doors.healthy)
-    assert set(seen) == {("good", 200), ("bad", 401)}, seen
-    assert longest[0] < 8, f"somebody waited {longest[0]} s"
+    assert set(asked.seen) == {("good", 200), ("bad", 401)}, asked.seen
+    assert asked.longest < 8, f"somebody waited {asked.longest} s"
 
 
 async def test_only_proxies_are_answered(doors: Doors) -> None:

@@ -1,34 +1,20 @@
 """A door with several servers of authorization, asked as proxies ask them in a cluster: by TLS from both ends."""
 
 import asyncio
-import datetime
 import functools
-import re
 from asyncio.subprocess import DEVNULL
 from pathlib import Path
 from typing import Any
 
-from envoy.config.cluster.v3 import cluster_pb2
-from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
 from google.protobuf.json_format import MessageToDict
 
-from daemun.envoy.own import own_cluster
 from daemun.features.authz import again, over_grpc
 from daemun.gatewayapi.settings import Settings
 from daemun.ir.auth import Chain
 from daemun.ir.backend import OWN_SERVER
-from daemun.provision.kube.certificates import (
-    AUTH,
-    AUTH_KEY,
-    PROXY,
-    PROXY_KEY,
-    SERVER,
-    SERVER_KEY,
-    TRUST,
-    Hosts,
-    renewed,
-)
+from daemun.provision.kube.certificates import AUTH, AUTH_KEY, TRUST, Hosts
 from support.door import DAEMUN, Door
+from support.own_servers import cluster_at, healthy, made
 from support.ports import free_port
 from support.world import until
 
@@ -42,10 +28,7 @@ class Doors(Door):
         super().__init__(*chains, timeout="10s")
         self.ports = [free_port() for _ in range(replicas)]
         self.process: dict[int, asyncio.subprocess.Process] = {}
-        found = renewed({}, Hosts("daemun.gates.svc", HOST), datetime.datetime.now(datetime.UTC))
-        for name in (AUTH, AUTH_KEY, PROXY, PROXY_KEY, SERVER, SERVER_KEY, TRUST):
-            (self._folder / name).write_bytes(found[name])
-        self.pems = found
+        self.pems = made(self._folder, Hosts("daemun.gates.svc", HOST))
 
     async def __aexit__(self, *error: object) -> None:
         for process in self.process.values():
@@ -65,13 +48,7 @@ class Doors(Door):
 
     async def healthy(self) -> bool:
         """Whether Envoy asks all of them."""
-        reader, writer = await asyncio.open_unix_connection(str(self._folder / "admin"))
-        writer.write(b"GET /clusters HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n")
-        told = (await reader.read()).decode()
-        writer.close()
-        await writer.wait_closed()
-        found = re.findall(rf"^{re.escape(OWN_SERVER.cluster)}::.*::health_flags::healthy$", told, re.MULTILINE)
-        return len(found) == len(self.ports)
+        return await healthy(self._folder / "admin", OWN_SERVER) == len(self.ports)
 
     async def _start(self, port: int, chains: Path) -> asyncio.subprocess.Process:
         own = ("--certificate", self._folder / AUTH, "--key", self._folder / AUTH_KEY)
@@ -85,33 +62,14 @@ class Doors(Door):
         """As Door's, but with the cluster that proxies have, at these replicas."""
         found = super()._config()
         resources = found["static_resources"]
-        resources["clusters"][1] = MessageToDict(self._cluster(), preserving_proto_field_name=True)
+        settings = Settings(extauth=f"{HOST}:9983", extauth_authority=str(self._folder / TRUST))
+        cluster = cluster_at(OWN_SERVER, settings, self._folder, self.ports)
+        resources["clusters"][1] = MessageToDict(cluster, preserving_proto_field_name=True)
         filters = resources["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"]
         authz = over_grpc(OWN_SERVER.cluster, 10_000)
         authz.grpc_service.retry_policy.CopyFrom(again(10_000))
         filters[0]["typed_config"] |= MessageToDict(authz, preserving_proto_field_name=True)
         return found
-
-    def _cluster(self) -> cluster_pb2.Cluster:
-        settings = Settings(extauth=f"{HOST}:9983", extauth_authority=str(self._folder / TRUST))
-        cluster = own_cluster(OWN_SERVER, settings)
-        assert cluster is not None
-        cluster.type = cluster_pb2.Cluster.STATIC
-        (first,) = cluster.load_assignment.endpoints[0].lb_endpoints
-        del cluster.load_assignment.endpoints[0].lb_endpoints[:]
-        for port in self.ports:
-            first.endpoint.address.socket_address.address = "127.0.0.1"
-            first.endpoint.address.socket_address.port_value = port
-            cluster.load_assignment.endpoints[0].lb_endpoints.append(first)
-        context = tls_pb2.UpstreamTlsContext()
-        cluster.transport_socket.typed_config.Unpack(context)
-        # Whoever has no control plane has it from files.
-        del context.common_tls_context.tls_certificate_sds_secret_configs[:]
-        shown = context.common_tls_context.tls_certificates.add()
-        shown.certificate_chain.filename = str(self._folder / PROXY)
-        shown.private_key.filename = str(self._folder / PROXY_KEY)
-        cluster.transport_socket.typed_config.Pack(context)
-        return cluster
 
 
 async def _open(port: int) -> bool:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -57,7 +57,16 @@ class Proxy:
 
     def __init__(self, ports: Sequence[int], *, deny: bool = False, domain: str = "shop") -> None:
         self.port = free_port()
-        self._envoy = StandingEnvoy(_bootstrap(self.port, free_port(), ports, deny, domain), self.port)
+        config = bootstrap(self.port, free_port(), ports, deny=deny, domain=domain)
+        self._envoy = StandingEnvoy(config, self.port)
+
+    @classmethod
+    def by(cls, port: int, config: dict[str, Any]) -> Self:
+        """One with a configuration of its own, which listens at this port."""
+        made = cls.__new__(cls)
+        made.port = port
+        made._envoy = StandingEnvoy(config, port)
+        return made
 
     async def get(self, user: str) -> Answer:
         """Ask as this user."""
@@ -81,7 +90,8 @@ async def proxies(ports: Sequence[int], count: int = 1, **options: Any) -> Async
             one.stop()
 
 
-def _bootstrap(port: int, behind: int, services: Sequence[int], deny: bool, domain: str) -> dict[str, Any]:
+def bootstrap(port: int, behind: int, services: Sequence[int], *, deny: bool, domain: str) -> dict[str, Any]:
+    """Envoy's configuration: it asks the services, and passes on what may to a backend of its own."""
     limit = {
         "@type": f"{_TYPE}http.ratelimit.v3.RateLimit",
         "domain": domain,

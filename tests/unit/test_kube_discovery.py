@@ -58,8 +58,9 @@ class Server(Told):
             self.sent += 1
             return Answer(200, text, tag=tag)
         if target == f"/apis/{GATEWAY}/v1":
-            known = [{"name": "httproutes", "kind": "HTTPRoute", "verbs": VERBS}, {"name": "httproutes/status", "kind": ""}]
-            return Answer(200, json.dumps({"resources": known}).encode())
+            status = {"name": "httproutes/status", "kind": "HTTPRoute"}
+            known = {"resources": [{"name": "httproutes", "kind": "HTTPRoute", "verbs": VERBS}, status]}
+            return Answer(200, json.dumps(known).encode())
         return Answer(404)
 
 
@@ -104,7 +105,9 @@ async def test_who_does_not_tell_all_at_a_time_is_asked_for_each_version(fault: 
         async def send(
             self, method: Method, target: str, headers: Mapping[str, str], body: bytes | None, seconds: float
         ) -> Answer:
-            return Answer(fault) if target in self.groups else await super().send(method, target, headers, body, seconds)
+            if target in self.groups:
+                return Answer(fault)
+            return await super().send(method, target, headers, body, seconds)
 
     assert (await looking(Refuses()).look()).keys() == {(GATEWAY, "HTTPRoute")}
 

@@ -6,14 +6,9 @@ from envoy.config.core.v3 import base_pb2 as base_v3
 from envoy.config.core.v3 import http_uri_pb2
 from envoy.extensions.filters.http.ext_authz.v3 import ext_authz_pb2 as authz_v3
 from envoy.type.matcher.v3 import string_pb2
-from google.protobuf import duration_pb2
 
 from daemun.base.framing import REGEX
-
-_MILLISECOND = 10**6
-_SECOND = 1000
-_PAUSE = 25 * _MILLISECOND
-"""Nanoseconds before the second attempt; before the others it is twice as long each time."""
+from daemun.features.grpc_services import asked_again, lasts
 
 
 def over_grpc(cluster: str, milliseconds: int, authority: str = "") -> authz_v3.ExtAuthz:
@@ -22,22 +17,13 @@ def over_grpc(cluster: str, milliseconds: int, authority: str = "") -> authz_v3.
     _bounded(config)
     config.grpc_service.envoy_grpc.cluster_name = cluster
     config.grpc_service.envoy_grpc.authority = authority
-    _last(config.grpc_service.timeout, milliseconds)
+    lasts(config.grpc_service.timeout, milliseconds)
     return config
 
 
 def again(milliseconds: int) -> base_v3.RetryPolicy:
-    """What a server was asked in vain it is asked again, up to seven times: one that ends cancels what it has not begun
-    to answer. An answer may take as long as it may anyway.
-
-    Envoy does not heed here which hosts were tried; that a replica is gone, its cluster has to find out. It takes the
-    longest interval between attempts for the longest time that one may take, too.
-    """
-    policy = base_v3.RetryPolicy(retry_on="reset,connect-failure,refused-stream,unavailable,cancelled")
-    policy.num_retries.value = 7
-    policy.retry_back_off.base_interval.nanos = _PAUSE
-    _last(policy.retry_back_off.max_interval, max(milliseconds, _PAUSE // _MILLISECOND))
-    return policy
+    """What a server was asked in vain it is asked again: one that ends cancels what it has not begun to answer."""
+    return asked_again("reset,connect-failure,refused-stream,unavailable,cancelled", milliseconds)
 
 
 def over_http(cluster: str, milliseconds: int, prefix: str) -> authz_v3.ExtAuthz:
@@ -46,7 +32,7 @@ def over_http(cluster: str, milliseconds: int, prefix: str) -> authz_v3.ExtAuthz
     _bounded(config)
     service = config.http_service
     service.server_uri.CopyFrom(http_uri_pb2.HttpUri(uri="http://external-auth", cluster=cluster))
-    _last(service.server_uri.timeout, milliseconds)
+    lasts(service.server_uri.timeout, milliseconds)
     if prefix.strip("/"):
         service.path_prefix = f"/{prefix.strip('/')}"
     return config
@@ -64,7 +50,3 @@ def _bounded(config: authz_v3.ExtAuthz) -> None:
     rules = config.decoder_header_mutation_rules
     rules.allow_all_routing.value = rules.allow_envoy.value = True
     rules.disallow_expression.regex = REGEX
-
-
-def _last(timeout: duration_pb2.Duration, milliseconds: int) -> None:
-    timeout.seconds, timeout.nanos = milliseconds // _SECOND, milliseconds % _SECOND * _MILLISECOND

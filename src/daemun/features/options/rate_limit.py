@@ -17,16 +17,21 @@ from daemun.features.buckets import bucket_faults, put_bucket
 from daemun.features.descriptors import descriptor
 from daemun.features.drafts import Configured, Draft, HostDraft, ManagerDraft
 from daemun.features.feature import Fault, Feature, Scene, disabled_filter
+from daemun.features.grpc_services import asked_again
 from daemun.features.percent import always
 from daemun.gloo.limits.actions import faults
 from daemun.gloo.limits.limited import SLOTS, Limited, LimitServer, LimitServers, Slot
 from daemun.gloo.served import Fields
+from daemun.ir.backend import OWN_LIMITS
 from daemun.ir.route import Use
 
 _LOCAL = "envoy.filters.http.local_ratelimit"
 _STAT = "http_local_rate_limiter"
 _NOWHERE = "no-ratelimit-service"
 """A cluster that never exists: a service that cannot be used is one that does not answer."""
+_AGAIN = "connect-failure,refused-stream,reset"
+"""When our own service is asked again: one that is gone. What one says that cannot tell (`unavailable`) is the answer: the
+request may have been counted."""
 _OF_GLOO = tuple(dict.fromkeys(slot.filter for field, slot in SLOTS.items() if field != "rateLimitPolicy"))
 """The filters of all but policies, which stand for themselves."""
 
@@ -219,6 +224,8 @@ def asking(domain: str, name: str, server: LimitServer, stage: int = 0) -> servi
     to = config.rate_limit_service.grpc_service.envoy_grpc
     to.cluster_name = server.backend.cluster if server.backend is not None else _NOWHERE
     to.authority = server.authority
+    if server.backend == OWN_LIMITS:
+        config.rate_limit_service.grpc_service.retry_policy.CopyFrom(asked_again(_AGAIN, server.timeout))
     config.disable_x_envoy_ratelimited_header = False
     if server.headers:
         config.enable_x_ratelimit_headers = service_v3.RateLimit.DRAFT_VERSION_03
