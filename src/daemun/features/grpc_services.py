@@ -19,8 +19,8 @@ _PAUSE = 25 * _MILLISECOND
 
 
 def asked_again(on: str, milliseconds: int) -> base_v3.RetryPolicy:
-    """What a service was asked in vain, for one of these reasons, it is asked again: up to seven times. An answer may take
-    as long as it may anyway.
+    """What a service was asked in vain, for one of these reasons, it is asked again, up to seven times. An answer may
+    take as long as it may anyway.
 
     Envoy does not heed here which hosts were tried; that a replica is gone, its cluster has to find out. It takes the
     longest interval between attempts for the longest time that one may take, too.

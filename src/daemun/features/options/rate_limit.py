@@ -30,8 +30,8 @@ _STAT = "http_local_rate_limiter"
 _NOWHERE = "no-ratelimit-service"
 """A cluster that never exists: a service that cannot be used is one that does not answer."""
 _AGAIN = "connect-failure,refused-stream,reset"
-"""When our own service is asked again: one that is gone. What one says that cannot tell (`unavailable`) is the answer: the
-request may have been counted."""
+"""Our own service is asked again when it is gone. When it says that it cannot tell (`unavailable`), that is the answer:
+the request may have been counted."""
 _OF_GLOO = tuple(dict.fromkeys(slot.filter for field, slot in SLOTS.items() if field != "rateLimitPolicy"))
 """The filters of all but policies, which stand for themselves."""
 

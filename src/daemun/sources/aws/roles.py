@@ -44,8 +44,8 @@ class Signer:
             return self._role.credentials
 
     async def ask(self, once: Callable[[Credentials], Awaitable[T]]) -> T:
-        """What is said to whoever signs now. Who is refused by an AwsError because his time is over is replaced, and it is
-        asked once more. Raises RegistryError, and what `once` does.
+        """What is said to whoever signs now. Who is refused by an AwsError because his time is over is replaced, and it
+        is asked once more. Raises RegistryError, and what `once` does.
         """
         try:
             return await once(await self.current())

@@ -67,8 +67,8 @@ class Outbox:
         ended = -math.inf
         while True:
             await self.stirred()
-            # What comes alone goes at once, with all that came in the same turn of the event loop: who puts it in was woken
-            # before this. Of what follows on something, more may be on its way.
+            # What comes alone goes at once, with all that came in the same turn of the event loop: who puts it in was
+            # woken before this. Of what follows on something, more may be on its way.
             if time.perf_counter() - ended <= self._pace.rest:
                 await asyncio.sleep(self._pace.soon)
             began = time.perf_counter()
