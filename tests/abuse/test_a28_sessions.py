@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from daemun.extauth.answers import Allowed
+from daemun.extauth.answers import Allowed, Respond
 from daemun.extauth.checker import Place, Tools
 from daemun.extauth.oauth.browser import BrowserCheck
 from daemun.fetch import Guard
@@ -19,8 +19,8 @@ KEY = b"the same for all" * 2
 SHARED = Session(cookie_name="session", key=KEY)
 
 
-def _check(issuer: str, client: str = CLIENT, session: Session = SHARED) -> AuthorizationCode:
-    app = App(client, "https://app.example.com", "/callback", ClientAuth(SECRET), session=session)
+def _check(issuer: str, client: str = CLIENT, session: Session = SHARED, logout: str = "") -> AuthorizationCode:
+    app = App(client, "https://app.example.com", "/callback", ClientAuth(SECRET), session=session, logout=logout)
     return AuthorizationCode(Settings(issuer), app)
 
 
@@ -83,3 +83,24 @@ async def test_a28_nor_is_one_that_was_changed(change: str) -> None:
         assert not await _comes_in(_check(provider.issuer), {"session": CHANGES[change](made)})
         for value in begun.values():  # what was sealed for a login is no session
             assert not await _comes_in(_check(provider.issuer), {"session": value})
+
+
+@pytest.mark.asyncio
+async def test_a28_no_page_elsewhere_signs_anybody_out_unseen() -> None:
+    """Nor is it told to the browser that somebody has signed out, which would end sessions that have begun before."""
+    async with running(lambda: NOW) as provider, _checker(_check(provider.issuer, logout="/logout")) as checker:
+        browser = Visitor(checker)
+        await browser.log_in(provider)
+        made = dict(browser.jar)
+        for mode in ("no-cors", "cors", "same-origin", "websocket"):
+            got = await browser.get("/logout", sec_fetch_site="cross-site", sec_fetch_mode=mode)
+            assert isinstance(got, Respond)
+            assert (got.status, browser.jar) == (403, made), mode
+            assert not provider.revoked
+        assert isinstance(await browser.get(), Allowed)
+        for site, mode in (("same-origin", "cors"), ("none", "navigate"), ("cross-site", "navigate"), ("", "")):
+            browser.jars = {browser.host: dict(made)}
+            got = await browser.get("/logout", sec_fetch_site=site, sec_fetch_mode=mode)
+            assert isinstance(got, Respond)
+            assert got.status == 302
+            assert "session" not in browser.jar

@@ -79,6 +79,8 @@ class BrowserCheck(Checker):
             visit = Visit(request, state, parsed(request.header("cookie")), *await self._parts())
             path, _, query = request.path.partition("?")
             if path == self._logout.path:
+                if visits.unseen(request):
+                    return pages.page(403, "Not signed out", "Another site has asked for that, and not you.")
                 return await self._logout.answer(visit.store, visit.cookies)
             if visit.login.is_callback(path) and "state" in (said := parse_qs(query)):
                 return await self._back(visit, said)

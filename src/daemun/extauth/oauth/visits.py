@@ -21,6 +21,15 @@ def navigates(request: Request) -> bool:
     return not accept or "text/html" in accept or ("*/*" in accept and "json" not in accept)
 
 
+def unseen(request: Request) -> bool:
+    """Whether a page of another site asks without anybody seeing it: by an image or a script, and not by a link.
+
+    Where a cookie is `SameSite=None` these have it with them. Frames are left: providers sign out by them.
+    """
+    site, mode = request.header("sec-fetch-site"), request.header("sec-fetch-mode")
+    return site == "cross-site" and mode not in ("", "navigate")
+
+
 def came_from(request: Request) -> str:
     """The page of this host that a form was on; else the root."""
     page = urlsplit(request.header("referer"))
