@@ -25,6 +25,7 @@ from daemun.plane import ControlPlane
 from daemun.provision import state
 from daemun.provision.bootstrap import TOKEN_HEADER
 from daemun.provision.local import Event, LocalProxies
+from daemun.provision.overheard import Overheard
 from daemun.report.journal import Journal, Line, ProxyLine
 from daemun.sources.batch import Batch
 from daemun.sources.folder import FolderSource
@@ -38,6 +39,8 @@ LIMIT_SOCKET = "limits.sock"
 
 MOST = 200
 """Objects of which is told at once."""
+_LISTENING = 0.5
+"""Seconds between looks into the logs of Daemun's own servers."""
 
 Tell = Callable[[list[Line]], None]
 """Whoever watches is told what changed, in lines."""
@@ -81,6 +84,8 @@ class App:
         self._xds_socket = run_dir / XDS_SOCKET
         self.proxies = LocalProxies(run_dir, self._xds_socket, linger=linger, on_event=self._happened)
         self._placed: set[str] = set()
+        self._overheard: dict[str, Overheard] = {}
+        """What Daemun's own servers complain of."""
         self._task: asyncio.Task[Any] | None = None
         self._left: asyncio.Future[None] | None = None
         self.synced = self.plane.synced
@@ -112,7 +117,7 @@ class App:
             raise
         try:
             await self.plane.xds.start(f"unix:{self._xds_socket}")
-            work.append(asyncio.create_task(self._place()))
+            work += [asyncio.create_task(self._place()), asyncio.create_task(self._listen())]
             done, _ = await asyncio.wait({*work, self._left}, return_when=asyncio.FIRST_COMPLETED)
             for ended in done:
                 ended.result()  # work ends only by failing
@@ -170,9 +175,19 @@ class App:
                 self._placed.add(proxy)
                 if proxy in self._services:
                     socket, _ = self._services[proxy]
+                    self._overheard.setdefault(proxy, Overheard(self.proxies.log(proxy)))
                     await self.proxies.ensure_program(proxy, socket, functools.partial(self._command, proxy))
                 else:
                     await self.proxies.ensure(proxy)
+
+    async def _listen(self) -> None:
+        """Tell what Daemun's own servers complain of: who does not know that a log says something does not look."""
+        while True:
+            for server, log in self._overheard.items():
+                said: list[Line] = [ProxyLine(server, "complained", _heard(text)) for text in log.complaints()]
+                if said:
+                    self._tell(said)
+            await asyncio.sleep(_LISTENING)
 
     def _command(self, server: str, token: Path) -> list[str]:
         """How such a server is started. That of authorization may ask what Upstreams may be here."""
@@ -209,6 +224,11 @@ def _words(event: Event) -> str:
             return "the keeper of the proxies was killed; it and they start again"
         case _:
             return ""
+
+
+def _heard(text: str) -> str:
+    """What a server complains of, with what mends it where that is not for the manifests to say."""
+    return f"says: {text}{' --allow-address allows it.' if 'not allowed' in text else ''}"
 
 
 async def _end(work: list[asyncio.Task[None]]) -> None:

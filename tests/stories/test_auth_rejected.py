@@ -2,6 +2,7 @@
 
 import pytest
 
+from daemun.report.journal import ProxyLine
 from support.auth import api_key, auth_config, basic, users
 from support.documents import gateway, listener, prefix, route, rule
 from support.world import World, until
@@ -37,6 +38,16 @@ async def test_a_plug_in_that_is_not_there_is_told_and_mended(scene: World) -> N
     scene.write("auth.yaml", auth_config("who", users("ann")))
     await scene.answers(200, headers=basic("ann", "secret"))
     await until(lambda: not scene.problems())
+
+
+async def test_what_the_server_complains_of_is_told(scene: World) -> None:
+    """Who is asked is at a loopback address, which nobody has allowed."""
+    scene.write("auth.yaml", auth_config("who", {"passThroughAuth": {"http": {"url": "http://127.0.0.1:1/"}}}))
+    await scene.start()
+    await scene.answers(500)
+    told = await until(lambda: [one for one in scene.lines if isinstance(one, ProxyLine) and one.what == "complained"])
+    assert "127.0.0.1 is this machine's own, which is not allowed" in told[0].text
+    assert told[0].text.endswith("--allow-address allows it.")
 
 
 async def test_what_was_good_goes_on_while_its_successor_cannot_be(scene: World) -> None:

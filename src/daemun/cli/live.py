@@ -41,11 +41,7 @@ class TextTeller:
                 case GoneLine():
                     self._console.print(_words(("- ", "yellow"), (line.object, "cyan"), (" is gone", "")))
                 case ProxyLine():
-                    self._console.print(
-                        _words(
-                            ("! ", "yellow"), (f"proxy of {line.proxy} " if line.proxy else "", "cyan"), (line.text, "")
-                        )
-                    )
+                    self._console.print(_words(("! ", "yellow"), (_program(line.proxy), "cyan"), (line.text, "")))
                 case SolvedLine():
                     self._solved(line)
                 case _:
@@ -72,6 +68,14 @@ class TextTeller:
         problem = line.problem
         what = " ".join(part for part in (problem.object or problem.file, problem.field) if part)
         self._console.print(_words(("solved: ", "green"), (what, "cyan"), (f": {problem.text}", "dim")))
+
+
+def _program(proxy: str) -> str:
+    """A proxy, one of Daemun's own servers, or nobody."""
+    if not proxy:
+        return ""
+    server = proxy.removeprefix("*/")
+    return f"proxy of {proxy} " if server == proxy else f"daemun {server} "
 
 
 def _state(state: str) -> tuple[str, str]:

@@ -42,8 +42,8 @@ class OpaDecisions(Checker):
         body = msgspec.json.encode({"input": document(request, state, fast=self._fast)})
         try:
             found = await self._fetcher.send("POST", self._url, body, _JSON)
-        except FetchError:
-            return Failed(_SILENT)
+        except FetchError as error:
+            return Failed(f"{_SILENT}: {error}")
         if found.status != 200:
             return Failed(f"the policy server answers with {found.status}")
         try:

@@ -59,7 +59,9 @@ class GrpcServer(Checker):
             if error.code() in _NO:
                 return Failed("its server refuses to be asked", 403)
             return without_answer(_SILENT, self._check.allow_on_failure)
-        except (TimeoutError, DialError):
+        except DialError as error:
+            return without_answer(f"{_SILENT}: {error}", self._check.allow_on_failure)
+        except TimeoutError:
             return without_answer(_SILENT, self._check.allow_on_failure)
         if STATE in response.dynamic_metadata:
             state.values.update(plain(response.dynamic_metadata[STATE]))

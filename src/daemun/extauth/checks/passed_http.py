@@ -44,8 +44,8 @@ class HttpServer(Checker):
             headers["content-type"] = "application/json"
         try:
             found = await self._fetcher.send("POST", check.url, body, headers)
-        except FetchError:
-            return without_answer(_SILENT, check.allow_on_failure)
+        except FetchError as error:
+            return without_answer(f"{_SILENT}: {error}", check.allow_on_failure)
         if found.status >= 500:
             return without_answer("its server answers with a failure", check.allow_on_failure)
         if check.read_state and found.status == 200:
