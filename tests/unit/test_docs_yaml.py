@@ -1,6 +1,7 @@
 """What docs/ shows as YAML is what Daemun reads: whole objects without a mistake, and pieces of what there is."""
 
 import functools
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from daemun.api.decode import fitted, unknown_field
 from daemun.api.kinds import KINDS
 from daemun.cli.loading import look
 from support.cases import documents
-from support.pages import blocks, pages
+from support.pages import ROOT, blocks, pages
 
 BLOCKS = [(page, at) for page in pages() for at, _ in enumerate(blocks(page, "yaml"))]
 _MISSING = re.compile(r"does not exist|not found|has not granted it")
@@ -84,3 +85,15 @@ def _gather(annotation: Any, seen: dict[type[msgspec.Struct], None]) -> None:
         return
     for inner in get_args(annotation):
         _gather(inner, seen)
+
+
+def test_the_realm_is_the_one_that_pages_expect() -> None:
+    realm = json.loads((ROOT / "docs" / "auth" / "lab-realm.json").read_text())
+    (client,) = realm["clients"]
+    for page in ("oidc", "oauth2", "access-tokens"):
+        manifests = blocks(f"auth/{page}.md", "yaml")[0]
+        assert f"/realms/{realm['realm']}" in manifests
+        assert f"clientId: {client['clientId']}" in manifests
+        assert f"client-secret: {client['secret']}" in manifests
+        if page != "access-tokens":
+            assert client["redirectUris"][0].removesuffix("/*") in manifests
