@@ -5,7 +5,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, field
 
 from daemun.api.filters import HTTPExternalAuthFilter
-from daemun.api.gloo.rbac import Principal
+from daemun.api.gloo.rbac import Permissions, Principal
 from daemun.api.meta import Api, BackendObjectReference, List, ObjectReference, Resource, SecretObjectReference
 from daemun.api.scalars import Duration, HeaderName, ObjectName, SectionName
 
@@ -143,6 +143,10 @@ class AddressedPrincipal(Principal, frozen=True):
 
     ip_blocks: tuple[str, ...] = ()
     remote_ip_blocks: tuple[str, ...] = ()
+
+
+class ElementPermissions(Permissions, frozen=True):
+    """What such a rule says of a path is of whole elements, as in an HTTPRoute: `/pub` is not for `/publisher`."""
 
 
 class Authorization(Api, frozen=True):

@@ -12,7 +12,7 @@ from envoy.extensions.filters.http.composite.v3 import composite_pb2 as composit
 from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as rbac_v3
 from envoy.type.matcher.v3 import metadata_pb2, value_pb2
 
-from daemun.api.auth_policy import AddressedPrincipal
+from daemun.api.auth_policy import AddressedPrincipal, ElementPermissions
 from daemun.api.gloo.rbac import (
     ClaimMatcher,
     ClaimScalar,
@@ -92,13 +92,22 @@ def _permission(spec: Permissions | None) -> rules_v3.Permission:
     """What is allowed: anything, unless a path or methods are given."""
     wanted: list[rules_v3.Permission] = []
     if spec is not None and spec.path_prefix:
-        wanted.append(rules_v3.Permission(url_path={"path": {"prefix": spec.path_prefix}}))
+        wanted.append(_below(spec.path_prefix, elements=isinstance(spec, ElementPermissions)))
     if spec is not None and spec.methods:
         methods = [
             rules_v3.Permission(header={"name": ":method", "string_match": {"exact": one}}) for one in spec.methods
         ]
         wanted.append(rules_v3.Permission(or_rules={"rules": methods}))
     return rules_v3.Permission(and_rules={"rules": wanted}) if wanted else rules_v3.Permission(any=True)
+
+
+def _below(prefix: str, *, elements: bool) -> rules_v3.Permission:
+    """Paths that begin so. Gloo's is of characters."""
+    whole = prefix.rstrip("/")
+    if not elements or not whole:
+        return rules_v3.Permission(url_path={"path": {"prefix": prefix}})
+    rules = [{"url_path": {"path": {"exact": whole}}}, {"url_path": {"path": {"prefix": f"{whole}/"}}}]
+    return rules_v3.Permission(or_rules={"rules": rules})
 
 
 def _from(spec: Principal) -> Iterator[rules_v3.Principal]:

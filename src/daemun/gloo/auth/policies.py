@@ -4,11 +4,19 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from daemun.api.auth_policy import AddressedPrincipal, Authorization, AuthorizationRule, AuthPolicy, Jwt, Provider
+from daemun.api.auth_policy import (
+    AddressedPrincipal,
+    Authorization,
+    AuthorizationRule,
+    AuthPolicy,
+    ElementPermissions,
+    Jwt,
+    Provider,
+)
 from daemun.api.filters import HTTPExternalAuthFilter
 from daemun.api.gloo import jwt as gloo
 from daemun.api.gloo.common import ResourceRef
-from daemun.api.gloo.rbac import ClaimMatcher, JWTPrincipal, Permissions, RbacExtensionSettings, RbacPolicy
+from daemun.api.gloo.rbac import ClaimMatcher, JWTPrincipal, RbacExtensionSettings, RbacPolicy
 from daemun.api.meta import BackendObjectReference
 from daemun.base.names import DAEMUN, Name, Ref
 from daemun.flow import Collection, Reader
@@ -204,4 +212,4 @@ def _provider(spec: Provider) -> gloo.JwtProvider:
 def _rule(spec: AuthorizationRule) -> RbacPolicy:
     who = JWTPrincipal({**spec.claims}, spec.provider or "", _MATCHERS[spec.match]) if spec.claims else None
     principal = AddressedPrincipal(who, spec.ip_blocks, spec.remote_ip_blocks)
-    return RbacPolicy((principal,), Permissions(spec.path_prefix or "", spec.methods))
+    return RbacPolicy((principal,), ElementPermissions(spec.path_prefix or "", spec.methods))
