@@ -20,8 +20,13 @@ _BALANCER = "envoy.lb"
 """Where Envoy's load balancer looks for the values of a subset."""
 
 
-def build(name: str, rule: Rule, match: Match, port: int, tls: bool) -> tuple[list[route_v3.Route], tuple[str, ...]]:
-    """The Envoy routes for one match of a rule, and the clusters that must be warm for them."""
+def build(
+    name: str, rule: Rule, match: Match, port: int, tls: bool, *, heard: bool = False
+) -> tuple[list[route_v3.Route], tuple[str, ...]]:
+    """The Envoy routes for one match of a rule, and the clusters that must be warm for them.
+
+    `heard`: something may read what tokens say.
+    """
     if rule.broken:
         return [answer(name, match, rule.error, rule.body)], ()
     backends = [backend for backend in rule.backends if backend.weight]
@@ -32,6 +37,7 @@ def build(name: str, rule: Rule, match: Match, port: int, tls: bool) -> tuple[li
     moving, guards, own = moves(every), *guards_of(every, name.removesuffix(match.where))
     for share in _shares(backends):
         draft = Draft(route_v3.Route(name=name, match=route_match(match)), match, port, tls)
+        draft.heard = heard
         uses, shared = _levels(of_rule, share)
         _forward(draft, share.backends, shared, rule)
         if moving:

@@ -16,6 +16,7 @@ from daemun.envoy.scopes import ON
 from daemun.features import BY_KIND, MOVES, moves, ordered, rare_of
 from daemun.features.drafts import WHOLE, HostDraft
 from daemun.features.fence import HOST, METADATA, fence
+from daemun.features.tokens import reads
 from daemun.features.unsent import resend_unsent
 from daemun.ir.listener import FrontendKey
 from daemun.ir.origin import Origin
@@ -54,14 +55,14 @@ _WHOLE = _switching()
 
 
 def opening(
-    domain: str, origin: Origin, port: FrontendKey, uses: ListenerUses | None, *, hit: bool = False
+    domain: str, origin: Origin, port: FrontendKey, uses: ListenerUses | None, *, hit: bool = False, read: bool
 ) -> Iterator[Leaf]:
     """The leaves of a virtual host of a port before its routes. `hit`: it is found at the first look.
 
-    A retry policy of its own takes the place of everybody's.
+    A retry policy of its own takes the place of everybody's. `read`: the port itself may read what tokens say.
     """
     own = uses is not None and any(use.kind == _RETRIES for use in uses.on_hosts())
-    yield Leaf(frame(domain) + (b"" if own else _UNSENT) + (_WHOLE if hit else b""), origin)
+    yield Leaf(frame(domain) + (b"" if own else _UNSENT) + (_WHOLE if hit else b""), origin, reads=read)
     if uses is None:
         return
     if any(BY_KIND[use.kind].guards for use in uses.on_hosts()):
@@ -80,12 +81,18 @@ def opening(
 
 
 def _leaf(use: Use, origin: Origin, port: FrontendKey) -> Leaf:
-    draft = HostDraft()
     feature = BY_KIND[use.kind]
-    feature.on_host(use.spec, use, draft)
-    data = _CLOSED if draft.closed else wire.encoded(draft.proto)
+    data, needs = _said(use, heard=False)
+    forms = (data, _said(use, heard=True)[0]) if feature.tells else None
     # Without what guards it a host must not serve; without anything else it may.
     fallback = _CLOSED if feature.guards else b""
     at = Origin(use.by, use.where) if use.by else origin
     filters = filters_for(port, frozenset(rare_of((use,))))
-    return Leaf(data, at, tuple(sorted(draft.needs)), fallback, filters=filters, covers=True)
+    return Leaf(data, at, needs, fallback, filters=filters, covers=True, forms=forms, reads=reads(data))
+
+
+def _said(use: Use, *, heard: bool) -> tuple[bytes, tuple[str, ...]]:
+    draft = HostDraft()
+    draft.heard = heard
+    BY_KIND[use.kind].on_host(use.spec, use, draft)
+    return _CLOSED if draft.closed else wire.encoded(draft.proto), tuple(sorted(draft.needs))

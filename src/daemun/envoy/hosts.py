@@ -35,7 +35,7 @@ _NOTHING = wire.delimited(
 class Inputs(NamedTuple):
     """What virtual hosts are made of. `sharded` has the routes of crowded hosts.
 
-    `policies` has what policies put on the virtual hosts of a listener.
+    `policies` has what policies put on the virtual hosts of a listener, `readers` the ports that read what tokens say.
     """
 
     owners: Collection[HostKey, HostOwner]
@@ -45,6 +45,7 @@ class Inputs(NamedTuple):
     sharded: shards.Shards
     spreads: Collection[FrontendKey, bool]
     policies: Collection[ListenerKey, ListenerUses]
+    readers: Collection[FrontendKey, bool]
 
 
 def host_rule(of: Inputs) -> Callable[[Reader, HostKey, HostKey], Iterator[tuple[PartKey, Part]]]:
@@ -75,7 +76,8 @@ def host_rule(of: Inputs) -> Callable[[Reader, HostKey, HostKey], Iterator[tuple
         origin = owner.origin
         # What leads to shards does nothing else: they have what policies say.
         uses = None if crowded else reader.get(of.policies, mine.key)
-        leaves = list(opening(spot.part, origin, key.frontend, uses, hit=hit and not crowded))
+        read = reader.get(of.readers, key.frontend) is not None
+        leaves = list(opening(spot.part, origin, key.frontend, uses, hit=hit and not crowded, read=read))
         if owner.handshakes:
             closed = wire.encoded(guard(owner.handshakes))
             leaves.append(Leaf(wire.delimited(ROUTES, closed), mine.origin))

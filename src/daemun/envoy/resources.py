@@ -18,6 +18,7 @@ from daemun.envoy import (
     hosts,
     listeners,
     misses,
+    readers,
     routes,
     secrets,
     shards,
@@ -78,9 +79,10 @@ class EnvoyResources:
         named = distinct(by_host, of.owners.index(owners.with_requests), name="hosts")
         spreads = derive(ports, directory.spread_rule(named.index(directory.rest_of)), "spread ports")
         sharded = shards.Shards(crowding)
-        host_inputs = hosts.Inputs(of.owners, encoded, by_host, crowding, sharded, spreads, uses)
+        reading = derive(ports, readers.reader_rule(uses, of.standing), "ports that read what tokens say")
+        host_inputs = hosts.Inputs(of.owners, encoded, by_host, crowding, sharded, spreads, uses, reading)
         virtual_hosts = derive(named, hosts.host_rule(host_inputs), "virtual hosts")
-        by_path = derive(sharded.keys, shards.shard_rule(of.owners, encoded, sharded, uses), "routes by path")
+        by_path = derive(sharded.keys, shards.shard_rule(of.owners, encoded, sharded, uses, reading), "routes by path")
         listed = distinct(virtual_hosts.index(directory.listed_of), name="listed hosts").index(directory.port_of)
         rest_scopes = derive(ports, directory.rest_rule(spreads, listed), "scopes of the rest")
 

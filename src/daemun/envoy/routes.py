@@ -11,6 +11,8 @@ from daemun.base import wire
 from daemun.base.names import Ref
 from daemun.envoy.actions import build
 from daemun.envoy.extensions import families_of, filters_for
+from daemun.features import BY_KIND
+from daemun.features.tokens import reads
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.owners import Surface
 from daemun.gatewayapi.resolved import ResolvedRoute
@@ -58,17 +60,36 @@ def _leaves(resolved: ResolvedRoute, key: FrontendKey, surface: Surface) -> Iter
     for at, rule in enumerate(route.rules):
         author = route.author(rule)
         filters = filters_for(key, families_of(rule))
+        telling = any(BY_KIND[use.kind].tells for use in rule.uses)
         for index, match in enumerate(rule.matches):
-            protos, needs = build(route_name(author, match), rule, match, surface.port, surface.tls)
-            data = b"".join(wire.delimited(ROUTES, wire.encoded(proto)) for proto in protos)
+            name = route_name(author, match)
+            protos, needs = build(name, rule, match, surface.port, surface.tls)
+            data, forms = _encoded(protos), None
+            if telling:
+                heard, _ = build(name, rule, match, surface.port, surface.tls, heard=True)
+                told = _encoded(heard)
+                forms = (data, told) if told != data else None
             # If Envoy rejects the route, its requests are answered with 500; a match that may itself be what Envoy
             # rejects cannot be kept.
             matched = wire.encoded(protos[-1].match)
             body = wire.delimited(_MATCH, matched) + _ERROR
             fallback = b"" if match.has_regex else wire.delimited(ROUTES, body)
             identity = blake2b(matched, digest_size=8).digest()
-            leaf = Leaf(data, Origin(author, match.where), needs, fallback, identity, filters=filters)
+            leaf = Leaf(
+                data,
+                Origin(author, match.where),
+                needs,
+                fallback,
+                identity,
+                filters=filters,
+                forms=forms,
+                reads=reads(data),
+            )
             yield rank(route, match, at, index), leaf
+
+
+def _encoded(protos: list[route_v3.Route]) -> bytes:
+    return b"".join(wire.delimited(ROUTES, wire.encoded(proto)) for proto in protos)
 
 
 def rank(route: Route, match: Match, at: int, index: int) -> Rank:

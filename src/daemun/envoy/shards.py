@@ -160,6 +160,7 @@ def shard_rule(
     encoded: Collection[tuple[RouteKey, FrontendKey], EncodedRoute],
     shards: Shards,
     policies: Collection[ListenerKey, ListenerUses],
+    readers: Collection[FrontendKey, bool],
 ) -> Callable[[Reader, ShardKey, ShardKey], Iterator[tuple[PartKey, Part]]]:
     """The rule from a shard to its scope. Of a crowded node that is the one for what has none below it."""
 
@@ -186,7 +187,8 @@ def shard_rule(
         yield PartKey(port.proxy, SCOPE, name), part("", [Leaf(wire.encoded(scope), origin)])
         domain = key.host.hostname or "*"
         uses = reader.get(policies, owner.listener.key)
-        leaves = [*opening(domain, origin, port, uses), *(leaf for _, leaf in ranked)]
+        read = reader.get(readers, port) is not None
+        leaves = [*opening(domain, origin, port, uses, read=read), *(leaf for _, leaf in ranked)]
         yield PartKey(port.proxy, SCOPE, name, domain), part(domain, leaves, TAGS)
 
     return shard

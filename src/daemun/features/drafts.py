@@ -36,9 +36,13 @@ class Making:
 
 
 class Configured(Making):
-    """A draft of something that HTTP filters look at. `proto` is the message."""
+    """A draft of something that HTTP filters look at. `proto` is the message.
+
+    `heard`: something may read what tokens say.
+    """
 
     proto: Any
+    heard = False
 
     def per_route(self, name: str, config: Message) -> None:
         """Switch on an HTTP filter here, with this configuration."""

@@ -36,7 +36,8 @@ class Feature(Generic[S]):
     it, on a TCP proxy, on the listener. One that `guards` closes what it is asked for on when it cannot be done. It
     `replaces` these kinds where a rule has both. What a route and its host say of it `adds_up`, or else only the
     route's counts. `rare` is the family of features whose filters it needs, which are not everywhere that requests
-    pass. A `heavy` filter is in memory only where it is needed; its name is its family.
+    pass. A `heavy` filter is in memory only where it is needed; its name is its family. One that `tells` may leave what
+    tokens say in the metadata of requests, where the draft is `heard`.
     """
 
     kind: ClassVar[str]
@@ -47,6 +48,7 @@ class Feature(Generic[S]):
     adds_up: ClassVar[bool] = False
     rare: ClassVar[str] = ""
     heavy: ClassVar[bool] = False
+    tells: ClassVar[bool] = False
 
     def faults(self, spec: S, where: str) -> Iterable[Fault]:
         """What is wrong with the spec that its API cannot say: the rule is then answered with 500."""

@@ -5,7 +5,7 @@ therefore, without knowing Envoy's messages, send a resource with one leaf as it
 yet, or Envoy rejected it) while all the others move on.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -52,6 +52,9 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
     `filters` must be in the client before it may see this leaf, and stay there as long as it has it: without them it
     would answer with less than was asked for. `gives` are the families of filters that a leaf of an extension brings.
     One that `covers` the leaves after it says something of all of them: new ones with an identity wait with it.
+
+    `forms` are the data of one that can tell others something: as it is where no leaf of its part `reads` that, and
+    where one does. So whoever reads comes and goes with what tells him, whichever leaves wait or are refused.
     """
 
     data: bytes
@@ -63,6 +66,12 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
     filters: tuple[Filter, ...] = ()
     gives: tuple[str, ...] = ()
     covers: bool = False
+    forms: tuple[bytes, bytes] | None = None
+    reads: bool = False
+
+    def same(self, other: "Leaf") -> bool:
+        """Whether both say the same, be one of them told that somebody reads it."""
+        return self.data == other.data or (self.forms is not None and self.forms == other.forms)
 
 
 class Part(msgspec.Struct, frozen=True, gc=False):
@@ -88,11 +97,21 @@ class Part(msgspec.Struct, frozen=True, gc=False):
 def part(key: str, leaves: Iterable[Leaf], tags: tuple[bytes, ...] = (), spare: Iterable[Leaf] = ()) -> Part:
     """A part of a resource. `key` is its name within the resource and goes into the digest, as do the origins."""
     kept = tuple(leaves)
+    if any(leaf.forms for leaf in kept):
+        kept = tuple(_formed(kept, any(leaf.reads for leaf in kept)))
     chunks = [key.encode(), *tags]
     for leaf in kept:
         chunks.append(leaf.data)
         chunks.append(str(leaf.origin).encode())
     return Part(tags, kept, digest(*chunks), tuple(spare))
+
+
+def _formed(leaves: tuple[Leaf, ...], read: bool) -> Iterator[Leaf]:
+    for leaf in leaves:
+        if leaf.forms is None or leaf.data == leaf.forms[read]:
+            yield leaf
+        else:
+            yield msgspec.structs.replace(leaf, data=leaf.forms[read])
 
 
 def encode(value: Part, instead: dict[Origin, bytes] | None = None) -> bytes:

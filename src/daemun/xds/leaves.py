@@ -58,7 +58,7 @@ def choose(name: str, want: Part, have: Part | None, verdict: Callable[[LeafKey,
     covering = Verdict.SEND
     for position, (key, leaf) in enumerate(keyed(want)):
         before = earlier.get(key)
-        if before is not None and before.data == leaf.data:
+        if before is not None and before.same(leaf):
             kept.append(leaf)
             continue
         decision = verdict(key, leaf)
@@ -91,5 +91,7 @@ def unproven(want: Part, sent: Part, have: Part | None) -> Iterator[tuple[LeafKe
     original = by_key(want)
     for key, leaf in keyed(sent):
         before = earlier.get(key)
-        if original.get(key) is leaf and (before is None or before.data != leaf.data):
+        wanted = original.get(key)
+        as_wanted = wanted is leaf or (wanted is not None and leaf.forms is not None and wanted.forms == leaf.forms)
+        if as_wanted and (before is None or before.data != leaf.data):
             yield key, leaf

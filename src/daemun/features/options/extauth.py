@@ -31,14 +31,14 @@ from daemun.features.authz import again, by_name, over_grpc, over_http
 from daemun.features.composite import always, composite, nothing
 from daemun.features.drafts import Configured, Draft, HostDraft, ManagerDraft
 from daemun.features.feature import Feature, Scene
-from daemun.features.tokens import TOKENS
+from daemun.features.tokens import ASKED, TOKENS
 from daemun.ir.auth import CONTEXT, USER
 from daemun.ir.auth.asked import Asked, Chained, Elsewhere, Keys, Server, Servers, Users
 from daemun.ir.route import Use
 
 _PLACE = "daemun.extauth"
 _OWN, _CUSTOM = "daemun.extauth/own", "daemun.extauth/custom"
-_KNOWN = "daemun.extauth/known"
+_KNOWN = ASKED
 """The filter, and its namespace in the metadata of requests, that says which servers the port knows."""
 _ASK = "ask"
 _NOWHERE = "no-server"

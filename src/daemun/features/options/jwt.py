@@ -22,12 +22,13 @@ from daemun.features.drafts import Configured, Draft, HostDraft
 from daemun.features.feature import Fault, Feature, Scene, disabled_filter
 from daemun.features.jwks import jwks
 from daemun.features.times import duration, duration_faults
-from daemun.features.tokens import CLAIMS, TOKENS
+from daemun.features.tokens import CLAIMS
 from daemun.gloo.served import Fields
 from daemun.ir.backend import BackendKey
 from daemun.ir.route import Use
 
 _BEFORE, _AFTER = "daemun.jwt.before", "daemun.jwt.after"
+_NAME = "daemun.jwt"
 _DEADLINE_SECONDS = 5
 _KEPT_TOKENS = 1000
 _SERVES = (Fields(ClaimToHeader, ("claim", "header"), {"append": "Envoy writes the claim in place of the header"}),)
@@ -42,6 +43,7 @@ class Jwt(Feature[JwtVhostExtension | JwtRouteExtension]):
     kind: ClassVar = "jwt"
     rare: ClassVar = "jwt"
     guards: ClassVar = True
+    tells: ClassVar = True
     serves: ClassVar = _SERVES
 
     def http_filter(self) -> hcm_v3.HttpFilter:
@@ -87,6 +89,7 @@ class JwtStaged(Feature[JwtStagedVhostExtension | JwtStagedRouteExtension]):
     kind: ClassVar = "jwtStaged"
     rare: ClassVar = "jwtStaged"
     guards: ClassVar = True
+    tells: ClassVar = True
     serves: ClassVar = _SERVES
 
     def http_filter(self) -> hcm_v3.HttpFilter:
@@ -203,7 +206,7 @@ def _put(spec: JwtVhostExtension, name: str, backends: Iterator[BackendKey | Non
     for provider, said in spec.providers.items():
         _provider(said, provider, config.providers[provider], backends, draft)
     action = composite_v3.ExecuteFilterAction()
-    action.typed_config.name = TOKENS
+    action.typed_config.name = _NAME
     action.typed_config.typed_config.Pack(config, deterministic=True)
     draft.per_route(name, always(name, action))
 
@@ -212,7 +215,8 @@ def _provider(
     spec: JwtProvider, name: str, proto: jwt_v3.JwtProvider, backends: Iterator[BackendKey | None], draft: Configured
 ) -> None:
     proto.issuer, proto.forward = spec.issuer, spec.keep_token
-    proto.payload_in_metadata, proto.header_in_metadata = CLAIMS, name
+    if draft.heard:
+        proto.payload_in_metadata, proto.header_in_metadata = CLAIMS, name
     proto.audiences.extend(spec.audiences)
     if spec.clock_skew_seconds is not None:
         proto.clock_skew_seconds = spec.clock_skew_seconds
