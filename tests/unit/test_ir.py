@@ -30,6 +30,16 @@ def test_parts_are_equal_by_content_name_and_origins() -> None:
     assert same != "something else"
 
 
+def test_who_tells_does_so_where_somebody_reads() -> None:
+    teller, reader = Leaf(b"quiet", ONE, forms=(b"quiet", b"loud")), Leaf(b"r", TWO, reads=True)
+    assert encode(part("k", [teller, Leaf(b"x", TWO)])) == b"quietx"
+    heard = part("k", [teller, reader])
+    assert encode(heard) == b"loudr"
+    assert encode(part("k", heard.leaves[:1])) == b"quiet"
+    assert heard.leaves[0].same(teller)
+    assert not teller.same(Leaf(b"other", ONE, forms=(b"other", b"loud")))
+
+
 def test_names_of_clusters() -> None:
     assert BackendKey("ns", "s", 80).cluster == "service/ns/s/80"
     assert BackendKey("ns", "s", 80, "h2c").cluster == "service/ns/s/80/h2c"

@@ -156,3 +156,25 @@ def test_what_guards_all_stays_until_what_comes_in_its_place_is_there(waiting: s
     talk.now += 10
     talk.settle()
     assert talk.have["r"] == b"<head><frame>" + (b"<new><plain>" if waiting == "guard" else b"<guarded>")
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_who_reads_is_told_whatever_waits(before: bool) -> None:
+    """A route begins to read, or reads no more, and waits for a cluster; who tells does not wait."""
+
+    def served(guard: str, *needs: str, reads: bool) -> tuple[PartKey, Part]:
+        forms = (f"<quiet {guard}>".encode(), f"<loud {guard}>".encode())
+        guarding = msgspec.structs.replace(leaf("guard", "guard"), data=forms[0], covers=True, forms=forms)
+        asking = msgspec.structs.replace(leaf("a", "reads" if reads else "plain", needs), reads=reads)
+        return key(ROUTE, "r", "v"), part("v", [leaf("frame", "frame"), guarding, asking])
+
+    words = {True: (b"loud", b"reads"), False: (b"quiet", b"plain")}
+    talk = Talk()
+    talk.apply(whole(ROUTE, "r", "head"), served("1", reads=before))
+    talk.ask(CLUSTER)
+    talk.ask(ROUTE, "r")
+    talk.settle()
+    assert all(word in talk.have["r"] for word in words[before])
+    talk.apply(cluster("c"), endpoints("c"), served("2", "c", reads=not before))
+    _, routes = talk.poll()
+    assert all(word in bodies(routes)["r"] for word in (*words[before], b"2"))
