@@ -69,9 +69,10 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
     forms: tuple[bytes, bytes] | None = None
     reads: bool = False
 
-    def same(self, other: "Leaf") -> bool:
-        """Whether both say the same, be one of them told that somebody reads it."""
-        return self.data == other.data or (self.forms is not None and self.forms == other.forms)
+    @property
+    def content(self) -> bytes:
+        """What it is known by, whichever of its forms it has."""
+        return self.forms[0] if self.forms else self.data
 
 
 class Part(msgspec.Struct, frozen=True, gc=False):

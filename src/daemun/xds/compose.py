@@ -83,7 +83,7 @@ class Composer:
 
         def verdict(key: LeafKey, leaf: Leaf) -> Verdict:
             nonlocal waits
-            if withheld.get(key) == leaf.data:
+            if withheld.get(key) == leaf.content:
                 return Verdict.REPLACE
             clusters = [cluster for cluster in leaf.needs if not warmth.is_warm(cluster)]
             lacking = [one for one in leaf.filters if not filters.has(one)]

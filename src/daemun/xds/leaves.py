@@ -58,7 +58,7 @@ def choose(name: str, want: Part, have: Part | None, verdict: Callable[[LeafKey,
     covering = Verdict.SEND
     for position, (key, leaf) in enumerate(keyed(want)):
         before = earlier.get(key)
-        if before is not None and before.same(leaf):
+        if before is not None and before.content == leaf.content:
             kept.append(leaf)
             continue
         decision = verdict(key, leaf)
@@ -92,6 +92,6 @@ def unproven(want: Part, sent: Part, have: Part | None) -> Iterator[tuple[LeafKe
     for key, leaf in keyed(sent):
         before = earlier.get(key)
         wanted = original.get(key)
-        as_wanted = wanted is leaf or (wanted is not None and leaf.forms is not None and wanted.forms == leaf.forms)
-        if as_wanted and (before is None or before.data != leaf.data):
+        as_wanted = wanted is not None and wanted.content == leaf.content
+        if as_wanted and (before is None or before.content != leaf.content):
             yield key, leaf

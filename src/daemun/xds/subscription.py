@@ -303,7 +303,7 @@ class Subscription:
             for part, piece in entry.pieces.items():
                 if piece.want is not None and piece.sent is not None:
                     for key, leaf in unproven(piece.want, piece.sent, copy.parts.get(part)):
-                        found[Suspect(name, part, key)] = leaf.data
+                        found[Suspect(name, part, key)] = leaf.content
             suspects.update(found or {Suspect(name, None, None): entry.wanted_version})
         self._half |= dict.fromkeys(flight.half_taken(self.type_url, message))
         if len(suspects) == 1:

@@ -14,7 +14,7 @@ def content(wanted: Wanted, type_url: str, one: Suspect) -> Data | None:
     if one.part is None or one.key is None:
         return resource.version
     leaf = by_key(resource.parts.get(one.part)).get(one.key)
-    return leaf.data if leaf else None
+    return leaf.content if leaf else None
 
 
 def blamed(wanted: Wanted, type_url: str, one: Suspect) -> Origin | None:
