@@ -59,28 +59,13 @@ def leaf(
     filters: tuple[tuple[str, str], ...] = (),
     gives: tuple[str, ...] = (),
     covers: bool = False,
-    tells: bool = False,
-    reads: bool = False,
 ) -> Leaf:
     every = (*arguments, *map(":".join, filters))
-    number = next(serial)
-    silent, told = (f"<{key}|{number}{how}|{','.join(every)}>".encode() for how in ("-", "+"))
-    data = silent if tells else f"<{key}|{number}{'?' if reads else ''}|{','.join(every)}>".encode()
+    data = f"<{key}|{next(serial)}|{','.join(every)}>".encode()
     origin = Origin(Ref("", "Test", "", key))
     closed = f"<{key}|fallback|>".encode() if fallback else b""
     clusters = arguments if needs else ()
-    return Leaf(
-        data,
-        origin,
-        clusters,
-        closed,
-        key.encode(),
-        filters=filters,
-        gives=gives,
-        covers=covers,
-        forms=(silent, told) if tells else None,
-        reads=reads,
-    )
+    return Leaf(data, origin, clusters, closed, key.encode(), filters=filters, gives=gives, covers=covers)
 
 
 class Client:
@@ -159,7 +144,6 @@ class Client:
             self.ask(ROUTE, {token.arguments[0] for _, body in have.values() for token in tokens(body)})
             self.ask(EXTENSION, {token.arguments[1] for _, body in have.values() for token in tokens(body)})
         self.check_filters()
-        self.check_told()
         detail = f"Error adding/updating: {', '.join(bad)}: poison" if bad else None
         self.answer(response, Request(response.type_url, response.nonce, error_detail=detail))
 
@@ -184,13 +168,6 @@ class Client:
                 _, body = self.have[EXTENSION].get(extension, ("", b""))
                 given = {token.key for token in tokens(body) if token.number != "fallback"}
                 assert not body or f"{extension}-{family}" in given, f"{extension} is without {family}"
-
-    def check_told(self) -> None:
-        """Nobody reads where nobody tells."""
-        for _, routes in self.have[ROUTE].values():
-            for host in ("v0", "v1"):
-                marks = {token.number[-1] for token in tokens(routes) if f"-{host}" in token.key}
-                assert not {"?", "-"} <= marks, f"something of {host} reads what it is not told"
 
     def check_unused(self, cluster: str) -> None:
         if cluster not in self.have[CLUSTER]:
@@ -301,8 +278,6 @@ class XdsLaws(RuleBasedStateMachine):
         size=st.integers(0, 3),
         families=st.sets(st.sampled_from(FAMILIES)).map(sorted).map(tuple),
         whole=st.booleans(),
-        tells=st.booleans(),
-        reading=st.integers(0, 3),
     )
     def put_route(
         self,
@@ -312,30 +287,17 @@ class XdsLaws(RuleBasedStateMachine):
         size: int,
         families: tuple[str, ...],
         whole: bool = False,
-        tells: bool = False,
-        reading: int = 0,
     ) -> None:
         filters = tuple((FILTERS_OF[name], family) for family in families)
         changes: list[tuple[PartKey, Part | None]] = []
         head = PartKey("p", ROUTE, name)
         if head not in self.state:
             changes.append((head, part("", [leaf(f"{name}-head")])))
-        leaves = [leaf(f"{name}-{host}", reads=reading == 3)]
+        leaves = [leaf(f"{name}-{host}")]
         if whole:
-            leaves.append(leaf(f"{name}-{host}-all", filters=filters, covers=True, tells=tells))
+            leaves.append(leaf(f"{name}-{host}-all", filters=filters, covers=True))
             filters = ()
-        leaves += [
-            leaf(
-                f"{name}-{host}-{n}",
-                needs,
-                needs=True,
-                fallback=n != 2,
-                filters=filters,
-                tells=tells and n == 0,
-                reads=n > 0 and n == reading,
-            )
-            for n in range(size)
-        ]
+        leaves += [leaf(f"{name}-{host}-{n}", needs, needs=True, fallback=n != 2, filters=filters) for n in range(size)]
         changes.append((PartKey("p", ROUTE, name, host), part(host, leaves, (b"\x12",))))
         self.apply(changes)
 
@@ -353,10 +315,9 @@ class XdsLaws(RuleBasedStateMachine):
     @precondition(lambda self: self.state)
     def poison(self, data: st.DataObject) -> None:
         """Envoy does not like this leaf; it does not change its mind about what it has accepted."""
-        every = {item.forms or (item.data,) for value in self.state.values() for item in value.leaves}
-        every = {forms for forms in every if self.client.accepted.isdisjoint(forms)}
+        every = {item.data for value in self.state.values() for item in value.leaves} - self.client.accepted
         if every:
-            self.client.poison.update(data.draw(st.sampled_from(sorted(every))))
+            self.client.poison.add(data.draw(st.sampled_from(sorted(every))))
 
     @rule()
     def cure(self) -> None:
@@ -553,7 +514,7 @@ class XdsLaws(RuleBasedStateMachine):
                 if covered or not self.given(item):
                     covered = covered or item.covers
                 elif item.data not in bad:
-                    assert any(form in body for form in item.forms or (item.data,)), f"{item.data!r} is not in {body!r}"
+                    assert item.data in body, f"{item.data!r} is missing in {body!r}"
         assert present.keys() <= expected
 
 
