@@ -15,6 +15,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from envoy.service.auth.v3 import external_auth_pb2
 from envoy.service.ext_proc.v3 import external_processor_pb2 as proc_v3
 
+from daemun.api.gloo.common import HeaderValue
+from daemun.api.gloo.hcm import HttpConnectionManagerSettings
+from daemun.api.gloo.listener_filters import HeaderBasedSessionState, StatefulSession
+from daemun.api.gloo.routing import EarlyHeaderManipulation, HeaderValueOption
+from daemun.base.framing import TOLD
+from daemun.features import BY_KIND
 from support.auth import api_key, auth_config
 from support.client import connection
 from support.documents import Doc, gateway, listener, prefix, reference, route, rule, service, use
@@ -197,6 +203,9 @@ async def scene(shared: World) -> None:
     }
     plain = (*OPTIONS, "passed", "passed-http", "processed", "buffered", "jwt")
     routes = {name: rule(prefix("/"), to="raw") for name in plain}
+    routes["session"] = rule(
+        prefix("/"), to="raw", sessionPersistence={"type": "Header", "sessionName": "Content-Length"}
+    )
     routes |= {name: rule(prefix("/"), to="raw", filters=[one]) for name, one in {**FILTERS, **external}.items()}
     shared.write("routes.yaml", *(route(name, one, hosts=[f"{name}.test"]) for name, one in routes.items()))
     _by_claims(shared)
@@ -245,7 +254,7 @@ def _is_one(got: bytes) -> bool:
     return lengths == [f"content-length: {len(body)}"] and not any(line.startswith("x-admin") for line in lines)
 
 
-@pytest.mark.parametrize("name", [*FILTERS, *OPTIONS, "jwt"])
+@pytest.mark.parametrize("name", [*FILTERS, *OPTIONS, "jwt", "session"])
 async def test_a15_a_policy_that_says_where_messages_end_closes_its_route(shared: World, name: str) -> None:
     token = jwt.encode({"iss": "i", "exp": time.time() + 600, "n": "0"}, KEY, "RS256")
     sent, got = await _ask(shared, name, "api-key: s", f"authorization: Bearer {token}")
@@ -298,3 +307,15 @@ async def test_a15_a_body_that_may_be_replaced_is_sent_without_a_length(
     assert head.lower().count(b"transfer-encoding: chunked") == 1
     assert b"content-length" not in head.lower()
     assert got.endswith(b"\r\n\r\n2\r\nok\r\n0\r\n\r\n")
+
+
+@pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding"])
+async def test_a15_nor_for_a_listeners_options(name: str) -> None:
+    """What all requests get before they are routed, and the header that a session is in."""
+    early = EarlyHeaderManipulation(headers_to_add=(HeaderValueOption(HeaderValue(name, "0")),))
+    for kind, spec in (
+        ("httpConnectionManagerSettings", HttpConnectionManagerSettings(early_header_manipulation=early)),
+        ("statefulSession", StatefulSession(header_based=HeaderBasedSessionState(name))),
+    ):
+        found = [*BY_KIND[kind].faults(spec, "spec")]
+        assert [(one[1],) for one in found] == [(f"{name!r} {TOLD}",)], kind
