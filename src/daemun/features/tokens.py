@@ -1,7 +1,7 @@
 """Where what tokens say is found: Envoy's metadata of a request, once they were checked. Nobody else writes there.
 
-It is a third of what a token costs, so it is written there only where something may read it: the configuration of who
-does names the namespace, or it is of a kind that sees all metadata.
+It is nearly half of what a token costs, so it is written there only where something may read it: the configuration of
+who does names the namespace, or it is of a kind that sees all metadata.
 """
 
 TOKENS = "envoy.filters.http.jwt_authn"
