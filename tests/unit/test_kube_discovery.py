@@ -38,6 +38,7 @@ class Server(Told):
         self.groups: dict[str, list[Any]] = {"/api": [group("", "v1", SECRETS)], "/apis": []}
         self.old = False
         self.fault = 0
+        self.alone = 200
         self.asked: list[str] = []
         self.sent = 0
 
@@ -57,7 +58,9 @@ class Server(Told):
                 return Answer(304, tag=tag)
             self.sent += 1
             return Answer(200, text, tag=tag)
-        if target == f"/apis/{GATEWAY}/v1":
+        if self.alone == 503:
+            return Answer(503)
+        if target == f"/apis/{GATEWAY}/v1" and self.alone == 200:
             status = {"name": "httproutes/status", "kind": "HTTPRoute"}
             known = {"resources": [{"name": "httproutes", "kind": "HTTPRoute", "verbs": VERBS}, status]}
             return Answer(200, json.dumps(known).encode())
@@ -77,12 +80,14 @@ async def test_all_groups_are_told_at_a_time_and_nothing_twice() -> None:
     assert found[GATEWAY, "HTTPRoute"].path() == f"/apis/{GATEWAY}/v1/httproutes"
     assert not found[GATEWAY, "HTTPRoute"].whole
     assert found[GLOO, "Upstream"].whole  # its status is no subresource here
+    server.asked.clear()
     assert await discovery.look() == found
-    assert (server.asked, server.sent) == (["/api", "/apis"] * 2, 2)
+    assert (server.asked, server.sent) == (["/api", "/apis"], 2)
 
 
 async def test_kinds_come_and_go() -> None:
     server = Server()
+    server.alone = 404
     discovery = looking(server)
     assert (await discovery.look()).keys() == {(CORE, "Secret")}
     server.groups["/apis"] = [group(GATEWAY, "v1", ROUTES)]
@@ -91,13 +96,38 @@ async def test_kinds_come_and_go() -> None:
     assert (await discovery.look()).keys() == {(CORE, "Secret")}
 
 
+async def test_an_api_server_that_starts_is_not_believed_that_there_are_no_kinds() -> None:
+    """It tells of groups from its first moment, and of a single version only when it knows all."""
+    server = Server()
+    server.alone = 503
+    discovery = looking(server)
+    with pytest.raises(ApiError):
+        await discovery.look()
+    server.alone = 200
+    server.groups["/apis"] = [group(GATEWAY, "v1", ROUTES)]
+    found = await discovery.look()
+    assert found.keys() == {(CORE, "Secret"), (GATEWAY, "HTTPRoute")}
+    server.groups["/apis"] = []
+    server.alone = 503
+    for _ in range(2):
+        with pytest.raises(ApiError):
+            await discovery.look()
+    server.alone = 200
+    assert await discovery.look() == found
+    server.alone = 404  # now it is gone
+    assert (await discovery.look()).keys() == {(CORE, "Secret")}
+    server.asked.clear()
+    assert (await discovery.look()).keys() == {(CORE, "Secret")}
+    assert server.asked == ["/api", "/apis"]
+
+
 @pytest.mark.parametrize("fault", [403, 404, 406])
 async def test_who_does_not_tell_all_at_a_time_is_asked_for_each_version(fault: int) -> None:
     server = Server()
     server.old = True
     discovery = looking(server)
     assert (await discovery.look()).keys() == {(GATEWAY, "HTTPRoute")}
-    server.old = False
+    server.old, server.alone = False, 404
     server.groups["/apis"] = [group(GLOO, "v1", UPSTREAMS)]
     assert (await discovery.look()).keys() == {(CORE, "Secret"), (GLOO, "Upstream")}
 

@@ -124,14 +124,19 @@ async def discover(client: KubeClient, kinds: Iterable[Kind]) -> Mapping[tuple[s
 
 
 class Discovery:
-    """The same, asked again and again: all groups at a time, of which nothing is sent that has not changed."""
+    """The same, asked again and again: all groups at a time, of which nothing is sent that has not changed.
+
+    An API server that starts tells groups at once though it does not know all yet, but of a single version it says then
+    that it has to be asked again. So what seems not to be there, or no more as it was, is believed only of that.
+    """
 
     def __init__(self, client: KubeClient, kinds: Iterable[Kind]) -> None:
         self._client = client
-        self._kinds = tuple(kinds)
+        self._kinds = {(one.group, one.kind): one for one in kinds}
         self._tags = dict.fromkeys(_PLACES, "")
         self._known: dict[str, _Known] = {}
-        self._found: Mapping[tuple[str, str], Served] = {}
+        self._sure: dict[tuple[str, str], Served | None] = {}
+        self._settled = False
 
     async def look(self) -> Mapping[tuple[str, str], Served]:
         """As `discover`."""
@@ -140,19 +145,30 @@ class Discovery:
                 found = await self._client.news(place, self._tags[place], _AT_A_TIME)
             except ApiError as error:
                 if error.status in _OLD:
-                    return await discover(self._client, self._kinds)
+                    return await discover(self._client, self._kinds.values())
                 raise
             if found is None:
                 continue
             self._tags[place] = ""  # until it is read
             known = _groups(found[0])
             if known is None:
-                return await discover(self._client, self._kinds)
+                return await discover(self._client, self._kinds.values())
             self._known[place], self._tags[place] = known, found[1]
-            self._found = {}
-        if not self._found:
-            self._found = _served(self._kinds, {of: each for one in self._known.values() for of, each in one.items()})
-        return self._found
+            self._settled = False
+        if not self._settled:
+            await self._compare()
+        return {key: one for key, one in self._sure.items() if one is not None}
+
+    async def _compare(self) -> None:
+        told = _served(self._kinds.values(), {of: each for one in self._known.values() for of, each in one.items()})
+        doubtful = [key for key in self._kinds if self._doubtful(key, told.get(key))]
+        sure = await discover(self._client, [self._kinds[key] for key in doubtful]) if doubtful else {}
+        self._sure = {key: (sure if key in doubtful else told).get(key) for key in self._kinds}
+        self._settled = all(sure.get(key) == told.get(key) for key in doubtful)
+
+    def _doubtful(self, key: tuple[str, str], told: Served | None) -> bool:
+        """Whether less is told of a kind than was before; at first that is everything."""
+        return told is None if key not in self._sure else self._sure[key] not in {None, told}
 
 
 def _groups(text: bytes) -> _Known | None:
