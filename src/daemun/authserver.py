@@ -27,11 +27,12 @@ from daemun.shown import follow
 
 class Setup(Common, frozen=True):
     """And what it may reach: `allow` are networks that checks may ask though they are this machine's own or link-local,
-    `opa` is the program that evaluates policies in Rego.
+    `opa` is the program that evaluates policies in Rego, and `opas` how many of them there may be.
     """
 
     allow: tuple[str, ...] = ()
     opa: str = "opa"
+    opas: int = 64
 
 
 class AuthApp(Answering[Chain]):
@@ -42,7 +43,7 @@ class AuthApp(Answering[Chain]):
     decoder: ClassVar = msgspec.json.Decoder(tuple[Chain, ...])
 
     def __init__(self, setup: Setup) -> None:
-        self.tools = Tools(redis=setup.redis, guard=Guard.of(*setup.allow), opa=setup.opa)
+        self.tools = Tools(redis=setup.redis, guard=Guard.of(*setup.allow), opa=setup.opa, opas=setup.opas)
         self.chains = Chains(self.tools)
         self.server = AuthServer(self.chains)
         super().__init__(setup, self.chains)

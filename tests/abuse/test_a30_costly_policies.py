@@ -9,16 +9,21 @@ from typing import Any
 
 import pytest
 
-from daemun.extauth.answers import Allowed
-from daemun.extauth.checker import Tools
+from daemun.api.decode import decode
+from daemun.base.names import Name
+from daemun.extauth.answers import Allowed, Failed
+from daemun.extauth.checker import Checker, Place, Tools
 from daemun.extauth.checks import basic
 from daemun.extauth.crypt import holds
+from daemun.extauth.registry import made
 from daemun.extauth.rego import modules
 from daemun.fetch import Fetcher
-from daemun.ir.auth.checks import BasicAuth, LdapAuth, PassThroughGrpc, Password
+from daemun.gloo.auth.configs import ConfigKey
+from daemun.ir.auth.checks import BasicAuth, LdapAuth, OpaModules, PassThroughGrpc, Password
 from daemun.ir.auth.oauth import Introspection
-from support.auth import APR1, auth_policy
+from support.auth import APR1, auth_config, auth_policy
 from support.auth import basic as login
+from support.cases import translation
 from support.checked import LOCAL, asked, checker
 from support.documents import gateway, listener, prefix, route, rule
 from support.provider import CLIENT, SECRET, running
@@ -73,6 +78,58 @@ async def test_a30_one_policys_passwords_do_not_hold_up_anothers(monkeypatch: py
         go_on.set()
     await asyncio.gather(*many)
     await tools.close()
+
+
+ALL = {"m": "package test\nallow := true"}
+
+
+async def test_a30_there_are_only_so_many_opas_and_no_namespace_has_all(opa: str) -> None:
+    tools = Tools(opa=opa, opas=4)
+
+    def step(chain: str, query: str = "data.test.allow") -> Checker:
+        return made(OpaModules(ALL, query), Place(chain, "rego"), tools)
+
+    ours = [step("eve/one"), step("eve/two")]
+    third = step("eve/three")
+    assert third.fault() == "the namespace eve has 2 OPAs already, half of all (--opas of daemun extauth)"
+    assert await asked(third) == Failed(third.fault())
+    again = step("eve/one", "data.test.allow == true")
+    assert not again.fault(), "a policy may be changed"
+    others = [step("ann/one"), step("bob/one")]
+    last = step("carl/one")
+    assert "there are 4 OPAs already" in last.fault()
+    for one in (*ours, again, *others):
+        await one.ready()
+        assert await asked(one) == Allowed(), one.fault()
+    await ours[1].close()
+    assert await asked(last) == Allowed(), "there is room now"
+    assert not last.fault()
+    for one in (ours[0], again, *others, third, last):
+        await one.close()
+    await tools.close()
+
+
+def test_a30_one_policy_has_only_so_many() -> None:
+    rego = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "rego", "namespace": "default"},
+        "data": {"policy.rego": "package test"},
+    }
+    step = {"opaAuth": {"modules": [{"name": "rego"}], "query": "data.test.allow"}}
+    errors = {}
+    for number in (4, 5, 50):
+        items = {}
+        for one in (rego, auth_config("who", *[step] * number)):
+            decoded = decode(one)
+            assert decoded is not None
+            assert decoded.value is not None
+            items[decoded.ref] = decoded.value
+        found = translation(items).auth.configs[ConfigKey(Name("default", "who"), classic=False)]
+        errors[number] = [str(error) for error in found.errors]
+    assert not errors[4]
+    assert len(errors[5]) == len(errors[50]) == 1
+    assert "spec.configs[4].opaAuth: is one of more than 4 with modules" in errors[50][0]
 
 
 async def test_a30_modules_in_rego_are_bounded_when_they_are_looked_at_too() -> None:

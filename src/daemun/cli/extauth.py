@@ -41,6 +41,9 @@ def extauth(
     opa: Annotated[
         str, typer.Option(help="The program of Open Policy Agent, for policies in Rego.", metavar="PATH")
     ] = "opa",
+    opas: Annotated[
+        int, typer.Option(min=1, help="How many of them may run, half of them for one namespace.", metavar="NUMBER")
+    ] = 64,
     log_level: LogLevel = "info",
 ) -> None:
     """Answer Envoys that ask whether a request may come in (ext_authz over gRPC).
@@ -79,5 +82,6 @@ def extauth(
         health=health,
         allow=tuple(allow or ()),
         opa=opa,
+        opas=opas,
     )
     beside.serve(lambda: AuthApp(setup).run())

@@ -52,7 +52,8 @@ class Tools:
     """What checkers share: one for the server.
 
     `clock` is in seconds since 1970. `redis` is the address (URL) of the server's own Redis, empty if it has none.
-    `guard` says what may be asked over the network. `opa` is the program of Open Policy Agent, a path or a name.
+    `guard` says what may be asked over the network. `opa` is the program of Open Policy Agent, a path or a name, and
+    `opas` how many of them may run.
     """
 
     def __init__(
@@ -61,11 +62,12 @@ class Tools:
         redis: str = "",
         guard: Guard = Guard(),  # noqa: B008 - immutable
         opa: str = "opa",
+        opas: int = 64,
     ) -> None:
         self.clock = clock
         self.redis = redis
         self.guard = guard
-        self.opa = opa
+        self.opa, self.opas = opa, opas
         self._shared: dict[Hashable, tuple[Any, Callable[[], Awaitable[None]] | None]] = {}
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="check")
 

@@ -10,6 +10,7 @@ from daemun.extauth.checker import Checker, Place, State, Tools
 from daemun.extauth.checks.opa import decision, document
 from daemun.extauth.rego.evaluator import Evaluator, EvaluatorError
 from daemun.extauth.rego.modules import DECISION
+from daemun.extauth.rego.room import Room
 from daemun.extauth.request import Request
 from daemun.ir.auth.checks import OpaModules
 
@@ -26,22 +27,37 @@ class RegoModules(Checker):
         rule = _RULE.fullmatch(check.query)
         self._rule = "/v1/data" + rule.group(1).replace(".", "/") if rule else ""
         self._must_be_true = bool(rule and rule.group(2))
-        self._evaluator = Evaluator(check.modules, check.query, tools.opa)
+        self._check, self._place, self._opa = check, place, tools.opa
+        self._room = tools.shared("room for OPAs", lambda: Room(tools.opas))
+        self._why = ""
+        self._evaluator = self._begun()
+
+    def _begun(self) -> Evaluator | None:
+        """Its OPA, if there is room for it now."""
+        self._why = self._room.take(self._place.chain, self._place.step)
+        return None if self._why else Evaluator(self._check.modules, self._check.query, self._opa)
 
     async def ready(self) -> None:
         """Until its OPA has started, or will not."""
-        await self._evaluator.ready()
+        if self._evaluator is not None:
+            await self._evaluator.ready()
 
     def fault(self) -> str:
         """Why there is no OPA with these modules, and will be none."""
-        return self._evaluator.fault
+        return self._why if self._evaluator is None else self._evaluator.fault
 
     async def close(self) -> None:
         """End its OPA."""
-        await self._evaluator.close()
+        if self._evaluator is not None:
+            await self._evaluator.close()
+            self._room.leave(self._place.chain, self._place.step)
 
     async def check(self, request: Request, state: State) -> Answer:
         """What the query says of the request."""
+        if self._evaluator is None:
+            self._evaluator = self._begun()
+        if self._evaluator is None:
+            return Failed(self._why)
         body: dict[str, object] = {"input": document(request, state, fast=self._fast)}
         try:
             if self._rule:

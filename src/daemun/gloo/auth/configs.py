@@ -25,6 +25,8 @@ from daemun.ir.auth.expression import ExpressionError, parse
 
 _CLASSIC = "/classic"
 _SPEC = "spec.configs"
+_MOST_OPAS = 4
+"""Steps of an AuthConfig with modules in Rego: for each of them a program runs."""
 _MEND = "Set global.extensions.extAuth.enabled=true in the values of the chart."
 
 
@@ -88,6 +90,9 @@ def config_rule(
         if not spec.configs:
             follow.wrong(_SPEC, "is empty, so that nobody could come in", "Say how requests are authenticated.")
         for index, entry in enumerate(spec.configs):
+            if sum(one.opa_auth is not None for one in spec.configs[: index + 1]) == _MOST_OPAS + 1:
+                text = f"is one of more than {_MOST_OPAS} with modules, each of which would have an OPA of its own"
+                follow.wrong(f"{_SPEC}[{index}].opaAuth", text, "Put the modules into fewer steps.")
             made, native = _check(entry, f"{_SPEC}[{index}]", follow)
             if made is not None:
                 steps.append(Step(_name(entry, index), made))
