@@ -106,6 +106,42 @@ def test_policies_that_let_somebody_in_are_neither_written_down_nor_given_away(s
     assert MARKER not in str(_hidden(document))
 
 
+WRONG: dict[str, Doc] = {
+    **{
+        f"{field} of Vault, as {kind}": {"vaultSecretSource": {field: value}}
+        for field in ("token", "accessToken")
+        for kind, value in {"a list": [MARKER], "a map": {MARKER: MARKER}}.items()
+    },
+    "Vault": {"vaultSecretSource": MARKER},
+    "AWS": {"vaultSecretSource": {"aws": MARKER}},
+    "a field with a typo": {"vaultSecretSource": {"acessToken": MARKER}},
+    "two ways to log in": {"vaultSecretSource": {"accessToken": MARKER, "aws": {"secretAccessKey": MARKER}}},
+    "sources": {"secretOptions": {"sources": MARKER}},
+    "a source": {"secretOptions": {"sources": [MARKER]}},
+    "Vault of a source": {"secretOptions": {"sources": [{"vault": MARKER}]}},
+    "Consul": {"consul": MARKER},
+    "Consul's password": {"consul": {"password": [MARKER]}},
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_told_of_a_wrong_value_does_not_say_it(name: str) -> None:
+    meta = {"name": "default", "namespace": "gloo-system"}
+    document = {"apiVersion": "gloo.solo.io/v1", "kind": "Settings", "metadata": meta, "spec": WRONG[name]}
+    decoded = decode(document)
+    assert decoded is not None
+    assert decoded.problems
+    assert MARKER not in repr(decoded.problems)
+
+
+@pytest.mark.parametrize("users", [MARKER, [MARKER], {"ann": MARKER}, {"ann": {"salt": [MARKER]}}])
+def test_nor_of_a_users_password(users: object) -> None:
+    decoded = decode(auth_config("who", {"basicAuth": {"apr": {"users": users}}}))
+    assert decoded is not None
+    assert decoded.problems
+    assert MARKER not in repr(decoded.problems)
+
+
 def test_other_policies_are() -> None:
     decoded = decode(auth_config("who", {"apiKeyAuth": {"k8sSecretApikeyStorage": {"labelSelector": {"a": "b"}}}}))
     assert decoded is not None

@@ -10,7 +10,7 @@ import msgspec
 
 from daemun.api import auth_policy, policy, scalars
 from daemun.api.gloo import scalars as gloo
-from daemun.api.private import PRIVATE
+from daemun.api.private import PRIVATE, may_let_in
 
 _AT = re.compile(r"^(?P<text>.*?)(?: - at `(?:key in )?\$\.?(?P<where>.*)`)?$", re.DOTALL)
 _ENUM = re.compile(r"^[Ii]nvalid enum value '(?P<value>.*)'$", re.DOTALL)
@@ -47,7 +47,9 @@ def misfit(error: str, kind: type[msgspec.Struct], document: dict[str, Any], *, 
     else:
         text, mend = _WORDS.get(_pattern_in(annotation), (text, "")) if " matching regex " in text else (text, "")
         mend = mend or _mend(text, value)
-    public = not secret and where.rpartition(".")[2] not in PRIVATE
+    # What stands where a message is to be may be the secret that belongs into one of its fields, or that it names.
+    field = where.rpartition(".")[2]
+    public = not (secret or field in PRIVATE or "secret" in field.lower() or may_let_in(annotation))
     shown = f" (it is {_shown(value)})" if isinstance(value, str | int | float | bool) and public else ""
     return Misfit(where, text[:1].lower() + text[1:] + shown, mend)
 

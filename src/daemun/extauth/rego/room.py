@@ -1,4 +1,4 @@
-"""How many Open Policy Agents there may be: each is a process that takes some 40 MB before it has evaluated anything."""
+"""How many Open Policy Agents there may be: each is a process that takes some 40 MB before it evaluates anything."""
 
 from collections import Counter
 

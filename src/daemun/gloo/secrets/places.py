@@ -1,14 +1,12 @@
 """Where Settings say that Secrets are: the places, in the order in which they count."""
 
-import functools
 from collections.abc import Iterator
-from typing import get_args
 
 import msgspec
 
 from daemun.api.core import Secret
 from daemun.api.gloo.settings import SettingsSpec, VaultSecrets, VaultTlsConfig
-from daemun.api.private import PRIVATE, WITH_PASSWORD
+from daemun.api.private import PRIVATE, WITH_PASSWORD, may_let_in
 from daemun.base.durations import nanoseconds
 from daemun.gatewayapi.findings import Finding
 
@@ -94,23 +92,7 @@ def private(value: object) -> bool:
     """
     if isinstance(value, Secret):
         return True
-    return isinstance(value, msgspec.Struct) and _may_let_in(type(value)) and _lets_in(value)
-
-
-@functools.cache
-def _may_let_in(kind: type) -> bool:
-    """Whether there are such fields in a type, or in what is in it."""
-    seen: set[object] = set()
-
-    def look(one: object) -> bool:
-        if one in seen:
-            return False
-        seen.add(one)
-        if isinstance(one, type) and issubclass(one, msgspec.Struct):
-            return any(each.encode_name in PRIVATE or look(each.type) for each in msgspec.structs.fields(one))
-        return any(map(look, get_args(one)))
-
-    return look(kind)
+    return isinstance(value, msgspec.Struct) and may_let_in(type(value)) and _lets_in(value)
 
 
 def _lets_in(value: object) -> bool:
