@@ -86,6 +86,54 @@ def test_others_are_not(address: str, settings: Settings) -> None:
     assert _where(settings, static={"hosts": [{"addr": address, "port": 80}]}) == []
 
 
+SERVERS = {
+    "169.254.169.254:80": (False, False),
+    "[::ffff:169.254.169.254]:80": (False, False),
+    "2852039166:80": (False, False),
+    "ipv4:10.0.0.1:80,169.254.169.254:80": (False, False),
+    "ipv6:[fe80::1]:80": (False, False),
+    "dns:///169.254.169.254:80": (False, False),
+    "dns://169.254.169.254/sds.example:80": (False, False),
+    f"unix:{POD_FOLDER}/admin.sock": (True, False),
+    f"unix://{POD_FOLDER}/../daemun/admin.sock": (True, False),
+    "unix:///run/daemun-0/abc/admin.sock": (False, True),
+    "unix:run/sds.sock": (False, False),
+    "127.0.0.1:8234": (True, False),
+    "dns:localhost:8234": (True, False),
+    "unix-abstract:sds": (True, False),
+    "unix:///var/run/secrets/workload-spiffe-uds/socket": (True, True),
+    "sds.example:8234": (True, True),
+    "10.0.0.1:8234": (True, True),
+    "dns:///sds.example": (True, True),
+}
+"""SDS servers in gRPC's words, and whether a folder and a cluster may have them."""
+
+
+@pytest.mark.parametrize("target", SERVERS)
+def test_an_sds_server_is_nowhere_inside(target: str) -> None:
+    sds = {"targetUri": target, "certificatesSecretName": "own"}
+    for settings, allowed in zip((FOLDER, CLUSTER), SERVERS[target], strict=True):
+        found = _where(settings, static={"hosts": [{"addr": "a.example", "port": 80}]}, sslConfig={"sds": sds})
+        assert found == ([] if allowed else ["spec.sslConfig.sds.targetUri"]), settings
+
+
+async def test_nor_that_of_a_virtual_service(world: World) -> None:
+    api, meta = "gateway.solo.io/v1", {"namespace": "gloo-system"}
+    gate = {"bindAddress": "127.0.0.1", "bindPort": world.port, "ssl": True, "httpGateway": {}}
+    sds = {"targetUri": "169.254.169.254:80", "certificatesSecretName": "own"}
+    spec = {
+        "sslConfig": {"sniDomains": ["a.test"], "sds": sds},
+        "virtualHost": {"domains": ["a.test"], "routes": [{"directResponseAction": {"status": 200}}]},
+    }
+    world.write(
+        "all.yaml",
+        {"apiVersion": api, "kind": "Gateway", "metadata": meta | {"name": "g"}, "spec": gate},
+        {"apiVersion": api, "kind": "VirtualService", "metadata": meta | {"name": "vs"}, "spec": spec},
+    )
+    await world.start(clean=False)
+    await world.problem("VirtualService gloo-system/vs", "sds.targetUri", "169.254.169.254 is not for that: ")
+
+
 async def test_the_admin_interface_is_out_of_reach_of_every_backend(world: World) -> None:
     """By an Upstream with its socket, and by an ExternalName; what stands beside them is served."""
     await world.echo("a")

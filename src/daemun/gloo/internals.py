@@ -15,6 +15,7 @@ from daemun.gatewayapi.settings import Settings
 from daemun.gloo.upstreams import Checks, ResolvedUpstream
 
 INTERNAL = "Internal"
+MEND = "Name a backend, or allow the address when Daemun is started."
 _PROCESSES = "/proc"
 
 
@@ -37,13 +38,48 @@ def internal_faults(spec: UpstreamSpec, settings: Settings) -> Iterator[Finding]
     """What of an Upstream leads inside."""
     if spec.pipe is not None and spec.pipe.path and _is_private(spec.pipe.path, settings):
         yield Finding(INTERNAL, "spec.pipe.path", f"{spec.pipe.path} is not for requests", "Name a backend's socket.")
+    sds = spec.ssl_config.sds if spec.ssl_config is not None else None
+    if sds is not None and (why := server_fault(sds.target_uri, settings)):
+        yield Finding(INTERNAL, "spec.sslConfig.sds.targetUri", why, MEND)
     guard = guard_of(settings)
     for where, address in _addresses(spec):
         one = address if is_ip(address) else meant(address)
         why = guard.refuses(one) if one else ""
         if why:
             text = f"{address} is not for requests: {why}"
-            yield Finding(INTERNAL, where, text, "Name a backend, or allow the address when Daemun is started.")
+            yield Finding(INTERNAL, where, text, MEND)
+
+
+def server_fault(target: str, settings: Settings) -> str:
+    """Why nobody is to be asked at an address in gRPC's words (`host:port`, `dns:…`, `unix:…`); empty: he may be.
+
+    An SDS server is named by whoever may write an Upstream or a VirtualService, and is sent what he names, a token of
+    the proxy's among it.
+    """
+    kind, _, rest = target.partition(":")
+    if kind == "unix":
+        path = rest.removeprefix("//") if rest.startswith("///") else rest
+        return f"{path} is not for that" if _is_private(path, settings) else ""
+    if kind in {"unix-abstract", "vsock"}:
+        return f"{target} is this machine's own" if settings.clustered else ""
+    hosts = [target]
+    if kind == "dns":
+        authority, _, last = rest.removeprefix("//").rpartition("/") if rest.startswith("//") else ("", "", rest)
+        hosts = [one for one in (authority, last) if one]  # who is asked for the name, too
+    elif kind in {"ipv4", "ipv6"}:
+        hosts = rest.split(",")
+    guard = guard_of(settings)
+    for host in map(_without_port, hosts):
+        one = host if is_ip(host) else meant(host)
+        if one and (why := guard.refuses(one)):
+            return f"{host} is not for that: {why}"
+    return ""
+
+
+def _without_port(text: str) -> str:
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text if text.count(":") > 1 else text.partition(":")[0]
 
 
 def _is_private(path: str, settings: Settings) -> bool:

@@ -1,5 +1,7 @@
 """sslConfig of VirtualServices and TCP hosts: the certificate that answers, and what clients must show."""
 
+from typing import NamedTuple
+
 import msgspec
 
 from daemun.api.core import Secret
@@ -11,9 +13,11 @@ from daemun.gatewayapi import cacerts, certificates
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.flaws import flaw
 from daemun.gatewayapi.handshakes import checked
+from daemun.gatewayapi.settings import Settings
 from daemun.gatewayapi.tlsoptions import subject_name
 from daemun.gloo.classic.scope import Scope
 from daemun.gloo.handshakes import handshake
+from daemun.gloo.internals import INTERNAL, MEND, server_fault
 from daemun.gloo.outside import faults, source_of
 from daemun.ir.tls import ClientValidation, Handshake, Outside
 
@@ -23,7 +27,13 @@ _FIELDS = {
     "curves": "parameters.ecdhCurves",
     "alpn": "alpnProtocols",
 }
-Secrets = Collection[Name, Secret]
+
+
+class Secrets(NamedTuple):
+    """Where Secrets are, and which servers may be asked for what is in none of them."""
+
+    held: Collection[Name, Secret]
+    settings: Settings
 
 
 class Certificate(msgspec.Struct, frozen=True, gc=False):
@@ -61,10 +71,10 @@ def ended(reader: Reader, secrets: Secrets, scope: Scope, home: str, where: str,
     ref = ssl.secret_ref
     wanted = agreed.handshake if agreed.handshake != Handshake() else None
     if ref is None:
-        return _from_outside(scope, where, ssl, wanted, notes)
+        return _from_outside(secrets, scope, where, ssl, wanted, notes)
     here = f"{where}.secretRef"
     name = Name(ref.namespace or home, ref.name)
-    secret = reader.get(secrets, name)
+    secret = reader.get(secrets.held, name)
     if secret is None:
         return Ended(None, (Finding("SecretNotFound", here, f"Secret {name} does not exist"),), notes)
     bad = certificates.fault(secret)
@@ -106,7 +116,7 @@ def _one_way(scope: Scope, ssl: SslConfig) -> bool:
 
 
 def _from_outside(
-    scope: Scope, where: str, ssl: SslConfig, wanted: Handshake | None, notes: tuple[Finding, ...]
+    secrets: Secrets, scope: Scope, where: str, ssl: SslConfig, wanted: Handshake | None, notes: tuple[Finding, ...]
 ) -> Ended:
     """What comes from files on the proxy's machine, or from an SDS server: nobody here can look at it."""
     source = source_of(ssl.ssl_files, ssl.sds)
@@ -115,6 +125,8 @@ def _from_outside(
         fault = Finding("Invalid", where, text, "Name a Secret, tlsCert and tlsKey, or an SDS server.")
         return Ended(None, (fault,), notes)
     wrong = tuple(Finding("Invalid", at, text, mend) for at, text, mend in faults(ssl.ssl_files, ssl.sds, where))
+    if ssl.sds is not None and (why := server_fault(ssl.sds.target_uri, secrets.settings)):
+        wrong += (Finding(INTERNAL, f"{where}.sds.targetUri", why, MEND),)
     asks = bool(source.authority) and not _one_way(scope, ssl)
     if ssl.verify_subject_alt_name and not asks:
         text = "names are wanted in certificates that no client is asked for"

@@ -36,6 +36,7 @@ from daemun.gloo.classic import (
     status,
     tcp,
 )
+from daemun.gloo.classic.tls import Secrets
 from daemun.gloo.defaults import Defaults
 from daemun.gloo.functions.offers import Offers
 from daemun.gloo.listener_defaults import ListenerDefaults
@@ -114,23 +115,23 @@ class Classic:
             ports.doors.index(gateways.sockets_of), of.claims if ports.settings.shared_host else None, of.gateways
         )
         self._doors = derive(ports.doors, opened, "open doors")
-        written = ports.sources
+        written, held = ports.sources, Secrets(of.secrets, ports.settings)
         matchable = parts.Inputs(
             written[GLOO_GATEWAY, "MatchableHttpGateway"],
             written[GLOO_GATEWAY, "MatchableTcpGateway"],
-            of.secrets,
+            held,
             scopes,
         )
         self._parts = derive(self._doors, parts.part_rule(matchable), "parts of Gateways")
         entrances = derive(self._parts, parts.entrance_rule, "entrances")
         tenants = derive(ports.services, hosts.tenant_rule(entrances, scopes), "VirtualServices without routes")
         placing = placed.Inputs(
-            entrances, tenants.index(hosts.domains_of), tenants.index(hosts.server_names_of), of.secrets, scopes
+            entrances, tenants.index(hosts.domains_of), tenants.index(hosts.server_names_of), held, scopes
         )
         self._placed = derive(tenants, placed.placed_rule(placing), "VirtualServices where they are served")
         answers = derive(self._placed, placed.answer_rule, "handshakes").index(placed.gateways_of)
         self._streams = derive(
-            self._parts, tcp.streams_rule(tcp.Inputs(of.secrets, scopes, to, judged)), "connections of classic Gateways"
+            self._parts, tcp.streams_rule(tcp.Inputs(held, scopes, to, judged)), "connections of classic Gateways"
         )
         listening = proxies.Inputs(
             self._parts.index(parts.gateway_of),

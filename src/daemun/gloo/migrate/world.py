@@ -20,6 +20,7 @@ from daemun.gloo.classic.delegation import Flattening, Placing, Tables, facts_ru
 from daemun.gloo.classic.hosts import Tenant, tenant_rule
 from daemun.gloo.classic.report import Problems, Report
 from daemun.gloo.classic.scope import SETTINGS, Scope, Scopes, scope_of
+from daemun.gloo.classic.tls import Secrets
 from daemun.gloo.migrate.pieces import Piece, entrance_rule, piece_rule
 
 Objects = Mapping[Ref, Resource]
@@ -95,7 +96,7 @@ def read(objects: Objects) -> World:
     matchable = parts.Inputs(
         sources[GLOO_GATEWAY, "MatchableHttpGateway"],
         sources[GLOO_GATEWAY, "MatchableTcpGateway"],
-        sources[CORE, "Secret"],
+        Secrets(sources[CORE, "Secret"], ports.settings),
         ports.scopes,
     )
     found = derive(ports.doors, piece_rule(matchable, lambda reader, name: reader.get(ports.gateways, name)), "pieces")
