@@ -8,6 +8,7 @@ from daemun.gatewayapi.settings import POD_FOLDER, Settings, cluster
 from daemun.gloo.internals import internal_faults
 from daemun.sources import yamldoc
 from support.documents import gateway, listener, prefix, route, rule, service, to_upstream, upstream
+from support.ports import free_port
 from support.world import World
 
 FOLDER = Settings(private=("/run/daemun-0/abc",))
@@ -119,7 +120,9 @@ def test_an_sds_server_is_nowhere_inside(target: str) -> None:
 
 async def test_nor_that_of_a_virtual_service(world: World) -> None:
     api, meta = "gateway.solo.io/v1", {"namespace": "gloo-system"}
-    gate = {"bindAddress": "127.0.0.1", "bindPort": world.port, "ssl": True, "httpGateway": {}}
+    await world.echo("a")
+    world.write("other.yaml", gateway("gw", listener(world.port)), route("r", rule(to="a")))
+    gate = {"bindAddress": "127.0.0.1", "bindPort": free_port(), "ssl": True, "httpGateway": {}}
     sds = {"targetUri": "169.254.169.254:80", "certificatesSecretName": "own"}
     spec = {
         "sslConfig": {"sniDomains": ["a.test"], "sds": sds},
@@ -132,6 +135,7 @@ async def test_nor_that_of_a_virtual_service(world: World) -> None:
     )
     await world.start(clean=False)
     await world.problem("VirtualService gloo-system/vs", "sds.targetUri", "169.254.169.254 is not for that: ")
+    assert (await world.ask()).status == 200
 
 
 async def test_the_admin_interface_is_out_of_reach_of_every_backend(world: World) -> None:
