@@ -1,8 +1,9 @@
 """What only a clock and a memory can tell of certificates: which have expired, and what was served before a bad one.
 
 A key pair that cannot be served, or only now no more, is replaced by the last good one of the same Secret, if that was
-seen since the start: a rotation that went wrong breaks nothing. It is in memory only. That, and what has expired, is
-marked (`gatewayapi.flaws`), so that statuses tell it.
+seen since the start: a rotation that went wrong breaks nothing. So are credentials in one of Gloo's formats that are
+not as that format is. It is in memory only. That, and what has expired, is marked (`gatewayapi.flaws`), so that
+statuses tell it.
 """
 
 import heapq
@@ -18,6 +19,7 @@ from daemun.gatewayapi.cacerts import KEY as AUTHORITIES
 from daemun.gatewayapi.cacerts import REVOKED
 from daemun.gatewayapi.certificates import CERTIFICATE, PRIVATE_KEY, STAPLE, fault
 from daemun.gatewayapi.flaws import FlawedConfigMap, FlawedSecret
+from daemun.gloo.secrets.formats import FORMAT, broken, of_a_format
 
 Object = tuple[Ref, object | None]
 _EACH = 8
@@ -43,6 +45,7 @@ class Keeping:
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self._now = now
         self._good: dict[Ref, Secret] = {}
+        self._formed: dict[Ref, Secret] = {}
         self._written: dict[Ref, Secret | ConfigMap] = {}
         self._moments: dict[Ref, tuple[float, ...]] = {}
         self._changes: list[tuple[float, Ref]] = []
@@ -67,7 +70,10 @@ class Keeping:
         if not isinstance(one, Secret | ConfigMap):
             self._forget(ref)
             self._good.pop(ref, None)
+            self._formed.pop(ref, None)
             return one
+        if isinstance(one, Secret):
+            one = self._as_formed(ref, one)
         spans = dict(_spans(one))
         if not spans and ref not in self._good:
             self._forget(ref)
@@ -75,6 +81,18 @@ class Keeping:
         self._written[ref] = one
         self._note(ref, {moment for span in spans.values() for moment in span})
         return self._judged(ref, one)
+
+    def _as_formed(self, ref: Ref, one: Secret) -> Secret:
+        """The Secret, or the last one that was as its format is."""
+        if of_a_format(one):
+            self._formed[ref] = one
+        elif (before := self._formed.get(ref)) is not None:
+            why = broken(one, before)
+            if why:
+                flaws = {FORMAT: f"{why}, so the one before it counts"}
+                return FlawedSecret(one.metadata, before.data, before.string_data, before.type, flaws)
+            del self._formed[ref]
+        return one
 
     def _note(self, ref: Ref, moments: set[float]) -> None:
         """When an object counts otherwise. Moments of what was there before are left until there are too many."""

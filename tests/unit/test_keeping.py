@@ -1,9 +1,13 @@
 """What time and memory know of certificates, with a clock that the test turns."""
 
+import pytest
+
 from daemun.api.core import ConfigMap, Secret
 from daemun.api.meta import ObjectMeta
 from daemun.base.names import CORE, Ref
 from daemun.gatewayapi.flaws import flaw
+from daemun.gloo.secrets import read
+from daemun.gloo.secrets.formats import FORMAT
 from daemun.keeping import Keeping
 from support.certificates import Authority, Pair
 
@@ -150,3 +154,58 @@ def test_the_same_again_and_again_is_noted_once_and_what_is_gone_does_not_pile_u
         keeping.take([(ref, None)])
     assert len(keeping._changes) < 150
     assert keeping.due is not None
+
+
+def gloos(kind: str, text: str = "") -> Secret:
+    """One of the data in `key=value key=value`."""
+    return Secret(ObjectMeta("c"), string_data=dict(one.split("=") for one in text.split(" ") if one), type=kind)
+
+
+def aws(key: str, secret_key: str) -> Secret:
+    data = {"aws_access_key_id": key, "aws_secret_access_key": secret_key}
+    return Secret(ObjectMeta("c"), string_data={name: text for name, text in data.items() if text})
+
+
+OAUTH, KEY, SEAL = "extauth.solo.io/oauth", "extauth.solo.io/apikey", "gloo.solo.io.EncryptionKeySecret"
+ACCOUNT = "extauth.solo.io/accountcredentials"
+FORMED = {
+    "OAuth": (gloos(OAUTH, "client-secret=1"), gloos(OAUTH), gloos(OAUTH, "client-secret=2")),
+    "API key": (gloos(KEY, "api-key=1"), gloos(KEY, "api-key="), gloos(KEY, "api-key=2")),
+    "seal": (gloos(SEAL, f"key={'k' * 32}"), gloos(SEAL, "key=short"), gloos(SEAL, f"key={'n' * 32}")),
+    "account": (
+        gloos(ACCOUNT, "username=u password=1"),
+        gloos(ACCOUNT, "username=u"),
+        gloos(ACCOUNT, "username=u password=2"),
+    ),
+    "AWS, half": (aws("1", "1"), aws("2", ""), aws("2", "2")),
+    "AWS, with the end of a line": (aws("1", "1"), aws("2", "2\n"), aws("2", "2")),
+    "AWS, empty": (aws("1", "1"), aws("", ""), aws("2", "2")),
+}
+
+
+@pytest.mark.parametrize("name", FORMED)
+def test_credentials_that_are_broken_count_as_they_were(name: str) -> None:
+    old, bad, new = FORMED[name]
+    keeping = Keeping()
+    assert taken(keeping, bad) is bad, "there is nothing better"
+    assert taken(keeping, old) is old
+    for _ in range(2):
+        found = taken(keeping, bad)
+        assert read(found) == read(old)
+        assert flaw(found, FORMAT).endswith("so the one before it counts")
+    assert taken(keeping, new) is new
+    assert read(taken(keeping, bad)) == read(new)
+    keeping.take([(REF, None)])
+    assert taken(keeping, bad) is bad, "it was deleted"
+
+
+def test_a_secret_that_becomes_another_is_that() -> None:
+    keeping = Keeping()
+    for old, other in (
+        (FORMED["OAuth"][0], gloos("kubernetes.io/dockerconfigjson", "x=y")),
+        (FORMED["OAuth"][0], FORMED["API key"][0]),
+        (FORMED["AWS, half"][0], secret(CA.issue("a.test"))),
+    ):
+        taken(keeping, old)
+        assert taken(keeping, other) is other
+        keeping.take([(REF, None)])

@@ -35,6 +35,15 @@ class _Written(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_field
     host: str = ""
 
 
+def secret_of(upstream: Upstream) -> str:
+    """The Secret that the annotation names; empty if there is none, or it is not as it should be."""
+    text = upstream.metadata.annotations.get(ANNOTATION)
+    try:
+        return msgspec.json.decode(text, type=_Written).secret if text else ""
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
+        return ""
+
+
 class Proxy(msgspec.Struct, frozen=True, gc=False):
     """Whoever the proxy is to AWS: by its environment, its files, its ServiceAccount's token, its machine."""
 

@@ -29,7 +29,8 @@ from daemun.gloo.functions.prepared import Prepared, prepared
 from daemun.gloo.functions.rest import NO_FUNCTIONS, Functions
 from daemun.gloo.registered import REGISTRY, lookups_of, registry_of
 from daemun.gloo.registries import Nameable, Troubles
-from daemun.gloo.signing import Signing
+from daemun.gloo.secrets import kept
+from daemun.gloo.signing import WHERE, Signing, secret_of
 from daemun.ir.backend import BackendKey, Protocol, upstream_key
 from daemun.ir.injected import FunctionKey
 from daemun.ir.instances import Lookup
@@ -129,6 +130,7 @@ def upstream_rule(
         secrets = secrets_of(reader, inputs.secrets, name.namespace, spec)
         faults += secrets.faults
         notes += secrets.notes
+        notes += _kept(reader, inputs.secrets, name, spec, upstream)
         if spec.kube is not None:
             faults += _service_faults(reader, inputs.services, name.namespace, spec.kube)
         if spec.consul is not None and not defaults.consul:
@@ -256,6 +258,18 @@ def _secret_notes(where: str, target: Name, secret: Secret) -> Iterator[Finding]
             yield msgspec.structs.replace(one, reason=INVALID)
     if found := flaw(secret, CERTIFICATE):
         yield Finding(INVALID, where, f"{CERTIFICATE} of Secret {target} {found}", "Renew it.")
+
+
+def _kept(
+    reader: Reader, secrets: Collection[Name, Secret], name: Name, spec: UpstreamSpec, upstream: Upstream
+) -> Iterator[Finding]:
+    """That credentials are broken, and count as they were before."""
+    for field, one in (("aws", spec.aws), ("azure", spec.azure), ("awsEc2", spec.aws_ec2)):
+        ref = one.secret_ref if one is not None else None
+        if ref is not None:
+            yield from kept(reader, secrets, f"spec.{field}.secretRef", Name(ref.namespace or name.namespace, ref.name))
+    if of_signing := secret_of(upstream):
+        yield from kept(reader, secrets, f"{WHERE}.secret", Name(name.namespace, of_signing))
 
 
 def _parts(secret: Secret) -> SecretParts:

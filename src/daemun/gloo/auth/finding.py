@@ -82,6 +82,7 @@ class Following:
 
     def held(self, where: str, name: Name, kind: type[Kind]) -> Kind | Finding:
         """What a Secret holds that the object may refer to."""
+        self.warnings += secrets.kept(self._reader, self._of.secrets, where, name)
         return secrets.demand(self._reader, self._of.secrets, where, name, kind, INVALID)
 
     def content(self, where: str, ref: ResourceRef, key: str) -> str:

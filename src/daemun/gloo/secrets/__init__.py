@@ -5,7 +5,7 @@ own words, in Vault, in a directory or below an annotation; `formats` says which
 that matches; `kinds` are what is read.
 """
 
-from daemun.gloo.secrets.formats import demand, expect, read
+from daemun.gloo.secrets.formats import demand, expect, kept, read
 from daemun.gloo.secrets.kinds import (
     ApiKey,
     Aws,
@@ -30,5 +30,6 @@ __all__ = [
     "Tls",
     "demand",
     "expect",
+    "kept",
     "read",
 ]

@@ -1,5 +1,6 @@
 """Which of Gloo's kinds a Secret is, and what it holds. The first format that matches counts, in Gloo's order."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeVar
 
@@ -9,6 +10,7 @@ from daemun.flow import Collection, Reader
 from daemun.gatewayapi.cacerts import KEY as AUTHORITIES
 from daemun.gatewayapi.certificates import CERTIFICATE, PRIVATE_KEY, STAPLE
 from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.flaws import flaw
 from daemun.gloo.secrets.kinds import (
     ApiKey,
     Aws,
@@ -25,6 +27,11 @@ OPAQUE = "Opaque"
 AZURE = "gloo.solo.io/azure"
 """Gloo has Azure's keys in its own words only; this is what they are called when they are made an ordinary Secret."""
 KEY_BYTES = 32
+_PRINTABLE = re.compile(rb"[!-~]+")
+FORMAT = "format"
+"""What stands for a Secret's format among its flaws (`gatewayapi/flaws.py`)."""
+_KEPT = (ApiKey, Aws, Azure, Credentials, EncryptionKey, OAuth)
+"""What is not to be without, for a moment, because somebody writes it anew by halves."""
 
 Kind = TypeVar("Kind", bound=GlooSecret)
 
@@ -135,6 +142,31 @@ def read(secret: Secret) -> GlooSecret | Malformed:
     return Malformed(f"is of the type {secret.type}, which says nothing here")
 
 
+def of_a_format(secret: Secret) -> bool:
+    """Whether a Secret is as one of the formats is that are kept: credentials, ours and others'."""
+    return isinstance(read(secret), _KEPT)
+
+
+def broken(secret: Secret, before: Secret) -> str:
+    """Why a Secret is not what it was before, though it is meant to be; empty if it is, or is something else."""
+    if secret.type != before.type:
+        return ""
+    found = read(secret)
+    if isinstance(found, Malformed):
+        return found.text
+    if isinstance(read(before), Aws) and not isinstance(found, Aws):
+        missing = [key for key in before.data.keys() | before.string_data.keys() if secret.get(key) is None]
+        return f"has no {min(missing)}" if missing else "is not what it was"
+    return ""
+
+
+def kept(reader: Reader, secrets: Collection[Name, Secret], where: str, name: Name) -> Iterator[Finding]:
+    """That a Secret is broken, and counts as it was before."""
+    secret = reader.get(secrets, name)
+    if secret is not None and (why := flaw(secret, FORMAT)):
+        yield Finding("Invalid", where, f"{Ref(CORE, 'Secret', *name)} {why}", "Mend it, or delete it.")
+
+
 def expect(secret: Secret, kind: type[Kind]) -> Kind | Malformed:
     """What a Secret holds that must be of this kind. (For TLS certificates and authorities count whatever type their
     Secret has: `gatewayapi/certificates.py` and `cacerts.py`, which all kinds of listeners and Upstreams share.)"""
@@ -169,6 +201,8 @@ def _checked(each: _Format, data: dict[str, bytes]) -> GlooSecret | Malformed:
         return Malformed(f"has nothing in {empty}")
     if each.kind is EncryptionKey and len(data["key"]) != KEY_BYTES:
         return Malformed(f"has a key of {len(data['key'])} bytes, not of {KEY_BYTES}")
+    if each.kind is Aws and not all(_PRINTABLE.fullmatch(data[key]) for key in each.keys):
+        return Malformed("holds credentials with characters that AWS has not in them")
     if each.kind in {Headers, Azure} and not data:
         return Malformed("is empty")
     try:
