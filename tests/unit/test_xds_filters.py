@@ -103,3 +103,32 @@ def test_routes_that_nobody_knows_may_need_any_filter() -> None:
     assert bodies(routes) == {"r": b"<head><frame><new><end>"}
     talk.ack(routes)
     assert bodies(talk.one()) == {"x": b"<x><cors>"}
+
+
+def test_what_a_client_has_of_a_filter_that_it_refuses_is_taken_back_before_it_gets_the_others() -> None:
+    """It asks for the filters only after the routes, and opens when it has both."""
+    talk = Talk()
+    talk.apply(
+        (key(EXTENSION, "x"), part("", [leaf("x", "x")])), filters("cors", "jwt"), *route("new", "jwt", head=True)
+    )
+    talk.ask(ROUTE, "r")
+    talk.settle()
+    assert talk.have["r"] == b"<head><frame><new><end>"
+    talk.ask(EXTENSION, "x")
+    refused: list[bytes] = []
+    while "x" not in talk.have:
+        for response in talk.poll():
+            sent = bodies(response)
+            if b"<jwt>" in sent.get("x", b""):
+                refused.append(sent["x"])
+                talk.nack(response)
+            else:
+                assert "x" not in sent or talk.have["r"] == b"<head><frame><closed><end>"
+                talk.ack(response)
+                talk.have.update(sent)
+    talk.settle("jwt")
+    assert talk.have == {"x": b"<x><cors>", "r": b"<head><frame><closed><end>"}
+    assert refused
+    talk.apply(filters("cors", "jwt2"), *route("other", "jwt2"))
+    talk.settle()
+    assert talk.have == {"x": b"<x><cors><jwt2>", "r": b"<head><frame><other><end>"}

@@ -2,7 +2,7 @@
 
 from daemun.ir.resource import EXTENSION, Leaf, Part
 from daemun.xds.copy import Copy, Entry, Piece
-from daemun.xds.filters import retain
+from daemun.xds.filters import given, retain
 from daemun.xds.leaves import LeafKey, Verdict, choose
 from daemun.xds.quarantine import Quarantine
 from daemun.xds.stream import Stream
@@ -44,6 +44,8 @@ class Composer:
             else:
                 copy.instead[part] = sent
         entry = Entry(resource.version_with(copy.instead), resource.version, pieces)
+        if self._type_url == EXTENSION and self._lacking(name, resource, copy, pieces):
+            return Composed(entry, None, waits=True)
         if copy.instead.get(HEAD, resource) is None or self._quarantine.frozen(name, resource.version):
             return Composed(entry, None, waits)
         if copy.opaque and waits:
@@ -64,6 +66,17 @@ class Composer:
         foreign, users = self._stream.foreign, self._stream.users
         unknown = bool(foreign) and copy.opaque
         return retain(part, want, copy.parts.get(part), lambda one: bool(foreign) or users.need((name, one)), unknown)
+
+    def _lacking(self, name: str, resource: Resource, copy: Copy, pieces: dict[str, Piece]) -> bool:
+        """Whether filters would be missing that something in the client needs, as it refuses them and never had others.
+
+        The extension waits until that is taken back: connections open when it comes.
+        """
+        coming = given({**copy.parts, **{part: piece.sent for part, piece in pieces.items()}}.values())
+        wanted = {(name, family) for family in given(resource.parts.values()) - coming}
+        lacking = set(filter(self._stream.users.need, wanted))
+        self._stream.revoked |= self._stream.filters.refuse(lacking)
+        return bool(lacking)
 
     def _part(self, place: Place, want: Part | None, have: Part | None, now: float) -> tuple[Part | None, bool]:
         """The part to send, and whether a leaf of it waits for a cluster or filter."""
@@ -90,11 +103,12 @@ class Composer:
             if not clusters and not lacking:
                 return Verdict.SEND
             cold.add(key)
-            if not holds.hold(place, key, [*clusters, *lacking], now):
+            over = not holds.hold(place, key, [*clusters, *lacking], now)
+            if over or any(map(filters.refused, lacking)):
                 return Verdict.CLOSE if lacking else Verdict.SEND
             waits = True
             return Verdict.HOLD
 
-        sent = choose(place.part, want, have, verdict)
+        sent = choose(place.part, want, have, verdict, lambda leaf: any(map(filters.refused, leaf.filters)))
         holds.retain(place, cold)
         return sent, waits

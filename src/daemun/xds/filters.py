@@ -22,6 +22,7 @@ class Filters:
         self._wanted = wanted
         self._taken: dict[str, frozenset[str]] = {}
         self._sent: dict[str, frozenset[str]] = {}
+        self._refused: set[Filter] = set()
 
     def has(self, one: Filter) -> bool:
         """Whether the client surely has the filter.
@@ -29,30 +30,45 @@ class Filters:
         An extension that it has not asked for comes with the listener that will ask, and that opens only then.
         """
         extension, family = one
+        if one in self._refused:
+            return False
         known = [found[extension] for found in (self._taken, self._sent) if extension in found]
         return self._wanted.get(EXTENSION, extension) is None or all(family in families for families in known)
+
+    def refused(self, one: Filter) -> bool:
+        """Whether the client has refused the filter, and has no other in its place."""
+        return one in self._refused
+
+    def refuse(self, every: set[Filter]) -> set[Filter]:
+        """The client will not have these, until it takes them. Returns those of which that was not known."""
+        new = every - self._refused
+        self._refused |= new
+        return new
 
     def sent(self, extension: str, parts: dict[str, Part], entry: Entry) -> None:
         """This goes to a client that has these parts."""
         coming = {**parts, **{name: piece.sent for name, piece in entry.pieces.items()}}
         self._taken.setdefault(extension, frozenset())
-        given = _given(coming.values())
-        self._sent[extension] = self._sent.get(extension, given) & given
+        new = given(coming.values())
+        self._sent[extension] = self._sent.get(extension, new) & new
 
     def taken(self, extension: str, parts: dict[str, Part]) -> set[Filter]:
         """The client has these parts, and nothing is under way. Returns the filters that have come."""
         self._sent.pop(extension, None)
         before = self._taken.get(extension, frozenset())
-        self._taken[extension] = given = _given(parts.values())
-        return {(extension, family) for family in given - before}
+        self._taken[extension] = new = given(parts.values())
+        self._refused.difference_update((extension, family) for family in new)
+        return {(extension, family) for family in new - before}
 
     def gone(self, extension: str) -> None:
         """The client has no use for the extension any more."""
+        self._refused = {one for one in self._refused if one[0] != extension}
         self._taken.pop(extension, None)
         self._sent.pop(extension, None)
 
 
-def _given(parts: Iterable[Part | None]) -> frozenset[str]:
+def given(parts: Iterable[Part | None]) -> frozenset[str]:
+    """The families of filters that come with these."""
     return frozenset(family for one in parts if one for leaf in one.leaves for family in leaf.gives)
 
 

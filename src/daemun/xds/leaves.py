@@ -42,8 +42,16 @@ def by_key(value: Part | None) -> dict[LeafKey, Leaf]:
     return dict(keyed(value)) if value else {}
 
 
-def choose(name: str, want: Part, have: Part | None, verdict: Callable[[LeafKey, Leaf], Verdict]) -> Part | None:
+def choose(
+    name: str,
+    want: Part,
+    have: Part | None,
+    verdict: Callable[[LeafKey, Leaf], Verdict],
+    revoked: Callable[[Leaf], bool],
+) -> Part | None:
     """The part to send: what is wanted, except for the leaves that must wait or are refused.
+
+    What is `revoked` the client must not have any more, though it has it.
 
     The first leaf of the head and of a part with tags carries the name of the message it begins, so leaving that one
     out leaves out all: None. A part in which nothing had to be replaced is returned as it is.
@@ -51,7 +59,7 @@ def choose(name: str, want: Part, have: Part | None, verdict: Callable[[LeafKey,
     While a leaf waits, what the client has that covers others and is not wanted any more stays: what waits may be what
     guards in its place.
     """
-    earlier = by_key(have)
+    earlier = {key: leaf for key, leaf in by_key(have).items() if not revoked(leaf)}
     framed = bool(want.tags) or name == HEAD
     kept: list[Leaf] = []
     replaced = waits = False

@@ -106,6 +106,7 @@ class Session:
             made.append(response)
             if response is not None and response.type_url == CLUSTER:
                 self._refresh_endpoints(one.name for one in response.resources)
+            self._revoke()
         made += [one.removals(now, allowed) for one in reversed(list(self._subscriptions.values()))]
         responses = [response for response in made if response is not None]
         if responses:
@@ -188,6 +189,15 @@ class Session:
             copy = extensions.client.get(name)
             if copy is not None and copy.instead:
                 extensions.touch(name, copy.parts)
+
+    def _revoke(self) -> None:
+        """Leaves that need filters which the client refuses are taken back; they are few, and so are such moments."""
+        revoked, self._stream.revoked = self._stream.revoked, set()
+        for type_url in TYPES if revoked else ():
+            for name, resource in self._stream.wanted.of_type(type_url).items():
+                for part, value in resource.parts.items():
+                    if any(not revoked.isdisjoint(leaf.filters) for leaf in value.leaves):
+                        self._touch([Place(type_url, name, part)])
 
     def _touch(self, places: Iterable[Place]) -> None:
         for place in places:

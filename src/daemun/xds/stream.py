@@ -53,6 +53,8 @@ class Stream:
         self.users = Users()
         self.events: list[Event] = []
         self.woken: list[Place] = []
+        self.revoked: set[Filter] = set()
+        """Filters that the client refuses although it has leaves that need them: those are to be taken back."""
         self.foreign: set[tuple[str, str]] = set()
         """The routes (type URL, name) of which it is not known which filters they need."""
         self._serial = BEFORE + 1
