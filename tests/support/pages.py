@@ -132,11 +132,12 @@ class _Shell:
         goes_on = step.command.endswith("&")
         while True:
             said = self._lines[began:]
-            ended = next((at for at, line in enumerate(said) if line.startswith(_MARK)), None)
+            # What runs in the background may have begun the line.
+            ended = next((at for at, line in enumerate(said) if _MARK in line), None)
             if goes_on and all(fnmatch.filter(said, _pattern(line)) for line in step.lines):
                 return 0, said
             if ended is not None and not goes_on:
-                return int(said[ended].split()[1]), said[:ended]
+                return int(said[ended].rpartition(_MARK)[2]), said[:ended]
             assert self._process.poll() is None, f"the shell ended at {step}: {said}"
             assert time.monotonic() < deadline, f"{step}: so far {said}"
             time.sleep(0.02)

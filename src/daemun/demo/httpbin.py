@@ -1,5 +1,6 @@
 """A small local httpbin: enough of its paths to see what a gateway does to a request. Standard library only."""
 
+import contextlib
 import json
 import sys
 import threading
@@ -18,6 +19,11 @@ class Httpbin(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "httpbin"
     sys_version = ""
+
+    def handle(self) -> None:
+        """Serve a connection; a proxy may reset it when it is done."""
+        with contextlib.suppress(ConnectionError):
+            super().handle()
 
     def do_GET(self) -> None:  # the name that http.server looks for
         """Answer any method."""
