@@ -1,7 +1,8 @@
 """Manifests as short Python: what a story is not about has a default."""
 
 import base64
-from collections.abc import Sequence
+import copy
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 Doc = dict[str, Any]
@@ -256,3 +257,20 @@ def egress(name: str, *hosts: str, ports: Sequence[int] = (), asking: int = 0, *
 def to_egress(name: str, **fields: Any) -> Doc:
     """A backendRef to an Egress."""
     return reference(name, group="daemun.dev", kind="Egress", **fields)
+
+
+def paths(value: Any) -> Iterator[tuple[Any, ...]]:
+    """Every field in a document, and all that is in it."""
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield (key,)
+        yield from ((key, *rest) for rest in paths(inner))
+
+
+def without(value: Any, path: tuple[Any, ...]) -> Any:
+    """A document that lacks one field."""
+    left = copy.deepcopy(value)
+    at = left
+    for key in path[:-1]:
+        at = at[key]
+    del at[path[-1]]
+    return left

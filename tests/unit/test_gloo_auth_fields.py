@@ -15,7 +15,7 @@ from daemun.gloo.auth.configs import ConfigKey, ResolvedConfig
 from support.auth import auth_config as document
 from support.auth import secret
 from support.cases import translation
-from support.documents import Doc
+from support.documents import Doc, paths, without
 
 KEY, ACCOUNT, CLIENT, SEAL = ({"name": name} for name in ("key", "account", "client", "seal"))
 SECRETS = (
@@ -335,23 +335,6 @@ def resolved(*entries: Doc, **spec: Any) -> ResolvedConfig:
         assert decoded.value is not None, decoded.problems
         items[decoded.ref] = decoded.value
     return translation(items).auth.configs[ConfigKey(Name("default", "who"), classic=False)]
-
-
-def paths(value: Any) -> Iterator[tuple[Any, ...]]:
-    """Every field in a document, and all that is in it."""
-    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
-        yield (key,)
-        yield from ((key, *rest) for rest in paths(inner))
-
-
-def without(value: Any, path: tuple[Any, ...]) -> Any:
-    """A document that lacks one field."""
-    left = copy.deepcopy(value)
-    at = left
-    for key in path[:-1]:
-        at = at[key]
-    del at[path[-1]]
-    return left
 
 
 def messages(kind: Any) -> Iterator[type[msgspec.Struct]]:

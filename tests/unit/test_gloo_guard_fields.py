@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from test_gloo_auth_fields import messages, paths, without
+from test_gloo_auth_fields import messages
 
 from daemun.api.decode import decode
 from daemun.api.gloo.extauth import ExtAuthExtension, ExtAuthSettings
@@ -21,6 +21,7 @@ from daemun.api.gloo.jwt import (
 from daemun.api.gloo.rbac import RbacExtensionSettings
 from daemun.ir.resource import encode
 from support.cases import documents, translation
+from support.documents import paths, without
 
 WORLD = """
 apiVersion: gateway.networking.k8s.io/v1

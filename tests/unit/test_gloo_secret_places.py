@@ -1,6 +1,5 @@
 """No field of Settings about places for Secrets is silent: each changes what is asked of a place, or is told of."""
 
-import copy
 import datetime
 from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
@@ -19,7 +18,7 @@ from daemun.sources.secrets.store import StoreError
 from daemun.sources.secrets.vault import logins
 from daemun.sources.secrets.vault import session as sessions
 from daemun.sources.secrets.vault.opened import opened
-from support.documents import Doc
+from support.documents import Doc, paths, without
 
 TLS = {
     "caCert": "/tls/ca.pem",
@@ -132,23 +131,6 @@ class Recorded:
             found.append((type(place), tuple(map(repr, self.asked))))
         told = [*SERVED.unserved(spec, "spec"), *places.notes(spec)]
         return found, sorted(map(str, told))
-
-
-def paths(value: Any) -> Iterator[tuple[Any, ...]]:
-    """Every field in a document, and all that is in it."""
-    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
-        yield (key,)
-        yield from ((key, *rest) for rest in paths(inner))
-
-
-def without(value: Any, path: tuple[Any, ...]) -> Any:
-    """A document that lacks one field."""
-    left = copy.deepcopy(value)
-    at = left
-    for key in path[:-1]:
-        at = at[key]
-    del at[path[-1]]
-    return left
 
 
 def read(document: Doc) -> SettingsSpec:
