@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncGenerator
 
 from daemun.base.addresses import is_ip
+from daemun.fetch import lookup
 from daemun.ir.instances import Instance, Instances
 from daemun.sources.ended import ended
 from daemun.sources.registries.dns import Dns, DnsConfig
@@ -74,9 +74,8 @@ class Hostnames:
     async def _server(self) -> str:
         host, _, port = self._address.rpartition(":")
         with contextlib.suppress(OSError, UnicodeError, ValueError):
-            loop = asyncio.get_running_loop()
-            found = await loop.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_DGRAM)
-            address = str(found[0][4][0])
+            int(port)
+            address, *_ = await lookup(host.strip("[]"))
             return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
         raise RegistryError(f"there is no server of the DNS at {self._address[:80]!r}", "Write it as HOST:PORT.")
 
