@@ -22,7 +22,7 @@ from daemun.discovery.writer import UpstreamWriter
 from daemun.figures import figures
 from daemun.flow import MISSING
 from daemun.gatewayapi.mesh.clients import proxy_of
-from daemun.gatewayapi.proxies import ProxyState
+from daemun.gatewayapi.proxies.answers import ProxyState
 from daemun.gatewayapi.settings import cluster as cluster_settings
 from daemun.gloo.secrets.labels import LABELS
 from daemun.health import HealthServer

@@ -2,7 +2,7 @@
 
 A key pair that cannot be served, or only now no more, is replaced by the last good one of the same Secret, if that was
 seen since the start: a rotation that went wrong breaks nothing. So are credentials in one of Gloo's formats that are
-not as that format is. It is in memory only. That, and what has expired, is marked (`gatewayapi.flaws`), so that
+not as that format is. It is in memory only. That, and what has expired, is marked (`gatewayapi.tls.flaws`), so that
 statuses tell it.
 """
 
@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 from daemun.api.core import ConfigMap, Secret
 from daemun.base.names import Ref
-from daemun.gatewayapi.cacerts import KEY as AUTHORITIES
-from daemun.gatewayapi.cacerts import REVOKED
-from daemun.gatewayapi.certificates import CERTIFICATE, PRIVATE_KEY, STAPLE, fault
-from daemun.gatewayapi.flaws import FlawedConfigMap, FlawedSecret
+from daemun.gatewayapi.tls.cacerts import KEY as AUTHORITIES
+from daemun.gatewayapi.tls.cacerts import REVOKED
+from daemun.gatewayapi.tls.certificates import CERTIFICATE, PRIVATE_KEY, STAPLE, fault
+from daemun.gatewayapi.tls.flaws import FlawedConfigMap, FlawedSecret
 from daemun.gloo.secrets.formats import FORMAT, broken, of_a_format
 
 Object = tuple[Ref, object | None]
@@ -171,7 +171,7 @@ def _authorities(pem: bytes) -> Iterator[_Span]:
 
 
 def _lists(pem: bytes) -> Iterator[_Span]:
-    from daemun.gatewayapi.cacerts import lists
+    from daemun.gatewayapi.tls.cacerts import lists
 
     found: dict[object, list[_Span]] = {}
     for one in lists(pem):

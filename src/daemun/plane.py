@@ -19,12 +19,12 @@ from daemun.backlog import Backlog
 from daemun.base.names import Name, Ref
 from daemun.flow import MISSING, Failure, Missing
 from daemun.garbage import THRESHOLDS, building, give_back, now_and_then
-from daemun.gatewayapi.accounts import Account
-from daemun.gatewayapi.certificates import CERTIFICATE, PRIVATE_KEY
 from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.placement import Setback
-from daemun.gatewayapi.proxies import ProxyState, Rejection, RejectionKey
+from daemun.gatewayapi.proxies.accounts import Account
+from daemun.gatewayapi.proxies.answers import ProxyState, Rejection, RejectionKey
+from daemun.gatewayapi.proxies.placement import Setback
 from daemun.gatewayapi.settings import Settings
+from daemun.gatewayapi.tls.certificates import CERTIFICATE, PRIVATE_KEY
 from daemun.ir import auth, quotas
 from daemun.ir.discovered import Said
 from daemun.ir.identity import Credential, Identity

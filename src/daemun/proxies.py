@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from daemun.base.names import Name
-from daemun.gatewayapi.accounts import Account, ProxyAccount, Refusal, version_of
-from daemun.gatewayapi.proxies import Rejection, RejectionKey
+from daemun.gatewayapi.proxies.accounts import Account, ProxyAccount, Refusal, version_of
+from daemun.gatewayapi.proxies.answers import Rejection, RejectionKey
 from daemun.gatewayapi.resolved import ResolvedGateway
 from daemun.serve.server import XdsServer
 from daemun.translate import Translation

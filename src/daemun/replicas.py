@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from daemun.base.names import Name
-from daemun.gatewayapi.accounts import Account
+from daemun.gatewayapi.proxies.accounts import Account
 from daemun.kube.client import KubeClient
 from daemun.kube.errors import ApiError, KubeError
 from daemun.kube.paths import resource, within

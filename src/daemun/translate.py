@@ -25,38 +25,31 @@ from daemun.envoy.upstreams import CHECKS as UPSTREAM_CHECKS
 from daemun.features import BY_KIND, rule_faults
 from daemun.features.levels import settled
 from daemun.flow import MISSING, Failure, Graph, Source, derive, distinct, union
-from daemun.gatewayapi import (
-    backends,
-    backendtls,
-    cacerts,
-    conflicts,
-    egresses,
-    gateways,
-    listener_status,
-    listenersets,
-    owners,
-    parents,
-    placement,
-    policystatus,
-    problems,
-    route_status,
-    set_status,
-    status,
-)
-from daemun.gatewayapi import listeners as gateway_listeners
-from daemun.gatewayapi.claims import claim_rule, set_claim_rule
+from daemun.gatewayapi import egresses
 from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.kinds import ROUTE_KINDS
+from daemun.gatewayapi.listeners import gateways, listenersets
+from daemun.gatewayapi.listeners import listener as gateway_listeners
+from daemun.gatewayapi.listeners.claims import claim_rule, set_claim_rule
 from daemun.gatewayapi.mesh import wiring as mesh
-from daemun.gatewayapi.parameters import in_config_maps, parameter_rule
-from daemun.gatewayapi.placement import Setback
-from daemun.gatewayapi.proxies import ProxyState, Rejection, RejectionKey
-from daemun.gatewayapi.reach import Surroundings, assigned
+from daemun.gatewayapi.proxies import placement
+from daemun.gatewayapi.proxies.answers import ProxyState, Rejection, RejectionKey
+from daemun.gatewayapi.proxies.parameters import in_config_maps, parameter_rule
+from daemun.gatewayapi.proxies.placement import Setback
+from daemun.gatewayapi.proxies.reach import Surroundings, assigned
 from daemun.gatewayapi.references import grant_keys
 from daemun.gatewayapi.resolved import ResolvedRoute
-from daemun.gatewayapi.routes import Checks, route_rule
-from daemun.gatewayapi.routes import Inputs as RuleInputs
+from daemun.gatewayapi.routes import backends, backendtls, conflicts, owners, parents
+from daemun.gatewayapi.routes.kinds import ROUTE_KINDS
+from daemun.gatewayapi.routes.route import Checks, route_rule
+from daemun.gatewayapi.routes.route import Inputs as RuleInputs
 from daemun.gatewayapi.settings import Settings
+from daemun.gatewayapi.status import gateways as status
+from daemun.gatewayapi.status import listeners as listener_status
+from daemun.gatewayapi.status import listenersets as set_status
+from daemun.gatewayapi.status import policies as policystatus
+from daemun.gatewayapi.status import problems
+from daemun.gatewayapi.status import routes as route_status
+from daemun.gatewayapi.tls import cacerts
 from daemun.gloo import attach, beside, options_status, unserved_kinds, upstream_status
 from daemun.gloo import meshes as gloo_meshes
 from daemun.gloo import policies as options

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from daemun.api.status import RouteStatus
 from daemun.base.names import GATEWAY, Ref
 from daemun.envoy.matches import match_faults
-from daemun.gatewayapi.delegations import over
+from daemun.gatewayapi.routes.delegations import over
 from daemun.gloo.delegation.matches import below, inheriting
 from daemun.gloo.delegation.reach import DEPTH, WAYS
 from daemun.ir.route import Match, PathType, ValueMatch, Way

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 import yaml
 
-from daemun.gatewayapi.proxies import ProxyState
+from daemun.gatewayapi.proxies.answers import ProxyState
 from daemun.gatewayapi.settings import cluster
 from daemun.provision.kube.objects import render
 from daemun.provision.kube.settings import READY_PORT, ProxySettings

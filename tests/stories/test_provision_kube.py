@@ -13,7 +13,7 @@ import yaml
 from cluster.api import ApiServer
 from cluster.client import RefusedError
 from daemun.base.names import Name
-from daemun.gatewayapi.placement import Setback
+from daemun.gatewayapi.proxies.placement import Setback
 from daemun.gatewayapi.settings import cluster
 from daemun.ir.placement import Placement
 from daemun.kube.client import KubeClient

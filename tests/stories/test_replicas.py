@@ -10,7 +10,7 @@ import pytest
 
 from cluster.api import ApiServer
 from daemun.base.names import GATEWAY, Ref
-from daemun.gatewayapi.accounts import Account, ProxyAccount
+from daemun.gatewayapi.proxies.accounts import Account, ProxyAccount
 from daemun.gatewayapi.settings import Settings
 from daemun.kube.client import KubeClient
 from daemun.plane import ControlPlane

@@ -11,7 +11,7 @@ from envoy.extensions.filters.http.cors.v3 import cors_pb2
 from daemun.api import filters as api
 from daemun.features import BY_KIND, FEATURES, Draft, http_filters, rule_faults
 from daemun.features.feature import Feature
-from daemun.gatewayapi.routes import filter_spec
+from daemun.gatewayapi.routes.route import filter_spec
 from daemun.ir.backend import BackendKey
 from daemun.ir.route import Backend, Match, PathType, Rule, Use
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from daemun.api.status import PolicyStatus
 from daemun.base.names import GATEWAY, Ref
-from daemun.gatewayapi.proxies import Rejection, RejectionKey
+from daemun.gatewayapi.proxies.answers import Rejection, RejectionKey
 from daemun.gatewayapi.settings import Settings
 from daemun.ir.resource import CLUSTER, SCOPE, SECRET, PartKey
 from daemun.translate import Translation

@@ -2,7 +2,7 @@
 
 import pytest
 
-from daemun.gatewayapi.cacerts import certificates
+from daemun.gatewayapi.tls.cacerts import certificates
 from support.certificates import Authority
 
 ONE, TWO = Authority().pem, Authority().pem

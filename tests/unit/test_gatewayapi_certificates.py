@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from daemun.api.core import Secret
 from daemun.api.meta import ObjectMeta
-from daemun.gatewayapi.certificates import fault
+from daemun.gatewayapi.tls.certificates import fault
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 

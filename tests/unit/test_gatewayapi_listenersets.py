@@ -6,7 +6,7 @@ import pytest
 
 from daemun.base.names import GATEWAY, Ref
 from daemun.explain import explain, request_from
-from daemun.gatewayapi.proxies import ProxyState, Rejection, RejectionKey
+from daemun.gatewayapi.proxies.answers import ProxyState, Rejection, RejectionKey
 from daemun.gatewayapi.settings import Settings
 from daemun.ir.resource import LISTENER
 from daemun.report.summary import ListenerSetLine, line, where

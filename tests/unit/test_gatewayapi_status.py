@@ -5,9 +5,9 @@ from typing import Any
 from daemun.api.status import GatewayClassStatus, GatewayStatus, RouteStatus
 from daemun.base.names import GATEWAY, Ref
 from daemun.gatewayapi.findings import Finding, joined
-from daemun.gatewayapi.proxies import ProxyState, Rejection, RejectionKey, reason_for
+from daemun.gatewayapi.proxies.answers import ProxyState, Rejection, RejectionKey, reason_for
 from daemun.gatewayapi.settings import Settings, cluster
-from daemun.gatewayapi.supported import FEATURES
+from daemun.gatewayapi.status.supported import FEATURES
 from daemun.ir.resource import LISTENER
 from daemun.translate import Translation
 from support.cases import objects

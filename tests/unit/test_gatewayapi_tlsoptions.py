@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from daemun.gatewayapi.handshakes import CIPHERS, CURVES, checked
-from daemun.gatewayapi.tlsoptions import PREFIX, read, subject_name
+from daemun.gatewayapi.tls.handshakes import CIPHERS, CURVES, checked
+from daemun.gatewayapi.tls.options import PREFIX, read, subject_name
 from daemun.gloo.handshakes import handshake
 from daemun.ir.tls import Handshake, SubjectName
 from support import envoy

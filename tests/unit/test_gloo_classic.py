@@ -8,7 +8,7 @@ import pytest
 from daemun.api.gloo.common import CidrRange, Expression
 from daemun.base.names import GLOO_GATEWAY, Ref
 from daemun.explain import explain, request_from
-from daemun.gatewayapi.proxies import Rejection, RejectionKey
+from daemun.gatewayapi.proxies.answers import Rejection, RejectionKey
 from daemun.gatewayapi.settings import cluster
 from daemun.gloo.classic import delegation
 from daemun.gloo.classic.labels import in_namespaces, selects

@@ -5,7 +5,7 @@ import pytest
 from daemun.api.filters import HTTPHeader, HTTPHeaderFilter, HTTPPathModifier, HTTPRouteTimeouts, HTTPURLRewriteFilter
 from daemun.base.names import GATEWAY, GLOO_GATEWAY, Ref
 from daemun.features.levels import settled
-from daemun.gatewayapi.delegations import allowed, over
+from daemun.gatewayapi.routes.delegations import allowed, over
 from daemun.gloo.merge import inherited, merged
 from daemun.gloo.policies import Option, Policy
 from daemun.ir.route import Use

@@ -5,7 +5,7 @@ import pytest
 from daemun.api.core import ConfigMap, Secret
 from daemun.api.meta import ObjectMeta
 from daemun.base.names import CORE, Ref
-from daemun.gatewayapi.flaws import flaw
+from daemun.gatewayapi.tls.flaws import flaw
 from daemun.gloo.secrets import read
 from daemun.gloo.secrets.formats import FORMAT
 from daemun.keeping import Keeping

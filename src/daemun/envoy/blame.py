@@ -7,9 +7,9 @@ from daemun.envoy.blame_ports import Ports
 from daemun.envoy.clusters import ProxyBackend
 from daemun.envoy.secrets import ProxySecret
 from daemun.flow import Collection, Index, Reader
-from daemun.gatewayapi.delegations import ROUTE
-from daemun.gatewayapi.proxies import Rejection, RejectionKey
+from daemun.gatewayapi.proxies.answers import Rejection, RejectionKey
 from daemun.gatewayapi.resolved import ResolvedRoute
+from daemun.gatewayapi.routes.delegations import ROUTE
 from daemun.ir.backend import BackendKey
 from daemun.ir.listener import Frontend, FrontendKey
 from daemun.ir.origin import Origin

@@ -6,7 +6,7 @@ import msgspec
 
 from daemun.base.names import Ref
 from daemun.flow import Collection, Index, Reader
-from daemun.gatewayapi.proxies import Rejection, RejectionKey, reason_for
+from daemun.gatewayapi.proxies.answers import Rejection, RejectionKey, reason_for
 from daemun.ir.listener import Frontend, FrontendKey, ListenerKey
 from daemun.ir.resource import LISTENER
 from daemun.ir.uses import NOTHING, ListenerUses

@@ -13,7 +13,7 @@ from daemun.envoy.upstreams import built, tunnel
 from daemun.envoy.upstreams.family import SOCKET_MATCH
 from daemun.envoy.upstreams.meshed import ISTIO, TLS_MODE
 from daemun.flow import Collection, Index, Reader
-from daemun.gatewayapi.backends import port_protocol
+from daemun.gatewayapi.routes.backends import port_protocol
 from daemun.gloo.registered import instances_of, label, subset_tags
 from daemun.gloo.upstreams import service_of
 from daemun.ir.backend import BackendKey

@@ -16,8 +16,8 @@ from daemun.envoy.misdirected import guard
 from daemun.envoy.routes import ROUTES, EncodedRoute, Rank, rank_of
 from daemun.envoy.scopes import REST, TAGS, head, is_exact, place
 from daemun.flow import Collection, Index, Reader
-from daemun.gatewayapi.owners import HostOwner, owner_of
 from daemun.gatewayapi.resolved import ResolvedRoute
+from daemun.gatewayapi.routes.owners import HostOwner, owner_of
 from daemun.ir.listener import FrontendKey, HostKey, Listener, ListenerKey
 from daemun.ir.resource import Leaf, Part, PartKey, part
 from daemun.ir.route import RouteKey

@@ -27,13 +27,14 @@ from daemun.envoy import (
 )
 from daemun.envoy.described import Described
 from daemun.flow import Collection, Index, Reader, Source, derive, distinct, union
-from daemun.gatewayapi import clientcerts, owners
-from daemun.gatewayapi import streams as gateway_streams
-from daemun.gatewayapi.backendtls import ByService
-from daemun.gatewayapi.owners import HostOwner
-from daemun.gatewayapi.proxies import Rejection, RejectionKey
+from daemun.gatewayapi.proxies.answers import Rejection, RejectionKey
 from daemun.gatewayapi.resolved import ResolvedGateway, ResolvedRoute
+from daemun.gatewayapi.routes import owners
+from daemun.gatewayapi.routes import streams as gateway_streams
+from daemun.gatewayapi.routes.backendtls import ByService
+from daemun.gatewayapi.routes.owners import HostOwner
 from daemun.gatewayapi.settings import Settings
+from daemun.gatewayapi.tls import clientcerts
 from daemun.ir.identity import Credential, Identity
 from daemun.ir.listener import Frontend, FrontendKey, HostKey, ListenerKey
 from daemun.ir.route import RouteKey, Use

@@ -14,8 +14,8 @@ from daemun.envoy.extensions import families_of, filters_for
 from daemun.features import BY_KIND
 from daemun.features.tokens import reads
 from daemun.flow import Collection, Reader
-from daemun.gatewayapi.owners import Surface
 from daemun.gatewayapi.resolved import ResolvedRoute
+from daemun.gatewayapi.routes.owners import Surface
 from daemun.ir.listener import FrontendKey, HostKey
 from daemun.ir.origin import Origin
 from daemun.ir.resource import Leaf

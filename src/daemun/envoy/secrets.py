@@ -10,9 +10,9 @@ from daemun.base import wire
 from daemun.base.names import CORE, GLOO, Name, Ref
 from daemun.envoy.anchors import anchor
 from daemun.flow import Collection, Reader
-from daemun.gatewayapi import cacerts
-from daemun.gatewayapi.certificates import CERTIFICATE, PRIVATE_KEY, fault, staple
 from daemun.gatewayapi.resolved import ResolvedRoute
+from daemun.gatewayapi.tls import cacerts
+from daemun.gatewayapi.tls.certificates import CERTIFICATE, PRIVATE_KEY, fault, staple
 from daemun.gloo.classic.scope import SETTINGS
 from daemun.gloo.secrets import Azure, Headers, expect
 from daemun.ir.auth import PROXIES

@@ -23,8 +23,8 @@ from daemun.envoy.routes import ROUTES, EncodedRoute, Rank, rank_of
 from daemun.envoy.scopes import BY_PATH, SCOPE_HEADER, TAGS, head, is_exact, scope_name
 from daemun.envoy.scripts import run_on, script_filter
 from daemun.flow import Collection, Index, Reader, crowded, distinct
-from daemun.gatewayapi.owners import HostOwner, owner_of
 from daemun.gatewayapi.resolved import ResolvedRoute
+from daemun.gatewayapi.routes.owners import HostOwner, owner_of
 from daemun.ir.listener import FrontendKey, HostKey, Listener, ListenerKey
 from daemun.ir.resource import SCOPE, Leaf, Part, PartKey, part
 from daemun.ir.route import Match, RouteKey

@@ -15,7 +15,7 @@ from daemun.envoy.forward import closing_chain, come_from, shares, tcp_chain, ud
 from daemun.envoy.tls import wrap
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.resolved import ResolvedRoute
-from daemun.gatewayapi.streams import Holder
+from daemun.gatewayapi.routes.streams import Holder
 from daemun.ir.listener import HostKey, Listener
 from daemun.ir.origin import Origin
 from daemun.ir.resource import LISTENER, Leaf, Part, PartKey, part

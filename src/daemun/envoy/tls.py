@@ -17,8 +17,8 @@ from daemun.base.names import Name
 from daemun.envoy import outside
 from daemun.envoy.ads import ads
 from daemun.flow import Collection, Reader
-from daemun.gatewayapi.backends import port_of
-from daemun.gatewayapi.backendtls import ByService, in_force
+from daemun.gatewayapi.routes.backends import port_of
+from daemun.gatewayapi.routes.backendtls import ByService, in_force
 from daemun.ir.backend import BackendKey
 from daemun.ir.listener import Listener
 from daemun.ir.resource import Leaf

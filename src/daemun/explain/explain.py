@@ -14,7 +14,7 @@ from daemun.explain.order import Choice, Placed, asks_preflight, candidate, choo
 from daemun.explain.place import Place, covering, find_place
 from daemun.explain.request import Request
 from daemun.explain.result import Explanation, Host, Outcome
-from daemun.gatewayapi.owners import HostOwner
+from daemun.gatewayapi.routes.owners import HostOwner
 from daemun.ir.listener import Frontend, HostKey, Listener
 from daemun.ir.resource import PartKey
 from daemun.ir.uses import NOTHING, ListenerUses

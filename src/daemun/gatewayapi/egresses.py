@@ -13,14 +13,13 @@ from daemun.base.addresses import is_ip
 from daemun.base.guard import Guard, meant
 from daemun.base.names import DAEMUN, Name, Ref
 from daemun.flow import Collection, Reader
-from daemun.gatewayapi import cacerts
-from daemun.gatewayapi.backends import Call, Called, Found, Resolver
-from daemun.gatewayapi.certrefs import certificate_fault
-from daemun.gatewayapi.conditions import condition
-from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.kinds import place
-from daemun.gatewayapi.problems import Problems, Rejections, from_findings, rejected
+from daemun.gatewayapi.findings import Finding, place
+from daemun.gatewayapi.routes.backends import Call, Called, Found, Resolver
 from daemun.gatewayapi.settings import Settings
+from daemun.gatewayapi.status.conditions import condition
+from daemun.gatewayapi.status.problems import Problems, Rejections, from_findings, rejected
+from daemun.gatewayapi.tls import cacerts
+from daemun.gatewayapi.tls.certrefs import certificate_fault
 from daemun.ir.backend import BackendKey, Protocol
 from daemun.ir.egress import HTTP, HTTPS, Allowed, Egress
 from daemun.ir.origin import Origin

@@ -1,5 +1,7 @@
 """What was found wrong with a listener, a reference or a rule, in the words of the conditions that will tell of it."""
 
+import functools
+
 import msgspec
 
 
@@ -22,3 +24,9 @@ def joined(findings: tuple[Finding, ...] | list[Finding]) -> str:
     if len(findings) > len(shown):
         shown.append(f"And {len(findings) - len(shown)} more.")
     return " ".join(shown)[:4096]
+
+
+@functools.lru_cache(maxsize=4096)
+def place(field: str, index: int) -> str:
+    """The path of an item in a list, `spec.rules[0]`. Every route has the same few, so each is kept once."""
+    return f"{field}[{index}]"

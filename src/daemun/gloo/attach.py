@@ -11,10 +11,10 @@ import msgspec
 from daemun.api.gloo.direct_response import DirectResponse
 from daemun.base.names import GATEWAY, GLOO_GATEWAY, GLOO_KUBE_GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader
-from daemun.gatewayapi import extensions
-from daemun.gatewayapi.extensions import NOTHING, Extend, Extended, Level
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.resolved import Parent, ResolvedGateway, ResolvedListener
+from daemun.gatewayapi.routes import extensions
+from daemun.gatewayapi.routes.extensions import NOTHING, Extend, Extended, Level
 from daemun.gloo.auth.policies import in_force, whole_on_route
 from daemun.gloo.auth.policy_ways import KIND as AUTH_POLICY
 from daemun.gloo.classic.scope import Scopes, scope_of

@@ -7,11 +7,11 @@ import msgspec
 
 from daemun.base.names import Name, Ref
 from daemun.flow import Collection, Graph, Reader, Source, derive, union
-from daemun.gatewayapi import backends
-from daemun.gatewayapi.problems import Rejections
 from daemun.gatewayapi.references import GrantIndex
 from daemun.gatewayapi.resolved import ResolvedRoute
+from daemun.gatewayapi.routes import backends
 from daemun.gatewayapi.settings import Settings
+from daemun.gatewayapi.status.problems import Rejections
 from daemun.gloo import policy_status
 from daemun.gloo.auth import wiring as auth
 from daemun.gloo.auth.finding import anybody, granted

@@ -13,8 +13,8 @@ from daemun.api.status import Status
 from daemun.base.names import Name, Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.problems import Problems, Rejections, from_findings, rejected
 from daemun.gatewayapi.resolved import Parent, ResolvedRoute
+from daemun.gatewayapi.status.problems import Problems, Rejections, from_findings, rejected
 from daemun.gloo.attach import Attached
 from daemun.gloo.policies import Policy
 from daemun.ir.listener import ListenerKey

@@ -25,7 +25,7 @@ from daemun.api.gloo.parameters import (
 from daemun.base.names import GLOO_KUBE_GATEWAY, Name
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.parameters import ParameterKind, ResolvedParameters
+from daemun.gatewayapi.proxies.parameters import ParameterKind, ResolvedParameters
 from daemun.gloo.served import Fields, Served
 from daemun.ir.placement import Overrides, Parameters
 

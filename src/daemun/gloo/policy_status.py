@@ -9,9 +9,9 @@ from daemun.api.status import PolicyAncestorStatus, PolicyStatus, Status
 from daemun.base.names import Name, Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.classes import CONTROLLER
-from daemun.gatewayapi.conditions import condition
 from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.problems import Problems, Rejections, from_findings, rejected
+from daemun.gatewayapi.status.conditions import condition
+from daemun.gatewayapi.status.problems import Problems, Rejections, from_findings, rejected
 from daemun.gloo.policies import Policy, Target
 
 Written = Callable[[str], Collection[Name, Resource]]

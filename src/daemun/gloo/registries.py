@@ -11,11 +11,11 @@ from daemun.api.registry import Registry
 from daemun.api.status import OwnStatus, Status
 from daemun.base.names import CORE, DAEMUN, GLOO, Name, Ref
 from daemun.flow import Collection, Graph, Reader, Source, derive, union
-from daemun.gatewayapi.conditions import condition
 from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.problems import Problems, from_findings
 from daemun.gatewayapi.references import GrantIndex
 from daemun.gatewayapi.settings import Settings as Surroundings
+from daemun.gatewayapi.status.conditions import condition
+from daemun.gatewayapi.status.problems import Problems, from_findings
 from daemun.gloo import ec2
 from daemun.gloo.classic.scope import SETTINGS
 from daemun.gloo.discovery.settings import is_on

@@ -22,7 +22,7 @@ from daemun.api.gloo.upstream import KubeUpstreamSpec, UpstreamSpec
 from daemun.base.names import CORE, Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.problems import Problems, from_findings
+from daemun.gatewayapi.status.problems import Problems, from_findings
 from daemun.gloo.classic.scope import SETTINGS
 from daemun.gloo.defaults import NONE, Defaults
 from daemun.gloo.upstreams import INVALID, TYPES, Checks, ResolvedUpstream, secrets_of

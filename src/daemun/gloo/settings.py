@@ -37,7 +37,7 @@ from daemun.api.status import Status
 from daemun.base.names import GLOO, Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.problems import Problems, from_findings
+from daemun.gatewayapi.status.problems import Problems, from_findings
 from daemun.gloo import meshes
 from daemun.gloo.auth.servers import Found
 from daemun.gloo.classic.scope import LONGEST_BODY, SETTINGS, body_fits

@@ -8,7 +8,7 @@ from daemun.api.meta import Resource
 from daemun.api.status import Status
 from daemun.base.names import Name, Ref
 from daemun.flow import Reader
-from daemun.gatewayapi.problems import Problems
+from daemun.gatewayapi.status.problems import Problems
 from daemun.gloo.served import NOT_SERVED
 from daemun.ir.problem import Problem
 

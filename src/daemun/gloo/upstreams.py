@@ -14,12 +14,12 @@ from daemun.api.gloo.settings import AWSOptions
 from daemun.api.gloo.upstream import KubeUpstreamSpec, Upstream, UpstreamSpec
 from daemun.base.names import GLOO, Name, Ref
 from daemun.flow import Collection, Reader
-from daemun.gatewayapi import cacerts
-from daemun.gatewayapi.backends import Found, Resolver, port_of
-from daemun.gatewayapi.certificates import CERTIFICATE, PRIVATE_KEY, fault
 from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.flaws import flaw
 from daemun.gatewayapi.references import GrantIndex, grant_to_write, permitted
+from daemun.gatewayapi.routes.backends import Found, Resolver, port_of
+from daemun.gatewayapi.tls import cacerts
+from daemun.gatewayapi.tls.certificates import CERTIFICATE, PRIVATE_KEY, fault
+from daemun.gatewayapi.tls.flaws import flaw
 from daemun.gloo import ec2
 from daemun.gloo.classic.scope import SETTINGS
 from daemun.gloo.defaults import NONE, Defaults

@@ -9,7 +9,7 @@ from cryptography import x509
 from daemun.api.core import Secret
 from daemun.base.names import CORE, Name, Ref
 from daemun.explain.endpoints import endpoints
-from daemun.gatewayapi.certificates import CERTIFICATE
+from daemun.gatewayapi.tls.certificates import CERTIFICATE
 from daemun.ir.problem import Problem
 from daemun.ir.tls import bundle_of
 from daemun.lint.shadows import shadowed

@@ -12,9 +12,9 @@ import msgspec
 from daemun.base.names import GATEWAY, GLOO_GATEWAY, Ref
 from daemun.explain.matching import reads
 from daemun.features import BY_KIND, in_force
-from daemun.gatewayapi.kinds import ROUTE_KINDS
 from daemun.gatewayapi.resolved import Attachment, ResolvedRoute
-from daemun.gatewayapi.routes import filter_spec
+from daemun.gatewayapi.routes.kinds import ROUTE_KINDS
+from daemun.gatewayapi.routes.route import filter_spec
 from daemun.gloo.policies import Option, Policy
 from daemun.ir.route import Rule, Use
 from daemun.ir.uses import NOTHING

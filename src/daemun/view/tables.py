@@ -8,8 +8,8 @@ from daemun.api.gateway import Gateway
 from daemun.api.kinds import called
 from daemun.base.names import CORE, DAEMUN, GATEWAY, GLOO, GLOO_GATEWAY, Name, Ref
 from daemun.explain.endpoints import endpoints
-from daemun.gatewayapi.kinds import ROUTE_KINDS
 from daemun.gatewayapi.resolved import ResolvedGateway
+from daemun.gatewayapi.routes.kinds import ROUTE_KINDS
 from daemun.gloo.policies import Policy
 from daemun.ir.backend import BackendKey
 from daemun.ir.resource import CLUSTER

@@ -12,8 +12,8 @@ from daemun.base.names import GATEWAY, Name, Ref
 from daemun.explain.endpoints import endpoints
 from daemun.explain.matching import reads
 from daemun.gatewayapi.classes import BUILT_IN
-from daemun.gatewayapi.kinds import ROUTE_KINDS
 from daemun.gatewayapi.resolved import ResolvedGateway, ResolvedListener, ResolvedRoute
+from daemun.gatewayapi.routes.kinds import ROUTE_KINDS
 from daemun.ir.backend import BackendKey
 from daemun.ir.problem import Problem
 from daemun.ir.route import Backend, Rule

@@ -18,8 +18,8 @@ from daemun.envoy import outside
 from daemun.envoy.ads import ads
 from daemun.envoy.tls import MOST, limit, san_type, trust
 from daemun.envoy.upstreams.family import Draft, Fault
-from daemun.gatewayapi.handshakes import Checked, checked
-from daemun.gatewayapi.tlsoptions import subject_name
+from daemun.gatewayapi.tls.handshakes import Checked, checked
+from daemun.gatewayapi.tls.options import subject_name
 from daemun.gloo.handshakes import handshake
 from daemun.gloo.outside import faults as outside_faults
 from daemun.gloo.outside import source_of

@@ -16,9 +16,9 @@ from daemun.base.names import CORE, Name, Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.classes import CONTROLLER
 from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.kinds import RouteKind
 from daemun.gatewayapi.mesh.clients import IN_MESH, LABEL, mesh_of, proxy_of
 from daemun.gatewayapi.resolved import Attachment, ParentResult
+from daemun.gatewayapi.routes.kinds import RouteKind
 from daemun.ir.listener import FrontendKey
 
 _HTTP = {"", "http", "http2", "grpc", "kubernetes.io/h2c", "kubernetes.io/ws"}

@@ -8,14 +8,14 @@ from daemun.base.names import CORE, GATEWAY, Name, Ref
 from daemun.flow import Collection, Reader, Source, derive, distinct, union
 from daemun.gatewayapi.classes import CONTROLLER
 from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.kinds import RouteKind
 from daemun.gatewayapi.mesh.clients import DEFAULT_PORT, LOOPBACK, in_mesh, mesh_of, port_of, proxy_of
 from daemun.gatewayapi.mesh.parents import Inputs, consumed_by, listener_name
-from daemun.gatewayapi.owners import HostOwner
-from daemun.gatewayapi.parents import Candidate
-from daemun.gatewayapi.problems import Problems, Rejections, from_findings, rejected
 from daemun.gatewayapi.resolved import ResolvedGateway
+from daemun.gatewayapi.routes.kinds import RouteKind
+from daemun.gatewayapi.routes.owners import HostOwner
+from daemun.gatewayapi.routes.parents import Candidate
 from daemun.gatewayapi.settings import Settings
+from daemun.gatewayapi.status.problems import Problems, Rejections, from_findings, rejected
 from daemun.ir.listener import Frontend, FrontendKey, HostKey, Listener
 from daemun.ir.origin import Origin
 from daemun.ir.placement import CONFIGURATION, Placement

@@ -20,8 +20,8 @@ from daemun.api.gloo.rbac import ClaimMatcher, JWTPrincipal, RbacExtensionSettin
 from daemun.api.meta import BackendObjectReference
 from daemun.base.names import DAEMUN, Name, Ref
 from daemun.flow import Collection, Reader
-from daemun.gatewayapi import backends
 from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.routes import backends
 from daemun.gloo.auth import meaning
 from daemun.gloo.auth.configs import ConfigKey, ResolvedConfig
 from daemun.gloo.auth.finding import INVALID

@@ -10,8 +10,8 @@ from daemun.api.status import Status
 from daemun.base.names import Name, Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.problems import Problems, Rejections, from_findings, rejected
 from daemun.gatewayapi.resolved import ResolvedRoute
+from daemun.gatewayapi.status.problems import Problems, Rejections, from_findings, rejected
 from daemun.gloo.auth.chains import configs_of
 from daemun.gloo.auth.configs import ConfigKey, ResolvedConfig
 from daemun.gloo.auth.finding import GROUP, KIND

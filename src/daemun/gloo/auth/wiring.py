@@ -9,9 +9,9 @@ from daemun.api.core import ConfigMap, Secret
 from daemun.api.status import Status
 from daemun.base.names import CORE, DAEMUN, GLOO, Name, Ref
 from daemun.flow import Collection, Graph, Index, Reader, Source, derive, distinct, union
-from daemun.gatewayapi import backends
-from daemun.gatewayapi.problems import Problems, Rejections
 from daemun.gatewayapi.resolved import ResolvedRoute
+from daemun.gatewayapi.routes import backends
+from daemun.gatewayapi.status.problems import Problems, Rejections
 from daemun.gloo.auth import chains, configs, finding, meaning, policies, policy_ways, servers, status
 from daemun.gloo.policies import Features, Meant, targets_of
 from daemun.gloo.upstreams import FindUpstream

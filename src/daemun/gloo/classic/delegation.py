@@ -15,7 +15,7 @@ from daemun.api.gloo.matchers import Matcher
 from daemun.api.gloo.virtual_service import DelegateAction, Route, RouteTable, RouteTableSelector
 from daemun.base.names import GLOO_GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader
-from daemun.gatewayapi.kinds import place
+from daemun.gatewayapi.findings import place
 from daemun.gloo.classic.labels import ALL_NAMESPACES, selects
 from daemun.gloo.classic.matchers import Asked, Inherited, Mismatch, below, path_of, specificity
 from daemun.gloo.classic.report import Report

@@ -15,9 +15,9 @@ from daemun.api.gloo.destinations import (
 from daemun.api.gloo.forward_proxy import ForwardProxyRoute
 from daemun.base.names import CORE, GLOO, Name, Ref
 from daemun.flow import Collection, Reader
-from daemun.gatewayapi.backends import Resolver
 from daemun.gatewayapi.egresses import Forward
-from daemun.gatewayapi.kinds import place
+from daemun.gatewayapi.findings import place
+from daemun.gatewayapi.routes.backends import Resolver
 from daemun.gloo.classic.options import OptionsOf
 from daemun.gloo.classic.report import Report
 from daemun.gloo.classic.scope import SETTINGS

@@ -11,8 +11,8 @@ from daemun.api.meta import ObjectMeta
 from daemun.base.addresses import is_ip
 from daemun.base.names import GLOO_GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader
-from daemun.gatewayapi.claims import Claim, winner
 from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.listeners.claims import Claim, winner
 from daemun.gatewayapi.resolved import ResolvedGateway
 from daemun.gatewayapi.settings import ANY_ADDRESS, Settings
 from daemun.gloo.classic.scope import NAMESPACE, Scopes, scope_of

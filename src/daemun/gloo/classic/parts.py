@@ -14,7 +14,7 @@ from daemun.api.meta import Resource
 from daemun.base.addresses import is_ip
 from daemun.base.names import GLOO_GATEWAY, Name, Ref
 from daemun.flow import Collection, Reader
-from daemun.gatewayapi.kinds import place
+from daemun.gatewayapi.findings import place
 from daemun.gloo.classic.gateways import Door
 from daemun.gloo.classic.labels import in_namespaces, selects
 from daemun.gloo.classic.report import Problems, Report

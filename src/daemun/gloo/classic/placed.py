@@ -6,8 +6,8 @@ import msgspec
 
 from daemun.base.names import Name, Ref
 from daemun.flow import Collection, Index, Reader
-from daemun.gatewayapi.owners import HostOwner
 from daemun.gatewayapi.resolved import Attachment
+from daemun.gatewayapi.routes.owners import HostOwner
 from daemun.gloo.classic.hosts import At, ByName, Tenant, rivals
 from daemun.gloo.classic.parts import Entrance, Entrances, Section
 from daemun.gloo.classic.report import Problems, Report

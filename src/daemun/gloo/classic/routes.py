@@ -16,7 +16,7 @@ from daemun.base.names import GLOO_GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.resolved import ParentResult, ResolvedRoute
-from daemun.gatewayapi.routes import Checks
+from daemun.gatewayapi.routes.route import Checks
 from daemun.gloo.classic import destinations, options
 from daemun.gloo.classic.delegation import Flattening, Limb, Placing, Tables
 from daemun.gloo.classic.destinations import Destinations

@@ -8,8 +8,8 @@ from daemun.api.meta import Resource
 from daemun.api.status import Status
 from daemun.base.names import GLOO_GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader
-from daemun.gatewayapi.placement import Setback
-from daemun.gatewayapi.problems import Rejections, from_findings, rejected
+from daemun.gatewayapi.proxies.placement import Setback
+from daemun.gatewayapi.status.problems import Rejections, from_findings, rejected
 from daemun.gloo.classic.gateways import Door, Doors
 from daemun.gloo.classic.options import PartsUses
 from daemun.gloo.classic.parts import Part, Section

@@ -9,9 +9,9 @@ from daemun.api.gloo.ssl import SslConfig
 from daemun.api.meta import ParentReference
 from daemun.base.names import GLOO_GATEWAY
 from daemun.flow import Reader
-from daemun.gatewayapi.kinds import place
-from daemun.gatewayapi.owners import HostOwner
+from daemun.gatewayapi.findings import place
 from daemun.gatewayapi.resolved import Attachment, ParentResult, ResolvedRoute
+from daemun.gatewayapi.routes.owners import HostOwner
 from daemun.gloo.classic import destinations, options
 from daemun.gloo.classic.destinations import NOT_SERVED, Destinations
 from daemun.gloo.classic.options import OptionsOf

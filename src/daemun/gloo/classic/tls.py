@@ -9,12 +9,12 @@ from daemun.api.gloo.ssl import SslConfig
 from daemun.base.durations import nanoseconds
 from daemun.base.names import CORE, Name, Ref
 from daemun.flow import Collection, Reader
-from daemun.gatewayapi import cacerts, certificates
 from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.flaws import flaw
-from daemun.gatewayapi.handshakes import checked
 from daemun.gatewayapi.settings import Settings
-from daemun.gatewayapi.tlsoptions import subject_name
+from daemun.gatewayapi.tls import cacerts, certificates
+from daemun.gatewayapi.tls.flaws import flaw
+from daemun.gatewayapi.tls.handshakes import checked
+from daemun.gatewayapi.tls.options import subject_name
 from daemun.gloo.classic.scope import Scope
 from daemun.gloo.handshakes import handshake
 from daemun.gloo.internals import INTERNAL, MEND, server_fault

@@ -12,14 +12,14 @@ from daemun.api.gloo.gateway import Gateway
 from daemun.api.gloo.virtual_service import RouteTable, VirtualService
 from daemun.base.names import CORE, GLOO, GLOO_GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader, Source, derive, distinct, union
-from daemun.gatewayapi.backends import Resolver
-from daemun.gatewayapi.claims import Claim
 from daemun.gatewayapi.egresses import Forward
-from daemun.gatewayapi.placement import Setback
-from daemun.gatewayapi.problems import Rejections
+from daemun.gatewayapi.listeners.claims import Claim
+from daemun.gatewayapi.proxies.placement import Setback
 from daemun.gatewayapi.resolved import ResolvedGateway
-from daemun.gatewayapi.routes import Checks
+from daemun.gatewayapi.routes.backends import Resolver
+from daemun.gatewayapi.routes.route import Checks
 from daemun.gatewayapi.settings import Settings
+from daemun.gatewayapi.status.problems import Rejections
 from daemun.gloo import policies
 from daemun.gloo.classic import (
     delegation,

@@ -8,12 +8,12 @@ from daemun.api.meta import ParentReference
 from daemun.api.routes import HTTPRoute
 from daemun.base.names import GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader
-from daemun.gatewayapi.delegations import ALL_NAMESPACES, ANY, DELEGATION, ROUTE, delegates, delegations
-from daemun.gatewayapi.extensions import Level
-from daemun.gatewayapi.kinds import ROUTE_KINDS
-from daemun.gatewayapi.parents import Candidate
 from daemun.gatewayapi.resolved import Attachment, Delegation, ParentResult, ResolvedRoute
-from daemun.gatewayapi.routes import Inputs, Rules, level_of
+from daemun.gatewayapi.routes.delegations import ALL_NAMESPACES, ANY, DELEGATION, ROUTE, delegates, delegations
+from daemun.gatewayapi.routes.extensions import Level
+from daemun.gatewayapi.routes.kinds import ROUTE_KINDS
+from daemun.gatewayapi.routes.parents import Candidate
+from daemun.gatewayapi.routes.route import Inputs, Rules, level_of
 from daemun.ir.route import Match, RouteKey, Use
 
 INHERIT = f"{DELEGATION}/inherit-parent-matcher"

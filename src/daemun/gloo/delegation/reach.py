@@ -10,11 +10,11 @@ from daemun.api.routes import HTTPRoute
 from daemun.base.names import GATEWAY, Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.classes import CONTROLLER
-from daemun.gatewayapi.delegations import ROUTE, Inherited, is_open, over
 from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.kinds import PlainRule
-from daemun.gatewayapi.parents import Reached
 from daemun.gatewayapi.resolved import ParentResult, ResolvedRoute
+from daemun.gatewayapi.routes.delegations import ROUTE, Inherited, is_open, over
+from daemun.gatewayapi.routes.kinds import PlainRule
+from daemun.gatewayapi.routes.parents import Reached
 from daemun.gatewayapi.settings import Settings
 from daemun.gloo.delegation.delegators import KIND, Delegating, Delegator, Delegators, Member, member_of
 from daemun.gloo.delegation.matches import Usable, below, inheriting

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from daemun.api.routes import HTTPRoute
 from daemun.base.names import GATEWAY, Name, Ref
 from daemun.flow import Collection, Reader
-from daemun.gatewayapi.delegations import ALL_NAMESPACES, ROUTE, cycle
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.resolved import Delegation, ResolvedRoute
+from daemun.gatewayapi.routes.delegations import ALL_NAMESPACES, ROUTE, cycle
 from daemun.gloo.delegation.delegators import KIND, means, member_of
 from daemun.ir.route import RouteKey
 

@@ -5,10 +5,10 @@ import msgspec
 from daemun.api.routes import HTTPRoute
 from daemun.base.names import Name
 from daemun.flow import Collection, derive, distinct
-from daemun.gatewayapi import routes
 from daemun.gatewayapi.resolved import ResolvedRoute
+from daemun.gatewayapi.routes import route as routes
 from daemun.gatewayapi.settings import Settings
-from daemun.gatewayapi.told import Told, object_of
+from daemun.gatewayapi.status.told import Told, object_of
 from daemun.gloo.delegation import delegators, reach, report
 from daemun.ir.route import Match, RouteKey
 

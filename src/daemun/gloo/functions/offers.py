@@ -11,9 +11,9 @@ from daemun.api.gloo.settings import AWSOptions
 from daemun.api.meta import LocalObjectReference
 from daemun.base.names import GLOO, Name
 from daemun.flow import Collection, Reader
-from daemun.gatewayapi.backends import NOT_CALLED, Call, Called
-from daemun.gatewayapi.extensions import unknown
 from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.routes.backends import NOT_CALLED, Call, Called
+from daemun.gatewayapi.routes.extensions import unknown
 from daemun.gloo.descriptors import TRANSCODER
 from daemun.gloo.functions import aws, azure, gcp, methods, rest
 from daemun.gloo.functions.rest import NO_FUNCTIONS, REST_FUNCTION, Functions

@@ -6,7 +6,7 @@ from daemun.api.gloo.status import GlooStatus
 from daemun.api.status import Status
 from daemun.base.names import Name, Ref
 from daemun.flow import Reader
-from daemun.gatewayapi.problems import Problems, from_findings
+from daemun.gatewayapi.status.problems import Problems, from_findings
 from daemun.gloo.limits.configs import ResolvedLimits
 
 

@@ -8,8 +8,8 @@ import msgspec
 from daemun.api.status import Status
 from daemun.base.names import DAEMUN, GLOO, Name, Ref
 from daemun.flow import Collection, Reader, Source, derive, distinct, union
-from daemun.gatewayapi.problems import Problems
 from daemun.gatewayapi.resolved import ResolvedRoute
+from daemun.gatewayapi.status.problems import Problems
 from daemun.gloo.auth.finding import Allowed
 from daemun.gloo.limits import configs, meaning, policies, servers, status
 from daemun.gloo.limits.limited import Limited

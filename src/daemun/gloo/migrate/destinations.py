@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from daemun.api.gloo.common import ResourceRef
 from daemun.api.gloo.destinations import Destination, DestinationSpec, RouteAction, TcpAction, WeightedDestination
 from daemun.base.names import CORE, GATEWAY, GLOO, Name, Ref
-from daemun.gatewayapi.kinds import place
+from daemun.gatewayapi.findings import place
 from daemun.gloo.functions.offers import PARAMETER
 from daemun.gloo.migrate.bench import Bench, Doc, plain
 from daemun.gloo.migrate.options import header_filters

@@ -9,8 +9,8 @@ from daemun.api.gloo.gateway import Gateway
 from daemun.api.gloo.listener_filters import ProxyProtocol
 from daemun.api.gloo.options import ListenerOptions
 from daemun.base.names import CORE, GATEWAY, GLOO_GATEWAY, Name, Ref
-from daemun.gatewayapi.cacerts import KEY as AUTHORITIES
 from daemun.gatewayapi.settings import ANY_ADDRESS
+from daemun.gatewayapi.tls.cacerts import KEY as AUTHORITIES
 from daemun.gloo.classic.gateways import PROXY
 from daemun.gloo.migrate import tls
 from daemun.gloo.migrate.bench import Bench, Doc, chunks, plain

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from daemun.api.gloo.destinations import TcpHost
 from daemun.api.gloo.ssl import SslConfig
 from daemun.base.names import CORE, GATEWAY, Name, Ref
-from daemun.gatewayapi.kinds import place
+from daemun.gatewayapi.findings import place
 from daemun.gloo.migrate.bench import Bench, Doc, label, plain
 from daemun.gloo.migrate.destinations import Destinations
 from daemun.gloo.migrate.gateways import Proxy, port_of

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from daemun.api.gloo.ssl import SslConfig, SslParameters
 from daemun.base.names import Name
-from daemun.gatewayapi.cacerts import KEY as AUTHORITIES
-from daemun.gatewayapi.tlsoptions import PREFIX
+from daemun.gatewayapi.tls.cacerts import KEY as AUTHORITIES
+from daemun.gatewayapi.tls.options import PREFIX
 from daemun.gloo.migrate.bench import Bench
 
 CARRIED = {

@@ -7,10 +7,10 @@ from typing import NamedTuple, TypeVar
 from daemun.api.core import Secret
 from daemun.base.names import CORE, Name, Ref
 from daemun.flow import Collection, Reader
-from daemun.gatewayapi.cacerts import KEY as AUTHORITIES
-from daemun.gatewayapi.certificates import CERTIFICATE, PRIVATE_KEY, STAPLE
 from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.flaws import flaw
+from daemun.gatewayapi.tls.cacerts import KEY as AUTHORITIES
+from daemun.gatewayapi.tls.certificates import CERTIFICATE, PRIVATE_KEY, STAPLE
+from daemun.gatewayapi.tls.flaws import flaw
 from daemun.gloo.secrets.kinds import (
     ApiKey,
     Aws,
@@ -169,7 +169,7 @@ def kept(reader: Reader, secrets: Collection[Name, Secret], where: str, name: Na
 
 def expect(secret: Secret, kind: type[Kind]) -> Kind | Malformed:
     """What a Secret holds that must be of this kind. (For TLS certificates and authorities count whatever type their
-    Secret has: `gatewayapi/certificates.py` and `cacerts.py`, which all kinds of listeners and Upstreams share.)"""
+    Secret has: `cacerts.py` and `certificates.py` in `gatewayapi/tls/`, which all listeners and Upstreams share.)"""
     found = read(secret)
     if isinstance(found, kind | Malformed):
         return found

@@ -10,8 +10,8 @@ from typing import Any
 
 from daemun.api.core import Secret
 from daemun.api.meta import ObjectMeta
-from daemun.gatewayapi.cacerts import KEY as AUTHORITIES
-from daemun.gatewayapi.certificates import CERTIFICATE, PRIVATE_KEY, STAPLE
+from daemun.gatewayapi.tls.cacerts import KEY as AUTHORITIES
+from daemun.gatewayapi.tls.certificates import CERTIFICATE, PRIVATE_KEY, STAPLE
 from daemun.gloo.secrets.formats import AZURE, OPAQUE, Malformed
 
 ANNOTATION, RESOURCE_KIND = "resource_kind", "*v1.Secret"

@@ -14,7 +14,7 @@ import msgspec
 
 from daemun.base.digest import digest
 from daemun.base.names import Name
-from daemun.gatewayapi.placement import Setback
+from daemun.gatewayapi.proxies.placement import Setback
 from daemun.ir.placement import Placement
 from daemun.kube.client import KubeClient
 from daemun.kube.errors import ApiError, KubeError

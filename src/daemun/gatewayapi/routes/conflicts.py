@@ -11,9 +11,9 @@ from daemun.base.names import Ref
 from daemun.flow import Index, Reader
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.hostnames import intersection, parents
-from daemun.gatewayapi.kinds import RIVALS
-from daemun.gatewayapi.parents import Candidate
 from daemun.gatewayapi.resolved import Attachment
+from daemun.gatewayapi.routes.kinds import RIVALS
+from daemun.gatewayapi.routes.parents import Candidate
 
 
 class HostUse(NamedTuple):

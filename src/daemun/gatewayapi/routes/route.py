@@ -9,16 +9,16 @@ from daemun.api.meta import BackendObjectReference, LocalObjectReference
 from daemun.api.routes import HTTPBackendRef
 from daemun.base.names import Name, Ref
 from daemun.flow import Reader
-from daemun.gatewayapi import backends
-from daemun.gatewayapi.backends import resolve_backend
-from daemun.gatewayapi.conflicts import UseIndex, rival
-from daemun.gatewayapi.delegations import ROUTE, Inherited, allowed, cycles, delegates, delegations, over
-from daemun.gatewayapi.extensions import NOTHING, Extend, Extended, Level
-from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.kinds import PlainRule, place
+from daemun.gatewayapi.findings import Finding, place
 from daemun.gatewayapi.mesh.parents import stood_for
-from daemun.gatewayapi.parents import Candidate, Reached
 from daemun.gatewayapi.resolved import Attachment, Delegation, ParentResult, ResolvedRoute
+from daemun.gatewayapi.routes import backends
+from daemun.gatewayapi.routes.backends import resolve_backend
+from daemun.gatewayapi.routes.conflicts import UseIndex, rival
+from daemun.gatewayapi.routes.delegations import ROUTE, Inherited, allowed, cycles, delegates, delegations, over
+from daemun.gatewayapi.routes.extensions import NOTHING, Extend, Extended, Level
+from daemun.gatewayapi.routes.kinds import PlainRule
+from daemun.gatewayapi.routes.parents import Candidate, Reached
 from daemun.ir.backend import BackendKey, Protocol
 from daemun.ir.route import Backend, Match, Route, RouteKey, Rule, Use
 

@@ -22,7 +22,7 @@ def fault(secret: Secret) -> str | None:
         if len(value) > _MOST_BYTES:
             return f"{name} is longer than {_MOST_BYTES // 1024} KiB"
     # Loaded with the first certificate: a gateway without TLS does without 9 MB of cryptography.
-    from daemun.gatewayapi import keypair
+    from daemun.gatewayapi.tls import keypair
 
     return keypair.fault(chain, key, has_staple=staple(secret) is not None)
 
@@ -32,7 +32,7 @@ def staple(secret: Secret) -> bytes | None:
     written, chain = secret.get(STAPLE), secret.get(CERTIFICATE)
     if not written or not chain:
         return None
-    from daemun.gatewayapi import keypair
+    from daemun.gatewayapi.tls import keypair
 
     return None if keypair.staple_fault(chain, written) else written
 
@@ -42,6 +42,6 @@ def staple_fault(secret: Secret, *, needed: bool) -> str | None:
     written, chain = secret.get(STAPLE), secret.get(CERTIFICATE)
     if not written:
         return f"it has no {STAPLE}" if needed else None
-    from daemun.gatewayapi import keypair
+    from daemun.gatewayapi.tls import keypair
 
     return keypair.staple_fault(chain or b"", written)

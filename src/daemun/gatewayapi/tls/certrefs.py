@@ -3,9 +3,9 @@
 from daemun.api.core import Secret
 from daemun.base.names import Name, Ref
 from daemun.flow import Collection, Reader
-from daemun.gatewayapi import certificates
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.references import GrantIndex, grant_to_write, permitted
+from daemun.gatewayapi.tls import certificates
 
 
 def certificate_fault(

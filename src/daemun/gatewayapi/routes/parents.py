@@ -11,13 +11,13 @@ from daemun.api.routes import RouteSpec
 from daemun.base.names import GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader, derive, union
 from daemun.gatewayapi.classes import CONTROLLER
-from daemun.gatewayapi.delegations import ROUTE, is_open
-from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.findings import Finding, place
 from daemun.gatewayapi.hostnames import intersection
-from daemun.gatewayapi.kinds import PlainRule, RouteKind, place
 from daemun.gatewayapi.mesh import parents as mesh
 from daemun.gatewayapi.namespaces import allowed
 from daemun.gatewayapi.resolved import Attachment, Parent, ParentResult, ResolvedGateway, ResolvedListener
+from daemun.gatewayapi.routes.delegations import ROUTE, is_open
+from daemun.gatewayapi.routes.kinds import PlainRule, RouteKind
 from daemun.gatewayapi.settings import Settings
 from daemun.ir.listener import frontend_key
 

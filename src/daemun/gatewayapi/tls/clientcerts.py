@@ -7,13 +7,12 @@ import msgspec
 from daemun.api.gateway import FrontendTLSValidation, Gateway
 from daemun.base.names import Ref
 from daemun.flow import Reader
-from daemun.gatewayapi import cacerts
-from daemun.gatewayapi.certificates import CERTIFICATE
-from daemun.gatewayapi.certrefs import certificate_fault
-from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.flaws import flaw
-from daemun.gatewayapi.kinds import place
+from daemun.gatewayapi.findings import Finding, place
 from daemun.gatewayapi.resolved import ResolvedGateway, ResolvedListener
+from daemun.gatewayapi.tls import cacerts
+from daemun.gatewayapi.tls.certificates import CERTIFICATE
+from daemun.gatewayapi.tls.certrefs import certificate_fault
+from daemun.gatewayapi.tls.flaws import flaw
 from daemun.ir.tls import ClientValidation
 
 _FALLBACK = "AllowInsecureFallback"

@@ -9,10 +9,10 @@ from daemun.api.core import ServicePort
 from daemun.api.policy import SYSTEM, BackendTLSPolicy, BackendTLSPolicyValidation
 from daemun.base.names import CORE, GATEWAY, Name, Ref
 from daemun.flow import Index, Reader
-from daemun.gatewayapi import cacerts, tlsoptions
-from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.kinds import place
+from daemun.gatewayapi.findings import Finding, place
 from daemun.gatewayapi.settings import Settings
+from daemun.gatewayapi.tls import cacerts
+from daemun.gatewayapi.tls import options as tlsoptions
 from daemun.ir.origin import Origin
 from daemun.ir.tls import BackendTLS, SubjectName
 

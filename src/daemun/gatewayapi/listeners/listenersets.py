@@ -11,8 +11,8 @@ from daemun.base.names import GATEWAY, Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.classes import CONTROLLER, controller_of
 from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.listeners import Inputs as ListenerInputs
-from daemun.gatewayapi.listeners import notes, resolve_listener
+from daemun.gatewayapi.listeners.listener import Inputs as ListenerInputs
+from daemun.gatewayapi.listeners.listener import notes, resolve_listener
 from daemun.gatewayapi.namespaces import allowed
 from daemun.gatewayapi.resolved import Parent, ResolvedListenerSet
 from daemun.gatewayapi.settings import Settings

@@ -8,14 +8,12 @@ import msgspec
 from daemun.api.gateway import Gateway, GatewayClass
 from daemun.base.names import GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader
-from daemun.gatewayapi import cacerts
-from daemun.gatewayapi.claims import Claim, refusals, winner
 from daemun.gatewayapi.classes import controller_of
-from daemun.gatewayapi.clientcerts import asked_of_clients, fallbacks, shown_to_backends
 from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.listener_conflicts import with_conflicts
-from daemun.gatewayapi.listeners import Inputs, notes, resolve_listener
-from daemun.gatewayapi.reserved import unreserved
+from daemun.gatewayapi.listeners.claims import Claim, refusals, winner
+from daemun.gatewayapi.listeners.conflicts import with_conflicts
+from daemun.gatewayapi.listeners.listener import Inputs, notes, resolve_listener
+from daemun.gatewayapi.listeners.reserved import unreserved
 from daemun.gatewayapi.resolved import (
     Parent,
     ResolvedGateway,
@@ -24,6 +22,8 @@ from daemun.gatewayapi.resolved import (
     parents_of,
 )
 from daemun.gatewayapi.settings import Settings
+from daemun.gatewayapi.tls import cacerts
+from daemun.gatewayapi.tls.clientcerts import asked_of_clients, fallbacks, shown_to_backends
 from daemun.ir.listener import Frontend, FrontendKey, Listener, Socket, frontend_key
 
 SetIndex = Index[Name, Name, ResolvedListenerSet]

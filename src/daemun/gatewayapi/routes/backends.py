@@ -9,9 +9,9 @@ from daemun.api.core import Service, ServicePort
 from daemun.api.meta import BackendObjectReference, LocalObjectReference
 from daemun.base.names import Name, Ref
 from daemun.flow import Collection, Reader
-from daemun.gatewayapi.backendtls import ByService, ResolvedPolicy, concerning, in_force
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.references import GrantIndex, grant_to_write, permitted
+from daemun.gatewayapi.routes.backendtls import ByService, ResolvedPolicy, concerning, in_force
 from daemun.ir.backend import BackendKey, Protocol
 from daemun.ir.route import Use
 

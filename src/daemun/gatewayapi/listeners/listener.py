@@ -11,13 +11,14 @@ from daemun.api.meta import List
 from daemun.api.status import RouteGroupKindStatus
 from daemun.base.names import GATEWAY, Name, Ref
 from daemun.flow import Collection, Reader
-from daemun.gatewayapi import certificates, tlsoptions
-from daemun.gatewayapi.certrefs import certificate_fault
 from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.flaws import flaw
-from daemun.gatewayapi.kinds import KINDS_OF_PROTOCOL
 from daemun.gatewayapi.references import GrantIndex
 from daemun.gatewayapi.resolved import ResolvedListener
+from daemun.gatewayapi.routes.kinds import KINDS_OF_PROTOCOL
+from daemun.gatewayapi.tls import certificates
+from daemun.gatewayapi.tls import options as tlsoptions
+from daemun.gatewayapi.tls.certrefs import certificate_fault
+from daemun.gatewayapi.tls.flaws import flaw
 from daemun.ir.listener import Listener, ListenerProtocol
 from daemun.ir.origin import Origin
 

@@ -9,11 +9,11 @@ from daemun.api.meta import ParentReference
 from daemun.api.status import Condition, RouteParentStatus, RouteStatus, Status
 from daemun.base.names import Ref
 from daemun.flow import Index, Reader
-from daemun.gatewayapi.conditions import Findings, condition
 from daemun.gatewayapi.findings import Finding, joined
-from daemun.gatewayapi.proxies import Rejection, RejectionKey
+from daemun.gatewayapi.proxies.answers import Rejection, RejectionKey
 from daemun.gatewayapi.resolved import ParentResult, ResolvedRoute
-from daemun.gatewayapi.told import Told
+from daemun.gatewayapi.status.conditions import Findings, condition
+from daemun.gatewayapi.status.told import Told
 from daemun.ir.route import RouteKey
 
 Rejections = Index[Ref, RejectionKey, Rejection]

@@ -1,6 +1,5 @@
 """The kinds of routes: a table. Each says how its objects read as rules; everything after that is the same for all."""
 
-import functools
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
@@ -20,7 +19,8 @@ from daemun.api.routes import (
     RouteSpec,
 )
 from daemun.api.streams import TCPRoute, TLSRoute, UDPRoute
-from daemun.gatewayapi.delegations import Inherited
+from daemun.gatewayapi.findings import place
+from daemun.gatewayapi.routes.delegations import Inherited
 from daemun.ir.backend import Protocol
 from daemun.ir.route import Match, PathType, ValueMatch
 
@@ -65,12 +65,6 @@ class RouteKind(msgspec.Struct, frozen=True, gc=False):
     def streams(self) -> bool:
         """Whether it routes connections or datagrams, not requests."""
         return not self.error
-
-
-@functools.lru_cache(maxsize=4096)
-def place(field: str, index: int) -> str:
-    """The path of an item in a list, `spec.rules[0]`. Every route has the same few, so each is kept once."""
-    return f"{field}[{index}]"
 
 
 def _spec(route: Resource) -> RouteSpec:

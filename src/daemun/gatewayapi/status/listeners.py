@@ -7,11 +7,11 @@ import msgspec
 from daemun.api.status import Condition, ListenerStatus
 from daemun.base.names import GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader
-from daemun.gatewayapi.conditions import Findings, condition, truth
 from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.proxies import ProxyState, Rejection, RejectionKey, reason_for
+from daemun.gatewayapi.proxies.answers import ProxyState, Rejection, RejectionKey, reason_for
 from daemun.gatewayapi.resolved import Parent, ResolvedListener, ResolvedRoute, parents_of
 from daemun.gatewayapi.settings import Settings
+from daemun.gatewayapi.status.conditions import Findings, condition, truth
 from daemun.ir.listener import FrontendKey
 from daemun.ir.resource import LISTENER
 from daemun.ir.route import RouteKey

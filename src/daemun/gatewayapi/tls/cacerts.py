@@ -16,8 +16,8 @@ from daemun.api.core import ConfigMap, Secret
 from daemun.base.names import CORE, Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.flaws import flaw
 from daemun.gatewayapi.references import GrantIndex, grant_to_write, permitted
+from daemun.gatewayapi.tls.flaws import flaw
 from daemun.ir.tls import Bundle
 
 KEY = "ca.crt"

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 
 from daemun.base.addresses import is_ip
 from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.handshakes import VERSIONS, checked
+from daemun.gatewayapi.tls.handshakes import VERSIONS, checked
 from daemun.ir.tls import ClientValidation, Handshake, SubjectName
 
 PREFIX = "daemun.dev/"

@@ -11,9 +11,9 @@ from daemun.api.filters import HTTPHeaderFilter
 from daemun.api.meta import BackendObjectReference, ParentReference
 from daemun.api.routes import BackendRef
 from daemun.base.names import GATEWAY, Name, Ref
-from daemun.gatewayapi.extensions import Level
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.resolved import Delegation
+from daemun.gatewayapi.routes.extensions import Level
 from daemun.ir.route import Use
 
 DELEGATION = "delegation.gateway.solo.io"

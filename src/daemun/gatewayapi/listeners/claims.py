@@ -9,8 +9,8 @@ from daemun.base.names import CORE, GATEWAY, GLOO_KUBE_GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.classes import controller_of
 from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.kinds import KINDS_OF_PROTOCOL
 from daemun.gatewayapi.resolved import ResolvedListenerSet
+from daemun.gatewayapi.routes.kinds import KINDS_OF_PROTOCOL
 from daemun.gatewayapi.settings import Settings, overlap
 from daemun.ir.listener import Socket, transport
 

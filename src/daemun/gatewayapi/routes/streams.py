@@ -7,8 +7,8 @@ import msgspec
 from daemun.base.names import Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.owners import HostOwner, owner_of
 from daemun.gatewayapi.resolved import ResolvedRoute
+from daemun.gatewayapi.routes.owners import HostOwner, owner_of
 from daemun.ir.listener import HostKey, Listener
 from daemun.ir.route import RouteKey
 

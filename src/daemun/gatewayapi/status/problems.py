@@ -8,15 +8,15 @@ from daemun.api.meta import Resource
 from daemun.base.names import GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.classes import BUILT_IN
-from daemun.gatewayapi.delegations import ROUTE
 from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.kinds import RouteKind
-from daemun.gatewayapi.listenersets import parent_of
-from daemun.gatewayapi.proxies import Rejection, RejectionKey, reason_for
-from daemun.gatewayapi.reach import Surroundings
+from daemun.gatewayapi.listeners.listenersets import parent_of
+from daemun.gatewayapi.proxies.answers import Rejection, RejectionKey, reason_for
+from daemun.gatewayapi.proxies.reach import Surroundings
 from daemun.gatewayapi.resolved import Parent, ResolvedGateway, ResolvedRoute
-from daemun.gatewayapi.streams import Holder, overtaken
-from daemun.gatewayapi.told import Told
+from daemun.gatewayapi.routes.delegations import ROUTE
+from daemun.gatewayapi.routes.kinds import RouteKind
+from daemun.gatewayapi.routes.streams import Holder, overtaken
+from daemun.gatewayapi.status.told import Told
 from daemun.ir.auth import SERVER
 from daemun.ir.listener import HostKey
 from daemun.ir.problem import Problem

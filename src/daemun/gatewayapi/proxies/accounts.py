@@ -8,7 +8,7 @@ import msgspec
 
 from daemun.base.digest import digest, version
 from daemun.base.names import Ref
-from daemun.gatewayapi.proxies import Rejection, RejectionKey
+from daemun.gatewayapi.proxies.answers import Rejection, RejectionKey
 from daemun.gatewayapi.resolved import ResolvedGateway
 
 

@@ -7,12 +7,12 @@ import msgspec
 from daemun.api.status import ListenerSetStatus, Status
 from daemun.base.names import GATEWAY, Ref
 from daemun.flow import Collection, Reader
-from daemun.gatewayapi import listener_status
-from daemun.gatewayapi.conditions import Findings, condition
 from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.listener_status import Inputs
-from daemun.gatewayapi.reach import Reach, Surroundings
+from daemun.gatewayapi.proxies.reach import Reach, Surroundings
 from daemun.gatewayapi.resolved import Parent, ResolvedGateway, ResolvedListenerSet
+from daemun.gatewayapi.status import listeners as listener_status
+from daemun.gatewayapi.status.conditions import Findings, condition
+from daemun.gatewayapi.status.listeners import Inputs
 
 
 def set_rule(

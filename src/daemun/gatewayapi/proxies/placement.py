@@ -10,7 +10,7 @@ from daemun.base.digest import digest, version
 from daemun.base.names import Name
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.classes import GLOO_CONTROLLER
-from daemun.gatewayapi.parameters import ResolvedParameters
+from daemun.gatewayapi.proxies.parameters import ResolvedParameters
 from daemun.gatewayapi.resolved import ResolvedGateway
 from daemun.ir.listener import Frontend, FrontendKey
 from daemun.ir.placement import Placement, Port

@@ -15,15 +15,15 @@ from daemun.api.status import (
 )
 from daemun.base.names import GATEWAY, Name, Ref
 from daemun.flow import Reader
-from daemun.gatewayapi import listener_status
 from daemun.gatewayapi.classes import CONTROLLERS
-from daemun.gatewayapi.conditions import Findings, condition
 from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.listener_status import Inputs
-from daemun.gatewayapi.parameters import Kinds, class_findings
-from daemun.gatewayapi.reach import Surroundings
+from daemun.gatewayapi.proxies.parameters import Kinds, class_findings
+from daemun.gatewayapi.proxies.reach import Surroundings
 from daemun.gatewayapi.resolved import ResolvedGateway
-from daemun.gatewayapi.supported import FEATURES
+from daemun.gatewayapi.status import listeners as listener_status
+from daemun.gatewayapi.status.conditions import Findings, condition
+from daemun.gatewayapi.status.listeners import Inputs
+from daemun.gatewayapi.status.supported import FEATURES
 
 
 def class_rule(

@@ -8,12 +8,12 @@ from daemun.api.meta import ParentReference
 from daemun.api.status import Condition, PolicyAncestorStatus, PolicyStatus, Status
 from daemun.base.names import Name, Ref
 from daemun.flow import Collection, Index, Reader
-from daemun.gatewayapi.backendtls import ByService, ResolvedPolicy, rivals
-from daemun.gatewayapi.conditions import condition
 from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.problems import Problems, Rejections, from_findings, rejected
-from daemun.gatewayapi.proxies import reason_for
+from daemun.gatewayapi.proxies.answers import reason_for
 from daemun.gatewayapi.resolved import ResolvedRoute
+from daemun.gatewayapi.routes.backendtls import ByService, ResolvedPolicy, rivals
+from daemun.gatewayapi.status.conditions import condition
+from daemun.gatewayapi.status.problems import Problems, Rejections, from_findings, rejected
 from daemun.ir.route import RouteKey
 
 MOST_ANCESTORS = 16

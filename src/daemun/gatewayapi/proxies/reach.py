@@ -7,8 +7,8 @@ from daemun.api.status import GatewayStatusAddress
 from daemun.base.names import Name
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.findings import Finding
-from daemun.gatewayapi.parameters import ResolvedParameters
-from daemun.gatewayapi.placement import Setback
+from daemun.gatewayapi.proxies.parameters import ResolvedParameters
+from daemun.gatewayapi.proxies.placement import Setback
 from daemun.gatewayapi.resolved import ResolvedGateway
 from daemun.gatewayapi.settings import Settings
 from daemun.ir.placement import Placement

@@ -1,0 +1,1 @@
+"""What TLS needs of objects: certificates with their keys, authorities, and options."""
