@@ -6,12 +6,12 @@ from typing import Any
 import msgspec
 
 from daemun.base.names import Name, Ref
-from daemun.flow import Collection, Graph, Reader, Source, derive, union
+from daemun.flow import Collection, Graph, Reader, Source, derive
 from daemun.gatewayapi.references import GrantIndex
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.gatewayapi.routes import backends
 from daemun.gatewayapi.settings import Settings
-from daemun.gatewayapi.status.problems import Rejections
+from daemun.gatewayapi.status.reports import Heard, Reports
 from daemun.gloo import policy_status
 from daemun.gloo.auth import wiring as auth
 from daemun.gloo.auth.finding import anybody, granted
@@ -19,7 +19,6 @@ from daemun.gloo.auth.policy_ways import KIND as AUTH_POLICY
 from daemun.gloo.limits import wiring as limits
 from daemun.gloo.limits.policies import KIND as RATE_LIMIT_POLICY
 from daemun.gloo.policies import Features, Meant
-from daemun.gloo.policy_status import Written
 from daemun.gloo.upstreams import FindUpstream
 from daemun.ir.listener import ListenerKey
 from daemun.ir.route import RouteKey, Use
@@ -63,13 +62,12 @@ class Beside:
         self.auth.use(routes, listeners)
         self.limits.use(routes, listeners)
 
-    def tell(self, written: Written, rejections: Rejections) -> None:
-        """Make the `statuses` and the `problems` of their objects."""
-        self.auth.tell(rejections)
+    def tell(self, heard: Heard) -> Reports:
+        """Of the objects that say what the servers do."""
+        self.auth.tell(heard.rejected)
         statuses, problems = [self.auth.statuses, self.limits.statuses], [self.auth.problems, self.limits.problems]
         for kind, policies in {AUTH_POLICY: self.auth.policies, RATE_LIMIT_POLICY: self.limits.policies}.items():
-            told = policy_status.Inputs(self.by_target[kind], written, rejections)
+            told = policy_status.Inputs(self.by_target[kind], heard.written, heard.rejected)
             statuses.append(derive(policies, policy_status.status_rule(told), f"{kind} status"))
             problems.append(derive(policies, policy_status.problem_rule(told), f"{kind} problems"))
-        self.statuses = union(*statuses, name="statuses of what servers are told")
-        self.problems = union(*problems, name="problems of what servers are told")
+        return Reports(tuple(statuses), tuple(problems))

@@ -16,6 +16,7 @@ from daemun.gatewayapi.routes.owners import HostOwner
 from daemun.gatewayapi.routes.parents import Candidate
 from daemun.gatewayapi.settings import Settings
 from daemun.gatewayapi.status.problems import Problems, Rejections, from_findings, rejected
+from daemun.gatewayapi.status.reports import Heard, Reports
 from daemun.ir.listener import Frontend, FrontendKey, HostKey, Listener
 from daemun.ir.origin import Origin
 from daemun.ir.placement import CONFIGURATION, Placement
@@ -31,7 +32,8 @@ class Meshes:
     def __init__(
         self, sources: Mapping[tuple[str, str], Source[Name, Any]], kinds: Iterable[RouteKind], settings: Settings
     ) -> None:
-        namespaces: Source[Name, Namespace] = sources[CORE, "Namespace"]
+        self._namespaces: Source[Name, Namespace] = sources[CORE, "Namespace"]
+        namespaces = self._namespaces
         self._services: Source[Name, Service] = sources[CORE, "Service"]
         consumers = [(kind, sources[GATEWAY, kind.kind].index(consumed_by(kind))) for kind in kinds if not kind.streams]
         self.parents = Inputs(self._services, namespaces.index(in_mesh), tuple(consumers), settings.meshes)
@@ -59,7 +61,12 @@ class Meshes:
         """The port, and what is wrong with it. Each pod has a network of its own, where it is always the same."""
         return (DEFAULT_PORT, ()) if self._settings.clustered else port_of(namespace)
 
-    def problem_rule(
+    def tell(self, heard: Heard) -> Reports:
+        """Of namespaces whose mesh has something wrong with it."""
+        rule = self._problem_rule(heard.rejected)
+        return Reports(problems=(derive(self._namespaces, rule, "problems of meshes"),))
+
+    def _problem_rule(
         self, rejections: Rejections
     ) -> Callable[[Reader, Name, Namespace], Iterator[tuple[Ref, Problems]]]:
         """The rule from a namespace to what is wrong with its mesh; what its proxies refused is the mesh's as well."""

@@ -14,12 +14,11 @@ from daemun.base.names import CORE, GLOO, GLOO_GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader, Source, derive, distinct, union
 from daemun.gatewayapi.egresses import Forward
 from daemun.gatewayapi.listeners.claims import Claim
-from daemun.gatewayapi.proxies.placement import Setback
 from daemun.gatewayapi.resolved import ResolvedGateway
 from daemun.gatewayapi.routes.backends import Resolver
 from daemun.gatewayapi.routes.route import Checks
 from daemun.gatewayapi.settings import Settings
-from daemun.gatewayapi.status.problems import Rejections
+from daemun.gatewayapi.status.reports import Heard, Reports
 from daemun.gloo import policies
 from daemun.gloo.classic import (
     delegation,
@@ -180,8 +179,8 @@ class Classic:
             name="classic routes",
         )
 
-    def tell(self, rejections: Rejections, setbacks: Collection[str, Setback]) -> None:
-        """Make the `statuses` and `problems`, now that it is known what proxies reject, and which there cannot be."""
+    def tell(self, heard: Heard) -> Reports:
+        """Of classic objects, now that it is known what proxies reject, and which there cannot be."""
 
         def scope_now(reader: Reader) -> scope.Scope:
             return scope.scope_of(reader, self._scopes)
@@ -196,7 +195,7 @@ class Classic:
             ),
             derive(
                 self._ports.gateways,
-                status.gateway_rule(status.Gateways(self._doors, setbacks), scope_now),
+                status.gateway_rule(status.Gateways(self._doors, heard.setbacks), scope_now),
                 "unserved Gateways",
             ),
             derive(
@@ -205,13 +204,15 @@ class Classic:
             name="what was found",
         ).index(status.about)
         told = [
-            derive(written[kind], status.object_rule(*kind, found, rejections), f"about {kind[1]}s") for kind in _TOLD
+            derive(written[kind], status.object_rule(*kind, found, heard.rejected), f"about {kind[1]}s")
+            for kind in _TOLD
         ]
         everything = union(*told, name="about classic objects")
-        self.statuses = derive(everything, status.status_rule, "classic statuses")
         # Nobody can look at the status of what nobody wrote, but its problems are told.
-        about = status.object_rule(GLOO_GATEWAY, "Gateway", found, rejections)
+        about = status.object_rule(GLOO_GATEWAY, "Gateway", found, heard.rejected)
         unwritten = derive(self._ports.unwritten, about, "about unwritten Gateways")
-        self.problems = derive(
-            union(everything, unwritten, name="about all classic objects"), status.problem_rule, "classic problems"
+        about_all = union(everything, unwritten, name="about all classic objects")
+        return Reports(
+            (derive(everything, status.status_rule, "classic statuses"),),
+            (derive(about_all, status.problem_rule, "classic problems"),),
         )
