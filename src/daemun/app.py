@@ -131,7 +131,8 @@ class App:
     def _changed(self, batch: Batch) -> None:
         """The source has a batch of changes."""
         self.journal.outside(batch.problems)
-        self._secrets_changed(self.places.secrets.primary(batch.objects))
+        objects = self.places.secrets.primary(batch.objects)
+        self.plane.take(objects.items(), lambda: self.places.complete, batch.unread)
 
     def _secrets_changed(self, objects: Objects) -> None:
         self.plane.take(objects.items(), lambda: self.places.complete)

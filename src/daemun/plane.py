@@ -98,8 +98,14 @@ class ControlPlane:
         self.translation.gateways.subscribe(self._changed)
         gc.set_threshold(*THRESHOLDS)
 
-    def take(self, objects: Iterable[tuple[Ref, object | None]], complete: Callable[[], bool] = lambda: True) -> None:
-        """The sources have a batch of changes; the first one has everything that they know of.
+    def take(
+        self,
+        objects: Iterable[tuple[Ref, object | None]],
+        complete: Callable[[], bool] = lambda: True,
+        unread: Iterable[Ref] | None = None,
+    ) -> None:
+        """The sources have a batch of changes; the first one has everything that they know of. A source that has all
+        objects at hand says which others there are that cannot be read.
 
         It may make the rules ask for more, such as a Secret that is now referenced. Until the sources are `complete`
         again nothing is sent and no status told, for it would say that the Secret is missing; a batch that has it
@@ -112,7 +118,7 @@ class ControlPlane:
             if self._busy:
                 return
             objects, self._sharing = self._backlog.next(), True
-        self._apply(objects)
+        self._apply(objects, unread)
         self._await_age()
         if self._backlog:
             self._leave()
@@ -154,9 +160,9 @@ class ControlPlane:
         self._settled()
         now_and_then()
 
-    def _apply(self, objects: Iterable[tuple[Ref, object | None]]) -> None:
+    def _apply(self, objects: Iterable[tuple[Ref, object | None]], unread: Iterable[Ref] | None = None) -> None:
         with self._working():
-            self.translation.apply(self._keeping.take(objects))
+            self.translation.apply(self._keeping.take(objects), unread)
 
     def _await_age(self) -> None:
         """Look again when the next certificate expires."""

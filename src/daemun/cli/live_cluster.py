@@ -17,7 +17,7 @@ from daemun.sources.kube.source import KubeSource
 from daemun.translate import Translation
 
 
-def read(translation: Translation, context: str, above: Mapping[Ref, object]) -> tuple[FileProblem, ...]:
+def read(translation: Translation, context: str, above: Batch) -> tuple[FileProblem, ...]:
     """Read everything once, with what is above it, as if that had been applied just now. What is wrong there.
 
     An empty `context` is the one that kubectl would use.
@@ -31,7 +31,8 @@ def read(translation: Translation, context: str, above: Mapping[Ref, object]) ->
         nonlocal problems
         problems = batch.problems
         live.update(batch.objects)
-        translation.apply(keeping.take({**batch.objects, **laid_over(above, live, now)}.items()))
+        objects = {**batch.objects, **laid_over(above.objects, live, now)}
+        translation.apply(keeping.take(objects.items()), batch.unread | above.unread)
 
     async def load() -> None:
         async with KubeClient.connect(context or None) as client:

@@ -85,11 +85,11 @@ def load(paths: list[Path], surroundings: Surroundings) -> Loaded:
         batch = folder.load()
         outside = batch.problems
         if surroundings.kube_context is None:
-            translation.apply(Keeping().take(batch.objects.items()))
+            translation.apply(Keeping().take(batch.objects.items()), batch.unread)
         else:
             from daemun.cli import live_cluster
 
-            outside += live_cluster.read(translation, surroundings.kube_context, batch.objects)
+            outside += live_cluster.read(translation, surroundings.kube_context, batch)
     journal = Journal(translation, folder.place)
     journal.outside(outside)
     journal.lines()

@@ -13,7 +13,7 @@ from daemun.base.addresses import is_ip
 from daemun.base.guard import Guard, meant
 from daemun.base.names import DAEMUN, Name, Ref
 from daemun.flow import Collection, Reader
-from daemun.gatewayapi.findings import Finding, place
+from daemun.gatewayapi.findings import Finding, absent, place
 from daemun.gatewayapi.routes.backends import Call, Called, Found, Resolver
 from daemun.gatewayapi.settings import Settings
 from daemun.gatewayapi.status.conditions import condition
@@ -145,7 +145,7 @@ def egress_backends(ways: Collection[Name, Way]) -> Resolver:
             return Found(None, Finding("InvalidKind", where, text, "Name a Service or an Upstream."))
         way = reader.get(ways, target.key)
         if way is None:
-            return Found(None, Finding("BackendNotFound", where, f"{target} does not exist"))
+            return Found(None, absent("BackendNotFound", where, target))
         if way.fault:
             text = f"{target} cannot be used, so nothing is sent there ({way.fault.rstrip('.')})"
             return Found(None, Finding("BackendNotFound", where, text, "See its status."))

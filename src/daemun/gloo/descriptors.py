@@ -11,7 +11,7 @@ from daemun.api.core import ConfigMap
 from daemun.api.gloo.listener_filters import DescriptorConfigMap, GrpcJsonTranscoder
 from daemun.base.names import CORE, Name, Ref
 from daemun.flow import Collection, Reader
-from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.findings import Finding, absent
 from daemun.gatewayapi.references import GrantIndex, grant_to_write, permitted
 from daemun.gloo.policies import Meant
 
@@ -51,7 +51,7 @@ def transcoder_meaning(
             return Finding("RefNotPermitted", where, text, grant_to_write(by, target))
         held = reader.get(config_maps, name)
         if held is None:
-            return Finding("Invalid", where, f"{target} does not exist")
+            return absent("Invalid", where, target)
         keys = sorted({*held.data, *held.binary_data})
         key = asked.key or (keys[0] if len(keys) == 1 else "")
         if key not in keys:

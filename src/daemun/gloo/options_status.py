@@ -12,7 +12,7 @@ from daemun.api.meta import Resource
 from daemun.api.status import Status
 from daemun.base.names import Name, Ref
 from daemun.flow import Collection, Index, Reader
-from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.findings import Finding, absent
 from daemun.gatewayapi.resolved import Parent, ResolvedRoute
 from daemun.gatewayapi.status.problems import Problems, Rejections, from_findings, rejected
 from daemun.gloo.attach import Attached
@@ -60,7 +60,7 @@ def _lost(reader: Reader, of: Inputs, policy: Policy, attached: list[Attached]) 
     """The targets that do not exist, or have no such listener."""
     for target in policy.targets:
         if reader.get(of.written(target.ref.kind), target.ref.key) is None:
-            yield Finding("TargetNotFound", target.where, f"{target.ref} does not exist")
+            yield absent("TargetNotFound", target.where, target.ref)
         elif target.section and not attached:
             parent = reader.get(of.parents, target.ref)
             if parent is not None and all(one.name != target.section for one in parent.listeners):

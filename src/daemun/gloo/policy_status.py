@@ -9,7 +9,7 @@ from daemun.api.status import PolicyAncestorStatus, PolicyStatus, Status
 from daemun.base.names import Name, Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.classes import CONTROLLER
-from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.findings import Finding, absent
 from daemun.gatewayapi.status.conditions import condition
 from daemun.gatewayapi.status.problems import Problems, Rejections, from_findings, rejected
 from daemun.gloo.policies import Policy, Target
@@ -60,7 +60,7 @@ def _lost(reader: Reader, of: Inputs, policy: Policy, target: Target) -> Iterato
     """Why the policy does not have its target: there is no such thing, or an older one has it."""
     found = reader.get(of.written(target.ref.kind), target.ref.key)
     if found is None:
-        yield Finding("TargetNotFound", target.where, f"{target.ref} does not exist")
+        yield absent("TargetNotFound", target.where, target.ref)
     elif target.section and target.section not in _sections(found):
         text = f"{target.ref} has nothing named {target.section}"
         yield Finding("TargetNotFound", f"{target.where}.sectionName", text)

@@ -11,7 +11,7 @@ from daemun.api.registry import Registry
 from daemun.api.status import OwnStatus, Status
 from daemun.base.names import CORE, DAEMUN, GLOO, Name, Ref
 from daemun.flow import Collection, Graph, Reader, Source, derive, union
-from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.findings import Finding, absent
 from daemun.gatewayapi.references import GrantIndex
 from daemun.gatewayapi.settings import Settings as Surroundings
 from daemun.gatewayapi.status.conditions import condition
@@ -95,8 +95,7 @@ def registry_rule(
             of = Name(name.namespace, spec.secret_ref.name)
             secret = reader.get(secrets, of)
             if secret is None:
-                text = f"{Ref(CORE, 'Secret', *of)} does not exist"
-                missing = (Finding("SecretNotFound", "spec.secretRef", text),)
+                missing = (absent("SecretNotFound", "spec.secretRef", Ref(CORE, "Secret", *of)),)
             else:
                 held = {**secret.data, **{key: value.encode() for key, value in secret.string_data.items()}}
         permitted = surroundings.discovers or not surroundings.clustered

@@ -12,9 +12,9 @@ from daemun.api.gloo.common import ResourceRef
 from daemun.api.gloo.listener_filters import GrpcJsonTranscoder
 from daemun.api.gloo.settings import AWSOptions
 from daemun.api.gloo.upstream import KubeUpstreamSpec, Upstream, UpstreamSpec
-from daemun.base.names import GLOO, Name, Ref
+from daemun.base.names import CORE, GLOO, Name, Ref
 from daemun.flow import Collection, Reader
-from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.findings import Finding, absent
 from daemun.gatewayapi.references import GrantIndex, grant_to_write, permitted
 from daemun.gatewayapi.routes.backends import Found, Resolver, port_of
 from daemun.gatewayapi.tls import cacerts
@@ -188,7 +188,7 @@ def _registry_faults(reader: Reader, inputs: Nameable, ref: Ref, upstream: Upstr
         text = f"{target} is in another namespace, which has not granted it"
         yield Finding("RefNotPermitted", _ANNOTATION, text, grant_to_write(ref, target))
     elif reader.get(inputs.objects, target.key) is None:
-        yield Finding(INVALID, _ANNOTATION, f"{target} does not exist")
+        yield absent(INVALID, _ANNOTATION, target)
 
 
 def _registry_notes(reader: Reader, troubles: Troubles, lookups: tuple[Lookup, ...]) -> Iterator[Finding]:
@@ -239,7 +239,7 @@ def secret_refs(spec: UpstreamSpec) -> Iterator[tuple[str, ResourceRef]]:
 def _secret_fault(where: str, target: Name, secret: Secret | None) -> Finding | None:
     """Nothing is sent where TLS cannot be what was asked for."""
     if secret is None:
-        return Finding(INVALID, where, f"Secret {target} does not exist")
+        return absent(INVALID, where, Ref(CORE, "Secret", *target))
     parts = _parts(secret)
     if parts.pair and (text := fault(secret)):
         return Finding(INVALID, where, f"Secret {target}: {text}")
@@ -291,7 +291,7 @@ def _service_faults(
     name = service_of(namespace, kube)
     service = reader.get(services, name)
     if service is None:
-        return [Finding(INVALID, "spec.kube.serviceName", f"Service {name} does not exist")]
+        return [absent(INVALID, "spec.kube.serviceName", Ref(CORE, "Service", *name))]
     if service.spec.type == "ExternalName":
         text = f"Service {name} is an ExternalName, which is not routed to"
         return [Finding(INVALID, "spec.kube.serviceName", text, "Write a static Upstream.")]
@@ -354,7 +354,7 @@ def _enter(
 ) -> BackendKey | Finding:
     door = reader.get(doors, target.key)
     if door is None:
-        return Finding("BackendNotFound", where, f"{target} does not exist")
+        return absent("BackendNotFound", where, target)
     if door.fault:
         text = f"{target} cannot be used, so nothing is sent there ({door.fault.rstrip('.')})"
         return Finding("BackendNotFound", where, text, "See its status.")

@@ -1,7 +1,6 @@
 """The journal: what changed for a person who watches. What is served and what is wrong, each told once per change."""
 
 import itertools
-import re
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
@@ -32,7 +31,6 @@ class FoundInFile(Protocol):
     def warning(self) -> bool: ...
 
 
-_ABSENT = re.compile(r"(?P<object>\S+ \S+) does not exist")
 Place = Callable[[Ref, str], tuple[str, int]]
 """From an object and a field of it to a file and a line; ("", 0) when that is not known."""
 
@@ -90,15 +88,6 @@ def file_line(found: FoundInFile) -> ProblemLine:
     """A problem that a source found in a file."""
     ref = str(found.ref or "")
     return ProblemLine(found.file, found.line, ref, found.where, "Invalid", found.text, found.mend, found.warning)
-
-
-def _there(problem: ProblemLine, broken: frozenset[str]) -> ProblemLine:
-    """A problem, which does not say of an object in a file that it does not exist because that cannot be read."""
-    found = _ABSENT.search(problem.text) if broken else None
-    if found is None or found["object"] not in broken:
-        return problem
-    text = problem.text.replace(found[0], f"{found['object']} cannot be read")
-    return msgspec.structs.replace(problem, text=text, mend="Mend what is told of it.")
 
 
 class Journal:
@@ -161,8 +150,7 @@ class Journal:
         if not self._stale:  # most news are acknowledgements, which change no problem
             return []
         self._stale = False
-        broken = frozenset(one.object for one in self._outside if one.object and not one.warning)
-        within = (_there(one, broken) for found in self._problems.values() for one in found)
+        within = (one for found in self._problems.values() for one in found)
         now = dict.fromkeys([*self._outside, *within])
         solved = [SolvedLine(one) for one in self._known if one not in now]
         fresh = sorted(one for one in now if one not in self._known)

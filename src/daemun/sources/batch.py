@@ -40,3 +40,8 @@ class Batch(msgspec.Struct, frozen=True):
     objects: dict[Ref, object | None]
     problems: tuple[FileProblem, ...]
     complete: bool
+
+    @property
+    def unread(self) -> frozenset[Ref]:
+        """The objects that are there and cannot be read."""
+        return frozenset(one.ref for one in self.problems if one.ref and not one.warning)

@@ -12,7 +12,7 @@ from daemun.api.status import GatewayStatus
 from daemun.base.names import CORE, GATEWAY, Name, Ref
 from daemun.envoy.resources import EnvoyResources
 from daemun.envoy.resources import Inputs as EnvoyInputs
-from daemun.flow import MISSING, Failure, Graph, Source, union
+from daemun.flow import MISSING, Failure, Graph, Source, derive, union
 from daemun.gatewayapi import egresses
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.proxies.answers import ProxyState, Rejection, RejectionKey
@@ -20,6 +20,7 @@ from daemun.gatewayapi.proxies.placement import Setback
 from daemun.gatewayapi.proxies.reach import assigned
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.gatewayapi.settings import Settings
+from daemun.gatewayapi.status.problems import unread_rule
 from daemun.gatewayapi.status.reports import Heard, Part
 from daemun.gloo import meshes as gloo_meshes
 from daemun.gloo.classic import wiring as classic_mode
@@ -56,6 +57,7 @@ class Translation:
         self.rejections: Source[RejectionKey, Rejection] = Source(graph, "rejections")
         self.setbacks: Source[str, Setback] = Source(graph, "setbacks")
         self.troubles: Source[str, Finding] = Source(graph, "troubles with places for Secrets")
+        self.unread: Source[Ref, bool] = Source(graph, "objects that cannot be read")
         self.identities = gloo_meshes.identities(graph)
 
         # Gateway API, and what Gloo adds to it.
@@ -136,7 +138,8 @@ class Translation:
         )
         reports = [part.tell(heard) for part in parts]
         self.statuses = union(*(one for each in reports for one in each.statuses), name="statuses")
-        self.problems = union(*(one for each in reports for one in each.problems), name="problems")
+        found = union(*(one for each in reports for one in each.problems), name="problems as they were found")
+        self.problems = derive(found, unread_rule(self.unread), "problems")
 
         # What edges and readers take from the parts themselves.
         self.parents, self.delegated, self.chosen = gateways.parents, routes.delegated, policies.chosen
@@ -159,12 +162,14 @@ class Translation:
         attached = self.routes.get(ref)
         return [*([attached] if attached else []), *self.delegated.ways.found(ref)]
 
-    def apply(self, objects: Iterable[tuple[Ref, object | None]]) -> None:
-        """Take over changed objects (None: gone), in one batch."""
+    def apply(self, objects: Iterable[tuple[Ref, object | None]], unread: Iterable[Ref] | None = None) -> None:
+        """Take over changed objects (None: gone), in one batch; and all that are there and cannot be read, if told."""
         changes: dict[tuple[str, str], dict[Name, Any]] = {}
         for ref, value in objects:
             changes.setdefault((ref.group, ref.kind), {})[ref.key] = MISSING if value is None else value
         with self.graph.batch():
+            if unread is not None:
+                self.unread.replace(dict.fromkeys(unread, True))
             for kind, changed in changes.items():
                 if kind in self.sources:
                     self.sources[kind].update(changed)

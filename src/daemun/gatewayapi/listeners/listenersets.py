@@ -10,7 +10,7 @@ from daemun.api.listenerset import ListenerSet
 from daemun.base.names import GATEWAY, Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.classes import CONTROLLER, controller_of
-from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.findings import Finding, absent
 from daemun.gatewayapi.listeners.listener import Inputs as ListenerInputs
 from daemun.gatewayapi.listeners.listener import notes, resolve_listener
 from daemun.gatewayapi.namespaces import allowed
@@ -70,7 +70,7 @@ def set_rule(inputs: Inputs) -> Callable[[Reader, Name, ListenerSet], Iterator[t
 def _refusal(reader: Reader, inputs: Inputs, name: Name, parent: Name, gateway: Gateway | None) -> Finding | None:
     """Why the ListenerSet may not attach, if so (Gateway.spec.allowedListeners: none may unless it says so)."""
     if gateway is None:
-        return Finding("ParentNotAccepted", _PARENT, f"Gateway {parent} does not exist")
+        return absent("ParentNotAccepted", _PARENT, Ref(GATEWAY, "Gateway", *parent))
     wanted = gateway.spec.allowed_listeners
     if wanted and allowed(reader, inputs.namespaces, wanted.namespaces, parent.namespace, name.namespace):
         return None

@@ -15,7 +15,7 @@ from daemun.api.routes import RouteSpec
 from daemun.base.names import CORE, Name, Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.classes import CONTROLLER
-from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.findings import Finding, absent
 from daemun.gatewayapi.mesh.clients import IN_MESH, LABEL, mesh_of, proxy_of
 from daemun.gatewayapi.resolved import Attachment, ParentResult
 from daemun.gatewayapi.routes.kinds import RouteKind
@@ -147,7 +147,7 @@ def _unfit(kind: RouteKind, where: str, parent: ParentReference, owner: Ref, ser
         text = f"{owner} as a parent takes HTTPRoutes and GRPCRoutes, and no {kind.kind}"
         return Finding("NotAllowedByListeners", where, text)
     if service is None:
-        return Finding("NoMatchingParent", where, f"{owner} does not exist")
+        return absent("NoMatchingParent", where, owner)
     if not service.own_addresses:
         text = f"{owner} has no address of its own, by which its requests could be known"
         return Finding("NoMatchingParent", where, text, "Give it a spec.clusterIP.")

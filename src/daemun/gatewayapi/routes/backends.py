@@ -9,7 +9,7 @@ from daemun.api.core import Service, ServicePort
 from daemun.api.meta import BackendObjectReference, LocalObjectReference
 from daemun.base.names import Name, Ref
 from daemun.flow import Collection, Reader
-from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.findings import Finding, absent
 from daemun.gatewayapi.references import GrantIndex, grant_to_write, permitted
 from daemun.gatewayapi.routes.backendtls import ByService, ResolvedPolicy, concerning, in_force
 from daemun.ir.backend import BackendKey, Protocol
@@ -104,7 +104,7 @@ def service_backends(services: Collection[Name, Service], by_service: ByService,
         service = reader.get(services, name)
         policies = reader.find(by_service, name)
         if service is None:
-            missing = Finding("BackendNotFound", where, f"{target} does not exist")
+            missing = absent("BackendNotFound", where, target)
             return Found(None, missing, tuple(one.ref.key for one in policies))
         if service.spec.type == "ExternalName":
             # An ExternalName could name the gateway's own internals or another tenant's (CVE-2021-25740 and its kin).

@@ -11,7 +11,7 @@ from daemun.api.routes import RouteSpec
 from daemun.base.names import GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader, derive, union
 from daemun.gatewayapi.classes import CONTROLLER
-from daemun.gatewayapi.findings import Finding, place
+from daemun.gatewayapi.findings import Finding, absent, place
 from daemun.gatewayapi.hostnames import intersection
 from daemun.gatewayapi.mesh import parents as mesh
 from daemun.gatewayapi.namespaces import allowed
@@ -163,7 +163,7 @@ def _attach(
     if found is None:
         if not inputs.settings.sole or reader.get(inputs.written[parent.kind], owner.key) is not None:
             return [], []
-        missing = Finding("NoMatchingParent", where, f"{owner} does not exist")
+        missing = absent("NoMatchingParent", where, owner)
         return [ParentResult(parent, CONTROLLER, owner, "", (), (missing,))], []
     listeners, finding = _choose(reader, inputs, ref, where, parent, found)
     attachments = []

@@ -6,9 +6,9 @@ from typing import NamedTuple
 from daemun.api.core import Service
 from daemun.api.meta import ParentReference
 from daemun.api.status import Condition, PolicyAncestorStatus, PolicyStatus, Status
-from daemun.base.names import Name, Ref
+from daemun.base.names import CORE, Name, Ref
 from daemun.flow import Collection, Index, Reader
-from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.findings import Finding, absent
 from daemun.gatewayapi.proxies.answers import reason_for
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.gatewayapi.routes.backendtls import ByService, ResolvedPolicy, rivals
@@ -83,7 +83,7 @@ def _without_effect(
     for where, target in policy.targets:
         service = reader.get(services, target.service)
         if service is None:
-            yield Finding("TargetNotFound", where, f"Service {target.service} does not exist")
+            yield absent("TargetNotFound", where, Ref(CORE, "Service", *target.service))
         elif target.section and all(one.name != target.section for one in service.spec.ports):
             has = ", ".join(sorted(one.name for one in service.spec.ports if one.name)) or "none"
             text = f"Service {target.service} has no port named {target.section} (it has {has})"

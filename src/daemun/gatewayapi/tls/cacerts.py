@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 from daemun.api.core import ConfigMap, Secret
 from daemun.base.names import CORE, Name, Ref
 from daemun.flow import Collection, Reader
-from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.findings import Finding, absent
 from daemun.gatewayapi.references import GrantIndex, grant_to_write, permitted
 from daemun.gatewayapi.tls.flaws import flaw
 from daemun.ir.tls import Bundle
@@ -85,7 +85,7 @@ def _fault(reader: Reader, inputs: Inputs, referrer: Ref, where: str, target: Re
         return Finding("RefNotPermitted", where, text, grant_to_write(referrer, target))
     found = holder(reader, inputs.config_maps, inputs.secrets, target)
     if found is None:
-        return Finding(INVALID, where, f"{target} does not exist")
+        return absent(INVALID, where, target)
     if not found.get(KEY):
         return Finding(INVALID, where, f"{target} has no {KEY}")
     bad = fault(found)

@@ -3,7 +3,7 @@
 from daemun.api.core import Secret
 from daemun.base.names import Name, Ref
 from daemun.flow import Collection, Reader
-from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.findings import Finding, absent
 from daemun.gatewayapi.references import GrantIndex, grant_to_write, permitted
 from daemun.gatewayapi.tls import certificates
 
@@ -25,6 +25,6 @@ def certificate_fault(
         return Finding("RefNotPermitted", where, text, grant_to_write(referrer, target))
     secret = reader.get(secrets, target.key)
     if secret is None:
-        return Finding(reason, where, f"{target} does not exist")
+        return absent(reason, where, target)
     fault = certificates.fault(secret)
     return Finding(reason, where, f"{target} cannot be served: {fault}") if fault else None

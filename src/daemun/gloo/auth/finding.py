@@ -12,7 +12,7 @@ from daemun.base.durations import nanoseconds
 from daemun.base.framing import TOLD, framing
 from daemun.base.names import CORE, Name, Ref
 from daemun.flow import Collection, Index, Reader
-from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.findings import Finding, absent
 from daemun.gatewayapi.references import GrantIndex, grant_to_write, permitted
 from daemun.gloo import secrets
 from daemun.gloo.secrets.kinds import GlooSecret
@@ -92,7 +92,7 @@ class Following:
             return ""
         found = self._reader.get(self._of.secrets, target.key)
         if found is None:
-            self.wrong(where, f"{target} does not exist")
+            self.errors.append(absent(INVALID, where, target))
             return ""
         text = found.string_data.get(key) or found.data.get(key, b"").decode(errors="replace")
         if not text.strip():
@@ -116,7 +116,7 @@ class Following:
             return None
         found = self._reader.get(self._of.config_maps, name)
         if found is None:
-            self.wrong(where, f"{target} does not exist")
+            self.errors.append(absent(INVALID, where, target))
         return found
 
     def _name(self, ref: ResourceRef) -> Name:

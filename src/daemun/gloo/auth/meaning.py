@@ -9,7 +9,7 @@ from daemun.api.gloo.extauth import CustomAuth, ExtAuthExtension, ExtAuthSetting
 from daemun.api.unreadable import UNREADABLE
 from daemun.base.names import Name, Ref
 from daemun.flow import Collection, Reader
-from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.findings import Finding, absent
 from daemun.gloo.auth.configs import ConfigKey, Door
 from daemun.gloo.auth.finding import GROUP, INVALID, KIND, Allowed
 from daemun.gloo.auth.servers import Found, faults, own_server, server, servers_of
@@ -68,7 +68,7 @@ def of_config(reader: Reader, of: Inputs, by: Ref, where: str, ref: ResourceRef)
         return Meant(errors=(Finding("RefNotPermitted", where, text, mend),))
     door = reader.get(of.doors, ConfigKey(target.key, of.classic))
     if door is None:
-        return Meant(errors=(Finding(INVALID, where, f"{target} does not exist", "So nothing passes."),))
+        return Meant(errors=(absent(INVALID, where, target, "So nothing passes."),))
     if door.fault:
         text = f"{target} cannot be used, so nothing passes ({door.fault})"
         return Meant(errors=(Finding(INVALID, where, text, "See its status."),))

@@ -251,7 +251,7 @@ class Flattening:
         name = Name(ref.namespace or by.namespace, ref.name)
         table = self._reader.get(self._tables.facts, name) if self._scope.watches(name.namespace) else None
         if table is None:
-            self._report.warning(by, "RouteTableNotFound", at, f"{KIND} {name} does not exist")
+            self._report.absent(by, "RouteTableNotFound", at, Ref(GLOO_GATEWAY, KIND, *name))
         else:
             yield table
 

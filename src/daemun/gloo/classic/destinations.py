@@ -69,7 +69,7 @@ class Destinations:
         name = Name(ref.namespace or self._by.namespace, ref.name)
         group = self._reader.get(self._of.groups, name)
         if group is None:
-            self._report.warning(self._by, "UpstreamGroupNotFound", where, f"UpstreamGroup {name} does not exist")
+            self._report.absent(self._by, "UpstreamGroupNotFound", where, Ref(GLOO, "UpstreamGroup", *name))
             return (Backend(where, None),)
         theirs = Ref(GLOO, "UpstreamGroup", *name)
         found = Destinations(self._reader, self._of, self._report, theirs, self._protocol, self._read).weighted(

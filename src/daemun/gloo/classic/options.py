@@ -11,7 +11,7 @@ import msgspec
 from daemun.api.gloo.listener_filters import ProxyProtocol
 from daemun.api.gloo.options import ListenerOptions
 from daemun.api.gloo.virtual_service import DelegateOptionsRefs, Route, VirtualService
-from daemun.base.names import Name, Ref
+from daemun.base.names import GLOO_GATEWAY, Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gloo import policies
 from daemun.gloo.classic.delegation import Placing
@@ -78,7 +78,7 @@ class OptionsOf:
             policy = self._reader.get(self._of.written[places.kind], name)
             if policy is None:
                 at = f"{where}.optionsConfigRefs.delegateOptions[{index}]"
-                self._report.warning(by, "OptionsNotFound", at, f"{places.kind} {name} does not exist")
+                self._report.absent(by, "OptionsNotFound", at, Ref(GLOO_GATEWAY, places.kind, *name))
             else:
                 found.append(policy)
                 self._referred[policy.ref] = None

@@ -23,6 +23,7 @@ from daemun.gloo.classic.tls import Certificate, Secrets, ended
 from daemun.ir.listener import FrontendKey
 
 _HYBRID = "spec.hybridGateway"
+_HTTP, _TCP = "MatchableHttpGateway", "MatchableTcpGateway"
 T = TypeVar("T", bound=msgspec.Struct)
 
 
@@ -180,8 +181,8 @@ def drafts(
     http, tcp = hybrid.delegated_http_gateways, hybrid.delegated_tcp_gateways
     if http is not None:
         where = f"{_HYBRID}.delegatedHttpGateways"
-        for name, child in _selected(reader, of.http, scope, door, where, http.ref, http.selector, report):
-            by = Ref(GLOO_GATEWAY, "MatchableHttpGateway", *name)
+        for name, child in _selected(reader, _HTTP, of.http, scope, door, where, http.ref, http.selector, report):
+            by = Ref(GLOO_GATEWAY, _HTTP, *name)
             matcher_ = child.spec.matcher or api.HttpGatewayMatcher()
             yield Draft(
                 by,
@@ -193,8 +194,8 @@ def drafts(
             )
     if tcp is not None:
         where = f"{_HYBRID}.delegatedTcpGateways"
-        for name, one_ in _selected(reader, of.tcp, scope, door, where, tcp.ref, tcp.selector, report):
-            by = Ref(GLOO_GATEWAY, "MatchableTcpGateway", *name)
+        for name, one_ in _selected(reader, _TCP, of.tcp, scope, door, where, tcp.ref, tcp.selector, report):
+            by = Ref(GLOO_GATEWAY, _TCP, *name)
             asked = one_.spec.matcher or api.GatewayMatcher()
             yield Draft(by, "spec", asked.ssl_config, asked.source_prefix_ranges, None, one_.spec.tcp_gateway)
 
@@ -204,6 +205,7 @@ R = TypeVar("R", bound=Resource)
 
 def _selected(
     reader: Reader,
+    kind: str,
     written: Collection[Name, R],
     scope: Scope,
     door: Door,
@@ -217,7 +219,7 @@ def _selected(
         name = Name(ref.namespace or door.ref.namespace, ref.name)
         found = reader.get(written, name)
         if found is None:
-            report.warning(door.ref, "GatewayNotFound", f"{where}.ref", f"{name} does not exist")
+            report.absent(door.ref, "GatewayNotFound", f"{where}.ref", Ref(GLOO_GATEWAY, kind, *name))
         else:
             yield name, found
         return

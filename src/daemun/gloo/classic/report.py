@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from daemun.base.names import Ref
-from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.findings import Finding, absent
 from daemun.ir.problem import Problem
 
 Problems = tuple[Problem, ...]
@@ -30,7 +30,11 @@ class Report:
         """Something that its object is accepted in spite of."""
         self._found[Problem(ref, code, where, text, mend, warning=True)] = None
 
+    def absent(self, ref: Ref, code: str, where: str, target: Ref) -> None:
+        """That what an object refers to does not exist; it is accepted in spite of that."""
+        self.findings(ref, (absent(code, where, target),), warning=True)
+
     def findings(self, ref: Ref, findings: Iterable[Finding], *, warning: bool = False) -> None:
         """What others found about an object."""
         for one in findings:
-            self._found[Problem(ref, one.reason, one.where, one.text, one.mend, warning)] = None
+            self._found[Problem(ref, one.reason, one.where, one.text, one.mend, warning, one.absent)] = None

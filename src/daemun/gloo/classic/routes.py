@@ -165,7 +165,9 @@ class _Rules:
     def _matches(self, placing: Placing) -> Iterator[Match]:
         for asked in placing.asked:
             match = match_of(asked)
-            faults = [Finding("InvalidMatcher", _field(at), *told) for at, *told in self._of.checks.match(match)]
+            faults = [
+                Finding("InvalidMatcher", _field(at), text, mend) for at, text, mend in self._of.checks.match(match)
+            ]
             self._report.findings(placing.by, faults)
             if not faults:
                 yield match

@@ -9,7 +9,7 @@ from daemun.api.gloo.ssl import SslConfig
 from daemun.base.durations import nanoseconds
 from daemun.base.names import CORE, Name, Ref
 from daemun.flow import Collection, Reader
-from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.findings import Finding, absent
 from daemun.gatewayapi.settings import Settings
 from daemun.gatewayapi.tls import cacerts, certificates
 from daemun.gatewayapi.tls.flaws import flaw
@@ -76,7 +76,7 @@ def ended(reader: Reader, secrets: Secrets, scope: Scope, home: str, where: str,
     name = Name(ref.namespace or home, ref.name)
     secret = reader.get(secrets.held, name)
     if secret is None:
-        return Ended(None, (Finding("SecretNotFound", here, f"Secret {name} does not exist"),), notes)
+        return Ended(None, (absent("SecretNotFound", here, Ref(CORE, "Secret", *name)),), notes)
     bad = certificates.fault(secret)
     if bad:
         return Ended(None, (Finding("Invalid", here, f"Secret {name} cannot be served: {bad}"),), notes)

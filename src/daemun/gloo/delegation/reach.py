@@ -10,7 +10,7 @@ from daemun.api.routes import HTTPRoute
 from daemun.base.names import GATEWAY, Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.classes import CONTROLLER
-from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.findings import Finding, absent
 from daemun.gatewayapi.resolved import ParentResult, ResolvedRoute
 from daemun.gatewayapi.routes.delegations import ROUTE, Inherited, is_open, over
 from daemun.gatewayapi.routes.kinds import PlainRule
@@ -214,7 +214,7 @@ class _Reaching:
                 for one in attached.parents
             }
         elif self._of.settings.sole and self._reader.get(self._of.written, owner.key) is None:
-            refused = (Finding("NoMatchingParent", where, f"{owner} does not exist"),)
+            refused = (absent("NoMatchingParent", where, owner),)
             found = {("", ""): ParentResult(reference, CONTROLLER, owner, "", (), refused)}
         else:
             return None

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from daemun.api.routes import HTTPRoute
 from daemun.base.names import GATEWAY, Name, Ref
 from daemun.flow import Collection, Reader
-from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.findings import Finding, absent
 from daemun.gatewayapi.resolved import Delegation, ResolvedRoute
 from daemun.gatewayapi.routes.delegations import ALL_NAMESPACES, ROUTE, cycle
 from daemun.gloo.delegation.delegators import KIND, means, member_of
@@ -60,8 +60,10 @@ def _unresolved(reader: Reader, written: Collection[Name, HTTPRoute], parent: Re
         return Finding("RefNotPermitted", one.where, text, "Add it to the parentRefs there.")
     if child is not None:
         return Finding("BackendNotFound", one.where, f"unresolved reference: {named} is not reached by it")
-    missing = f"no HTTPRoute of {where} is to be delegated to" if one.name == "*" else f"{named} does not exist"
-    return Finding("BackendNotFound", one.where, f"unresolved reference: {missing}")
+    if one.name == "*":
+        text = f"unresolved reference: no HTTPRoute of {where} is to be delegated to"
+        return Finding("BackendNotFound", one.where, text)
+    return absent("BackendNotFound", one.where, named, prefix="unresolved reference: ")
 
 
 def unreached(

@@ -18,7 +18,7 @@ from daemun.api.gloo.ratelimit import (
 )
 from daemun.base.names import Name, Ref
 from daemun.flow import Collection, Reader
-from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.findings import Finding, absent
 from daemun.gloo.auth.finding import INVALID, Allowed
 from daemun.gloo.limits import actions
 from daemun.gloo.limits.configs import GROUP, KIND, Door
@@ -130,7 +130,7 @@ def _configs(reader: Reader, of: Inputs, by: Ref, where: str, value: RateLimitCo
             continue
         door = reader.get(of.doors, target.key)
         if door is None:
-            errors.append(Finding(INVALID, at, f"{target} does not exist", "So nothing passes."))
+            errors.append(absent(INVALID, at, target, "So nothing passes."))
         elif door.fault:
             text = f"{target} cannot be used, so nothing passes ({door.fault.rstrip('.')})"
             errors.append(Finding(INVALID, at, text, "See its status."))

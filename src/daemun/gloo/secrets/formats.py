@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 from daemun.api.core import Secret
 from daemun.base.names import CORE, Name, Ref
 from daemun.flow import Collection, Reader
-from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.findings import Finding, absent
 from daemun.gatewayapi.tls.cacerts import KEY as AUTHORITIES
 from daemun.gatewayapi.tls.certificates import CERTIFICATE, PRIVATE_KEY, STAPLE
 from daemun.gatewayapi.tls.flaws import flaw
@@ -183,7 +183,7 @@ def demand(
     secret = reader.get(secrets, name)
     ref = Ref(CORE, "Secret", *name)
     if secret is None:
-        return Finding(reason, where, f"{ref} does not exist")
+        return absent(reason, where, ref)
     found = expect(secret, kind)
     if isinstance(found, Malformed):
         return Finding(reason, where, f"{ref} {found.text}")
