@@ -8,6 +8,7 @@ from daemun.extauth.credentials import basic, challenge
 from daemun.extauth.ldap import connection as ldap
 from daemun.extauth.ldap.ber import BerError
 from daemun.extauth.ldap.filters import encoded, in_name
+from daemun.extauth.ldap.names import Template, one_form
 from daemun.extauth.ldap.pool import Pool
 from daemun.extauth.request import Request
 from daemun.ir.auth.checks import LdapAuth
@@ -28,14 +29,16 @@ _WRONG = frozenset(
 
 
 class Directory(Checker):
-    """The user's name stands in the name of the entry; what is special there is escaped."""
+    """The user's name stands in the name of the entry; what is special there is escaped.
+
+    Who it is, is what the directory calls the entry, however the client has spelled it. Of one that does not say it
+    all spellings are brought into one form.
+    """
 
     def __init__(self, check: LdapAuth, place: Place, tools: Tools) -> None:
         del place
         self._check = check
-        self._before, mark, self._after = check.user_dn.partition("%s")
-        if not mark or "%s" in self._after:
-            raise ValueError("the template has not exactly one place for a name")
+        self._template = Template(check.user_dn)
         self._filter = encoded(check.search_filter)
         self._allowed = frozenset(_name(one) for one in check.allowed)
         self._pool = Pool(tools.guard, check.address, check.pool)
@@ -51,7 +54,7 @@ class Directory(Checker):
         if given is None:
             return _UNKNOWN
         user, password = given
-        entry = f"{self._before}{in_name(user)}{self._after}"
+        entry = f"{self._template.before}{in_name(user)}{self._template.after}"
         try:
             async with asyncio.timeout(_SECONDS), self._pool.connection() as directory:
                 return await self._known(directory, user, entry, password)
@@ -69,11 +72,18 @@ class Directory(Checker):
         if code != ldap.SUCCESS:
             raise ldap.LdapError("it does not let users in", code)
         if not self._check.check_groups or not self._allowed:
-            return Allowed(user)
-        groups = await self._groups(directory, entry)
-        return Allowed(user) if any(_name(one) in self._allowed for one in groups) else _NO_MEMBER
+            return Allowed(self._user(await directory.who(), user))
+        found = await self._found(directory, entry)
+        groups = [one.decode(errors="replace") for one in found.values] if found is not None else []
+        if found is None or not any(_name(one) in self._allowed for one in groups):
+            return _NO_MEMBER
+        return Allowed(self._user(found.name, user))
 
-    async def _groups(self, directory: ldap.Connection, entry: str) -> list[str]:
+    def _user(self, entry: str, given: str) -> str:
+        return self._template.user(entry) or one_form(given)
+
+    async def _found(self, directory: ldap.Connection, entry: str) -> ldap.Entry | None:
+        """The user's entry, with its groups."""
         account = self._check.groups
         if not (account.always and account.user):
             try:
@@ -83,12 +93,11 @@ class Directory(Checker):
                     raise
                 found = None
             if found is not None or not account.user:
-                return [one.decode(errors="replace") for one in found or ()]
+                return found
         code = await directory.bind(account.user, account.password.encode())
         if code != ldap.SUCCESS:
             raise ldap.LdapError("it does not let the account in that looks up groups", code)
-        found = await directory.read(entry, self._filter, self._check.membership)
-        return [one.decode(errors="replace") for one in found or ()]
+        return await directory.read(entry, self._filter, self._check.membership)
 
 
 def _name(text: str) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from typing import Self
+from typing import NamedTuple, Self
 
 from daemun.extauth.dial import DialError, dial
 from daemun.extauth.ldap.ber import (
@@ -21,7 +21,10 @@ from daemun.fetch import Guard
 SUCCESS, NO_SUCH_OBJECT, INVALID_CREDENTIALS, INSUFFICIENT_ACCESS = 0, 32, 49, 50
 INVALID_DN, INAPPROPRIATE_AUTHENTICATION, UNWILLING = 34, 48, 53
 _BIND, _BOUND, _UNBIND, _SEARCH, _ENTRY, _DONE = 0x60, 0x61, 0x42, 0x63, 0x64, 0x65
-_SIMPLE = 0x80
+_EXTENDED, _EXTENDED_DONE, _EXTENDED_VALUE = 0x77, 0x78, 0x8B
+_SIMPLE = _OPERATION = 0x80
+_WHO_AM_I = "1.3.6.1.4.1.4203.1.11.3"
+_BY_NAME = b"dn:"
 _VERSION = 3
 _MOST_BYTES = 1 << 20
 _BASE, _NEVER = 0, 0
@@ -33,6 +36,13 @@ class LdapError(Exception):
     def __init__(self, text: str, code: int = 0) -> None:
         super().__init__(text)
         self.code = code
+
+
+class Entry(NamedTuple):
+    """An entry by its name, as the directory writes it, and the values of an attribute."""
+
+    name: str
+    values: list[bytes]
 
 
 class Connection:
@@ -72,8 +82,16 @@ class Connection:
                 return _code(body)
         raise LdapError("it has not said whether it knows the user")
 
-    async def read(self, name: str, filter_bytes: bytes, attribute: str) -> list[bytes] | None:
-        """The values of an attribute of one entry; None if there is none that the filter finds."""
+    async def who(self) -> str:
+        """The name of the entry that was bound last (RFC 4532); empty if the directory does not say it."""
+        for tag, body in await self._asked(element(_EXTENDED, text(_WHO_AM_I, _OPERATION)), _EXTENDED_DONE):
+            if tag == _EXTENDED_DONE and _code(body) == SUCCESS:
+                said = next((value for kind, value in elements(body) if kind == _EXTENDED_VALUE), b"")
+                return said.removeprefix(_BY_NAME).decode(errors="replace") if said.startswith(_BY_NAME) else ""
+        return ""
+
+    async def read(self, name: str, filter_bytes: bytes, attribute: str) -> Entry | None:
+        """An entry with the values of an attribute; None if there is none that the filter finds."""
         request = element(
             _SEARCH,
             text(name),
@@ -85,10 +103,10 @@ class Connection:
             filter_bytes,
             element(SEQUENCE, text(attribute)),
         )
-        found: list[bytes] | None = None
+        found: Entry | None = None
         for tag, body in await self._asked(request, _DONE):
             if tag == _ENTRY:
-                found = _values(body, attribute)
+                found = _entry(body, attribute)
             elif tag == _DONE and _code(body) not in (SUCCESS, NO_SUCH_OBJECT):
                 raise LdapError("it does not show the user's entry", _code(body))
         return found
@@ -138,13 +156,14 @@ def _code(body: bytes) -> int:
     raise BerError
 
 
-def _values(body: bytes, attribute: str) -> list[bytes]:
-    """What an entry has of an attribute, whose name may be written in small or capital letters."""
+def _entry(body: bytes, attribute: str) -> Entry:
+    """What is told of an entry. The attribute's name may be written in small or capital letters."""
     parts = list(elements(body))
     if len(parts) < 2:
         raise BerError
+    name = parts[0][1].decode(errors="replace")
     for _, one in elements(parts[1][1]):
         pair = list(elements(one))
         if len(pair) == 2 and pair[0][1].decode(errors="replace").lower() == attribute.lower():
-            return [value for _, value in elements(pair[1][1])]
-    return []
+            return Entry(name, [value for _, value in elements(pair[1][1])])
+    return Entry(name, [])
