@@ -11,7 +11,7 @@ from daemun.extauth.answers import Allowed, Answer, Denied, Respond
 from daemun.extauth.checker import Checker, Place, State, Tools
 from daemun.extauth.oauth import pages, visits
 from daemun.extauth.oauth.client import Client
-from daemun.extauth.oauth.cookies import Jar, TooLongError, parsed, without
+from daemun.extauth.oauth.cookies import Jar, TooLongError, parsed, prefixed, without
 from daemun.extauth.oauth.forwarding import forwarded, metadata
 from daemun.extauth.oauth.groups import Groups, lacking
 from daemun.extauth.oauth.login import Login
@@ -62,8 +62,12 @@ class BrowserCheck(Checker):
         self._client = Client(self._check, tools, identity=self._identity)
         digest = hashlib.sha256(f"{check.provider.issuer}\0{check.provider.token_endpoint}\0{app.client_id}".encode())
         self._name = f"daemun:{self._settings.prefix}:{digest.hexdigest()[:16]}"
-        cookie_name = self._settings.cookie_name or f"{self._settings.prefix}session-{digest.hexdigest()[:8]}"
-        self._jar = Jar(cookie_name, self._settings.cookie)
+        made = prefixed(
+            f"{self._settings.prefix}session-{digest.hexdigest()[:8]}",
+            self._settings.cookie,
+            tls=app.url.lower().startswith("https:"),
+        )
+        self._jar = Jar(self._settings.cookie_name or made, self._settings.cookie)
         self._shared = _shared(self._settings.redis, tools)
         self._groups: Groups | None = None
         if (azure := self._check.azure) is not None:

@@ -10,6 +10,7 @@ CHUNK = 3_500
 """Characters of a value in one cookie: browsers keep 4,096 bytes of it with its name and attributes."""
 MAX_CHUNKS = 12
 """A request's headers have an end, too: with more than this Envoy's 60 KiB would be near."""
+_COUNTS = frozenset(map(str, range(1, MAX_CHUNKS + 1)))
 DAYS_30 = 30 * 24 * 3600
 
 
@@ -25,6 +26,18 @@ def parsed(header: str) -> dict[str, str]:
         if is_one:
             found.setdefault(name, value)
     return found
+
+
+def prefixed(name: str, attributes: Cookie, *, tls: bool) -> str:
+    """A name that browsers take from its own host alone, or at least over TLS alone, where the attributes allow it.
+
+    Whoever has another host of the domain could else give a browser cookies of their own session here (RFC 6265bis,
+    4.1.3), and see what its user does in it.
+    """
+    if not tls or not (attributes.secure or attributes.same_site == "None"):
+        return name
+    alone = attributes.path in ("", "/") and not attributes.domain
+    return ("__Host-" if alone else "__Secure-") + name
 
 
 def without(header: str, names: Iterable[str]) -> str:
@@ -46,7 +59,7 @@ class Jar(msgspec.Struct, frozen=True, gc=False):
     def read(self, cookies: Mapping[str, str]) -> str:
         """The value; empty if it is not all there."""
         count, has_more, first = cookies.get(self.name, "").partition(".")
-        if not has_more or not count.isdecimal() or not 0 < int(count) <= MAX_CHUNKS:
+        if not has_more or count not in _COUNTS:
             return ""
         parts = [first, *(cookies.get(f"{self.name}_{number}", "") for number in range(1, int(count)))]
         return "".join(parts) if all(parts) else ""

@@ -105,7 +105,7 @@ class SharedStore:
     async def save(self, session: Session, cookies: Mapping[str, str], identity: str = "") -> tuple[str, ...]:
         """Keep a new session, if need be under a new id; the Set-Cookie headers for its id. Raises SharedError."""
         identity = identity or new_identity()
-        await self._put(identity, session)
+        await self._shared.put(self._name(identity), self._sealed(identity, session), self._seconds)
         return tuple(self.jar.write(identity, cookies))
 
     async def renewed(self, session: Session, cookies: Mapping[str, str]) -> tuple[str, ...]:
@@ -114,8 +114,7 @@ class SharedStore:
 
     async def update(self, kept: Kept, session: Session) -> None:
         """A session that was renewed is kept under its id, unless somebody logged out meanwhile. Raises SharedError."""
-        if await self._shared.get(self._name(kept.id)) is not None:
-            await self._put(kept.id, session)
+        await self._shared.replace(self._name(kept.id), self._sealed(kept.id, session), self._seconds)
 
     async def drop(self, cookies: Mapping[str, str]) -> tuple[str, ...]:
         """End a session; the Set-Cookie headers that forget it. Raises SharedError."""
@@ -128,9 +127,8 @@ class SharedStore:
         """Of the cookies of a request that are ours."""
         return self.jar.of(cookies)
 
-    async def _put(self, identity: str, session: Session) -> None:
-        sealed = self._sealer(identity).seal(_SESSION, session)
-        await self._shared.put(self._name(identity), sealed, self._seconds)
+    def _sealed(self, identity: str, session: Session) -> bytes:
+        return self._sealer(identity).seal(_SESSION, session)
 
     def _name(self, identity: str) -> str:
         return self._prefix + hashlib.sha256(identity.encode()).hexdigest()

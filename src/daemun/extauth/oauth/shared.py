@@ -40,6 +40,9 @@ class Shared(Protocol):
     async def add(self, name: str, value: bytes, seconds: float) -> bool:
         """Keep a value if there is none; whether there was none. `seconds` 0: for ever."""
 
+    async def replace(self, name: str, value: bytes, seconds: float) -> None:
+        """Keep a value in the place of one that is there; if there is none it stays so."""
+
     async def drop(self, name: str) -> None:
         """Forget it."""
 
@@ -78,6 +81,11 @@ class Memory:
             return False
         await self.put(name, value, seconds)
         return True
+
+    async def replace(self, name: str, value: bytes, seconds: float) -> None:
+        """As Shared."""
+        if await self.get(name) is not None:
+            await self.put(name, value, seconds)
 
     async def drop(self, name: str) -> None:
         """As Shared."""
@@ -143,6 +151,13 @@ class InRedis:
         """As Shared."""
         try:
             return bool(await self._client.set(name, value, nx=True, px=_milliseconds(seconds)))
+        except (RedisError, OSError, TimeoutError) as error:
+            raise _failed(error) from None
+
+    async def replace(self, name: str, value: bytes, seconds: float) -> None:
+        """As Shared."""
+        try:
+            await self._client.set(name, value, xx=True, px=_milliseconds(seconds))
         except (RedisError, OSError, TimeoutError) as error:
             raise _failed(error) from None
 
