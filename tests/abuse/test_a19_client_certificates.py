@@ -1,8 +1,10 @@
 """A19: certificates of clients that must not be let in, and what is told where it cannot be known."""
 
+import asyncio
+import contextlib
 import ipaddress
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 import pytest
 import pytest_asyncio
@@ -186,13 +188,46 @@ async def test_a19_a_session_of_before_is_not_resumed_by_who_was_revoked(shared:
     assert await resumed(client, session)
     shared.write("listed.yaml", authorities("listed", STAFF.pem, crl=STAFF.revoked(FIRED, SOMEBODY)))
 
-    async def refused() -> bool:
-        return not await let_in(SOMEBODY, port=LISTED)
-
-    await until(refused)
+    await until(lambda: _refused(SOMEBODY))
     assert not await resumed(client, session)
     shared.write("listed.yaml", authorities("listed", STAFF.pem, crl=STAFF.revoked(FIRED)))
     await until(lambda: let_in(SOMEBODY, port=LISTED))
+
+
+async def test_a19_a_connection_of_before_goes_on_for_who_was_revoked_and_ends_at_its_bound(shared: World) -> None:
+    """Who it is was found out when it began (docs/features/client-certificates.md)."""
+    sure = [STAFF.revoked(FIRED), STAFF.revoked(FIRED, SOMEBODY)]
+    client = SERVER.client(pair=SOMEBODY)
+
+    async def asks(bound: str) -> AsyncGenerator[int]:
+        """Requests on one connection: before its client is revoked, afterwards, and as long as there are answers."""
+        http = {"httpConnectionManagerSettings": {"maxConnectionDuration": bound}}
+        gw = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "gw", "sectionName": f"l{LISTED}"}
+        option = {"apiVersion": "gateway.solo.io/v1", "kind": "HttpListenerOption", "metadata": {"name": "bound"}}
+        shared.write("bound.yaml", option | {"spec": {"targetRefs": [gw], "options": http}})
+        await shared.synced()
+        async with connection(LISTED, tls=client, sni="plain.test") as (reader, writer):
+            yield (await exchange(reader, writer, host="plain.test")).status
+            shared.write("listed.yaml", authorities("listed", STAFF.pem, crl=sure[1]))
+            await until(lambda: _refused(SOMEBODY))
+            with contextlib.suppress(*REFUSED, asyncio.IncompleteReadError):
+                while True:
+                    yield (await exchange(reader, writer, host="plain.test")).status
+
+    for bound, ends in (("1000s", False), ("3s", True)):
+        answers = asks(bound)
+        assert [await anext(answers) for _ in range(3)] == [200] * 3
+        if ends:
+            async with asyncio.timeout(30):
+                assert {one async for one in answers} <= {200}
+        await answers.aclose()
+        shared.write("listed.yaml", authorities("listed", STAFF.pem, crl=sure[0]))
+        await until(lambda: let_in(SOMEBODY, port=LISTED))
+    (shared.folder / "bound.yaml").unlink()
+
+
+async def _refused(pair: Pair) -> bool:
+    return not await let_in(pair, port=LISTED)
 
 
 async def test_a19_crl_expired_refuses_and_is_told(shared: World) -> None:

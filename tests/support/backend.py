@@ -5,6 +5,7 @@ import contextlib
 import json
 import ssl
 from collections import Counter
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -160,7 +161,9 @@ async def _echo_frame(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 
 
 class GrpcEcho(grpc.GenericRpcHandler):
-    """A gRPC server that answers every call with what it was, as JSON; one of a method Say with what it was given."""
+    """A gRPC server that answers every call with what it was, as JSON; one of a method Say with what it was given, and
+    one of a method Talk with everything that it is given, for as long as it lasts.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -178,6 +181,12 @@ class GrpcEcho(grpc.GenericRpcHandler):
                 {"name": self.name, "method": details.method, "metadata": metadata, "body": request.decode()}
             ).encode()
 
+        async def talk(requests: AsyncIterator[bytes], context: object) -> AsyncIterator[bytes]:
+            async for one in requests:
+                yield one
+
+        if details.method.endswith("/Talk"):
+            return grpc.stream_stream_rpc_method_handler(talk)
         return grpc.unary_unary_rpc_method_handler(echo)
 
     async def start(self, pair: Pair | None = None) -> "GrpcEcho":
