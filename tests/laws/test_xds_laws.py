@@ -1,7 +1,8 @@
 """After any history a client converges to what is wanted, and nothing it is sent on the way breaks it.
 
 The model client behaves like Envoy: it asks for the endpoints of EDS clusters and the routes and filters of listeners,
-refuses what contains poison, and keeps what it had. Whatever happens, it has no route without the filters it needs.
+refuses what contains poison, and keeps what it had. Whatever happens, it has no route without the filters it needs, and
+no listener with filters for all requests beside hosts that do not switch them on.
 """
 
 import re
@@ -9,13 +10,14 @@ from collections import deque
 from collections.abc import Iterator
 from itertools import count
 
+import msgspec
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from daemun.base.names import Ref
 from daemun.ir.origin import Origin
-from daemun.ir.resource import CLUSTER, ENDPOINT, EXTENSION, LISTENER, ROUTE, Leaf, Part, PartKey, part
+from daemun.ir.resource import CLUSTER, ENDPOINT, EXTENSION, LISTENER, ROUTE, Leaf, Part, PartKey, Side, part
 from daemun.xds.events import Rejected, Restored
 from daemun.xds.flight import PATIENCE
 from daemun.xds.messages import Request, Response
@@ -28,6 +30,7 @@ ROUTES = ("r0", "r1")
 EXTENSIONS = ("x0", "x1")
 FAMILIES = ("f0", "f1")
 FILTERS_OF = dict(zip(ROUTES, EXTENSIONS, strict=True))
+WHOLE, ON, QUIET, SWITCH = "+whole", "+on", "+quiet", "-switch"
 TOKEN = re.compile(rb"<([^<|>]*)\|([^|>]*)\|([^>]*)>")
 serial = count()
 
@@ -41,7 +44,7 @@ class Token:
     def __init__(self, found: tuple[bytes, bytes, bytes]) -> None:
         self.key, self.number, arguments = (item.decode() for item in found)
         self.arguments = tuple(arguments.split(",")) if arguments else ()
-        self.clusters = tuple(one for one in self.arguments if ":" not in one)
+        self.clusters = tuple(one for one in self.arguments if ":" not in one and one[0] != "+")
         self.filters = tuple(one for one in self.arguments if ":" in one)
         self.text = b"<" + b"|".join(found) + b">"
 
@@ -59,13 +62,21 @@ def leaf(
     filters: tuple[tuple[str, str], ...] = (),
     gives: tuple[str, ...] = (),
     covers: bool = False,
+    side: Side | None = None,
 ) -> Leaf:
     every = (*arguments, *map(":".join, filters))
     data = f"<{key}|{next(serial)}|{','.join(every)}>".encode()
     origin = Origin(Ref("", "Test", "", key))
     closed = f"<{key}|fallback|>".encode() if fallback else b""
     clusters = arguments if needs else ()
-    return Leaf(data, origin, clusters, closed, key.encode(), filters=filters, gives=gives, covers=covers)
+    return Leaf(data, origin, clusters, closed, key.encode(), filters=filters, gives=gives, covers=covers, side=side)
+
+
+def switch(name: str, on: bool) -> Leaf:
+    """What a host says to the filters for all requests of its listeners."""
+    key = f"{name}{SWITCH}"
+    said = leaf(key, (ON if on else QUIET,), side=None if on else Side(name.partition("-")[0], on=False))
+    return said if on else msgspec.structs.replace(said, fallback=f"<{key}|fallback|{ON}>".encode())
 
 
 class Client:
@@ -207,7 +218,18 @@ class XdsLaws(RuleBasedStateMachine):
                 self.state.pop(key, None)
             else:
                 self.state[key] = value
-        self.session.changed(self.wanted.apply([*changes, *self.extensions()]))
+        self.session.changed(self.wanted.apply([*changes, *self.switches(), *self.extensions()]))
+
+    def switches(self) -> Iterator[tuple[PartKey, Part | None]]:
+        """All hosts of listeners with filters for all requests say so, and no others do."""
+        listeners = [value.leaves[0] for key, value in self.state.items() if key.type_url == LISTENER]
+        whole = {one.side.of for one in listeners if one.side}
+        for key, value in list(self.state.items()):
+            if key.type_url == ROUTE and key.part and (value.leaves[1].side is None) != (key.resource in whole):
+                first, _, *others = value.leaves
+                now = switch(f"{key.resource}-{key.part}", key.resource in whole)
+                self.state[key] = part(key.part, [first, now, *others], value.tags)
+                yield key, self.state[key]
 
     def extensions(self) -> Iterator[tuple[PartKey, Part | None]]:
         """The extensions have what is needed, and some have more."""
@@ -229,7 +251,7 @@ class XdsLaws(RuleBasedStateMachine):
             self.put_cluster(name, eds=True)
         for name in ROUTES:
             self.put_route(name, "v0", (CLUSTERS[0],), 2, ())
-        self.put_listener("l0", "r0")
+        self.put_listener("l0", "r0", whole=False)
 
     @rule(name=st.sampled_from(CLUSTERS), eds=st.booleans())
     def put_cluster(self, name: str, eds: bool) -> None:
@@ -253,9 +275,11 @@ class XdsLaws(RuleBasedStateMachine):
     def remove_cluster(self, name: str) -> None:
         self.apply([(PartKey("p", CLUSTER, name), None), (PartKey("p", ENDPOINT, name), None)])
 
-    @rule(name=st.sampled_from(("l0", "l1")), route=st.sampled_from(ROUTES))
-    def put_listener(self, name: str, route: str) -> None:
-        self.apply([(PartKey("p", LISTENER, name), part("", [leaf(name, (route, FILTERS_OF[route]))]))])
+    @rule(name=st.sampled_from(("l0", "l1")), route=st.sampled_from(ROUTES), whole=st.booleans())
+    def put_listener(self, name: str, route: str, whole: bool) -> None:
+        arguments = (route, FILTERS_OF[route], *((WHOLE,) if whole else ()))
+        side = Side(route, on=True) if whole else None
+        self.apply([(PartKey("p", LISTENER, name), part("", [leaf(name, arguments, side=side)]))])
 
     @rule(name=st.sampled_from(EXTENSIONS), families=st.sets(st.sampled_from(FAMILIES)).map(sorted).map(tuple))
     def put_extension(self, name: str, families: tuple[str, ...]) -> None:
@@ -293,7 +317,8 @@ class XdsLaws(RuleBasedStateMachine):
         head = PartKey("p", ROUTE, name)
         if head not in self.state:
             changes.append((head, part("", [leaf(f"{name}-head")])))
-        leaves = [leaf(f"{name}-{host}")]
+        earlier = self.state.get(PartKey("p", ROUTE, name, host))
+        leaves = [leaf(f"{name}-{host}"), earlier.leaves[1] if earlier else switch(f"{name}-{host}", on=False)]
         if whole:
             leaves.append(leaf(f"{name}-{host}-all", filters=filters, covers=True))
             filters = ()
@@ -346,6 +371,7 @@ class XdsLaws(RuleBasedStateMachine):
     @precondition(lambda self: self.inbox)
     def client_reads(self) -> None:
         self.client.receive(self.inbox.popleft())
+        self.check_sides()
 
     @rule()
     @precondition(lambda self: self.client.outbox)
@@ -431,6 +457,25 @@ class XdsLaws(RuleBasedStateMachine):
                 if item.data in body or name not in self.in_step:
                     self.in_step[name] = self.now
 
+    def check_sides(self) -> None:
+        """No host is quiet whose listener has filters for all requests; but of a listener that was there before."""
+        for name, (_, body) in self.client.have[LISTENER].items():
+            copy = self.session.subscription(LISTENER).client.get(name)
+            for token in tokens(body):
+                if WHOLE in token.arguments and copy is not None and not copy.opaque:
+                    _, hosts = self.client.have[ROUTE].get(token.arguments[0], ("", b""))
+                    assert not any(QUIET in one.arguments for one in tokens(hosts)), f"{name} beside {hosts!r}"
+
+    def barred(self, item: Leaf) -> bool:
+        """Whether the client has leaves of the other side, which it does not let go."""
+        if item.side is None:
+            return False
+        if item.side.on:
+            _, hosts = self.client.have[ROUTE].get(item.side.of, ("", b""))
+            return any(QUIET in one.arguments for one in tokens(hosts))
+        every = [token for _, body in self.client.have[LISTENER].values() for token in tokens(body)]
+        return any(WHOLE in one.arguments and one.arguments[0] == item.side.of for one in every)
+
     def check_warm(self, response: Response) -> None:
         """No route goes to a cluster that is not warm, unless it has waited for its time."""
         if response.type_url != ROUTE:
@@ -511,7 +556,7 @@ class XdsLaws(RuleBasedStateMachine):
             for item in value.leaves:
                 key = tokens(item.data)[0].key
                 expected.add(key)
-                if covered or not self.given(item):
+                if covered or not self.given(item) or (self.client.poison and self.barred(item)):
                     covered = covered or item.covers
                 elif item.data not in bad:
                     assert item.data in body, f"{item.data!r} is missing in {body!r}"

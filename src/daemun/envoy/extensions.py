@@ -21,7 +21,7 @@ from daemun.base import wire
 from daemun.envoy.ads import ads
 from daemun.envoy.scopes import BY_PATH, MISSES, sent_on
 from daemun.features import BY_KIND, FAMILIES, HEAVY, Placed, moves, ordered, placed, rare_of
-from daemun.features.drafts import Further, ManagerDraft
+from daemun.features.drafts import WHOLE, Further, ManagerDraft
 from daemun.features.fence import fence_all
 from daemun.features.filter_chain import filters_of
 from daemun.flow import Collection, Index, Reader, derive, distinct, union
@@ -121,6 +121,11 @@ def further_of(uses: ListenerUses) -> tuple[list[Further], set[str]]:
     draft = ManagerDraft(hcm_v3.HttpConnectionManager(), router_pb2.Router())
     manage(uses, draft)
     return draft.filters, draft.needs
+
+
+def has_whole(uses: ListenerUses) -> bool:
+    """Whether policies put filters on a listener that are for all requests once their routes are known."""
+    return any(one.filter.name == WHOLE for one in further_of(uses)[0])
 
 
 def manage(uses: ListenerUses, draft: ManagerDraft) -> None:

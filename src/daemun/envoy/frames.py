@@ -5,6 +5,7 @@ writes its own fields and is a leaf by itself: a change of one policy touches on
 rejects is put out alone.
 """
 
+import functools
 from collections.abc import Iterator
 
 from envoy.config.route.v3 import route_components_pb2 as route_v3
@@ -12,7 +13,7 @@ from envoy.config.route.v3 import route_components_pb2 as route_v3
 from daemun.base import wire
 from daemun.envoy.extensions import filters_for
 from daemun.envoy.routes import ROUTES, frame
-from daemun.envoy.scopes import ON
+from daemun.envoy.scopes import ON, whole_side
 from daemun.features import BY_KIND, MOVES, moves, ordered, rare_of
 from daemun.features.drafts import WHOLE, HostDraft
 from daemun.features.fence import HOST, METADATA, fence
@@ -51,18 +52,16 @@ def _switching() -> bytes:
 
 
 _WHOLE = _switching()
-"""Filters for all requests of a port run: the route is known."""
+_SWITCH = b"whole"
 
 
-def opening(
-    domain: str, origin: Origin, port: FrontendKey, uses: ListenerUses | None, *, hit: bool = False, read: bool
-) -> Iterator[Leaf]:
-    """The leaves of a virtual host of a port before its routes. `hit`: it is found at the first look.
+def opening(domain: str, origin: Origin, port: FrontendKey, uses: ListenerUses | None, *, read: bool) -> Iterator[Leaf]:
+    """The leaves of a virtual host of a port before its routes.
 
     A retry policy of its own takes the place of everybody's. `read`: the port itself may read what tokens say.
     """
     own = uses is not None and any(use.kind == _RETRIES for use in uses.on_hosts())
-    yield Leaf(frame(domain) + (b"" if own else _UNSENT) + (_WHOLE if hit else b""), origin, reads=read)
+    yield Leaf(frame(domain) + (b"" if own else _UNSENT), origin, reads=read)
     if uses is None:
         return
     if any(BY_KIND[use.kind].guards for use in uses.on_hosts()):
@@ -78,6 +77,19 @@ def opening(
     for use in ordered(uses.on_hosts()):
         if BY_KIND[use.kind].works("on_host"):
             yield _leaf(use, origin, port)
+
+
+@functools.lru_cache(maxsize=4096)
+def switch(origin: Origin, port: FrontendKey, *, whole: bool) -> Leaf:
+    """What a virtual host that is found at the first look says to the filters for all requests of its port: they run,
+    for the route is known. On a port without any (`whole`) it says nothing: each name costs every request of a host
+    that says something else, too.
+
+    Where a listener has such filters no host says nothing, and none has them before all hosts of the port say it.
+    """
+    if whole:
+        return Leaf(_WHOLE, origin, identity=_SWITCH)
+    return Leaf(b"", origin, fallback=_WHOLE, identity=_SWITCH, side=whole_side(port, on=False))
 
 
 def _leaf(use: Use, origin: Origin, port: FrontendKey) -> Leaf:

@@ -11,7 +11,7 @@ from envoy.config.route.v3 import route_components_pb2 as route_v3
 
 from daemun.base import wire
 from daemun.envoy import shards
-from daemun.envoy.frames import opening
+from daemun.envoy.frames import opening, switch
 from daemun.envoy.misdirected import guard
 from daemun.envoy.routes import ROUTES, EncodedRoute, Rank, rank_of
 from daemun.envoy.scopes import REST, TAGS, head, is_exact, place
@@ -35,7 +35,8 @@ _NOTHING = wire.delimited(
 class Inputs(NamedTuple):
     """What virtual hosts are made of. `sharded` has the routes of crowded hosts.
 
-    `policies` has what policies put on the virtual hosts of a listener, `readers` the ports that read what tokens say.
+    `policies` has what policies put on the virtual hosts of a listener, `readers` the ports that read what tokens say,
+    `wholes` those with filters for all requests.
     """
 
     owners: Collection[HostKey, HostOwner]
@@ -46,6 +47,7 @@ class Inputs(NamedTuple):
     spreads: Collection[FrontendKey, bool]
     policies: Collection[ListenerKey, ListenerUses]
     readers: Collection[FrontendKey, bool]
+    wholes: Collection[FrontendKey, bool]
 
 
 def host_rule(of: Inputs) -> Callable[[Reader, HostKey, HostKey], Iterator[tuple[PartKey, Part]]]:
@@ -77,7 +79,10 @@ def host_rule(of: Inputs) -> Callable[[Reader, HostKey, HostKey], Iterator[tuple
         # What leads to shards does nothing else: they have what policies say.
         uses = None if crowded else reader.get(of.policies, mine.key)
         read = reader.get(of.readers, key.frontend) is not None
-        leaves = list(opening(spot.part, origin, key.frontend, uses, hit=hit and not crowded, read=read))
+        leaves = list(opening(spot.part, origin, key.frontend, uses, read=read))
+        if hit and not crowded:
+            whole = reader.get(of.wholes, key.frontend) is not None
+            leaves.insert(1, switch(origin, key.frontend, whole=whole))
         if owner.handshakes:
             closed = wire.encoded(guard(owner.handshakes))
             leaves.append(Leaf(wire.delimited(ROUTES, closed), mine.origin))

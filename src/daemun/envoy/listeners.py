@@ -16,10 +16,10 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import http_con
 from daemun.base import wire
 from daemun.envoy.accesslog import log_to
 from daemun.envoy.captured import HTTP_WORDS, PASSING, pass_unless_http, passing_chain, passing_cluster
-from daemun.envoy.extensions import discovered, further_of, manage, standing_on
+from daemun.envoy.extensions import discovered, further_of, has_whole, manage, standing_on
 from daemun.envoy.forward import closing_chain, come_from
 from daemun.envoy.misses import misses
-from daemun.envoy.scopes import ask
+from daemun.envoy.scopes import ask, whole_side
 from daemun.envoy.tls import wrap
 from daemun.features import BY_KIND, HEAVY, http_filters, ordered, upstream_filters
 from daemun.features.drafts import ChainDraft, Further, ListenerDraft, ManagerDraft
@@ -112,20 +112,22 @@ def listener_rule(
         uses = [standing_on(one, standing(reader)) for one in uses]
         common = further_of(uses[0])[0] if uses else []
         chains = [_filter_chain(key, one, access_log, of, common) for one, of in zip(http, uses, strict=True)]
+        sides = [whole_side(key, on=True) if has_whole(one) else None for one in uses]
+        own = [
+            Leaf(data, one.origin, tuple(sorted(needs)), side=side)
+            for one, (data, needs), side in zip(http, chains, sides, strict=True)
+        ]
         if not frontend.head:
-            more = zip(http, chains, strict=True)
-            leaves = [Leaf(data, one.origin, tuple(sorted(needs))) for one, (data, needs) in more]
-            yield PartKey(key.proxy, LISTENER, key.listener, f"section {key.section}"), part(key.section, leaves)
+            yield PartKey(key.proxy, LISTENER, key.listener, f"section {key.section}"), part(key.section, own)
             return
         # A listener cannot be without a filter chain: to test its address alone would always fail.
         head = Leaf(
             wire.encoded(proto) + b"".join(data for data, _ in chains[:within]),
             frontend.origin or Origin(first.origin.ref, f"{first.origin.where}.port"),
             tuple(sorted(draft.needs.union(_needed(frontend), *(needs for _, needs in chains[:within])))),
+            side=next(iter(sides[:within]), None),
         )
-        further = zip(http[within:], chains[within:], strict=True)
-        leaves = [head, *(Leaf(data, one.origin, tuple(sorted(needs))) for one, (data, needs) in further)]
-        yield PartKey(key.proxy, LISTENER, key.listener), part("", leaves)
+        yield PartKey(key.proxy, LISTENER, key.listener), part("", [head, *own[within:]])
 
     return listener
 

@@ -23,7 +23,7 @@ from daemun.base import wire
 from daemun.envoy.ads import ads
 from daemun.envoy.misdirected import MARK, mark
 from daemun.ir.listener import FrontendKey, HostKey, Listener
-from daemun.ir.resource import SCOPE, PartKey
+from daemun.ir.resource import SCOPE, PartKey, Side
 
 SCOPE_HEADER = "x-daemun-scope"
 """The header with the key of the scope. No backend sees it, and what a client sends there counts nothing."""
@@ -56,6 +56,11 @@ def scope_name(port: FrontendKey, host: str) -> str:
     """The name of a scope, which is also its key."""
     section = f".{port.section}" if port.section else ""
     return f"port-{port.port}{section}/{host}"
+
+
+def whole_side(port: FrontendKey, *, on: bool) -> Side:
+    """That there are filters for all requests on a port; the other side: that a host does not speak to them."""
+    return Side(scope_name(port, "whole"), on)
 
 
 def is_exact(hostname: str) -> bool:

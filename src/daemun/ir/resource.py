@@ -31,6 +31,18 @@ Filter = tuple[str, str]
 """The name of an extension, and a family of filters that it is to have."""
 
 
+class Side(NamedTuple):
+    """One side of something of which there are two. No client has leaves of both."""
+
+    of: str
+    on: bool
+
+    @property
+    def other(self) -> "Side":
+        """The other side."""
+        return self._replace(on=not self.on)
+
+
 class PartKey(NamedTuple):
     """Where a part belongs. `proxy` names the Gateway as `namespace/name`; `part` is empty for a resource's head."""
 
@@ -55,6 +67,8 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
 
     `forms` are the data of one that can tell others something: as it is where no leaf of its part `reads` that, and
     where one does. So whoever reads comes and goes with what tells him, whichever leaves wait or are refused.
+
+    One with a `side` waits for as long as the client has leaves of the other one; its fallback does not.
     """
 
     data: bytes
@@ -68,6 +82,7 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
     covers: bool = False
     forms: tuple[bytes, bytes] | None = None
     reads: bool = False
+    side: Side | None = None
 
     @property
     def content(self) -> bytes:

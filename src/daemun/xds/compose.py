@@ -79,8 +79,13 @@ class Composer:
         return bool(lacking)
 
     def _part(self, place: Place, want: Part | None, have: Part | None, now: float) -> tuple[Part | None, bool]:
-        """The part to send, and whether a leaf of it waits for a cluster or filter."""
-        holds, warmth, filters = self._stream.holds, self._stream.warmth, self._stream.filters
+        """The part to send, and whether a leaf of it waits for a cluster, a filter or a side."""
+        holds, warmth, filters, barred = (
+            self._stream.holds,
+            self._stream.warmth,
+            self._stream.filters,
+            self._stream.barred,
+        )
         if want is None:
             holds.retain(place, set())
             return None, False
@@ -88,6 +93,7 @@ class Composer:
         if not withheld and not any(
             [one for leaf in want.leaves for one in leaf.needs if not warmth.is_warm(one)]
             or [one for leaf in want.leaves for one in leaf.filters if not filters.has(one)]
+            or [leaf for leaf in want.leaves if leaf.side is not None and barred(leaf)]
         ):
             holds.retain(place, set())  # so it nearly always is, and many proxies may connect at once
             return want, False
@@ -100,12 +106,13 @@ class Composer:
                 return Verdict.REPLACE
             clusters = [cluster for cluster in leaf.needs if not warmth.is_warm(cluster)]
             lacking = [one for one in leaf.filters if not filters.has(one)]
-            if not clusters and not lacking:
+            bar = barred(leaf)
+            if not clusters and not lacking and bar is None:
                 return Verdict.SEND
             cold.add(key)
-            over = not holds.hold(place, key, [*clusters, *lacking], now)
-            if over or any(map(filters.refused, lacking)):
-                return Verdict.CLOSE if lacking else Verdict.SEND
+            over = not holds.hold(place, key, [*clusters, *lacking, *([bar] if bar else ())], now)
+            if over or any(map(filters.refused, lacking)) or (bar and leaf.fallback):
+                return Verdict.CLOSE if lacking or bar else Verdict.SEND
             waits = True
             return Verdict.HOLD
 

@@ -34,7 +34,14 @@ class Removals:
             return not self._stream.users.need(name) and not self._foreign_users()
         if type_url == ENDPOINT and self._leaving(name):
             return False
-        return self._quiet(LISTENER) and self._quiet(CLUSTER)
+        return self._in_the_way(own, name) or (self._quiet(LISTENER) and self._quiet(CLUSTER))
+
+    def _in_the_way(self, own: Subscription, name: str) -> bool:
+        """Whether something waits until the client has no such leaves, or until all of them are known."""
+        holds, copy = self._stream.holds, own.client.get(name)
+        if copy is None or copy.opaque:
+            return copy is not None and bool(holds.sides())
+        return any(leaf.side and holds.waited_for(leaf.side) for part in copy.parts.values() for leaf in part.leaves)
 
     def _foreign_users(self) -> bool:
         """Whether the client has listeners or routes of which it is not known which clusters they need."""

@@ -17,7 +17,7 @@ The same content has the same version in every stream and process.
 
 from collections.abc import Iterable, Iterator
 
-from daemun.ir.resource import CLUSTER, ENDPOINT, EXTENSION, LISTENER, TYPES
+from daemun.ir.resource import CLUSTER, ENDPOINT, EXTENSION, LISTENER, TYPES, Side
 from daemun.xds.events import Event, Rejected
 from daemun.xds.messages import Request, Response
 from daemun.xds.order import Removals
@@ -173,17 +173,21 @@ class Session:
         return any(one.owes() for type_url, one in self._subscriptions.items() if type_url != but)
 
     def _wake(self) -> None:
+        self._release()
         places, self._stream.woken = self._stream.woken, []
         self._touch(places)
-        self._release()
 
     def _release(self) -> None:
-        """Filters that were kept only for leaves that are gone can go."""
+        """Filters that were kept only for leaves that are gone can go, and what waited for those can come."""
         freed, self._stream.users.freed = self._stream.users.freed, set()
-        names = {extension for extension, _ in freed}
+        sides = [one for one in freed if isinstance(one, Side)]
+        names = {one[0] for one in freed if not isinstance(one, Side)}
         extensions = self.subscription(EXTENSION)
         if self._foreign and not self._stream.foreign:
             names.update(extensions.client.names())
+            sides += self._stream.holds.sides()
+        for side in sides:
+            self._stream.wake(side)
         self._foreign = bool(self._stream.foreign)
         for name in names:
             copy = extensions.client.get(name)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from daemun.ir.resource import Filter, Part
+from daemun.ir.resource import Filter, Leaf, Part, Side
 from daemun.xds.events import Event
 from daemun.xds.filters import Filters
 from daemun.xds.wanted import Wanted
@@ -10,26 +10,24 @@ from daemun.xds.warm import BEFORE, Holds, Needed, Place, Warmth
 
 
 class Users:
-    """How many leaves that the client has, or is being sent, need each cluster and filter.
+    """How many leaves that the client has, or is being sent, need each cluster and filter, or are of a side.
 
-    `freed` are the filters that none of them needs any more.
+    `freed` are the filters that none of them needs any more, and the sides of which none is.
     """
 
     def __init__(self) -> None:
         self._count: Counter[Needed] = Counter()
-        self.freed: set[Filter] = set()
+        self.freed: set[Filter | Side] = set()
 
     def add(self, part: Part | None) -> None:
         """A part is sent to the client, or found there."""
         for leaf in part.leaves if part else ():
-            self._count.update(leaf.needs)
-            self._count.update(leaf.filters)
+            self._count.update(_all(leaf))
 
     def release(self, part: Part | None) -> None:
         """The client no longer has a part, or refused it."""
         for leaf in part.leaves if part else ():
-            every: tuple[Needed, ...] = (*leaf.needs, *leaf.filters)
-            for one in every:
+            for one in _all(leaf):
                 self._count[one] -= 1
                 if not self._count[one]:
                     del self._count[one]
@@ -37,8 +35,13 @@ class Users:
                         self.freed.add(one)
 
     def need(self, one: Needed) -> bool:
-        """Whether anything in the client needs the cluster or filter."""
+        """Whether anything in the client needs the cluster or filter, or is of the side."""
         return one in self._count
+
+
+def _all(leaf: Leaf) -> tuple[Needed, ...]:
+    needed: tuple[Needed, ...] = (*leaf.needs, *leaf.filters)
+    return (*needed, leaf.side) if leaf.side else needed
 
 
 class Stream:
@@ -62,6 +65,13 @@ class Stream:
     def wake(self, one: Needed) -> None:
         """A cluster or filter has come, or is not wanted any more: whoever waits for it is to be looked at."""
         self.woken += self.holds.woken(one)
+
+    def barred(self, leaf: Leaf) -> Side | None:
+        """The other side of a leaf, if the client has it; nobody knows of which one foreign routes are."""
+        if leaf.side is None:
+            return None
+        other = leaf.side.other
+        return other if self.users.need(other) or (leaf.side.on and self.foreign) else None
 
     def wake_all(self, extension: str) -> None:
         """There is nothing to wait for any more of an extension."""

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from daemun.ir.resource import CLUSTER, ENDPOINT, Filter
+from daemun.ir.resource import CLUSTER, ENDPOINT, Filter, Side
 from daemun.xds.leaves import LeafKey
 from daemun.xds.wanted import Wanted
 
@@ -18,8 +18,8 @@ BEFORE = 0
 """The serial of the response that brought a cluster the client had already when it connected."""
 
 
-Needed = str | Filter
-"""The name of a cluster, or a filter."""
+Needed = str | Filter | Side
+"""The name of a cluster, or a filter; or that there is no leaf of a side."""
 
 
 class Place(NamedTuple):
@@ -141,7 +141,16 @@ class Holds:
 
     def filters_of(self, extension: str) -> list[Filter]:
         """The filters of an extension that something waits for."""
-        return [one for one in self._waiting if isinstance(one, tuple) and one[0] == extension]
+        filters = [one for one in self._waiting if isinstance(one, tuple) and not isinstance(one, Side)]
+        return [one for one in filters if one[0] == extension]
+
+    def waited_for(self, one: Needed) -> bool:
+        """Whether something waits for it."""
+        return one in self._waiting
+
+    def sides(self) -> list[Side]:
+        """The sides whose end something waits for."""
+        return [one for one in self._waiting if isinstance(one, Side)]
 
     def overdue(self, now: float) -> list[Place]:
         """The parts in which a leaf has waited long enough."""
