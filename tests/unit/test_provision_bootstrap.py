@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +68,30 @@ def test_envoy_refuses_just_the_regexes_beyond_the_shared_limit(tmp_path: Path) 
     large = validated(made(listener_with(f"/(a{{900}}){{1}}b{{{RE2_MAX_PROGRAM_SIZE // 2}}}")), tmp_path)
     assert large.returncode != 0
     assert "max program size" in large.stderr
+
+
+def test_a_proxy_that_nobody_asks_anything_sleeps(tmp_path: Path) -> None:
+    (tmp_path / "bootstrap.json").write_bytes(made(listener_with("/") | {"admin": {}}))
+    argv = [str(binary.find()), "--config-path", str(tmp_path / "bootstrap.json"), "--disable-hot-restart"]
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen([*argv, "--concurrency", "2"], stderr=log)
+    try:
+        deadline = time.monotonic() + 60
+        while "starting workers" not in (tmp_path / "log").read_text():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        before, began = wakes(process.pid), time.monotonic()
+        time.sleep(4)  # what is counted is what happens in a time
+        # With Envoy's own bounds for threads that do not go on it wakes up 45 times a second.
+        assert (wakes(process.pid) - before) / (time.monotonic() - began) < 25
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wakes(pid: int) -> int:
+    """How often the threads of a process went to sleep so far, of their own accord."""
+    texts = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/status")]
+    lines = [line for text in texts for line in text.splitlines() if line.startswith("voluntary_ctxt_switches")]
+    return sum(int(line.split()[1]) for line in lines)
