@@ -156,9 +156,11 @@ class ControlPlane:
         if len(self._parts) > _MANY:
             self._leave()
             return
-        self.xds.apply(self._take_parts())
+        parts = self._take_parts()
+        self.xds.apply(parts)
         self._settled()
-        now_and_then()
+        if not parts:  # else that is done when proxies have answered: what is sent to them does not wait for it
+            now_and_then()
 
     def _apply(self, objects: Iterable[tuple[Ref, object | None]], unread: Iterable[Ref] | None = None) -> None:
         with self._working():
@@ -344,6 +346,7 @@ class ControlPlane:
                 if drift := [event for event in events if isinstance(event, Drifted)]:
                     self._drifted(proxy, drift)
         self._tell()
+        now_and_then()
 
     def _note(self, proxy: str, event: StreamEvent) -> None:
         rejections = self.translation.rejections
