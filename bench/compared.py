@@ -96,7 +96,9 @@ def propagation(rows: Rows) -> Iterator[str]:
                 way = ", ".join(f"{count:,} × {status}" for status, count in found.get("on_the_way", {}).items())
                 p50, p90 = (_cell(found, "ms", key, unit=" ms") for key in ("p50", "p90"))
                 if found.get("stored_ms"):
-                    p50 += f" ({_cell(found, 'stored_ms', 'p50', unit=' ms')})"
+                    p50 += f" ({_cell(found, 'stored_ms', 'p50', unit=' ms')}"
+                    after = f"; {_cell(found, 'after_ms', 'p50', unit=' ms')} after it" if found.get("after_ms") else ""
+                    p50 += f"{after})"
                 told = f"{p50} | {p90} | {way or '–'} (n = {n}{late}; {rows.load(replay, peer, size):.0f})"
                 cells.append(told if found else "– | – | not measured")
             yield f"| {size:,} | {name} | {' | '.join(cells)} |"
@@ -123,7 +125,8 @@ def scale(rows: Rows) -> Iterator[str]:
             ("control plane's CPU idle", "idle_cpu_percent", " %", 1),
             ("its CPU for one change", "cpu_ms_per_change", " ms", 1),
             ("its memory", "control_plane_mib", " MiB", 0),
-            ("proxy's CPU for one change", "proxy_cpu_ms_per_change", " ms", 1),
+            ("proxy's CPU idle", "proxy_idle_cpu_percent", " %", 1),
+            ("its CPU for one change", "proxy_cpu_ms_per_change", " ms", 1),
             ("its memory", "proxy_mib", " MiB", 0),
         ):
             yield f"| {size:,} | {name} | {_both(rows, 'scale', size, key, unit=unit, digits=digits)} |"

@@ -153,6 +153,7 @@ def _folder_slope(_: Rows, others: Figures) -> Verdict:
 _P50 = ("ms", "p50")
 GOALS = (
     Goal("created to 200 at 3,000 routes: 50 × ahead at p50", _ratio("propagation", 3000, _P50, 50, "ms")),
+    Goal("the same after the API server has answered", _ratio("propagation", 3000, ("after_ms", "p50"), 50, "ms")),
     Goal("and flat: 10,000 : 100 routes ≤ 1.3", _flat("propagation", _P50, 1.3)),
     Goal("no answer but 404 and 200 on the way", _on_the_way),
     Goal("10,000 flips under a tight loop, every answer 200", _flips),

@@ -61,10 +61,9 @@ def _run(address: str, hosts: list[str], ended: threading.Event) -> Counter[str]
         number += 1
         try:
             if connection is None:
-                connection = socket.create_connection((address, 80), timeout=5)
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                connection = connect(address)
             connection.sendall(requests[number % len(requests)])
-            text = _answer(connection)
+            text = answer(connection)
             counted[_key(text)] += 1
             if b"\r\nconnection: close" in text:
                 connection.close()
@@ -76,7 +75,14 @@ def _run(address: str, hosts: list[str], ended: threading.Event) -> Counter[str]
     return counted
 
 
-def _answer(connection: socket.socket) -> bytes:
+def connect(address: str) -> socket.socket:
+    """A connection on which nothing waits for more."""
+    connection = socket.create_connection((address, 80), timeout=5)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
+def answer(connection: socket.socket) -> bytes:
     """The head of an answer; its body, which is short, has been read too."""
     text = b""
     while True:
