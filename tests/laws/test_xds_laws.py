@@ -19,7 +19,7 @@ from daemun.base.names import Ref
 from daemun.ir.origin import Origin
 from daemun.ir.resource import CLUSTER, ENDPOINT, EXTENSION, LISTENER, ROUTE, Leaf, Part, PartKey, Side, part
 from daemun.xds.events import Rejected, Restored
-from daemun.xds.flight import PATIENCE
+from daemun.xds.flight import OVERTAKE, PATIENCE
 from daemun.xds.messages import Request, Response
 from daemun.xds.session import Session
 from daemun.xds.wanted import Wanted
@@ -63,13 +63,16 @@ def leaf(
     gives: tuple[str, ...] = (),
     covers: bool = False,
     side: Side | None = None,
+    late: bool = False,
 ) -> Leaf:
     every = (*arguments, *map(":".join, filters))
     data = f"<{key}|{next(serial)}|{','.join(every)}>".encode()
     origin = Origin(Ref("", "Test", "", key))
     closed = f"<{key}|fallback|>".encode() if fallback else b""
     clusters = arguments if needs else ()
-    return Leaf(data, origin, clusters, closed, key.encode(), filters=filters, gives=gives, covers=covers, side=side)
+    return Leaf(
+        data, origin, clusters, closed, key.encode(), filters=filters, gives=gives, covers=covers, side=side, late=late
+    )
 
 
 def switch(name: str, on: bool) -> Leaf:
@@ -88,15 +91,18 @@ class Client:
         self.warm: set[str] = set()
         self.warming: set[str] = set()
         self.half: set[str] = set()
-        self.held: Request | None = None
+        self.silent: set[str] = set()
+        self.held: deque[Request] = deque()
         self.awaiting: set[tuple[str, str]] = set()
         self.poison: set[bytes] = set()
         self.accepted: set[bytes] = set()
         self.outbox: deque[Request] = deque()
 
     def connect(self) -> None:
-        self.held = None
+        self.held.clear()
         self.warming.clear()
+        self.warm |= self.silent  # nobody can tell that they are not
+        self.silent.clear()
         self.half.clear()
         self.outbox.clear()
         self.awaiting.clear()
@@ -138,14 +144,12 @@ class Client:
             assert found, "a resource is never empty"
             if any(token.text in self.poison for token in found):
                 bad.append(resource.name)
-                if response.type_url == CLUSTER:
-                    self.half.add(resource.name)
+                if response.type_url == CLUSTER and not self.held:
+                    self.half.add(resource.name)  # what is rejected while others warm up is rejected early here
                 continue
             if response.type_url == CLUSTER:
-                self.half.discard(resource.name)
-            if response.type_url == CLUSTER and found[0].arguments:
-                self.warming.add(resource.name)  # a changed one, too: it waits for endpoints, but does not ask again
-            elif response.type_url in (CLUSTER, ENDPOINT):
+                self.take_cluster(resource.name, found[0].arguments)
+            elif response.type_url == ENDPOINT and resource.name not in self.silent:
                 self.warm.add(resource.name)
             have[resource.name] = (resource.version, resource.body)
             self.accepted |= {token.text for token in found}
@@ -158,19 +162,40 @@ class Client:
         detail = f"Error adding/updating: {', '.join(bad)}: poison" if bad else None
         self.answer(response, Request(response.type_url, response.nonce, error_detail=detail))
 
+    def take_cluster(self, name: str, arguments: tuple[str, ...]) -> None:
+        """It warms up; a changed one, too, which waits for endpoints, but does not ask again."""
+        for places in (self.half, self.warming, self.silent):
+            places.discard(name)
+        if not arguments:
+            self.warm.add(name)
+            return
+        self.warming.add(name)
+        if "late" in arguments:
+            self.silent.add(name)
+
     def answer(self, response: Response, request: Request) -> None:
         """As Envoy does: clusters are taken only when all of them are warm, and one that was rejected never is."""
-        if response.type_url == CLUSTER and request.error_detail is None:
-            self.held = request
+        if response.type_url == CLUSTER:
+            self.held.append(request)
+            self.warming -= set(response.removed)
+            self.silent -= set(response.removed)
         else:
             self.outbox.append(request)
-        if response.type_url == CLUSTER:
-            self.warming -= set(response.removed)
         if response.type_url == ENDPOINT:
             self.warming -= {resource.name for resource in response.resources} | set(response.removed)
-        if self.held is not None and not self.warming and not self.half:
-            self.outbox.append(self.held)
-            self.held = None
+        self.answer_held()
+
+    def answer_held(self) -> None:
+        while self.held and not self.warming and not self.silent:
+            if self.held[0].error_detail is None and self.half:
+                return
+            self.outbox.append(self.held.popleft())
+
+    def hosts_answer(self) -> None:
+        """The hosts of late clusters say whether they are healthy."""
+        self.warm |= self.silent - self.warming
+        self.silent.clear()
+        self.answer_held()
 
     def check_filters(self) -> None:
         """No route is without the filters it needs, where there is a listener."""
@@ -205,6 +230,7 @@ class XdsLaws(RuleBasedStateMachine):
         self.client = Client()
         self.inbox: deque[Response] = deque()
         self.in_flight: dict[str, float] = {}
+        self.nonces: dict[str, str] = {}
         self.in_step: dict[str, float] = {}
         self.rejected: set[tuple[Origin, str, str]] = set()
         self.session = Session(self.wanted, hold=HOLD)
@@ -253,10 +279,11 @@ class XdsLaws(RuleBasedStateMachine):
             self.put_route(name, "v0", (CLUSTERS[0],), 2, ())
         self.put_listener("l0", "r0", whole=False)
 
-    @rule(name=st.sampled_from(CLUSTERS), eds=st.booleans())
-    def put_cluster(self, name: str, eds: bool) -> None:
+    @rule(name=st.sampled_from(CLUSTERS), eds=st.booleans(), late=st.booleans())
+    def put_cluster(self, name: str, eds: bool, late: bool = False) -> None:
+        made = leaf(name, ("eds", *(["late"] if late else [])), late=late) if eds else leaf(name)
         changes: list[tuple[PartKey, Part | None]] = [
-            (PartKey("p", CLUSTER, name), part("", [leaf(name, ("eds",) if eds else ())])),
+            (PartKey("p", CLUSTER, name), part("", [made])),
             (PartKey("p", ENDPOINT, name), part("", [leaf(f"e-{name}")]) if eds else None),
         ]
         self.apply(changes)
@@ -359,11 +386,17 @@ class XdsLaws(RuleBasedStateMachine):
     # How it travels
 
     @rule()
+    def hosts_answer(self) -> None:
+        self.client.hosts_answer()
+
+    @rule()
     def poll(self) -> None:
         for response in self.session.poll(self.now):
             sent_at = self.in_flight.get(response.type_url, -PATIENCE)
-            assert self.now >= sent_at + PATIENCE, "one response in flight per type"
+            patience = OVERTAKE if response.type_url == CLUSTER else PATIENCE
+            assert self.now >= sent_at + patience, "one response in flight per type, or it is long in being answered"
             self.in_flight[response.type_url] = self.now
+            self.nonces[response.type_url] = response.nonce
             self.check_warm(response)
             self.inbox.append(response)
 
@@ -377,7 +410,7 @@ class XdsLaws(RuleBasedStateMachine):
     @precondition(lambda self: self.client.outbox)
     def server_reads(self) -> None:
         request = self.client.outbox.popleft()
-        if request.response_nonce:
+        if request.response_nonce and request.response_nonce == self.nonces.get(request.type_url):
             self.in_flight.pop(request.type_url, None)
         self.session.receive(request, self.now)
 
@@ -495,13 +528,19 @@ class XdsLaws(RuleBasedStateMachine):
                     assert self.now >= self.in_step[token.key] + HOLD, f"{token.text!r} before {cold}"
 
     def teardown(self) -> None:
-        self.talk()
+        self.end_talk()
         end = self.now + 200
         while (at := self.session.deadline(self.now)) is not None and at < end:
             self.remember_steps()
             self.now = max(at, self.now + 0.001)
-            self.talk()
+            self.end_talk()
         self.check_converged()
+
+    def end_talk(self) -> None:
+        self.client.hosts_answer()
+        self.talk()
+        self.client.hosts_answer()
+        self.talk()
 
     def check_converged(self) -> None:
         assert not self.client.awaiting, "whoever asks gets an answer"
@@ -509,7 +548,7 @@ class XdsLaws(RuleBasedStateMachine):
         known = [name for name in self.client.half if not clusters.open(name).opaque]
         if self.client.half == set(known) <= self.names(CLUSTER):
             # Otherwise nobody knows what the client had, or what it had must go, but is still used.
-            assert self.client.held is None, "nothing that was rejected stands in the way of answers"
+            assert not self.client.held, "nothing that was rejected stands in the way of answers"
         for type_url in ALL:
             asked = self.client.asked.get(type_url)
             wanted = self.names(type_url)

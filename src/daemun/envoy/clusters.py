@@ -1,6 +1,6 @@
 """Envoy clusters: one per backend, shared by every route that uses it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -59,16 +59,20 @@ def cluster_rule(
         upstream = described.of(reader, key)
         if upstream is not None:
             draft = built(key, upstream)
-            yield key, part("", [Leaf(wire.encoded(draft.cluster), Origin(key.ref), secrets=(*draft.secrets,))])
+            yield key, part("", [_leaf(draft.cluster, key, draft.secrets)])
         elif key.kind == "service":
             yield key, part("", [Leaf(wire.encoded(_service_cluster(key)), Origin(key.ref))])
         elif (egress := described.egress(reader, key)) is not None:
             yield key, part("", [egress_leaf(key, egress, described.guard)])
         elif (own := own_cluster(key, settings)) is not None:
-            shown = (PROXY_PAIR,) if own.HasField("transport_socket") else ()
-            yield key, part("", [Leaf(wire.encoded(own), Origin(key.ref), secrets=shown)])
+            yield key, part("", [_leaf(own, key, [PROXY_PAIR] if own.HasField("transport_socket") else [])])
 
     return cluster
+
+
+def _leaf(cluster: cluster_pb2.Cluster, key: BackendKey, secrets: Iterable[str]) -> Leaf:
+    late = bool(cluster.health_checks) or cluster.type == cluster.STRICT_DNS
+    return Leaf(wire.encoded(cluster), Origin(key.ref), secrets=tuple(secrets), late=late)
 
 
 def _service_cluster(key: BackendKey) -> cluster_pb2.Cluster:
@@ -109,7 +113,7 @@ def behind_rule(
         found = tunnel(key, upstream) if upstream is not None else None
         if found is not None:
             near = found.near
-            cluster = Leaf(wire.encoded(near.cluster), Origin(key.ref), secrets=(*near.secrets,))
+            cluster = _leaf(near.cluster, key, near.secrets)
             listener = Leaf(wire.encoded(found.listener), Origin(key.ref, "spec.httpProxyHostname"))
             yield key, Behind(near.cluster.name, part("", [cluster]), found.listener.name, part("", [listener]))
 

@@ -145,7 +145,8 @@ def upstream_rule(
         cluster.transport_socket.typed_config.Pack(upstream(policy.tls, key, certificate), deterministic=True)
         secrets = [bundle_name(policy.tls.bundle)] if policy.tls.bundle else []
         secrets += [certificate] if certificate else []
-        return Leaf(plain.data + wire.encoded(cluster), policy.tls.origin, secrets=tuple(secrets))
+        data = plain.data + wire.encoded(cluster)
+        return Leaf(data, policy.tls.origin, secrets=tuple(secrets), late=plain.late)
 
     return encrypted
 

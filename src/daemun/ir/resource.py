@@ -69,6 +69,8 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
     where one does. So whoever reads comes and goes with what tells him, whichever leaves wait or are refused.
 
     One with a `side` waits for as long as the client has leaves of the other one; its fallback does not.
+
+    A cluster that is `late` is warm only when others have answered: its hosts that are asked for their health, the DNS.
     """
 
     data: bytes
@@ -83,6 +85,7 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
     forms: tuple[bytes, bytes] | None = None
     reads: bool = False
     side: Side | None = None
+    late: bool = False
 
     @property
     def content(self) -> bytes:

@@ -81,6 +81,9 @@ class Client:
         copy = self._copies[name]
         copy.sent, copy.serial = True, serial
         copy.stale.clear()
+        if self._type_url == CLUSTER:
+            late = any(leaf.late for piece in entry.pieces.values() if piece.sent for leaf in piece.sent.leaves)
+            self._stream.warmth.sent(name, serial, late=late)
         for piece in entry.pieces.values():
             self._stream.users.add(piece.sent)
         if self._type_url == EXTENSION:
@@ -118,7 +121,11 @@ class Client:
             self._release(entry)
             return False
         copy.refuse(entry, alone=False)
-        self._doubtful.setdefault(name, []).append(entry)
+        doubtful = self._doubtful.setdefault(name, [])
+        if any(one.version == entry.version for one in doubtful):
+            self._release(entry)
+        else:
+            doubtful.append(entry)
         return True
 
     def acked(self, name: str, serial: int) -> None:

@@ -110,7 +110,9 @@ class Composer:
             if not clusters and not lacking and bar is None:
                 return Verdict.SEND
             cold.add(key)
-            over = not holds.hold(place, key, [*clusters, *lacking, *([bar] if bar else ())], now)
+            over = not holds.hold(
+                place, key, leaf.origin.ref.namespace, [*clusters, *lacking, *([bar] if bar else ())], now
+            )
             if over or any(map(filters.refused, lacking)) or (bar and leaf.fallback):
                 return Verdict.CLOSE if lacking or bar else Verdict.SEND
             waits = True

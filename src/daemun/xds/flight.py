@@ -1,4 +1,4 @@
-"""A response in the making, and one that is under way."""
+"""A response in the making, and those that are under way."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -10,10 +10,14 @@ from daemun.xds.messages import Encoded
 PATIENCE = 15.0
 LAST_PATIENCE = 240.0
 """Seconds until a response that was not answered is given up, doubled each time in a row up to the last."""
+OVERTAKE = 0.1
+"""Seconds after which other clusters do not wait for the answer to a response with clusters."""
+MOST_OVERTAKEN = 8
+"""Responses that are overtaken by others without a word from the client: it may be one that does not read at all."""
 
 
 class Flight(NamedTuple):
-    """The response that is not acknowledged yet."""
+    """A response that is not acknowledged yet."""
 
     nonce: str
     serial: int
@@ -33,6 +37,89 @@ class Flight(NamedTuple):
         if type_url == SCOPE and len(self.entries) + len(self.removed) > 1:
             return [*self.entries, *self.removed]
         return ()
+
+
+class Flights:
+    """The responses of one type that are not acknowledged yet: the last one, and those that it has overtaken.
+
+    Only clusters overtake: Envoy answers nothing about clusters while one of them warms up, which takes as long as a
+    host that is asked for its health, or the DNS, keeps silent. It takes in the next ones all the same.
+    """
+
+    def __init__(self, type_url: str) -> None:
+        self._overtakes = type_url == CLUSTER
+        self._overtaken: dict[str, Flight] = {}
+        self._patience = PATIENCE
+        self._unheard = 0
+        self.last: Flight | None = None
+        self.hurry = False
+        """Whether something waits until it may overtake."""
+
+    def __len__(self) -> int:
+        return len(self._every())
+
+    def __contains__(self, name: str) -> bool:
+        return any(name in one.entries for one in self._every())
+
+    def free(self, now: float) -> bool:
+        """Whether another response may go: there is none under way, or it may be overtaken."""
+        if self.last is None:
+            return True
+        if not self._overtakes or self._unheard == MOST_OVERTAKEN:
+            return False
+        young = now < self.last.sent_at + OVERTAKE
+        self.hurry = self.hurry or young
+        return not young
+
+    def overtaken(self) -> tuple[str, ...]:
+        """Another response goes. Returns what the one that it overtakes removes: of that Envoy refuses nothing."""
+        before, self.last = self.last, None
+        if before is None:
+            return ()
+        self._unheard += 1
+        self._overtaken[before.nonce] = before._replace(removed=())
+        return before.removed
+
+    def heard(self) -> None:
+        """The client has said something, whatever it is about."""
+        self._unheard = 0
+
+    def end(self, nonce: str) -> Flight | None:
+        """The response with this nonce was answered."""
+        found = self._overtaken.pop(nonce, None)
+        if found is None and self.last is not None and self.last.nonce == nonce:
+            found, self.last = self.last, None
+        if found is not None:
+            self._patience = PATIENCE
+        return found
+
+    def recall(self, name: str) -> list[Entry]:
+        """A resource is sent anew: what the answers to the responses with it will say is of no interest any more."""
+        return [one.entries.pop(name) for one in self._overtaken.values() if name in one.entries]
+
+    def given_up(self, now: float) -> list[Flight]:
+        """The responses that were not answered in time."""
+        lost = [one for one in self._every() if now >= one.sent_at + self._patience]
+        for one in lost:
+            self.end(one.nonce)
+        if lost:
+            self._patience = min(2 * self._patience, LAST_PATIENCE)
+        return lost
+
+    def delayed(self, seconds: float) -> None:
+        """The client took so long to read what was sent last: its time to answer begins now."""
+        if self.last:
+            self.last = self.last._replace(sent_at=self.last.sent_at + seconds)
+
+    def deadline(self) -> float | None:
+        """When one is to be given up, or may be overtaken by what waits for that."""
+        times = [one.sent_at + self._patience for one in self._every()]
+        if self.hurry and self.last is not None:
+            times.append(self.last.sent_at + OVERTAKE)
+        return min(times, default=None)
+
+    def _every(self) -> list[Flight]:
+        return [*self._overtaken.values(), *([self.last] if self.last else [])]
 
 
 class Draft:

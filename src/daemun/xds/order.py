@@ -7,6 +7,7 @@ of `warm`. Removals come last and in reverse: nothing is taken away while someth
 from collections.abc import Mapping
 
 from daemun.ir.resource import CLUSTER, ENDPOINT, EXTENSION, LISTENER, ROUTE, SCOPE
+from daemun.xds.copy import Copy
 from daemun.xds.stream import Stream
 from daemun.xds.subscription import Subscription
 
@@ -34,7 +35,9 @@ class Removals:
             return not self._stream.users.need(name) and not self._foreign_users()
         if type_url == ENDPOINT and self._leaving(name):
             return False
-        return self._in_the_way(own, name) or (self._quiet(LISTENER) and self._quiet(CLUSTER))
+        return self._in_the_way(own, name) or (
+            self._quiet(LISTENER) and (self._quiet(CLUSTER) or self._at_rest(own.client.get(name), now))
+        )
 
     def _in_the_way(self, own: Subscription, name: str) -> bool:
         """Whether something waits until the client has no such leaves, or until all of them are known."""
@@ -51,6 +54,16 @@ class Removals:
         """Whether this cluster is about to be removed, too, but still there."""
         clusters = self._subscriptions.get(CLUSTER)
         return clusters is not None and clusters.client.has(cluster) and not self._stream.wanted.get(CLUSTER, cluster)
+
+    def _at_rest(self, copy: Copy | None, now: float) -> bool:
+        """Whether the only clusters that are missing are long in coming, and nothing waits for them that may take the
+        place of this: nothing of the same namespace.
+        """
+        clusters = self._subscriptions.get(CLUSTER)
+        if clusters is not None and not clusters.still(now):
+            return False
+        own = {leaf.origin.ref.namespace for part in copy.parts.values() for leaf in part.leaves} if copy else set()
+        return not self._stream.holds.waits_from(own)
 
     def _quiet(self, type_url: str) -> bool:
         """Whether the client has all additions and changes of this type."""

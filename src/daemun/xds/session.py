@@ -74,6 +74,7 @@ class Session:
             subscription.unsubscribe(request.unsubscribe)
             subscription.subscribe(request.subscribe)
         self._silence.heard(now, owes=self._owes(but=""))
+        self.subscription(CLUSTER).flights.heard()
         self._wake()
 
     def changed(self, changes: Changes) -> None:
@@ -101,7 +102,10 @@ class Session:
             self.subscription(LISTENER).ask()
         allowed = self._removals.allowed
         made = []
-        for one in self._subscriptions.values():
+        opening = self._opens_at(now) is not None
+        for type_url, one in self._subscriptions.items():
+            if opening and type_url == LISTENER:
+                continue
             response = one.additions(now, allowed)
             made.append(response)
             if response is not None and response.type_url == CLUSTER:
@@ -117,7 +121,7 @@ class Session:
         """The client took so long to read what was sent last: only now it can answer."""
         self._silence.delayed(seconds)
         for one in self._subscriptions.values():
-            one.delayed(seconds)
+            one.flights.delayed(seconds)
 
     def stuck(self, now: float) -> bool:
         """Whether the client owes an answer that nothing holds up, and has said nothing for too long."""
@@ -126,7 +130,7 @@ class Session:
     def deadline(self, now: float) -> float | None:
         """When `poll` may have something to send though nothing happens until then."""
         times = [one.deadline(now) for one in self._subscriptions.values()]
-        times += [self._stream.holds.deadline(), self._audit_at, self._silence.deadline(now)]
+        times += [self._stream.holds.deadline(), self._audit_at, self._silence.deadline(now), self._opens_at(now)]
         return min((at for at in times if at is not None), default=None)
 
     def take_events(self) -> list[Event]:
@@ -148,6 +152,15 @@ class Session:
     def close(self) -> None:
         """The stream has ended. What is known of the client stays readable for a younger session."""
         self._elder = None
+
+    def _opens_at(self, now: float) -> float | None:
+        """When a client that starts gets its first listeners though it lacks clusters, if it waits for any now.
+
+        It takes no requests before, and nobody sends it any.
+        """
+        waits = len(self.subscription(LISTENER).client) == 0 and not self.subscription(CLUSTER).quiet()
+        at = (self._met_at or now) + self._stream.hold
+        return at if waits and now < at else None
 
     def subscription(self, type_url: str) -> Subscription:
         """The state of one type."""

@@ -1,20 +1,20 @@
 """One type of resource in one stream: what the client asked for, and what it is sent next."""
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Literal
 
-from daemun.ir.resource import LISTENER
+from daemun.ir.resource import CLUSTER, LISTENER
 from daemun.xds.client import Client
 from daemun.xds.compose import Composed, Composer
 from daemun.xds.copy import UNKNOWN
 from daemun.xds.events import Acked, Drifted
-from daemun.xds.flight import LAST_PATIENCE, PATIENCE, Draft, Flight
-from daemun.xds.leaves import unproven
+from daemun.xds.flight import Draft, Flight, Flights
 from daemun.xds.messages import Request, Response
 from daemun.xds.quarantine import Data, Quarantine, Suspect
 from daemun.xds.stream import Stream
-from daemun.xds.suspects import blamed, content
+from daemun.xds.suspects import blamed, content, suspected
 from daemun.xds.wanted import Resource
 
 WILDCARD = "*"
@@ -26,7 +26,7 @@ MayRemove = Callable[[str, str, float], bool]
 
 
 class Subscription:
-    """The state of one type in one stream. At most one response is in flight; newer changes gather in `_dirty`."""
+    """The state of one type in one stream. Changes gather in `_dirty` until another response may go (`Flights`)."""
 
     def __init__(self, type_url: str, stream: Stream) -> None:
         self.type_url = type_url
@@ -36,6 +36,7 @@ class Subscription:
         """Until then, the removal of what the client brought with it waits for its requests of other types."""
         self._stream = stream
         self._composer = Composer(type_url, stream, self.quarantine)
+        self._content = partial(content, stream.wanted, type_url)
         self.started = False
         self._greet = False
         self._wildcard = False
@@ -45,15 +46,14 @@ class Subscription:
         self._half: dict[str, None] = {}
         """What Envoy may have taken by half of a response that it rejected: it is told again what it had before."""
         self._gone: dict[str, None] = {}
-        self._flight: Flight | None = None
-        self._patience = PATIENCE
+        self.flights = Flights(type_url)
         self._tests_next = False
 
     # What others may ask
 
     def quiet(self) -> bool:
         """Whether there is nothing to add or change, nothing under way and nothing under test."""
-        busy = self._flight or self._dirty or self.quarantine.testing()
+        busy = self.flights or self._dirty or self.quarantine.testing()
         return not busy and not self._stream.holds.holding(self.type_url)
 
     def synced(self, *, partly: bool = False) -> bool:
@@ -65,17 +65,19 @@ class Subscription:
             return False
         return (partly and not self._wildcard) or len(self.client) - len(self._gone) == len(self._all())
 
+    def still(self, now: float) -> bool:
+        """Whether there is nothing to add or change, but for what is long in being answered."""
+        return not self._dirty and self.flights.free(now)
+
     def owes(self) -> bool:
         """Whether a response waits for the client's answer."""
-        return self._flight is not None
+        return bool(self.flights)
 
     def deadline(self, now: float) -> float | None:
         """When there may be something to send though nothing happens."""
         if not self.started:
             return None
-        if self._flight:
-            return self._flight.sent_at + self._patience
-        times = [self.quarantine.deadline()]
+        times = [self.flights.deadline() if self.flights else self.quarantine.deadline()]
         if self._gone and now < self.settled_at:
             times.append(self.settled_at)
         return min((at for at in times if at is not None), default=None)
@@ -159,10 +161,13 @@ class Subscription:
     def additions(self, now: float, may_remove: MayRemove) -> Response | None:
         """The next response, if there is something to add or change and none is in flight."""
         self._give_up(now)
-        if not self.started or self._flight:
+        self.flights.hurry = False
+        if not self.flights:
+            self.quarantine.retry(now, self._content)
+        if not self.started or not (self._due() or self._greet) or not self._free(now):
             return None
-        self.quarantine.retry(now, self._content)
-        while self._dirty or self._half or self.quarantine.testing():
+        # A client that starts would wait for what is late before it does anything else.
+        while self._due() and not (self._greet and self._dirty and not self._prompt()):
             draft = Draft()
             half, self._half = self._half, {}
             for name in half or self._next_names():
@@ -177,7 +182,7 @@ class Subscription:
 
     def removals(self, now: float, may_remove: MayRemove) -> Response | None:
         """A response with nothing but removals, if there are any to be made now and none is in flight."""
-        if not self._gone or self._flight:
+        if not self._gone or not self._free(now):
             return None
         draft = Draft()
         draft.removed = self._removable(now, may_remove)
@@ -188,7 +193,7 @@ class Subscription:
 
         Fresh changes and suspects do not travel together: what is healthy is not held up by what may not be.
         """
-        testing = self.quarantine.testing()
+        testing = self._testing()
         self._tests_next = testing and bool(self._dirty) and not self._tests_next
         if not testing or self._tests_next:
             return self._next_dirty()
@@ -200,15 +205,18 @@ class Subscription:
         return [name for name in dict.fromkeys(one.resource for one in group) if name in self.client]
 
     def _next_dirty(self) -> list[str]:
-        """What has changed, as much as goes into one response: first what is new, which others may come to lead to."""
-        new = (name for name in self._dirty if name not in self.client) if len(self._dirty) > MOST else ()
-        names = list(itertools.islice(new, MOST)) or list(itertools.islice(self._dirty, MOST))
+        """What has changed, as much as goes into one response: first what is new and may be led to, late last."""
+        prompt = self._prompt()
+        new = (name for name in prompt if name not in self.client) if len(self._dirty) > MOST else ()
+        names = list(itertools.islice(new, MOST)) or list(itertools.islice(prompt or self._dirty, MOST))
         for name in names:
             del self._dirty[name]
         return names
 
     def _fill(self, draft: Draft, name: str, now: float, *, again: bool) -> None:
         """Add to the draft what the client needs to know of one resource, or `again` whatever there is to know."""
+        for entry in self.flights.recall(name):
+            self.client.doubt(name, entry)
         resource = self._stream.wanted.get(self.type_url, name)
         known = self.client.get(name)
         if resource is None:
@@ -269,42 +277,33 @@ class Subscription:
             self.client.sent(name, entry, serial)
         for name in draft.removed:
             self.client.leave(name)
-        self._flight = Flight(str(serial), serial, now, draft.entries, tuple(draft.removed))
+        self.flights.last = Flight(str(serial), serial, now, draft.entries, tuple(draft.removed))
         return Response(self.type_url, str(serial), tuple(draft.resources), (*draft.removed, *draft.absent))
 
     # What the client answers
 
-    def answered(self, request: Request, now: float) -> Flight | None:
-        """An ACK or NACK. Returns what was acknowledged, if this answers the response in flight positively."""
-        flight = self._flight
-        if flight is None or request.response_nonce != flight.nonce:
-            return None
-        self._flight, self._patience = None, PATIENCE
+    def answered(self, request: Request, now: float) -> None:
+        """An ACK or NACK, or something else."""
+        if (flight := self.flights.end(request.response_nonce)) is None:
+            return
         for name in flight.removed:
             self._drop(name)
         if request.error_detail is not None:
             self._refused(flight, request.error_detail, now)
-            return None
+            return
         for name, entry in flight.entries.items():
             if self.client.record(name, entry, now):
                 self._stream.events.append(Acked(self.type_url, name, entry.version))
                 self.quarantine.acked(name)
                 self.client.acked(name, flight.serial)
-        return flight
 
     def _refused(self, flight: Flight, message: str, now: float) -> None:
         """Find out what in this response may be at fault."""
         suspects: dict[Suspect, Data] = {}
         for name, entry in flight.entries.items():
             copy = self.client.refuse(name, entry, alone=len(flight.entries) == 1)
-            if copy is None:
-                continue
-            found: dict[Suspect, Data] = {}
-            for part, piece in entry.pieces.items():
-                if piece.want is not None and piece.sent is not None:
-                    for key, leaf in unproven(piece.want, piece.sent, copy.parts.get(part)):
-                        found[Suspect(name, part, key)] = leaf.content
-            suspects.update(found or {Suspect(name, None, None): entry.wanted_version})
+            if copy is not None:
+                suspects.update(suspected(name, entry, copy))
         self._half |= dict.fromkeys(flight.half_taken(self.type_url, message))
         if len(suspects) == 1:
             one, data = suspects.popitem()
@@ -324,25 +323,16 @@ class Subscription:
     def is_sure_of(self, name: str) -> bool:
         """Whether it is known what the client has of a resource."""
         copy = self.client.get(name)
-        under_way = self._flight is not None and name in self._flight.entries
-        return copy is not None and copy.version != UNKNOWN and not under_way
-
-    def delayed(self, seconds: float) -> None:
-        """The client took so long to read what was sent last: its time to answer begins now."""
-        if self._flight:
-            self._flight = self._flight._replace(sent_at=self._flight.sent_at + seconds)
+        return copy is not None and copy.version != UNKNOWN and name not in self.flights
 
     def _give_up(self, now: float) -> None:
         """Wait for an answer no longer: what the client made of it will not be known, so it is sent again."""
-        flight = self._flight
-        if flight is None or now < flight.sent_at + self._patience:
-            return
-        self._flight, self._patience = None, min(2 * self._patience, LAST_PATIENCE)
-        for name, entry in flight.entries.items():
-            if self.client.doubt(name, entry):
-                self._drifted(name, "unanswered")
-        for name in flight.removed:
-            self._half[name] = None
+        for flight in self.flights.given_up(now):
+            for name, entry in flight.entries.items():
+                if self.client.doubt(name, entry):
+                    self._drifted(name, "unanswered")
+            for name in flight.removed:
+                self._half[name] = None
 
     def audit(self) -> None:
         """Compare what the client has acknowledged with what is wanted, while nothing is under way."""
@@ -376,6 +366,21 @@ class Subscription:
         else:
             self._stream.events.append(Acked(self.type_url, name, version))
 
+    def _due(self) -> bool:
+        return bool(self._dirty or self._half or self._testing())
+
+    def _testing(self) -> bool:
+        return self.quarantine.testing() and not self.flights
+
+    def _free(self, now: float) -> bool:
+        """Whether another response may go; what the one removes that it overtakes is gone."""
+        for name in self.flights.overtaken() if (free := self.flights.free(now)) else ():
+            self._drop(name)
+        return free
+
+    def _prompt(self) -> Collection[str]:
+        return self._stream.wanted.prompt(self._dirty) if self.type_url == CLUSTER else self._dirty
+
     def _force(self, name: str) -> None:
         self._forced.add(name)
         self._dirty[name] = None
@@ -389,6 +394,3 @@ class Subscription:
 
     def _interested(self, name: str) -> bool:
         return self._wildcard or name in self._names
-
-    def _content(self, one: Suspect) -> Data | None:
-        return content(self._stream.wanted, self.type_url, one)

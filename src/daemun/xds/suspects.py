@@ -1,7 +1,8 @@
 """What suspects are made of: their content as it is wanted now, and whose it is."""
 
 from daemun.ir.origin import Origin
-from daemun.xds.leaves import by_key
+from daemun.xds.copy import Copy, Entry
+from daemun.xds.leaves import by_key, unproven
 from daemun.xds.quarantine import Data, Suspect
 from daemun.xds.wanted import HEAD, Wanted
 
@@ -15,6 +16,16 @@ def content(wanted: Wanted, type_url: str, one: Suspect) -> Data | None:
         return resource.version
     leaf = by_key(resource.parts.get(one.part)).get(one.key)
     return leaf.content if leaf else None
+
+
+def suspected(name: str, entry: Entry, copy: Copy) -> dict[Suspect, Data]:
+    """What may be at fault in a resource that was refused: the leaves that are new in it, or all of it."""
+    found: dict[Suspect, Data] = {}
+    for part, piece in entry.pieces.items():
+        if piece.want is not None and piece.sent is not None:
+            for key, leaf in unproven(piece.want, piece.sent, copy.parts.get(part)):
+                found[Suspect(name, part, key)] = leaf.content
+    return found or {Suspect(name, None, None): entry.wanted_version}
 
 
 def blamed(wanted: Wanted, type_url: str, one: Suspect) -> Origin | None:

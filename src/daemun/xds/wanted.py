@@ -1,9 +1,9 @@
 """The resources that one proxy should have, kept up to date part by part."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from daemun.base.digest import MODULUS, version
-from daemun.ir.resource import Part, PartKey, encode
+from daemun.ir.resource import CLUSTER, Part, PartKey, encode
 
 HEAD = ""
 """The name of the part that goes first when a resource's parts are joined."""
@@ -27,6 +27,11 @@ class Resource:
     def version(self) -> str:
         """The content of the resource as an xDS version."""
         return version(self.digest)
+
+    @property
+    def late(self) -> bool:
+        """Whether it becomes warm only when others than us have answered the client."""
+        return any(leaf.late for part in self.parts.values() for leaf in part.leaves)
 
     def version_with(self, instead: Mapping[str, Part | None]) -> str:
         """The version of what `body(instead)` returns: other content is another version."""
@@ -88,6 +93,12 @@ class Wanted:
     def get(self, type_url: str, name: str) -> Resource | None:
         """The resource, if it is wanted."""
         return self.of_type(type_url).get(name)
+
+    def prompt(self, clusters: Collection[str]) -> Collection[str]:
+        """Of these clusters, those that wait for nobody else to become warm."""
+        wanted = self.of_type(CLUSTER)
+        late = {name for name in clusters if name in wanted and wanted[name].late}
+        return [name for name in clusters if name not in late] if late else clusters
 
     def of_type(self, type_url: str) -> Mapping[str, Resource]:
         """The wanted resources of a type, by name."""

@@ -36,11 +36,15 @@ class Warmth:
     A cluster is warm when the response with it was acknowledged and, if it takes its endpoints from EDS, a later
     response with those was too. It stays warm when it changes, because the old one serves until the new one is warm.
     Serials are the positions of responses in the stream.
+
+    While some cluster warms up Envoy acknowledges none. But it asks for endpoints only of those that it has taken: one
+    that waits for nothing else is warm with them.
     """
 
     def __init__(self, wanted: Wanted) -> None:
         self._wanted = wanted
         self._clusters: dict[str, int] = {}
+        self._sent: dict[str, int] = {}
         self._endpoints: dict[str, int] = {}
         self._subscribed: set[str] = set()
         self._warm: set[str] = set()
@@ -60,12 +64,21 @@ class Warmth:
                 # The client has connected with this cluster, but has no endpoints for it yet.
                 self._warm.discard(name)
 
+    def sent(self, cluster: str, serial: int, *, late: bool) -> None:
+        """The cluster goes to the client; whether it waits for others than us is what `late` says."""
+        if late:
+            self._sent.pop(cluster, None)
+        else:
+            self._sent[cluster] = serial
+
     def acked(self, type_url: str, name: str, serial: int) -> bool:
         """The client took a resource; says whether a cluster has become warm by it."""
         if type_url == CLUSTER:
             self._clusters[name] = serial
         elif type_url == ENDPOINT:
             self._endpoints[name] = serial
+            if name in self._subscribed and name not in self._clusters and self._sent.get(name, serial) < serial:
+                self._clusters[name] = self._sent[name]
         else:
             return False
         if name in self._warm or name not in self._clusters:
@@ -80,6 +93,14 @@ class Warmth:
         """The client is told to forget the cluster."""
         self._warm.discard(cluster)
         self._clusters.pop(cluster, None)
+        self._sent.pop(cluster, None)
+
+
+class Held(NamedTuple):
+    """A leaf that waits: since when, and the namespace of the object that it comes from."""
+
+    since: float
+    namespace: str
 
 
 class Holds:
@@ -87,21 +108,23 @@ class Holds:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._since: dict[tuple[str, str], dict[str, dict[LeafKey, float]]] = {}
+        self._since: dict[tuple[str, str], dict[str, dict[LeafKey, Held]]] = {}
         self._resources: Counter[str] = Counter()
+        self._namespaces: Counter[str] = Counter()
         self._waiting: dict[Needed, set[Place]] = {}
         self._due: list[tuple[float, Place]] = []
 
-    def hold(self, place: Place, key: LeafKey, lacking: Iterable[Needed], now: float) -> bool:
+    def hold(self, place: Place, key: LeafKey, namespace: str, lacking: Iterable[Needed], now: float) -> bool:
         """Whether this leaf still has to wait for these. The clock starts when it is first asked."""
         if place[:2] not in self._since:
             self._since[place[:2]] = {}
             self._resources[place.type_url] += 1
         leaves = self._since[place[:2]].setdefault(place.part, {})
         if key not in leaves:
-            leaves[key] = now
+            leaves[key] = Held(now, namespace)
+            self._namespaces[namespace] += 1
             heapq.heappush(self._due, (now + self._seconds, place))
-        over = now >= leaves[key] + self._seconds
+        over = now >= leaves[key].since + self._seconds
         for one in lacking:
             if not over or isinstance(one, tuple):  # it goes without a cluster then, but not without a filter
                 self._waiting.setdefault(one, set()).add(place)
@@ -114,7 +137,7 @@ class Holds:
         if parts is None or leaves is None:
             return
         for key in leaves.keys() - keys:
-            del leaves[key]
+            self._release(leaves.pop(key))
         if not leaves:
             del parts[place.part]
         if not parts:
@@ -124,12 +147,21 @@ class Holds:
         """The client took this part: leaves whose time was over have been sent, and a later change waits anew."""
         leaves = self._since.get(place[:2], {}).get(place.part)
         if leaves:
-            self.retain(place, {key for key, since in leaves.items() if now < since + self._seconds})
+            self.retain(place, {key for key, one in leaves.items() if now < one.since + self._seconds})
 
     def drop(self, type_url: str, resource: str) -> None:
         """Forget a resource that the client no longer has."""
-        if self._since.pop((type_url, resource), None) is not None:
-            self._resources[type_url] -= 1
+        parts = self._since.pop((type_url, resource), None)
+        if parts is None:
+            return
+        self._resources[type_url] -= 1
+        for leaves in parts.values():
+            for one in leaves.values():
+                self._release(one)
+
+    def waits_from(self, namespaces: Iterable[str]) -> bool:
+        """Whether anything waits that comes from objects in one of these namespaces, of whatever type."""
+        return any(one in self._namespaces for one in namespaces)
 
     def holding(self, type_url: str) -> bool:
         """Whether anything of this type waits."""
@@ -162,3 +194,8 @@ class Holds:
     def deadline(self) -> float | None:
         """When the next leaf has waited long enough."""
         return self._due[0][0] if self._due else None
+
+    def _release(self, one: Held) -> None:
+        self._namespaces[one.namespace] -= 1
+        if not self._namespaces[one.namespace]:
+            del self._namespaces[one.namespace]

@@ -15,6 +15,8 @@ from daemun.gloo.upstreams import ResolvedUpstream
 
 _WHERE = "spec.connectionConfig"
 _SECOND = 10**9
+_MOST_SECONDS, _MOST_PROBES = 32767, 127
+"""What Linux takes (MAX_TCP_KEEPIDLE, MAX_TCP_KEEPINTVL, MAX_TCP_KEEPCNT); of anything else a connection fails."""
 
 
 class Connections(Family):
@@ -42,15 +44,22 @@ class Connections(Family):
     )
 
     def faults(self, upstream: ResolvedUpstream) -> Iterable[Fault]:
-        """Linux knows keep-alive in whole seconds only."""
+        """Linux knows keep-alive in whole seconds only, and refuses to open connections with more than it can count."""
         config = upstream.spec.connection_config
         alive = config.tcp_keepalive if config else None
-        for name, text in (
-            ("keepaliveTime", alive and alive.keepalive_time),
-            ("keepaliveInterval", alive and alive.keepalive_interval),
-        ):
-            if text and nanoseconds(text) % _SECOND:
-                yield f"{_WHERE}.tcpKeepalive.{name}", f"{text} is not a whole number of seconds", "Give whole seconds."
+        if alive is None:
+            return
+        where = f"{_WHERE}.tcpKeepalive"
+        for name, text in (("keepaliveTime", alive.keepalive_time), ("keepaliveInterval", alive.keepalive_interval)):
+            seconds, rest = divmod(nanoseconds(text), _SECOND) if text else (1, 0)
+            if rest:
+                yield f"{where}.{name}", f"{text} is not a whole number of seconds", "Give whole seconds."
+            elif not 1 <= seconds <= _MOST_SECONDS:
+                mend = f"Give 1s to {_MOST_SECONDS}s."
+                yield f"{where}.{name}", f"{text} is nothing that Linux takes, so no connection could be made", mend
+        if alive.keepalive_probes > _MOST_PROBES:
+            text = f"{alive.keepalive_probes} is more than Linux takes, so no connection could be made"
+            yield f"{where}.keepaliveProbes", text, f"Give at most {_MOST_PROBES}."
 
     def on_cluster(self, spec: UpstreamSpec, draft: Draft) -> None:
         """What is not given is as for Services."""

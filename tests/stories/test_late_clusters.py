@@ -1,0 +1,87 @@
+"""A cluster that is long in becoming warm: hosts that are asked for their health and keep silent."""
+
+import asyncio
+import time
+
+import pytest
+
+from support.documents import Doc, gateway, hosts, listener, prefix, route, rule, service, to_upstream, upstream
+from support.world import World, until
+
+SILENCE = "30s"
+SOON = 1.0
+STARTED = 15.0
+"""Seconds within which Envoy has started on a busy machine; without the silent hosts it takes about two."""
+
+
+async def silent(world: World) -> int:
+    """The port of a server that takes connections and says nothing."""
+
+    async def keep(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(keep, "127.0.0.1", 0)
+
+    async def close() -> None:
+        server.close()
+
+    world.closing(close)
+    return int(server.sockets[0].getsockname()[1])
+
+
+def slow(port: int) -> list[Doc]:
+    """An Upstream there, whose hosts are asked for their health, and a route to it."""
+    check = {"timeout": SILENCE, "interval": SILENCE, "unhealthyThreshold": 1, "healthyThreshold": 1}
+    to = rule(prefix("/"), to=[to_upstream("far/slow")])
+    return [
+        upstream("far/slow", static=hosts(port), healthChecks=[{**check, "httpHealthCheck": {"path": "/"}}]),
+        route("far/slow", to, hosts=["slow.example"], parents=["default/gw"]),
+    ]
+
+
+@pytest.mark.asyncio
+async def test_nobody_waits_for_hosts_that_do_not_say_whether_they_are_healthy(world: World) -> None:
+    await world.echo("a", "b")
+    world.write("gateway.yaml", gateway("gw", listener(world.port, namespaces="All")))
+    for number in range(6):
+        world.write(f"s{number}.yaml", service(f"s{number}", world.backends["ab"[number % 2]].port))
+    world.write("route.yaml", route("r", rule(prefix("/"), to="a"), hosts=["r.example"]))
+    world.write("leaves.yaml", route("leaves", rule(prefix("/"), to="b"), hosts=["leaves.example"]))
+    await world.start()
+    port = await silent(world)
+    world.write("slow.yaml", *slow(port))
+    assert world.app is not None
+    await until(lambda: not world.app.plane.xds.synced("default/gw"))
+
+    for number in range(6):
+        world.write("route.yaml", route("r", rule(prefix("/"), to=f"s{number}"), hosts=["r.example"]))
+        began = time.monotonic()
+        await _until_by(world, "ab"[number % 2], began)
+        assert time.monotonic() < began + SOON, "a route to a cluster that is new"
+    (world.folder / "leaves.yaml").unlink()
+    began = time.monotonic()
+    await world.answers(404, host="leaves.example", seconds=SOON)
+
+    world.write("slow.yaml", *slow(world.backends["a"].port))
+    await world.answered_by("a", host="slow.example", seconds=SOON)
+    await world.synced()
+
+
+async def _until_by(world: World, backend: str, began: float) -> None:
+    while (got := await world.ask(host="r.example")).backend != backend:
+        assert got.status == 200, got
+        assert time.monotonic() < began + SOON, got
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.asyncio
+async def test_a_proxy_that_starts_serves_though_hosts_keep_silent(world: World) -> None:
+    await world.echo("a")
+    world.write("gateway.yaml", gateway("gw", listener(world.port, namespaces="All")))
+    world.write("slow.yaml", *slow(await silent(world)))
+    world.write("route.yaml", route("r", rule(prefix("/"), to="a"), hosts=["r.example"]))
+    starting = asyncio.create_task(world.start(clean=False))
+    await world.answered_by("a", host="r.example", seconds=STARTED)
+    starting.cancel()
+    await asyncio.wait([starting])
