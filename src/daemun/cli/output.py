@@ -107,7 +107,8 @@ def columns(header: tuple[str, ...], rows: list[tuple[str, ...]], state: int = -
     if not sys.stdout.isatty():
         return "".join("\t".join(row) + "\n" for row in (header, *rows))
     widths = [max(len(row[at]) for row in (header, *rows)) for at in range(len(header))]
-    to = Console(file=io.StringIO(), force_terminal=True, highlight=False, soft_wrap=True)
+    written = io.StringIO()
+    to = Console(file=written, force_terminal=True, highlight=False, soft_wrap=True)
     to.print(Text("  ".join(name.ljust(width) for name, width in zip(header, widths, strict=True)).rstrip(), "bold"))
     for row in rows:
         line = Text()
@@ -117,7 +118,7 @@ def columns(header: tuple[str, ...], rows: list[tuple[str, ...]], state: int = -
             line.append("  ")
         line.rstrip()
         to.print(line)
-    return str(to.file.getvalue())  # type: ignore[attr-defined]
+    return written.getvalue()
 
 
 _QUIET = ("pending", "unused")

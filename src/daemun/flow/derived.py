@@ -167,7 +167,7 @@ class Derived(Collection[K, V], Generic[IK, IV, K, V]):
             if out in delta:  # it moved here from another input
                 old = delta[out][0]
                 if old == value:  # and is what it was: no change
-                    self.data[out] = delta.pop(out)[0]  # type: ignore[assignment]
+                    self.data[out] = delta.pop(out)[0]  # type: ignore[assignment]  # equal to `value`, so not MISSING
                     return
         elif old == value:
             return

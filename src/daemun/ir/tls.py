@@ -9,6 +9,10 @@ from daemun.ir.origin import Origin
 
 Bundle = tuple[Ref, ...]
 """The objects whose CA certificates are trusted together."""
+Demand = Literal["required", "optional", "any"]
+"""Which certificates of clients are wanted."""
+Stapling = Literal["LENIENT_STAPLING", "STRICT_STAPLING", "MUST_STAPLE"]
+"""What becomes of a handshake without a good OCSP response, in Envoy's words."""
 _AUTHORITIES = "ca/"
 
 
@@ -45,7 +49,7 @@ class ClientValidation(msgspec.Struct, frozen=True, gc=False):
     """
 
     bundle: Bundle
-    mode: Literal["required", "optional", "any"] = "required"
+    mode: Demand = "required"
     names: tuple[SubjectName, ...] = ()
     depth: int | None = None
     leaf_only: bool = False
@@ -95,7 +99,7 @@ class Handshake(msgspec.Struct, frozen=True, gc=False):
     curves: tuple[str, ...] = ()
     alpn: tuple[str, ...] | None = ()
     resumes: bool = True
-    stapling: Literal["LENIENT_STAPLING", "STRICT_STAPLING", "MUST_STAPLE"] = "LENIENT_STAPLING"
+    stapling: Stapling = "LENIENT_STAPLING"
     seconds: float = 0.0
 
 

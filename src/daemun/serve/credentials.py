@@ -12,10 +12,9 @@ class ServerCertificate:
     def __init__(self, certificate: bytes, key: bytes, clients: bytes = b"") -> None:
         first = _configuration(certificate, key, clients)
         self._next: grpc.ServerCertificateConfiguration | None = None
-        # Its stubs do not know that None means "as before".
         self.credentials = grpc.dynamic_ssl_server_credentials(
             first,
-            self._fetch,  # type: ignore[arg-type]
+            self._fetch,  # type: ignore[arg-type]  # its stubs do not know that None means "as before"
             require_client_authentication=bool(clients),
         )
 

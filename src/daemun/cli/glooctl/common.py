@@ -142,7 +142,8 @@ def common(function: Callable[..., None]) -> Callable[..., None]:
     more = [inspect.Parameter(name, keyword, default=None, annotation=one) for name, one in options.items()]
     more += [inspect.Parameter(name, keyword, default=False, annotation=one) for name, one in _REFUSED.items()]
     mine = [one.replace(kind=keyword) for one in own]
-    wrapped.__signature__ = signature.replace(parameters=[context, *mine, *more])  # type: ignore[attr-defined]
+    whole = signature.replace(parameters=[context, *mine, *more])
+    wrapped.__signature__ = whole  # type: ignore[attr-defined]  # functions may have one, which typeshed does not say
     return wrapped
 
 

@@ -20,7 +20,7 @@ class BrokenCheck(Checker):
     @classmethod
     def because(cls, why: str) -> "BrokenCheck":
         """One that the server itself cannot make."""
-        return cls(Broken(why), Place("", ""), None)  # type: ignore[arg-type] # it uses none
+        return cls(Broken(why), Place("", ""), None)  # type: ignore[arg-type]  # it uses no tools
 
     async def check(self, request: Request, state: State) -> Answer:
         """It cannot be told."""

@@ -31,7 +31,7 @@ class _Guarded(Connection):
                 self._address, *_ = await addresses(self._guard, self.host)
         except DialError as error:
             raise OSError(str(error)) from None
-        await super()._connect()  # type: ignore[no-untyped-call]
+        await super()._connect()  # type: ignore[no-untyped-call]  # redis has no types here
 
     def _connection_arguments(self) -> Mapping[str, Any]:
         return {**super()._connection_arguments(), "host": self._address}

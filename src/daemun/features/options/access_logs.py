@@ -130,7 +130,8 @@ def _file(sink: FileSink) -> file_pb2.FileAccessLog:
 
 
 def _grpc(service: AccessLogGrpcService, cluster: str, of: type[Any]) -> Message:
-    config: Any = of()
+    made: Message = of()
+    config: Any = made
     common = config.common_config
     common.log_name = service.log_name or "daemun"
     common.transport_api_version = 2  # V3
@@ -140,7 +141,7 @@ def _grpc(service: AccessLogGrpcService, cluster: str, of: type[Any]) -> Message
         config.additional_request_headers_to_log.extend(service.additional_request_headers_to_log)
         config.additional_response_headers_to_log.extend(service.additional_response_headers_to_log)
         config.additional_response_trailers_to_log.extend(service.additional_response_trailers_to_log)
-    return config  # type: ignore[no-any-return]
+    return made
 
 
 def _bounds(spec: AccessLogFilter, where: str) -> Iterator[Fault]:

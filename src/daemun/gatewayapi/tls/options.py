@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 from daemun.base.addresses import is_ip
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.tls.handshakes import VERSIONS, checked
-from daemun.ir.tls import ClientValidation, Handshake, SubjectName
+from daemun.ir.tls import ClientValidation, Demand, Handshake, Stapling, SubjectName
 
 PREFIX = "daemun.dev/"
 _GLOO = "gateway.gloo.solo.io/ssl/"
@@ -34,7 +34,7 @@ _HANDSHAKE = {
 }
 _BACKEND = ("min-version", "max-version", "cipher-suites", "curves")
 _CLIENTS = ("client-certificate", "client-names", "client-depth", "client-revocation", "client-told")
-_STAPLING = {"lenient": "LENIENT_STAPLING", "strict": "STRICT_STAPLING", "must": "MUST_STAPLE"}
+_STAPLING: dict[str, Stapling] = {"lenient": "LENIENT_STAPLING", "strict": "STRICT_STAPLING", "must": "MUST_STAPLE"}
 _TOLD = ("subject", "uri", "dns", "cert", "chain")
 _NO_PROTOCOL = "none"
 _DEEPEST = 100
@@ -129,7 +129,7 @@ def _said(where: str, mine: Mapping[str, str], faults: list[Finding]) -> Handsha
         curves=tuple(_several(mine, "curves")),
         alpn=None if mine.get("alpn") == _NO_PROTOCOL else tuple(_several(mine, "alpn")),
         resumes=_choice(where, mine, "session-resumption", {"true": True, "false": False}, True, faults),
-        stapling=_choice(where, mine, "ocsp-stapling", _STAPLING, "LENIENT_STAPLING", faults),  # type: ignore[arg-type]
+        stapling=_choice(where, mine, "ocsp-stapling", _STAPLING, "LENIENT_STAPLING", faults),
     )
 
 
@@ -145,10 +145,10 @@ def _clients(where: str, mine: Mapping[str, str], faults: list[Finding]) -> Clie
     if set(told) - set(_TOLD):
         at = f"{where}[{PREFIX}client-told]"
         faults.append(Finding(_BAD, at, f"not known: {', '.join(sorted(set(told) - set(_TOLD)))}", _use(_TOLD)))
-    modes = {"required": "required", "optional": "optional"}
+    modes: dict[str, Demand] = {"required": "required", "optional": "optional"}
     return ClientValidation(
         bundle=(),
-        mode=_choice(where, mine, "client-certificate", modes, "required", faults),  # type: ignore[arg-type]
+        mode=_choice(where, mine, "client-certificate", modes, "required", faults),
         names=tuple(_names(where, mine, faults)),
         depth=depth,
         leaf_only=_choice(where, mine, "client-revocation", {"chain": False, "leaf": True}, False, faults),

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 # asyncio runs without TLS, and the `ssl` module alone would make the keeper a third larger.
-sys.modules["ssl"] = None  # type: ignore[assignment]
+sys.modules["ssl"] = None  # type: ignore[assignment]  # so that importing it fails
 # Isolated mode knows neither the current directory nor site-packages, but this file knows where it lies.
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 

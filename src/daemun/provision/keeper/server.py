@@ -101,7 +101,7 @@ class Keeper:
         if writer is not self._owner:
             raise PermissionError("superseded")
         if do == "start":
-            return await self._start(Spec(**message))  # type: ignore[arg-type]
+            return await self._start(Spec(**message))  # type: ignore[arg-type]  # what does not fit is answered with the error
         if do == "stop":
             return await self._stop(str(message["name"]), _seconds(message["drain"]))
         if do == "shutdown":

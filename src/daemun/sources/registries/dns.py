@@ -124,7 +124,7 @@ class Dns(Registry):
         try:
             answer = await self._resolver.resolve(name, kind, raise_on_no_answer=False, search=False)
         except dns.resolver.NXDOMAIN as error:
-            response = next(iter(error.responses().values()))  # type: ignore[no-untyped-call]
+            response = next(iter(error.responses().values()))  # type: ignore[no-untyped-call]  # dnspython has no types here
             return _Said((), min(response.resolve_chaining().minimum_ttl, _LONGEST_WITHOUT))
         except dns.exception.Timeout:
             raise RegistryError(f"no server of the DNS answers within {_SECONDS:g} s") from None
