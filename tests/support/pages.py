@@ -3,6 +3,9 @@
 A block of `console` has commands after `$ `, each followed by lines of its output, in their order; others may come
 between them, and `...` in a line is anything. A command that ends with `&` goes on, and says its lines in any order.
 One that only looks is tried again until what is to be seen is there.
+
+A block of `yaml` whose first line is a comment with a path, `# manifests/cart.yaml`, is that file. The commands of a page
+that has such run in a folder with just these files; others where the repository is.
 """
 
 import fnmatch
@@ -19,6 +22,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import pytest
@@ -26,12 +30,13 @@ import pytest
 ROOT = Path(__file__).parents[2]
 ALONE = ("unshare", "--net", "--pid", "--mount-proc", "--fork", "--kill-child")
 """A network and processes of its own: the ports that pages name are free there, and nothing outlives it."""
-_LOOKS = ("curl", "kubectl get", "kubectl auth", "kubectl -n", "grep", "tail")
+_LOOKS = ("curl", "daemun get", "daemun proxy", "kubectl get", "kubectl auth", "kubectl -n", "grep", "tail")
 _PATIENCE = 60.0
 """Seconds until what is looked for is there."""
 _LONGEST = 120.0
 """Seconds that a command may take."""
 _MARK = "page-command-ended"
+_NO_FILES: Mapping[str, str] = MappingProxyType({})
 
 
 class Step(NamedTuple):
@@ -53,12 +58,25 @@ def blocks(page: str, language: str) -> list[str]:
     return [textwrap.dedent(one) for _, one in found]
 
 
-def steps(page: str, section: str) -> Iterator[Step]:
-    """The commands of a section (`## …`) of a page below docs/."""
+def files(page: str) -> dict[str, str]:
+    """The files that a page below docs/ shows, by their paths."""
+    found = {}
+    for one in blocks(page, "yaml"):
+        named = re.match(r"# (\S+\.yaml)\n", one)
+        if named:
+            assert named[1] not in found, f"{page} has {named[1]} twice"
+            found[named[1]] = one
+    return found
+
+
+def steps(page: str, section: str = "") -> Iterator[Step]:
+    """The commands of a section (`## …`) of a page below docs/, or of all of it."""
     text = (ROOT / "docs" / page).read_text()
-    found = re.search(rf"^## {re.escape(section)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
-    assert found, f"{page} has no section {section}"
-    for block in re.findall(r"^```console\n(.*?)^```", found[1], re.MULTILINE | re.DOTALL):
+    if section:
+        found = re.search(rf"^## {re.escape(section)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+        assert found, f"{page} has no section {section}"
+        text = found[1]
+    for block in re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         yield from commands(block)
 
 
@@ -84,17 +102,17 @@ def _whole(command: str) -> bool:
     return not command.endswith("\\")
 
 
-def run(page: str, section: str, *around: str, more: Mapping[str, str] | None = None) -> None:
-    """Run a section. `around` is what the shell runs in."""
+def run(page: str, section: str = "", *around: str, more: Mapping[str, str] | None = None) -> None:
+    """Run a section, or all of a page. `around` is what the shell runs in."""
     found = list(steps(page, section))
     assert found, f"{page}, {section}: no commands"
-    with _shell(*around, more=more or {}) as shell:
+    with _shell(*around, more=more or {}, files=files(page)) as shell:
         for one in found:
             shell.answers(one)
 
 
-def alone(page: str, section: str) -> None:
-    """Run a section on a network of its own."""
+def alone(page: str, section: str = "") -> None:
+    """Run a section, or all of a page, on a network of its own."""
     if subprocess.run([*ALONE, "true"], capture_output=True, check=False).returncode:
         pytest.skip("needs a network namespace: root may make one")
     run(page, section, *ALONE)
@@ -155,8 +173,12 @@ def _pattern(line: str) -> str:
 
 
 @contextmanager
-def _shell(*around: str, more: Mapping[str, str]) -> Iterator[_Shell]:
-    with tempfile.TemporaryDirectory(prefix="dmn-page-") as folder:
+def _shell(*around: str, more: Mapping[str, str], files: Mapping[str, str] = _NO_FILES) -> Iterator[_Shell]:
+    with tempfile.TemporaryDirectory(prefix="dmn-page-") as folder, tempfile.TemporaryDirectory() as shown:
+        for path, text in files.items():
+            file = Path(shown, path)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         own = {"PATH": path, "HOME": folder, "XDG_RUNTIME_DIR": folder, "XDG_STATE_HOME": folder, "TMPDIR": folder}
         process = subprocess.Popen(
@@ -165,7 +187,7 @@ def _shell(*around: str, more: Mapping[str, str]) -> Iterator[_Shell]:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            cwd=ROOT,
+            cwd=shown if files else ROOT,
             env=os.environ | own | more,
             start_new_session=True,
         )

@@ -67,3 +67,14 @@ def test_what_fails() -> None:
 def test_a_section_that_is_not_there() -> None:
     with pytest.raises(AssertionError, match="no section"):
         list(pages.steps("a.md", "Three"))
+
+
+def test_files_of_a_page(tmp_path: Path) -> None:
+    shown = "```yaml\n# in/a.yaml\na: 1\n```\n\n```yaml\n# of nothing\n```\n\n"
+    shown += "```console\n$ cat in/a.yaml; ls\na: 1\nin\n```\n"
+    (tmp_path / "docs" / "b.md").write_text(shown)
+    assert pages.files("b.md") == {"in/a.yaml": "# in/a.yaml\na: 1\n"}
+    pages.run("b.md")
+    (tmp_path / "docs" / "b.md").write_text(shown.replace("\nin\n", "\ndocs\n"))
+    with pytest.raises(AssertionError, match=r"cat in/a\.yaml"):
+        pages.run("b.md")
