@@ -4,8 +4,8 @@ A block of `console` has commands after `$ `, each followed by lines of its outp
 between them, and `...` in a line is anything. A command that ends with `&` goes on, and says its lines in any order.
 One that only looks is tried again until what is to be seen is there.
 
-A block of `yaml` whose first line is a comment with a path, `# manifests/cart.yaml`, is that file. The commands of a page
-that has such run in a folder with just these files; others where the repository is.
+A block of `yaml` whose first line is a comment with a path, `# manifests/cart.yaml`, is that file. The commands of a
+page that has such run in a folder with just these files; others where the repository is.
 """
 
 import fnmatch

@@ -71,7 +71,8 @@ def _print(expected: "Explanation", found: "Trace", compared: list["Aspect"]) ->
     to = console()
 
     def step(title: str, what: str, told: str, style: str = "") -> None:
-        to.print(Text(f"{title:<13}", "bold"), Text(f"{what}  " if what and told else what, "cyan"), Text(told, style), sep="")
+        between = "  " if what and told else ""
+        to.print(Text(f"{title:<13}", "bold"), Text(what + between, "cyan"), Text(told, style), sep="")
 
     request = expected.request
     step("Sent", "", f"{request.method} {request.scheme}://{request.host}{request.target}")
