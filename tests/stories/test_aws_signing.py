@@ -1,6 +1,7 @@
 """Requests that Envoy signs for AWS: a backend that checks them as botocore would sign them."""
 
 from collections.abc import AsyncIterator
+from urllib.parse import quote, unquote_to_bytes
 
 import pytest
 import pytest_asyncio
@@ -53,6 +54,72 @@ def wrong(got: Answer, method: str, path: str, held: Credentials, body: bytes = 
     headers = dict(got.seen["headers"])
     assert headers["host"] == HOST
     return fault(held, method, f"https://{HOST}{path}", headers, body, "execute-api", "eu-central-1")
+
+
+PATHS = (
+    *(
+        "/",
+        "/a/b",
+        "/with%20space",
+        "/%C3%BC",
+        "/%c3%bc",
+        "/a+b",
+        "/a%25b",
+        "/~a_b-c.d",
+        "/a:b@c!$&'()*,;=",
+        "/a%3Ab%40",
+    ),
+    *("/a//b/", "/a/./b", "/a/../b", "/" + "a" * 4000),
+)
+QUERIES = (
+    *("x=1&a=2", "x=", "x", "x=1&x=0&x=", "b=2&a=1&B=3", "x=a%20b", "x=a%2Bb", "x=%c3%bc", "x=a/b?c", "x==&y=a=b"),
+    *("&&a=1&", "=1", "a=%", "a=%zz", "x=~-_.", "x=%7E", "x=a,b;c:d@e!$'()*", "X-Amz-Date=1", "x=%26&y=%3D"),
+    "&".join(f"k{number}={number}" for number in range(200)),
+)
+HEADERS = ("x-amz-date", "x-amz-security-token", "x-amz-content-sha256", "authorization")
+"""Those that are the signature's: a client's are not sent on."""
+
+
+def canonical(query: str) -> str:
+    """A query as AWS says that it is signed: names and values are decoded, and encoded in one way."""
+    pairs = [one.partition("=") for one in query.split("&") if one]
+    return "&".join(f"{_encoded(name)}={_encoded(value)}" for name, _, value in pairs)
+
+
+def _encoded(text: str) -> str:
+    return quote(unquote_to_bytes(text), safe="-_.~")
+
+
+async def test_what_is_asked_for_in_an_odd_way_is_signed_as_aws_reads_it(world: World) -> None:
+    """And whatever a client says of a signature is none of ours."""
+    await world.start()
+    for path in PATHS:
+        got = await world.ask(path)
+        assert wrong(got, "GET", got.seen["path"], FIRST) == "", path
+    for query in QUERIES:
+        got = await world.ask(f"/a?{query}")
+        assert got.seen["path"] == f"/a?{query}"
+        assert wrong(got, "GET", f"/a?{canonical(query)}", FIRST) == "", query
+    for name in HEADERS:
+        got = await world.ask("/", headers={name: "evil"})
+        assert wrong(got, "GET", "/", FIRST) == "", name
+        assert "evil" not in got.sent(name)
+
+
+async def test_a_body_beyond_the_buffer_is_refused_and_a_listener_may_have_a_larger_one(world: World) -> None:
+    """It is held as a whole, as the signature goes before it."""
+    body = b"x" * 100_000
+    await world.start()
+    assert (await world.ask("/", "POST", body=body)).status == 413
+    target = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "gw"}
+    larger = option(targetRefs=[target], options={"perConnectionBufferLimitBytes": 1 << 20})
+    world.write("option.yaml", {**larger, "kind": "ListenerOption"})
+
+    async def signed() -> bool:
+        got = await world.ask("/", "POST", body=body)
+        return got.status == 200 and wrong(got, "POST", "/", FIRST, body) == ""
+
+    await until(signed)
 
 
 @pytest.mark.parametrize("path", ["/", "/a/b?x=1&a=2", "/with%20space"])
