@@ -154,8 +154,10 @@ def _without_networks(value: Any) -> Any:
     for options in value.get("typedExtensionProtocolOptions", {}).values():
         for one in options.get("httpFilters", ()):
             if one["name"] == "envoy.filters.http.upstream_rbac":
-                *_, inside = one["typedConfig"]["rules"]["policies"]["allowed"]["permissions"][0]["andRules"]["rules"]
-                inside["notRule"] = f"{len(inside['notRule']['orRules']['rules'])} networks"
+                *_, outside = one["typedConfig"]["rules"]["policies"]["allowed"]["permissions"][0]["andRules"]["rules"]
+                for family in outside["orRules"]["rules"]:
+                    *_, inside = family["andRules"]["rules"]
+                    inside["notRule"] = f"{len(inside['notRule']['orRules']['rules'])} networks"
     return value
 
 

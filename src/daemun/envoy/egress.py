@@ -44,7 +44,7 @@ _ADDRESS_FILTER = wire.tag(16)
 _CODEC = "envoy.filters.http.upstream_codec"
 _CHECK = "envoy.filters.http.upstream_rbac"
 """The RBAC that is asked when a host was chosen for a request, before a connection is opened."""
-_EVERYTHING = ("0.0.0.0/0", "::/0")
+_EVERYTHING = {4: ("0.0.0.0", 0), 6: ("::", 0)}
 
 
 def egress_leaf(key: BackendKey, egress: Egress, guard: Guard) -> Leaf:
@@ -112,13 +112,8 @@ def _cache(key: BackendKey, egress: Egress, refused: Iterable[Network]) -> cache
 def _check(allowed: Allowed, refused: Iterable[Network]) -> rbac_v3.RBAC:
     """Its Host is allowed, and the address that was chosen is known and not refused."""
     hosts = [rules_v3.Permission(header=one) for one in matchers(allowed, AUTHORITY)]
-    inside = [_address(str(one.network_address), one.prefixlen) for one in refused]
-    known = [_address(*_split(one)) for one in _EVERYTHING]
-    wanted = [
-        rules_v3.Permission(or_rules={"rules": hosts}),
-        rules_v3.Permission(or_rules={"rules": known}),
-        rules_v3.Permission(not_rule=rules_v3.Permission(or_rules={"rules": inside})),
-    ]
+    outside = [_outside(family, refused) for family in _EVERYTHING]
+    wanted = [rules_v3.Permission(or_rules={"rules": hosts}), rules_v3.Permission(or_rules={"rules": outside})]
     config = rbac_v3.RBAC()
     config.rules.action = rules_v3.RBAC.ALLOW
     policy = config.rules.policies["allowed"]
@@ -127,9 +122,14 @@ def _check(allowed: Allowed, refused: Iterable[Network]) -> rbac_v3.RBAC:
     return config
 
 
-def _split(network: str) -> tuple[str, int]:
-    address, _, length = network.partition("/")
-    return address, int(length)
+def _outside(family: int, refused: Iterable[Network]) -> rules_v3.Permission:
+    """An address of IPv4 or IPv6 that is not refused. Envoy looks at no networks of the other one: each look costs."""
+    known = _address(*_EVERYTHING[family])
+    inside = [_address(str(one.network_address), one.prefixlen) for one in refused if one.version == family]
+    if not inside:
+        return known
+    beyond = rules_v3.Permission(not_rule=rules_v3.Permission(or_rules={"rules": inside}))
+    return rules_v3.Permission(and_rules={"rules": [known, beyond]})
 
 
 def _address(prefix: str, length: int) -> rules_v3.Permission:
