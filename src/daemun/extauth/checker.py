@@ -97,3 +97,8 @@ class Place(msgspec.Struct, frozen=True):
 
     chain: str
     step: str
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of the chain's policy."""
+        return self.chain.partition("/")[0]

@@ -2,8 +2,8 @@
 
 import asyncio
 import hashlib
+import secrets
 import string
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
@@ -11,16 +11,20 @@ import msgspec
 
 from daemun.extauth.answers import Allowed, Answer, Denied, Failed
 from daemun.extauth.checker import Checker, Place, State, Tools
+from daemun.extauth.kept import Kept
 from daemun.extauth.oauth.forwarding import claim, metadata
 from daemun.extauth.oauth.grants import basic
 from daemun.extauth.oauth.provider import Keyring
+from daemun.extauth.oauth.sealing import data
 from daemun.extauth.oauth.tokens import Claims, Key, TokenError, check_times, parse_keys, verified
 from daemun.extauth.request import Request
 from daemun.fetch import Answer as Fetched
 from daemun.fetch import Fetcher, FetchError
 from daemun.ir.auth.oauth import Introspection, SignedToken
 
-_MOST = 10_000
+_LONGEST = 128 << 10
+_TOKENS = 32 << 20
+"""Bytes of what is said of tokens that are remembered, of all policies."""
 _CHARACTERS = frozenset(string.ascii_letters + string.digits + "-._~+/=")
 _REFUSED_SECONDS = 5.0
 """How long a token that counts for nothing is remembered as that."""
@@ -30,30 +34,39 @@ _INVALID = Denied(401, (("www-authenticate", 'Bearer error="invalid_token"'),))
 
 
 class Said(msgspec.Struct, frozen=True):
-    """What is known of a token: nothing if it counts for nothing. `userinfo` is what its owner's page says."""
+    """What is known of a token, in JSON: nothing if it counts for nothing. `userinfo` is what its owner's page says.
 
-    claims: Claims | None
-    userinfo: Claims | None = None
+    It is read each time, as in memory a document is many times as large as written.
+    """
+
+    claims: bytes | None
+    userinfo: bytes | None = None
 
 
 _NOTHING = Said(None)
 
 
+class _Ends(msgspec.Struct):
+    exp: float | None = None
+
+
 class Remembered:
     """What was found out about tokens, by their digest, each found out once and for no longer than it is true."""
 
-    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
+    def __init__(self, seconds: float, tools: Tools, place: Place) -> None:
         self._seconds = seconds
-        self._clock = clock
-        self._said: OrderedDict[bytes, tuple[Said, float]] = OrderedDict()
+        self._clock = tools.clock
+        self._namespace = place.namespace
+        self._policy = secrets.token_bytes(16)
+        self._said: Kept[tuple[Said, float]] = tools.shared("memory of tokens", lambda: Kept(_TOKENS))
         self._flights: dict[bytes, asyncio.Task[Said]] = {}
 
     async def get(self, token: str, find: Callable[[str], Awaitable[Said]]) -> Said:
         """What `find` says of a token. What it raises is raised for all who asked meanwhile, and not remembered."""
-        key = hashlib.sha256(token.encode()).digest()
-        said, until = self._said.get(key, (_NOTHING, 0.0))
+        key = hashlib.sha256(self._policy + token.encode()).digest()
+        said, until = self._said.get(key) or (_NOTHING, 0.0)
         if self._clock() < until:
-            self._said.move_to_end(key)
+            self._said.used(key)
             return said
         flight = self._flights.get(key)
         if flight is None:
@@ -73,12 +86,10 @@ class Remembered:
         said = await find(token)
         seconds = self._seconds if said.claims is not None else min(self._seconds, _REFUSED_SECONDS)
         until = self._clock() + seconds
-        if said.claims is not None and isinstance(said.claims.get("exp"), int | float):
-            until = min(until, float(said.claims["exp"]))
-        self._said[key] = said, until
-        self._said.move_to_end(key)
-        while len(self._said) > _MOST:
-            self._said.popitem(last=False)
+        if said.claims is not None and (expires := msgspec.json.decode(said.claims, type=_Ends).exp) is not None:
+            until = min(until, expires)
+        size = len(said.claims or b"") + len(said.userinfo or b"")
+        self._said.put(key, (said, until), size, self._namespace)
         return said
 
     def _landed(self, key: bytes, done: "asyncio.Task[Said]") -> None:
@@ -90,11 +101,11 @@ class Remembered:
 class _BearerCheck(Checker):
     """Lets a request pass whose token counts, with all scopes that are wanted."""
 
-    def __init__(self, check: Introspection | SignedToken, tools: Tools) -> None:
+    def __init__(self, check: Introspection | SignedToken, place: Place, tools: Tools) -> None:
         self._wanted = check
         self._clock = tools.clock
         self._fetcher = Fetcher(tools.guard)
-        self._remembered = Remembered(check.cache, tools.clock)
+        self._remembered = Remembered(check.cache, tools, place)
 
     async def check(self, request: Request, state: State) -> Answer:
         """As Checker."""
@@ -108,10 +119,12 @@ class _BearerCheck(Checker):
             return Failed(f"what a token is worth cannot be told: {error}", 401)
         if said.claims is None:
             return _INVALID
-        if not set(self._wanted.scopes) <= scopes(said.claims):
+        claims = msgspec.json.decode(said.claims, type=Claims)
+        if not set(self._wanted.scopes) <= scopes(claims):
             wanted = " ".join(self._wanted.scopes)
             return Denied(403, (("www-authenticate", f'Bearer error="insufficient_scope", scope="{wanted}"'),))
-        return self._allowed(said, state)
+        userinfo = None if said.userinfo is None else msgspec.json.decode(said.userinfo, type=Claims)
+        return self._allowed(claims, userinfo, state)
 
     async def close(self) -> None:
         """As Checker."""
@@ -120,16 +133,19 @@ class _BearerCheck(Checker):
 
     async def _find(self, token: str) -> Said:
         """What a token is worth. Raises FetchError if that cannot be told."""
-        claims = await self._claims(token)
-        if claims is None or not self._wanted.userinfo_url:
-            return Said(claims)
+        found = await self._claims(token)
+        if found is None or not self._wanted.userinfo_url:
+            return Said(found and found[1])
+        claims, written = found
         answer = await self._fetcher.get(self._wanted.userinfo_url, {**_JSON, "Authorization": f"Bearer {token}"})
         if answer.status in (401, 403):
             return _NOTHING
         userinfo = _object(answer, "the user's page")
-        return _NOTHING if userinfo.get("sub") != claims.get("sub", userinfo.get("sub")) else Said(claims, userinfo)
+        other = userinfo.get("sub") != claims.get("sub", userinfo.get("sub"))
+        return _NOTHING if other else Said(written, answer.body)
 
-    async def _claims(self, token: str) -> Claims | None:
+    async def _claims(self, token: str) -> tuple[Claims, bytes] | None:
+        """Those of a token that counts, and how they are written."""
         raise NotImplementedError
 
     def _user(self, claims: Claims) -> str | None:
@@ -142,38 +158,37 @@ class _BearerCheck(Checker):
             return {**told, "introspection": {**(userinfo or {}), **claims}}
         return {**told, "jwt": claims, "jwtAccessToken": claims}
 
-    def _allowed(self, said: Said, state: State) -> Answer:
-        claims = said.claims or {}
+    def _allowed(self, claims: Claims, userinfo: Claims | None, state: State) -> Answer:
         user = self._user(claims)
         if user is None:
             return _INVALID
-        state.values |= self._told(claims, said.userinfo)
-        return Allowed(user, metadata=metadata(self._wanted.metadata, {**(said.userinfo or {}), **claims}))
+        state.values |= self._told(claims, userinfo)
+        return Allowed(user, metadata=metadata(self._wanted.metadata, {**(userinfo or {}), **claims}))
 
 
 class IntrospectionCheck(_BearerCheck):
     """Asks the issuer whether a token is active (RFC 7662)."""
 
     def __init__(self, check: Introspection, place: Place, tools: Tools) -> None:
-        del place
-        super().__init__(check, tools)
+        super().__init__(check, place, tools)
         self._introspection = check
 
-    async def _claims(self, token: str) -> Claims | None:
+    async def _claims(self, token: str) -> tuple[Claims, bytes] | None:
         asked = self._introspection
         form, headers = {"token": token, "token_type_hint": "access_token"}, dict(_JSON)
         if asked.client_id and asked.client_secret:
             headers |= basic(asked.client_id, asked.client_secret)
         elif asked.client_id:
             form["client_id"] = asked.client_id
-        claims = _object(await self._fetcher.post(asked.url, form, headers), asked.url)
+        answer = await self._fetcher.post(asked.url, form, headers)
+        claims = _object(answer, asked.url)
         if claims.get("active") is not True:
             return None
         try:
             check_times(claims, self._clock(), must_expire=False)
         except TokenError:
             return None
-        return claims
+        return claims, answer.body
 
     def _user(self, claims: Claims) -> str | None:
         """Whom the attribute names; a token that has none counts for nothing, if there is to be one."""
@@ -187,8 +202,7 @@ class SignedTokenCheck(_BearerCheck):
     """Checks the signature of a token, and who issued it."""
 
     def __init__(self, check: SignedToken, place: Place, tools: Tools) -> None:
-        del place
-        super().__init__(check, tools)
+        super().__init__(check, place, tools)
         self._issuer = check.issuer
         self._keys: tuple[Key, ...] = parse_keys(check.jwks) if check.jwks else ()
         self._keyring = Keyring(self._fetcher, check.jwks_url, check.refresh) if check.jwks_url else None
@@ -199,13 +213,15 @@ class SignedTokenCheck(_BearerCheck):
             await self._keyring.close()
         await super().close()
 
-    async def _claims(self, token: str) -> Claims | None:
+    async def _claims(self, token: str) -> tuple[Claims, bytes] | None:
         try:
             claims = await self._keyring.claims(token) if self._keyring is not None else verified(token, self._keys)
             check_times(claims, self._clock())
         except TokenError:
             return None
-        return claims if not self._issuer or claims.get("iss") == self._issuer else None
+        if self._issuer and claims.get("iss") != self._issuer:
+            return None
+        return claims, data(token.split(".")[1])
 
 
 def scopes(claims: Claims) -> set[str]:
@@ -220,6 +236,8 @@ def scopes(claims: Claims) -> set[str]:
 def _object(answer: Fetched, what: str) -> Claims:
     if answer.status != 200:
         raise FetchError(f"{what} answers {answer.status}")
+    if len(answer.body) > _LONGEST:
+        raise FetchError(f"{what} says more of a token than anybody needs to know")
     try:
         return msgspec.json.decode(answer.body, type=Claims)
     except (msgspec.MsgspecError, RecursionError):

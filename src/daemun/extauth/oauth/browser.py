@@ -16,10 +16,10 @@ from daemun.extauth.oauth.forwarding import forwarded, metadata
 from daemun.extauth.oauth.groups import Groups, lacking
 from daemun.extauth.oauth.login import Login
 from daemun.extauth.oauth.logout import Logout
-from daemun.extauth.oauth.renewal import Renewals
+from daemun.extauth.oauth.renewal import Landed, Renewals
 from daemun.extauth.oauth.sealing import Sealer
 from daemun.extauth.oauth.sessions import CookieStore, Kept, Session, SharedStore, Store, new_identity
-from daemun.extauth.oauth.shared import InRedis, Memory, Shared, SharedError, common_secret
+from daemun.extauth.oauth.shared import InRedis, Memory, Shared, SharedError, Values, common_secret
 from daemun.extauth.oauth.tokens import peeked
 from daemun.extauth.request import Request
 from daemun.fetch import FetchError
@@ -28,8 +28,8 @@ from daemun.ir.auth.oauth import AuthorizationCode, Azure, PlainOAuth, Redis
 _log = logging.getLogger(__name__)
 _QUIET_SECONDS = 60.0
 """Between two lines in the log about the same trouble."""
-_GROUPS = 1000
-"""Lists of groups that are kept in memory."""
+_SESSIONS, _GROUPS, _RENEWED = 128 << 20, 16 << 20, 32 << 20
+"""Bytes of sessions, of lists of groups, and of sessions just renewed, that are kept in memory."""
 _SECRET = "daemun:secret"  # noqa: S105 - the name under which it lies
 
 
@@ -68,11 +68,12 @@ class BrowserCheck(Checker):
             tls=app.url.lower().startswith("https:"),
         )
         self._jar = Jar(self._settings.cookie_name or made, self._settings.cookie)
-        self._shared = _shared(self._settings.redis, tools)
+        self._shared = _shared(self._settings.redis, tools, place)
         self._groups: Groups | None = None
         if (azure := self._check.azure) is not None:
-            self._groups = Groups(azure, self._client.fetcher, _cache(azure, tools), self._name, tools.clock)
-        self._renewals = Renewals(self._shared, self._name)
+            self._groups = Groups(azure, self._client.fetcher, _cache(azure, tools, place), self._name, tools.clock)
+        landed = tools.shared("renewals", lambda: Landed(_RENEWED))
+        self._renewals = Renewals(self._shared, self._name, landed, place.namespace)
         self._logout = Logout(app, self._client, by_post=self._check.end_session_by_post)
         self._made: _Parts | None = None
         self._said = "", 0.0
@@ -228,18 +229,18 @@ class BrowserCheck(Checker):
         )
 
 
-def _cache(azure: Azure, tools: Tools) -> Shared:
-    """Where groups are kept. In memory there are fewer than of sessions, as one may have thousands."""
+def _cache(azure: Azure, tools: Tools, place: Place) -> Shared:
+    """Where groups are kept. In memory there is less of them than of sessions, as one may have thousands."""
     if (azure.cache and azure.cache.host) or tools.redis:
-        return _shared(azure.cache, tools)
-    return tools.shared("memory of groups", lambda: Memory(tools.clock, _GROUPS))
+        return _shared(azure.cache, tools, place)
+    return Memory(tools.clock, tools.shared("memory of groups", lambda: Values(_GROUPS)), place.namespace)
 
 
-def _shared(where: Redis | None, tools: Tools) -> Shared:
+def _shared(where: Redis | None, tools: Tools, place: Place) -> Shared:
     """The Redis that is named, or the server's own, or this process. Where its own is, the operator alone has said."""
     host = (where.host if where else "") or tools.redis
     if not host:
-        return tools.shared("memory of sessions", lambda: Memory(tools.clock))
+        return Memory(tools.clock, tools.shared("memory of sessions", lambda: Values(_SESSIONS)), place.namespace)
     chosen = Redis(host, *(where.db, where.pool, where.tls)) if where else Redis(host)
     guard = tools.guard if host != tools.redis else None
     return tools.shared(("redis", chosen), lambda: InRedis.at(chosen, guard), InRedis.close)

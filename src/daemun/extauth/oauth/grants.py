@@ -16,6 +16,7 @@ from daemun.ir.auth.oauth import App
 
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _JSON = {"Accept": "application/json"}
+_LONGEST = 256 << 10
 _NOTHING: Mapping[str, str] = {}
 _Private = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 _FAMILIES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
@@ -88,6 +89,8 @@ class Grants:
         answer = await self._fetcher.post(endpoints.token, {**form, **proof}, {**more, **_JSON, **headers})
         if answer.status != 200:
             raise _refused(endpoints, answer)
+        if len(answer.body) > _LONGEST:
+            raise FetchError(f"{endpoints.token} gives tokens that are too long")
         try:
             tokens = msgspec.json.decode(answer.body, type=Tokens)
         except (msgspec.MsgspecError, RecursionError):

@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from daemun.extauth.kept import Kept
 from daemun.extauth.oauth.sealing import Sealer
 from daemun.extauth.oauth.sessions import Session
 from daemun.extauth.oauth.shared import Shared, SharedError
@@ -42,17 +43,29 @@ Ask = Callable[[Session], Awaitable[Outcome]]
 """Asks the provider for new tokens, and keeps them; it raises nothing."""
 
 
-class Renewals:
-    """Renews sessions, each once, also where other replicas want it too. `name` is that of the client."""
+Landed = Kept[tuple[Outcome, float]]
+"""What became of sessions lately, and until when that is told."""
 
-    def __init__(self, shared: Shared, name: str) -> None:
+
+class Renewals:
+    """Renews sessions, each once, also where other replicas want it too. `name` is that of the client.
+
+    `landed` is for all clients; what there is of this one is the namespace's.
+    """
+
+    def __init__(self, shared: Shared, name: str, landed: Landed, namespace: str) -> None:
         self._shared = shared
         self._name = name
+        self._kept = landed
+        self._namespace = namespace
         self._flights: dict[str, asyncio.Task[Outcome]] = {}
 
     async def renew(self, session: Session, ask: Ask) -> Outcome:
         """What became of a session. It goes on when nobody waits for it any more."""
         key = hashlib.sha256(session.refresh_token.encode()).hexdigest()
+        outcome, until = self._kept.get((self._name, key)) or (AWAY, 0.0)
+        if asyncio.get_running_loop().time() < until:
+            return outcome
         flight = self._flights.get(key)
         if flight is None:
             flight = asyncio.get_running_loop().create_task(self._across(key, session, ask))
@@ -69,12 +82,14 @@ class Renewals:
         self._flights.clear()
 
     def _landed(self, key: str, done: "asyncio.Task[Outcome]") -> None:
+        self._flights.pop(key, None)
         if done.cancelled() or done.exception() is not None:
-            self._flights.pop(key, None)
             return
-        away = done.result().verdict == "away"
+        outcome = done.result()
+        away = outcome.verdict == "away"
         seconds = _PAUSE * random.uniform(0.5, 1.0) if away else _KEPT  # noqa: S311 - not a secret
-        asyncio.get_running_loop().call_later(seconds, self._flights.pop, key, None)
+        until = asyncio.get_running_loop().time() + seconds
+        self._kept.put((self._name, key), (outcome, until), _size(outcome), self._namespace)
 
     async def _across(self, key: str, session: Session, ask: Ask) -> Outcome:
         """One replica asks; the others find its result, sealed with what only they know who had the session."""
@@ -119,3 +134,8 @@ class Renewals:
             await self._shared.release(name, mine)
         except SharedError:
             return  # it ends by itself
+
+
+def _size(outcome: Outcome) -> int:
+    session = outcome.session
+    return len(session.access_token + session.id_token + session.refresh_token) if session is not None else 0

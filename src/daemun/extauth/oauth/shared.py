@@ -1,7 +1,6 @@
 """What replicas share: small values by name, for a time. In Redis, or in the memory of the one that there is."""
 
 import secrets
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -11,13 +10,13 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from daemun.extauth.kept import Kept
 from daemun.extauth.oauth import guarded
 from daemun.fetch import Guard
 from daemun.ir.auth.oauth import Redis
 
 _SECONDS = 1.0
 """How long Redis may take for an answer: somebody waits for it."""
-_MOST = 100_000
 _RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
 
 
@@ -50,30 +49,32 @@ class Shared(Protocol):
         """Forget it if it has this value."""
 
 
+Values = Kept[tuple[bytes, float]]
+"""Values, and until when they count."""
+
+
 class Memory:
-    """The memory of this process. When it is full what was put there first is forgotten."""
+    """The memory of this process, as a namespace uses it: all see the same `values`."""
 
     alone = True
 
-    def __init__(self, clock: Callable[[], float], most: int = _MOST) -> None:
+    def __init__(self, clock: Callable[[], float], values: Values, namespace: str) -> None:
         self._clock = clock
-        self._most = most
-        self._values: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
+        self._values = values
+        self._namespace = namespace
 
     async def get(self, name: str) -> bytes | None:
         """As Shared."""
-        value, until = self._values.get(name, (b"", 0.0))
-        if self._clock() < until:
-            return value
-        self._values.pop(name, None)
+        found = self._values.get(name)
+        if found is not None and self._clock() < found[1]:
+            return found[0]
+        self._values.pop(name)
         return None
 
     async def put(self, name: str, value: bytes, seconds: float) -> None:
         """As Shared."""
-        self._values.pop(name, None)
-        self._values[name] = value, self._clock() + seconds if seconds else float("inf")
-        while len(self._values) > self._most:
-            self._values.popitem(last=False)
+        until = self._clock() + seconds if seconds else float("inf")
+        self._values.put(name, (value, until), len(name) + len(value), self._namespace)
 
     async def add(self, name: str, value: bytes, seconds: float) -> bool:
         """As Shared."""
@@ -89,7 +90,7 @@ class Memory:
 
     async def drop(self, name: str) -> None:
         """As Shared."""
-        self._values.pop(name, None)
+        self._values.pop(name)
 
     async def release(self, name: str, value: bytes) -> None:
         """As Shared."""
