@@ -66,6 +66,8 @@ async def test_a28_a_host_beside_gives_no_browser_a_session(world: World, issuer
     world.write("routes.yaml", route("shop", rule(to="a"), hosts=[SHOP]), route("evil", rule(to="a"), hosts=[EVIL]))
     world.write("policy.yaml", auth_policy("login", {"kind": "HTTPRoute", "name": "shop"}, oidc=login))
     await world.start(allowed=("127.0.0.0/8",))
+    page = {"accept": "text/html", "sec-fetch-mode": "navigate"}
+    await world.answers(302, host=SHOP, headers=page, tls=authority().client(), sni=SHOP)
 
     async def went() -> int:
         """Go to the shop; how often a login was made for it."""
