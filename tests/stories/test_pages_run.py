@@ -4,12 +4,18 @@ import pytest
 
 from support import pages
 
+LOOKS = [
+    *("cli/check", "cli/diff", "cli/test", "cli/view", "explain"),
+    *("functions/azure", "functions/gcp", "functions/lambda"),
+]
+GLOO = ["functions/rest", "gloo/classic", "gloo/delegation", "gloo/transformations"]
 
-@pytest.mark.parametrize("page", ["cli/check", "cli/diff", "cli/test", "cli/view", "explain"])
-def test_a_command_that_looks(page: str) -> None:
+
+@pytest.mark.parametrize("page", LOOKS)
+def test_what_is_looked_at(page: str) -> None:
     pages.run(f"{page}.md")
 
 
-@pytest.mark.parametrize("page", ["cli/proxy", "folder", "features/tcp-udp", "features/tls-routes"])
+@pytest.mark.parametrize("page", ["cli/proxy", "folder", "features/tcp-udp", "features/tls-routes", "discovery", *GLOO])
 def test_what_is_served(page: str) -> None:
     pages.alone(f"{page}.md")

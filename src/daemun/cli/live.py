@@ -85,4 +85,6 @@ def _state(state: str) -> tuple[str, str]:
 def _words(*words: tuple[str, str]) -> "Text":
     from rich.text import Text
 
-    return Text.assemble(*words)
+    line = Text.assemble(*words)
+    line.rstrip()  # some have nothing to say at their end
+    return line
