@@ -4,6 +4,7 @@ server's memory: not that of others, whose users stay known, and not the server'
 
 import contextlib
 import json
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 
@@ -67,12 +68,12 @@ def bears(token: str) -> dict[str, str]:
 
 
 async def test_a30_an_issuer_that_says_much_of_its_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bearer, "_TOKENS", 1 << 20)
+    monkeypatch.setattr(bearer, "_TOKENS", 64 << 10)
     asked_for: Counter[str] = Counter()
 
     async def answer(request: web.Request) -> web.Response:
         asked_for[request.path] += 1
-        return web.json_response({"active": True, "a": "x" * (120_000 if request.path == "/much" else 100)})
+        return web.json_response({"active": True, "a": "x" * (3_500 if request.path == "/much" else 100)})
 
     async with serve(answer) as site:
         urls = {name: f"http://127.0.0.1:{site.port}/{path}" for name, path in (("a", "little"), ("b", "much"))}
@@ -87,6 +88,21 @@ async def test_a30_an_issuer_that_says_much_of_its_tokens(monkeypatch: pytest.Mo
             assert asked_for == {"/little": 30, "/much": 30}, "what is said of tokens of others is forgotten"
             assert isinstance(await asked(checks["b"], bears("b0")), Allowed)
             assert asked_for["/much"] == 31, "all of it is kept"
+
+
+async def test_a30_what_takes_long_to_read_is_read_once() -> None:
+    body = json.dumps({"active": True, "a": [[]] * 30_000}).encode()
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(body=body)
+
+    async with serve(answer) as site, checking(a=Introspection(f"http://127.0.0.1:{site.port}/")) as checks:
+        assert isinstance(await asked(checks["a"], bears("t")), Allowed)
+        began = time.process_time()
+        for _ in range(200):
+            assert isinstance(await asked(checks["a"], bears("t")), Allowed)
+        assert time.process_time() - began < 0.3
+    assert len(site.asked) == 1
 
 
 @pytest.mark.parametrize("many", [True, False], ids=["many small things", "one long text"])

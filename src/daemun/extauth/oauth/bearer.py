@@ -22,7 +22,9 @@ from daemun.fetch import Answer as Fetched
 from daemun.fetch import Fetcher, FetchError
 from daemun.ir.auth.oauth import Introspection, SignedToken
 
-_LONGEST = 128 << 10
+_SHORT, _LONGEST = 4 << 10, 128 << 10
+_AS_LARGE = 24
+"""How many times as large as it is written a document is in memory, if it is made for that."""
 _TOKENS = 32 << 20
 """Bytes of what is said of tokens that are remembered, of all policies."""
 _CHARACTERS = frozenset(string.ascii_letters + string.digits + "-._~+/=")
@@ -34,20 +36,21 @@ _INVALID = Denied(401, (("www-authenticate", 'Bearer error="invalid_token"'),))
 
 
 class Said(msgspec.Struct, frozen=True):
-    """What is known of a token, in JSON: nothing if it counts for nothing. `userinfo` is what its owner's page says.
+    """What is known of a token: nothing if it counts for nothing. `userinfo` is what its owner's page says.
 
-    It is read each time, as in memory a document is many times as large as written.
+    In memory a document is many times as large as it is written. So one that is short is read each time; one that is
+    not would take long.
     """
 
-    claims: bytes | None
-    userinfo: bytes | None = None
+    claims: Claims | bytes | None
+    userinfo: Claims | bytes | None = None
 
 
 _NOTHING = Said(None)
 
 
-class _Ends(msgspec.Struct):
-    exp: float | None = None
+Find = Callable[[str], Awaitable[tuple[Said, int]]]
+"""Finds out about a token, and how many bytes it takes to keep that."""
 
 
 class Remembered:
@@ -61,7 +64,7 @@ class Remembered:
         self._said: Kept[tuple[Said, float]] = tools.shared("memory of tokens", lambda: Kept(_TOKENS))
         self._flights: dict[bytes, asyncio.Task[Said]] = {}
 
-    async def get(self, token: str, find: Callable[[str], Awaitable[Said]]) -> Said:
+    async def get(self, token: str, find: Find) -> Said:
         """What `find` says of a token. What it raises is raised for all who asked meanwhile, and not remembered."""
         key = hashlib.sha256(self._policy + token.encode()).digest()
         said, until = self._said.get(key) or (_NOTHING, 0.0)
@@ -82,13 +85,13 @@ class Remembered:
             one.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
 
-    async def _find(self, key: bytes, token: str, find: Callable[[str], Awaitable[Said]]) -> Said:
-        said = await find(token)
+    async def _find(self, key: bytes, token: str, find: Find) -> Said:
+        said, size = await find(token)
         seconds = self._seconds if said.claims is not None else min(self._seconds, _REFUSED_SECONDS)
         until = self._clock() + seconds
-        if said.claims is not None and (expires := msgspec.json.decode(said.claims, type=_Ends).exp) is not None:
-            until = min(until, expires)
-        size = len(said.claims or b"") + len(said.userinfo or b"")
+        expires = _read(said.claims).get("exp") if said.claims is not None else None
+        if isinstance(expires, int | float):
+            until = min(until, float(expires))
         self._said.put(key, (said, until), size, self._namespace)
         return said
 
@@ -119,11 +122,11 @@ class _BearerCheck(Checker):
             return Failed(f"what a token is worth cannot be told: {error}", 401)
         if said.claims is None:
             return _INVALID
-        claims = msgspec.json.decode(said.claims, type=Claims)
+        claims = _read(said.claims)
         if not set(self._wanted.scopes) <= scopes(claims):
             wanted = " ".join(self._wanted.scopes)
             return Denied(403, (("www-authenticate", f'Bearer error="insufficient_scope", scope="{wanted}"'),))
-        userinfo = None if said.userinfo is None else msgspec.json.decode(said.userinfo, type=Claims)
+        userinfo = None if said.userinfo is None else _read(said.userinfo)
         return self._allowed(claims, userinfo, state)
 
     async def close(self) -> None:
@@ -131,18 +134,22 @@ class _BearerCheck(Checker):
         await self._remembered.close()
         await self._fetcher.close()
 
-    async def _find(self, token: str) -> Said:
-        """What a token is worth. Raises FetchError if that cannot be told."""
+    async def _find(self, token: str) -> tuple[Said, int]:
+        """What a token is worth, and what it takes to keep that. Raises FetchError if it cannot be told."""
         found = await self._claims(token)
-        if found is None or not self._wanted.userinfo_url:
-            return Said(found and found[1])
-        claims, written = found
+        if found is None:
+            return _NOTHING, 0
+        claims, size = _short(*found)
+        if not self._wanted.userinfo_url:
+            return Said(claims), size
         answer = await self._fetcher.get(self._wanted.userinfo_url, {**_JSON, "Authorization": f"Bearer {token}"})
         if answer.status in (401, 403):
-            return _NOTHING
+            return _NOTHING, 0
         userinfo = _object(answer, "the user's page")
-        other = userinfo.get("sub") != claims.get("sub", userinfo.get("sub"))
-        return _NOTHING if other else Said(written, answer.body)
+        if userinfo.get("sub") != found[0].get("sub", userinfo.get("sub")):
+            return _NOTHING, 0
+        owner, more = _short(userinfo, answer.body)
+        return Said(claims, owner), size + more
 
     async def _claims(self, token: str) -> tuple[Claims, bytes] | None:
         """Those of a token that counts, and how they are written."""
@@ -231,6 +238,15 @@ def scopes(claims: Claims) -> set[str]:
         listed: Iterable[Any] = said.split() if isinstance(said, str) else said if isinstance(said, list) else ()
         found.update(one for one in listed if isinstance(one, str))
     return found
+
+
+def _short(claims: Claims, written: bytes) -> tuple[Claims | bytes, int]:
+    """How they are kept, and how many bytes they take then, at most."""
+    return (written, len(written)) if len(written) <= _SHORT else (claims, _AS_LARGE * len(written))
+
+
+def _read(claims: Claims | bytes) -> Claims:
+    return msgspec.json.decode(claims, type=Claims) if isinstance(claims, bytes) else claims
 
 
 def _object(answer: Fetched, what: str) -> Claims:
