@@ -30,11 +30,18 @@ class Http2:
         # No dynamic table (SETTINGS_HEADER_TABLE_SIZE 0), so that no status is told by an index into it.
         writer.write(_PREFACE + _frame(_SETTINGS, 0, 0, struct.pack(">HI", 1, 0)))
 
-    async def get(self, authority: str, path: str = "/", scheme: str = "https", **headers: str) -> int:
-        """The status of a GET. Names of headers have `_` in the place of `-`."""
+    async def get(
+        self, authority: str, path: str = "/", scheme: str = "https", *, post: bool = False, **headers: str
+    ) -> int:
+        """The status of a GET, or of a POST without a body. Names of headers have `_` in the place of `-`."""
         self._stream += 2
-        # GET, then scheme, path and authority: the first by its index, the others with literal values.
-        block = b"\x82" + (b"\x87" if scheme == "https" else b"\x86") + _literal(4, path) + _literal(1, authority)
+        # GET or POST, then scheme, path and authority: the first two by an index, the others with literal values.
+        block = (
+            (b"\x83" if post else b"\x82")
+            + (b"\x87" if scheme == "https" else b"\x86")
+            + _literal(4, path)
+            + _literal(1, authority)
+        )
         for name, value in headers.items():
             block += b"\x00" + _text(name.replace("_", "-")) + _text(value)
         self._writer.write(_frame(_HEADERS, _END_STREAM | _END_HEADERS, self._stream, block))
