@@ -8,30 +8,13 @@ import pytest_asyncio
 from support.certificates import authority
 from support.documents import exact, gateway, listener, prefix, regex, route, rule, secret, use
 from support.ports import free_port
+from support.prefixes import PREFIXES
 from support.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CA = authority()
 TLS_PORT = free_port()
 CODES = (301, 302, 303, 307, 308)
-# Prefix of the match, its replacement, the path of the request, and what it becomes.
-PREFIXES = [
-    ("/foo", "/xyz", "/foo/bar", "/xyz/bar"),
-    ("/foo", "/xyz/", "/foo/bar", "/xyz/bar"),
-    ("/foo/", "/xyz", "/foo/bar", "/xyz/bar"),
-    ("/foo/", "/xyz/", "/foo/bar", "/xyz/bar"),
-    ("/foo", "/xyz", "/foo", "/xyz"),
-    ("/foo", "/xyz", "/foo/", "/xyz/"),
-    ("/foo", "", "/foo/bar", "/bar"),
-    ("/foo", "", "/foo/", "/"),
-    ("/foo", "", "/foo", "/"),
-    ("/foo", "/", "/foo/", "/"),
-    ("/foo", "/", "/foo", "/"),
-    ("/foo", "/", "/foo/bar", "/bar"),
-    ("/", "/xyz", "/bar", "/xyz/bar"),
-    ("/", "/xyz", "/", "/xyz/"),
-    ("/foo", "/a/b", "/foo/c/d/", "/a/b/c/d/"),
-]
 
 
 def _to(kind: str, **spec: object) -> dict:

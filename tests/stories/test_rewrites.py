@@ -4,29 +4,10 @@ import pytest
 import pytest_asyncio
 
 from support.documents import backend, exact, gateway, listener, prefix, regex, route, rule, use
+from support.prefixes import PREFIXES
 from support.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-# Prefix of the match, its replacement, the path of the request, and what it becomes.
-PREFIXES = [
-    ("/foo", "/xyz", "/foo/bar", "/xyz/bar"),
-    ("/foo", "/xyz/", "/foo/bar", "/xyz/bar"),
-    ("/foo/", "/xyz", "/foo/bar", "/xyz/bar"),
-    ("/foo/", "/xyz/", "/foo/bar", "/xyz/bar"),
-    ("/foo", "/xyz", "/foo", "/xyz"),
-    ("/foo", "/xyz", "/foo/", "/xyz/"),
-    ("/foo", "", "/foo/bar", "/bar"),
-    ("/foo", "", "/foo/", "/"),
-    ("/foo", "", "/foo", "/"),
-    ("/foo", "/", "/foo/", "/"),
-    ("/foo", "/", "/foo", "/"),
-    ("/foo", "/", "/foo/bar/", "/bar/"),
-    ("/", "/xyz", "/bar", "/xyz/bar"),
-    ("/", "/xyz", "/", "/xyz/"),
-    ("/", "/", "/bar", "/bar"),
-    ("/foo.bar", "/", "/foo.bar/x", "/x"),
-    ("/foo", r"/a\1$&", "/foo/x", r"/a\1$&/x"),
-]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)

@@ -4,20 +4,20 @@ import grpc
 import grpc.aio
 from envoy.service.ratelimit.v3 import rls_pb2
 
+from support.standin import StandIn
+
 _METHOD = "/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit"
 Descriptor = tuple[tuple[str, str], ...]
 
 
-class Limiter(grpc.GenericRpcHandler):
+class Limiter(StandIn):
     """Keeps what it was asked. A descriptor that has an entry `over` is over its limit, of ten a minute.
 
     It tells Envoy's access logs the domain that it was asked about.
     """
 
     def __init__(self) -> None:
-        self.port = 0
         self.asked: list[tuple[str, tuple[Descriptor, ...]]] = []
-        self._server: grpc.aio.Server | None = None
 
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
         """The one method there is."""
@@ -28,20 +28,6 @@ class Limiter(grpc.GenericRpcHandler):
             request_deserializer=rls_pb2.RateLimitRequest.FromString,
             response_serializer=rls_pb2.RateLimitResponse.SerializeToString,
         )
-
-    async def start(self, port: int = 0) -> "Limiter":
-        """Listen, by default on a port that the system chooses."""
-        self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-        self._server.add_generic_rpc_handlers([self])
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
-        await self._server.start()
-        return self
-
-    async def stop(self) -> None:
-        """End at once."""
-        server, self._server = self._server, None
-        if server is not None:
-            await server.stop(0)
 
     def told(self) -> list[tuple[str, tuple[Descriptor, ...]]]:
         """What it was asked since this was last called."""

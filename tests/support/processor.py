@@ -6,10 +6,12 @@ import grpc
 import grpc.aio
 from envoy.service.ext_proc.v3 import external_processor_pb2 as proc_v3
 
+from support.standin import StandIn
+
 _METHOD = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
 
 
-class Processor(grpc.GenericRpcHandler):
+class Processor(StandIn):
     """Sets `x-processed` on requests and `x-answered` on responses to its name. It keeps each call's first message and
     metadata.
 
@@ -18,9 +20,7 @@ class Processor(grpc.GenericRpcHandler):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.port = 0
         self.seen: list[tuple[dict[str, str], proc_v3.ProcessingRequest]] = []
-        self._server: grpc.aio.Server | None = None
 
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
         """The one method there is."""
@@ -31,20 +31,6 @@ class Processor(grpc.GenericRpcHandler):
             request_deserializer=proc_v3.ProcessingRequest.FromString,
             response_serializer=proc_v3.ProcessingResponse.SerializeToString,
         )
-
-    async def start(self, port: int = 0) -> "Processor":
-        """Listen, by default on a port that the system chooses."""
-        self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-        self._server.add_generic_rpc_handlers([self])
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
-        await self._server.start()
-        return self
-
-    async def stop(self) -> None:
-        """End at once."""
-        server, self._server = self._server, None
-        if server is not None:
-            await server.stop(0)
 
     async def _process(
         self,

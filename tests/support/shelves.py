@@ -6,6 +6,8 @@ from google.api import annotations_pb2, http_pb2
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from grpc_reflection.v1alpha import reflection
 
+from support.standin import StandIn
+
 SERVICE = "library.v1.Shelves"
 _FIELD = descriptor_pb2.FieldDescriptorProto
 
@@ -31,7 +33,7 @@ def descriptors(*further: str) -> descriptor_pb2.FileDescriptorProto:
     return file
 
 
-class Shelves(grpc.GenericRpcHandler):
+class Shelves(StandIn):
     """The server. It answers with the Shelf that it was given, whose theme is `method` if it had none."""
 
     def __init__(self, *further: str) -> None:
@@ -39,9 +41,7 @@ class Shelves(grpc.GenericRpcHandler):
         for one in (descriptor_pb2.DESCRIPTOR, http_pb2.DESCRIPTOR, annotations_pb2.DESCRIPTOR):
             self._pool.AddSerializedFile(one.serialized_pb)
         self._pool.Add(descriptors(*further))
-        self.port = 0
         self.reflects = True
-        self._server: grpc.aio.Server | None = None
         self._shelf = message_factory.GetMessageClass(self._pool.FindMessageTypeByName("library.v1.Shelf"))
 
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
@@ -58,17 +58,6 @@ class Shelves(grpc.GenericRpcHandler):
 
         return grpc.unary_unary_rpc_method_handler(answer)
 
-    async def start(self, port: int = 0) -> "Shelves":
-        """Listen on a port that the system chooses, if not on this one."""
-        self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-        self._server.add_generic_rpc_handlers([self])
+    def _prepare(self, server: grpc.aio.Server) -> None:
         if self.reflects:
-            reflection.enable_server_reflection([SERVICE, reflection.SERVICE_NAME], self._server, pool=self._pool)
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
-        await self._server.start()
-        return self
-
-    async def stop(self) -> None:
-        """End at once."""
-        if self._server is not None:
-            await self._server.stop(0)
+            reflection.enable_server_reflection([SERVICE, reflection.SERVICE_NAME], server, pool=self._pool)
