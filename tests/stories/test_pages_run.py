@@ -5,10 +5,10 @@ import pytest
 from support import pages
 
 LOOKS = [
-    *("cli/check", "cli/diff", "cli/test", "cli/view", "explain"),
+    *("cli/check", "cli/diff", "cli/test", "cli/view", "cli/glooctl", "explain", "gloo/upstreams"),
     *("functions/azure", "functions/gcp", "functions/lambda"),
 ]
-GLOO = ["functions/rest", "gloo/classic", "gloo/delegation", "gloo/transformations"]
+GLOO = ["functions/rest", "gloo/classic", "gloo/delegation", "gloo/policies", "gloo/transformations"]
 
 
 @pytest.mark.parametrize("page", LOOKS)
