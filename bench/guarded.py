@@ -1,8 +1,8 @@
 """What authentication costs a request: the same request at a port that asks for it and at one that does not, in turn.
 
-The backend is another port of the same Envoy that answers by itself, so that next to nothing else takes time; the same
-again with a backend that is a process of its own. Times are the client's. The instructions are Envoy's own, counted by
-callgrind.
+Three backends are asked in turn, too: another port of the same Envoy that answers by itself, so that next to nothing
+else takes time; an Envoy of its own that does the same; and a few lines of Python, which take longer than all else.
+Times are the client's. The instructions are Envoy's own, counted by callgrind.
 """
 
 import asyncio
@@ -12,8 +12,11 @@ import json
 import multiprocessing
 import os
 import socket
+import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -26,13 +29,16 @@ from bench.poller import free_port, serve
 from bench.startup import daemun
 from bench.transform import median_us, origin
 from bench.worlds import GATEWAY, Document, service, stage, write
+from daemun.provision.binary import find
 
-_ROUNDS = int(os.environ.get("BENCH_GUARDED_ROUNDS", "15"))
-_REQUESTS = 1500
+_ROUNDS = int(os.environ.get("BENCH_GUARDED_ROUNDS", "60"))
+_REQUESTS = 300
 _PATIENCE_SECONDS = 60.0
 _KEY = "N2YwMDIxZTEtNGUzNS1jNzgzLTRkYjAtYjE2YzRkZGVmNjcy"
 _BY_SERVER = "an API key of which more is known (server)"
 NOTHING = "nothing"
+BEHIND = {"": "/", "with an Envoy behind": "/envoy", "with a few lines of Python behind": "/python"}
+"""The backends, and the paths that go there; the first is a port of the same Envoy."""
 WAYS = ("an API key", "a password (SHA-1)", "a token (RS256)", _BY_SERVER)
 GOAL = 1.1
 """How many times the median without it an API key and a token may take."""
@@ -40,10 +46,9 @@ GOAL = 1.1
 
 def measure() -> dict[str, Any]:
     """Medians in microseconds and instructions, each beside those of the same request without authentication."""
-    found = asyncio.run(_measure(answers=True))
-    found["with a backend of its own"] = asyncio.run(_measure(answers=False))
+    found = asyncio.run(_measure())
     behind, asked = free_port(), {}
-    documents, ports = _world(behind)
+    documents, ports = _world([behind] * len(BEHIND))
     for name in (one for one in WAYS if one != _BY_SERVER):
         asked[name], asked[f"beside {name}"] = (ports[name], _request(name)), (ports[NOTHING], _request(name))
     counts = counted(configured(documents), behind, asked)
@@ -54,19 +59,52 @@ def measure() -> dict[str, Any]:
     return found
 
 
-async def _measure(*, answers: bool) -> dict[str, Any]:
+async def _measure() -> dict[str, Any]:
     async with stage() as (base, folder, _, _):
-        behind = free_port()
-        documents, ports = _world(behind, answers=answers)
+        behind = [free_port() for _ in BEHIND]
+        documents, ports = _world(behind, answers=True)
         write(folder / "world.yaml", *documents)
-        with daemun(base, folder), contextlib.nullcontext() if answers else _backend(behind):
+        with daemun(base, folder), _envoy(behind[1]), _python(behind[2]):
             for name, port in ports.items():
-                await asyncio.to_thread(_until_200, port, _request(name))
+                for path in BEHIND.values():
+                    await asyncio.to_thread(_until_200, port, _request(name, path))
             return await asyncio.to_thread(_compare, ports)
 
 
 @contextlib.contextmanager
-def _backend(port: int) -> Iterator[None]:
+def _envoy(port: int) -> Iterator[None]:
+    """An Envoy that answers by itself, as the port of the same one does."""
+    answer = {"match": {"prefix": "/"}, "direct_response": {"status": 200, "body": {"inline_string": "ok"}}}
+    extensions = "type.googleapis.com/envoy.extensions.filters"
+    manager = {
+        "@type": f"{extensions}.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "http",
+        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [answer]}]},
+        "http_filters": [
+            {
+                "name": "envoy.filters.http.router",
+                "typed_config": {"@type": f"{extensions}.http.router.v3.Router"},
+            }
+        ],
+    }
+    listener = {
+        "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
+        "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
+    }
+    with tempfile.TemporaryDirectory(prefix="db-") as folder:
+        file = Path(folder) / "envoy.json"
+        file.write_text(json.dumps({"static_resources": {"listeners": [listener]}}))
+        command = [find(), "-c", file, "--concurrency", "1", "--disable-hot-restart", "--log-level", "error"]
+        process = subprocess.Popen(command)
+        try:
+            yield
+        finally:
+            process.kill()
+            process.wait()
+
+
+@contextlib.contextmanager
+def _python(port: int) -> Iterator[None]:
     process = multiprocessing.get_context("spawn").Process(target=serve, args=(port,))
     process.start()
     try:
@@ -77,20 +115,23 @@ def _backend(port: int) -> Iterator[None]:
 
 
 def _compare(ports: dict[str, int]) -> dict[str, Any]:
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in WAYS}
-    for _ in range(_ROUNDS):
+    times: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for number in range(_ROUNDS):
         for name in WAYS:
-            request = _request(name)
-            times[name].append(
-                (median_us(ports[name], request, _REQUESTS), median_us(ports[NOTHING], request, _REQUESTS))
-            )
+            for behind, path in BEHIND.items():
+                request = _request(name, path)
+                # Whoever comes second finds caches warm: each does as often.
+                order = (name, NOTHING) if number % 2 else (NOTHING, name)
+                taken = {one: median_us(ports[one], request, _REQUESTS) for one in order}
+                times.setdefault((behind, name), []).append((taken[name], taken[NOTHING]))
     found: dict[str, Any] = {"load": os.getloadavg()[0], "requests": _ROUNDS * _REQUESTS}
-    for name, values in times.items():
+    for (behind, name), values in times.items():
         beside = median(other for _, other in values)
         ratio = median(one / other for one, other in values)
-        found[name] = {"p50_us": round(median(one for one, _ in values), 1), "beside": round(beside, 1)}
-        found[name] |= {"ratio": round(ratio, 3)}
-        print(name, found[name], flush=True)
+        figures = {"p50_us": round(median(one for one, _ in values), 1), "beside": round(beside, 1)}
+        figures |= {"ratio": round(ratio, 3)}
+        (found.setdefault(behind, {}) if behind else found)[name] = figures
+        print(name, behind, figures, flush=True)
     return found
 
 
@@ -135,26 +176,33 @@ _HEADERS = {
 }
 
 
-def _request(name: str) -> bytes:
+def _request(name: str, path: str = "/") -> bytes:
     said = f"{_HEADERS[name]}\r\n" if name in _HEADERS else ""
-    return f"GET / HTTP/1.1\r\nhost: h.example.com\r\n{said}\r\n".encode()
+    return f"GET {path} HTTP/1.1\r\nhost: h.example.com\r\n{said}\r\n".encode()
 
 
-def _world(behind: int, *, answers: bool = False) -> tuple[list[Document], dict[str, int]]:
-    """Manifests, and the port of each way. `answers`: what is behind is Envoy's own."""
+def _world(behind: list[int], *, answers: bool = False) -> tuple[list[Document], dict[str, int]]:
+    """Manifests, and the port of each way. `answers`: the first that is behind is Envoy's own."""
     ports = {name: free_port() for name in (NOTHING, *WAYS)}
     sections = {name: f"way-{number}" for number, name in enumerate(ports)}
     listeners = [{"name": sections[name], "port": port, "protocol": "HTTP"} for name, port in ports.items()]
-    documents = service(0, behind)
+    documents = [one for number, port in enumerate(behind) for one in service(number, port)]
     if answers:
-        listeners.append({"name": "origin", "port": behind, "protocol": "HTTP"})
+        listeners.append({"name": "origin", "port": behind[0], "protocol": "HTTP"})
         documents += origin()
     documents.append(_object(GATEWAY, "Gateway", "gate", {"gatewayClassName": "daemun", "listeners": listeners}))
+    rules: list[Document] = [
+        {
+            "matches": [{"path": {"type": "PathPrefix", "value": path}}],
+            "backendRefs": [{"name": f"service-{number}", "port": 80}],
+        }
+        for number, path in enumerate(BEHIND.values())
+    ]
     for section in sections.values():
         spec: Document = {
             "parentRefs": [{"name": "gate", "sectionName": section}],
             "hostnames": ["h.example.com"],
-            "rules": [{"backendRefs": [{"name": "service-0", "port": 80}]}],
+            "rules": rules,
         }
         documents.append(_object(GATEWAY, "HTTPRoute", section, spec))
     keys = {"apiKeySecretRefs": [{"name": "key"}]}

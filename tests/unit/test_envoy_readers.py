@@ -63,6 +63,11 @@ def header(value: str) -> Doc:
     return option("RouteOption", HTTP, headerManipulation={"requestHeadersToAdd": added})
 
 
+def added_to_all(value: str) -> Doc:
+    added = [{"header": {"key": "x-a", "value": value}}]
+    return option("VirtualHostOption", GATE, headerManipulation={"requestHeadersToAdd": added})
+
+
 UPSTREAMS = [
     of_gloo("Upstream", name, useHttp2=True, static={"hosts": [{"addr": "192.0.2.9", "port": 9000}]})
     for name in ("proc", "logs")
@@ -167,3 +172,44 @@ def test_who_reads_is_told(who: str, tokens: str) -> None:
 @pytest.mark.parametrize("who", SILENT)
 def test_where_nobody_reads_nobody_is_told(who: str, tokens: str) -> None:
     assert _told(_world(TOKENS_OF[tokens], *SILENT[who])) == {False}
+
+
+USERS_OF = {
+    "hosts": [
+        auth_config("names", simple_users(ann="secret")),
+        option("VirtualHostOption", GATE, extauth={"configRef": {"name": "names"}}),
+    ],
+    "the route": [
+        auth_config("names", simple_users(ann="secret")),
+        option("RouteOption", HTTP, extauth={"configRef": {"name": "names"}}),
+    ],
+}
+FEW = {"requestsPerUnit": 2, "unit": "HOUR"}
+NAMES = "envoy.filters.http.ext_authz"
+READ = {
+    "limits by user": [option("RouteOption", HTTP, ratelimitBasic={"authorizedLimits": FEW})],
+    "limits of all by user": [option("VirtualHostOption", GATE, ratelimitBasic={"authorizedLimits": FEW})],
+    "a policy on headers": [added_to_all(f"%DYNAMIC_METADATA({NAMES}:daemun.user)%")],
+    "the log": [logged(fileSink={"path": "/dev/stdout", "stringFormat": f"%DYNAMIC_METADATA({NAMES})%"})],
+    "a processor": [processed(metadataContextNamespaces=[NAMES])],
+    "whoever reads what tokens say": [logged(grpcService={"logName": "edge", "staticClusterName": "logs_default"})],
+}
+UNREAD: dict[str, list[Doc]] = {
+    "nobody": [],
+    "limits by header": [limits(HTTP, {"type": "Header", "name": "x-a"})],
+    "whose place is another policy's": [
+        auth_policy("a", HTTP, authorization={"rules": [{"ipBlocks": ["10.0.0.0/8"]}]}),
+    ],
+}
+
+
+@pytest.mark.parametrize("users_of", USERS_OF)
+@pytest.mark.parametrize("who", READ)
+def test_who_reads_users_finds_them(who: str, users_of: str) -> None:
+    assert _told(_world(*USERS_OF[users_of], *READ[who])) == {True}
+
+
+@pytest.mark.parametrize("users_of", USERS_OF)
+@pytest.mark.parametrize("who", UNREAD)
+def test_where_nobody_reads_users_nothing_is_written(who: str, users_of: str) -> None:
+    assert _told(_world(*USERS_OF[users_of], *UNREAD[who])) == {False}

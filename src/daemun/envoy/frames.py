@@ -95,7 +95,8 @@ def switch(origin: Origin, port: FrontendKey, *, whole: bool) -> Leaf:
 def _leaf(use: Use, origin: Origin, port: FrontendKey) -> Leaf:
     feature = BY_KIND[use.kind]
     data, needs = _said(use, heard=False)
-    forms = (data, _said(use, heard=True)[0]) if feature.tells else None
+    told = _said(use, heard=True)[0] if feature.tells else data
+    forms = (data, told) if told != data else None
     # Without what guards it a host must not serve; without anything else it may.
     fallback = _CLOSED if feature.guards else b""
     at = Origin(use.by, use.where) if use.by else origin

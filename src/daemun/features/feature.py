@@ -37,7 +37,7 @@ class Feature(Generic[S]):
     `replaces` these kinds where a rule has both. What a route and its host say of it `adds_up`, or else only the
     route's counts. `rare` is the family of features whose filters it needs, which are not everywhere that requests
     pass. A `heavy` filter is in memory only where it is needed; its name is its family. One that `tells` may leave what
-    tokens say in the metadata of requests, where the draft is `heard`.
+    tokens say, or who the user is, in the metadata of requests, where the draft is `heard`.
     """
 
     kind: ClassVar[str]
