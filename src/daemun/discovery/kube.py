@@ -20,7 +20,10 @@ class KubeUpstreams:
         self._client, self._locate = client, locate
 
     async def carry_out(self, name: Name, order: Order) -> None:
-        """Do it. Whoever was faster is right: it is looked again when the watch has brought what they did."""
+        """Do it. Whoever was faster is right: it is looked again when the watch has brought what they did.
+
+        Raises KubeError if the API server refuses it, or knows no Upstreams.
+        """
         path = self._locate(Ref(GLOO, "Upstream", *name))
         if path is None:
             raise KubeError("the cluster does not know the kind Upstream", "Install it: daemun crds --gloo")

@@ -74,7 +74,7 @@ def request_from(method: str, url: str, headers: Iterable[Header] = (), sni: str
 
 
 def header_from(text: str) -> Header:
-    """A header written as `Name: value`."""
+    """A header written as `Name: value`. Raises ValueError for any other text."""
     name, colon, value = text.partition(":")
     if not colon:
         raise ValueError(f"{text!r} is not a header: write it as 'Name: value'.")

@@ -84,7 +84,10 @@ class Graph:
 
     @contextmanager
     def batch(self) -> Iterator[None]:
-        """Changes made inside settle together, once, at the end of the outermost batch."""
+        """Changes made inside settle together, once, at the end of the outermost batch.
+
+        Raises RuntimeError in a rule or a sink: they change nothing.
+        """
         if self._running:
             raise RuntimeError("a rule or a sink may not change a source while the graph settles")
         self._depth += 1

@@ -22,6 +22,7 @@ class Source(Collection[K, V]):
 
         So an edge can fetch just those entries: a rule reads a key that is not there all the same, and runs again when
         it comes. Called before anything has read the source, with one sink at most; the sink may not change a source.
+        Raises RuntimeError if that was too late.
         """
         if self.readers:
             raise RuntimeError(f"{self.name} is being read already")

@@ -101,7 +101,10 @@ class KubeClient:
             raise
 
     async def news(self, path: str, tag: str, accept: str = JSON) -> tuple[bytes, str] | None:
-        """Read something again: it and its tag (`ETag`), or None if it still is what had this tag."""
+        """Read something again: it and its tag (`ETag`), or None if it still is what had this tag.
+
+        Raises ApiError if it is refused.
+        """
         headers = {"Accept": accept, "If-None-Match": tag} if tag else {"Accept": accept}
         answer = await self._transport.send("GET", path, headers, None, _ANSWER_SECONDS)
         if answer.status >= 400:
@@ -145,7 +148,10 @@ class KubeClient:
     async def stream(
         self, path: str, params: Params | None = None, *, accept: str = JSON, idle: float
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Read an answer piece by piece, as it comes. After `idle` seconds without a byte it counts as broken off."""
+        """Read an answer piece by piece, as it comes. After `idle` seconds without a byte it counts as broken off.
+
+        Raises ApiError if it is refused.
+        """
         async with self._transport.stream(_target(path, params), {"Accept": accept}, idle) as answer:
             if isinstance(answer, Answer):
                 raise _refused(answer)

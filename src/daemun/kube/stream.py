@@ -9,7 +9,10 @@ MAX_LINE = 32 << 20
 
 
 async def lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Every line that came to its end. What was cut off is not an event, and comes again with the next watch."""
+    """Every line that came to its end. What was cut off is not an event, and comes again with the next watch.
+
+    Raises UnreachableError for a line without end.
+    """
     rest = b""
     async for piece in pieces:
         *whole, rest = (rest + piece).split(b"\n")

@@ -76,7 +76,10 @@ def routes_of(written: Document) -> list[Document]:
 
 
 def add(written: Document, new: Document, index: int = 0) -> Document:
-    """The object with the route before the one that has the index now."""
+    """The object with the route before the one that has the index now.
+
+    Raises WrongInput for a place that there is not.
+    """
     found = routes_of(written)
     if not 0 <= index <= len(found):
         raise WrongInput(f"there is no place {index} among {len(found)} routes", f"Give --index 0 to {len(found)}.")

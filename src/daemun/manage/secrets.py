@@ -47,14 +47,17 @@ def azure(name: Name, keys: Mapping[str, str]) -> Document:
 
 
 def header(name: Name, headers: Mapping[str, str]) -> Document:
-    """Headers and their values."""
+    """Headers and their values. Raises WrongInput without any."""
     if not headers:
         raise WrongInput("there are no headers", "Name them with --headers NAME=VALUE.")
     return _secret(name, "gloo.solo.io/header", _bytes(headers))
 
 
 def api_key(name: Name, key: str, labels: Mapping[str, str], *, generate: bool = False) -> Document:
-    """An API key, which AuthConfigs find by its labels. A generated one has 256 bits of chance."""
+    """An API key, which AuthConfigs find by its labels. A generated one has 256 bits of chance.
+
+    Raises WrongInput if no key is given, and none to be made.
+    """
     if not key and not generate:
         raise WrongInput("there is no key", "Give one with --apikey, or have one made with --apikey-generate.")
     made = _secret(name, "extauth.solo.io/apikey", _bytes({"api-key": key or secrets.token_urlsafe(_KEY_BYTES)}))
@@ -64,14 +67,14 @@ def api_key(name: Name, key: str, labels: Mapping[str, str], *, generate: bool =
 
 
 def oauth(name: Name, client_secret: str) -> Document:
-    """What an OAuth client proves itself with."""
+    """What an OAuth client proves itself with. Raises WrongInput without it."""
     if not client_secret:
         raise WrongInput("there is no secret", "Give it with --client-secret.")
     return _secret(name, "extauth.solo.io/oauth", _bytes({"client-secret": client_secret}))
 
 
 def credentials(name: Name, username: str, password: str) -> Document:
-    """The account of a service."""
+    """The account of a service. Raises WrongInput without a name or a password."""
     if not username or not password:
         raise WrongInput("there is no account", "Give --username and --password.")
     return _secret(name, "extauth.solo.io/accountcredentials", _bytes({"username": username, "password": password}))

@@ -12,7 +12,10 @@ REST, GRPC = "rest", "grpc"
 
 
 def static(name: Name, hosts: list[str], *, tls: bool | None = None, spec: str = "") -> Document:
-    """Hosts that stand here, each `HOST`, `HOST:PORT` or `[IPV6]:PORT`; without a port 80. Port 443 means TLS."""
+    """Hosts that stand here, each `HOST`, `HOST:PORT` or `[IPV6]:PORT`; without a port 80. Port 443 means TLS.
+
+    Raises WrongInput without hosts.
+    """
     if not hosts:
         raise WrongInput("there are no hosts", "Name them with --static-hosts HOST:PORT.")
     content: dict[str, Any] = {"hosts": [_host(host) for host in hosts]}
@@ -22,7 +25,7 @@ def static(name: Name, hosts: list[str], *, tls: bool | None = None, spec: str =
 
 
 def kube(name: Name, service: Name, port: int, labels: Mapping[str, str] | None = None, spec: str = "") -> Document:
-    """A port of a Service; with `labels` only the pods that have these, too."""
+    """A port of a Service; with `labels` only the pods that have these, too. Raises WrongInput without a Service."""
     if not service.name:
         raise WrongInput("there is no Service", "Name it with --kube-service.")
     content: dict[str, Any] = {
@@ -36,7 +39,10 @@ def kube(name: Name, service: Name, port: int, labels: Mapping[str, str] | None 
 
 
 def consul(name: Name, service: str, tags: list[str], spec: str = "") -> Document:
-    """A service in Consul; with `tags` only the instances that have all of these."""
+    """A service in Consul; with `tags` only the instances that have all of these.
+
+    Raises WrongInput without a service.
+    """
     if not service:
         raise WrongInput("there is no service", "Name it with --consul-service.")
     content = {"serviceName": service} | ({"serviceTags": tags} if tags else {})
@@ -50,7 +56,7 @@ def aws(name: Name, region: str, secret: Name) -> Document:
 
 
 def azure(name: Name, app: str, secret: Name) -> Document:
-    """An app of Azure Functions."""
+    """An app of Azure Functions. Raises WrongInput without one."""
     if not app:
         raise WrongInput("there is no app", "Name it with --azure-app-name.")
     _need_secret(secret, "azure")
@@ -81,7 +87,10 @@ def ec2(
 
 
 def group(name: Name, weights: Mapping[str, str]) -> Document:
-    """Upstreams and their weights, each written `namespace.name`; what follows the first dot is the name."""
+    """Upstreams and their weights, each written `namespace.name`; what follows the first dot is the name.
+
+    Raises WrongInput for what is written otherwise.
+    """
     if not weights:
         raise WrongInput("there are no Upstreams", "Name them with --weighted-upstreams NAMESPACE.NAME=WEIGHT.")
     destinations = []

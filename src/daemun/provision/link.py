@@ -38,7 +38,10 @@ class Link:
         self._reading = asyncio.ensure_future(self._read(reader))
 
     async def call(self, do: str, **fields: object) -> Message:
-        """Ask the keeper something; its answer."""
+        """Ask the keeper something; its answer.
+
+        Raises KeeperGone if the connection has ended, ProvisionError if it is refused.
+        """
         number = next(self._ids)
         if self._reading.done():
             raise KeeperGone(do)
@@ -83,7 +86,10 @@ class Link:
 async def connect(
     directory: Path, on_event: Callable[[Message], None], *, linger: float, drain: float
 ) -> tuple[Link, Message]:
-    """Own the keeper of this state directory, starting one if there is none; what it keeps already."""
+    """Own the keeper of this state directory, starting one if there is none; what it keeps already.
+
+    `linger` and `drain` are seconds. Raises ProvisionError if none can be had.
+    """
     for _ in range(5):
         link = await _open(directory, on_event)
         if link is None:

@@ -91,7 +91,7 @@ class LocalProxies:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self, wait: float = 10.0) -> None:
-        """Own the keeper, then the state directory. A Daemun that had them hears `superseded` and has `wait` to go."""
+        """Own the keeper, then the state directory. A Daemun that had them is told, and has `wait` seconds to go."""
         self._envoy = self._envoy or binary.find()
         state.prepare(self._dir)
         state.socket_path(self._xds)
@@ -149,7 +149,10 @@ class LocalProxies:
         return serves()
 
     async def remove(self, proxy: str, drain: float | None = None) -> None:
-        """Drain and end a proxy and forget its token. Called again meanwhile, it can shorten the drain."""
+        """Drain and end a proxy and forget its token. Called again meanwhile, it can shorten the drain.
+
+        `drain` is in seconds.
+        """
         self._wanted.pop(proxy, None)
         seconds = self._drain if drain is None else drain
         await self._end(proxy, seconds)
@@ -161,7 +164,10 @@ class LocalProxies:
                 await asyncio.to_thread(shutil.rmtree, self._folder(proxy), True)
 
     async def stop(self, drain: float | None = None) -> None:
-        """Drain and end all proxies and the keeper. Called again meanwhile, it can shorten the drain."""
+        """Drain and end all proxies and the keeper. Called again meanwhile, it can shorten the drain.
+
+        `drain` is in seconds.
+        """
         self._over = True
         self._cancel()
         if self._link is not None:

@@ -67,7 +67,7 @@ def prepare(directory: Path) -> Path:
 
 
 def socket_path(path: Path) -> Path:
-    """`path`, if a Unix socket can be there."""
+    """`path`, if a Unix socket can be there. Raises ProvisionError if it is too long for one."""
     length = len(os.fsencode(path))
     if length > _SOCKET_PATH_BYTES:
         raise ProvisionError(
@@ -99,7 +99,7 @@ class OwnerLock:
         self._handle = -1
 
     async def acquire(self, seconds: float) -> None:
-        """Wait until the former owner has let go."""
+        """Wait until the former owner has let go. Raises ProvisionError if it does not."""
         handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         until = monotonic() + seconds
         while True:

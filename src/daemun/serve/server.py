@@ -155,7 +155,10 @@ class XdsServer:
         return address
 
     async def stop(self, grace: float | None = None) -> None:
-        """End all streams and stop listening. Proxies go on with what they have."""
+        """End all streams and stop listening. Proxies go on with what they have.
+
+        `grace` is in seconds; None is at once.
+        """
         if self._server is not None:
             await self._server.stop(grace)
             self._server = None

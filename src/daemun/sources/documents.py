@@ -86,7 +86,10 @@ def faulty(chunk: Chunk) -> bool:
 
 
 def read(name: str, data: bytes, before: Iterable[Spot] = (), keep: bool = False) -> tuple[Spot, ...]:
-    """The chunks of a file that say anything. Those of `before` with the same bytes are taken over as they are."""
+    """The chunks of a file that say anything. Those of `before` with the same bytes are taken over as they are.
+
+    Raises Refused for a file with too many.
+    """
     # A broken chunk is looked at again: it may have been refused for what the documents before it used up.
     known = {spot.chunk.digest: spot.chunk for spot in before if not spot.chunk.broken}
     budget, line, counted = ALIAS_BYTES, 0, 0

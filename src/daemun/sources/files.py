@@ -94,7 +94,7 @@ class Tree:
         return _found(status, linked=not stat.S_ISREG(status.st_mode) or status.st_nlink > 1)
 
     def read(self, key: Key) -> tuple[bytes, Stamp]:
-        """The bytes of a file."""
+        """The bytes of a file. Raises Unusable if it cannot be read."""
         path = self.paths[key.root]
         try:
             if not key.name:

@@ -216,7 +216,10 @@ def _foreign_tag(event: Any) -> Refused:
 
 
 def trees(text: bytes, budget: int = ALIAS_BYTES, lines: dict[str, int] | None = None) -> list[Tree]:
-    """The documents in a YAML text. `lines`, when given, is filled with the line of every field of the last one."""
+    """The documents in a YAML text. `lines`, when given, is filled with the line of every field of the last one.
+
+    Raises Refused for what is no YAML, or is not allowed.
+    """
     found: list[Tree] = []
     try:
         parser = CParser(text)
@@ -262,7 +265,7 @@ def value(text: str) -> object:
 
 
 def json_value(text: bytes) -> object:
-    """The value of a JSON text."""
+    """The value of a JSON text. Raises Refused for what is none, or nested too deep."""
     try:
         value = msgspec.json.decode(text)
     except msgspec.DecodeError as error:

@@ -16,7 +16,10 @@ class UnknownPluginError(Exception):
 
 
 def plugin(check: PluginAuth, place: Place, tools: Tools) -> Checker:
-    """What the plug-in makes of its configuration: its entry point is a callable that takes that, place and tools."""
+    """What the plug-in makes of its configuration: its entry point is a callable that takes that, place and tools.
+
+    Raises UnknownPluginError if there is none of this name.
+    """
     for one in entry_points(group=GROUP, name=check.plugin):
         made = one.load()(dict(check.config), place, tools)
         if isinstance(made, Checker):

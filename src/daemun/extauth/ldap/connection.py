@@ -91,7 +91,10 @@ class Connection:
         return ""
 
     async def read(self, name: str, filter_bytes: bytes, attribute: str) -> Entry | None:
-        """An entry with the values of an attribute; None if there is none that the filter finds."""
+        """An entry with the values of an attribute; None if there is none that the filter finds.
+
+        Raises LdapError if the entry is not shown.
+        """
         request = element(
             _SEARCH,
             text(name),

@@ -280,7 +280,10 @@ def _extension_refs(where: str, filters: tuple[RouteFilter, ...]) -> Iterator[tu
 
 
 def filter_spec(one: RouteFilter) -> tuple[msgspec.Struct, str]:
-    """The one field of a filter that is set, and its name in the API."""
+    """The one field of a filter that is set, and its name in the API.
+
+    Raises ValueError if none is, which the API forbids.
+    """
     for field in _FIELDS:
         value = getattr(one, field.name)
         if isinstance(value, msgspec.Struct):

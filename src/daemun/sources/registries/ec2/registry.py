@@ -82,7 +82,10 @@ class Ec2(Registry):
                 yield tuple(sorted({one for one in map(self._instance, found) if one is not None}))
 
     async def catalogue(self) -> AsyncGenerator[Catalogue, None]:
-        """All values of the tag that says which service a machine is of."""
+        """All values of the tag that says which service a machine is of.
+
+        Raises RegistryError if no tag is configured.
+        """
         key = self._config.service_tag
         if not key:
             raise RegistryError("it has services without names only", "Give it a config.serviceTag.")
