@@ -25,6 +25,11 @@ Each thread shows that it goes on twice in such a time, and is looked after once
 wake-ups a second of two workers are two thirds of what a proxy takes that nobody asks anything.
 """
 
+_ANSWER_BYTES = 1 << 20
+"""How much of an answer a proxy holds that it has asked for by itself: keys, and who may come in.
+
+Policies name whom it asks. With Envoy's own 32 MiB some that never end are all the memory that there is.
+"""
 _TYPE = "type.googleapis.com/envoy."
 _MONITORS = _TYPE + "extensions.resource_monitors."
 
@@ -98,7 +103,10 @@ def assembled(
             "layers": [
                 {
                     "name": "daemun",
-                    "static_layer": {"re2.max_program_size.error_level": RE2_MAX_PROGRAM_SIZE},
+                    "static_layer": {
+                        "re2.max_program_size.error_level": RE2_MAX_PROGRAM_SIZE,
+                        "http.async_response_buffer_limit": _ANSWER_BYTES,
+                    },
                 },
             ]
         },
