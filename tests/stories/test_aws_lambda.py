@@ -300,7 +300,7 @@ async def test_a_host_that_is_not_lambda_gets_nothing(world: Cloud) -> None:
 async def test_the_page_is_served_as_it_stands(world: Cloud) -> None:
     """But for the ports, and where AWS is."""
     page = (Path(__file__).parents[2] / "docs/functions/lambda.md").read_text()
-    (text,) = re.findall(r"```yaml\n(apiVersion.*?)```", page, re.DOTALL)
+    (text,) = re.findall(r"```yaml\n(?:#[^\n]*\n)?(apiVersion.*?)```", page, re.DOTALL)
     world.aws.credentials = Credentials("AKIAEXAMPLE", "example", None)
     every = {one["kind"]: one for one in yaml.safe_load_all(text)}
     every["Gateway"]["spec"]["listeners"][0]["port"] = world.port
