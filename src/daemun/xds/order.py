@@ -35,9 +35,7 @@ class Removals:
             return not self._stream.users.need(name) and not self._foreign_users()
         if type_url == ENDPOINT and self._leaving(name):
             return False
-        return self._in_the_way(own, name) or (
-            self._quiet(LISTENER) and (self._quiet(CLUSTER) or self._at_rest(own.client.get(name), now))
-        )
+        return self._in_the_way(own, name) or (self._quiet(LISTENER) and self._replaced(own.client.get(name), now))
 
     def _in_the_way(self, own: Subscription, name: str) -> bool:
         """Whether something waits until the client has no such leaves, or until all of them are known."""
@@ -55,12 +53,12 @@ class Removals:
         clusters = self._subscriptions.get(CLUSTER)
         return clusters is not None and clusters.client.has(cluster) and not self._stream.wanted.get(CLUSTER, cluster)
 
-    def _at_rest(self, copy: Copy | None, now: float) -> bool:
-        """Whether the only clusters that are missing are long in coming, and nothing waits for them that may take the
+    def _replaced(self, copy: Copy | None, now: float) -> bool:
+        """Whether the only clusters that are missing are long in coming, and nothing waits for any that may take the
         place of this: nothing of the same namespace.
         """
         clusters = self._subscriptions.get(CLUSTER)
-        if clusters is not None and not clusters.still(now):
+        if clusters is not None and not clusters.quiet() and not clusters.still(now):
             return False
         own = {leaf.origin.ref.namespace for part in copy.parts.values() for leaf in part.leaves} if copy else set()
         return not self._stream.holds.waits_from(own)

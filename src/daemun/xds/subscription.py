@@ -247,6 +247,7 @@ class Subscription:
 
     def _missing(self, draft: Draft, name: str) -> None:
         """A resource that is not wanted: say so to those who ask, and later to those who have it."""
+        self._stream.holds.drop(self.type_url, name)
         if name in self._forced:
             self._forced.discard(name)
             self._gone.pop(name, None)
