@@ -22,6 +22,13 @@ from daemun.explain.normalise import Ways, normalise
         ("/a%zz%2", "/a%zz%2"),
         ('/"<>^`{|}', "/%22%3C%3E%5E%60%7B%7C%7D"),
         ("/%c3%a9%20", "/%c3%a9%20"),
+        ("/a/..;v/b", "/b"),
+        ("/..;v", "/"),
+        ("/a/.;..;/b", "/a/b"),
+        ("/a/..;v\\b", "/"),
+        ("/a;v/b;/..", "/a;v/"),
+        ("/a/%2e%2e;v/b", "/a/..;v/b"),
+        ("/a/..%3bv/b", "/a/..%3bv/b"),
     ],
 )
 def test_paths(path: str, seen: str) -> None:

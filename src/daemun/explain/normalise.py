@@ -40,6 +40,7 @@ _HOST = re.compile(r"[A-Za-z0-9!$%&'()*+,\-.:;=@\[\]_~]*")
 _TARGET = re.compile(r"[!-~]*")
 _ESCAPED = re.compile(r"%(?:2[fF]|5[cC])")
 _PERCENT = re.compile(r"%([0-9a-fA-F]{2})")
+_DOTS = re.compile(r"/(\.\.?);[^/]*")
 _UNRESERVED = re.compile(r"[A-Za-z0-9\-._~]")
 _SLASHES_STAY = ("KEEP_UNCHANGED", "IMPLEMENTATION_SPECIFIC_DEFAULT")
 _UNSAFE = re.compile(r'["<>^`{|}]')
@@ -188,6 +189,7 @@ def _path(path: str, changes: list[Change], ways: Ways) -> tuple[str | None, boo
     if "%00" in unescaped and ways.normalize:
         return None, False
     normal = (
+        ("what follows ';' behind a plain '.' or '..' is taken off", lambda value: _DOTS.sub(r"/\1", value)),
         ("a percent-encoded letter, digit, '-', '.', '_' or '~' is the same as the plain one", _decoded),
         ("'\\' is the same as '/'", lambda value: value.replace("\\", "/")),
         ("'.' and '..' are resolved", _without_dots),
