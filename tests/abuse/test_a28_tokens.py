@@ -25,6 +25,8 @@ CURVE = ec.generate_private_key(ec.SECP256R1())
 PUBLIC = KEY.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 DER = KEY.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 ISSUER, AUDIENCE = "https://issuer.test", "gate"
+_DAY = 24 * 3600
+"""Many of the tokens are made when the tests are gathered, and are to be bad for their own reason at the end, too."""
 
 
 def part(value: object) -> bytes:
@@ -38,7 +40,7 @@ def jwk(key: Any, kid: str, **fields: str) -> Doc:
 
 
 def claims(**more: Any) -> Doc:
-    found = {"iss": ISSUER, "aud": AUDIENCE, "sub": "ann", "exp": int(time.time()) + 600, **more}
+    found = {"iss": ISSUER, "aud": AUDIENCE, "sub": "ann", "exp": int(time.time()) + _DAY, **more}
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -96,9 +98,9 @@ def _of_other_claims() -> Iterator[tuple[str, str]]:
     for audience in (None, "", "gat", "gateway", ["other"], [], {"gate": 1}):
         yield f"aud {audience!r}", by_hand(*_with(aud=audience))
     now = int(time.time())
-    for expiry in (now - 120, -1, "soon", str(now + 600)):
+    for expiry in (now - 120, -1, "soon", str(now + _DAY)):
         yield f"exp {expiry!r}", by_hand(*_with(exp=expiry))
-    yield "not yet", by_hand(*_with(nbf=now + 600))
+    yield "not yet", by_hand(*_with(nbf=now + _DAY // 2))
 
 
 def _with(**more: Any) -> tuple[Doc, bytes, Doc]:
