@@ -4,10 +4,12 @@ import os
 import socket
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from daemun.envoy import routes
 from daemun.report.journal import ProblemLine
+from daemun.translate.routes import CHECKS
 from support.documents import exact, gateway, listener, prefix, regex, route, rule
 from support.ports import free_port
 from support.world import World, until
@@ -202,7 +204,8 @@ async def test_two_gateways_want_the_same_port(world: World) -> None:
 
 async def test_what_only_envoy_rejects_puts_out_just_that_rule(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Our checks let an object through that Envoy refuses: it alone suffers, and hears Envoy's own words."""
-    monkeypatch.setattr("daemun.translate.match_faults", lambda match: ())
+    blind = msgspec.structs.replace(CHECKS, match=lambda match: ())
+    monkeypatch.setattr("daemun.translate.routes.CHECKS", blind)
     await _served(world)
     world.write(
         "bad.yaml",
