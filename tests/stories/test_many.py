@@ -7,7 +7,7 @@ import pytest_asyncio
 
 from support.client import Answer, websocket
 from support.crowds import thresholds
-from support.documents import exact, gateway, listener, prefix, regex, route, rule
+from support.documents import exact, gateway, listener, prefix, regex, route, rule, service
 from support.world import World, load, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -95,3 +95,24 @@ async def test_growing_and_shrinking(shared: World, round_: int) -> None:
             assert (await shared.ask("/nothing", host=HOST)).status == 404
             assert (await shared.ask("/", host="*")).backend == "d"
     assert not [one for one in steady.answers if isinstance(one, Exception)], round_
+
+
+async def test_growing_by_what_still_waits(shared: World) -> None:
+    """What is laid out otherwise gives way to something else, not to what stays while a new backend is awaited."""
+    port = shared.backends["b"].port
+
+    def grow(many: int, name: str) -> None:
+        wilds = [route(f"w{at}", rule(to=name), hosts=[f"*.w{at}.example.com"]) for at in range(1, many + 1)]
+        shared.write("more.yaml", service(name, port), *wilds)
+
+    async with load(lambda: _ask(shared)) as steady:
+        for at, many in enumerate((8, 1, 8, 1)):
+            grow(many, f"n{at}")
+            await until(lambda many=many: _laid_out(shared)[0] == (many + 2 > 3))
+            await shared.answered_by("b", host="x.w1.example.com")
+            await shared.synced()
+    assert not [one for one in steady.answers if isinstance(one, Exception)]
+    assert shared.app is not None
+    said = (await shared.app.proxies.admin_get("default/gw", "/stats?filter=scoped_rds.*update_rejected")).decode()
+    assert said
+    assert all(line.endswith(": 0") for line in said.splitlines()), said

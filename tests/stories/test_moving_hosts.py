@@ -1,62 +1,72 @@
-"""A host that is served by a wildcard instead, while it is asked for without a pause."""
+"""A host that moves between an exact hostname and wildcards, while it is asked for without a pause."""
 
 import asyncio
+import itertools
+from collections.abc import Iterator
 
 import pytest
 
 from support.backend import Echo
 from support.client import connection, exchange
 from support.documents import gateway, listener, prefix, route, rule, service
-from support.world import World, until
+from support.world import World
 
-HOST, WILDCARD = "a.moving.example", "*.moving.example"
+HOST = "a.moving.example"
+HOSTNAMES = (HOST, "*.moving.example", "*.example", HOST, "*.example", "*.moving.example")
+PAUSES = (None, 0.0, 0.01, 0.005, None, 0.03, 0.02)
+"""Seconds between two moves; None: until the last one is answered."""
 CLIENTS = 3
-MOVES = 12
+MOVES = 48
+MANY = 60
+"""Hosts with which a port is not small any more."""
 
 
 @pytest.mark.asyncio
-async def test_a_host_that_moves_to_a_wildcard_with_new_backends_is_always_answered(world: World) -> None:
-    servers = [await Echo(name).start() for name in ("a", "b")]
+@pytest.mark.parametrize("others", [0, MANY], ids=["few hosts", "many hosts"])
+async def test_a_host_that_moves_with_a_new_backend_each_time_is_always_answered(world: World, others: int) -> None:
+    servers = [await Echo(f"e{number}").start() for number in range(4)]
     for one in servers:
         world.closing(one.stop)
     world.write("gateway.yaml", gateway("gw", listener(world.port)))
+    world.write("others.yaml", *_others(others, servers[0].port))
 
-    def serve(hostname: str, number: int, server: Echo) -> None:
-        made = route("moving", rule(prefix("/"), to=f"s{number}"), hosts=[hostname])
-        world.write("moving.yaml", service(f"s{number}", server.port), made)
+    def move(number: int) -> str:
+        name, server = f"s{number}", servers[number % len(servers)]
+        made = route("moving", rule(prefix("/"), to=name), hosts=[HOSTNAMES[number % len(HOSTNAMES)]])
+        world.write("moving.yaml", service(name, server.port), made)
+        return server.name
 
-    serve(HOST, 0, servers[0])
+    first = move(0)
     await world.start()
+    await world.answered_by(first, host=HOST)
+    done = asyncio.Event()
     wrong: list[int] = []
     answers = 0
-    moving = False
-    done = asyncio.Event()
 
     async def ask() -> None:
-        """What comes of the way back counts for nothing: until the first server answers again on this connection."""
         nonlocal answers
-        back = False
         async with connection(world.port) as (reader, writer):
             while not done.is_set():
-                counts = moving and back
                 got = await exchange(reader, writer, host=HOST)
-                back = got.backend == "a" or (moving and back)
-                if counts and moving:
-                    answers += 1
-                    if got.status != 200:
-                        wrong.append(got.status)
+                answers += 1
+                if got.status != 200:
+                    wrong.append(got.status)
 
     async with asyncio.TaskGroup() as clients:
         for _ in range(CLIENTS):
             clients.create_task(ask())
-        for number in range(1, MOVES):
-            moving = True
-            serve(WILDCARD, number, servers[1])
-            await world.answered_by("b", host=HOST)
-            moving = False
-            serve(HOST, number + MOVES, servers[0])
-            await world.answered_by("a", host=HOST)
-            await until(lambda: world.app is not None and world.app.plane.xds.synced("default/gw"))
+        for number, pause in zip(range(1, MOVES), itertools.cycle(PAUSES), strict=False):
+            name = move(number)
+            if pause is None or number == MOVES - 1:
+                await world.answered_by(name, host=HOST)
+            else:
+                await asyncio.sleep(pause)
         done.set()
     assert wrong == [], f"{len(wrong)} of {answers}"
     assert answers > MOVES
+
+
+def _others(count: int, port: int) -> Iterator[dict[str, object]]:
+    yield service("others", port)
+    for number in range(count):
+        yield route(f"other-{number}", rule(prefix("/"), to="others"), hosts=[f"other-{number}.example"])

@@ -1,26 +1,34 @@
 """A host that gives way to another one, such as a wildcard, stays until that can answer."""
 
 import pytest
-from xds_talk import CLUSTER, ENDPOINT, Talk, cluster, endpoints, key, whole
+from xds_talk import CLUSTER, ENDPOINT, LISTENER, Talk, bodies, cluster, endpoints, key, leaf, whole
 
 from daemun.base.names import Ref
 from daemun.ir.origin import Origin
-from daemun.ir.resource import SCOPE, Leaf, Part, PartKey, part
+from daemun.ir.resource import SCOPE, Leaf, Part, PartKey, Side, part
 from daemun.xds.messages import Response
 from daemun.xds.session import HOLD
 
+TAGS = (b"\x12",)
 
-def host(resource: str, name: str, *needs: str, namespace: str = "ns") -> tuple[PartKey, Part]:
+
+def host(
+    resource: str, name: str, *needs: str, namespace: str = "ns", more: tuple[Leaf, ...] = ()
+) -> tuple[PartKey, Part]:
     """A host that answers with nothing of its own, and a route in it."""
+    frame = Leaf(f"<{name}>".encode(), Origin(Ref("", "Test", "infra", "gw")), blank=True)
     own = Origin(Ref("", "Test", namespace, name))
-    frame = Leaf(f"<{name}>".encode(), own, identity=b"frame")
     to = f"<to-{','.join(needs)}>".encode()
-    return key(SCOPE, resource, name), part(name, [frame, Leaf(to, own, needs, identity=b"/")])
+    return key(SCOPE, resource, name), part(name, [frame, *more, Leaf(to, own, needs, identity=b"/")], TAGS)
+
+
+def gone(resource: str, *names: str) -> list[tuple[PartKey, None]]:
+    return [(key(SCOPE, resource, name), None) for name in names]
 
 
 @pytest.fixture
 def talk() -> Talk:
-    """A client that has a wildcard and an exact host, which is not wanted any more."""
+    """A client that has an exact host and a wildcard."""
     talk = Talk()
     talk.apply(cluster("old"), endpoints("old"), whole(SCOPE, "rest", "rest"))
     talk.apply(whole(SCOPE, "exact", "exact"), host("exact", "host", "old"))
@@ -28,16 +36,32 @@ def talk() -> Talk:
     talk.ask(ENDPOINT, "old")
     talk.ask(SCOPE)
     talk.settle()
-    talk.apply((key(SCOPE, "exact"), None), (key(SCOPE, "exact", "host"), None), cluster("new"), endpoints("new"))
     return talk
+
+
+@pytest.fixture
+def wild(talk: Talk) -> Talk:
+    """A client that has a wildcard only."""
+    talk.apply(host("rest", "wild", "old"), *gone("exact", "", "host"))
+    talk.settle()
+    return talk
+
+
+def scopes(responses: list[Response]) -> list[dict[str, bytes]]:
+    return [bodies(one) for one in responses if one.type_url == SCOPE and one.resources]
 
 
 def removals(responses: list[Response]) -> list[tuple[str, ...]]:
     return [one.removed for one in responses if one.type_url == SCOPE and one.removed]
 
 
+def appear(talk: Talk, *changes: tuple[PartKey, Part | None], name: str = "new") -> None:
+    """This needs a cluster of that name, which the client does not have yet."""
+    talk.apply(cluster(name), endpoints(name), *changes)
+
+
 def test_an_exact_host_stays_until_the_endpoints_of_what_takes_its_place_are_there(talk: Talk) -> None:
-    talk.apply(host("rest", "wild", "new"))
+    appear(talk, *gone("exact", "", "host"), host("rest", "wild", "new"))
     assert removals(talk.settle()) == [], "the cluster was acknowledged, but is not warm"
     talk.ask(ENDPOINT, "new")
     assert removals(talk.settle()) == [("exact",)]
@@ -45,19 +69,106 @@ def test_an_exact_host_stays_until_the_endpoints_of_what_takes_its_place_are_the
 
 
 def test_it_does_not_wait_for_what_is_of_another_namespace(talk: Talk) -> None:
-    talk.apply(host("rest", "wild", "new", namespace="elsewhere"))
+    appear(talk, *gone("exact", "", "host"), host("rest", "wild", "new", namespace="elsewhere"))
     assert removals(talk.settle()) == [("exact",)]
 
 
-def test_it_does_not_stay_for_ever(talk: Talk) -> None:
-    talk.apply(host("rest", "wild", "new"))
+def test_it_does_not_stay_for_ever_whatever_begins_to_wait(talk: Talk) -> None:
+    appear(talk, *gone("exact", "", "host"), host("rest", "wild", "new"))
     talk.settle()
-    talk.now += HOLD
+    talk.now += HOLD / 2
+    appear(talk, host("rest", "other", "newer"), name="newer")
+    assert removals(talk.settle()) == []
+    talk.now += HOLD / 2
     assert removals(talk.settle()) == [("exact",)]
 
 
 def test_what_waited_itself_when_it_went_is_not_in_its_own_way(talk: Talk) -> None:
-    talk.apply(whole(SCOPE, "exact", "exact"), host("exact", "host", "new"))
+    appear(talk, *gone("exact", "", "host"))
+    appear(talk, whole(SCOPE, "exact", "exact"), host("exact", "host", "new"))
     assert [one.type_url for one in talk.settle()] == [CLUSTER]
-    talk.apply((key(SCOPE, "exact"), None), (key(SCOPE, "exact", "host"), None))
+    talk.apply(*gone("exact", "", "host"))
     assert removals(talk.settle()) == [("exact",)]
+
+
+def test_a_wildcard_stays_until_the_exact_host_can_answer_and_is_not_hidden_before(wild: Talk) -> None:
+    appear(wild, *gone("rest", "wild"), whole(SCOPE, "exact", "exact"), host("exact", "host", "new"))
+    assert scopes(wild.settle()) == []
+    wild.ask(ENDPOINT, "new")
+    exact, rest = scopes(wild.settle())
+    assert (exact.keys(), b"<to-new>" in exact["exact"]) == ({"exact"}, True)
+    assert rest == {"rest": b"<rest>"}
+    assert wild.session.synced()
+
+
+def test_it_stays_when_another_wildcard_was_to_take_its_place_meanwhile(wild: Talk) -> None:
+    appear(wild, *gone("rest", "wild"), host("rest", "longer", "new"))
+    assert scopes(wild.settle()) == []
+    appear(wild, *gone("rest", "longer"), whole(SCOPE, "exact", "exact"), host("exact", "host", "newer"), name="newer")
+    assert scopes(wild.settle()) == []
+    wild.ask(ENDPOINT, "newer")
+    exact, rest = scopes(wild.settle())
+    assert (b"<to-newer>" in exact["exact"], rest) == (True, {"rest": b"<rest>"})
+
+
+def test_a_wildcard_of_another_namespace_goes_at_once_and_the_other_not_for_ever(wild: Talk) -> None:
+    wild.apply(host("rest", "other", "old", namespace="elsewhere"))
+    wild.settle()
+    appear(wild, *gone("rest", "wild", "other"), whole(SCOPE, "exact", "exact"), host("exact", "host", "new"))
+    (rest,) = scopes(wild.settle())
+    assert (b"<wild>" in rest["rest"], b"<other>" in rest["rest"]) == (True, False)
+    wild.now += HOLD / 2
+    appear(wild, host("rest", "other", "newer"), name="newer")
+    assert scopes(wild.settle()) == []
+    wild.now += HOLD / 2
+    wild.settle()
+    assert b"<to-new>" in wild.have["exact"]
+    assert wild.have["rest"] == b"<rest>"
+
+
+def test_a_wildcard_goes_when_what_was_to_take_its_place_is_not_wanted_any_more(wild: Talk) -> None:
+    appear(wild, *gone("rest", "wild"), whole(SCOPE, "exact", "exact"), host("exact", "host", "new"))
+    wild.settle()
+    wild.apply(*gone("exact", "", "host"))
+    assert scopes(wild.settle()) == [{"rest": b"<rest>"}]
+
+
+def test_a_wildcard_that_is_wanted_again_is_as_it_was(wild: Talk) -> None:
+    appear(wild, *gone("rest", "wild"), whole(SCOPE, "exact", "exact"), host("exact", "host", "new"))
+    wild.settle()
+    wild.apply(*gone("exact", "", "host"), host("rest", "wild", "old"))
+    assert scopes(wild.settle()) == []
+    assert wild.have["rest"].count(b"<wild>") == 1
+
+
+def test_what_closes_a_new_host_does_not_wait_for_its_other_routes(wild: Talk) -> None:
+    closed = Leaf(b"<500>", Origin(Ref("", "Test", "ns", "closed")), identity=b"/admin")
+    appear(wild, whole(SCOPE, "exact", "exact"), host("exact", "host", "new", more=(closed,)))
+    (exact,) = scopes(wild.settle())
+    assert (b"<500>" in exact["exact"], b"<to-new>" in exact["exact"]) == (True, False)
+
+
+def test_what_is_in_the_way_of_a_listeners_filters_goes(talk: Talk) -> None:
+    side = Side("p", on=False)
+    quiet = Leaf(b"<quiet>", Origin(Ref("", "Test", "infra", "gw")), identity=b"whole", side=side, blank=True)
+    talk.apply(host("rest", "wild", "old", more=(quiet,)), *gone("exact", "", "host"))
+    talk.ask(LISTENER)
+    talk.settle()
+    appear(talk, *gone("rest", "wild"), whole(SCOPE, "exact", "exact"), host("exact", "host", "new"))
+    assert scopes(talk.settle()) == []
+    loud = Leaf(b"<loud>", leaf("l", "l").origin, side=side.other)
+    talk.apply((key(LISTENER, "l"), part("", [loud])))
+    assert scopes(talk.settle()) == [{"rest": b"<rest>"}]
+    assert talk.have["l"] == b"<loud>"
+
+
+def test_what_is_rejected_of_a_new_host_is_found_though_what_is_tested_answers_nothing(wild: Talk) -> None:
+    by = Origin(Ref("", "Test", "ns", "policy"))
+    bad = Leaf(b"<bad>", by, fallback=b"<instead>", identity=b"bad", blank=True)
+    more = (bad, Leaf(b"<all>", by, identity=b"all"))
+    appear(wild, whole(SCOPE, "exact", "exact"), host("exact", "host", "new", more=more))
+    wild.settle("bad")
+    assert [one.origin for one in wild.session.rejections()] == [by]
+    wild.ask(ENDPOINT, "new")
+    wild.settle("bad")
+    assert b"<host><instead><all><to-new>" in wild.have["exact"]

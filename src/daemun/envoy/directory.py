@@ -19,7 +19,9 @@ from daemun.ir.resource import SCOPE, Leaf, Part, PartKey, part
 
 MANY_HOSTS = 50
 """Up to so many wildcards of a port are in one scope: a change of one then costs Envoy less than a millisecond."""
-_PART = "directory"
+_PART = "*"
+"""As that of the catch-all: Envoy rejects two virtual hosts for all that is left, if only for a moment."""
+_IDENTITY = b"directory"
 _SCRIPT = """
 function envoy_on_request(request)
   local listed = request:metadata()
@@ -82,9 +84,15 @@ def rest_rule(
         yield PartKey(key.proxy, SCOPE, name), part("", [Leaf(wire.encoded(scope), origin)])
         if reader.get(spreads, key):
             hosts = [one.part for one in reader.find_keys(listed, (key.proxy, scope_name(key, "").rstrip("/")))]
-            yield PartKey(key.proxy, SCOPE, name, _PART), part(_PART, [Leaf(_directory(key, hosts), origin)], TAGS)
+            only = Leaf(_directory(key, hosts), origin, identity=_IDENTITY)
+            yield PartKey(key.proxy, SCOPE, name, _PART), part(_PART, [only], TAGS)
 
     return rest
+
+
+def is_directory(value: Part) -> bool:
+    """Whether this, which stands where the catch-all may, is a directory."""
+    return value.leaves[0].identity == _IDENTITY
 
 
 def _directory(port: FrontendKey, hosts: list[str]) -> bytes:

@@ -61,7 +61,7 @@ def opening(domain: str, origin: Origin, port: FrontendKey, uses: ListenerUses |
     A retry policy of its own takes the place of everybody's. `read`: the port itself may read what tokens say.
     """
     own = uses is not None and any(use.kind == _RETRIES for use in uses.on_hosts())
-    yield Leaf(frame(domain) + (b"" if own else _UNSENT), origin, reads=read)
+    yield Leaf(frame(domain) + (b"" if own else _UNSENT), origin, reads=read, blank=True)
     if uses is None:
         return
     if any(BY_KIND[use.kind].guards for use in uses.on_hosts()):
@@ -88,8 +88,8 @@ def switch(origin: Origin, port: FrontendKey, *, whole: bool) -> Leaf:
     Where a listener has such filters no host says nothing, and none has them before all hosts of the port say it.
     """
     if whole:
-        return Leaf(_WHOLE, origin, identity=_SWITCH)
-    return Leaf(b"", origin, fallback=_WHOLE, identity=_SWITCH, side=whole_side(port, on=False))
+        return Leaf(_WHOLE, origin, identity=_SWITCH, blank=True)
+    return Leaf(b"", origin, fallback=_WHOLE, identity=_SWITCH, side=whole_side(port, on=False), blank=True)
 
 
 def _leaf(use: Use, origin: Origin, port: FrontendKey) -> Leaf:
@@ -101,7 +101,8 @@ def _leaf(use: Use, origin: Origin, port: FrontendKey) -> Leaf:
     fallback = _CLOSED if feature.guards else b""
     at = Origin(use.by, use.where) if use.by else origin
     filters = filters_for(port, frozenset(rare_of((use,))))
-    return Leaf(data, at, needs, fallback, filters=filters, covers=True, forms=forms, reads=reads(data))
+    blank = not feature.guards and data != _CLOSED
+    return Leaf(data, at, needs, fallback, filters=filters, covers=True, forms=forms, reads=reads(data), blank=blank)
 
 
 def _said(use: Use, *, heard: bool) -> tuple[bytes, tuple[str, ...]]:

@@ -88,10 +88,10 @@ def host_rule(of: Inputs) -> Callable[[Reader, HostKey, HostKey], Iterator[tuple
             leaves.append(Leaf(wire.delimited(ROUTES, closed), mine.origin))
         leaves += routes or ()
         if hit and not crowded:
-            leaves.append(Leaf(_NOTHING, origin))
+            leaves.append(Leaf(_NOTHING, origin, blank=True))
         if spot.resource.partition("/")[2] != REST:
             scope = head(spot.resource, marked=owner.tls, hit=hit, crowded=crowded)
-            yield spot._replace(part=""), part("", [Leaf(wire.encoded(scope), origin)])
+            yield spot._replace(part=""), part("", [Leaf(wire.encoded(scope), origin, blank=True)])
         yield spot, part(spot.part, leaves, TAGS)
 
     return virtual_host

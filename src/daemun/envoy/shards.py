@@ -184,7 +184,7 @@ def shard_rule(
         port, origin = key.host.frontend, owner.origin
         name = f"{scope_name(port, key.host.hostname)}{_prefix(path).replace(':', '%3A')}"
         scope = head(name, marked=owner.tls, hit=False)
-        yield PartKey(port.proxy, SCOPE, name), part("", [Leaf(wire.encoded(scope), origin)])
+        yield PartKey(port.proxy, SCOPE, name), part("", [Leaf(wire.encoded(scope), origin, blank=True)])
         domain = key.host.hostname or "*"
         uses = reader.get(policies, owner.listener.key)
         read = reader.get(readers, port) is not None

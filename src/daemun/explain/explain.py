@@ -3,6 +3,7 @@
 import msgspec
 
 from daemun.base.names import Name
+from daemun.envoy.directory import is_directory
 from daemun.envoy.listeners import connection_manager
 from daemun.envoy.scopes import places
 from daemun.explain.actions import outcome
@@ -134,7 +135,8 @@ def _virtual_host(translation: Translation, place: Place, hostname: str) -> tupl
     for one in covering(hostname):
         key = HostKey(place.key, one)
         for spot in places(key):
-            if spot in translation.resources:
+            found = translation.resources.get(spot)
+            if found is not None and not is_directory(found):
                 return key, spot
     return None
 

@@ -23,6 +23,8 @@ EXTENSION = _PREFIX + "core.v3.TypedExtensionConfig"
 CLUSTER = _PREFIX + "cluster.v3.Cluster"
 ENDPOINT = _PREFIX + "endpoint.v3.ClusterLoadAssignment"
 SECRET = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"  # noqa: S105 - a type, not a secret
+ANSWERING = (SCOPE, ROUTE)
+"""The types whose parts, but for heads, answer requests."""
 TYPES = (CLUSTER, ENDPOINT, EXTENSION, SCOPE, LISTENER, ROUTE, SECRET)
 """Make before break: additions are sent in this order. (xDS protocol, "Eventual consistency considerations".)"""
 
@@ -70,6 +72,9 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
 
     One with a `side` waits for as long as the client has leaves of the other one; its fallback does not.
 
+    One that is `blank` neither answers nor closes anything by itself. A new part that has nothing else yet waits for
+    what is to come: it would hide what answers now.
+
     A cluster that is `late` is warm only when others have answered: its hosts that are asked for their health, the DNS.
     """
 
@@ -86,6 +91,7 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
     reads: bool = False
     side: Side | None = None
     late: bool = False
+    blank: bool = False
 
     @property
     def content(self) -> bytes:

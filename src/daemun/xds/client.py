@@ -2,10 +2,10 @@
 it has.
 """
 
-from daemun.ir.resource import CLUSTER, EXTENSION, ROUTE, SCOPE
+from daemun.ir.resource import ANSWERING, CLUSTER, EXTENSION
 from daemun.xds.copy import Copy, Entry
 from daemun.xds.stream import Stream
-from daemun.xds.wanted import Resource
+from daemun.xds.wanted import HEAD, Resource
 from daemun.xds.warm import BEFORE, Place
 
 
@@ -47,6 +47,10 @@ class Client:
         """Whether the client had the resource when it connected."""
         return name in self._brought
 
+    def lessened_last(self, names: list[str]) -> list[str]:
+        """The same, but last those that lose parts: by then it is known what waits, perhaps to take their place."""
+        return sorted(names, key=self._lessened) if self._type_url in ANSWERING else names
+
     def has_foreign(self) -> bool:
         """Whether the client has resources whose content is unknown here."""
         return bool(self._foreign)
@@ -63,7 +67,7 @@ class Client:
         else:
             copy = Copy.foreign(version)
             self._foreign.add(name)
-            if self._type_url in (SCOPE, ROUTE):
+            if self._type_url in ANSWERING:
                 self._stream.foreign.add((self._type_url, name))
         if resource is None:
             copy.stale.update(copy.parts)  # it may be wanted again before it is removed
@@ -149,9 +153,15 @@ class Client:
         self._brought.discard(name)
         self._known(name)
         self._stream.holds.drop(self._type_url, name)
+        for place in (HEAD, *copy.parts):
+            self._stream.stays.forget(Place(self._type_url, name, place))
         if self._type_url == EXTENSION:
             self._stream.filters.gone(name)
             self._stream.wake_all(name)
+
+    def _lessened(self, name: str) -> bool:
+        copy, resource = self._copies.get(name), self._stream.wanted.get(self._type_url, name)
+        return copy is not None and resource is not None and copy.loses(resource)
 
     def _known(self, name: str) -> None:
         self._foreign.discard(name)

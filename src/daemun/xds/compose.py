@@ -1,6 +1,6 @@
 """What of a resource goes to the client now: leaves that wait or are withheld are replaced, the others go."""
 
-from daemun.ir.resource import EXTENSION, Leaf, Part
+from daemun.ir.resource import ANSWERING, EXTENSION, SCOPE, Leaf, Part
 from daemun.xds.copy import Copy, Entry, Piece
 from daemun.xds.filters import given, retain
 from daemun.xds.leaves import LeafKey, Verdict, choose
@@ -51,15 +51,29 @@ class Composer:
         if copy.opaque and waits:
             # The client has a version that works, and nobody knows its leaves: better all of it than some of ours.
             return Composed(entry, None, waits)
+        hosts = [piece.sent for part, piece in pieces.items() if piece.want and self._answers(part)]
+        tested = name in self._quarantine.tested
+        if self._type_url == SCOPE and waits and not copy.sent and not any(hosts) and not tested:
+            return Composed(entry, None, waits)  # an empty scope would hide what answers now
         return Composed(entry, resource.body(copy.instead) or None, waits)
 
-    def as_wanted(self, resource: Resource, copy: Copy) -> Composed:
+    def as_wanted(self, name: str, resource: Resource, copy: Copy) -> Composed:
         """The resource just as it is wanted, whatever is known against it."""
         copy.instead.clear()
         parts = resource.parts.keys() | copy.parts.keys()
+        for part in parts:
+            self._stream.stays.forget(Place(self._type_url, name, part))
         pieces = {part: Piece(resource.parts.get(part), resource.parts.get(part)) for part in parts}
         entry = Entry(resource.version, resource.version, pieces)
         return Composed(entry, resource.body({}), waits=False)
+
+    def _answers(self, part: str) -> bool:
+        """Whether a part can answer requests, so that something else may take its place."""
+        return self._type_url in ANSWERING and part != HEAD
+
+    def _hides(self, place: Place) -> bool:
+        """Whether a part that answers nothing would hide what answers now. (What is tested goes nonetheless.)"""
+        return self._answers(place.part) and place.resource not in self._quarantine.tested
 
     def _with_needed(self, name: str, part: str, want: Part, copy: Copy) -> Part:
         """Filters stay as long as something needs them; routes that nobody knows may need any."""
@@ -88,7 +102,9 @@ class Composer:
         )
         if want is None:
             holds.retain(place, set())
-            return None, False
+            stays = have is not None and self._answers(place.part) and self._stream.stays.stay(place, [have], now)
+            return (have if stays else None), False
+        self._stream.stays.forget(place)
         withheld = self._quarantine.withheld(place.resource, place.part)
         if not withheld and not any(
             [one for leaf in want.leaves for one in leaf.needs if not warmth.is_warm(one)]
@@ -120,4 +136,6 @@ class Composer:
 
         sent = choose(place.part, want, have, verdict, lambda leaf: any(map(filters.refused, leaf.filters)))
         holds.retain(place, cold)
+        if waits and have is None and sent and self._hides(place) and all(leaf.blank for leaf in sent.leaves):
+            return None, waits
         return sent, waits

@@ -62,10 +62,14 @@ class Copy:
         return copy
 
     def outdated(self, resource: Resource) -> Iterable[str]:
-        """The parts that may differ between the client and what is wanted, the head first."""
+        """The parts that may differ between the client and what is wanted: the head first, those that go last."""
         if self.whole:
             return [*resource.parts, *(self.stale - resource.parts.keys())]
-        return sorted(self.stale)
+        return sorted(self.stale, key=lambda part: (part not in resource.parts, part))
+
+    def loses(self, resource: Resource) -> bool:
+        """Whether the client has parts that are to go."""
+        return any(part not in resource.parts for part in self.stale if part in self.parts)
 
     def compare(self, resource: Resource) -> None:
         """Find the stale parts anew; for a copy taken over from an earlier stream."""

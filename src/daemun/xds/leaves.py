@@ -82,7 +82,7 @@ def choose(
         if before is not None:
             kept.append(before)
         elif decision is not Verdict.HOLD and leaf.fallback:
-            kept.append(Leaf(leaf.fallback, leaf.origin, identity=leaf.identity))
+            kept.append(Leaf(leaf.fallback, leaf.origin, identity=leaf.identity, blank=leaf.blank))
         elif framed and position == 0:
             return None
     if not replaced:

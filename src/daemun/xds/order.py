@@ -7,9 +7,10 @@ of `warm`. Removals come last and in reverse: nothing is taken away while someth
 from collections.abc import Mapping
 
 from daemun.ir.resource import CLUSTER, ENDPOINT, EXTENSION, LISTENER, ROUTE, SCOPE
-from daemun.xds.copy import Copy
 from daemun.xds.stream import Stream
 from daemun.xds.subscription import Subscription
+from daemun.xds.wanted import HEAD
+from daemun.xds.warm import Place
 
 
 class Removals:
@@ -35,7 +36,7 @@ class Removals:
             return not self._stream.users.need(name) and not self._foreign_users()
         if type_url == ENDPOINT and self._leaving(name):
             return False
-        return self._in_the_way(own, name) or (self._quiet(LISTENER) and self._replaced(own.client.get(name), now))
+        return self._in_the_way(own, name) or (self._quiet(LISTENER) and self._replaced(own, name, now))
 
     def _in_the_way(self, own: Subscription, name: str) -> bool:
         """Whether something waits until the client has no such leaves, or until all of them are known."""
@@ -53,15 +54,13 @@ class Removals:
         clusters = self._subscriptions.get(CLUSTER)
         return clusters is not None and clusters.client.has(cluster) and not self._stream.wanted.get(CLUSTER, cluster)
 
-    def _replaced(self, copy: Copy | None, now: float) -> bool:
-        """Whether the only clusters that are missing are long in coming, and nothing waits for any that may take the
-        place of this: nothing of the same namespace.
-        """
+    def _replaced(self, own: Subscription, name: str, now: float) -> bool:
+        """Whether the only clusters that are missing are long in coming, and this need not stay for what waits."""
         clusters = self._subscriptions.get(CLUSTER)
         if clusters is not None and not clusters.quiet() and not clusters.still(now):
             return False
-        own = {leaf.origin.ref.namespace for part in copy.parts.values() for leaf in part.leaves} if copy else set()
-        return not self._stream.holds.waits_from(own)
+        copy = own.client.get(name)
+        return copy is None or not self._stream.stays.stay(Place(own.type_url, name, HEAD), copy.parts.values(), now)
 
     def _quiet(self, type_url: str) -> bool:
         """Whether the client has all additions and changes of this type."""

@@ -55,6 +55,8 @@ class Quarantine:
         self._groups: list[list[Suspect]] = []
         self._queued: Counter[str] = Counter()
         self._culprits: dict[str, dict[Suspect, Culprit]] = {}
+        self.tested: frozenset[str] = frozenset()
+        """The resources with suspects in the response that is made now: unless they are sent, it is no test."""
 
     # What is withheld
 
@@ -104,6 +106,7 @@ class Quarantine:
             if not self._queued[one.resource]:
                 del self._queued[one.resource]
             self._release(one)
+        self.tested = frozenset(one.resource for one in group)
         return [one for one in group if current(one) is not None]
 
     def retry(self, now: float, current: Callable[[Suspect], Data | None]) -> None:

@@ -98,24 +98,31 @@ class Session:
             for one in self._subscriptions.values():
                 one.audit()
         self._touch(self._stream.holds.overdue(now))
+        self._touch(self._stream.stays.over(now))
         if self._silence.lasts(ASKED, now) and not self._owes():
             self.subscription(LISTENER).ask()
-        allowed = self._removals.allowed
-        made = []
-        opening = self._opens_at(now) is not None
-        for type_url, one in self._subscriptions.items():
-            if opening and type_url == LISTENER:
-                continue
-            response = one.additions(now, allowed)
-            made.append(response)
-            if response is not None and response.type_url == CLUSTER:
-                self._refresh_endpoints(one.name for one in response.resources)
-            self._revoke()
-        made += [one.removals(now, allowed) for one in reversed(list(self._subscriptions.values()))]
+        made = self._additions(now)
+        if over := self._stream.stays.over(now):
+            self._touch(over)
+            made += self._additions(now)
+        made += [one.removals(now, self._removals.allowed) for one in reversed(list(self._subscriptions.values()))]
         responses = [response for response in made if response is not None]
         if responses:
             self._silence.sent(now)
         return responses
+
+    def _additions(self, now: float) -> list[Response | None]:
+        made: list[Response | None] = []
+        opening = self._opens_at(now) is not None
+        for type_url, one in self._subscriptions.items():
+            if opening and type_url == LISTENER:
+                continue
+            response = one.additions(now, self._removals.allowed)
+            made.append(response)
+            if response is not None and response.type_url == CLUSTER:
+                self._refresh_endpoints(one.name for one in response.resources)
+            self._revoke()
+        return made
 
     def delayed(self, seconds: float) -> None:
         """The client took so long to read what was sent last: only now it can answer."""
@@ -130,7 +137,8 @@ class Session:
     def deadline(self, now: float) -> float | None:
         """When `poll` may have something to send though nothing happens until then."""
         times = [one.deadline(now) for one in self._subscriptions.values()]
-        times += [self._stream.holds.deadline(), self._audit_at, self._silence.deadline(now), self._opens_at(now)]
+        times += [self._stream.holds.deadline(), self._stream.stays.deadline(now), self._audit_at]
+        times += [self._silence.deadline(now), self._opens_at(now)]
         return min((at for at in times if at is not None), default=None)
 
     def take_events(self) -> list[Event]:

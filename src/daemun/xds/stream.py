@@ -5,6 +5,7 @@ from collections import Counter
 from daemun.ir.resource import Filter, Leaf, Part, Side
 from daemun.xds.events import Event
 from daemun.xds.filters import Filters
+from daemun.xds.stays import Stays
 from daemun.xds.wanted import Wanted
 from daemun.xds.warm import BEFORE, Holds, Needed, Place, Warmth
 
@@ -53,6 +54,7 @@ class Stream:
         self.warmth = Warmth(wanted)
         self.filters = Filters(wanted)
         self.holds = Holds(hold)
+        self.stays = Stays(self.holds, hold)
         self.users = Users()
         self.events: list[Event] = []
         self.woken: list[Place] = []

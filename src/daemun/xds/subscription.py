@@ -170,7 +170,7 @@ class Subscription:
         while self._due() and not (self._greet and self._dirty and not self._prompt()):
             draft = Draft()
             half, self._half = self._half, {}
-            for name in half or self._next_names():
+            for name in half or self.client.lessened_last(self._next_names()):
                 self._fill(draft, name, now, again=bool(half))
             if draft.entries and self.type_url == LISTENER:
                 # Another one may be waiting for its address. Of all else a removal comes after what takes its place:
@@ -206,6 +206,7 @@ class Subscription:
 
     def _next_dirty(self) -> list[str]:
         """What has changed, as much as goes into one response: first what is new and may be led to, late last."""
+        self.quarantine.tested = frozenset()
         prompt = self._prompt()
         new = (name for name in prompt if name not in self.client) if len(self._dirty) > MOST else ()
         names = list(itertools.islice(new, MOST)) or list(itertools.islice(prompt or self._dirty, MOST))
@@ -236,7 +237,7 @@ class Subscription:
                 self._forced.discard(name)
                 draft.absent.append(name)
                 return
-            composed = self._composer.as_wanted(resource, copy)
+            composed = self._composer.as_wanted(name, resource, copy)
         if composed.body is None:
             return
         if composed.entry.version == copy.version and not forced and not again:

@@ -37,11 +37,12 @@ class Resource:
         """The version of what `body(instead)` returns: other content is another version."""
         value = self.digest
         for name, part in instead.items():
-            value += (part.digest if part else 0) - self.parts[name].digest
+            own = self.parts.get(name)
+            value += (part.digest if part else 0) - (own.digest if own else 0)
         return version(value % MODULUS)
 
     def body(self, instead: Mapping[str, Part | None]) -> bytes:
-        """The bytes of the resource, with some of its parts replaced (or left out, where there is None)."""
+        """The bytes of the resource, with some of its parts replaced (or left out, where there is None), or added."""
         if not instead:
             return b"".join(self._encoded.values())
         replaced = {name: encode(part) if part else b"" for name, part in instead.items()}

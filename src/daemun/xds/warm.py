@@ -113,6 +113,8 @@ class Holds:
         self._namespaces: Counter[str] = Counter()
         self._waiting: dict[Needed, set[Place]] = {}
         self._due: list[tuple[float, Place]] = []
+        self.stirred = False
+        """Whether nothing waits any more from some namespace, or something for the end of a side: see `Stays`."""
 
     def hold(self, place: Place, key: LeafKey, namespace: str, lacking: Iterable[Needed], now: float) -> bool:
         """Whether this leaf still has to wait for these. The clock starts when it is first asked."""
@@ -128,6 +130,7 @@ class Holds:
         for one in lacking:
             if not over or isinstance(one, tuple):  # it goes without a cluster then, but not without a filter
                 self._waiting.setdefault(one, set()).add(place)
+                self.stirred = self.stirred or isinstance(one, Side)
         return not over
 
     def retain(self, place: Place, keys: set[LeafKey]) -> None:
@@ -199,3 +202,4 @@ class Holds:
         self._namespaces[one.namespace] -= 1
         if not self._namespaces[one.namespace]:
             del self._namespaces[one.namespace]
+            self.stirred = True
