@@ -111,6 +111,24 @@ def test_one_that_is_not_answered_is_removed_and_comes_back() -> None:
     assert talk.session.synced()
 
 
+def test_a_removal_that_was_overtaken_and_lost_is_said_again() -> None:
+    talk, unanswered = begun()
+    talk.ack(unanswered)
+    talk.settle()
+    talk.apply((key(CLUSTER, "slow"), None), (key(ENDPOINT, "slow"), None))
+    (lost,) = clusters_of(talk)
+    assert lost.removed == ("slow",)
+    talk.apply(cluster("new"))
+    talk.ack(overtaken(talk))
+    assert not talk.session.synced()
+    talk.now += PATIENCE
+    (again,) = clusters_of(talk)
+    assert again.removed == ("slow",)
+    talk.ack(again)
+    talk.settle()
+    assert talk.session.synced()
+
+
 def test_a_late_rejection_blames_what_was_in_that_response() -> None:
     talk, unanswered = begun()
     talk.apply(cluster("bad"))

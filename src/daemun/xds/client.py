@@ -142,6 +142,10 @@ class Client:
         if self._type_url == CLUSTER:
             self._stream.warmth.removed(name)
 
+    def stayed(self, name: str) -> None:
+        """It will not be known whether the client has taken that the resource is gone: it may have it."""
+        self.open(name).sent = True
+
     def drop(self, name: str) -> None:
         """The client does not have the resource any more."""
         copy = self._copies.pop(name, None)

@@ -77,7 +77,7 @@ class Flights:
         if before is None:
             return ()
         self._unheard += 1
-        self._overtaken[before.nonce] = before._replace(removed=())
+        self._overtaken[before.nonce] = before
         return before.removed
 
     def heard(self) -> None:
@@ -95,6 +95,9 @@ class Flights:
 
     def recall(self, name: str) -> list[Entry]:
         """A resource is sent anew: what the answers to the responses with it will say is of no interest any more."""
+        for nonce, one in self._overtaken.items():
+            if name in one.removed:
+                self._overtaken[nonce] = one._replace(removed=tuple(other for other in one.removed if other != name))
         return [one.entries.pop(name) for one in self._overtaken.values() if name in one.entries]
 
     def given_up(self, now: float) -> list[Flight]:

@@ -334,6 +334,7 @@ class Subscription:
                 if self.client.doubt(name, entry):
                     self._drifted(name, "unanswered")
             for name in flight.removed:
+                self.client.stayed(name)
                 self._half[name] = None
 
     def audit(self) -> None:
