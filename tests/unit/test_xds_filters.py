@@ -105,6 +105,22 @@ def test_routes_that_nobody_knows_may_need_any_filter() -> None:
     assert bodies(talk.one()) == {"x": b"<x><cors>"}
 
 
+def test_while_routes_are_unknown_nothing_is_tried_without_a_filter_that_was_refused() -> None:
+    talk = Talk()
+    talk.apply((key(EXTENSION, "x"), part("", [leaf("x", "x")])), filters("bad", "cors"))
+    talk.apply(*route("new", "bad", head=True))
+    talk.ask(EXTENSION, "x", have={"x": "older"})
+    talk.ask(ROUTE, "r", have={"r": "older"})
+    talk.nack(talk.one())
+    heard = [*talk.settle("bad")]
+    talk.now += HOLD
+    heard += talk.settle("bad")
+    routes = next(at for at, one in enumerate(heard) if one.type_url == ROUTE)
+    assert bodies(heard[routes]) == {"r": b"<head><frame><closed><end>"}
+    assert not any(one.type_url == EXTENSION for one in heard[:routes])
+    assert talk.have["x"] == b"<x><cors>"
+
+
 def test_what_a_client_has_of_a_filter_that_it_refuses_is_taken_back_before_it_gets_the_others() -> None:
     """It asks for the filters only after the routes, and opens when it has both."""
     talk = Talk()

@@ -109,8 +109,20 @@ def test_hosts_that_nobody_knows_are_changed_first(learns: bool) -> None:
     versions = {one: before.session.subscription(SCOPE).client.open(one).version for one in "ab"}
     listeners = {"l": before.session.subscription(LISTENER).client.open("l").version}
     talk.ask(LISTENER, have=listeners)
+    assert talk.poll() == [], "it has not told yet which hosts it has"
     talk.ask(SCOPE, have=versions)
     first = talk.one()
     assert bodies(first) == {"a": b"<head><a><says>", "b": b"<head><b><says>"}
     talk.ack(first)
+    assert bodies(talk.one()) == {"l": b"<on>"}
+
+
+def test_who_tells_of_no_hosts_has_none() -> None:
+    before = begun(on=False)
+    talk = Talk()
+    talk.apply(listener(on=True))
+    talk.ask(LISTENER, have={"l": before.session.subscription(LISTENER).client.open("l").version})
+    assert talk.poll() == []
+    assert talk.session.deadline(talk.now) == talk.now + HOLD
+    talk.now += HOLD
     assert bodies(talk.one()) == {"l": b"<on>"}

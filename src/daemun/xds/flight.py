@@ -51,6 +51,8 @@ class Flights:
         self._overtaken: dict[str, Flight] = {}
         self._patience = PATIENCE
         self._unheard = 0
+        self._answered = 0
+        self._unsaid: dict[str, int] = {}
         self.last: Flight | None = None
         self.hurry = False
         """Whether something waits until it may overtake."""
@@ -86,15 +88,15 @@ class Flights:
 
     def end(self, nonce: str) -> Flight | None:
         """The response with this nonce was answered."""
-        found = self._overtaken.pop(nonce, None)
-        if found is None and self.last is not None and self.last.nonce == nonce:
-            found, self.last = self.last, None
+        found = self._take(nonce)
         if found is not None:
             self._patience = PATIENCE
+            self._answered = max(self._answered, found.serial)
         return found
 
     def recall(self, name: str) -> list[Entry]:
         """A resource is sent anew: what the answers to the responses with it will say is of no interest any more."""
+        self._unsaid.pop(name, None)
         for nonce, one in self._overtaken.items():
             if name in one.removed:
                 self._overtaken[nonce] = one._replace(removed=tuple(other for other in one.removed if other != name))
@@ -102,12 +104,26 @@ class Flights:
 
     def given_up(self, now: float) -> list[Flight]:
         """The responses that were not answered in time."""
-        lost = [one for one in self._every() if now >= one.sent_at + self._patience]
-        for one in lost:
-            self.end(one.nonce)
+        lost = []
+        for one in self._every():
+            if now >= one.sent_at + self._patience:
+                if one is not self.last:
+                    self._unsaid |= dict.fromkeys(one.removed, one.serial)
+                lost.append(one if one is self.last else one._replace(removed=()))
+                self._take(one.nonce)
         if lost:
             self._patience = min(2 * self._patience, LAST_PATIENCE)
         return lost
+
+    def missed(self) -> list[str]:
+        """What responses removed that were overtaken and given up, though a later one was answered: they were lost.
+
+        Of a client that answers nothing at all it is not to be told apart whether it keeps its answers back.
+        """
+        names = [name for name, serial in self._unsaid.items() if serial < self._answered]
+        for name in names:
+            del self._unsaid[name]
+        return names
 
     def delayed(self, seconds: float) -> None:
         """The client took so long to read what was sent last: its time to answer begins now."""
@@ -120,6 +136,12 @@ class Flights:
         if self.hurry and self.last is not None:
             times.append(self.last.sent_at + OVERTAKE)
         return min(times, default=None)
+
+    def _take(self, nonce: str) -> Flight | None:
+        found = self._overtaken.pop(nonce, None)
+        if found is None and self.last is not None and self.last.nonce == nonce:
+            found, self.last = self.last, None
+        return found
 
     def _every(self) -> list[Flight]:
         return [*self._overtaken.values(), *([self.last] if self.last else [])]

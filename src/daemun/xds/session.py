@@ -17,7 +17,7 @@ The same content has the same version in every stream and process.
 
 from collections.abc import Iterable, Iterator
 
-from daemun.ir.resource import CLUSTER, ENDPOINT, EXTENSION, LISTENER, TYPES, Side
+from daemun.ir.resource import ANSWERING, CLUSTER, ENDPOINT, EXTENSION, LISTENER, SCOPE, TYPES, Side
 from daemun.xds.events import Event, Rejected
 from daemun.xds.messages import Request, Response
 from daemun.xds.order import Removals
@@ -33,6 +33,9 @@ AUDIT = 60.0
 """Seconds between two looks at whether the client has acknowledged just what is wanted."""
 ELDER = 60.0
 """Seconds after which the client has long said what it brought with it, so that the elder can be forgotten."""
+
+_UNTOLD = (SCOPE, "")
+"""Routes of which a client that connects again has not told yet (`Stream.foreign`)."""
 
 
 class Session:
@@ -67,6 +70,7 @@ class Session:
         if not subscription.started:
             elder = self._elder.subscription(request.type_url) if self._elder else None
             yield from subscription.start(request, now, elder)
+            self._expect(request)
             if request.type_url == ENDPOINT:
                 self._refresh_endpoints(self.subscription(CLUSTER).client.names())
         else:
@@ -97,6 +101,9 @@ class Session:
             self._audit_at = now + AUDIT
             for one in self._subscriptions.values():
                 one.audit()
+        if (at := self._told_at()) is not None and now >= at:
+            self._stream.foreign.discard(_UNTOLD)
+            self._wake()
         self._touch(self._stream.holds.overdue(now))
         self._touch(self._stream.stays.over(now))
         if self._silence.lasts(ASKED, now) and not self._owes():
@@ -139,6 +146,7 @@ class Session:
         times = [one.deadline(now) for one in self._subscriptions.values()]
         times += [self._stream.holds.deadline(), self._stream.stays.deadline(now), self._audit_at]
         times += [self._silence.deadline(now), self._opens_at(now)]
+        times.append(self._told_at())
         return min((at for at in times if at is not None), default=None)
 
     def take_events(self) -> list[Event]:
@@ -169,6 +177,21 @@ class Session:
         waits = len(self.subscription(LISTENER).client) == 0 and not self.subscription(CLUSTER).quiet()
         at = (self._met_at or now) + self._stream.hold
         return at if waits and now < at else None
+
+    def _expect(self, request: Request) -> None:
+        """A client that brings anything may have routes, too, and tells of them after all else. Until then they count
+        as unknown here, for as long as leaves wait at most.
+        """
+        if any(one.started for type_url, one in self._subscriptions.items() if type_url in ANSWERING):
+            self._stream.foreign.discard(_UNTOLD)
+        elif request.initial_resource_versions:
+            self._stream.foreign.add(_UNTOLD)
+
+    def _told_at(self) -> float | None:
+        """When a client that has not told of routes has none, if that is not known."""
+        if self._met_at is None or _UNTOLD not in self._stream.foreign:
+            return None
+        return self._met_at + self._stream.hold
 
     def subscription(self, type_url: str) -> Subscription:
         """The state of one type."""

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from daemun.ir.resource import Filter, Leaf, Part, Side
+from daemun.ir.resource import EXTENSION, Filter, Leaf, Part, Side
 from daemun.xds.events import Event
 from daemun.xds.filters import Filters
 from daemun.xds.stays import Stays
@@ -74,6 +74,12 @@ class Stream:
             return None
         other = leaf.side.other
         return other if self.users.need(other) or (leaf.side.on and self.foreign) else None
+
+    def blind(self, type_url: str) -> bool:
+        """Whether nothing that was rejected may be tried without: routes that nobody knows may need any filter, and
+        what the client has works.
+        """
+        return type_url == EXTENSION and bool(self.foreign)
 
     def wake_all(self, extension: str) -> None:
         """There is nothing to wait for any more of an extension."""

@@ -333,9 +333,10 @@ class Subscription:
             for name, entry in flight.entries.items():
                 if self.client.doubt(name, entry):
                     self._drifted(name, "unanswered")
-            for name in flight.removed:
-                self.client.stayed(name)
-                self._half[name] = None
+            self._half |= dict.fromkeys(flight.removed)
+        for name in self.flights.missed():
+            self.client.stayed(name)
+            self._half[name] = None
 
     def audit(self) -> None:
         """Compare what the client has acknowledged with what is wanted, while nothing is under way."""
@@ -373,7 +374,7 @@ class Subscription:
         return bool(self._dirty or self._half or self._testing())
 
     def _testing(self) -> bool:
-        return self.quarantine.testing() and not self.flights
+        return self.quarantine.testing() and not self.flights and not self._stream.blind(self.type_url)
 
     def _free(self, now: float) -> bool:
         """Whether another response may go; what the one removes that it overtakes is gone."""
