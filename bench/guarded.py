@@ -16,7 +16,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from bench.hosts import configured
 from bench.instructions import counted
 from bench.poller import free_port, serve
+from bench.processors import apart
 from bench.startup import daemun
 from bench.transform import median_us, origin
 from bench.worlds import GATEWAY, Document, service, stage, write
@@ -65,30 +66,11 @@ async def _measure() -> dict[str, Any]:
         behind = [free_port() for _ in BEHIND]
         documents, ports = _world(behind, answers=True)
         write(folder / "world.yaml", *documents)
-        with _apart() as others, daemun(base, folder), others(), _envoy(behind[1]), _python(behind[2]):
+        with apart() as others, daemun(base, folder), others(), _envoy(behind[1]), _python(behind[2]):
             for name, port in ports.items():
                 for path in BEHIND.values():
                     await asyncio.to_thread(_until_200, port, _request(name, path))
             return await asyncio.to_thread(_compare, ports)
-
-
-@contextlib.contextmanager
-def _apart() -> Iterator[Callable[[], contextlib.AbstractContextManager[None]]]:
-    """What begins here has the first processor, and so one worker; what begins in the block that is handed out has the
-    others. On which workers a connection and the one behind it come to be would else be more than what is measured.
-    """
-    every = sorted(os.sched_getaffinity(0))
-
-    @contextlib.contextmanager
-    def others() -> Iterator[None]:
-        os.sched_setaffinity(0, every[1:] or every)
-        yield
-
-    os.sched_setaffinity(0, every[:1])
-    try:
-        yield others
-    finally:
-        os.sched_setaffinity(0, every)
 
 
 @contextlib.contextmanager
