@@ -8,8 +8,8 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 
 from daemun.base.names import GLOO
-from daemun.gloo.classic.scope import SETTINGS
-from daemun.gloo.internals import guard_of
+from daemun.gloo.settings.scope import SETTINGS
+from daemun.gloo.upstreams.internals import guard_of
 from daemun.plane import ControlPlane
 from daemun.sources.functions.watcher import FunctionWatcher
 from daemun.sources.functions.watcher import memory as functions_kept

@@ -17,7 +17,7 @@ from daemun.admission.registration import Registration
 from daemun.admission.server import AdmissionServer
 from daemun.base.names import GLOO, Name
 from daemun.gatewayapi.settings import cluster as cluster_settings
-from daemun.gloo.classic.scope import SETTINGS
+from daemun.gloo.settings.scope import SETTINGS
 from daemun.kube.client import KubeClient
 from daemun.provision.kube.certificates import Hosts
 from daemun.provision.kube.keyring import Certificates, Keyring

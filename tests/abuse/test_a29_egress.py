@@ -12,7 +12,7 @@ from daemun.base.guard import LOOPBACK, Guard
 from daemun.base.names import DAEMUN, Ref
 from daemun.gatewayapi.egresses import refusals
 from daemun.gatewayapi.settings import Settings
-from daemun.gloo.internals import guard_of
+from daemun.gloo.upstreams.internals import guard_of
 from daemun.ir.egress import Allowed
 from support.client import Answer
 from support.documents import Doc, egress, gateway, listener, prefix, route, rule, to_egress

@@ -5,7 +5,7 @@ import pytest
 
 from daemun.api.gloo.upstream import UpstreamSpec
 from daemun.gatewayapi.settings import POD_FOLDER, Settings, cluster
-from daemun.gloo.internals import internal_faults
+from daemun.gloo.upstreams.internals import internal_faults
 from daemun.sources import yamldoc
 from support.documents import gateway, listener, prefix, route, rule, service, to_upstream, upstream
 from support.ports import free_port

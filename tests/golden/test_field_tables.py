@@ -22,8 +22,8 @@ from daemun.api.gloo import (
 )
 from daemun.envoy.upstreams import SERVED
 from daemun.features.served import OPTIONS
-from daemun.gloo import settings as gloo_settings
-from daemun.gloo.served import Served, table
+from daemun.gloo.served.fields import Served, table
+from daemun.gloo.settings import fields as gloo_settings
 
 DOCS = Path(__file__).parents[2] / "docs/gloo"
 MARK = "<!-- Made from the code by `make golden`. -->\n"

@@ -10,7 +10,7 @@ from daemun.api.gloo.policies import RouteOption, VirtualHostOption
 from daemun.api.policy import BackendTLSPolicy
 from daemun.api.unreadable import GUARDS
 from daemun.features import FEATURES
-from daemun.gloo.unserved import unserved
+from daemun.gloo.served.unserved import unserved
 
 Doc = dict[str, Any]
 GATEWAY = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "gw"}

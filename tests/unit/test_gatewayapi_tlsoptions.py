@@ -6,7 +6,7 @@ import pytest
 
 from daemun.gatewayapi.tls.handshakes import CIPHERS, CURVES, checked
 from daemun.gatewayapi.tls.options import PREFIX, read, subject_name
-from daemun.gloo.handshakes import handshake
+from daemun.gloo.tls.handshakes import handshake
 from daemun.ir.tls import Handshake, SubjectName
 from support import envoy
 from support.cases import objects, translation

@@ -6,8 +6,8 @@ from daemun.api.filters import HTTPHeader, HTTPHeaderFilter, HTTPPathModifier, H
 from daemun.base.names import GATEWAY, GLOO_GATEWAY, Ref
 from daemun.features.levels import settled
 from daemun.gatewayapi.routes.delegations import allowed, over
-from daemun.gloo.merge import inherited, merged
-from daemun.gloo.policies import Option, Policy
+from daemun.gloo.policies.merge import inherited, merged
+from daemun.gloo.policies.policy import Option, Policy
 from daemun.ir.route import Use
 
 ROOT = Ref(GATEWAY, "HTTPRoute", "default", "root")

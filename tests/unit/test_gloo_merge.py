@@ -4,8 +4,8 @@ import pytest
 
 from daemun.api.gloo.routing import BufferPerRoute, CsrfPolicy, RetryPolicy, RouteAbort, RouteFaults
 from daemun.base.names import Ref
-from daemun.gloo.merge import merged
-from daemun.gloo.policies import Option, Policy, is_empty
+from daemun.gloo.policies.merge import merged
+from daemun.gloo.policies.policy import Option, Policy, is_empty
 from daemun.ir.route import Use
 
 FIRST, SECOND, THIRD = (Ref("gateway.solo.io", "RouteOption", "default", name) for name in ("a", "b", "c"))

@@ -11,7 +11,7 @@ import pytest
 from daemun.api.gloo.settings import Directory, SecretOptions, SettingsSpec, VaultSecrets
 from daemun.base.names import Name
 from daemun.gloo.secrets import places
-from daemun.gloo.settings import SERVED
+from daemun.gloo.settings.fields import SERVED
 from daemun.sources import client
 from daemun.sources.secrets.directory import DirectoryStore
 from daemun.sources.secrets.store import StoreError

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from daemun.gloo.served import Fields, Row, Served
+from daemun.gloo.served.fields import Fields, Row, Served
 
 
 class Inner(msgspec.Struct, frozen=True, rename="camel"):

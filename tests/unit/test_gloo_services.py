@@ -7,8 +7,8 @@ import pytest
 from daemun.api.core import Service, ServicePort
 from daemun.base.names import Name
 from daemun.flow import Graph, Source, derive
-from daemun.gloo.services import CONFIG, Annotated, annotated_rule, global_faults, spoken
-from daemun.gloo.upstreams import Checks
+from daemun.gloo.upstreams.services import CONFIG, Annotated, annotated_rule, global_faults, spoken
+from daemun.gloo.upstreams.upstream import Checks
 from support.cases import objects
 
 CHECKS = Checks(lambda _: (), lambda _: ())

@@ -52,7 +52,7 @@ def openapi(
 
 def _ask(made: "Translation", key: "Name") -> None:
     """Ask the server, as the control plane would."""
-    from daemun.gloo.internals import guard_of
+    from daemun.gloo.upstreams.internals import guard_of
     from daemun.ir.discovered import Said
     from daemun.sources.functions.asking import asking
     from daemun.sources.functions.failure import AskError

@@ -7,12 +7,12 @@ from daemun.base.guard import Guard
 from daemun.base.names import Name
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.egresses import ResolvedEgress
-from daemun.gloo.classic.scope import SETTINGS
-from daemun.gloo.consul_services import upstream_of
-from daemun.gloo.defaults import NONE, Defaults
-from daemun.gloo.meshes import mesh_of
-from daemun.gloo.services import Annotated
-from daemun.gloo.upstreams import ResolvedUpstream
+from daemun.gloo.settings.meshes import mesh_of
+from daemun.gloo.settings.scope import SETTINGS
+from daemun.gloo.settings.upstream_defaults import NONE, Defaults
+from daemun.gloo.upstreams.consul import upstream_of
+from daemun.gloo.upstreams.services import Annotated
+from daemun.gloo.upstreams.upstream import ResolvedUpstream
 from daemun.ir.backend import BackendKey
 from daemun.ir.egress import Egress
 from daemun.ir.instances import Instances, Lookup

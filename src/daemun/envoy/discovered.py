@@ -10,10 +10,10 @@ from daemun.api.gloo.upstream import Upstream, UpstreamSpec
 from daemun.base.names import Name
 from daemun.envoy.endpoints import ready_endpoints
 from daemun.flow import Collection, Index, Reader
-from daemun.gloo.classic.scope import SETTINGS
 from daemun.gloo.functions import aws, rest
 from daemun.gloo.functions.transcoding import by_reflection, service_spec
-from daemun.gloo.upstreams import ResolvedUpstream, service_of
+from daemun.gloo.settings.scope import SETTINGS
+from daemun.gloo.upstreams.upstream import ResolvedUpstream, service_of
 from daemun.ir.discovered import Asked, Documents, Question, Reflection
 
 LABEL = "discovery.solo.io/function_discovery"

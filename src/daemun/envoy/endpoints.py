@@ -14,8 +14,8 @@ from daemun.envoy.upstreams.family import SOCKET_MATCH
 from daemun.envoy.upstreams.meshed import ISTIO, TLS_MODE
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.routes.backends import port_protocol
-from daemun.gloo.registered import instances_of, label, subset_tags
-from daemun.gloo.upstreams import service_of
+from daemun.gloo.upstreams.registered import instances_of, label, subset_tags
+from daemun.gloo.upstreams.upstream import service_of
 from daemun.ir.backend import BackendKey
 from daemun.ir.instances import Instance
 from daemun.ir.origin import Origin

@@ -13,8 +13,8 @@ from daemun.flow import Collection, Reader
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.gatewayapi.tls import cacerts
 from daemun.gatewayapi.tls.certificates import CERTIFICATE, PRIVATE_KEY, fault, staple
-from daemun.gloo.classic.scope import SETTINGS
 from daemun.gloo.secrets import Azure, Headers, expect
+from daemun.gloo.settings.scope import SETTINGS
 from daemun.ir.auth import PROXIES
 from daemun.ir.identity import Credential, Identity, identity_of
 from daemun.ir.injected import FunctionKey, function_key_of, header_of

@@ -9,7 +9,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import http_con
 from google.protobuf.message import Message
 
 from daemun.features.drafts import ChainDraft, Draft, HostDraft, ListenerDraft, ManagerDraft, StreamDraft
-from daemun.gloo.served import Fields, Served
+from daemun.gloo.served.fields import Fields, Served
 from daemun.ir.route import Match, Use
 
 S = TypeVar("S")

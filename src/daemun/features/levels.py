@@ -1,6 +1,6 @@
 """Which rule has the last word, where one delegates to another: the one above, also where they say it in other words.
 
-Of the same kind of feature `gatewayapi.routes.delegations` and `gloo.merge` have said so already.
+Of the same kind of feature `gatewayapi.routes.delegations` and `gloo.policies.merge` have said so already.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -14,8 +14,8 @@ from daemun.api.gloo.options import (
     WeightedDestinationOptions,
 )
 from daemun.features import BY_KIND
-from daemun.gloo.served import Fields, Served
-from daemun.gloo.unserved import unserved
+from daemun.gloo.served.fields import Fields, Served
+from daemun.gloo.served.unserved import unserved
 
 PLACES: Mapping[type[msgspec.Struct], tuple[str, ...]] = MappingProxyType(
     {

@@ -12,14 +12,14 @@ from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.gatewayapi.routes import backends
 from daemun.gatewayapi.settings import Settings
 from daemun.gatewayapi.status.reports import Heard, Reports
-from daemun.gloo import policy_status
 from daemun.gloo.auth import wiring as auth
 from daemun.gloo.auth.finding import anybody, granted
 from daemun.gloo.auth.policy_ways import KIND as AUTH_POLICY
 from daemun.gloo.limits import wiring as limits
 from daemun.gloo.limits.policies import KIND as RATE_LIMIT_POLICY
-from daemun.gloo.policies import Features, Meant
-from daemun.gloo.upstreams import FindUpstream
+from daemun.gloo.policies import own_status
+from daemun.gloo.policies.policy import Features, Meant
+from daemun.gloo.upstreams.upstream import FindUpstream
 from daemun.ir.listener import ListenerKey
 from daemun.ir.route import RouteKey, Use
 from daemun.ir.uses import ListenerUses
@@ -67,7 +67,7 @@ class Beside:
         self.auth.tell(heard.rejected)
         statuses, problems = [self.auth.statuses, self.limits.statuses], [self.auth.problems, self.limits.problems]
         for kind, policies in {AUTH_POLICY: self.auth.policies, RATE_LIMIT_POLICY: self.limits.policies}.items():
-            told = policy_status.Inputs(self.by_target[kind], heard.written, heard.rejected)
-            statuses.append(derive(policies, policy_status.status_rule(told), f"{kind} status"))
-            problems.append(derive(policies, policy_status.problem_rule(told), f"{kind} problems"))
+            told = own_status.Inputs(self.by_target[kind], heard.written, heard.rejected)
+            statuses.append(derive(policies, own_status.status_rule(told), f"{kind} status"))
+            problems.append(derive(policies, own_status.problem_rule(told), f"{kind} problems"))
         return Reports(tuple(statuses), tuple(problems))

@@ -26,7 +26,7 @@ from daemun.base.names import GLOO_KUBE_GATEWAY, Name
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.proxies.parameters import ParameterKind, ResolvedParameters
-from daemun.gloo.served import Fields, Served
+from daemun.gloo.served.fields import Fields, Served
 from daemun.ir.placement import Overrides, Parameters
 
 ANNOTATION = "gateway.gloo.solo.io/gateway-parameters-name"

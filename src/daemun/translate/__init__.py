@@ -22,10 +22,10 @@ from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.gatewayapi.settings import Settings
 from daemun.gatewayapi.status.problems import unread_rule
 from daemun.gatewayapi.status.reports import Heard, Part
-from daemun.gloo import meshes as gloo_meshes
 from daemun.gloo.classic import wiring as classic_mode
 from daemun.gloo.secrets.labels import LABELS
-from daemun.gloo.settings import Notes
+from daemun.gloo.settings import meshes as gloo_meshes
+from daemun.gloo.settings.fields import Notes
 from daemun.translate.backends import Backends
 from daemun.translate.gateways import Gateways
 from daemun.translate.others import GlooSettings, Unserved

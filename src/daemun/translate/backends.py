@@ -10,15 +10,16 @@ from daemun.gatewayapi.routes import backends, backendtls
 from daemun.gatewayapi.settings import Settings
 from daemun.gatewayapi.status import policies as policy_status
 from daemun.gatewayapi.status.reports import Heard, Reports
-from daemun.gloo import services, upstream_status, upstreams
-from daemun.gloo.classic.scope import Scopes
-from daemun.gloo.defaults import defaults_rule
-from daemun.gloo.descriptors import TRANSCODER, transcoder_meaning
 from daemun.gloo.discovery.wiring import Discovery
 from daemun.gloo.functions import offers, prepared
+from daemun.gloo.functions.descriptors import TRANSCODER, transcoder_meaning
 from daemun.gloo.functions.transcoding import Transcoding
-from daemun.gloo.internals import guard_of, guarded
-from daemun.gloo.registries import Registries
+from daemun.gloo.settings.scope import Scopes
+from daemun.gloo.settings.upstream_defaults import defaults_rule
+from daemun.gloo.upstreams import services, upstream
+from daemun.gloo.upstreams import status as upstream_status
+from daemun.gloo.upstreams.internals import guard_of, guarded
+from daemun.gloo.upstreams.registries import Registries
 from daemun.ir.discovered import Said
 from daemun.translate.written import Written
 
@@ -40,15 +41,15 @@ class Backends:
         self.said: Source[Name, Said] = Source(graph, "functions that servers and clouds say they have")
         judge = BY_KIND[TRANSCODER].faults
         transcoding = Transcoding(transcoder_meaning(written.config_maps, judge, written.granted), judge, self.said)
-        upstream_inputs = upstreams.Inputs(
+        upstream_inputs = upstream.Inputs(
             written.services,
             written.secrets,
             self.upstream_defaults,
             self.registries.nameable(written.granted),
             prepared.Inputs(written.secrets, transcoding, settings.system_authorities),
         )
-        self.upstreams = derive(written.upstreams, upstreams.upstream_rule(upstream_inputs, checks), "Upstreams")
-        self.doors = derive(self.upstreams, upstreams.door_rule, "Upstreams as routes know them")
+        self.upstreams = derive(written.upstreams, upstream.upstream_rule(upstream_inputs, checks), "Upstreams")
+        self.doors = derive(self.upstreams, upstream.door_rule, "Upstreams as routes know them")
         self.functions = derive(self.upstreams, offers.offer_rule, "functions of Upstreams")
         said = derive(
             written.services, services.service_rule(self.upstream_defaults), "Services with the annotations of all"
@@ -75,7 +76,7 @@ class Backends:
         self.inputs = backends.Inputs(
             {
                 (CORE, "Service"): backends.service_backends(said, self.by_service, annotations),
-                (GLOO, "Upstream"): upstreams.upstream_backends(self.doors),
+                (GLOO, "Upstream"): upstream.upstream_backends(self.doors),
             },
             {(DAEMUN, egresses.KIND): egresses.egress_backends(self.ways_out)},
             written.granted,

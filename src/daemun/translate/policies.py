@@ -6,13 +6,16 @@ from daemun.flow import Collection, Graph, derive
 from daemun.gatewayapi.resolved import Parent
 from daemun.gatewayapi.settings import Settings
 from daemun.gatewayapi.status.reports import Heard, Reports
-from daemun.gloo import attach, beside, options_status, policies, upstreams
-from daemun.gloo.classic.scope import Scopes
-from daemun.gloo.descriptors import TRANSCODER, transcoder_meaning
-from daemun.gloo.escapes import escapes_rule
-from daemun.gloo.escapes import meanings as meanings_of
-from daemun.gloo.header_secrets import headers_of
-from daemun.gloo.listener_defaults import listener_defaults_rule
+from daemun.gloo import beside
+from daemun.gloo.functions.descriptors import TRANSCODER, transcoder_meaning
+from daemun.gloo.policies import attach, policy
+from daemun.gloo.policies import status as options_status
+from daemun.gloo.policies.header_secrets import headers_of
+from daemun.gloo.settings.escapes import escapes_rule
+from daemun.gloo.settings.escapes import meanings as meanings_of
+from daemun.gloo.settings.listener_defaults import listener_defaults_rule
+from daemun.gloo.settings.scope import Scopes
+from daemun.gloo.upstreams import upstream
 from daemun.translate.backends import Backends
 from daemun.translate.written import Written
 
@@ -34,7 +37,7 @@ class Policies:
         settings: Settings,
     ) -> None:
         granted, said_by_settings = written.granted, written.sources[GLOO, "Settings"]
-        find, find_any = upstreams.upstream_of(backends.doors, granted), upstreams.any_upstream_of(backends.doors)
+        find, find_any = upstream.upstream_of(backends.doors, granted), upstream.any_upstream_of(backends.doors)
         of_servers = beside.Inputs(granted, find, find_any, backends.inputs, BY_KIND.get, settings)
         self.servers = beside.Beside(graph, written.sources, of_servers)
         escapes = derive(said_by_settings, escapes_rule, "escapes in transformations")
@@ -47,13 +50,13 @@ class Policies:
             }
             for classic in (False, True)
         }
-        judged = policies.Inputs(BY_KIND.get, find, headers_of(written.secrets, granted), meanings[False])
-        self.classic = policies.Inputs(BY_KIND.get, find_any, headers_of(written.secrets), meanings[True])
+        judged = policy.Inputs(BY_KIND.get, find, headers_of(written.secrets, granted), meanings[False])
+        self.classic = policy.Inputs(BY_KIND.get, find_any, headers_of(written.secrets), meanings[True])
         self.chosen = {
-            of.kind: derive(written.sources[GLOO_GATEWAY, of.kind], policies.policy_rule(of, judged), f"{of.kind}s")
-            for of in policies.KINDS
+            of.kind: derive(written.sources[GLOO_GATEWAY, of.kind], policy.policy_rule(of, judged), f"{of.kind}s")
+            for of in policy.KINDS
         }
-        by_target = {kind: one.index(policies.targets_of) for kind, one in self.chosen.items()}
+        by_target = {kind: one.index(policy.targets_of) for kind, one in self.chosen.items()}
         by_target |= self.servers.by_target
         self.of_all = derive(said_by_settings, listener_defaults_rule(self.classic), "what Settings say of listeners")
         self._on_listeners = derive(parents, attach.listener_rule(by_target, self.of_all), "policies of listeners")

@@ -15,7 +15,7 @@ from daemun.features import BY_KIND, in_force
 from daemun.gatewayapi.resolved import Attachment, ResolvedRoute
 from daemun.gatewayapi.routes.kinds import ROUTE_KINDS
 from daemun.gatewayapi.routes.route import filter_spec
-from daemun.gloo.policies import Option, Policy
+from daemun.gloo.policies.policy import Option, Policy
 from daemun.ir.route import Rule, Use
 from daemun.ir.uses import NOTHING
 from daemun.translate import Translation

@@ -10,7 +10,7 @@ from daemun.base.names import CORE, DAEMUN, GATEWAY, GLOO, GLOO_GATEWAY, Name, R
 from daemun.explain.endpoints import endpoints
 from daemun.gatewayapi.resolved import ResolvedGateway
 from daemun.gatewayapi.routes.kinds import ROUTE_KINDS
-from daemun.gloo.policies import Policy
+from daemun.gloo.policies.policy import Policy
 from daemun.ir.backend import BackendKey
 from daemun.ir.resource import CLUSTER
 from daemun.report.summary import GatewayLine, ListenerSetLine, RouteLine, line, state

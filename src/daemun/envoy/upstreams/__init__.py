@@ -34,8 +34,8 @@ from daemun.envoy.upstreams.tunnel import Tunnelled, lead, listener, near_and_fa
 from daemun.features import upstream_filters
 from daemun.features.constraints import broken
 from daemun.gatewayapi.findings import Finding
-from daemun.gloo.served import NOT_SERVED, Served
-from daemun.gloo.upstreams import INVALID, Checks, ResolvedUpstream
+from daemun.gloo.served.fields import NOT_SERVED, Served
+from daemun.gloo.upstreams.upstream import INVALID, Checks, ResolvedUpstream
 from daemun.ir.backend import BackendKey, upstream_key
 
 FAMILIES: tuple[Family, ...] = (

@@ -15,7 +15,7 @@ from daemun.api.gloo.upstream import (
 )
 from daemun.base.addresses import is_ip
 from daemun.envoy.upstreams.family import Draft, Family, Fault, duration
-from daemun.gloo.served import Fields
+from daemun.gloo.served.fields import Fields
 
 _WHERE = "spec.loadBalancerConfig"
 

@@ -3,7 +3,7 @@
 from daemun.api.gloo.upstream import CircuitBreakerConfig, UpstreamSpec
 from daemun.envoy.defaults import BREAKER
 from daemun.envoy.upstreams.family import Draft, Family
-from daemun.gloo.served import Fields
+from daemun.gloo.served.fields import Fields
 
 
 class CircuitBreakers(Family):

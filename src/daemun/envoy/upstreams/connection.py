@@ -10,8 +10,8 @@ from daemun.api.gloo.upstream import ConnectionConfig, TcpKeepAlive, UpstreamSpe
 from daemun.base.durations import nanoseconds
 from daemun.envoy.defaults import BUFFER_BYTES, CONNECT_SECONDS
 from daemun.envoy.upstreams.family import Draft, Family, Fault, duration, fill
-from daemun.gloo.served import Fields
-from daemun.gloo.upstreams import ResolvedUpstream
+from daemun.gloo.served.fields import Fields
+from daemun.gloo.upstreams.upstream import ResolvedUpstream
 
 _WHERE = "spec.connectionConfig"
 _SECOND = 10**9

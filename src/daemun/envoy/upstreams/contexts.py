@@ -20,11 +20,11 @@ from daemun.envoy.tls import MOST, limit, san_type, trust
 from daemun.envoy.upstreams.family import Draft, Fault
 from daemun.gatewayapi.tls.handshakes import Checked, checked
 from daemun.gatewayapi.tls.options import subject_name
-from daemun.gloo.handshakes import handshake
-from daemun.gloo.outside import faults as outside_faults
-from daemun.gloo.outside import source_of
-from daemun.gloo.served import Fields
-from daemun.gloo.upstreams import ResolvedUpstream
+from daemun.gloo.served.fields import Fields
+from daemun.gloo.tls.handshakes import handshake
+from daemun.gloo.tls.outside import faults as outside_faults
+from daemun.gloo.tls.outside import source_of
+from daemun.gloo.upstreams.upstream import ResolvedUpstream
 from daemun.ir.tls import bundle_name
 
 SERVES = (

@@ -7,7 +7,7 @@ from envoy.extensions.network.dns_resolver.cares.v3 import cares_dns_resolver_pb
 from daemun.api.gloo.upstream import UpstreamSpec
 from daemun.base.durations import nanoseconds
 from daemun.envoy.upstreams.family import Draft, Family, Fault, duration
-from daemun.gloo.served import Fields
+from daemun.gloo.served.fields import Fields
 
 _LEAST = 10**6
 _QUERY_SECONDS = 2

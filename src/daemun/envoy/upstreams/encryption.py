@@ -12,8 +12,8 @@ from daemun.envoy.tls import TLS_SOCKET
 from daemun.envoy.upstreams import contexts
 from daemun.envoy.upstreams.family import Draft, Family, Fault
 from daemun.envoy.upstreams.hosts import SNI
-from daemun.gloo.served import Fields
-from daemun.gloo.upstreams import ResolvedUpstream
+from daemun.gloo.served.fields import Fields
+from daemun.gloo.upstreams.upstream import ResolvedUpstream
 
 _HTTPS = 443
 

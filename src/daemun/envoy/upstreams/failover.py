@@ -19,8 +19,8 @@ from daemun.envoy.upstreams import contexts
 from daemun.envoy.upstreams.encryption import put_tls
 from daemun.envoy.upstreams.family import SOCKET_MATCH, Draft, Family, Fault, fill
 from daemun.envoy.upstreams.hosts import address_faults, put_metadata
-from daemun.gloo.served import Fields
-from daemun.gloo.upstreams import ResolvedUpstream
+from daemun.gloo.served.fields import Fields
+from daemun.gloo.upstreams.upstream import ResolvedUpstream
 
 _ONE_CHECK = "Envoy asks all hosts of a cluster for the same path"
 _KEY = "failover"

@@ -13,8 +13,8 @@ from google.protobuf.message import Message
 
 from daemun.api.gloo.upstream import UpstreamSpec
 from daemun.base.durations import nanoseconds
-from daemun.gloo.served import Fields
-from daemun.gloo.upstreams import ResolvedUpstream
+from daemun.gloo.served.fields import Fields
+from daemun.gloo.upstreams.upstream import ResolvedUpstream
 
 Fault = tuple[str, str, str]
 """Where, what is wrong there, and how to mend it."""

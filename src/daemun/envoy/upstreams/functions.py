@@ -13,7 +13,7 @@ from daemun.api.gloo.service_spec import GrpcServiceFunctions, GrpcServiceSpec, 
 from daemun.api.gloo.upstream import UpstreamSpec
 from daemun.envoy.upstreams.family import Draft, Family
 from daemun.features.functions import aws_lambda, azure_functions
-from daemun.gloo.served import Fields
+from daemun.gloo.served.fields import Fields
 
 _CODEC = "envoy.filters.http.upstream_codec"
 

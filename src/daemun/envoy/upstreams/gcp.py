@@ -7,7 +7,7 @@ from daemun.api.gloo.upstream import UpstreamSpec
 from daemun.envoy.upstreams.family import Draft, Family
 from daemun.features.functions.gcp_identity import AUDIENCE
 from daemun.gloo.functions.gcp import audience
-from daemun.gloo.served import Fields
+from daemun.gloo.served.fields import Fields
 
 
 class Gcp(Family):

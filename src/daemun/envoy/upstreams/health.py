@@ -20,8 +20,8 @@ from daemun.api.gloo.routing import HeaderValueOption
 from daemun.api.gloo.upstream import UpstreamSpec
 from daemun.base import wire
 from daemun.envoy.upstreams.family import Draft, Family, Fault, fill
-from daemun.gloo.served import Fields
-from daemun.gloo.upstreams import ResolvedUpstream
+from daemun.gloo.served.fields import Fields
+from daemun.gloo.upstreams.upstream import ResolvedUpstream
 
 _NAME = wire.tag(27)
 """HealthCheck.name: Envoy 1.40 wants one for each of several, and its generated messages do not have it yet."""

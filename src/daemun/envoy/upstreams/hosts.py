@@ -18,8 +18,8 @@ from daemun.api.gloo.upstream import (
 )
 from daemun.base.addresses import is_ip
 from daemun.envoy.upstreams.family import SOCKET_MATCH, Draft, Family, Fault
-from daemun.gloo.served import Fields
-from daemun.gloo.upstreams import ResolvedUpstream
+from daemun.gloo.served.fields import Fields
+from daemun.gloo.upstreams.upstream import ResolvedUpstream
 
 _ONE_CHECK = "Envoy asks all hosts of a cluster for the same path"
 _HOSTNAME = re.compile(

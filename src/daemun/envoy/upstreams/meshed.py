@@ -13,7 +13,7 @@ from daemun.api.gloo.upstream import UpstreamSpec
 from daemun.envoy.ads import ads
 from daemun.envoy.tls import MOST, TLS_SOCKET, limit
 from daemun.envoy.upstreams.family import Draft, Family
-from daemun.gloo.served import Fields
+from daemun.gloo.served.fields import Fields
 from daemun.ir.identity import Identity
 from daemun.ir.mesh import LINKERD, METADATA, Mesh
 from daemun.ir.tls import Handshake

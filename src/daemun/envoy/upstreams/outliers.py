@@ -5,7 +5,7 @@ import msgspec
 from daemun.api.gloo.health import OutlierDetection
 from daemun.api.gloo.upstream import UpstreamSpec
 from daemun.envoy.upstreams.family import Draft, Family, fill
-from daemun.gloo.served import Fields
+from daemun.gloo.served.fields import Fields
 
 
 class Outliers(Family):

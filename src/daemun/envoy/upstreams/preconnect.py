@@ -2,7 +2,7 @@
 
 from daemun.api.gloo.upstream import PreconnectPolicy, UpstreamSpec
 from daemun.envoy.upstreams.family import Draft, Family
-from daemun.gloo.served import Fields
+from daemun.gloo.served.fields import Fields
 
 
 class Preconnect(Family):

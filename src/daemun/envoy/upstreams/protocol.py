@@ -2,7 +2,7 @@
 
 from daemun.api.gloo.upstream import UpstreamSpec
 from daemun.envoy.upstreams.family import Draft, Family
-from daemun.gloo.served import Fields
+from daemun.gloo.served.fields import Fields
 
 _HTTP2 = (
     "initial_stream_window_size",

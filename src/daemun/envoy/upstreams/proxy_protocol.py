@@ -8,8 +8,8 @@ from envoy.extensions.transport_sockets.raw_buffer.v3 import raw_buffer_pb2
 
 from daemun.api.gloo.upstream import UpstreamSpec
 from daemun.envoy.upstreams.family import Draft, Family, Fault
-from daemun.gloo.served import Fields
-from daemun.gloo.upstreams import ResolvedUpstream
+from daemun.gloo.served.fields import Fields
+from daemun.gloo.upstreams.upstream import ResolvedUpstream
 
 _VERSIONS = {"V1": proxy_protocol_pb2.ProxyProtocolConfig.V1, "V2": proxy_protocol_pb2.ProxyProtocolConfig.V2}
 

@@ -11,9 +11,9 @@ from daemun.api.gloo.cloud import (
 )
 from daemun.api.gloo.upstream import UpstreamSpec
 from daemun.envoy.upstreams.family import Draft, Family, Fault
-from daemun.gloo import registered
-from daemun.gloo.served import Fields
-from daemun.gloo.upstreams import ResolvedUpstream
+from daemun.gloo.served.fields import Fields
+from daemun.gloo.upstreams import registered
+from daemun.gloo.upstreams.upstream import ResolvedUpstream
 
 
 class Registered(Family):

@@ -12,7 +12,7 @@ from envoy.extensions.filters.http.upstream_codec.v3 import upstream_codec_pb2
 from daemun.api.gloo.upstream import UpstreamSpec
 from daemun.envoy.upstreams.family import Draft, Family
 from daemun.gloo.secrets import Aws
-from daemun.gloo.signing import WHERE, Account, Proxy, Signing
+from daemun.gloo.upstreams.signing import WHERE, Account, Proxy, Signing
 
 _FILTER = "envoy.filters.http.aws_request_signing"
 _CODEC = "envoy.filters.http.upstream_codec"

@@ -3,8 +3,8 @@
 from daemun.api.gloo.service_spec import Subset, SubsetSelector, SubsetSpec
 from daemun.api.gloo.upstream import UpstreamSpec
 from daemun.envoy.upstreams.family import Draft, Family
-from daemun.gloo.registered import label, subset_tags
-from daemun.gloo.served import Fields
+from daemun.gloo.served.fields import Fields
+from daemun.gloo.upstreams.registered import label, subset_tags
 
 
 class Subsets(Family):

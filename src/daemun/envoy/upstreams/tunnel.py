@@ -17,8 +17,8 @@ from daemun.base import wire
 from daemun.base.digest import digest, version
 from daemun.envoy.upstreams import contexts
 from daemun.envoy.upstreams.family import Draft, Family, Fault
-from daemun.gloo.served import Fields
-from daemun.gloo.upstreams import ResolvedUpstream
+from daemun.gloo.served.fields import Fields
+from daemun.gloo.upstreams.upstream import ResolvedUpstream
 
 _HOST = "spec.httpProxyHostname"
 

@@ -31,7 +31,7 @@ from daemun.features.patterns import matcher, matcher_faults
 from daemun.features.regexes import regex_faults
 from daemun.features.times import duration_faults
 from daemun.features.wrapped import put, put_all
-from daemun.gloo.served import Fields
+from daemun.gloo.served.fields import Fields
 from daemun.ir.route import Use
 
 _FILTER = "envoy.filters.http.ext_proc"

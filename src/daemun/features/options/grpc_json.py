@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError
 from daemun.api.gloo.listener_filters import GrpcJsonTranscoder as Spec
 from daemun.features.feature import Fault, PerRoute, Scene
 from daemun.features.wrapped import put_all
-from daemun.gloo.served import Fields
+from daemun.gloo.served.fields import Fields
 from daemun.ir.route import Use
 
 _SAME = ("match_incoming_request_route", "auto_mapping", "ignore_unknown_query_parameters", "convert_grpc_status")

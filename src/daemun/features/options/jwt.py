@@ -23,7 +23,7 @@ from daemun.features.feature import Fault, Feature, Scene, disabled_filter
 from daemun.features.jwks import jwks
 from daemun.features.times import duration, duration_faults
 from daemun.features.tokens import CLAIMS
-from daemun.gloo.served import Fields
+from daemun.gloo.served.fields import Fields
 from daemun.ir.backend import BackendKey
 from daemun.ir.route import Use
 

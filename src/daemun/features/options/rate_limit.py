@@ -21,7 +21,7 @@ from daemun.features.grpc_services import asked_again
 from daemun.features.percent import always
 from daemun.gloo.limits.actions import faults
 from daemun.gloo.limits.limited import SLOTS, Limited, LimitServer, LimitServers, Slot
-from daemun.gloo.served import Fields
+from daemun.gloo.served.fields import Fields
 from daemun.ir.backend import OWN_LIMITS
 from daemun.ir.route import Use
 

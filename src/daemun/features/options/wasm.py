@@ -11,7 +11,7 @@ from daemun.api.gloo.listener_filters import WasmFilter, WasmPluginSource
 from daemun.features.drafts import ManagerDraft
 from daemun.features.feature import Fault, Feature, Scene
 from daemun.features.filter_stages import ACCEPTED, before
-from daemun.gloo.served import Fields
+from daemun.gloo.served.fields import Fields
 from daemun.ir.route import Use
 
 _V8 = "envoy.wasm.runtime.v8"

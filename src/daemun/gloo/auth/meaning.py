@@ -13,8 +13,8 @@ from daemun.gatewayapi.findings import Finding, absent
 from daemun.gloo.auth.configs import ConfigKey, Door
 from daemun.gloo.auth.finding import GROUP, INVALID, KIND, Allowed
 from daemun.gloo.auth.servers import Found, faults, own_server, server, servers_of
-from daemun.gloo.policies import Meant
-from daemun.gloo.upstreams import FindUpstream
+from daemun.gloo.policies.policy import Meant
+from daemun.gloo.upstreams.upstream import FindUpstream
 from daemun.ir.auth.asked import Asked, Chained, Elsewhere, Servers
 from daemun.ir.backend import OWN_SERVER
 from daemun.ir.route import Use

@@ -26,7 +26,7 @@ from daemun.gloo.auth import meaning
 from daemun.gloo.auth.configs import ConfigKey, ResolvedConfig
 from daemun.gloo.auth.finding import INVALID
 from daemun.gloo.auth.policy_ways import KIND, key_of
-from daemun.gloo.policies import Features, Option, Policy, Target
+from daemun.gloo.policies.policy import Features, Option, Policy, Target
 from daemun.ir.auth.asked import Asked, Chained, Nobody
 from daemun.ir.backend import OWN_SERVER, BackendKey, Protocol
 from daemun.ir.route import Use

@@ -12,8 +12,8 @@ from daemun.base.names import GLOO, Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.findings import Finding
 from daemun.gloo.auth.finding import is_header
-from daemun.gloo.classic.scope import SETTINGS
-from daemun.gloo.upstreams import FindUpstream
+from daemun.gloo.settings.scope import SETTINGS
+from daemun.gloo.upstreams.upstream import FindUpstream
 from daemun.ir.auth.asked import Body, OverHttp, Server, Servers
 from daemun.ir.backend import OWN_SERVER, BackendKey, Protocol
 from daemun.ir.limits import RE2_MAX_PROGRAM_SIZE

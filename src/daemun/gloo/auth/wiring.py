@@ -13,8 +13,8 @@ from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.gatewayapi.routes import backends
 from daemun.gatewayapi.status.problems import Problems, Rejections
 from daemun.gloo.auth import chains, configs, finding, meaning, policies, policy_ways, servers, status
-from daemun.gloo.policies import Features, Meant, targets_of
-from daemun.gloo.upstreams import FindUpstream
+from daemun.gloo.policies.policy import Features, Meant, targets_of
+from daemun.gloo.upstreams.upstream import FindUpstream
 from daemun.ir.listener import ListenerKey
 from daemun.ir.route import RouteKey, Use
 from daemun.ir.uses import ListenerUses

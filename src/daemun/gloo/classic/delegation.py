@@ -19,7 +19,7 @@ from daemun.gatewayapi.findings import place
 from daemun.gloo.classic.labels import ALL_NAMESPACES, selects
 from daemun.gloo.classic.matchers import Asked, Inherited, Mismatch, below, path_of, specificity
 from daemun.gloo.classic.report import Report
-from daemun.gloo.classic.scope import Scope
+from daemun.gloo.settings.scope import Scope
 from daemun.ir.route import Way
 
 KIND = "RouteTable"

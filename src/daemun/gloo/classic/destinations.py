@@ -20,10 +20,10 @@ from daemun.gatewayapi.findings import place
 from daemun.gatewayapi.routes.backends import Resolver
 from daemun.gloo.classic.options import OptionsOf
 from daemun.gloo.classic.report import Report
-from daemun.gloo.classic.scope import SETTINGS
-from daemun.gloo.consul_services import key_of
-from daemun.gloo.defaults import NONE, Defaults
 from daemun.gloo.functions.offers import Offers, of_destination
+from daemun.gloo.settings.scope import SETTINGS
+from daemun.gloo.settings.upstream_defaults import NONE, Defaults
+from daemun.gloo.upstreams.consul import key_of
 from daemun.ir.backend import BackendKey, Protocol
 from daemun.ir.route import Backend, Use
 

@@ -15,7 +15,7 @@ from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.listeners.claims import Claim, winner
 from daemun.gatewayapi.resolved import ResolvedGateway
 from daemun.gatewayapi.settings import ANY_ADDRESS, Settings
-from daemun.gloo.classic.scope import NAMESPACE, Scopes, scope_of
+from daemun.gloo.settings.scope import NAMESPACE, Scopes, scope_of
 from daemun.ir.listener import FrontendKey, Socket, frontend_key
 
 PROXY = "gateway-proxy"

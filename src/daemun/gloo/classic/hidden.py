@@ -7,7 +7,7 @@ from daemun.flow import Index, Reader
 from daemun.gloo.classic.hosts import KIND
 from daemun.gloo.classic.report import Problems, Report
 from daemun.gloo.classic.routes import Resolved
-from daemun.gloo.classic.scope import Scopes, scope_of
+from daemun.gloo.settings.scope import Scopes, scope_of
 from daemun.ir.route import RouteKey
 from daemun.ir.shadows import takers
 

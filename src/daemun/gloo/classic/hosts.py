@@ -11,7 +11,7 @@ from daemun.base.names import GLOO_GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gloo.classic.parts import Entrances, Section
 from daemun.gloo.classic.report import Problems, Report
-from daemun.gloo.classic.scope import Scopes, scope_of
+from daemun.gloo.settings.scope import Scopes, scope_of
 
 KIND = "VirtualService"
 _DOMAINS = "spec.virtualHost.domains"

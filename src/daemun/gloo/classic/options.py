@@ -13,15 +13,14 @@ from daemun.api.gloo.options import ListenerOptions
 from daemun.api.gloo.virtual_service import DelegateOptionsRefs, Route, VirtualService
 from daemun.base.names import GLOO_GATEWAY, Name, Ref
 from daemun.flow import Collection, Reader
-from daemun.gloo import policies
 from daemun.gloo.classic.delegation import Placing
 from daemun.gloo.classic.hosts import KIND
 from daemun.gloo.classic.parts import Part, Section
 from daemun.gloo.classic.placed import Placeds
 from daemun.gloo.classic.report import Problems, Report
-from daemun.gloo.listener_defaults import ListenerDefaults, listener_defaults
-from daemun.gloo.merge import Merged, merged, with_transformations
-from daemun.gloo.policies import (
+from daemun.gloo.policies import policy
+from daemun.gloo.policies.merge import Merged, merged, with_transformations
+from daemun.gloo.policies.policy import (
     DESTINATION_OPTIONS,
     HTTP_LISTENER_OPTION,
     LISTENER_OPTION,
@@ -31,6 +30,7 @@ from daemun.gloo.policies import (
     Policy,
     Reading,
 )
+from daemun.gloo.settings.listener_defaults import ListenerDefaults, listener_defaults
 from daemun.ir.listener import FrontendKey, ListenerKey
 from daemun.ir.route import Use
 from daemun.ir.uses import ListenerUses
@@ -41,7 +41,7 @@ _HOST = "spec.virtualHost"
 class Inputs(msgspec.Struct, frozen=True):
     """How options are judged, the option objects by kind, and what Settings say of all listeners."""
 
-    judged: policies.Inputs
+    judged: policy.Inputs
     written: Mapping[str, Collection[Name, Policy]]
     defaults: ListenerDefaults
 

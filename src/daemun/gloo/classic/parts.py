@@ -18,8 +18,8 @@ from daemun.gatewayapi.findings import place
 from daemun.gloo.classic.gateways import Door
 from daemun.gloo.classic.labels import in_namespaces, selects
 from daemun.gloo.classic.report import Problems, Report
-from daemun.gloo.classic.scope import Scope, Scopes, scope_of
 from daemun.gloo.classic.tls import Certificate, Secrets, ended
+from daemun.gloo.settings.scope import Scope, Scopes, scope_of
 from daemun.ir.listener import FrontendKey
 
 _HYBRID = "spec.hybridGateway"

@@ -11,8 +11,8 @@ from daemun.gatewayapi.routes.owners import HostOwner
 from daemun.gloo.classic.hosts import At, ByName, Tenant, rivals
 from daemun.gloo.classic.parts import Entrance, Entrances, Section
 from daemun.gloo.classic.report import Problems, Report
-from daemun.gloo.classic.scope import Scopes, scope_of
 from daemun.gloo.classic.tls import Certificate, Secrets, ended
+from daemun.gloo.settings.scope import Scopes, scope_of
 from daemun.ir.listener import HostKey, Listener
 from daemun.ir.origin import Origin
 

@@ -26,8 +26,8 @@ from daemun.gloo.classic.options import OptionsOf, host_policies
 from daemun.gloo.classic.placed import Placed, Placeds
 from daemun.gloo.classic.proxies import CONTROLLER
 from daemun.gloo.classic.report import Problems, Report
-from daemun.gloo.classic.scope import Scope, Scopes, scope_of
-from daemun.gloo.defaults import FORWARD_TO
+from daemun.gloo.settings.scope import Scope, Scopes, scope_of
+from daemun.gloo.settings.upstream_defaults import FORWARD_TO
 from daemun.ir.route import Backend, Match, Route, RouteKey, Rule, Use, Way
 
 _ROUTES = "spec.virtualHost.routes"

@@ -14,8 +14,8 @@ from daemun.gloo.classic.gateways import Door, Doors
 from daemun.gloo.classic.options import PartsUses
 from daemun.gloo.classic.parts import Part, Section
 from daemun.gloo.classic.report import Problems
-from daemun.gloo.classic.scope import Scope
 from daemun.gloo.classic.tcp import Streams, lost
+from daemun.gloo.settings.scope import Scope
 from daemun.ir.listener import Frontend, FrontendKey
 from daemun.ir.problem import Problem
 from daemun.ir.route import RouteKey

@@ -18,10 +18,10 @@ from daemun.gloo.classic.options import OptionsOf
 from daemun.gloo.classic.parts import Part, Section, server_names
 from daemun.gloo.classic.proxies import CONTROLLER
 from daemun.gloo.classic.report import Problems, Report
-from daemun.gloo.classic.scope import Scopes, scope_of
 from daemun.gloo.classic.tls import Secrets, ended
-from daemun.gloo.merge import merged
-from daemun.gloo.policies import TCP_LISTENER_OPTIONS
+from daemun.gloo.policies.merge import merged
+from daemun.gloo.policies.policy import TCP_LISTENER_OPTIONS
+from daemun.gloo.settings.scope import Scopes, scope_of
 from daemun.ir.listener import Frontend, FrontendKey, HostKey, Listener
 from daemun.ir.origin import Origin
 from daemun.ir.problem import Problem

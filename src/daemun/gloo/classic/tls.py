@@ -15,10 +15,10 @@ from daemun.gatewayapi.tls import cacerts, certificates
 from daemun.gatewayapi.tls.flaws import flaw
 from daemun.gatewayapi.tls.handshakes import checked
 from daemun.gatewayapi.tls.options import subject_name
-from daemun.gloo.classic.scope import Scope
-from daemun.gloo.handshakes import handshake
-from daemun.gloo.internals import INTERNAL, MEND, server_fault
-from daemun.gloo.outside import faults, source_of
+from daemun.gloo.settings.scope import Scope
+from daemun.gloo.tls.handshakes import handshake
+from daemun.gloo.tls.outside import faults, source_of
+from daemun.gloo.upstreams.internals import INTERNAL, MEND, server_fault
 from daemun.ir.tls import ClientValidation, Handshake, Outside
 
 _FIELDS = {

@@ -19,7 +19,6 @@ from daemun.gatewayapi.routes.backends import Resolver
 from daemun.gatewayapi.routes.route import Checks
 from daemun.gatewayapi.settings import Settings
 from daemun.gatewayapi.status.reports import Heard, Reports
-from daemun.gloo import policies
 from daemun.gloo.classic import (
     delegation,
     destinations,
@@ -31,15 +30,16 @@ from daemun.gloo.classic import (
     placed,
     proxies,
     routes,
-    scope,
     status,
     tcp,
 )
 from daemun.gloo.classic.tls import Secrets
-from daemun.gloo.defaults import Defaults
 from daemun.gloo.functions.offers import Offers
-from daemun.gloo.listener_defaults import ListenerDefaults
-from daemun.gloo.policies import Policy
+from daemun.gloo.policies import policy
+from daemun.gloo.policies.policy import Policy
+from daemun.gloo.settings import scope
+from daemun.gloo.settings.listener_defaults import ListenerDefaults
+from daemun.gloo.settings.upstream_defaults import Defaults
 from daemun.ir.listener import Socket
 
 Sources = Mapping[tuple[str, str], Source[Name, Any]]
@@ -86,7 +86,7 @@ class Inputs(msgspec.Struct, frozen=True):
     claims: Index[Socket, Ref, Claim]
     gateways: Collection[Name, ResolvedGateway]
     checks: Checks
-    judged: policies.Inputs
+    judged: policy.Inputs
     options: Mapping[str, Collection[Name, Policy]]
     defaults: ListenerDefaults
 

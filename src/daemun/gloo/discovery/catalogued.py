@@ -10,7 +10,7 @@ from daemun.flow import Collection, Reader
 from daemun.gatewayapi.settings import Settings as Surroundings
 from daemun.gloo.discovery.names import upstream_name
 from daemun.gloo.discovery.settings import Found, discovering
-from daemun.gloo.registered import PLACE, REGISTRY, SERVICE
+from daemun.gloo.upstreams.registered import PLACE, REGISTRY, SERVICE
 from daemun.ir.discovery import BY, Claim, Wanted
 from daemun.ir.instances import Catalogue
 from daemun.ir.registries import CONSUL

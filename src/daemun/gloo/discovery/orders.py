@@ -13,7 +13,7 @@ from daemun.gatewayapi.settings import Settings as Surroundings
 from daemun.gloo.discovery.catalogued import CONSULS, REGISTRYS
 from daemun.gloo.discovery.services import KUBERNETES
 from daemun.gloo.discovery.settings import Found, discovering
-from daemun.gloo.registered import REGISTRY
+from daemun.gloo.upstreams.registered import REGISTRY
 from daemun.ir.discovery import BY, Claim, Order, Wanted
 from daemun.ir.registries import CONSUL
 

@@ -9,10 +9,10 @@ from daemun.api.gloo.upstream import UpstreamSpec
 from daemun.base.names import Name
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.settings import Settings as Surroundings
-from daemun.gloo.classic.scope import DEFAULT, SETTINGS, Scope
 from daemun.gloo.discovery.names import upstream_name
 from daemun.gloo.discovery.settings import Found, discovering
-from daemun.gloo.services import spoken, upstream_for
+from daemun.gloo.settings.scope import DEFAULT, SETTINGS, Scope
+from daemun.gloo.upstreams.services import spoken, upstream_for
 from daemun.ir.discovery import BY, Claim, Wanted
 
 KUBERNETES = "kubernetesplugin"

@@ -9,7 +9,7 @@ from daemun.api.gloo.settings import ConsulUpstreamDiscoveryConfiguration, Setti
 from daemun.base.names import Name
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.settings import Settings as Surroundings
-from daemun.gloo.classic.scope import NAMESPACE, SETTINGS
+from daemun.gloo.settings.scope import NAMESPACE, SETTINGS
 
 
 class Discovering(msgspec.Struct, frozen=True):

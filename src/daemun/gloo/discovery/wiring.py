@@ -7,11 +7,11 @@ from daemun.api.core import Service
 from daemun.base.names import DAEMUN, GLOO, Name
 from daemun.flow import MISSING, Collection, Graph, Missing, Source, derive, distinct, union
 from daemun.gatewayapi.settings import Settings as Surroundings
-from daemun.gloo.classic.scope import Scope
 from daemun.gloo.discovery.catalogued import Listed, listed_rule
 from daemun.gloo.discovery.orders import Inputs, made_of, order_rule
 from daemun.gloo.discovery.services import service_rule
 from daemun.gloo.discovery.settings import discovering_rule
+from daemun.gloo.settings.scope import Scope
 from daemun.ir.discovery import Order
 from daemun.ir.instances import Catalogue, Entry
 

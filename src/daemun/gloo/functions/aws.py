@@ -14,7 +14,7 @@ from daemun.flow import Collection, Reader
 from daemun.gatewayapi.findings import Finding
 from daemun.gloo.functions import hosting
 from daemun.gloo.secrets import Aws
-from daemun.gloo.signing import ROLE, WORD, Account, Proxy, Signing, credentials_of
+from daemun.gloo.upstreams.signing import ROLE, WORD, Account, Proxy, Signing, credentials_of
 from daemun.ir.discovered import Lambdas, Said
 from daemun.ir.function import LambdaCall
 

@@ -14,11 +14,11 @@ from daemun.flow import Collection, Reader
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.routes.backends import NOT_CALLED, Call, Called
 from daemun.gatewayapi.routes.extensions import unknown
-from daemun.gloo.descriptors import TRANSCODER
 from daemun.gloo.functions import aws, azure, gcp, methods, rest
+from daemun.gloo.functions.descriptors import TRANSCODER
 from daemun.gloo.functions.rest import NO_FUNCTIONS, REST_FUNCTION, Functions
 from daemun.gloo.functions.transcoding import service_spec
-from daemun.gloo.upstreams import ResolvedUpstream
+from daemun.gloo.upstreams.upstream import ResolvedUpstream
 from daemun.ir.backend import GCP_METADATA, BackendKey
 from daemun.ir.function import AWS_LAMBDA, AZURE_FUNCTION, GCP_IDENTITY
 from daemun.ir.route import Use

@@ -14,7 +14,7 @@ from daemun.flow import Collection, Reader
 from daemun.gatewayapi.findings import Finding
 from daemun.gloo.functions import aws, azure, gcp, rest
 from daemun.gloo.functions.transcoding import Transcoding, service_spec, transcoder_of
-from daemun.gloo.signing import Signing, signing_of
+from daemun.gloo.upstreams.signing import Signing, signing_of
 from daemun.ir.discovered import Said
 from daemun.ir.injected import FunctionKey
 

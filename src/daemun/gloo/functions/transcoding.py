@@ -11,8 +11,8 @@ from daemun.api.gloo.upstream import UpstreamSpec
 from daemun.base.names import Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.findings import Finding
-from daemun.gloo.descriptors import Faults
-from daemun.gloo.policies import Meant
+from daemun.gloo.functions.descriptors import Faults
+from daemun.gloo.policies.policy import Meant
 from daemun.ir.discovered import Said
 
 Mean = Callable[[Reader, Ref, str, GrpcJsonTranscoder], Meant]

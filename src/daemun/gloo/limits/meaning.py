@@ -25,8 +25,8 @@ from daemun.gloo.limits.configs import GROUP, KIND, Door
 from daemun.gloo.limits.limited import OURS, SLOTS, Computed, Limited, LimitServer, Rate
 from daemun.gloo.limits.quotas import Reading
 from daemun.gloo.limits.servers import Found, found_of, of_spec
-from daemun.gloo.policies import Meant
-from daemun.gloo.upstreams import FindUpstream
+from daemun.gloo.policies.policy import Meant
+from daemun.gloo.upstreams.upstream import FindUpstream
 from daemun.ir.auth import USER
 from daemun.ir.quotas import Descriptor, Limits, Quota
 from daemun.ir.route import Use

@@ -18,7 +18,7 @@ from daemun.gloo.limits.actions import named
 from daemun.gloo.limits.limited import OURS, Bucket, Computed, Policed, Rate
 from daemun.gloo.limits.meaning import POLICY, asked
 from daemun.gloo.limits.servers import Found, found_of
-from daemun.gloo.policies import Meant, Option, Policy, Target
+from daemun.gloo.policies.policy import Meant, Option, Policy, Target
 from daemun.ir.quotas import Descriptor, Limits, Quota
 from daemun.ir.route import Use
 

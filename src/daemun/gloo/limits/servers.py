@@ -10,11 +10,11 @@ from daemun.base.durations import nanoseconds
 from daemun.base.names import GLOO, Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.findings import Finding
-from daemun.gloo.classic.scope import NAMESPACE, SETTINGS
 from daemun.gloo.limits import quotas
 from daemun.gloo.limits.limited import CUSTOM, LimitServer, LimitServers
-from daemun.gloo.served import NOT_SERVED
-from daemun.gloo.upstreams import FindUpstream
+from daemun.gloo.served.fields import NOT_SERVED
+from daemun.gloo.settings.scope import NAMESPACE, SETTINGS
+from daemun.gloo.upstreams.upstream import FindUpstream
 from daemun.ir.backend import OWN_LIMITS, BackendKey
 from daemun.ir.quotas import Limits
 

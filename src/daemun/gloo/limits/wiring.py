@@ -13,8 +13,8 @@ from daemun.gatewayapi.status.problems import Problems
 from daemun.gloo.auth.finding import Allowed
 from daemun.gloo.limits import configs, meaning, policies, servers, status
 from daemun.gloo.limits.limited import Limited
-from daemun.gloo.policies import Meant, targets_of
-from daemun.gloo.upstreams import FindUpstream
+from daemun.gloo.policies.policy import Meant, targets_of
+from daemun.gloo.upstreams.upstream import FindUpstream
 from daemun.ir.listener import ListenerKey
 from daemun.ir.origin import Origin
 from daemun.ir.quotas import Limits

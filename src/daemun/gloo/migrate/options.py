@@ -14,7 +14,7 @@ from daemun.api.gloo.options import RouteOptions
 from daemun.api.gloo.routing import HeaderManipulation, HeaderValueOption, ResponseHeaderValueOption
 from daemun.base.durations import nanoseconds
 from daemun.gloo.migrate.bench import Doc
-from daemun.gloo.policies import is_empty
+from daemun.gloo.policies.policy import is_empty
 
 S = TypeVar("S", bound=msgspec.Struct)
 _HOSTNAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")

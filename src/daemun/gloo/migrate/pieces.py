@@ -11,7 +11,7 @@ from daemun.flow import Reader
 from daemun.gloo.classic.gateways import Door
 from daemun.gloo.classic.parts import Entrance, Inputs, Section, drafts
 from daemun.gloo.classic.report import Problems, Report
-from daemun.gloo.classic.scope import scope_of
+from daemun.gloo.settings.scope import scope_of
 
 
 class Piece(msgspec.Struct, frozen=True, gc=False):

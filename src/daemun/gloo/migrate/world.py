@@ -19,9 +19,9 @@ from daemun.gloo.classic import parts, wiring
 from daemun.gloo.classic.delegation import Flattening, Placing, Tables, facts_rule, labels_of
 from daemun.gloo.classic.hosts import Tenant, tenant_rule
 from daemun.gloo.classic.report import Problems, Report
-from daemun.gloo.classic.scope import SETTINGS, Scope, Scopes, scope_of
 from daemun.gloo.classic.tls import Secrets
 from daemun.gloo.migrate.pieces import Piece, entrance_rule, piece_rule
+from daemun.gloo.settings.scope import SETTINGS, Scope, Scopes, scope_of
 
 Objects = Mapping[Ref, Resource]
 T = TypeVar("T", bound=Resource)

@@ -3,7 +3,7 @@
 from collections.abc import Container, Iterator, Mapping
 
 from daemun.gatewayapi.findings import Finding
-from daemun.gloo.registries import UNAVAILABLE
+from daemun.gloo.upstreams.registries import UNAVAILABLE
 from daemun.ir.instances import Lookup
 from daemun.ir.registries import CONSUL, Trouble
 from daemun.sources.registries.registry import ConfigError, RegistryError

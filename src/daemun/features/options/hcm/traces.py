@@ -13,7 +13,7 @@ from daemun.features.feature import Fault
 from daemun.features.percent import percent_faults
 from daemun.features.transformations.spans import OPERATION
 from daemun.features.wrapped import put_all
-from daemun.gloo.served import Fields
+from daemun.gloo.served.fields import Fields
 from daemun.ir.route import Use
 
 _ZIPKIN = ("collector_endpoint", "trace_id_128bit", "shared_span_context")

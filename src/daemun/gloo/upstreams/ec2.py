@@ -10,9 +10,9 @@ from daemun.api.gloo.upstream import Upstream
 from daemun.base.names import GLOO, Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.findings import Finding
-from daemun.gloo.classic.scope import SETTINGS
 from daemun.gloo.secrets import Aws
-from daemun.gloo.signing import credentials_of
+from daemun.gloo.settings.scope import SETTINGS
+from daemun.gloo.upstreams.signing import credentials_of
 from daemun.ir.instances import Lookup
 from daemun.ir.registries import Configured
 

@@ -6,7 +6,7 @@ import msgspec
 
 from daemun.api.gloo.transformation import RequestResponseTransformations, TransformationStages
 from daemun.base.names import Ref
-from daemun.gloo.policies import Option, Policy
+from daemun.gloo.policies.policy import Option, Policy
 from daemun.ir.route import Use
 
 

@@ -13,7 +13,7 @@ from daemun.base.names import CORE, Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.findings import Finding, absent
 from daemun.gatewayapi.references import GrantIndex, grant_to_write, permitted
-from daemun.gloo.policies import Meant
+from daemun.gloo.policies.policy import Meant
 
 TRANSCODER = "grpcJsonTranscoder"
 Faults = Callable[[Any, str], Iterable[tuple[str, str, str]]]

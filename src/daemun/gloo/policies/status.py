@@ -15,8 +15,8 @@ from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.findings import Finding, absent
 from daemun.gatewayapi.resolved import Parent, ResolvedRoute
 from daemun.gatewayapi.status.problems import Problems, Rejections, from_findings, rejected
-from daemun.gloo.attach import Attached
-from daemun.gloo.policies import Policy
+from daemun.gloo.policies.attach import Attached
+from daemun.gloo.policies.policy import Policy
 from daemun.ir.listener import ListenerKey
 from daemun.ir.route import RouteKey
 

@@ -10,7 +10,7 @@ from daemun.api.gloo.ssl import SslParameters
 from daemun.api.gloo.upstream import CircuitBreakerConfig, UpstreamSpec
 from daemun.base.names import Name
 from daemun.flow import Reader
-from daemun.gloo.classic.scope import SETTINGS
+from daemun.gloo.settings.scope import SETTINGS
 
 CONNECT_AS = "daemun.dev/connect-as"
 """The annotation of Settings that says it: no Upstream's author chooses who asks."""

@@ -8,9 +8,9 @@ import re
 from daemun.api.gloo.cloud import ConsulUpstreamSpec
 from daemun.api.gloo.destinations import ConsulServiceDestination
 from daemun.api.gloo.upstream import UpstreamSpec
-from daemun.gloo.defaults import Defaults
-from daemun.gloo.registered import lookups_in
-from daemun.gloo.upstreams import ResolvedUpstream
+from daemun.gloo.settings.upstream_defaults import Defaults
+from daemun.gloo.upstreams.registered import lookups_in
+from daemun.gloo.upstreams.upstream import ResolvedUpstream
 from daemun.ir.backend import BackendKey
 
 _WORD = re.compile(r"(?:(?![@+,])[!-~]){1,128}")

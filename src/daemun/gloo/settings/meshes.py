@@ -12,9 +12,9 @@ from daemun.api.gloo.upstream import UpstreamSpec
 from daemun.base.names import Name
 from daemun.flow import Collection, Graph, Reader, Source
 from daemun.gatewayapi.findings import Finding
-from daemun.gloo.classic.scope import SETTINGS
-from daemun.gloo.defaults import CLUSTER_IP, NONE, SEND_TO, Defaults
-from daemun.gloo.upstreams import service_of
+from daemun.gloo.settings.scope import SETTINGS
+from daemun.gloo.settings.upstream_defaults import CLUSTER_IP, NONE, SEND_TO, Defaults
+from daemun.gloo.upstreams.upstream import service_of
 from daemun.ir.backend import BackendKey
 from daemun.ir.identity import Credential, Identity, MeshName
 from daemun.ir.mesh import LINKERD, Mesh

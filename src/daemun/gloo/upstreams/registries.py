@@ -16,10 +16,10 @@ from daemun.gatewayapi.references import GrantIndex
 from daemun.gatewayapi.settings import Settings as Surroundings
 from daemun.gatewayapi.status.conditions import condition
 from daemun.gatewayapi.status.problems import Problems, from_findings
-from daemun.gloo import ec2
-from daemun.gloo.classic.scope import SETTINGS
 from daemun.gloo.discovery.settings import is_on
-from daemun.gloo.served import NOT_SERVED
+from daemun.gloo.served.fields import NOT_SERVED
+from daemun.gloo.settings.scope import SETTINGS
+from daemun.gloo.upstreams import ec2
 from daemun.ir.instances import Instances, Lookup
 from daemun.ir.registries import CONSUL, Configured, Trouble
 

@@ -23,9 +23,9 @@ from daemun.base.names import CORE, Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.status.problems import Problems, from_findings
-from daemun.gloo.classic.scope import SETTINGS
-from daemun.gloo.defaults import NONE, Defaults
-from daemun.gloo.upstreams import INVALID, TYPES, Checks, ResolvedUpstream, secrets_of
+from daemun.gloo.settings.scope import SETTINGS
+from daemun.gloo.settings.upstream_defaults import NONE, Defaults
+from daemun.gloo.upstreams.upstream import INVALID, TYPES, Checks, ResolvedUpstream, secrets_of
 from daemun.ir.backend import Protocol
 
 _PREFIX = "gloo.solo.io/"

@@ -12,7 +12,7 @@ from daemun.base.addresses import is_ip
 from daemun.base.guard import LOOPBACK, Guard, meant
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.settings import Settings
-from daemun.gloo.upstreams import Checks, ResolvedUpstream
+from daemun.gloo.upstreams.upstream import Checks, ResolvedUpstream
 
 INTERNAL = "Internal"
 MEND = "Name a backend, or allow the address when Daemun is started."

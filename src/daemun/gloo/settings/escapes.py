@@ -9,8 +9,8 @@ from daemun.api.gloo.settings import Settings
 from daemun.api.gloo.transformation import Transformation, Transformations, TransformationStages
 from daemun.base.names import Name, Ref
 from daemun.flow import Collection, Reader
-from daemun.gloo.classic.scope import SETTINGS
-from daemun.gloo.policies import Meant
+from daemun.gloo.policies.policy import Meant
+from daemun.gloo.settings.scope import SETTINGS
 
 
 def escapes_rule(_: Reader, name: Name, settings: Settings) -> Iterator[tuple[Name, bool]]:

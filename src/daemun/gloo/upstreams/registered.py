@@ -9,7 +9,7 @@ from daemun.base.addresses import is_ip
 from daemun.base.guard import Guard
 from daemun.base.names import DAEMUN, Name, Ref
 from daemun.flow import Collection, Reader
-from daemun.gloo import ec2
+from daemun.gloo.upstreams import ec2
 from daemun.ir.instances import Instance, Instances, Lookup
 from daemun.ir.registries import CONNECT, CONSUL
 

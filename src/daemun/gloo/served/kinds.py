@@ -9,7 +9,7 @@ from daemun.api.status import Status
 from daemun.base.names import Name, Ref
 from daemun.flow import Reader
 from daemun.gatewayapi.status.problems import Problems
-from daemun.gloo.served import NOT_SERVED
+from daemun.gloo.served.fields import NOT_SERVED
 from daemun.ir.problem import Problem
 
 UNSERVED_KINDS: Mapping[tuple[str, str], str] = MappingProxyType(

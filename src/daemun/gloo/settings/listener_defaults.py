@@ -7,8 +7,8 @@ from daemun.api.gloo.rbac import RbacExtensionSettings
 from daemun.api.gloo.settings import Settings, SettingsSpec
 from daemun.base.names import GLOO, Name, Ref
 from daemun.flow import Collection, Reader
-from daemun.gloo.classic.scope import SETTINGS
-from daemun.gloo.policies import HTTP_LISTENER_OPTION, Inputs, Policy, Reading
+from daemun.gloo.policies.policy import HTTP_LISTENER_OPTION, Inputs, Policy, Reading
+from daemun.gloo.settings.scope import SETTINGS
 
 
 def listener_defaults_rule(of: Inputs) -> Callable[[Reader, Name, Settings], Iterator[tuple[Name, Policy]]]:

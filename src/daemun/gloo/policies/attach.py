@@ -17,11 +17,11 @@ from daemun.gatewayapi.routes import extensions
 from daemun.gatewayapi.routes.extensions import NOTHING, Extend, Extended, Level
 from daemun.gloo.auth.policies import in_force, whole_on_route
 from daemun.gloo.auth.policy_ways import KIND as AUTH_POLICY
-from daemun.gloo.classic.scope import Scopes, scope_of
 from daemun.gloo.limits.policies import KIND as RATE_LIMIT_POLICY
-from daemun.gloo.listener_defaults import ListenerDefaults, listener_defaults
-from daemun.gloo.merge import Merged, inherited, merged, with_transformations
-from daemun.gloo.policies import HTTP_LISTENER_OPTION, LISTENER_OPTION, ROUTE_OPTION, VIRTUAL_HOST_OPTION, Policy
+from daemun.gloo.policies.merge import Merged, inherited, merged, with_transformations
+from daemun.gloo.policies.policy import HTTP_LISTENER_OPTION, LISTENER_OPTION, ROUTE_OPTION, VIRTUAL_HOST_OPTION, Policy
+from daemun.gloo.settings.listener_defaults import ListenerDefaults, listener_defaults
+from daemun.gloo.settings.scope import Scopes, scope_of
 from daemun.ir.listener import ListenerKey
 from daemun.ir.route import Use
 from daemun.ir.uses import ListenerUses

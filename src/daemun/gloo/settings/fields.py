@@ -1,6 +1,6 @@
 """Gloo's Settings: which of their fields count, and what is told of the others.
 
-One object counts, `default` where Gloo is installed (`classic.scope`). What its fields do is in the files that serve
+One object counts, `default` where Gloo is installed (`scope`). What its fields do is in the files that serve
 them; here it is said of each of them whether there is such a file.
 """
 
@@ -38,15 +38,15 @@ from daemun.base.names import GLOO, Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.status.problems import Problems, from_findings
-from daemun.gloo import meshes
 from daemun.gloo.auth.servers import Found
-from daemun.gloo.classic.scope import LONGEST_BODY, SETTINGS, body_fits
 from daemun.gloo.limits.servers import Found as FoundLimits
-from daemun.gloo.listener_defaults import ListenerDefaults, listener_defaults
 from daemun.gloo.secrets import places
-from daemun.gloo.served import Fields, Served
-from daemun.gloo.services import global_faults
-from daemun.gloo.unserved import UNSERVED
+from daemun.gloo.served.fields import Fields, Served
+from daemun.gloo.served.unserved import UNSERVED
+from daemun.gloo.settings import meshes
+from daemun.gloo.settings.listener_defaults import ListenerDefaults, listener_defaults
+from daemun.gloo.settings.scope import LONGEST_BODY, SETTINGS, body_fits
+from daemun.gloo.upstreams.services import global_faults
 from daemun.ir.identity import Credential, Identity
 from daemun.ir.registries import CONSUL, Trouble
 
@@ -196,7 +196,7 @@ SERVED = Served(
 
 
 Troubles = Collection[str, Finding]
-"""What the places for Secrets do not give, as those say who ask them. (Of registries: `registries.Troubles`.)"""
+"""What the places for Secrets do not give, as those say who ask them. (Of registries: in `upstreams.registries`.)"""
 
 
 class Notes(NamedTuple):

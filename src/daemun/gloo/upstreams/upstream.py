@@ -20,17 +20,17 @@ from daemun.gatewayapi.routes.backends import Found, Resolver, port_of
 from daemun.gatewayapi.tls import cacerts
 from daemun.gatewayapi.tls.certificates import CERTIFICATE, PRIVATE_KEY, fault
 from daemun.gatewayapi.tls.flaws import flaw
-from daemun.gloo import ec2
-from daemun.gloo.classic.scope import SETTINGS
-from daemun.gloo.defaults import NONE, Defaults
 from daemun.gloo.functions import aws, azure, gcp
 from daemun.gloo.functions import prepared as functions
 from daemun.gloo.functions.prepared import Prepared, prepared
 from daemun.gloo.functions.rest import NO_FUNCTIONS, Functions
-from daemun.gloo.registered import REGISTRY, lookups_of, registry_of
-from daemun.gloo.registries import Nameable, Troubles
 from daemun.gloo.secrets import kept
-from daemun.gloo.signing import WHERE, Signing, secret_of
+from daemun.gloo.settings.scope import SETTINGS
+from daemun.gloo.settings.upstream_defaults import NONE, Defaults
+from daemun.gloo.upstreams import ec2
+from daemun.gloo.upstreams.registered import REGISTRY, lookups_of, registry_of
+from daemun.gloo.upstreams.registries import Nameable, Troubles
+from daemun.gloo.upstreams.signing import WHERE, Signing, secret_of
 from daemun.ir.backend import BackendKey, Protocol, upstream_key
 from daemun.ir.injected import FunctionKey
 from daemun.ir.instances import Lookup

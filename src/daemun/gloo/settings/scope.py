@@ -1,4 +1,4 @@
-"""What Settings say to classic mode: which objects count, and where what comes of them belongs."""
+"""Which Settings count, and what they say to classic mode: which objects count, and where what they make belongs."""
 
 from collections.abc import Callable, Iterator
 

@@ -12,9 +12,9 @@ from daemun.api.meta import Resource
 from daemun.base.names import GATEWAY, GLOO_GATEWAY, Name, Ref
 from daemun.flow import Reader
 from daemun.gatewayapi.findings import Finding
-from daemun.gloo.header_secrets import FindHeaders
-from daemun.gloo.served import NOT_SERVED
-from daemun.gloo.unserved import unserved
+from daemun.gloo.policies.header_secrets import FindHeaders
+from daemun.gloo.served.fields import NOT_SERVED
+from daemun.gloo.served.unserved import unserved
 from daemun.ir.backend import BackendKey
 from daemun.ir.injected import SecretHeaders
 from daemun.ir.route import Use

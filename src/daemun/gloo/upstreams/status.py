@@ -7,7 +7,7 @@ from daemun.api.status import Status
 from daemun.base.names import Name, Ref
 from daemun.flow import Reader
 from daemun.gatewayapi.status.problems import Problems, Rejections, from_findings, rejected
-from daemun.gloo.upstreams import ResolvedUpstream
+from daemun.gloo.upstreams.upstream import ResolvedUpstream
 
 
 def status_rule(

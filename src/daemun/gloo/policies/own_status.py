@@ -12,7 +12,7 @@ from daemun.gatewayapi.classes import CONTROLLER
 from daemun.gatewayapi.findings import Finding, absent
 from daemun.gatewayapi.status.conditions import condition
 from daemun.gatewayapi.status.problems import Problems, Rejections, from_findings, rejected
-from daemun.gloo.policies import Policy, Target
+from daemun.gloo.policies.policy import Policy, Target
 
 Written = Callable[[str], Collection[Name, Resource]]
 """The objects of Gateway API of a kind."""

@@ -1,0 +1,1 @@
+"""Which of Gloo's fields and kinds are served, and why the others are not."""

@@ -1,0 +1,1 @@
+"""What Gloo says of TLS to clients and to Upstreams alike."""
