@@ -1,7 +1,8 @@
-"""Files that are replaced at once, and a shelf of sealed ones, which only its key reads and makes."""
+"""Files that are replaced at once, and a shelf of sealed ones, which only its key reads and makes. To some is added."""
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -9,6 +10,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _NONCE = 12
 _KEY = 32
+_SIZE = 4
+"""Bytes before each piece that was added: how long it is."""
 
 
 class DamagedError(Exception):
@@ -60,3 +63,54 @@ class Shelf:
         """Replace it. Raises OSError."""
         nonce = os.urandom(_NONCE)
         replace(self._folder / name, nonce + self._cipher.encrypt(nonce, data, name.encode()))
+
+    def begin(self, name: str) -> None:
+        """A file to add pieces to, which is empty. Raises OSError."""
+        replace(self._folder / name, b"")
+
+    def add(self, name: str, place: int, data: bytes) -> int:
+        """Add the piece with this number, counted from 0, to a file that was begun; how many bytes that were.
+
+        Raises OSError, also if somebody has removed the file. Then a part of the piece may be there, and nothing may be
+        added any more.
+        """
+        nonce = os.urandom(_NONCE)
+        sealed = nonce + self._cipher.encrypt(nonce, data, _of(name, place))
+        piece = len(sealed).to_bytes(_SIZE, "big") + sealed
+        descriptor = os.open(self._folder / name, os.O_WRONLY | os.O_APPEND)
+        try:
+            if os.write(descriptor, piece) < len(piece):
+                raise OSError(f"{self._folder / name} takes only a part of what is written")
+        finally:
+            os.close(descriptor)
+        return len(piece)
+
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """All that was added, in order; of the last piece only a part may be there, and it is none then.
+
+        Raises OSError, DamagedError.
+        """
+        data = (self._folder / name).read_bytes()
+        place = at = 0
+        while (begins := at + _SIZE) < len(data):
+            at = begins + int.from_bytes(data[at:begins], "big")
+            if at > len(data):
+                return
+            try:
+                yield self._cipher.decrypt(data[begins : begins + _NONCE], data[begins + _NONCE : at], _of(name, place))
+            except (InvalidTag, ValueError):
+                raise DamagedError(f"{self._folder / name} cannot be read with this key") from None
+            place += 1
+
+    def named(self, prefix: str) -> list[str]:
+        """The names that begin so. Raises OSError."""
+        return [one.name for one in self._folder.glob(f"{prefix}*")]
+
+    def remove(self, name: str) -> None:
+        """It is gone, if it was there. Raises OSError."""
+        (self._folder / name).unlink(missing_ok=True)
+
+
+def _of(name: str, place: int) -> bytes:
+    """What a piece is sealed for: it cannot be read anywhere else."""
+    return f"{name} {place}".encode()

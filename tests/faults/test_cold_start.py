@@ -90,6 +90,10 @@ async def test_a_start_without_the_api_server_serves_what_was_served_last(api_se
             return (here.folder / "state" / "issuer").exists() and not await one.total("daemun_last_good_pending")
 
         await until(kept, 20)
+        here.route("latest", "/latest")
+        await here.serves("latest", "/latest")
+        await until(kept, 20)
+        assert [one for one in (here.folder / "state").glob("journal-*") if one.stat().st_size], "added"
         api_server.kill()
         try:
             with here.steady():
@@ -102,6 +106,7 @@ async def test_a_start_without_the_api_server_serves_what_was_served_last(api_se
             assert await one.total("daemun_xds_refused_total") == 0
             await renew_proxy(here)
             await here.serves("late", "/late")
+            await here.serves("latest", "/latest")
             await until(lambda: shows(tls_port), SECONDS)
             acked = await one.figures("daemun_xds_acks_total")
         finally:

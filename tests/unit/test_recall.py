@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -19,16 +20,55 @@ from daemun.provision.kube.issuer import Known
 from daemun.provision.kube.issuer import encode as encode_issuer
 from daemun.provision.kube.keyring import Certificates
 from daemun.recall import Recall
+from daemun.sources.kube import memory as memory_module
 from daemun.sources.kube.memory import KubeMemory
 from support.cases import objects
 from support.fake_api import FakeApi
 from support.world import until
 
 SECRET = Ref(CORE, "Secret", "default", "s")
+OTHER = Ref(CORE, "ConfigMap", "default", "c")
 
 
 def secret(text: str) -> Secret:
     return Secret(ObjectMeta("s", "default"), data={"tls.key": text.encode()})
+
+
+def numbered(number: int) -> Ref:
+    return Ref(CORE, "ConfigMap", "", f"c{number}")
+
+
+def size(folder: Path) -> int:
+    return sum(one.stat().st_size for one in (folder / "state").iterdir())
+
+
+class CountingShelf(Shelf):
+    """Which notes what is done with files."""
+
+    def __init__(self, folder: Path, secret: bytes) -> None:
+        super().__init__(folder, secret)
+        self.done: list[str] = []
+
+    def get(self, name: str) -> bytes | None:
+        self.done.append("get")
+        return super().get(name)
+
+    def put(self, name: str, data: bytes) -> None:
+        self.done.append("put")
+        super().put(name, data)
+
+    def begin(self, name: str) -> None:
+        self.done.append("begin")
+        super().begin(name)
+
+    def add(self, name: str, place: int, data: bytes) -> int:
+        self.done.append("add")
+        return super().add(name, place, data)
+
+
+@pytest.fixture
+def counting(tmp_path: Path) -> CountingShelf:
+    return CountingShelf(tmp_path / "state", disk.key(tmp_path / "key"))
 
 
 @pytest.fixture
@@ -65,7 +105,7 @@ def test_every_object_is_recalled_as_it_was(shelf: Shelf) -> None:
 
 
 def test_changes_are_written_over_what_was_and_a_new_start_forgets_what_is_gone(shelf: Shelf) -> None:
-    other = Ref(CORE, "ConfigMap", "default", "c")
+    other = OTHER
     memory = KubeMemory(shelf, lambda: True)
     assert memory.recall() is None
     memory._write({SECRET: secret("old"), other: ConfigMap(ObjectMeta("c", "default"))})
@@ -87,6 +127,108 @@ def test_half_of_it_is_nothing(tmp_path: Path, shelf: Shelf) -> None:
     assert memory.recall()
     next((tmp_path / "state").glob("0*")).write_bytes(b"damaged")
     assert memory.recall() is None
+
+
+def test_a_change_is_added_and_nothing_is_written_anew(tmp_path: Path, counting: CountingShelf) -> None:
+    memory = KubeMemory(counting, lambda: True)
+    many = {numbered(number): ConfigMap(ObjectMeta(f"c{number}")) for number in range(3000)}
+    memory._write({**many, SECRET: secret("a")})
+    counting.done.clear()
+    before = size(tmp_path)
+    memory._write({SECRET: secret("b")})
+    memory._write({numbered(7): None})
+    assert counting.done == ["add", "add"], "no file is read, and none is replaced"
+    assert size(tmp_path) - before < 400
+    assert memory.recall() == KubeMemory(counting, lambda: True).recall()
+    recalled = memory.recall() or {}
+    assert len(recalled) == 3000
+    assert recalled[SECRET] == secret("b")
+
+
+def test_a_journal_that_has_grown_goes_into_the_files_that_it_concerns(
+    tmp_path: Path, counting: CountingShelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory_module, "JOURNAL_BYTES", 2000)
+    memory = KubeMemory(counting, lambda: True)
+    memory._write({SECRET: secret("")})
+    journals = set()
+    for number in range(100):
+        counting.done.clear()
+        memory._write({SECRET: secret(str(number))})
+        assert counting.done.count("put") in {0, 2}, "one file, and which journal goes on from there"
+        [journal] = (tmp_path / "state").glob("journal-*")
+        journals.add(journal.name)
+        assert journal.stat().st_size <= 2000
+        assert memory.recall() == {SECRET: secret(str(number))}
+    assert 3 < len(journals) < 30
+
+
+def test_of_many_changes_at_once_a_journal_takes_what_it_may_grow_to(
+    tmp_path: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory_module, "JOURNAL_BYTES", 2000)
+    memory = KubeMemory(shelf, lambda: True)
+    memory._write({SECRET: secret("")})
+    many = {numbered(number): ConfigMap(ObjectMeta(f"c{number}")) for number in range(3000)}
+    memory._write(dict(many))
+    assert memory.recall() == {**many, SECRET: secret("")}
+    assert [one.stat().st_size for one in (tmp_path / "state").glob("journal-*")] == [0]
+
+
+def test_of_a_journal_that_was_cut_off_counts_what_is_whole(tmp_path: Path, shelf: Shelf) -> None:
+    memory = KubeMemory(shelf, lambda: True)
+    memory._write({SECRET: secret("0")})
+    ends = [0]
+    [journal] = (tmp_path / "state").glob("journal-*")
+    for number in (1, 2, 3):
+        memory._write({SECRET: secret(str(number))})
+        ends.append(journal.stat().st_size)
+    text = journal.read_bytes()
+    for length in range(len(text)):
+        journal.write_bytes(text[:length])
+        whole = max(number for number, end in enumerate(ends) if end <= length)
+        assert memory.recall() == {SECRET: secret(str(whole))}, length
+    for place in range(len(text)):
+        journal.write_bytes(text[:place] + bytes([text[place] ^ 1]) + text[place + 1 :])
+        assert memory.recall() in [None, *({SECRET: secret(str(number))} for number in range(3))], place
+    first, second = text[: ends[1]], text[ends[1] : ends[2]]
+    for other in (second, first + first, first + text[ends[2] :]):
+        journal.write_bytes(other)
+        assert memory.recall() is None, "pieces have their places"
+
+
+def test_pieces_are_of_use_only_where_they_were_added(tmp_path: Path, shelf: Shelf) -> None:
+    shelf.begin("a")
+    shelf.add("a", 0, b"secret")
+    assert list(shelf.pieces("a")) == [b"secret"]
+    assert b"secret" not in (tmp_path / "state" / "a").read_bytes()
+    assert (tmp_path / "state" / "a").stat().st_mode & 0o777 == 0o600
+    (tmp_path / "state" / "a").rename(tmp_path / "state" / "b")
+    with pytest.raises(DamagedError):
+        list(shelf.pieces("b"))
+    with pytest.raises(FileNotFoundError):
+        shelf.add("a", 1, b"secret")
+
+
+def test_a_journal_that_takes_nothing_more_is_replaced(tmp_path: Path, shelf: Shelf) -> None:
+    memory = KubeMemory(shelf, lambda: True)
+    memory._write({SECRET: secret("0")})
+    memory._write({SECRET: secret("1")})
+    [journal] = (tmp_path / "state").glob("journal-*")
+    journal.unlink()
+    assert memory.recall() is None
+    memory._write({OTHER: ConfigMap(ObjectMeta("c", "default"))})
+    assert memory.recall() == {SECRET: secret("1"), OTHER: ConfigMap(ObjectMeta("c", "default"))}
+
+
+def test_what_somebody_has_removed_is_not_half_there_again(tmp_path: Path, shelf: Shelf) -> None:
+    memory = KubeMemory(shelf, lambda: True)
+    memory._write({SECRET: secret("0"), OTHER: ConfigMap(ObjectMeta("c", "default"))})
+    shutil.rmtree(tmp_path / "state")
+    for _ in range(2):
+        with pytest.raises(OSError, match="removed"):
+            memory._write({SECRET: secret("1")})
+        assert memory.recall() is None
 
 
 async def test_what_was_deleted_meanwhile_goes_when_the_api_server_is_back(
