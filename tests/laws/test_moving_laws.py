@@ -1,9 +1,10 @@
-"""A host that moves between hostnames and backends is answered all the time, whatever comes when.
+"""A route that moves between hostnames, paths and backends is answered all the time, whatever comes when.
 
-The client is a model of Envoy that looks for the routes of one host after each response that it takes in: in the scope
-of just that host, or else in that of the rest, where the longest hostname counts.
+The client is a model of Envoy that looks for the routes of requests after each response that it takes in: in the scope
+of just their host, or else in that of the rest, where the longest hostname counts; there for the first path that fits.
 """
 
+import itertools
 import re
 from collections import deque
 
@@ -20,10 +21,13 @@ from daemun.xds.wanted import Wanted
 
 EXACT = "a.moving.example"
 HOSTNAMES = (EXACT, "*.moving.example", "*.example", "*")
-MOVES = tuple(range(len(HOSTNAMES)))
+PATHS = (b"/", b"/a", b"/a/b")
+STEADY = b"/a/x"
+"""The path of another route beside it, which stays, with the same backend."""
+MOVES = tuple(itertools.product(HOSTNAMES, PATHS))
 POLL, READ, ANSWER, OTHER, TALK = "poll", "read", "answer", "other", "talk"
-STEPS = (*MOVES, *MOVES, OTHER, TALK, POLL, POLL, READ, READ, ANSWER, ANSWER)
-ROUTE = re.compile(rb"<([^<|]*)\|(\d+)>")
+STEPS = (*MOVES, OTHER, TALK, POLL, POLL, READ, READ, ANSWER, ANSWER)
+ROUTE = re.compile(rb"<([^<|]*)\|(\d+)\|([^>]*)>")
 HOST = re.compile(rb"<([^<|]*)>")
 
 
@@ -31,11 +35,14 @@ def origin(name: str) -> Origin:
     return Origin(Ref("", "Test", "ns", name))
 
 
-def host(name: str, backend: int) -> Part:
-    """A virtual host as it is made: what it begins with, its route, and what ends it."""
+def host(name: str, path: bytes, backend: int) -> Part:
+    """A virtual host as it is made: what it begins with, its routes, longer paths first, and what ends it."""
     begun = Leaf(f"<{name}>".encode(), origin("gateway"), blank=True)
-    route = Leaf(f"<{name}|{backend}>".encode(), origin("route"), (str(backend),), identity=b"/")
-    return part(name, [begun, route, Leaf(b"<|>", origin("gateway"), blank=True)], (b"\x12",))
+    routes = [
+        Leaf(b"<%b|%d|%b>" % (name.encode(), backend, one), origin("route"), (str(backend),), identity=one)
+        for one in sorted((path, STEADY), key=len, reverse=True)
+    ]
+    return part(name, [begun, *routes, Leaf(b"<|>", origin("gateway"), blank=True)], (b"\x12",))
 
 
 def whole(type_url: str, name: str) -> tuple[PartKey, Part]:
@@ -59,15 +66,15 @@ class Proxy:
         self.begun = False
         for type_url in (CLUSTER, SCOPE):
             self.session.receive(Request(type_url), self.now)
-        self.move(EXACT)
+        self.move(EXACT, PATHS[0])
         self.settle()
         self.begun = True
 
-    def move(self, name: str) -> None:
-        """The route has another hostname now, and a new backend."""
+    def move(self, name: str, path: bytes) -> None:
+        """The route has another hostname or path now, and a new backend."""
         self.backend += 1
         state = dict([whole(SCOPE, "rest"), whole(CLUSTER, str(self.backend)), whole(ENDPOINT, str(self.backend))])
-        made = host(name, self.backend)
+        made = host(name, path, self.backend)
         if name == EXACT:
             state |= dict([whole(SCOPE, EXACT), (PartKey("p", SCOPE, EXACT, EXACT), made)])
         if name != EXACT or self.small:
@@ -127,22 +134,24 @@ class Proxy:
         raise AssertionError("the conversation does not end")
 
     def check(self, response: Response) -> None:
-        """Whether the host has a route, and that a cluster with endpoints."""
+        """Whether requests have a route of theirs, and that a cluster with endpoints."""
         if not self.begun:
             return
         scopes = self.have[SCOPE]
         body = scopes.get(EXACT, scopes.get("rest", b""))
         hosts = [name for name in HOSTNAMES if name.encode() in HOST.findall(body)]
-        routes = dict(ROUTE.findall(body))
-        backend = routes.get(hosts[0].encode()) if hosts else None
-        assert backend is not None, f"no route after {response}"
-        assert backend.decode() in self.have[ENDPOINT], f"{backend!r} is cold after {response}"
+        routes = [(path, backend) for name, backend, path in ROUTE.findall(body) if [name.decode()] == hosts[:1]]
+        for asked in (b"/a/b/c", STEADY):
+            path, backend = next((one for one in routes if asked.startswith(one[0])), (None, b""))
+            assert path is not None, f"no route for {asked!r} after {response}"
+            assert (path == STEADY) == (asked == STEADY), f"{asked!r} is answered by {path!r} after {response}"
+            assert backend.decode() in self.have[ENDPOINT], f"{backend!r} is cold after {response}"
 
 
 @pytest.mark.parametrize("small", [False, True], ids=["exact hosts apart", "all hosts in one scope too"])
 @given(steps=st.lists(st.sampled_from(STEPS), max_size=40))
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
-def test_a_host_that_moves_is_always_answered(small: bool, steps: list[int | str]) -> None:
+def test_a_route_that_moves_is_always_answered(small: bool, steps: list[tuple[str, bytes] | str]) -> None:
     proxy = Proxy(small=small)
     steps_of = {
         POLL: proxy.poll,
@@ -152,8 +161,8 @@ def test_a_host_that_moves_is_always_answered(small: bool, steps: list[int | str
         TALK: proxy.settle,
     }
     for step in steps:
-        if isinstance(step, int):
-            proxy.move(HOSTNAMES[step])
+        if isinstance(step, tuple):
+            proxy.move(*step)
         else:
             steps_of[step]()
     proxy.settle()

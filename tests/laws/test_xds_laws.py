@@ -68,7 +68,8 @@ def leaf(
 ) -> Leaf:
     every = (*arguments, *map(":".join, filters))
     data = f"<{key}|{next(serial)}|{','.join(every)}>".encode()
-    origin = Origin(Ref("", "Test", "", key))
+    of, _, where = key.rpartition("-")
+    origin = Origin(Ref("", "Test", "", of), where)
     closed = f"<{key}|fallback|>".encode() if fallback else b""
     clusters = arguments if needs else ()
     return Leaf(

@@ -1,4 +1,4 @@
-"""A host that moves between an exact hostname and wildcards, while it is asked for without a pause."""
+"""A route that moves between an exact hostname and wildcards, and between paths, while it is asked for all the time."""
 
 import asyncio
 import itertools
@@ -13,6 +13,8 @@ from support.world import World
 
 HOST = "a.moving.example"
 HOSTNAMES = (HOST, "*.moving.example", "*.example", HOST, "*.example", "*.moving.example")
+PATHS = ("/", "/a", "/a/b", "/a", "/a/b")
+ASKED = "/a/b/c"
 PAUSES = (None, 0.0, 0.01, 0.005, None, 0.03, 0.02)
 """Seconds between two moves; None: until the last one is answered."""
 CLIENTS = 3
@@ -23,7 +25,7 @@ MANY = 60
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("others", [0, MANY], ids=["few hosts", "many hosts"])
-async def test_a_host_that_moves_with_a_new_backend_each_time_is_always_answered(world: World, others: int) -> None:
+async def test_a_route_that_moves_with_a_new_backend_each_time_always_answers(world: World, others: int) -> None:
     servers = [await Echo(f"e{number}").start() for number in range(4)]
     for one in servers:
         world.closing(one.stop)
@@ -32,13 +34,14 @@ async def test_a_host_that_moves_with_a_new_backend_each_time_is_always_answered
 
     def move(number: int) -> str:
         name, server = f"s{number}", servers[number % len(servers)]
-        made = route("moving", rule(prefix("/"), to=name), hosts=[HOSTNAMES[number % len(HOSTNAMES)]])
+        path = prefix(PATHS[number % len(PATHS)])
+        made = route("moving", rule(path, to=name), hosts=[HOSTNAMES[number % len(HOSTNAMES)]])
         world.write("moving.yaml", service(name, server.port), made)
         return server.name
 
     first = move(0)
     await world.start()
-    await world.answered_by(first, host=HOST)
+    await world.answered_by(first, ASKED, host=HOST)
     done = asyncio.Event()
     wrong: list[int] = []
     answers = 0
@@ -47,7 +50,7 @@ async def test_a_host_that_moves_with_a_new_backend_each_time_is_always_answered
         nonlocal answers
         async with connection(world.port) as (reader, writer):
             while not done.is_set():
-                got = await exchange(reader, writer, host=HOST)
+                got = await exchange(reader, writer, ASKED, host=HOST)
                 answers += 1
                 if got.status != 200:
                     wrong.append(got.status)
@@ -58,7 +61,7 @@ async def test_a_host_that_moves_with_a_new_backend_each_time_is_always_answered
         for number, pause in zip(range(1, MOVES), itertools.cycle(PAUSES), strict=False):
             name = move(number)
             if pause is None or number == MOVES - 1:
-                await world.answered_by(name, host=HOST)
+                await world.answered_by(name, ASKED, host=HOST)
             else:
                 await asyncio.sleep(pause)
         done.set()

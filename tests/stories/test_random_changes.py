@@ -8,7 +8,7 @@ import os
 import time
 from collections import Counter
 
-from support.churn import HOSTS, Churn, Servers
+from support.churn import HOSTS, PATH, Churn, Servers
 from support.client import connection, exchange
 from support.documents import exact, gateway, listener, route, rule, service
 from support.rejected import CLUSTERS
@@ -53,7 +53,7 @@ async def test_random_changes_under_load_and_a_cluster_that_never_gets_warm(worl
                     at += 1
                     host = HOSTS[at % len(HOSTS)]
                     began = time.monotonic()
-                    got = await exchange(reader, writer, host=host)
+                    got = await exchange(reader, writer, PATH, host=host)
                     answer = got.backend or str(got.status)
                     answers[answer] += 1
                     ended = time.monotonic()

@@ -17,10 +17,14 @@ from daemun.api.decode import decode
 from daemun.base.names import Ref
 from daemun.listening import stop_listening
 from daemun.plane import ControlPlane
-from support.documents import Doc, backend, route, rule, service
+from support.documents import Doc, backend, exact, prefix, route, rule, service
 from support.ports import free_port
 
 HOSTS = tuple(f"h{n}.example" for n in range(8)) + tuple(f"h{n}.wild.example" for n in range(4))
+PATH = "/p/x"
+"""What is asked for."""
+MATCHES = (prefix("/"), prefix("/p"), exact(PATH))
+"""How a route matches it: it may have another match after a change, but it always has one."""
 NOBODY = "404"
 
 
@@ -201,4 +205,4 @@ def _name(host: str) -> str:
 
 def _route(host: str, names: tuple[str, ...], chance: random.Random) -> Doc:
     backends = [backend(name, chance.randint(1, 9)) for name in names]
-    return route(_name(host), rule(to=backends), hosts=[host])
+    return route(_name(host), rule(chance.choice(MATCHES), to=backends), hosts=[host])

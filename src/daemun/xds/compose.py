@@ -94,23 +94,20 @@ class Composer:
 
     def _part(self, place: Place, want: Part | None, have: Part | None, now: float) -> tuple[Part | None, bool]:
         """The part to send, and whether a leaf of it waits for a cluster, a filter or a side."""
-        holds, warmth, filters, barred = (
-            self._stream.holds,
-            self._stream.warmth,
-            self._stream.filters,
-            self._stream.barred,
-        )
+        stream = self._stream
+        holds, warmth, filters, barred, stays = stream.holds, stream.warmth, stream.filters, stream.barred, stream.stays
         if want is None:
             holds.retain(place, set())
-            stays = have is not None and self._answers(place.part) and self._stream.stays.stay(place, [have], now)
-            return (have if stays else None), False
-        self._stream.stays.forget(place)
+            stays.forget(place, but=[None])
+            remains = have is not None and self._answers(place.part) and stays.stay(place, have.leaves, now)
+            return (have if remains else None), False
         withheld = self._quarantine.withheld(place.resource, place.part)
         if not withheld and not any(
             [one for leaf in want.leaves for one in leaf.needs if not warmth.is_warm(one)]
             or [one for leaf in want.leaves for one in leaf.filters if not filters.has(one)]
             or [leaf for leaf in want.leaves if leaf.side is not None and barred(leaf)]
         ):
+            stays.forget(place)
             holds.retain(place, set())  # so it nearly always is, and many proxies may connect at once
             return want, False
         cold: set[LeafKey] = set()
@@ -134,7 +131,15 @@ class Composer:
             waits = True
             return Verdict.HOLD
 
-        sent = choose(place.part, want, have, verdict, lambda leaf: any(map(filters.refused, leaf.filters)))
+        lingering: set[LeafKey] = set()
+
+        def lingers(key: LeafKey, leaf: Leaf) -> bool:
+            if self._answers(place.part) and stays.stay(place, [leaf], now, key):
+                lingering.add(key)
+            return key in lingering
+
+        sent = choose(place.part, want, have, verdict, lambda leaf: any(map(filters.refused, leaf.filters)), lingers)
+        stays.forget(place, but=lingering)
         holds.retain(place, cold)
         if waits and have is None and sent and self._hides(place) and all(leaf.blank for leaf in sent.leaves):
             return None, waits

@@ -7,6 +7,7 @@ leaves of a part; they are told apart by counting.
 from collections.abc import Callable, Iterator
 from enum import Enum
 
+from daemun.base.names import Ref
 from daemun.ir.origin import Origin
 from daemun.ir.resource import Leaf, Part, part
 from daemun.xds.wanted import HEAD
@@ -48,6 +49,7 @@ def choose(
     have: Part | None,
     verdict: Callable[[LeafKey, Leaf], Verdict],
     revoked: Callable[[Leaf], bool],
+    lingers: Callable[[LeafKey, Leaf], bool],
 ) -> Part | None:
     """The part to send: what is wanted, except for the leaves that must wait or are refused.
 
@@ -57,17 +59,19 @@ def choose(
     out leaves out all: None. A part in which nothing had to be replaced is returned as it is.
 
     While a leaf waits, what the client has that covers others and is not wanted any more stays: what waits may be what
-    guards in its place.
+    guards in its place. So does what has an identity, if it `lingers` and something of its own object waits: that may
+    be for the same requests.
     """
     earlier = {key: leaf for key, leaf in by_key(have).items() if not revoked(leaf)}
     framed = bool(want.tags) or name == HEAD
-    kept: list[Leaf] = []
-    replaced = waits = False
+    kept: dict[LeafKey, Leaf] = {}
+    replaced = False
+    waiting: set[Ref] = set()
     covering = Verdict.SEND
     for position, (key, leaf) in enumerate(keyed(want)):
         before = earlier.get(key)
         if before is not None and before.content == leaf.content:
-            kept.append(leaf)
+            kept[key] = leaf
             continue
         decision = verdict(key, leaf)
         if decision is Verdict.SEND and leaf.identity:
@@ -75,22 +79,43 @@ def choose(
         elif leaf.covers and decision is not Verdict.REPLACE:
             covering = decision
         if decision is Verdict.SEND:
-            kept.append(leaf)
+            kept[key] = leaf
             continue
         replaced = True
-        waits = waits or decision is Verdict.HOLD
+        if decision is Verdict.HOLD:
+            waiting.add(leaf.origin.ref)
         if before is not None:
-            kept.append(before)
+            kept[key] = before
         elif decision is not Verdict.HOLD and leaf.fallback:
-            kept.append(Leaf(leaf.fallback, leaf.origin, identity=leaf.identity, blank=leaf.blank))
+            kept[key] = Leaf(leaf.fallback, leaf.origin, identity=leaf.identity, blank=leaf.blank)
         elif framed and position == 0:
             return None
     if not replaced:
         return want
-    if waits and have is not None:
+    leaves = list(kept.values())
+    if waiting:
         wanted = by_key(want)
-        kept[1:1] = [leaf for key, leaf in earlier.items() if leaf.covers and key not in wanted]
-    return part(name, kept, want.tags) if kept else None
+        going = {key: leaf for key, leaf in earlier.items() if key not in wanted}
+        answering = [(key, leaf) for key, leaf in going.items() if leaf.identity and not leaf.blank]
+        lingering = {key for key, leaf in answering if leaf.origin.ref in waiting and lingers(key, leaf)}
+        leaves = _with_lingering(kept, earlier, lingering)
+        leaves[1:1] = [leaf for leaf in going.values() if leaf.covers]
+    return part(name, leaves, want.tags) if leaves else None
+
+
+def _with_lingering(kept: dict[LeafKey, Leaf], earlier: dict[LeafKey, Leaf], lingering: set[LeafKey]) -> list[Leaf]:
+    """The leaves that are kept, and those that linger: each just before what came after it, so that all that is new and
+    does not wait comes first.
+    """
+    positions = {key: position for position, key in enumerate(kept)}
+    before: dict[int, list[Leaf]] = {}
+    position = len(kept)
+    for key, leaf in reversed(earlier.items()):
+        position = min(position, positions.get(key, position))
+        if key in lingering:
+            before.setdefault(position, []).insert(0, leaf)
+    every = [*kept.values(), None]
+    return [one for at, leaf in enumerate(every) for one in (*before.get(at, ()), leaf) if one is not None]
 
 
 def unproven(want: Part, sent: Part, have: Part | None) -> Iterator[tuple[LeafKey, Leaf]]:

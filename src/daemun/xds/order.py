@@ -60,7 +60,10 @@ class Removals:
         if clusters is not None and not clusters.quiet() and not clusters.still(now):
             return False
         copy = own.client.get(name)
-        return copy is None or not self._stream.stays.stay(Place(own.type_url, name, HEAD), copy.parts.values(), now)
+        if copy is None:
+            return True
+        leaves = (leaf for part in copy.parts.values() for leaf in part.leaves)
+        return not self._stream.stays.stay(Place(own.type_url, name, HEAD), leaves, now)
 
     def _quiet(self, type_url: str) -> bool:
         """Whether the client has all additions and changes of this type."""

@@ -4,10 +4,11 @@ Requests would otherwise be answered by neither. It stays no longer than what wa
 to go, however often something new begins to wait; and not if something waits for it to go.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import NamedTuple
 
-from daemun.ir.resource import Part, Side
+from daemun.ir.resource import Leaf, Side
+from daemun.xds.leaves import LeafKey
 from daemun.xds.warm import Holds, Place
 
 
@@ -20,47 +21,58 @@ class Stay(NamedTuple):
 
 
 class Stays:
-    """The parts that stay, and the resources (by their heads)."""
+    """The parts that stay, the resources (by their heads), and single leaves of parts that are still wanted."""
 
     def __init__(self, holds: Holds, seconds: float) -> None:
         self._holds = holds
         self._seconds = seconds
-        self._every: dict[Place, Stay] = {}
-        self._told: set[Place] = set()
+        self._every: dict[tuple[Place, LeafKey | None], Stay] = {}
+        self._leaves: dict[Place, set[LeafKey]] = {}
+        self._told: set[tuple[Place, LeafKey | None]] = set()
 
-    def stay(self, place: Place, parts: Iterable[Part], now: float) -> bool:
-        """Whether this, of which the client has these parts, stays for now."""
-        one = self._every.get(place)
+    def stay(self, place: Place, leaves: Iterable[Leaf], now: float, leaf: LeafKey | None = None) -> bool:
+        """Whether this, of which the client has these leaves, stays for now: all of the place, or one leaf."""
+        one = self._every.get((place, leaf))
         if one is None:
-            every = list(parts)
-            leaves = [leaf for part in every for leaf in part.leaves if not leaf.blank]
-            namespaces = frozenset(leaf.origin.ref.namespace for leaf in leaves)
-            one = Stay(now, namespaces, frozenset(leaf.side for part in every for leaf in part.leaves if leaf.side))
-        self._told.discard(place)
+            every = list(leaves)
+            namespaces = frozenset(leaf.origin.ref.namespace for leaf in every if not leaf.blank)
+            one = Stay(now, namespaces, frozenset(leaf.side for leaf in every if leaf.side))
+        self._told.discard((place, leaf))
         if self._over(one, now):
-            self._every.pop(place, None)
+            self._drop(place, leaf)
             return False
-        self._every[place] = one
+        self._every[place, leaf] = one
+        if leaf is not None:
+            self._leaves.setdefault(place, set()).add(leaf)
         return True
 
-    def forget(self, place: Place) -> None:
-        """It is wanted again, or gone."""
-        if self._every.pop(place, None):
-            self._told.discard(place)
+    def forget(self, place: Place, but: Container[LeafKey | None] = ()) -> None:
+        """It is wanted again, or gone, and so are its leaves; but for these, of which None is all of the place."""
+        for leaf in [one for one in (None, *self._leaves.get(place, ())) if one not in but]:
+            self._drop(place, leaf)
 
     def over(self, now: float) -> list[Place]:
-        """What need not stay any more, of each once."""
+        """Where something need not stay any more, for each once."""
         due = self._due()
         if not self._holds.stirred and (due is None or now < due):
             return []
         self._holds.stirred = False
-        found = [place for place, one in self._every.items() if place not in self._told and self._over(one, now)]
+        found = [key for key, one in self._every.items() if key not in self._told and self._over(one, now)]
         self._told.update(found)
-        return found
+        return [place for place, _ in found]
 
     def deadline(self, now: float) -> float | None:
         """When something need not stay any more."""
         return now if self._every and self._holds.stirred else self._due()
+
+    def _drop(self, place: Place, leaf: LeafKey | None) -> None:
+        if self._every.pop((place, leaf), None) is None:
+            return
+        self._told.discard((place, leaf))
+        if leaf is not None:
+            self._leaves[place].discard(leaf)
+            if not self._leaves[place]:
+                del self._leaves[place]
 
     def _over(self, one: Stay, now: float) -> bool:
         waits = now < one.since + self._seconds and self._holds.waits_from(one.namespaces)
@@ -68,5 +80,5 @@ class Stays:
 
     def _due(self) -> float | None:
         """They are in the order of their times."""
-        since = next((one.since for place, one in self._every.items() if place not in self._told), None)
+        since = next((one.since for key, one in self._every.items() if key not in self._told), None)
         return None if since is None else since + self._seconds

@@ -1,0 +1,114 @@
+"""A route that gets another match within its host answers by the old one until the new one can."""
+
+import pytest
+from xds_talk import CLUSTER, ENDPOINT, Talk, cluster, endpoints, key, whole
+
+from daemun.base.names import Ref
+from daemun.ir.origin import Origin
+from daemun.ir.resource import SCOPE, Leaf, Part, PartKey, part
+from daemun.xds.session import HOLD
+
+Routes = tuple[tuple[str, str, str], ...]
+"""For each route its match, its cluster and its object."""
+
+
+def host(*routes: tuple[str, str, str]) -> tuple[PartKey, Part]:
+    """A host with these routes, in this order."""
+    infra = Origin(Ref("", "Test", "infra", "gw"))
+    leaves = [Leaf(b"(", infra, blank=True)]
+    for number, (match, needs, name) in enumerate(routes):
+        origin = Origin(Ref("", "Test", "ns", name), f"rules[{number}]")
+        leaves.append(Leaf(f"{match}={needs},".encode(), origin, (needs,), identity=match.encode()))
+    return key(SCOPE, "exact", "host"), part("host", [*leaves, Leaf(b")", infra, blank=True)], (b"\x12",))
+
+
+@pytest.fixture
+def talk() -> Talk:
+    """A client that has two clusters and a host."""
+    talk = Talk()
+    talk.apply(*(made for name in ("a", "b") for made in (cluster(name), endpoints(name))))
+    talk.apply(whole(SCOPE, "exact", "exact"))
+    talk.ask(CLUSTER)
+    talk.ask(ENDPOINT, "a", "b")
+    talk.ask(SCOPE)
+    return talk
+
+
+def routes(talk: Talk) -> str:
+    """The routes that the client has, in order."""
+    return talk.have["exact"].partition(b"(")[2].decode().rstrip(")").rstrip(",")
+
+
+def change(talk: Talk, before: Routes, after: Routes, *, new: str = "new") -> str:
+    """What the client has after this change, with a cluster that has no endpoints yet."""
+    talk.apply(host(*before))
+    talk.settle()
+    talk.apply(cluster(new), endpoints(new), host(*after))
+    talk.settle()
+    return routes(talk)
+
+
+def test_a_route_with_another_match_answers_by_the_old_one_until_the_new_one_can(talk: Talk) -> None:
+    assert change(talk, (("/", "a", "r"),), (("/p", "new", "r"),)) == "/=a"
+    talk.ask(ENDPOINT, "new")
+    talk.settle()
+    assert routes(talk) == "/p=new"
+    assert talk.session.synced()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        pytest.param(
+            (("/p", "a", "r"), ("/", "b", "r")),
+            (("/q", "new", "r"), ("/", "b", "r")),
+            "/p=a,/=b",
+            id="before what followed",
+        ),
+        pytest.param(
+            (("/", "b", "r"),), (("/p/x", "new", "r"), ("/p", "a", "r")), "/p=a,/=b", id="behind what is new and ready"
+        ),
+        pytest.param(
+            (("/p/x", "a", "r"), ("/p", "a", "r"), ("/", "b", "r")),
+            (("/q", "new", "r"), ("/p", "a", "other")),
+            "/p/x=a,/p=a,/=b",
+            id="each in its place",
+        ),
+    ],
+)
+def test_what_lingers_takes_no_requests_from_what_is_wanted(
+    talk: Talk, before: Routes, after: Routes, expected: str
+) -> None:
+    assert change(talk, before, after) == expected
+
+
+def test_nothing_lingers_for_what_is_of_another_object(talk: Talk) -> None:
+    assert change(talk, (("/p", "a", "r"), ("/", "b", "s")), (("/q", "new", "s"), ("/", "b", "s"))) == "/=b"
+
+
+def test_it_does_not_linger_for_ever_whatever_begins_to_wait(talk: Talk) -> None:
+    assert change(talk, (("/", "a", "r"),), (("/p", "new", "r"),)) == "/=a"
+    talk.now += HOLD / 2
+    talk.apply(cluster("newer"), endpoints("newer"), host(("/q", "newer", "r"), ("/p", "new", "r")))
+    talk.settle()
+    assert routes(talk) == "/=a"
+    talk.now += HOLD / 2
+    talk.settle()
+    assert "/=a" not in routes(talk)
+
+
+def test_what_is_wanted_again_is_there_once(talk: Talk) -> None:
+    change(talk, (("/", "a", "r"),), (("/p", "new", "r"),))
+    talk.apply(host(("/p", "new", "r"), ("/", "a", "r")))
+    talk.settle()
+    assert routes(talk) == "/=a"
+    talk.now += HOLD
+    talk.settle()
+    assert routes(talk) == "/p=new,/=a"
+
+
+def test_it_goes_with_its_host(talk: Talk) -> None:
+    change(talk, (("/", "a", "r"),), (("/p", "new", "r"),))
+    talk.apply((key(SCOPE, "exact", "host"), None))
+    talk.settle()
+    assert "(" not in talk.have["exact"].decode()
