@@ -104,6 +104,7 @@ class Client:
         self.warming: set[str] = set()
         self.half: set[str] = set()
         self.silent: set[str] = set()
+        self.replaced: set[str] = set()
         self.held: deque[Request] = deque()
         self.awaiting: set[tuple[str, str]] = set()
         self.poison: set[bytes] = set()
@@ -145,6 +146,7 @@ class Client:
                 self.check_unused(name)
                 self.warm.discard(name)
                 self.half.discard(name)
+                self.replaced.discard(name)
             have.pop(name, None)
             self.awaiting.discard((response.type_url, name))
         bad = []
@@ -161,7 +163,7 @@ class Client:
                 continue
             if response.type_url == CLUSTER:
                 self.take_cluster(resource.name, found[0].arguments)
-            elif response.type_url == ENDPOINT and resource.name not in self.silent:
+            elif response.type_url == ENDPOINT and resource.name not in self.silent - self.replaced:
                 self.warm.add(resource.name)
             have[resource.name] = (resource.version, resource.body)
             self.accepted |= {token.text for token in found}
@@ -175,7 +177,11 @@ class Client:
         self.answer(response, Request(response.type_url, response.nonce, error_detail=detail))
 
     def take_cluster(self, name: str, arguments: tuple[str, ...]) -> None:
-        """It warms up; a changed one, too, which waits for endpoints, but does not ask again."""
+        """It warms up; a changed one, too, which waits for endpoints, but does not ask again. So does the one before it,
+        if that was taken: its endpoints may have been rejected.
+        """
+        if name in self.have[CLUSTER] and name not in self.half | self.warming | self.silent:
+            self.replaced.add(name)
         for places in (self.half, self.warming, self.silent):
             places.discard(name)
         if not arguments:
@@ -519,6 +525,9 @@ class XdsLaws(RuleBasedStateMachine):
         if item.side is None:
             return False
         if item.side.on:
+            routes = self.session.subscription(ROUTE).client
+            if any(routes.open(name).opaque for name in self.client.have[ROUTE]):
+                return True  # nobody knows what is in those, and they cannot be replaced
             _, hosts = self.client.have[ROUTE].get(item.side.of, ("", b""))
             return any(QUIET in one.arguments for one in tokens(hosts))
         every = [token for _, body in self.client.have[LISTENER].values() for token in tokens(body)]
