@@ -177,8 +177,8 @@ class Client:
         self.answer(response, Request(response.type_url, response.nonce, error_detail=detail))
 
     def take_cluster(self, name: str, arguments: tuple[str, ...]) -> None:
-        """It warms up; a changed one, too, which waits for endpoints, but does not ask again. So does the one before it,
-        if that was taken: its endpoints may have been rejected.
+        """It warms up; a changed one, too, which waits for endpoints, but does not ask again. The one before it gets
+        them as well, if that was taken: those before may have been rejected.
         """
         if name in self.have[CLUSTER] and name not in self.half | self.warming | self.silent:
             self.replaced.add(name)
