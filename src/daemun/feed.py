@@ -24,6 +24,8 @@ _OPTIONS = [
     # A control plane that has gone without a word is noticed within half a minute.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    # Without this gRPC asks twice, and then once a minute, while nothing changes.
+    ("grpc.http2.max_pings_without_data", 0),
     ("grpc.max_receive_message_length", -1),
     # Ours are the attempts; gRPC's own back-off would add minutes to them.
     ("grpc.min_reconnect_backoff_ms", 200),

@@ -26,7 +26,7 @@ _OPTIONS = [
     # The request's headers and as much of its body as Envoy sends along.
     ("grpc.max_receive_message_length", 16 << 20),
     # Proxies look every second whether it is still there.
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 500),
+    ("grpc.http2.min_ping_interval_without_data_ms", 500),
     ("grpc.http2.max_ping_strikes", 0),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.so_reuseport", 0),

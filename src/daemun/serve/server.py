@@ -39,8 +39,8 @@ _OPTIONS = [
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
-    # Envoy's own keepalive must not be taken for an attack.
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+    # Envoy's own keepalive must not be taken for an attack: gRPC bears one in 5 minutes, or ends the connection.
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     # On reconnecting, a proxy lists every resource it has.
     ("grpc.max_receive_message_length", 64 << 20),
     ("grpc.max_send_message_length", -1),
