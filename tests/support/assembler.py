@@ -14,16 +14,25 @@ _END = b"\x0b"
 
 def filter_that_adds(name: str, value: str) -> bytes:
     """The module. It adds the header to whatever its configuration is."""
-    text = (name + value).encode()
-    types = [_type(5, 1), _type(0, 0), _type(1, 1), _type(2, 0), _type(3, 1)]
-    add_header = _text("env") + _text("proxy_add_header_map_value") + bytes([_FUNCTION, 0])
     key_size, value_size = len(name.encode()), len(value.encode())
     added = b"".join(map(_constant, (0, 0, key_size, key_size, value_size)))  # the request's headers, key, value
+    return _module(added + b"\x10\x00\x1a" + _constant(0), (name + value).encode())  # call, drop, continue
+
+
+def filter_that_traps() -> bytes:
+    """A module that does what it must not, at every request."""
+    return _module(b"\x00", b"-")  # unreachable
+
+
+def _module(on_request: bytes, text: bytes) -> bytes:
+    """A filter that does this with the headers of a request. Its memory begins with the text."""
+    types = [_type(5, 1), _type(0, 0), _type(1, 1), _type(2, 0), _type(3, 1)]
+    add_header = _text("env") + _text("proxy_add_header_map_value") + bytes([_FUNCTION, 0])
     bodies = {
         "proxy_abi_version_0_2_1": (1, b""),
         "malloc": (2, _constant(_HEAP)),
         "proxy_on_context_create": (3, b""),
-        "proxy_on_request_headers": (4, added + b"\x10\x00\x1a" + _constant(0)),  # call, drop, continue
+        "proxy_on_request_headers": (4, on_request),
     }
     exports = [_text("memory") + bytes([_MEMORY, 0])]
     exports += [_text(one) + bytes([_FUNCTION, index]) for index, one in enumerate(bodies, 1)]
