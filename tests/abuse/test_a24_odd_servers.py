@@ -192,6 +192,14 @@ async def test_a24_what_comes_too_late_counts_for_nothing(door: Door) -> None:
     await _shut(door, "http", "http-slow", statuses=(403, 500))
 
 
+@pytest.mark.parametrize("status", ["200 OK", "503 X"])
+async def test_a14_what_a_client_says_is_not_the_word_of_a_server_that_is_silent(door: Door, status: str) -> None:
+    """Through Envoy: a header that the server is to write is nobody else's, also where a failure lets in."""
+    HTTP.says = http_answer(status)
+    got = await door.ask("http-lenient", headers={"x-a": "root", "x-user": "root", "x-other": "c"})
+    assert (got.status, got.sent("x-a"), got.sent("x-user"), got.sent("x-other")) == (200, [], [], ["c"])
+
+
 async def test_a24_and_one_that_answers_well_is_heard(door: Door) -> None:
     GRPC.says, HTTP.says = _ok(), http_answer("200 OK", "x-a: b", "x-user: root")
     for chain in ("grpc", "grpc-lenient", "http", "http-lenient"):

@@ -247,6 +247,40 @@ async def test_http_that_fails_counts_as_the_policy_says(http: Web, allow: bool)
     await one.close()
 
 
+@pytest.mark.parametrize("says", ["other", "failure"])
+async def test_a14_what_a_client_says_of_itself_is_not_the_servers_word(http: Web, says: str) -> None:
+    """Nor if the server is silent about it, or if a policy lets in without its answer."""
+    http.says = lambda: web.Response(status=200 if says == "other" else 503, headers={"x-role": "a"})  # type: ignore[assignment]
+    one = checker(PassThroughHttp(http.url, overwritten_headers=("X-User", "x-role"), allow_on_failure=True))
+    answer = await asked(one, {"x-user": "root", "x-role": "root"})
+    assert answer == (
+        Allowed(upstream=(("x-role", "a"),), remove=("x-user",))
+        if says == "other"
+        else Allowed(remove=("x-user", "x-role"))
+    )
+    await one.close()
+
+
+async def test_http_says_a_header_more_than_once(http: Web) -> None:
+    """All cookies are set, and a list is the same list."""
+    status = 403
+
+    def says() -> web.Response:
+        response = web.Response(status=status)
+        for name, value in (("set-cookie", "a=1"), ("set-cookie", "b=2"), ("x-role", "a"), ("x-role", "b")):
+            response.headers.add(name, value)
+        return response
+
+    http.says = says  # type: ignore[method-assign]
+    names = ("set-cookie", "x-role")
+    one = checker(PassThroughHttp(http.url, denied_headers=names, overwritten_headers=("x-role",)))
+    told = (("set-cookie", "a=1"), ("set-cookie", "b=2"), ("x-role", "a"), ("x-role", "b"))
+    assert await asked(one) == Denied(403, told)
+    status = 200
+    assert await asked(one) == Allowed(upstream=(("x-role", "a,b"),))
+    await one.close()
+
+
 # Plug-ins
 
 

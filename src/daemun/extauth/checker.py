@@ -10,9 +10,12 @@ import msgspec
 
 from daemun.extauth.answers import Answer
 from daemun.extauth.request import Request
-from daemun.fetch import Guard
+from daemun.fetch import Budget, Fetcher, Guard
+from daemun.fetch.client import MAX_SECONDS
 
 _THREADS = 4
+_READ = 128 << 20
+"""Bytes of what servers that policies name say, while it is read, and of tokens that wait for it."""
 T = TypeVar("T")
 P = ParamSpec("P")
 
@@ -68,6 +71,8 @@ class Tools:
         self.redis = redis
         self.guard = guard
         self.opa, self.opas = opa, opas
+        self.budget = Budget(_READ)
+        """Of which is taken what is read of answers at once, by namespace."""
         self._shared: dict[Hashable, tuple[Any, Callable[[], Awaitable[None]] | None]] = {}
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="check")
 
@@ -78,6 +83,10 @@ class Tools:
             self._shared[key] = (made, None if close is None else lambda: close(made))
         found: T = self._shared[key][0]
         return found
+
+    def fetcher(self, place: "Place", seconds: float = MAX_SECONDS) -> Fetcher:
+        """Asks by HTTP for one check: with connections of its own, and within the share of its namespace."""
+        return Fetcher(self.guard, seconds=seconds, budget=self.budget, owner=place.namespace)
 
     async def in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run what takes long or waits beside the event loop, a few of it at a time."""

@@ -13,14 +13,22 @@ from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from daemun.base.guard import Guard
+from daemun.fetch.budget import Budget, CrowdedError, Share
 from daemun.fetch.session import session
 
 MAX_BYTES = 1 << 20
 MAX_SECONDS = 5.0
 MAX_REDIRECTS = 3
+_UNBOUNDED = 1 << 62
 _CONNECTIONS, _CONNECTIONS_PER_HOST = 100, 32
+_BUFFER = 64 << 10
+"""What a connection takes beside the body that has come, about."""
 _HEADERS = {"Accept-Encoding": "gzip, deflate", "User-Agent": "daemun"}
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
+
+
+Lines = tuple[tuple[str, str], ...]
+"""Headers as they come, names in lower case."""
 
 
 class FetchError(Exception):
@@ -28,20 +36,22 @@ class FetchError(Exception):
 
 
 class Answer:
-    """A status, headers (by lower-case name) and a body, decompressed."""
+    """A status, headers (by lower-case name, the last of each) and a body, decompressed. `lines` are all headers."""
 
-    __slots__ = ("body", "headers", "status")
+    __slots__ = ("body", "headers", "lines", "status")
 
-    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes, lines: Lines | None = None) -> None:
         self.status = status
         self.headers = headers
         self.body = body
+        self.lines = tuple(headers.items()) if lines is None else lines
 
 
 class Fetcher:
     """Sends requests, from one event loop. `tls` stands for the system's certificate authorities.
 
-    `seconds` are a request's, all in all, `most` the bytes of an answer, `connections` those to one host (0: any).
+    `seconds` are a request's, all in all, `most` the bytes of an answer, `connections` those to one host (0: any). What
+    is read at once of all answers is of the `owner`'s share of a `budget`; without one it is not counted.
     """
 
     def __init__(
@@ -53,12 +63,15 @@ class Fetcher:
         seconds: float = MAX_SECONDS,
         most: int = MAX_BYTES,
         connections: int = _CONNECTIONS_PER_HOST,
+        budget: Budget | None = None,
+        owner: str = "",
     ) -> None:
         self._guard = guard or Guard()
         self._resolver = resolver
         self._tls = tls
         self._seconds = seconds
         self._most, self._connections = most, connections
+        self._budget, self._owner = budget or Budget(_UNBOUNDED), owner
         self._http: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -117,8 +130,10 @@ class Fetcher:
         ) as response:
             if data is None and response.status in _REDIRECTS:
                 return _redirected(target, response.headers.get("Location", ""))
-            body = await _body(response, self._most)
-            return Answer(response.status, {name.lower(): value for name, value in response.headers.items()}, body)
+            with self._budget.share(self._owner) as share:
+                body = await _body(response, self._most, share)
+            lines = tuple((name.lower(), value) for name, value in response.headers.items())
+            return Answer(response.status, dict(lines), body, lines)
 
     def _session(self) -> aiohttp.ClientSession:
         if self._http is None:
@@ -161,19 +176,21 @@ def _redirected(source: URL, location: str) -> URL:
     return target
 
 
-async def _body(response: aiohttp.ClientResponse, most: int) -> bytes:
+async def _body(response: aiohttp.ClientResponse, most: int, share: Share) -> bytes:
     coding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if coding not in ("identity", "gzip", "deflate", ""):
         raise FetchError(f"{shown(response.url)} answers in an encoding that was not asked for")
     inflate = zlib.decompressobj(wbits=47 if coding == "gzip" else 15) if coding in ("gzip", "deflate") else None
     parts: list[bytes] = []
     size = taken = 0
+    share.take(_BUFFER)
     async for piece in response.content.iter_any():
         if inflate and inflate.eof:
             response.close()
             raise FetchError(f"{shown(response.url)} goes on after the end of what is compressed")
         part = inflate.decompress(piece, most + 1) if inflate else piece
         size += len(part)
+        share.take(len(part))
         taken += len(piece)  # what is compressed may come to nothing, and take no end
         if size > most or taken > 2 * most or (inflate and inflate.unconsumed_tail):
             response.close()
@@ -191,6 +208,8 @@ def _told(target: URL, seconds: float) -> Iterator[None]:
     """Every failure as FetchError."""
     try:
         yield
+    except CrowdedError:
+        raise FetchError(f"{shown(target)} is not read: too much is, at the moment") from None
     except TimeoutError:
         raise FetchError(f"{shown(target)} did not answer within {seconds:g} s") from None
     except (aiohttp.ClientError, OSError, zlib.error, ValueError) as error:

@@ -7,10 +7,9 @@ from google.protobuf import json_format
 
 from daemun.extauth.answers import Allowed, Answer, Denied, Failed, Headers, Respond
 from daemun.extauth.checker import Checker, Place, State, Tools
-from daemun.extauth.checks.passed import without_answer
 from daemun.extauth.request import Request
 from daemun.fetch import Answer as Fetched
-from daemun.fetch import Fetcher, FetchError
+from daemun.fetch import FetchError
 from daemun.ir.auth.checks import PassThroughHttp
 
 _SILENT = "its server does not answer"
@@ -25,9 +24,9 @@ class HttpServer(Checker):
     """The server gets the headers it may see, and in the body (JSON) what it is configured to get."""
 
     def __init__(self, check: PassThroughHttp, place: Place, tools: Tools) -> None:
-        del place
         self._check = check
-        self._fetcher = Fetcher(tools.guard, seconds=check.timeout)
+        self._fetcher = tools.fetcher(place, check.timeout)
+        self._overwritten = tuple(name.lower() for name in check.overwritten_headers)
         self._added = {name.lower(): value for name, value in check.added_headers.items()}
 
     async def close(self) -> None:
@@ -45,9 +44,9 @@ class HttpServer(Checker):
         try:
             found = await self._fetcher.send("POST", check.url, body, headers)
         except FetchError as error:
-            return without_answer(f"{_SILENT}: {error}", check.allow_on_failure)
+            return self._without_answer(f"{_SILENT}: {error}")
         if found.status >= 500:
-            return without_answer("its server answers with a failure", check.allow_on_failure)
+            return self._without_answer("its server answers with a failure")
         if check.read_state and found.status == 200:
             try:
                 state.values.update(msgspec.json.decode(found.body, type=_Answered).state)
@@ -58,12 +57,21 @@ class HttpServer(Checker):
     def _answer(self, found: Fetched) -> Answer:
         check = self._check
         if found.status == 200:
-            overwritten = _those(found, check.overwritten_headers)
-            return Allowed(upstream=overwritten, appended=_those(found, check.upstream_headers))
+            overwritten: dict[str, str] = {}
+            for name, value in _those(found, check.overwritten_headers):
+                overwritten[name] = f"{overwritten[name]},{value}" if name in overwritten else value
+            # What a client says of itself is not taken for what the server says.
+            absent = tuple(name for name in self._overwritten if name not in overwritten)
+            return Allowed(
+                upstream=tuple(overwritten.items()), appended=_those(found, check.upstream_headers), remove=absent
+            )
         headers = _those(found, check.denied_headers)
         if 300 <= found.status < 400:
             return Respond(found.status, headers, login=True)
         return Denied(found.status if found.status >= 400 else 403, headers)
+
+    def _without_answer(self, why: str) -> Answer:
+        return Allowed(remove=self._overwritten) if self._check.allow_on_failure else Failed(why)
 
     def _body(self, request: Request, state: State) -> bytes:
         check = self._check
@@ -81,4 +89,5 @@ class HttpServer(Checker):
 
 
 def _those(found: Fetched, names: tuple[str, ...]) -> Headers:
-    return tuple((name.lower(), found.headers[name.lower()]) for name in names if name.lower() in found.headers)
+    wanted = {name.lower() for name in names}
+    return tuple(line for line in found.lines if line[0] in wanted)
