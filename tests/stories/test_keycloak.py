@@ -92,9 +92,13 @@ class Stage:
         await self.browser.go(url)
         await self.browser.until("document.querySelector('#username') != null")
         assert (await self.browser.js("location.href")).startswith(self.provider.issuer)
-        await self.browser.js(f"document.querySelector('#username').value = '{self.provider.user}'")
-        await self.browser.js(f"document.querySelector('#password').value = '{password}'")
-        await self.browser.js("document.querySelector('#kc-form-login, form').submit()")
+        await self.fill_in(self.browser, password)
+
+    async def fill_in(self, tab: Chromium, password: str) -> None:
+        """Send the form that is there."""
+        await tab.js(f"document.querySelector('#username').value = '{self.provider.user}'")
+        await tab.js(f"document.querySelector('#password').value = '{password}'")
+        await tab.js("document.querySelector('#kc-form-login, form').submit()")
 
     async def told(self) -> dict[str, str]:
         """The headers of the request that the page shows."""
@@ -178,6 +182,36 @@ async def test_clients_without_a_secret(fresh: Stage, client_id: str) -> None:
 async def test_plain_oauth(fresh: Stage) -> None:
     fresh.guard("plain", Session(cookie=OPEN), plain=True)
     await fresh.log_in("plain")
+
+
+@pytest.mark.parametrize("kind", ["cookies", "ids"])
+async def test_several_tabs_and_the_button_back(fresh: Stage, kind: str) -> None:
+    """Two tabs begin to log in, and both end where they wanted to go; so they do when somebody goes back from there:
+    the provider, which knows them, leads to the callback of a login that is over. After the logout nobody is known.
+    """
+    host = f"tabs-{kind}"
+    fresh.guard(host, Session(cookie=OPEN) if kind == "cookies" else Session(redis=Redis(), cookie=OPEN))
+    tabs = {"/one": fresh.browser, "/two": await fresh.browser.tab()}
+    for path, tab in tabs.items():
+        await tab.go(fresh.url(host, path))
+        await tab.until("document.querySelector('#username') != null")
+    for path, tab in reversed(tabs.items()):
+        await fresh.fill_in(tab, fresh.provider.password)
+        await tab.until(f"location.href == '{fresh.url(host, path)}'")
+    for path, tab in tabs.items():
+        await tab.js("window.stays = 1")
+        await tab.js("setTimeout(() => history.back())")
+        await tab.until(f"window.stays != 1 && location.href == '{fresh.url(host, path)}'")
+    assert not any("login" in name for name in await fresh.browser.cookies())
+
+    await fresh.browser.go(fresh.url(host, "/logout"))
+    await fresh.browser.until(f"location.href == '{fresh.url('open', '/bye')}'")
+    asked = len(fresh.world.backends["a"].paths())
+    await fresh.browser.js("setTimeout(() => history.back())")  # what the browser has kept is nobody's to take away
+    await fresh.browser.until(f"location.href == '{fresh.url(host, '/one')}'")
+    await fresh.browser.js("setTimeout(() => location.reload())")
+    await fresh.browser.until("document.querySelector('#username') != null")
+    assert len(fresh.world.backends["a"].paths()) == asked
 
 
 async def test_several_hosts_and_one_login(fresh: Stage) -> None:

@@ -57,6 +57,13 @@ class Chromium:
         await self.call("Network.enable")
         await self.call("Network.setBlockedURLs", urls=["*/favicon.ico"])  # nobody asked for it
 
+    async def tab(self) -> "Chromium":
+        """One more page of this browser, with the same cookies. Only one of them is told something at a time."""
+        other = Chromium(self._socket)
+        other._numbers = self._numbers
+        await other.open()
+        return other
+
     async def go(self, url: str) -> None:
         """Go to a URL, and over what it redirects to, until a page is there."""
         await self.call("Page.navigate", url=url)

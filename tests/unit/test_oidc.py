@@ -235,6 +235,41 @@ async def test_state_is_bound_to_the_browser(change: str) -> None:
         assert not any("session" in name and "login" not in name for name in browser.jar)
 
 
+@pytest.mark.parametrize("state", ["own", "other browser", "forged", "late", "error"])
+async def test_who_is_known_goes_on_whatever_a_callback_brings(state: str) -> None:
+    """By the button "back", or from a login that was begun in another tab; the code is shown to nobody."""
+    clock = Clock()
+    async with running(clock) as provider, gate(code(provider), clock) as checker:
+        browser, other = Visitor(checker), Visitor(checker)
+        urls = [provider.log_in(header(await one.get("/x?a=1"), "location")) for one in (browser, other)]
+        second = provider.log_in(header(await browser.get("/y"), "location"), error="temporarily_unavailable")
+        await browser.follow(urls[0])
+        jar = dict(browser.jar)
+        clock.now += 1801 if state == "late" else 0
+        url, aim = {
+            "own": (urls[0], "/x?a=1"),
+            "late": (urls[0], "/x?a=1"),
+            "other browser": (urls[1], "/x?a=1"),
+            "forged": (f"{urls[0].partition('?')[0]}?code=a&state=b", "/"),
+            "error": (second, "/y"),
+        }[state]
+        answer = await browser.follow(url)
+        assert (answer.status, header(answer, "location")) == (302, f"https://app.example.com{aim}")
+        assert provider.asked["token"] == 1
+        assert {name: value for name, value in jar.items() if "login" not in name}.items() <= browser.jar.items()
+        assert (await Visitor(checker).follow(url)).status == 400
+
+
+async def test_who_is_not_known_begins_again_where_they_wanted_to_go() -> None:
+    clock = Clock()
+    async with running(clock) as provider, gate(code(provider), clock) as checker:
+        for path, aim in (("//evil.com", "//evil.com"), ("/a", "/a"), ("/" + "a" * 400, "/")):
+            url = provider.log_in(header(await Visitor(checker).get(path), "location"))
+            answer = await Visitor(checker).follow(url)
+            assert isinstance(answer, Respond)
+            assert f'href="https://app.example.com{aim}"' in answer.body
+
+
 async def test_a_code_of_another_issuer() -> None:
     """RFC 9207: such a code is shown to nobody."""
     clock = Clock()

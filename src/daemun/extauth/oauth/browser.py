@@ -59,7 +59,7 @@ class BrowserCheck(Checker):
         self._place = place
         self._clock = tools.clock
         app, self._settings = check.app, check.app.session
-        self._client = Client(self._check, tools, identity=self._identity)
+        self._client = Client(self._check, place, tools, identity=self._identity)
         digest = hashlib.sha256(f"{check.provider.issuer}\0{check.provider.token_endpoint}\0{app.client_id}".encode())
         self._name = f"daemun:{self._settings.prefix}:{digest.hexdigest()[:16]}"
         made = prefixed(
@@ -195,10 +195,11 @@ class BrowserCheck(Checker):
         if isinstance(pending, str):
             return pages.moved(pending)
         if pending is None:
-            text = "This sign-in was begun elsewhere, or too long ago."
-            return pages.page(400, "Sign-in failed", text, "/", "Begin again")
+            return await self._astray(visit, login.aim(request, said["state"][0]))
         back, forget = login.back(request, pending), login.ended(pending, visit.cookies)
         if "code" not in said:
+            if await self._kept(visit) is not None:
+                return pages.moved(back, forget)  # in another tab somebody has logged in meanwhile
             return visits.refused(said.get("error", [""])[0], back, forget)
         issuer = said.get("iss", [""])[0]
         # Gloo's headerName: the provider is told the id that the session is going to have.
@@ -213,6 +214,16 @@ class BrowserCheck(Checker):
         if self._settings.cookie.same_site == "Strict":
             return pages.onwards(back, set_cookies)
         return pages.moved(back, set_cookies)
+
+    async def _astray(self, visit: Visit, there: str) -> Respond:
+        """A browser comes back from a login that is over, by its own button "back" say, or that it has not begun.
+
+        The code counts for nothing. Who is known goes on to where they wanted to go.
+        """
+        if await self._kept(visit) is not None:
+            return pages.moved(there)
+        text = "This sign-in was begun elsewhere, or too long ago."
+        return pages.page(400, "Sign-in failed", text, there, "Begin again")
 
     def _mapped(self, request: Request) -> dict[str, str]:
         """Parameters that filters before this one have chosen."""
@@ -243,4 +254,4 @@ def _shared(where: Redis | None, tools: Tools, place: Place) -> Shared:
         return Memory(tools.clock, tools.shared("memory of sessions", lambda: Values(_SESSIONS)), place.namespace)
     chosen = Redis(host, *(where.db, where.pool, where.tls)) if where else Redis(host)
     guard = tools.guard if host != tools.redis else None
-    return tools.shared(("redis", chosen), lambda: InRedis.at(chosen, guard), InRedis.close)
+    return tools.shared(("redis", chosen), lambda: InRedis.at(chosen, guard, tools.budget), InRedis.close)

@@ -2,7 +2,7 @@
 
 import logging
 
-from daemun.extauth.checker import Tools
+from daemun.extauth.checker import Place, Tools
 from daemun.extauth.oauth.grants import GrantError, Grants, Tokens
 from daemun.extauth.oauth.login import Pending
 from daemun.extauth.oauth.provider import Endpoints, ProviderClient
@@ -10,7 +10,7 @@ from daemun.extauth.oauth.renewal import AWAY, REFUSED, Outcome
 from daemun.extauth.oauth.sessions import Kept, Session, Store
 from daemun.extauth.oauth.shared import SharedError
 from daemun.extauth.oauth.tokens import Claims, TokenError, check_access_token, check_id_token, peeked
-from daemun.fetch import Fetcher, FetchError
+from daemun.fetch import FetchError
 from daemun.ir.auth.oauth import AuthorizationCode
 
 _log = logging.getLogger(__name__)
@@ -24,11 +24,11 @@ class Client:
     `fetcher` is its own: a provider that keeps it waiting uses up nobody else's connections.
     """
 
-    def __init__(self, check: AuthorizationCode, tools: Tools, *, identity: bool) -> None:
+    def __init__(self, check: AuthorizationCode, place: Place, tools: Tools, *, identity: bool) -> None:
         self._app = check.app
         self._identity = identity
         self._clock = tools.clock
-        self.fetcher = Fetcher(tools.guard)
+        self.fetcher = tools.fetcher(place)
         self._provider = ProviderClient(self.fetcher, check.provider, check.jwks_refreshes)
         self._grants = Grants(self.fetcher, check.app, tools.clock)
 

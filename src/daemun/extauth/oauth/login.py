@@ -23,7 +23,8 @@ _SECONDS = 1800
 """How long somebody may look at the provider's form."""
 _UNDER_WAY = 5
 """Logins of one browser at once; older ones give way."""
-_LONGEST = 3_000
+_LONGEST, _LONGEST_TOLD = 3_000, 300
+"""Characters of where a browser wanted to go, in its cookie, and in the URL that goes over the provider."""
 _MARK = "_login_"
 
 
@@ -45,6 +46,7 @@ class _State(msgspec.Struct, frozen=True, array_like=True):
     id: str
     host: str
     until: float
+    path: str = ""
 
 
 class Login:
@@ -91,13 +93,14 @@ class Login:
             redirect_uri=origin + self.callback,
             until=now + _SECONDS,
         )
+        state = _State(pending.id, host, pending.until, pending.path if len(pending.path) <= _LONGEST_TOLD else "")
         parameters = {
             **self._app.auth_params,
             **extra,
             "response_type": "code",
             "client_id": self._app.client_id,
             "redirect_uri": pending.redirect_uri,
-            "state": sealing.text(self._sealer.seal("state", _State(pending.id, host, pending.until))),
+            "state": sealing.text(self._sealer.seal("state", state)),
             "code_challenge": challenge(verifier),
             "code_challenge_method": "S256",
         }
@@ -126,7 +129,12 @@ class Login:
             return f"{self._url.scheme}://{named.host}{request.path}"
         return None
 
-    def back(self, request: Request, pending: Pending) -> str:
+    def aim(self, request: Request, state: str) -> str:
+        """Where a browser wanted to go whose login is over, or is another one's; the root if nothing tells it."""
+        named = self._sealer.open("state", sealing.data(state), _State)
+        return self.back(request, named or _State("", request.host, 0.0))
+
+    def back(self, request: Request, pending: Pending | _State) -> str:
         """Where the browser wanted to go: on this host, or on another one that shares its cookies."""
         host = request.host.lower()
         there = pending.host if _name(pending.host) == _name(host) or self._covers(pending.host) else host
