@@ -69,8 +69,8 @@ class Slapd:
         """Where it is asked."""
         return f"{'ldaps' if self._pair else 'ldap'}://{self._host}:{self.port}"
 
-    def fill(self, users: dict[str, str], managers: tuple[str, ...]) -> None:
-        """Make it, with these in it."""
+    def fill(self, users: dict[str, str], managers: tuple[str, ...], group: str = MANAGERS) -> None:
+        """Make it, with these in it; the managers are the members of a group, by its name."""
         (self._folder / "data").mkdir()
         config = _CONFIG.format(folder=self._folder, base=BASE, people=PEOPLE, account=ACCOUNT, others=self._others)
         if self._pair:
@@ -87,13 +87,13 @@ class Slapd:
             f"dn: {ACCOUNT}\n{reader}",
         ]
         for name, password in users.items():
-            member = f"memberOf: {MANAGERS}\n" if name in managers else ""
+            member = f"memberOf: {group}\n" if name in managers else ""
             entries.append(
                 f"dn: uid={name},{PEOPLE}\nobjectClass: inetOrgPerson\nuid: {name}\ncn: {name}\nsn: {name}\n{member}"
                 f"userPassword: {password}"
             )
         members = "".join(f"\nmember: uid={name},{PEOPLE}" for name in managers)
-        entries.append(f"dn: {MANAGERS}\nobjectClass: groupOfNames\ncn: managers{members}")
+        entries.append(f"dn: {group}\nobjectClass: groupOfNames{members}")
         file = self._folder / "entries.ldif"
         file.write_text("\n\n".join(entries) + "\n")
         slapadd = shutil.which("slapadd") or "/usr/sbin/slapadd"

@@ -113,6 +113,44 @@ async def test_a_filter_says_which_entries_count(server: slapd.Slapd) -> None:
         await one.close()
 
 
+async def test_a_group_has_any_name_and_any_spelling_of_it(tmp_path: Path) -> None:
+    """OpenLDAP calls it `cn=Dev\\2C R & D,…` whatever the policy does; another group is another group."""
+    slapd.needed()
+    server = slapd.Slapd(tmp_path)
+    server.fill(USERS, managers=("ann",), group=f"cn=Dev\\, R & D,ou=groups,{slapd.BASE}")
+    groups = f"ou=groups,{slapd.BASE}"
+    async with server:
+        for name, expected in (
+            (f"cn=Dev\\, R & D,{groups}", 200),
+            (f"CN = dev\\2c  r & d , OU=groups,{slapd.BASE}", 200),
+            (f"cn=Dev\\,R & D,{groups}", 403),
+            (f"cn=Dev,R & D,{groups}", 403),
+            (f"cn=Dev\\, R & D,{groups},dc=more", 403),
+            ("cn=Dev\\, R & D", 403),
+            ("Dev, R & D", 403),
+        ):
+            one = checker(check(server.address, allowed=(name,)))
+            assert status(await asked(one, login("ann", "a"))) == expected, name
+            assert status(await asked(one, login("bob", "b"))) == 403
+            await one.close()
+
+
+async def test_a_filter_says_how_it_compares(server: slapd.Slapd) -> None:
+    """As for groups within groups, which a directory of Microsoft's finds by a rule of its own."""
+    for text, expected in (
+        ("(uid:caseExactMatch:=ann)", 200),
+        ("(uid:caseExactMatch:=ANN)", 403),
+        ("(uid:2.5.13.2:=ANN)", 200),
+        ("(uid:dn:=ann)", 200),
+        ("(ou:dn:=people)", 200),
+        ("(ou:dn:=groups)", 403),
+        (f"(memberOf:1.2.840.113556.1.4.1941:={slapd.MANAGERS})", 403),  # which this directory does not know
+    ):
+        one = checker(check(server.address, allowed=(slapd.MANAGERS,), search_filter=text))
+        assert status(await asked(one, login("ann", "a"))) == expected, text
+        await one.close()
+
+
 async def test_an_account_looks_up_groups_where_users_may_not(shy: slapd.Slapd) -> None:
     account = LdapGroups(slapd.ACCOUNT, "reader", always=True)
     for groups, expected in (
@@ -228,6 +266,8 @@ async def test_a_template_has_one_place_for_the_name(template: str) -> None:
         ("(uid=a)", "a30804037569640401 61"),
         ("(cn=a\\2ab)", "a3090402636e0403612a62"),
         ("(!(uid=*))", "a2058703756964"),
+        ("(a:dn:1.2:=b)", "a90f 8103312e32 820161 830162 8401ff".replace("a90f", "a90e")),
+        ("(:1.2:=b)", "a908 8103312e32 830162"),
         ("(cn=a*b*c)", "a4110402636e300b800161 810162 820163".replace("300b", "3009").replace("a411", "a40f")),
     ],
 )
@@ -246,6 +286,9 @@ def test_filters(text: str, bytes_: str) -> None:
         "(&)",
         "((uid=*))",
         "(u d=a)",
+        "(:=a)",
+        "(a:b:c:=d)",
+        "(a:b c:=d)",
         "(a=\\zz)",
         "(a=\\a)",
         "(!" * 50 + "(a=b)" + ")" * 50,

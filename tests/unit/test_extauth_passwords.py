@@ -78,6 +78,19 @@ async def test_a_user_that_there_is_not_costs_what_others_cost(computed: Counter
     assert computed == {"bcrypt": 2}
 
 
+async def test_what_it_costs_does_not_tell_who_there_is(computed: Counter[str]) -> None:
+    """Where users have hashes of several kinds, names of nobody cost as theirs do, and each the same each time."""
+    one = checker(BasicAuth(USERS))
+    costs = []
+    for number in range(60):
+        before = computed.copy()
+        for _ in range(2):
+            assert isinstance(await asked(one, login(f"nobody{number}", "b")), Denied)
+        costs.append(computed - before)
+    assert all(sorted(one.values()) == [2] for one in costs)
+    assert {next(iter(one)) for one in costs} == {"apr1", "bcrypt", "sha1"}
+
+
 async def test_a_password_that_was_right_is_not_computed_again_for_a_while(computed: Counter[str]) -> None:
     clock = Clock()
     one = checker(BasicAuth({"bob": USERS["bob"]}), Tools(clock))

@@ -32,7 +32,7 @@ class BasicPasswords(Checker):
         self._users = check.users
         self._tools = tools
         self._denied = Denied(401, (challenge(check.realm),))
-        self._nobody = next(iter(check.users.values()), _NOBODY)
+        self._others = tuple(check.users.values()) or (_NOBODY,)
         self._key = secrets.token_bytes(32)
         self._right: OrderedDict[bytes, float] = OrderedDict()
         self._computing = asyncio.Semaphore(_AT_ONCE)
@@ -47,7 +47,7 @@ class BasicPasswords(Checker):
         mark = hmac.digest(self._key, b"%d:%s%s" % (len(name), name.encode(), password), sha256)
         if self._right.get(mark, 0.0) > self._tools.clock():
             return Allowed(name)
-        known = self._users.get(name, self._nobody)
+        known = self._users.get(name) or self._instead(name)
         if cheap(known):
             right = holds(password, known)
         else:
@@ -57,6 +57,13 @@ class BasicPasswords(Checker):
             return self._denied
         self._remember(mark)
         return Allowed(name)
+
+    def _instead(self, name: str) -> Password:
+        """What is computed for a user that there is not: what another one has, and always the same.
+
+        Users' hashes may take differently long. If the first one's were always taken, that would tell who there is.
+        """
+        return self._others[int.from_bytes(hmac.digest(self._key, name.encode(), sha256)) % len(self._others)]
 
     def _remember(self, mark: bytes) -> None:
         self._right[mark] = self._tools.clock() + _SECONDS

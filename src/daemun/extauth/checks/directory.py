@@ -8,9 +8,10 @@ from daemun.extauth.credentials import basic, challenge
 from daemun.extauth.ldap import connection as ldap
 from daemun.extauth.ldap.ber import BerError
 from daemun.extauth.ldap.filters import encoded, in_name
-from daemun.extauth.ldap.names import Template, one_form
+from daemun.extauth.ldap.names import Template, comparable, one_form
 from daemun.extauth.ldap.pool import Pool
 from daemun.extauth.request import Request
+from daemun.fetch import CrowdedError
 from daemun.ir.auth.checks import LdapAuth
 
 _SECONDS = 5.0
@@ -36,11 +37,11 @@ class Directory(Checker):
     """
 
     def __init__(self, check: LdapAuth, place: Place, tools: Tools) -> None:
-        del place
+        self._namespace, self._budget = place.namespace, tools.budget
         self._check = check
         self._template = Template(check.user_dn)
         self._filter = encoded(check.search_filter)
-        self._allowed = frozenset(_name(one) for one in check.allowed)
+        self._allowed = frozenset(comparable(one) for one in check.allowed)
         self._pool = Pool(tools.guard, check.address, check.pool)
 
     async def close(self) -> None:
@@ -57,9 +58,12 @@ class Directory(Checker):
         entry = f"{self._template.before}{in_name(user)}{self._template.after}"
         try:
             async with asyncio.timeout(_SECONDS), self._pool.connection() as directory:
-                return await self._known(directory, user, entry, password)
+                with self._budget.share(self._namespace) as directory.share:
+                    return await self._known(directory, user, entry, password)
         except TimeoutError:
             return Failed("the directory does not answer")
+        except CrowdedError:
+            return Failed("too much is being read at once")
         except BerError:
             return Failed("what the directory says is no LDAP")
         except ldap.LdapError as error:
@@ -75,7 +79,7 @@ class Directory(Checker):
             return Allowed(self._user(await directory.who(), user))
         found = await self._found(directory, entry)
         groups = [one.decode(errors="replace") for one in found.values] if found is not None else []
-        if found is None or not any(_name(one) in self._allowed for one in groups):
+        if found is None or not any(comparable(one) in self._allowed for one in groups):
             return _NO_MEMBER
         return Allowed(self._user(found.name, user))
 
@@ -98,8 +102,3 @@ class Directory(Checker):
         if code != ldap.SUCCESS:
             raise ldap.LdapError("it does not let the account in that looks up groups", code)
         return await directory.read(entry, self._filter, self._check.membership)
-
-
-def _name(text: str) -> str:
-    """A distinguished name in one form: small letters, no spaces about commas and equals signs."""
-    return ",".join("=".join(side.strip() for side in part.split("=")) for part in text.lower().split(","))

@@ -9,7 +9,7 @@ from google.protobuf import json_format
 from daemun.extauth.answers import Allowed, Answer, Denied, Failed, Headers
 from daemun.extauth.checker import Checker, Place, State, Tools
 from daemun.extauth.request import Request
-from daemun.fetch import Fetcher, FetchError
+from daemun.fetch import FetchError
 from daemun.ir.auth.checks import OpaServer
 
 _DENIED = Denied(403)
@@ -31,7 +31,7 @@ class OpaDecisions(Checker):
         self._url = f"{base.rstrip('/')}/v1/data/{path}"
         self._reason = place.step if check.reason else ""
         self._fast = check.fast
-        self._fetcher = Fetcher(tools.guard)
+        self._fetcher = tools.fetcher(place)
 
     async def close(self) -> None:
         """End its connections."""

@@ -12,6 +12,7 @@ from daemun.extauth.rego.evaluator import Evaluator, EvaluatorError
 from daemun.extauth.rego.modules import DECISION
 from daemun.extauth.rego.room import Room
 from daemun.extauth.request import Request
+from daemun.fetch import CrowdedError
 from daemun.ir.auth.checks import OpaModules
 
 _RULE = re2.compile(r"\s*data((?:\.[A-Za-z_][A-Za-z0-9_]*)+)\s*(==\s*true)?\s*")
@@ -28,6 +29,7 @@ class RegoModules(Checker):
         self._rule = "/v1/data" + rule.group(1).replace(".", "/") if rule else ""
         self._must_be_true = bool(rule and rule.group(2))
         self._check, self._place, self._opa = check, place, tools.opa
+        self._budget = tools.budget
         self._room = tools.shared("room for OPAs", lambda: Room(tools.opas))
         self._why = ""
         self._evaluator = self._begun()
@@ -60,11 +62,14 @@ class RegoModules(Checker):
             return Failed(self._why)
         body: dict[str, object] = {"input": document(request, state, fast=self._fast)}
         try:
-            if self._rule:
-                found = await self._evaluator.ask(self._rule, msgspec.json.encode(body))
-                return decision(found is True if self._must_be_true else _listed(found), self._reason)
-            body["query"] = self._evaluator.query
-            found = await self._evaluator.ask("/v1/query", msgspec.json.encode(body))
+            with self._budget.share(self._place.namespace) as share:
+                if self._rule:
+                    found = await self._evaluator.ask(self._rule, msgspec.json.encode(body), share)
+                    return decision(found is True if self._must_be_true else _listed(found), self._reason)
+                body["query"] = self._evaluator.query
+                found = await self._evaluator.ask("/v1/query", msgspec.json.encode(body), share)
+        except CrowdedError:
+            return Failed("too much is being read at once")
         except EvaluatorError as error:
             return Failed(str(error))
         answers = [decision(_listed(one.get(DECISION, True)), self._reason) for one in found or ()]

@@ -14,6 +14,7 @@ from daemun.extauth.checker import Checker, Place, State, Tools
 from daemun.extauth.checks.passed import CONFIG, STATE, plain, struct, without_answer
 from daemun.extauth.dial import DialError, addresses, host_and_port
 from daemun.extauth.request import Request
+from daemun.fetch import CrowdedError
 from daemun.ir.auth.checks import PassThroughGrpc
 
 _PATH = "/envoy.service.auth.v3.Authorization/Check"
@@ -21,6 +22,8 @@ _SILENT = "its server does not answer"
 _AGAIN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
 _NO = (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED)
 """Not that it cannot tell: whatever it means, nobody is let in for it."""
+_LONGEST, _USUAL = 128 << 10, 64 << 10
+"""Bytes of an answer, and those that are set aside for one while it is waited for."""
 _REST = 1.0
 """Seconds between two looks for where the server is, while it does not answer."""
 
@@ -29,7 +32,7 @@ class GrpcServer(Checker):
     """The server gets what Envoy said, with the chain's state and its configuration as metadata."""
 
     def __init__(self, check: PassThroughGrpc, place: Place, tools: Tools) -> None:
-        del place
+        self._namespace, self._budget = place.namespace, tools.budget
         self._check = check
         self._guard = tools.guard
         self._clock = tools.clock
@@ -53,14 +56,18 @@ class GrpcServer(Checker):
         if self._config is not None:
             metadata[CONFIG].CopyFrom(self._config)
         try:
-            async with asyncio.timeout(self._check.timeout):
-                response = await self._asked(message)
+            with self._budget.share(self._namespace) as share:
+                share.take(_USUAL)
+                async with asyncio.timeout(self._check.timeout):
+                    response = await self._asked(message)
         except grpc.aio.AioRpcError as error:
             if error.code() in _NO:
                 return Failed("its server refuses to be asked", 403)
             return without_answer(_SILENT, self._check.allow_on_failure)
         except DialError as error:
             return without_answer(f"{_SILENT}: {error}", self._check.allow_on_failure)
+        except CrowdedError:
+            return without_answer("too many of its servers are asked at once", self._check.allow_on_failure)
         except TimeoutError:
             return without_answer(_SILENT, self._check.allow_on_failure)
         if STATE in response.dynamic_metadata:
@@ -93,6 +100,7 @@ class GrpcServer(Checker):
                 one = found[0]
                 target = f"ipv6:[{one}]:{self._port}" if ":" in one else f"ipv4:{one}:{self._port}"
                 options = [("grpc.default_authority", f"{self._host}:{self._port}"), ("grpc.enable_http_proxy", 0)]
+                options.append(("grpc.max_receive_message_length", _LONGEST))
                 if self._check.tls:
                     options.append(("grpc.ssl_target_name_override", self._host))
                     self._channel = grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(), options)

@@ -16,7 +16,7 @@ from daemun.extauth.ldap.ber import (
     number,
     text,
 )
-from daemun.fetch import Guard
+from daemun.fetch import Guard, Share
 
 SUCCESS, NO_SUCH_OBJECT, INVALID_CREDENTIALS, INSUFFICIENT_ACCESS = 0, 32, 49, 50
 INVALID_DN, INAPPROPRIATE_AUTHENTICATION, UNWILLING = 34, 48, 53
@@ -52,6 +52,8 @@ class Connection:
         self._reader = reader
         self._writer = writer
         self._number = 0
+        self.share: Share | None = None
+        """Of which what is read is taken: whoever has the connection sets it."""
 
     @classmethod
     async def open(cls, guard: Guard, host: str, port: int, tls: ssl.SSLContext | None) -> Self:
@@ -148,6 +150,8 @@ class Connection:
             size = int.from_bytes(await self._reader.readexactly(count), "big")
         if size > _MOST_BYTES:
             raise BerError
+        if self.share is not None:
+            self.share.take(size)
         return await self._reader.readexactly(size)
 
 

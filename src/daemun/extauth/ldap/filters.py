@@ -4,6 +4,7 @@ from daemun.extauth.ldap.ber import element, text
 
 _AND, _OR, _NOT = 0xA0, 0xA1, 0xA2
 _EQUAL, _PARTS, _AT_LEAST, _AT_MOST, _PRESENT, _LIKE = 0xA3, 0xA4, 0xA5, 0xA6, 0x87, 0xA8
+_RULE, _RULE_NAME, _RULE_TYPE, _RULE_VALUE, _RULE_IN_NAME = 0xA9, 0x81, 0x82, 0x83, 0x84
 _FIRST, _ANY, _LAST = 0x80, 0x81, 0x82
 _DEEPEST = 20
 _SPECIAL = frozenset('"+,;<>\\=#\0')
@@ -66,6 +67,8 @@ def _item(item: str) -> bytes:
     name, equals, value = item.partition("=")
     if not equals:
         raise FilterError(f"{item!r} has no =")
+    if name.endswith(":"):
+        return _by_rule(name[:-1], value)
     for sign, tag in ((">", _AT_LEAST), ("<", _AT_MOST), ("~", _LIKE)):
         if name.endswith(sign):
             return element(tag, text(_attribute(name[:-1])), text(_value(value)))
@@ -81,6 +84,19 @@ def _item(item: str) -> bytes:
     if not parts:
         raise FilterError(f"{item!r} looks for nothing")
     return element(_PARTS, text(name), element(0x30, *parts))
+
+
+def _by_rule(left: str, value: str) -> bytes:
+    """What says itself how is compared, `memberOf:1.2.840.113556.1.4.1941:=…` (RFC 4511, 4.5.1.7.7)."""
+    name, *more = left.split(":")
+    in_name = bool(more) and more[0].lower() == "dn"
+    rules = more[1:] if in_name else more
+    if len(rules) > 1 or not (name or rules):
+        raise FilterError(f"{left!r} says neither what is compared nor how")
+    parts = [text(_attribute(one), _RULE_NAME) for one in rules]
+    parts += [text(_attribute(name), _RULE_TYPE)] if name else []
+    parts.append(text(_value(value), _RULE_VALUE))
+    return element(_RULE, *parts, *([element(_RULE_IN_NAME, b"\xff")] if in_name else []))
 
 
 def _attribute(name: str) -> str:

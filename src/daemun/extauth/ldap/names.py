@@ -43,6 +43,13 @@ def one_form(name: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).split())
 
 
+def comparable(entry: str) -> tuple[tuple[str, str], ...]:
+    """The same for all spellings of an entry's name, as `cn=a\\, b` and `CN = a\\2C  b`, and not for another's."""
+    parts = _split(entry)
+    # What has several attributes in one part, or is none, is compared as text.
+    return (("", one_form(entry)),) if parts is None else tuple((one.attribute, one_form(one.value)) for one in parts)
+
+
 class _Part(NamedTuple):
     attribute: str
     value: str

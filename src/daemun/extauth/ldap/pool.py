@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from daemun.extauth.ldap.connection import Connection
 from daemun.fetch import Guard
 
+_MOST = 100
+"""Connections to one directory, whatever a policy says."""
 _PORTS = {"ldap": 389, "ldaps": 636}
 
 
@@ -22,7 +24,7 @@ class Pool:
         self._guard = guard
         self._host, self._port = url.hostname, url.port or _PORTS[url.scheme]
         self._tls = ssl.create_default_context() if url.scheme == "ldaps" else None
-        self._slots = asyncio.Semaphore(max(most, 1))
+        self._slots = asyncio.Semaphore(min(max(most, 1), _MOST))
         self._idle: list[Connection] = []
 
     @asynccontextmanager

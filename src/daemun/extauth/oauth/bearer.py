@@ -19,7 +19,7 @@ from daemun.extauth.oauth.sealing import data
 from daemun.extauth.oauth.tokens import Claims, Key, TokenError, check_times, parse_keys, verified
 from daemun.extauth.request import Request
 from daemun.fetch import Answer as Fetched
-from daemun.fetch import Fetcher, FetchError
+from daemun.fetch import CrowdedError, FetchError
 from daemun.ir.auth.oauth import Introspection, SignedToken
 
 _SHORT, _LONGEST = 4 << 10, 128 << 10
@@ -28,6 +28,8 @@ _AS_LARGE = 24
 _TOKENS = 32 << 20
 """Bytes of what is said of tokens that are remembered, of all policies."""
 _CHARACTERS = frozenset(string.ascii_letters + string.digits + "-._~+/=")
+_WAITING = 2 << 10
+"""Bytes that it takes to find out about a token, beside what is written of it."""
 _REFUSED_SECONDS = 5.0
 """How long a token that counts for nothing is remembered as that."""
 _JSON = {"Accept": "application/json"}
@@ -59,7 +61,7 @@ class Remembered:
     def __init__(self, seconds: float, tools: Tools, place: Place) -> None:
         self._seconds = seconds
         self._clock = tools.clock
-        self._namespace = place.namespace
+        self._namespace, self._budget = place.namespace, tools.budget
         self._policy = secrets.token_bytes(16)
         self._said: Kept[tuple[Said, float]] = tools.shared("memory of tokens", lambda: Kept(_TOKENS))
         self._flights: dict[bytes, asyncio.Task[Said]] = {}
@@ -86,7 +88,13 @@ class Remembered:
         await asyncio.gather(*under_way, return_exceptions=True)
 
     async def _find(self, key: bytes, token: str, find: Find) -> Said:
-        said, size = await find(token)
+        try:
+            # It goes on when nobody waits for it any more: others may ask for the same, but not without an end.
+            with self._budget.share(self._namespace) as share:
+                share.take(_WAITING + len(token))
+                said, size = await find(token)
+        except CrowdedError:
+            raise FetchError("too many tokens are asked about at once") from None
         seconds = self._seconds if said.claims is not None else min(self._seconds, _REFUSED_SECONDS)
         until = self._clock() + seconds
         expires = _read(said.claims).get("exp") if said.claims is not None else None
@@ -107,7 +115,7 @@ class _BearerCheck(Checker):
     def __init__(self, check: Introspection | SignedToken, place: Place, tools: Tools) -> None:
         self._wanted = check
         self._clock = tools.clock
-        self._fetcher = Fetcher(tools.guard)
+        self._fetcher = tools.fetcher(place)
         self._remembered = Remembered(check.cache, tools, place)
 
     async def check(self, request: Request, state: State) -> Answer:

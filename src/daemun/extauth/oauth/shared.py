@@ -12,9 +12,10 @@ from redis.exceptions import RedisError
 
 from daemun.extauth.kept import Kept
 from daemun.extauth.oauth import guarded
-from daemun.fetch import Guard
+from daemun.fetch import Budget, Guard
 from daemun.ir.auth.oauth import Redis
 
+_CONNECTIONS = 100
 _SECONDS = 1.0
 """How long Redis may take for an answer: somebody waits for it."""
 _RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
@@ -107,7 +108,7 @@ class InRedis:
         self._client = client
 
     @classmethod
-    def at(cls, where: Redis, guard: Guard | None = None) -> "InRedis":
+    def at(cls, where: Redis, guard: Guard | None = None, budget: Budget | None = None) -> "InRedis":
         """A Redis by `host:port`, or by a URL (redis:, rediss:, unix:) that says it all.
 
         With a guard it is one that a policy names, and what the guard refuses is not connected to. Raises ValueError
@@ -117,7 +118,7 @@ class InRedis:
             "socket_timeout": _SECONDS,
             "socket_connect_timeout": _SECONDS,
             "retry": Retry(NoBackoff(), 1),  # a connection that was idle may have been closed
-            "max_connections": max(where.pool, 1),
+            "max_connections": min(max(where.pool, 1), _CONNECTIONS),
             "timeout": _SECONDS,
         }
         url = where.host if "://" in where.host else f"{'rediss' if where.tls else 'redis'}://{where.host}"
@@ -125,7 +126,7 @@ class InRedis:
         if guard is None:
             pool = redis.BlockingConnectionPool.from_url(url, **db, **options)
         else:
-            pool = redis.BlockingConnectionPool(**{**db, **options, **guarded.options(url, guard)})
+            pool = redis.BlockingConnectionPool(**{**db, **options, **guarded.options(url, guard, budget)})
         return cls(redis.Redis(connection_pool=pool))
 
     async def close(self) -> None:

@@ -14,6 +14,7 @@ import aiohttp
 import msgspec
 
 from daemun.extauth.rego.modules import ModulesError, bounded, checked, write
+from daemun.fetch import Share
 
 SECONDS = 1.0
 """For one evaluation. OPA gives up when nobody waits for it."""
@@ -61,14 +62,22 @@ class Evaluator:
         await asyncio.wait((waiting, self._task), return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
 
-    async def ask(self, path: str, body: bytes) -> Any:
-        """What the API at a path says: the value of `result`, None if there is none. Raises EvaluatorError."""
+    async def ask(self, path: str, body: bytes, share: Share) -> Any:
+        """What the API at a path says: the value of `result`, None if there is none.
+
+        Raises EvaluatorError, and CrowdedError if there is no room in the share to read it.
+        """
         try:
             async with asyncio.timeout(SECONDS):
                 await self._ready.wait()
                 async with self._http.post(f"http://opa{path}", data=body) as response:
-                    answer = await response.content.read(_MOST_BYTES)
-                    if response.status != 200 or not response.content.at_eof():
+                    answer = bytearray()
+                    async for piece in response.content.iter_any():
+                        share.take(len(piece))
+                        answer += piece
+                        if len(answer) > _MOST_BYTES:
+                            raise EvaluatorError("a policy says too much")
+                    if response.status != 200:
                         raise EvaluatorError("a policy cannot be evaluated")
                     return msgspec.json.decode(answer, type=dict[str, Any]).get("result")
         except TimeoutError:
