@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,9 +12,11 @@ from pathlib import Path
 from . import conformance, crds, daemun_image, machine, node, place, stock, tools
 from .api import ApiServer
 from .cluster import PROGRAMS, Cluster
+from .fresh import fresh, interruptible
 from .install import change, install
 from .processes import ClusterError
 
+_INTERRUPTED = 128 + signal.SIGINT
 _CI = os.environ.get("CI") == "true"
 _USE = """
 The cluster {name} is up. Programs that talk to it run inside its network:
@@ -25,12 +28,15 @@ The cluster {name} is up. Programs that talk to it run inside its network:
 def main(arguments: list[str]) -> int:
     """Run a command; what fails says why in one message."""
     chosen = _parser().parse_args(arguments)
+    interruptible()
     try:
         run: Callable[[argparse.Namespace], int] = chosen.run
         return run(chosen)
     except ClusterError as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return _INTERRUPTED
 
 
 def _build(chosen: argparse.Namespace) -> int:
@@ -132,15 +138,7 @@ def _conformance(chosen: argparse.Namespace) -> int:
 
 def _fresh(name: str, *commands: list[str]) -> int:
     """Run commands of this program, as long as they succeed, in a cluster that is there only for them."""
-    this = [sys.executable, "-m", "tests.cluster", "--name", f"{name}_{os.getpid()}"]
-
-    def call(*arguments: str) -> int:
-        return subprocess.run([*this, *arguments], check=False).returncode
-
-    try:
-        return next((code for one in (["up"], *commands) if (code := call(*one))), 0)
-    finally:
-        call("down")
+    return fresh([sys.executable, "-m", "tests.cluster", "--name", f"{name}_{os.getpid()}"], *commands)
 
 
 def _install(chosen: argparse.Namespace) -> int:

@@ -83,13 +83,17 @@ class Suite:
             ) as running,
         ):
             assert running.stdout is not None
-            for line in running.stdout:
-                log.write(line)
-                log.flush()
-                begun = _BEGUN.match(line)
-                if begun:
-                    print(f"  {begun[1]}", flush=True)
-                results.read(line.rstrip("\n"))
+            try:
+                for line in running.stdout:
+                    log.write(line)
+                    log.flush()
+                    begun = _BEGUN.match(line)
+                    if begun:
+                        print(f"  {begun[1]}", flush=True)
+                    results.read(line.rstrip("\n"))
+            except KeyboardInterrupt:
+                running.kill()  # it would go on without us
+                raise
         results.code = running.returncode
         return results
 
