@@ -187,16 +187,17 @@ class ClusterApp:
             _log.info("The API server answers again: what it says is served from now on.")
             objects = dict.fromkeys(self._recalled - objects.keys()) | objects
             self._recalled = None
-        self._take(self.places.secrets.primary(objects))
         problems = set(batch.problems)
+        unread = batch.unread if problems != self._problems else None
+        self._take(self.places.secrets.primary(objects), unread)
         for problem in problems - self._problems:
             _log.warning("%s", problem)
         self._problems = problems
 
-    def _take(self, objects: Objects) -> None:
+    def _take(self, objects: Objects, unread: frozenset[Ref] | None = None) -> None:
         if self._recall is not None:
             self._recall.note({ref: one for ref, one in objects.items() if ref[:2] != LABELS})
-        self.plane.take(objects.items(), self._fetched)
+        self.plane.take(objects.items(), self._fetched, unread)
 
     async def _remembered(self) -> Mapping[Name, Secret]:
         """The Secrets that were served last, whatever place they came from."""

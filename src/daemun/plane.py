@@ -89,6 +89,7 @@ class ControlPlane:
         self._keeping = Keeping()
         self._aging: asyncio.TimerHandle | None = None
         self._held = False
+        self._unread: Iterable[Ref] | None = None  # what is to be told with the next objects
         self._parts: dict[PartKey, Part | None] = {}
         self._gateways: set[Name] = set()
         self._heard_of: dict[str, dict[StreamEvent, None]] = {}
@@ -104,21 +105,22 @@ class ControlPlane:
         complete: Callable[[], bool] = lambda: True,
         unread: Iterable[Ref] | None = None,
     ) -> None:
-        """The sources have a batch of changes; the first one has everything that they know of. A source that has all
-        objects at hand says which others there are that cannot be read.
+        """The sources have a batch of changes; the first one has everything that they know of. They may say which
+        others there are that cannot be read.
 
         It may make the rules ask for more, such as a Secret that is now referenced. Until the sources are `complete`
         again nothing is sent and no status told, for it would say that the Secret is missing; a batch that has it
         comes next.
         """
         self._fetched = complete
+        self._unread = self._unread if unread is None else unread
         self.batches += 1
         if self._fair and self.batches > 1:
             self._backlog.add(objects)
             if self._busy:
                 return
             objects, self._sharing = self._backlog.next(), True
-        self._apply(objects, unread)
+        self._apply(objects)
         self._await_age()
         if self._backlog:
             self._leave()
@@ -162,7 +164,8 @@ class ControlPlane:
         if not parts:  # else that is done when proxies have answered: what is sent to them does not wait for it
             now_and_then()
 
-    def _apply(self, objects: Iterable[tuple[Ref, object | None]], unread: Iterable[Ref] | None = None) -> None:
+    def _apply(self, objects: Iterable[tuple[Ref, object | None]]) -> None:
+        unread, self._unread = self._unread, None
         with self._working():
             self.translation.apply(self._keeping.take(objects), unread)
 
@@ -209,7 +212,8 @@ class ControlPlane:
             self._held = not self._fetched()
             if not self._held:
                 self._settled()
-            if graph.settled and (more := self._backlog.next()):
+            more = self._backlog.next() if graph.settled else []
+            if more or (graph.settled and self._unread is not None):
                 self._busy = self._sharing = True
                 self._apply(more)
                 self._await_age()

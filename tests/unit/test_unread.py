@@ -1,7 +1,14 @@
 """Objects that are there and cannot be read are not said not to exist."""
 
-from daemun.base.names import CORE, GATEWAY, GLOO_GATEWAY, Ref
+import msgspec
+import pytest
+
+from daemun.base.names import CORE, DAEMUN, GATEWAY, GLOO, GLOO_GATEWAY, Ref
+from daemun.cluster import ClusterApp
 from daemun.gatewayapi.settings import Settings
+from daemun.installation import Installation
+from daemun.kube.client import KubeClient
+from daemun.sources.batch import Batch, FileProblem
 from daemun.translate import Translation
 from support.cases import objects
 
@@ -52,3 +59,163 @@ def test_what_cannot_be_read_is_told_so_for_as_long_as_it_cannot() -> None:
     assert told(made, ROUTE) == [f"{SERVICE} cannot be read. Mend what is told of it."]
     made.apply((), unread=())
     assert told(made, ROUTE) == absent[ROUTE]
+
+
+WHO_SAYS = {
+    "the backend of a route": (
+        Ref(GATEWAY, "HTTPRoute", "default", "one"),
+        SERVICE,
+        """
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: one}
+spec: {parentRefs: [{name: g}], rules: [{backendRefs: [{name: s, port: 80}]}]}
+""",
+    ),
+    "the certificate of a listener": (
+        Ref(GATEWAY, "Gateway", "default", "tls"),
+        Ref(CORE, "Secret", "default", "cert"),
+        """
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: tls}
+spec:
+  gatewayClassName: daemun
+  listeners: [{name: https, port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: cert}]}}]
+""",
+    ),
+    "the Gateway of a ListenerSet": (
+        Ref(GATEWAY, "ListenerSet", "default", "set"),
+        Ref(GATEWAY, "Gateway", "default", "lost"),
+        """
+apiVersion: gateway.networking.k8s.io/v1
+kind: ListenerSet
+metadata: {name: set}
+spec: {parentRef: {name: lost}, listeners: [{name: more, port: 81, protocol: HTTP}]}
+""",
+    ),
+    "what a BackendTLSPolicy trusts": (
+        Ref(GATEWAY, "BackendTLSPolicy", "default", "tls"),
+        Ref(CORE, "ConfigMap", "default", "ca"),
+        """
+apiVersion: gateway.networking.k8s.io/v1
+kind: BackendTLSPolicy
+metadata: {name: tls}
+spec:
+  targetRefs: [{group: "", kind: Service, name: there}]
+  validation: {hostname: there.test, caCertificateRefs: [{group: "", kind: ConfigMap, name: ca}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: there}
+spec: {ports: [{port: 80}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: one}
+spec: {parentRefs: [{name: g}], rules: [{backendRefs: [{name: there, port: 80}]}]}
+""",
+    ),
+    "the target of a policy of ours": (
+        Ref(DAEMUN, "AuthPolicy", "default", "who"),
+        ROUTE,
+        """
+apiVersion: daemun.dev/v1alpha1
+kind: AuthPolicy
+metadata: {name: who}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: r}]
+  basicAuth: {secretRef: {name: users}}
+""",
+    ),
+    "the target of an option": (
+        Ref(GLOO_GATEWAY, "RouteOption", "default", "o"),
+        ROUTE,
+        """
+apiVersion: gateway.solo.io/v1
+kind: RouteOption
+metadata: {name: o}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: r}]
+  options: {prefixRewrite: /x}
+""",
+    ),
+    "the Service of an Upstream": (
+        Ref(GLOO, "Upstream", "default", "up"),
+        SERVICE,
+        """
+apiVersion: gloo.solo.io/v1
+kind: Upstream
+metadata: {name: up}
+spec: {kube: {serviceName: s, serviceNamespace: default, servicePort: 80}}
+""",
+    ),
+    "the Secret of an AuthConfig": (
+        Ref("enterprise.gloo.solo.io", "AuthConfig", "default", "auth"),
+        Ref(CORE, "Secret", "default", "login"),
+        """
+apiVersion: enterprise.gloo.solo.io/v1
+kind: AuthConfig
+metadata: {name: auth}
+spec:
+  configs:
+  - oauth2:
+      oidcAuthorizationCode:
+        appUrl: https://app.test
+        callbackPath: /callback
+        clientId: me
+        clientSecretRef: {name: login, namespace: default}
+        issuerUrl: https://idp.test
+""",
+    ),
+    "the RouteTable of a VirtualService": (
+        CLASSIC,
+        TABLE,
+        "---".join(WORLD.split("---")[2:]),
+    ),
+    "the Secret of a Registry": (
+        Ref(DAEMUN, "Registry", "default", "cf"),
+        Ref(CORE, "Secret", "default", "login"),
+        """
+apiVersion: daemun.dev/v1alpha1
+kind: Registry
+metadata: {name: cf}
+spec: {type: nomad, config: {address: "http://nomad.test:4646"}, secretRef: {name: login}}
+""",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WHO_SAYS)
+def test_statuses_say_the_same(case: str) -> None:
+    ref, target, manifests = WHO_SAYS[case]
+    made = Translation(Settings(assume_programmed=True))
+    made.apply(objects(WORLD.split("---", maxsplit=1)[0] + "---" + manifests).items())
+
+    def status() -> str:
+        return msgspec.json.encode(made.statuses[ref]).decode()
+
+    before = status()
+    assert f"{target} does not exist" in before
+    made.apply((), unread=[target])
+    assert f"{target} cannot be read. Mend what is told of it." in status()
+    assert f"{target} does not exist" not in status()
+    made.apply((), unread=())
+    assert status() == before
+
+
+async def test_a_cluster_tells_it_too() -> None:
+    app = ClusterApp(KubeClient.at("http://127.0.0.1:1"), Installation("default", "daemun", "one", "daemun:latest"))
+    made = app.plane.translation
+    made.graph.enough = None  # at once: nobody runs what would be left
+
+    def conditions() -> str:
+        return msgspec.json.encode(made.statuses[ROUTE]).decode()
+
+    wrong = FileProblem("", 0, SERVICE, "spec", "is no map", "")
+    app._changed(Batch(dict(objects(WORLD)), (wrong,), complete=True))
+    assert f"{SERVICE} cannot be read" in conditions()
+    app._changed(Batch({}, (wrong,), complete=True))
+    assert f"{SERVICE} cannot be read" in conditions()
+    app._changed(Batch({}, (), complete=True))
+    assert f"{SERVICE} does not exist" in conditions()

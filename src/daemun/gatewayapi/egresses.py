@@ -18,6 +18,7 @@ from daemun.gatewayapi.routes.backends import Call, Called, Found, Resolver
 from daemun.gatewayapi.settings import Settings
 from daemun.gatewayapi.status.conditions import condition
 from daemun.gatewayapi.status.problems import Problems, Rejections, from_findings, rejected
+from daemun.gatewayapi.status.unread import Unread
 from daemun.gatewayapi.tls import cacerts
 from daemun.gatewayapi.tls.certrefs import certificate_fault
 from daemun.ir.backend import BackendKey, Protocol
@@ -188,13 +189,15 @@ def forwarding(ways: Collection[Name, Way]) -> Forward:
     return forward
 
 
-def status_rule(rejections: Rejections) -> Callable[[Reader, Name, ResolvedEgress], Iterator[tuple[Ref, Status]]]:
+def status_rule(
+    rejections: Rejections, unread: Unread
+) -> Callable[[Reader, Name, ResolvedEgress], Iterator[tuple[Ref, Status]]]:
     """The rule from an Egress to its status."""
 
     def status(reader: Reader, _: Name, one: ResolvedEgress) -> Iterator[tuple[Ref, Status]]:
         wrong = (*one.not_accepted, *rejected(reader, rejections, one.ref))
         accepted = condition("Accepted", one.generation, "Accepted", wrong)
-        resolved = condition("ResolvedRefs", one.generation, "ResolvedRefs", one.not_resolved)
+        resolved = condition("ResolvedRefs", one.generation, "ResolvedRefs", unread.said(reader, one.not_resolved))
         yield one.ref, OwnStatus((accepted, resolved))
 
     return status

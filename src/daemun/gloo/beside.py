@@ -64,10 +64,10 @@ class Beside:
 
     def tell(self, heard: Heard) -> Reports:
         """Of the objects that say what the servers do."""
-        self.auth.tell(heard.rejected)
+        self.auth.tell(heard.rejected, heard.unread)
         statuses, problems = [self.auth.statuses, self.limits.statuses], [self.auth.problems, self.limits.problems]
         for kind, policies in {AUTH_POLICY: self.auth.policies, RATE_LIMIT_POLICY: self.limits.policies}.items():
-            told = own_status.Inputs(self.by_target[kind], heard.written, heard.rejected)
+            told = own_status.Inputs(self.by_target[kind], heard.written, heard.rejected, heard.unread)
             statuses.append(derive(policies, own_status.status_rule(told), f"{kind} status"))
             problems.append(derive(policies, own_status.problem_rule(told), f"{kind} problems"))
         return Reports(tuple(statuses), tuple(problems))

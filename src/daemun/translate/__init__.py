@@ -20,8 +20,8 @@ from daemun.gatewayapi.proxies.placement import Setback
 from daemun.gatewayapi.proxies.reach import assigned
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.gatewayapi.settings import Settings
-from daemun.gatewayapi.status.problems import unread_rule
 from daemun.gatewayapi.status.reports import Heard, Part
+from daemun.gatewayapi.status.unread import Unread
 from daemun.gloo.classic import wiring as classic_mode
 from daemun.gloo.secrets.labels import LABELS
 from daemun.gloo.settings import meshes as gloo_meshes
@@ -123,8 +123,10 @@ class Translation:
             setbacks=self.setbacks,
             rejections=self.rejections,
             rejected=made.blame(self.rejections, routes.delegated.ways).index(lambda _, one: (one.ref,)),
+            unread=Unread(self.unread),
         )
-        notes = Notes(self.troubles, backends.registries.troubles, self.identities, policies.of_all, *servers.found)
+        places = self.troubles, backends.registries.troubles, self.identities
+        notes = Notes(*places, policies.of_all, *servers.found, heard.unread)
         parts: tuple[Part, ...] = (
             gateways,
             routes,
@@ -139,7 +141,7 @@ class Translation:
         reports = [part.tell(heard) for part in parts]
         self.statuses = union(*(one for each in reports for one in each.statuses), name="statuses")
         found = union(*(one for each in reports for one in each.problems), name="problems as they were found")
-        self.problems = derive(found, unread_rule(self.unread), "problems")
+        self.problems = derive(found, heard.unread.problem_rule, "problems")
 
         # What edges and readers take from the parts themselves.
         self.parents, self.delegated, self.chosen = gateways.parents, routes.delegated, policies.chosen

@@ -90,10 +90,10 @@ class Backends:
         about_policies = (self.by_service, self._services, used, rejected)
         return Reports(
             (
-                derive(self._policies, policy_status.policy_rule(*about_policies), "policy status"),
-                derive(self.upstreams, upstream_status.status_rule(rejected), "Upstream status"),
-                self.registries.statuses,
-                derive(self._egresses, egresses.status_rule(rejected), "Egress status"),
+                derive(self._policies, policy_status.policy_rule(*about_policies, heard.unread), "policy status"),
+                derive(self.upstreams, upstream_status.status_rule(rejected, heard.unread), "Upstream status"),
+                self.registries.statuses(heard.unread),
+                derive(self._egresses, egresses.status_rule(rejected, heard.unread), "Egress status"),
             ),
             (
                 derive(self._policies, policy_status.policy_problems(*about_policies), "policy problems"),

@@ -79,6 +79,7 @@ class Gateways:
             rejections=rejected,
             ports=heard.rejections.index(listener_status.port_of),
             settings=self._settings,
+            unread=heard.unread,
         )
         return Reports(
             (

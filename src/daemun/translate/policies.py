@@ -73,6 +73,7 @@ class Policies:
             parents=heard.parents,
             written=heard.written,
             rejections=heard.rejected,
+            unread=heard.unread,
         )
         kinds = self.chosen.items()
         return Reports(

@@ -49,8 +49,8 @@ class Routes:
         rejected, told, reached = heard.rejected, self.delegated.told, self.delegated.objects
         return Reports(
             (
-                derive(self.resolved, route_status.route_rule(rejected, told), "route status"),
-                derive(reached, route_status.reached_rule(rejected, told), "status of reached routes"),
+                derive(self.resolved, route_status.route_rule(rejected, told, heard.unread), "route status"),
+                derive(reached, route_status.reached_rule(rejected, told, heard.unread), "status of reached routes"),
             ),
             (
                 derive(self.resolved, problems.route_problems(rejected, heard.holders, told), "route problems"),

@@ -65,7 +65,7 @@ def gateway_rule(
         generation = gateway.generation
         programmed = _invalid(gateway) or listener_status.not_programmed(listeners) or reach.missing or waiting
         unresolved = any(one.not_resolved for one in gateway.listeners)
-        refs: Findings = gateway.not_resolved
+        refs: Findings = inputs.unread.said(reader, gateway.not_resolved)
         if unresolved and not refs:
             refs = (Finding("ListenersNotResolved", "", "see the status of the listeners"),)
         addresses = reach.addresses if answers else ()

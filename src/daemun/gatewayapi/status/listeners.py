@@ -12,6 +12,7 @@ from daemun.gatewayapi.proxies.answers import ProxyState, Rejection, RejectionKe
 from daemun.gatewayapi.resolved import Parent, ResolvedListener, ResolvedRoute, parents_of
 from daemun.gatewayapi.settings import Settings
 from daemun.gatewayapi.status.conditions import Findings, condition, truth
+from daemun.gatewayapi.status.unread import Unread
 from daemun.ir.listener import FrontendKey
 from daemun.ir.resource import LISTENER
 from daemun.ir.route import RouteKey
@@ -31,6 +32,7 @@ class Inputs(msgspec.Struct, frozen=True):
     rejections: Index[Ref, RejectionKey, Rejection]
     ports: Index[tuple[str, str], RejectionKey, Rejection]
     settings: Settings
+    unread: Unread
 
 
 def uses_of(_: RouteKey, route: ResolvedRoute) -> Iterator[ListenerUse]:
@@ -75,7 +77,9 @@ def statuses(reader: Reader, inputs: Inputs, parent: Parent, waiting: Findings) 
             Finding(reason_for(r.message), r.where, f"Envoy: {r.message}") for r in dict.fromkeys(rejected)
         )
         attached = reader.count(inputs.uses, (parent.ref, one.name))
-        found.append(_status(parent, one, findings or waiting, attached))
+        unresolved = inputs.unread.said(reader, one.not_resolved)
+        told = msgspec.structs.replace(one, not_resolved=unresolved) if unresolved else one
+        found.append(_status(parent, told, findings or waiting, attached))
     return tuple(found)
 
 

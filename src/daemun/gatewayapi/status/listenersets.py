@@ -26,7 +26,8 @@ def set_rule(
         waiting = listener_status.pending(reader, inputs, one)
         gateway = reader.get(parents, Ref(GATEWAY, "Gateway", *one.gateway))
         reach = surroundings.reach(reader, gateway) if isinstance(gateway, ResolvedGateway) else Reach()
-        one = msgspec.structs.replace(one, refused=one.refused or _of_parent("ParentNotAccepted", reach.refused))
+        refused = inputs.unread.said(reader, one.refused) or _of_parent("ParentNotAccepted", reach.refused)
+        one = msgspec.structs.replace(one, refused=refused)
         listeners = listener_status.statuses(reader, inputs, one, waiting)
         why = _invalid(one) or listener_status.not_programmed(listeners)
         why = why or _of_parent("ParentNotProgrammed", reach.missing) or waiting

@@ -14,6 +14,7 @@ from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.gatewayapi.routes.backendtls import ByService, ResolvedPolicy, rivals
 from daemun.gatewayapi.status.conditions import condition
 from daemun.gatewayapi.status.problems import Problems, Rejections, from_findings, rejected
+from daemun.gatewayapi.status.unread import Unread
 from daemun.ir.route import RouteKey
 
 MOST_ANCESTORS = 16
@@ -47,6 +48,7 @@ def policy_rule(
     services: Collection[Name, Service],
     uses: Index[Name, PolicyUse, PolicyUse],
     rejections: Rejections,
+    unread: Unread,
 ) -> Callable[[Reader, Name, ResolvedPolicy], Iterator[tuple[Ref, Status]]]:
     """The rule from a policy to its status; none for one that no Gateway of ours needs."""
 
@@ -56,8 +58,8 @@ def policy_rule(
             return
         generation = policy.generation
         findings = (*_without_effect(reader, by_service, services, policy), *policy.not_accepted)
-        accepted = condition("Accepted", generation, "Accepted", findings)
-        resolved = condition("ResolvedRefs", generation, "ResolvedRefs", policy.not_resolved)
+        accepted = condition("Accepted", generation, "Accepted", unread.said(reader, findings))
+        resolved = condition("ResolvedRefs", generation, "ResolvedRefs", unread.said(reader, policy.not_resolved))
         ancestors = []
         for use in found:
             theirs = tuple(

@@ -2,15 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-import msgspec
-
 from daemun.api.gateway import Gateway, GatewayClass
 from daemun.api.listenerset import ListenerSet
 from daemun.api.meta import Resource
 from daemun.base.names import GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.classes import BUILT_IN
-from daemun.gatewayapi.findings import Finding, absent, no_such
+from daemun.gatewayapi.findings import Finding, absent
 from daemun.gatewayapi.listeners.listenersets import parent_of
 from daemun.gatewayapi.proxies.answers import Rejection, RejectionKey, reason_for
 from daemun.gatewayapi.proxies.reach import Surroundings
@@ -32,25 +30,6 @@ def from_findings(ref: Ref, findings: Iterable[Finding], *, warning: bool = Fals
     """Findings as problems of an object, each once."""
     found = [Problem(ref, one.reason, one.where, one.text, one.mend, warning, one.absent) for one in findings]
     return tuple(dict.fromkeys(found)) if found else ()
-
-
-def unread_rule(unread: Collection[Ref, bool]) -> Callable[[Reader, Ref, Problems], Iterator[tuple[Ref, Problems]]]:
-    """The rule from the problems of an object to the same, where others are not said not to exist if they only cannot
-    be read (`unread`). What is wrong with those is told by whoever tried to.
-    """
-
-    def known(reader: Reader, ref: Ref, problems: Problems) -> Iterator[tuple[Ref, Problems]]:
-        yield ref, tuple(_known(reader, unread, one) if one.absent else one for one in problems)
-
-    return known
-
-
-def _known(reader: Reader, unread: Collection[Ref, bool], problem: Problem) -> Problem:
-    for target in problem.absent:
-        if reader.get(unread, target):
-            text = problem.text.replace(no_such(target), f"{target} cannot be read")
-            return msgspec.structs.replace(problem, text=text, mend="Mend what is told of it.")
-    return problem
 
 
 def rejected(reader: Reader, rejections: Rejections, ref: Ref) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from daemun.gatewayapi.proxies.placement import Setback
 from daemun.gatewayapi.resolved import Parent, ResolvedRoute
 from daemun.gatewayapi.routes.streams import Holder
 from daemun.gatewayapi.status.problems import Problems, Rejections
+from daemun.gatewayapi.status.unread import Unread
 from daemun.ir.listener import HostKey
 from daemun.ir.route import RouteKey
 
@@ -22,7 +23,8 @@ class Heard(msgspec.Struct, frozen=True):
     """What became of all that was made: the objects that others name, and what was said to them by their proxies.
 
     `written` finds Gateway API's objects by their kind. `rejected` is what proxies reject, by the objects that it came
-    from, `rejections` the same as they say it; `setbacks` are of those that cannot run.
+    from, `rejections` the same as they say it; `setbacks` are of those that cannot run. `unread` knows which objects
+    are there and cannot be read.
     """
 
     written: Callable[[str], Collection[Name, Resource]]
@@ -33,6 +35,7 @@ class Heard(msgspec.Struct, frozen=True):
     setbacks: Collection[str, Setback]
     rejections: Collection[RejectionKey, Rejection]
     rejected: Rejections
+    unread: Unread
 
 
 class Reports(NamedTuple):

@@ -12,6 +12,7 @@ from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.gatewayapi.status.problems import Problems, Rejections, from_findings, rejected
+from daemun.gatewayapi.status.unread import Unread
 from daemun.gloo.auth.chains import configs_of
 from daemun.gloo.auth.configs import ConfigKey, ResolvedConfig
 from daemun.gloo.auth.finding import GROUP, KIND
@@ -27,6 +28,7 @@ class Inputs(msgspec.Struct, frozen=True):
     routes: Index[str, RouteKey, ResolvedRoute]
     listeners: Index[str, ListenerKey, ListenerUses]
     rejections: Rejections
+    unread: Unread
 
 
 def used_by_route(_: RouteKey, route: ResolvedRoute) -> Iterator[str]:
@@ -45,7 +47,7 @@ def status_rule(of: Inputs) -> Callable[[Reader, Name, AuthConfig], Iterator[tup
     """The rule from an AuthConfig to its status."""
 
     def status(reader: Reader, name: Name, _: AuthConfig) -> Iterator[tuple[Ref, Status]]:
-        errors, warnings = _told(reader, of, name)
+        errors, warnings = (of.unread.said(reader, each) for each in _told(reader, of, name))
         yield Ref(GROUP, KIND, *name), GlooStatus.of(map(str, errors), map(str, warnings))
 
     return status

@@ -12,6 +12,7 @@ from daemun.flow import Collection, Graph, Index, Reader, Source, derive, distin
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.gatewayapi.routes import backends
 from daemun.gatewayapi.status.problems import Problems, Rejections
+from daemun.gatewayapi.status.unread import Unread
 from daemun.gloo.auth import chains, configs, finding, meaning, policies, policy_ways, servers, status
 from daemun.gloo.policies.policy import Features, Meant, targets_of
 from daemun.gloo.upstreams.upstream import FindUpstream
@@ -85,9 +86,9 @@ class Auth:
         self._by_route: Index[str, RouteKey, ResolvedRoute] = routes.index(status.used_by_route)
         self._by_listener: Index[str, ListenerKey, ListenerUses] = listeners.index(status.used_by_listener)
 
-    def tell(self, rejections: Rejections) -> None:
+    def tell(self, rejections: Rejections, unread: Unread) -> None:
         """Make the `statuses` and `problems` of AuthConfigs."""
-        told = status.Inputs(self.configs, self._by_route, self._by_listener, rejections)
+        told = status.Inputs(self.configs, self._by_route, self._by_listener, rejections, unread)
         self.statuses: Collection[Ref, Status] = derive(self._written, status.status_rule(told), "AuthConfig status")
         self.problems: Collection[Ref, Problems] = derive(
             self._written, status.problem_rule(told), "AuthConfig problems"

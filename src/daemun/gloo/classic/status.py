@@ -10,6 +10,7 @@ from daemun.base.names import GLOO_GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.proxies.placement import Setback
 from daemun.gatewayapi.status.problems import Rejections, from_findings, rejected
+from daemun.gatewayapi.status.unread import Unread
 from daemun.gloo.classic.gateways import Door, Doors
 from daemun.gloo.classic.options import PartsUses
 from daemun.gloo.classic.parts import Part, Section
@@ -30,7 +31,7 @@ def about(_: RouteKey, problems: Problems) -> Iterator[Ref]:
 
 
 def object_rule(
-    group: str, kind: str, found: Found, rejections: Rejections
+    group: str, kind: str, found: Found, rejections: Rejections, unread: Unread
 ) -> Callable[[Reader, Name, Resource], Iterator[tuple[Ref, Problems]]]:
     """The rule from an object to everything that is wrong with it."""
 
@@ -38,7 +39,7 @@ def object_rule(
         ref = Ref(group, kind, *name)
         mine = [one for each in reader.find(found, ref) for one in each if one.ref == ref]
         mine += from_findings(ref, rejected(reader, rejections, ref))
-        yield ref, tuple(dict.fromkeys(mine))
+        yield ref, unread.said(reader, dict.fromkeys(mine))
 
     return problems
 

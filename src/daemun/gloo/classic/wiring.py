@@ -204,12 +204,12 @@ class Classic:
             name="what was found",
         ).index(status.about)
         told = [
-            derive(written[kind], status.object_rule(*kind, found, heard.rejected), f"about {kind[1]}s")
+            derive(written[kind], status.object_rule(*kind, found, heard.rejected, heard.unread), f"about {kind[1]}s")
             for kind in _TOLD
         ]
         everything = union(*told, name="about classic objects")
         # Nobody can look at the status of what nobody wrote, but its problems are told.
-        about = status.object_rule(GLOO_GATEWAY, "Gateway", found, heard.rejected)
+        about = status.object_rule(GLOO_GATEWAY, "Gateway", found, heard.rejected, heard.unread)
         unwritten = derive(self._ports.unwritten, about, "about unwritten Gateways")
         about_all = union(everything, unwritten, name="about all classic objects")
         return Reports(

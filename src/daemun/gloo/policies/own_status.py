@@ -12,6 +12,7 @@ from daemun.gatewayapi.classes import CONTROLLER
 from daemun.gatewayapi.findings import Finding, absent
 from daemun.gatewayapi.status.conditions import condition
 from daemun.gatewayapi.status.problems import Problems, Rejections, from_findings, rejected
+from daemun.gatewayapi.status.unread import Unread
 from daemun.gloo.policies.policy import Policy, Target
 
 Written = Callable[[str], Collection[Name, Resource]]
@@ -24,6 +25,7 @@ class Inputs(msgspec.Struct, frozen=True):
     by_target: Index[Ref, Name, Policy]
     written: Written
     rejections: Rejections
+    unread: Unread
 
 
 def status_rule(of: Inputs) -> Callable[[Reader, Name, Policy], Iterator[tuple[Ref, Status]]]:
@@ -33,7 +35,7 @@ def status_rule(of: Inputs) -> Callable[[Reader, Name, Policy], Iterator[tuple[R
         common = (*policy.errors, *rejected(reader, of.rejections, policy.ref))
         ancestors = []
         for target in policy.targets:
-            findings = (*common, *_lost(reader, of, policy, target))
+            findings = of.unread.said(reader, (*common, *_lost(reader, of, policy, target)))
             ref = target.ref
             parent = ParentReference(ref.name, ref.group, ref.kind, ref.namespace, target.section or None)
             accepted = condition("Accepted", policy.generation, "Accepted", findings)

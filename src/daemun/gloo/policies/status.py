@@ -15,6 +15,7 @@ from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.findings import Finding, absent
 from daemun.gatewayapi.resolved import Parent, ResolvedRoute
 from daemun.gatewayapi.status.problems import Problems, Rejections, from_findings, rejected
+from daemun.gatewayapi.status.unread import Unread
 from daemun.gloo.policies.attach import Attached
 from daemun.gloo.policies.policy import Policy
 from daemun.ir.listener import ListenerKey
@@ -29,6 +30,7 @@ class Inputs(msgspec.Struct, frozen=True):
     parents: Collection[Ref, Parent]
     written: Callable[[str], Collection[Name, Resource]]
     rejections: Rejections
+    unread: Unread
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):
@@ -74,7 +76,8 @@ def status_rule(of: Inputs) -> Callable[[Reader, Name, Policy], Iterator[tuple[R
     def status(reader: Reader, _: Name, policy: Policy) -> Iterator[tuple[Ref, Status]]:
         found = verdict(reader, of, policy)
         if found is not None:
-            yield policy.ref, GlooStatus.of(map(str, found.errors), map(str, found.warnings))
+            errors, warnings = (of.unread.said(reader, each) for each in (found.errors, found.warnings))
+            yield policy.ref, GlooStatus.of(map(str, errors), map(str, warnings))
 
     return status
 

@@ -38,6 +38,7 @@ from daemun.base.names import GLOO, Name, Ref
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.status.problems import Problems, from_findings
+from daemun.gatewayapi.status.unread import Unread
 from daemun.gloo.auth.servers import Found
 from daemun.gloo.limits.servers import Found as FoundLimits
 from daemun.gloo.secrets import places
@@ -210,6 +211,7 @@ class Notes(NamedTuple):
     of_all: ListenerDefaults
     servers: Collection[Name, Found]
     limits: Collection[Name, FoundLimits]
+    unread: Unread
 
     def found(self, reader: Reader, name: Name, settings: Settings) -> tuple[list[Finding], list[Finding]]:
         """What is wrong, and what has no effect, or not the one that was meant."""
@@ -240,7 +242,7 @@ def status_rule(of: Notes) -> Callable[[Reader, Name, Settings], Iterator[tuple[
     """The rule from Settings to their status."""
 
     def status(reader: Reader, name: Name, settings: Settings) -> Iterator[tuple[Ref, Status]]:
-        errors, notes = of.found(reader, name, settings)
+        errors, notes = (of.unread.said(reader, each) for each in of.found(reader, name, settings))
         yield _ref(name), GlooStatus.of(map(str, errors), map(str, notes))
 
     return status

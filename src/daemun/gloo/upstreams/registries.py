@@ -16,6 +16,7 @@ from daemun.gatewayapi.references import GrantIndex
 from daemun.gatewayapi.settings import Settings as Surroundings
 from daemun.gatewayapi.status.conditions import condition
 from daemun.gatewayapi.status.problems import Problems, from_findings
+from daemun.gatewayapi.status.unread import Unread
 from daemun.gloo.discovery.settings import is_on
 from daemun.gloo.served.fields import NOT_SERVED
 from daemun.gloo.settings.scope import SETTINGS
@@ -74,8 +75,11 @@ class Registries:
             derive(sources[GLOO, "Upstream"], ec2.machines_rule(sources[CORE, "Secret"], said), "EC2 of Upstreams"),
             name="configured registries",
         )
-        self.statuses = derive(objects, status_rule(self.troubles), "Registry status")
         self.problems = derive(objects, problem_rule(self.troubles), "Registry problems")
+
+    def statuses(self, unread: Unread) -> Collection[Ref, Status]:
+        """Make the statuses of Registries."""
+        return derive(self.objects, status_rule(self.troubles, unread), "Registry status")
 
     def nameable(self, granted: GrantIndex) -> Nameable:
         """What Upstreams need of it."""
@@ -128,7 +132,9 @@ def consul_rule(surroundings: Surroundings) -> Callable[[Reader, Name, Settings]
     return configured
 
 
-def status_rule(troubles: Troubles) -> Callable[[Reader, Name, ResolvedRegistry], Iterator[tuple[Ref, Status]]]:
+def status_rule(
+    troubles: Troubles, unread: Unread
+) -> Callable[[Reader, Name, ResolvedRegistry], Iterator[tuple[Ref, Status]]]:
     """The rule from a Registry to its status. It is Available unless it fails to give what it is asked for."""
 
     def status(reader: Reader, name: Name, one: ResolvedRegistry) -> Iterator[tuple[Ref, Status]]:
@@ -136,14 +142,15 @@ def status_rule(troubles: Troubles) -> Callable[[Reader, Name, ResolvedRegistry]
         found = () if trouble is None else (trouble,)
         away = tuple(each for each in found if each.reason == UNAVAILABLE)
         wrong = one.wrong or tuple(each for each in found if each.reason != UNAVAILABLE)
-        closed = one.missing or wrong
+        missing = unread.said(reader, one.missing)
+        closed = missing or wrong
         generation = one.generation
         yield (
             one.ref,
             OwnStatus(
                 (
                     condition("Accepted", generation, "Accepted", wrong),
-                    condition("ResolvedRefs", generation, "ResolvedRefs", one.missing),
+                    condition("ResolvedRefs", generation, "ResolvedRefs", missing),
                     condition("Available", generation, "Available", closed or away),
                 )
             ),
