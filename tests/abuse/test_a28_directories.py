@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -22,7 +23,7 @@ from support.checked import asked, checker, login
 
 SPELLINGS = {"ann": "ann", "ANN": "ann", "\uff41nn": "ann", "bob  smith": "Bob Smith", "BOB SMITH": "Bob Smith"}
 MEMBERS = {"allowed": (slapd.MANAGERS,)}
-WAYS: dict[str, dict[str, object]] = {
+WAYS: dict[str, dict[str, Any]] = {
     "no groups": {},
     "groups": MEMBERS,
     "groups by an account": {**MEMBERS, "groups": LdapGroups(slapd.ACCOUNT, "reader", always=True)},
@@ -41,7 +42,7 @@ async def server(tmp_path: Path) -> AsyncIterator[slapd.Slapd]:
 async def test_a28_a_user_has_one_name(server: slapd.Slapd) -> None:
     """Not one for each limit: it is the directory's."""
     for way, fields in WAYS.items():
-        one = checker(LdapAuth(server.address, f"uid=%s,{slapd.PEOPLE}", **fields))  # type: ignore[arg-type]
+        one = checker(LdapAuth(server.address, f"uid=%s,{slapd.PEOPLE}", **fields))
         for given_, name in SPELLINGS.items():
             assert await asked(one, login(given_, "secret")) == Allowed(name), (way, given_)
         await one.close()

@@ -114,7 +114,8 @@ class Client:
             connection.close()
         if answer.status >= 300:
             raise RefusedError(answer.status, text)
-        return json.loads(text)  # type: ignore[no-any-return]
+        found: Document = json.loads(text)
+        return found
 
     def _connection(self, seconds: float) -> http.client.HTTPSConnection:
         assert self.server.hostname is not None

@@ -131,7 +131,7 @@ async def test_kinds_come_go_and_come_back_in_another_version(own_api_server: Ap
             own_api_server.client.apply(_route("one"))
             await watcher.until(lambda: ref in watcher.objects and watcher.names("HTTPRoute"))
             path = f"/apis/{GATEWAY}/{version}/namespaces/default/grpcroutes/one"
-            await watcher.until(lambda path=path: watcher.source.locate(ref) == path)  # type: ignore[misc]
+            await watcher.until(lambda path=path: watcher.source.locate(ref) == path)  # type: ignore[misc]  # mypy infers no lambda with defaults
             await asyncio.to_thread(crds.remove, own_api_server.client, names)
             await watcher.until(lambda: ref not in watcher.objects and not watcher.names("HTTPRoute"))
             await watcher.until(lambda: watcher.source.locate(ref) is None)

@@ -60,7 +60,7 @@ def addresses(cluster: Cluster) -> Iterator[dict[str, str]]:
         found[tenant] = kubectl("-n", tenant, "get", "gateway", "gate", "-o", "jsonpath={.status.addresses[0].value}")
         _make(cluster.client(), tenant, "main")
         at, host = found[tenant], f"main.{tenant}.example.com"
-        assert until(lambda at=at, host=host, port=port: ask(at, host, port=port) == "200", 60), tenant  # type: ignore[misc]
+        assert until(lambda at=at, host=host, port=port: ask(at, host, port=port) == "200", 60), tenant  # type: ignore[misc]  # mypy infers no lambda with defaults
     yield found
     for tenant in _PORTS:  # all at once, which is faster than what a namespace does
         cluster.client().delete(_path(tenant))
@@ -105,7 +105,7 @@ def test_a_flood_of_routes(cluster: Cluster, addresses: dict[str, str]) -> None:
             begun = time.monotonic()
             name = f"new{len(waited)}"
             _make(cluster.client(), "blue", name)
-            assert until(lambda name=name: ask(addresses["blue"], f"{name}.blue.example.com", port=8082) == "200", 60)  # type: ignore[misc]
+            assert until(lambda name=name: ask(addresses["blue"], f"{name}.blue.example.com", port=8082) == "200", 60)  # type: ignore[misc]  # mypy infers no lambda with defaults
             waited.append(time.monotonic() - begun)
             flooded.append(_p99(addresses["blue"]))
     _tell(f"while {_ROUTES} routes of red are made", calm, flooded)

@@ -4,8 +4,8 @@ import asyncio
 import ssl
 
 from daemun.xds.messages import Response
-from support.certificates import authority
-from support.client import ask
+from support.certificates import authority, shown_to
+from support.client import Answer, ask
 from support.documents import exact, gateway, listener, route, rule, secret
 from support.heard import recorded
 from support.ports import free_port
@@ -39,13 +39,13 @@ class Served:
         every += [listener(port, f"more-{port}", hostname=HOST, certs=["cert"]) for port in more]
         self.world.write("gateway.yaml", gateway("gw", *every))
 
-    async def handshake(self, port: int = 0) -> object:
+    async def handshake(self, port: int = 0) -> Answer:
         return await ask(port or self.port, tls=self._client, sni=HOST, host=HOST)
 
     async def shown(self) -> bytes:
         _, writer = await asyncio.open_connection("127.0.0.1", self.port, ssl=self._client, server_hostname=HOST)
         writer.close()
-        return writer.get_extra_info("ssl_object").getpeercert(binary_form=True)  # type: ignore[no-any-return]
+        return shown_to(writer)
 
     async def restart(self) -> None:
         """Another Daemun takes over from this one, which leaves its proxies serving."""
@@ -66,7 +66,7 @@ def said(responses: list[Response]) -> list[Response]:
 async def test_f07_a_restart_says_nothing_and_then_a_listener_changes(world: World) -> None:
     served = Served(world)
     await served.start()
-    async with load(served.handshake) as steady:  # type: ignore[arg-type]
+    async with load(served.handshake) as steady:
         with recorded() as responses:
             await served.restart()
             assert said(responses) == []
@@ -95,7 +95,7 @@ async def test_f07_a_stream_that_breaks_is_not_noticed(world: World) -> None:
     assert world.app is not None
     xds = world.app.plane.xds
     address = f"unix:{world.app._xds_socket}"
-    async with load(served.handshake) as steady:  # type: ignore[arg-type]
+    async with load(served.handshake) as steady:
         for turn in range(3):
             with recorded() as responses:
                 await xds.stop()

@@ -5,7 +5,7 @@ import contextlib
 import ssl
 import time
 
-from support.certificates import Pair, authority
+from support.certificates import Pair, authority, shown_to
 from support.client import Answer, ask, connection, exchange
 from support.documents import gateway, listener, listener_set, route, rule, secret
 from support.ports import free_port
@@ -56,7 +56,7 @@ class Rotated:
 
     async def shows(self, host: str, certificate: bytes) -> bool:
         async with connection(self.port, tls=self.client, sni=host) as (_, writer):
-            return bool(writer.get_extra_info("ssl_object").getpeercert(binary_form=True) == certificate)
+            return shown_to(writer) == certificate
 
 
 async def test_f11_many_certificates_change_under_load(world: World) -> None:

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.serialization import PrivateFormat
 
-from support.certificates import Pair, authority, locked
+from support.certificates import Pair, authority, locked, shown_to
 from support.client import Answer, ask, connection
 from support.documents import Doc, gateway, listener, route, rule, secret
 from support.ports import free_port
@@ -96,7 +96,7 @@ def classic() -> list[Doc]:
 async def shown(host: str) -> bytes:
     """The certificate that answers a handshake."""
     async with connection(PORT, tls=CA.client(), sni=host) as (_, writer):
-        return writer.get_extra_info("ssl_object").getpeercert(binary_form=True)  # type: ignore[no-any-return]
+        return shown_to(writer)
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -155,7 +155,7 @@ async def test_f12_what_expires_while_it_is_served_is_told(shared: World) -> Non
     problem = await shared.problem("Gateway default/gw", "tls.crt of Secret default/other has expired on")
     assert shared.condition("Gateway", "gw", "ResolvedRefs", "other")[0] == "False"
     async with connection(PORT, tls=_careless(), sni=OTHER) as (_, writer):
-        shown_now = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        shown_now = shown_to(writer)
     assert shown_now == ssl.PEM_cert_to_DER_cert(brief[0].decode())
     shared.write("other.yaml", secret("other", *CA.issue(OTHER)))
     await shared.solved(problem)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from support.certificates import Pair, authority
+from support.certificates import Pair, authority, shown_to
 from support.client import connection
 from support.documents import gateway, listener, route, rule, secret
 from support.world import World, fresh, until
@@ -16,7 +16,7 @@ CA = authority()
 async def shown(world: World, host: str) -> bytes:
     """The certificate that answers a handshake."""
     async with connection(world.port, tls=CA.client(), sni=host) as (_, writer):
-        return writer.get_extra_info("ssl_object").getpeercert(binary_form=True)  # type: ignore[no-any-return]
+        return shown_to(writer)
 
 
 async def shows(world: World, host: str, pair: Pair) -> None:

@@ -39,7 +39,7 @@ async def world() -> AsyncIterator[World]:
 @pytest.mark.timeout(300)
 async def test_nothing_is_remembered_of_routes_that_are_gone(world: World) -> None:
     assert world.app is not None
-    translation = world.app.plane.translation
+    translation, source = world.app.plane.translation, world.app._source
     before = Counter[str]()
     edges = [node.edges() for node in translation.graph.nodes if hasattr(node, "edges")]
     for turn in range(ROUNDS):
@@ -53,7 +53,7 @@ async def test_nothing_is_remembered_of_routes_that_are_gone(world: World) -> No
         await world.answers(404, f"/{turn}", host=f"h0-{turn}.example.com")
         await until(lambda: [node.edges() for node in translation.graph.nodes if hasattr(node, "edges")] == edges)
         if not turn:  # now everything has its table
-            await until(lambda: len(world.app._source.folder.listing.files) == FILES)  # type: ignore[union-attr]
+            await until(lambda: len(source.folder.listing.files) == FILES)
             await until(rests(world))
             before = weights(world.app)
         await until(functools.partial(no_more_than, before, world))

@@ -1,5 +1,7 @@
 """Hostnames: which listener a host belongs to, which routes it meets there, and Gateways side by side."""
 
+from typing import Any
+
 import pytest
 import pytest_asyncio
 
@@ -39,9 +41,9 @@ def _isolated() -> dict:
 
 
 def _on_listeners() -> list[dict]:
-    def on(section: str, to: str, path: str, **fields: object) -> dict:
+    def on(section: str, to: str, path: str, **fields: Any) -> dict:
         parent = reference("isolated", sectionName=section)
-        return route(f"{section}-{to}", rule(prefix(path), to=to), parents=[parent], **fields)  # type: ignore[arg-type]
+        return route(f"{section}-{to}", rule(prefix(path), to=to), parents=[parent], **fields)
 
     return [
         on("any", "a", "/any"),

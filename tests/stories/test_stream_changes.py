@@ -147,7 +147,7 @@ async def test_a_route_and_a_listener_that_come_together(world: World) -> None:
         route("r", rule(to="a"), kind="TCPRoute"),
     )
     for port in (world.port, second):
-        await until(lambda port=port: _is(greeted(port), "a"))  # type: ignore[misc]
+        await until(lambda port=port: _is(greeted(port), "a"))  # type: ignore[misc]  # mypy infers no lambda with defaults
 
 
 async def _is(got: Awaitable[str], wanted: str) -> bool:

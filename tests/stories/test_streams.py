@@ -3,6 +3,8 @@
 import asyncio
 import json
 from collections import Counter
+from collections.abc import Awaitable
+from typing import Any
 
 import pytest
 
@@ -13,12 +15,12 @@ from support.streams import answered, greeted, refused, udp
 from support.world import World, until
 
 
-def tcp_route(name: str, *to: object, **more: object) -> dict[str, object]:
-    return route(name, rule(to=to), kind="TCPRoute", **more)  # type: ignore[arg-type]
+def tcp_route(name: str, *to: str | dict[str, Any], **more: Any) -> dict[str, Any]:
+    return route(name, rule(to=to), kind="TCPRoute", **more)
 
 
-def udp_route(name: str, *to: object, **more: object) -> dict[str, object]:
-    return route(name, rule(to=to), kind="UDPRoute", **more)  # type: ignore[arg-type]
+def udp_route(name: str, *to: str | dict[str, Any], **more: Any) -> dict[str, Any]:
+    return route(name, rule(to=to), kind="UDPRoute", **more)
 
 
 async def test_a_port_for_each_route_and_tcp_and_udp_apart(world: World) -> None:
@@ -122,8 +124,8 @@ async def test_the_oldest_route_has_the_port(world: World) -> None:
     await until(lambda: _is(greeted(world.port), "b"))
 
 
-async def _is(got: object, wanted: str) -> bool:
-    assert await got == wanted  # type: ignore[misc]
+async def _is(got: Awaitable[object], wanted: str) -> bool:
+    assert await got == wanted
     return True
 
 

@@ -109,7 +109,8 @@ async def agreed(port: int, name: str, context: ssl.SSLContext) -> ssl.SSLObject
     try:
         async with connection(port, tls=context, sni=f"{name}.test") as (reader, writer):
             await exchange(reader, writer, host=f"{name}.test")
-            return writer.get_extra_info("ssl_object")  # type: ignore[no-any-return]
+            agreed_on: ssl.SSLObject = writer.get_extra_info("ssl_object")
+            return agreed_on
     except (ssl.SSLError, OSError):
         return None
 

@@ -1,5 +1,6 @@
 """Certificates for the stories, made by `cryptography` on the spot."""
 
+import asyncio
 import datetime
 import ssl
 import tempfile
@@ -142,8 +143,16 @@ def server(pair: Pair, clients: Authority | None = None) -> ssl.SSLContext:
     return context
 
 
+def shown_to(writer: asyncio.StreamWriter) -> bytes:
+    """The certificate that the other end of a connection has shown, in DER."""
+    connection: ssl.SSLObject = writer.get_extra_info("ssl_object")
+    shown = connection.getpeercert(binary_form=True)
+    assert shown is not None
+    return shown
+
+
 def _note_name(connection: ssl.SSLSocket | ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
-    connection.sni = name  # type: ignore[union-attr]
+    connection.sni = name  # type: ignore[union-attr]  # an attribute of ours
 
 
 def _load(context: ssl.SSLContext, pair: Pair) -> None:

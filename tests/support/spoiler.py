@@ -41,7 +41,7 @@ class Spoiler:
         self._plane = plane
         self._send = plane.xds.apply
         self._bad: tuple[str, str, str, Spoil] | None = None
-        plane.xds.apply = self._apply  # type: ignore[method-assign]
+        plane.xds.apply = self._apply  # type: ignore[method-assign]  # that is what it is for
 
     def spoil(self, kind: str, name: str, where: str, how: Spoil) -> None:
         """Spoil the messages of this kind that come from the object `Kind/name`, from this field or below it."""
@@ -56,7 +56,7 @@ class Spoiler:
     def remove(self) -> None:
         """Stand in the way no longer."""
         self.mend()
-        self._plane.xds.apply = self._send  # type: ignore[method-assign]
+        self._plane.xds.apply = self._send  # type: ignore[method-assign]  # that is what it is for
 
     def _again(self) -> None:
         self._apply(list(self._plane.translation.resources.items()))

@@ -93,7 +93,7 @@ class SwappedEnvoy:
         ports = [name.partition("/")[0] for name in scopes if name.endswith("/*")]
         self._write([*scopes.values(), *map(self._canary_of, ports)])
         for port in ports:
-            _until(lambda port=port: self._canary(port) == str(self._version), self._explain)  # type: ignore[misc]
+            _until(lambda port=port: self._canary(port) == str(self._version), self._explain)  # type: ignore[misc]  # mypy infers no lambda with defaults
 
     def ask(
         self,

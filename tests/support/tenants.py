@@ -9,7 +9,7 @@ from statistics import median
 
 from daemun.report.journal import ProblemLine
 from daemun.xds.quarantine import FIRST_RETRY
-from support.certificates import authority
+from support.certificates import authority, shown_to
 from support.documents import authorities, exact, gateway, listener, route, rule, secret, service, tls_policy
 from support.ports import free_port
 from support.rejected import Bad
@@ -45,7 +45,8 @@ class Tenants:
             self.route(name, name)
         self.listen()
         await world.start()
-        self.spoiler = Spoiler(world.app.plane)  # type: ignore[union-attr]
+        assert world.app is not None
+        self.spoiler = Spoiler(world.app.plane)
 
     # What there is
 
@@ -134,7 +135,7 @@ class Tenants:
             "127.0.0.1", self.ports[host], ssl=authority().client(), server_hostname=host
         )
         try:
-            return writer.get_extra_info("ssl_object").getpeercert(binary_form=True)  # type: ignore[no-any-return]
+            return shown_to(writer)
         finally:
             writer.close()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from daemun.api.core import Secret
+from daemun.api.core import Secret, Service
 from daemun.api.decode import decode, identify
 from daemun.api.gateway import Gateway
 from daemun.api.routes import HTTPRoute
@@ -180,8 +180,9 @@ def test_nulls_are_not_there_and_unknown_fields_of_other_apis_do_not_matter() ->
         "apiVersion: v1\nkind: Service\nmetadata: {name: s, creationTimestamp: null, uid: x}\n"
         "spec: {clusterIP: None, ports: [{port: 80, name: null}]}"
     ).values()
+    assert isinstance(value, Service)
     assert value.metadata.creation_timestamp == ""
-    assert value.spec.ports[0].name == ""  # type: ignore[attr-defined]
+    assert value.spec.ports[0].name == ""
 
 
 def test_defaults_are_those_of_the_api() -> None:

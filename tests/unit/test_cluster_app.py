@@ -27,7 +27,7 @@ def app_with(provide: Callable[[], Awaitable[None]], *, extauth: bool = False) -
     client = KubeClient.at("http://127.0.0.1:1")
     app = ClusterApp(client, Installation("default", "daemun", "one", "daemun:latest", extauth=extauth))
     app._live.set()
-    app._proxies.run = provide  # type: ignore[method-assign,assignment]
+    app._proxies.run = provide  # type: ignore[method-assign,assignment]  # a stand-in
     return app
 
 
@@ -137,8 +137,8 @@ def test_without_classic_mode_its_objects_are_not_looked_at(classic: bool) -> No
 
 async def test_a_pod_has_what_the_proxies_of_its_namespace_have_if_that_is_in_the_mesh() -> None:
     app = app_with(asyncio.Event().wait)
-    member = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
-    member["metadata"]["labels"] = {"daemun.dev/mesh": "enabled"}  # type: ignore[index]
+    labels = {"daemun.dev/mesh": "enabled"}
+    member = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "labels": labels}}
     found = map(decode, (member, gateway("gw", listener(8080))))
     app.plane.take((one.ref, one.value) for one in found if isinstance(one, Decoded))
     assert app._client_of(Name("shop", "default")) == "shop/Mesh"

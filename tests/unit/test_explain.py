@@ -374,8 +374,8 @@ def in_mesh(name: str, *addresses: str) -> Doc:
     ],
 )
 def test_requests_of_a_mesh_are_for_services(url: str, words: str) -> None:
-    member = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}}
-    member["metadata"]["labels"] = {"daemun.dev/mesh": "enabled"}  # type: ignore[index]
+    labels = {"daemun.dev/mesh": "enabled"}
+    member = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default", "labels": labels}}
     first, second = ({"group": "", "kind": "Service", "name": name} for name in ("first", "second"))
     made = world(
         member,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -70,8 +71,8 @@ def response(*chains: Chain, removed: tuple[str, ...] = (), version: str = "1") 
     return found
 
 
-def chain(name: str, **fields: object) -> Chain:
-    return Chain(name, (Step("token", Verified()),), **fields)  # type: ignore[arg-type]
+def chain(name: str, **fields: Any) -> Chain:
+    return Chain(name, (Step("token", Verified()),), **fields)
 
 
 @pytest.fixture

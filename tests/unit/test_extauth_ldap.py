@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -26,8 +27,8 @@ def status(answer: Answer) -> int:
     return 200 if isinstance(answer, Allowed) else answer.status
 
 
-def check(address: str, **fields: object) -> LdapAuth:
-    return LdapAuth(address, f"uid=%s,{slapd.PEOPLE}", **fields)  # type: ignore[arg-type]
+def check(address: str, **fields: Any) -> LdapAuth:
+    return LdapAuth(address, f"uid=%s,{slapd.PEOPLE}", **fields)
 
 
 @pytest.fixture

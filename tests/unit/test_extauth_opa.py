@@ -159,7 +159,7 @@ def modules(opa: str, query: str, *texts: str, reason: bool = False) -> Checker:
 
 async def settled(one: Checker) -> None:
     """Wait until its OPA has started, or will not."""
-    inner: evaluator.Evaluator = one._evaluator  # type: ignore[attr-defined]
+    inner: evaluator.Evaluator = one._evaluator  # type: ignore[attr-defined]  # whatever kind of check it is
     await until(lambda: inner._ready.is_set() or inner._task.done(), 120)
 
 
@@ -313,7 +313,7 @@ async def test_a_policy_that_does_not_end_is_cut_short_and_others_go_on(opa: str
 async def test_an_opa_that_ends_is_started_again_and_one_that_is_closed_is_gone(opa: str) -> None:
     one = modules(opa, "data.test.allow", OLD)
     await settled(one)
-    inner: evaluator.Evaluator = one._evaluator  # type: ignore[attr-defined]
+    inner: evaluator.Evaluator = one._evaluator  # type: ignore[attr-defined]  # whatever kind of check it is
     first = inner.process
     assert first is not None
     first.kill()

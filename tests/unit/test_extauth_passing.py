@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from importlib.metadata import EntryPoint, EntryPoints
 from typing import Any
 
@@ -144,7 +144,7 @@ class Web:
 
     def __init__(self) -> None:
         self.asked: list[tuple[web.Request, bytes]] = []
-        self.says = web.Response
+        self.says: Callable[[], web.StreamResponse] = web.Response
         self.url = ""
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -205,7 +205,7 @@ async def test_http_gets_state_metadata_body_and_configuration(http: Web) -> Non
     ],
 )
 async def test_http_says_the_state(http: Web, body: str, state: dict[str, int] | None) -> None:
-    http.says = lambda: web.Response(text=body)  # type: ignore[assignment]
+    http.says = lambda: web.Response(text=body)
     one, before = checker(PassThroughHttp(http.url, read_state=True)), State(values={"old": 1})
     answer = await asked(one, state=before)
     assert isinstance(answer, Failed if state is None else Allowed)
@@ -225,7 +225,7 @@ async def test_http_says_the_state(http: Web, body: str, state: dict[str, int] |
     ],
 )
 async def test_http_says_no(http: Web, status: int, answer: Answer) -> None:
-    http.says = lambda: web.Response(status=status, headers={"location": "/login", "x-b": "2"})  # type: ignore[assignment]
+    http.says = lambda: web.Response(status=status, headers={"location": "/login", "x-b": "2"})
     one = checker(PassThroughHttp(http.url, denied_headers=("Location",)))
     found = await asked(one)
     if status == 204:
@@ -238,7 +238,7 @@ async def test_http_says_no(http: Web, status: int, answer: Answer) -> None:
 
 @pytest.mark.parametrize("allow", [True, False])
 async def test_http_that_fails_counts_as_the_policy_says(http: Web, allow: bool) -> None:
-    http.says = lambda: web.Response(status=503)  # type: ignore[assignment]
+    http.says = lambda: web.Response(status=503)
     one = checker(PassThroughHttp(http.url, allow_on_failure=allow))
     assert isinstance(await asked(one), Allowed if allow else Failed)
     await one.close()

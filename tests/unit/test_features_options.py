@@ -109,7 +109,7 @@ FAULTS: list[tuple[type, str, str]] = [
     *(
         (
             RouteOptions,
-            "{rbac: {policies: {p: {principals: [{jwtPrincipal: {claims: {a: %s}, matcher: %s}}]}}}}" % wrong,  # noqa: UP031
+            "{rbac: {policies: {p: {principals: [{jwtPrincipal: {claims: {a: %s}, matcher: %s}}]}}}}" % wrong,  # noqa: UP031 - it has braces of its own
             "rbac.policies.p.principals[0].jwtPrincipal.claims.a",
         )
         for wrong in (

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from daemun.api.gloo.common import CidrRange, Expression
+from daemun.api.gloo.common import CidrRange, Expression, ExpressionOperator
 from daemun.base.names import GLOO_GATEWAY, Ref
 from daemun.explain import explain, request_from
 from daemun.gatewayapi.proxies.answers import Rejection, RejectionKey
@@ -38,8 +38,8 @@ spec: {virtualHost: {routes: [{delegateAction: {ref: {name: t0, namespace: defau
         ("GreaterThan", ["1"], False),
     ],
 )
-def test_expressions_about_a_label(operator: str, values: list[str], held: bool) -> None:
-    expression = Expression("key", operator, tuple(values))  # type: ignore[arg-type]
+def test_expressions_about_a_label(operator: ExpressionOperator, values: list[str], held: bool) -> None:
+    expression = Expression("key", operator, tuple(values))
     assert selects({"key": "a", "other": "b"}, {"other": "b"}, [expression]) == held
     assert not selects({"key": "a"}, {"other": "b"}, [expression])
 
@@ -51,8 +51,8 @@ def test_numbers_are_compared(value: str, more: bool, less: bool) -> None:
 
 
 def test_without_the_label_only_what_denies_it_holds() -> None:
-    found = ("NotEquals", "NotIn", "DoesNotExist", "In", "Exists", "LessThan")
-    held = [one for one in found if selects({}, {}, [Expression("key", one, ("1",))])]  # type: ignore[arg-type]
+    found: tuple[ExpressionOperator, ...] = ("NotEquals", "NotIn", "DoesNotExist", "In", "Exists", "LessThan")
+    held = [one for one in found if selects({}, {}, [Expression("key", one, ("1",))])]
     assert held == ["NotEquals", "NotIn", "DoesNotExist"]
 
 

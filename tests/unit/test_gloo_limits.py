@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from daemun.api.gloo.status import GlooStatus
 from daemun.base.names import Name
 from daemun.explain import explain
 from daemun.explain.request import request_from
@@ -100,7 +101,8 @@ def test_the_service_that_gloo_brings_is_ours_where_it_is_gone() -> None:
     world = {**objects(WORLD), **objects(ACTIONS), **objects(server("rate-limit"))}
     assert asked(translation(world)) == {OWN_LIMITS.cluster}
     (told,) = (one for ref, one in translation(world).statuses.items() if ref.kind == "Settings")
-    assert told.state == "Accepted"  # type: ignore[union-attr]
+    assert isinstance(told, GlooStatus)
+    assert told.state == "Accepted"
 
 
 def test_its_upstream_counts_where_it_is_there() -> None:

@@ -75,5 +75,5 @@ def test_a_namespace_in_the_mesh_has_the_configuration_of_its_proxies_and_nothin
     assert placement.made
     rendered = list(render(placement, ProxySettings("daemun:1", "daemun.system.svc"), "PEM"))
     assert [(one.made.kind, one.name) for one in rendered] == [("ConfigMap", Name("shop", "daemun-mesh"))]
-    mounted = [one["configMap"]["name"] for one in sidecar.volumes() if "configMap" in one]  # type: ignore[index]
+    mounted = [one["configMap"]["name"] for one in sidecar.volumes() if "configMap" in one]  # type: ignore[index]  # it is JSON
     assert mounted == ["daemun-mesh"]

@@ -111,6 +111,11 @@ def test_time_alone_makes_flaws_and_mends_them() -> None:
     assert keeping.due is None
 
 
+def flawed(held: object, key: str) -> str:
+    assert isinstance(held, Secret | ConfigMap)
+    return flaw(held, key)
+
+
 def test_lists_of_revocations_and_staples_grow_old() -> None:
     clock = Clock()
     keeping = Keeping(clock)
@@ -121,16 +126,16 @@ def test_lists_of_revocations_and_staples_grow_old() -> None:
     assert keeping.take([(ref, held), (REF, stapled)]) == [(ref, held), (REF, stapled)]
     clock.days = 0.7
     found = dict(keeping.take(keeping.aged()))
-    assert "has expired" in flaw(found[ref], "ca.crl")  # type: ignore[arg-type]
-    assert "has expired" in flaw(found[REF], "tls.ocsp-staple")  # type: ignore[arg-type]
+    assert "has expired" in flawed(found[ref], "ca.crl")
+    assert "has expired" in flawed(found[REF], "tls.ocsp-staple")
 
 
 def test_an_old_authority_may_stay_beside_the_next() -> None:
     old, new = Authority(days=(-3, -1)), Authority()
     ref = Ref(CORE, "ConfigMap", "default", "m")
-    for pem, flawed in ((old.pem + new.pem, False), (old.pem, True)):
+    for pem, expired in ((old.pem + new.pem, False), (old.pem, True)):
         ((_, found),) = Keeping().take([(ref, ConfigMap(ObjectMeta("m"), data={"ca.crt": pem}))])
-        assert ("has expired" in flaw(found, "ca.crt")) == flawed  # type: ignore[arg-type]
+        assert ("has expired" in flawed(found, "ca.crt")) == expired
 
 
 def test_what_is_no_certificate_is_left_alone() -> None:

@@ -256,7 +256,7 @@ async def test_what_was_deleted_meanwhile_goes_when_the_api_server_is_back(
         await api.stop()
         api_client = KubeClient.at(api.url)
         app = ClusterApp(api_client, installation)
-        app._certified = lambda _: None  # type: ignore[method-assign,assignment]
+        monkeypatch.setattr(app, "_certified", lambda _: None)
         work = [asyncio.create_task(one) for one in (app.plane.run(), app.source.run(), app._start_alone(recall))]
         try:
             routes = app.plane.translation.sources[GATEWAY, "HTTPRoute"]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from daemun.api.core import Service
 from daemun.sources.batch import Batch
 from daemun.sources.folder import FolderSource
 from daemun.sources.reader import Folder, Hints, Step
@@ -33,7 +34,8 @@ class Mirror:
             if value is None:
                 del self.ports[ref.name]
             else:
-                self.ports[ref.name] = value.spec.ports[0].port  # type: ignore[attr-defined]
+                assert isinstance(value, Service)
+                self.ports[ref.name] = value.spec.ports[0].port
         self._changed.set()
 
     async def until(self, condition: Callable[[], object]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from daemun.api.core import Service
 from daemun.base.names import Ref
 from daemun.sources import yamldoc
 from daemun.sources.batch import Batch
@@ -54,7 +55,8 @@ class World:
                 if value is None:
                     del self.ports[ref.name]
                 else:
-                    self.ports[ref.name] = value.spec.ports[0].port  # type: ignore[attr-defined]
+                    assert isinstance(value, Service)
+                    self.ports[ref.name] = value.spec.ports[0].port
         self.reader.persist()
         return batch
 

@@ -35,7 +35,7 @@ async def _kept(monkeypatch: pytest.MonkeyPatch, status: int, *times: float) -> 
         number += 1
         return Grant(f"token {number}", 60, True)
 
-    session = Session(vault, login)  # type: ignore[arg-type]
+    session = Session(vault, login)  # type: ignore[arg-type]  # as much of a Vault as a session uses
     await session.keep()
     for clock[0] in times:
         await session.keep()
