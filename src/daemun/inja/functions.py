@@ -56,9 +56,6 @@ FUNCTIONS: Mapping[str, tuple[int, ...]] = MappingProxyType(
 )
 """How many arguments each function takes."""
 
-WITHOUT_ARGUMENTS = ("body", "context")
-"""Functions that are also found by their name alone, where no variable has it."""
-
 IMPOSSIBLE: Mapping[str, str] = MappingProxyType(
     {
         "clusterMetadata": "Envoy shows a script no metadata of clusters",

@@ -58,10 +58,6 @@ Watch = Callable[[int, Key], None]
 """Called with the descriptor of each directory before it is listed, so that no change falls in between."""
 
 
-def is_manifest(name: str) -> bool:
-    return name.endswith(SUFFIXES) and not name.startswith(".")
-
-
 def shown(path: str) -> str:
     """A path that can be printed, whatever bytes are in it."""
     return os.fsencode(path).decode("utf-8", "replace")

@@ -3,7 +3,6 @@
 import difflib
 from collections.abc import Iterable
 
-from daemun.api.kinds import KINDS
 from daemun.base.names import Ref
 from daemun.translate import Translation
 
@@ -72,7 +71,3 @@ def _plural(kind: str) -> str:
     if lower.endswith("y"):
         return f"{lower[:-1]}ies"
     return f"{lower}es" if lower.endswith("s") else f"{lower}s"
-
-
-EVERY_KIND = tuple(dict.fromkeys(one.kind for one in KINDS if one.kind not in ("Secret", "ConfigMap", "Pod")))
-"""What may be named: what is written for gateways."""

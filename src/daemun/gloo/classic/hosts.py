@@ -8,7 +8,7 @@ import msgspec
 from daemun.api.gloo.ssl import SslConfig
 from daemun.api.gloo.virtual_service import VirtualService
 from daemun.base.names import GLOO_GATEWAY, Name, Ref
-from daemun.flow import Collection, Index, Reader
+from daemun.flow import Index, Reader
 from daemun.gloo.classic.parts import Entrances, Section
 from daemun.gloo.classic.report import Problems, Report
 from daemun.gloo.settings.scope import Scopes, scope_of
@@ -119,7 +119,6 @@ def server_names_of(_: Name, tenant: Tenant) -> Iterator[At]:
             yield At(gateway, name)
 
 
-Tenants = Collection[Name, Tenant]
 ByName = Index[At, Name, Tenant]
 
 

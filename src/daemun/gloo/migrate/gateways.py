@@ -1,6 +1,6 @@
 """Classic Gateways as Gateway API's: one for each proxy, with a listener for each port, and those that hosts need."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -32,10 +32,6 @@ class Section(NamedTuple):
     gateway: Name
     listener: str
     hostname: str
-
-
-Seats = Mapping[Name, list[Section]]
-"""The listeners of VirtualServices."""
 
 
 class Proxy:

@@ -29,7 +29,7 @@ AZURE = "gloo.solo.io/azure"
 KEY_BYTES = 32
 _PRINTABLE = re.compile(rb"[!-~]+")
 FORMAT = "format"
-"""What stands for a Secret's format among its flaws (`gatewayapi/flaws.py`)."""
+"""What stands for a Secret's format among its flaws (`gatewayapi/tls/flaws.py`)."""
 _KEPT = (ApiKey, Aws, Azure, Credentials, EncryptionKey, OAuth)
 """What is not to be without, for a moment, because somebody writes it anew by halves."""
 

@@ -95,7 +95,6 @@ def _said(spec: SettingsSpec, watched: frozenset[str]) -> Scope:
 
 
 Scopes = Collection[Name, Scope]
-AskScope = Callable[[Reader], Scope]
 
 
 def scope_of(reader: Reader, scopes: Scopes) -> Scope:
