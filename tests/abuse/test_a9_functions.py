@@ -13,7 +13,7 @@ from daemun.ir.discovered import Documents, Lambdas, Question, Reflection
 from daemun.sources.functions.asking import asking
 from daemun.sources.functions.failure import AskError
 from support.petstore import DOCUMENT
-from support.ports import free_port
+from support.sites import serve
 
 OPEN = Guard.of(*LOOPBACK)
 Answering = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -42,13 +42,8 @@ SHARED: dict[str, Any] = {
 @contextlib.asynccontextmanager
 async def server(answer: Answering) -> AsyncIterator[int]:
     """A tenant's server; where it is."""
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", answer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port := free_port()).start()
-    yield port
-    await runner.cleanup()
+    async with serve(answer) as site:
+        yield site.port
 
 
 def documents(port: int) -> Documents:

@@ -132,7 +132,7 @@ async def test_a_signed_request_to_aws(vault: VaultServer, stores: list[Store]) 
     try:
         vault.ask("POST", "sys/auth/aws", {"type": "aws"})
         config = {
-            "sts_endpoint": sts.url,
+            "sts_endpoint": sts.address,
             "sts_region": "eu-central-1",
             "iam_server_id_header_value": "vault.example.com",
             "access_key": "x",

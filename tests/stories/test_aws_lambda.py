@@ -64,7 +64,9 @@ class Cloud(World):
 async def world() -> AsyncIterator[Cloud]:
     one = Cloud()
     try:
-        one.aws = await Lambda(HELD).start(authority().server(NAME))
+        one.aws = Lambda(HELD)
+        one.aws.tls = authority().server(NAME)
+        await one.aws.start()
         one.closing(one.aws.stop)
         one.write("aws.yaml", credentials(HELD))
         ca = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "ca", "namespace": "default"}}

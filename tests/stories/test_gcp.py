@@ -11,7 +11,7 @@ from aiohttp import web
 
 from support.certificates import authority
 from support.documents import Doc, gateway, listener, prefix, route, rule, to_upstream, upstream
-from support.ports import free_port
+from support.sites import WebServer
 from support.world import World
 
 HOST = "localhost"
@@ -25,23 +25,19 @@ def token(audience: str, seconds: float) -> str:
     return ".".join([*text, "c2lnbmVk"])
 
 
-class Metadata:
+class Metadata(WebServer):
     """What Google's metadata server says of a machine's identity."""
 
     def __init__(self) -> None:
-        self.port = free_port()
+        super().__init__()
         self.asked: list[str] = []
         self.given: dict[str, str] = {}
+
+    def application(self) -> web.Application:
+        """What answers."""
         app = web.Application()
         app.router.add_get("/computeMetadata/v1/instance/service-accounts/default/identity", self._identity)
-        self._runner = web.AppRunner(app)
-
-    async def start(self) -> None:
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
-
-    async def stop(self) -> None:
-        await self._runner.cleanup()
+        return app
 
     async def _identity(self, request: web.Request) -> web.Response:
         if request.headers.get("metadata-flavor") != "Google":

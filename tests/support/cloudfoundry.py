@@ -6,18 +6,17 @@ lists in pages, filters, what is included, stats of processes, limits of request
 
 import base64
 import itertools
-import ssl
 import time
-from typing import Any, Self
+from typing import Any
 
 from aiohttp import web
 
-from support.ports import free_port
+from support.sites import WebServer
 
 CLIENT, SECRET, USER, PASSWORD = "daemun", "of-the-client", "reader", "of-the-reader"
 
 
-class CloudFoundry:
+class CloudFoundry(WebServer):
     """An organization `org` with a space `dev` (more by `space`), and the domains `apps.test` and `apps.internal`.
 
     `left`: how many requests it takes before it wants to be left alone for `quiet` seconds; None: any number. A
@@ -25,8 +24,7 @@ class CloudFoundry:
     """
 
     def __init__(self) -> None:
-        self.port = free_port()
-        self.tls: ssl.SSLContext | None = None
+        super().__init__()
         self.asked: list[str] = []
         self.grants: list[dict[str, str]] = []
         self.left: int | None = None
@@ -40,32 +38,16 @@ class CloudFoundry:
         self._tokens: dict[str, str] = {}
         self._lists: dict[str, list[dict[str, Any]]] = {}
         self._stats: dict[tuple[str, str], list[dict[str, Any]]] = {}
-        self._runner: web.AppRunner | None = None
         self.forget()
 
-    @property
-    def address(self) -> str:
-        """Where it is."""
-        return f"https://localhost:{self.port}" if self.tls else f"http://127.0.0.1:{self.port}"
-
-    async def start(self) -> Self:
-        """Begin to answer, or do so again after `stop`."""
+    def application(self) -> web.Application:
+        """What answers."""
         app = web.Application()
         app.router.add_get("/", self._root)
         app.router.add_post("/uaa/oauth/token", self._token)
         app.router.add_get("/v3/{kind}", self._list)
         app.router.add_get("/v3/apps/{guid}/processes/{type}/stats", self._process)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True, ssl_context=self.tls)
-        await site.start()
-        return self
-
-    async def stop(self) -> None:
-        """End."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        return app
 
     def forget(self) -> None:
         """Begin anew, without apps, and with no token that is good."""

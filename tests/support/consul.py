@@ -6,24 +6,22 @@ has changed since, or the time is over.
 """
 
 import asyncio
-import ssl
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 from aiohttp import web
 
-from support.ports import free_port
+from support.sites import WebServer
 
 
-class Consul:
+class Consul(WebServer):
     """An agent on a port of its own. `token` is wanted of whoever asks, if there is one."""
 
     PATH, LIST = "/v1/health/service/{name}", "/v1/catalog/services"
     INDEX, TOKEN = "X-Consul-Index", "X-Consul-Token"
 
     def __init__(self) -> None:
-        self.port = free_port()
-        self.tls: ssl.SSLContext | None = None
+        super().__init__()
         self.token = ""
         self.asked: list[dict[str, str]] = []
         self.index = 10
@@ -32,31 +30,15 @@ class Consul:
         self._services: dict[str, list[dict[str, Any]]] = {}
         self._changed: dict[str, int] = {}
         self._news = asyncio.Condition()
-        self._runner: web.AppRunner | None = None
 
-    @property
-    def address(self) -> str:
-        """Where it is."""
-        return f"https://localhost:{self.port}" if self.tls else f"http://127.0.0.1:{self.port}"
-
-    async def start(self) -> Self:
-        """Begin to answer, or do so again after `stop`."""
+    def application(self) -> web.Application:
+        """What answers."""
         app = web.Application()
         app.router.add_get(self.PATH, self._health)
         app.router.add_get(self.LIST, self._catalogue)
         app.router.add_get("/v1/catalog/datacenters", self._datacenters)
         app.router.add_routes(self.more())
-        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True, ssl_context=self.tls)
-        await site.start()
-        return self
-
-    async def stop(self) -> None:
-        """End, and whatever waits with it."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        return app
 
     async def put(self, name: str, *ports: int, address: str = "127.0.0.1", tags: tuple[str, ...] = ()) -> None:
         """A service has these instances, and no others."""

@@ -5,7 +5,6 @@ answers as it is told.
 """
 
 import json
-import ssl
 from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -13,7 +12,7 @@ from urllib.parse import unquote
 from aiohttp import web
 from botocore.credentials import Credentials
 
-from support.ports import free_port
+from support.sites import WebServer
 from support.sts import fault
 
 REGION = "eu-central-1"
@@ -48,30 +47,21 @@ def says(**event: Any) -> Reply:
     return Reply(json.dumps(event).encode())
 
 
-class Lambda:
+class Lambda(WebServer):
     """The service of one region. `functions` answer by their names; others are told what they got."""
 
     def __init__(self, credentials: Credentials) -> None:
+        super().__init__()
         self.credentials = credentials
-        self.port = free_port()
         self.seen: list[Invocation] = []
         self.faults: list[str] = []
         self.functions: dict[str, Callable[[Invocation], Reply]] = {}
-        self._runner: web.AppRunner | None = None
 
-    async def start(self, tls: ssl.SSLContext | None = None) -> "Lambda":
-        """Listen."""
+    def application(self) -> web.Application:
+        """What answers."""
         app = web.Application(client_max_size=10 * 1024 * 1024)
         app.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(app)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=tls).start()
-        return self
-
-    async def stop(self) -> None:
-        """Listen no more."""
-        if self._runner is not None:
-            await self._runner.cleanup()
+        return app
 
     async def _answer(self, request: web.Request) -> web.Response:
         body = await request.read()

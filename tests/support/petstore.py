@@ -1,9 +1,11 @@
 """A small shop of pets over HTTP, with a document of what it does: a stand-in for the one of Gloo's guides."""
 
 import json
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from aiohttp import web
+
+from support.sites import WebServer
 
 PETS = {1: {"id": 1, "name": "Dog", "status": "available"}, 2: {"id": 2, "name": "Cat", "status": "pending"}}
 PET = {
@@ -45,34 +47,22 @@ class Seen(NamedTuple):
     body: bytes
 
 
-class Petstore:
+class Petstore(WebServer):
     """The shop. Its document, if there is one, lies `at` a path; every other request is kept in `seen`."""
 
     def __init__(self, at: str = "/swagger.json") -> None:
+        super().__init__()
         self.at, self.document = at, json.dumps(DOCUMENT)
-        self.port = 0
         self.asked: list[str] = []
         self.seen: list[Seen] = []
-        self._runner: web.AppRunner | None = None
 
-    async def start(self, port: int = 0) -> Self:
-        """Listen on a port that the system chooses, if not on this one."""
+    def application(self) -> web.Application:
+        """What answers."""
         app = web.Application()
         app.router.add_route("*", "/api/pets", self._shop)
         app.router.add_route("*", "/api/pets/{id:.*}", self._shop)
         app.router.add_get("/{path:.*}", self._documents)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", port, reuse_address=True)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
-        return self
-
-    async def stop(self) -> None:
-        """Listen no more."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        return app
 
     async def _documents(self, request: web.Request) -> web.Response:
         self.asked.append(request.path)

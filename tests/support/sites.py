@@ -1,12 +1,49 @@
-"""HTTP servers of tests that are asked for documents, on addresses of loopback of their own, and names for them."""
+"""HTTP servers of tests on loopback, and names for them."""
 
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from ipaddress import ip_address
+from typing import Self
 
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
+
+from support.ports import free_port
+
+
+class WebServer:
+    """A server on a port of its own that can end and come again there, with TLS if it has a context. Subclasses say
+    what it answers.
+    """
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.tls: ssl.SSLContext | None = None
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def address(self) -> str:
+        """Where it is."""
+        return f"https://localhost:{self.port}" if self.tls else f"http://127.0.0.1:{self.port}"
+
+    def application(self) -> web.Application:
+        """What answers; made anew for each start."""
+        raise NotImplementedError
+
+    async def start(self) -> Self:
+        """Begin to answer, or do so again after `stop`."""
+        self._runner = web.AppRunner(self.application(), access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True, ssl_context=self.tls).start()
+        return self
+
+    async def stop(self) -> None:
+        """End, and whatever waits with it."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
 
 
 class Site:
@@ -16,6 +53,8 @@ class Site:
         self._handler = handler
         self.asked: list[str] = []
         self.port = 0
+        self.url = ""
+        """Where it is, without a path."""
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request.path_qs)
@@ -34,6 +73,7 @@ async def serve(
     await runner.setup()
     await web.TCPSite(runner, address, port).start()
     site.port = runner.addresses[0][1]
+    site.url = f"http://{address}:{site.port}"
     try:
         yield site
     finally:

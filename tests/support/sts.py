@@ -9,7 +9,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from support.ports import free_port
+from support.sites import WebServer
 
 ACCOUNT = "123456789012"
 ARN = f"arn:aws:iam::{ACCOUNT}:user/daemun"
@@ -45,30 +45,19 @@ def fault(
     return "" if wanted == signature else f"the signature is another: {text}"
 
 
-class Sts:
+class Sts(WebServer):
     """Answers GetCallerIdentity to whoever has signed it with these credentials."""
 
     def __init__(self, credentials: Credentials, region: str) -> None:
+        super().__init__()
         self._credentials, self._region = credentials, region
-        self.port = free_port()
         self.faults: list[str] = []
-        self._runner: web.AppRunner | None = None
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    async def start(self) -> "Sts":
+    def application(self) -> web.Application:
+        """What answers."""
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(app)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
-        return self
-
-    async def stop(self) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
+        return app
 
     async def _answer(self, request: web.Request) -> web.Response:
         body = await request.read()

@@ -20,6 +20,7 @@ from daemun.ir.auth.checks import PassThroughGrpc, PassThroughHttp, PluginAuth, 
 from support.asking import question
 from support.checked import asked, checker
 from support.passing import GrpcPass
+from support.sites import serve
 
 
 async def ok(request: external_auth_pb2.CheckRequest) -> external_auth_pb2.CheckResponse:
@@ -155,14 +156,9 @@ class Web:
 @pytest.fixture
 async def http() -> AsyncIterator[Web]:
     found = Web()
-    app = web.Application()
-    app.router.add_route("*", "/{rest:.*}", found.answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    found.url = f"http://127.0.0.1:{runner.addresses[0][1]}/auth?a=b"
-    yield found
-    await runner.cleanup()
+    async with serve(found.answer) as site:
+        found.url = f"{site.url}/auth?a=b"
+        yield found
 
 
 async def test_http_gets_what_it_may_see_and_no_more(http: Web) -> None:

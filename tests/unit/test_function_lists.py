@@ -14,7 +14,7 @@ from daemun.ir.discovered import Lambdas
 from daemun.sources.functions.failure import AskError
 from daemun.sources.functions.lambdas import LambdaList
 from support.moto import KEYS, REGION, ROLE, Moto
-from support.ports import free_port
+from support.sites import serve
 from support.sts import fault
 
 GUARD = Guard.of(*LOOPBACK)
@@ -28,13 +28,8 @@ async def aws(answer: Answer) -> AsyncIterator[str]:
     async def answering(request: web.Request) -> web.Response:
         return answer(request)
 
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", answering)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port := free_port()).start()
-    yield f"http://127.0.0.1:{port}"
-    await runner.cleanup()
+    async with serve(answering) as site:
+        yield site.url
 
 
 async def ask(url: str, guard: Guard = GUARD, **more: str) -> Any:

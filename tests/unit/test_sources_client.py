@@ -1,6 +1,7 @@
 """The client for servers that operators and tenants name: what is bounded, refused and said."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -10,6 +11,7 @@ from aiohttp import web
 from daemun.base.guard import LOOPBACK, Guard
 from daemun.fetch import names
 from daemun.sources.client import Client, NoAnswerError
+from support.sites import serve as served
 
 Serve = Callable[[Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[str]]
 
@@ -17,20 +19,12 @@ Serve = Callable[[Callable[[web.Request], Awaitable[web.StreamResponse]]], Await
 @pytest_asyncio.fixture
 async def serve() -> AsyncIterator[Serve]:
     """Starts a server that answers everything so, and says where it is."""
-    runners: list[web.AppRunner] = []
+    async with contextlib.AsyncExitStack() as sites:
 
-    async def start(answer: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> str:
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", answer)
-        runners.append(runner := web.AppRunner(app, shutdown_timeout=0.1))
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        return f"http://127.0.0.1:{runner.addresses[0][1]}"
+        async def start(answer: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> str:
+            return (await sites.enter_async_context(served(answer))).url
 
-    yield start
-    for one in runners:
-        await one.cleanup()
+        yield start
 
 
 async def said(client: Client, url: str, seconds: float = 30.0) -> str:

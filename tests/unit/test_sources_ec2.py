@@ -22,7 +22,7 @@ from daemun.sources.registries.registry import ConfigError, RegistryError, Share
 from daemun.sources.signatures import Credentials
 from support.machine import KEY, machine
 from support.moto import KEYS, REGION, ROLE, Moto
-from support.ports import free_port
+from support.sites import serve
 from support.sts import fault
 
 SECRET = {key: value.encode() for key, value in KEYS.items()}
@@ -41,14 +41,9 @@ async def moto(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Moto]:
 @contextlib.asynccontextmanager
 async def aws(answer: Answering, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
     """An AWS that answers everything so; where it is."""
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port := free_port()).start()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
-    yield f"http://127.0.0.1:{port}/"
-    await runner.cleanup()
+    async with serve(answer) as site:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", site.url)
+        yield f"{site.url}/"
 
 
 @contextlib.asynccontextmanager

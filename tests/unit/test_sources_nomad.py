@@ -11,6 +11,7 @@ from daemun.ir.instances import Entry, Instance, Lookup
 from daemun.sources.registries.nomad import Nomad, NomadConfig
 from daemun.sources.registries.registry import Tools
 from support.ports import free_port
+from support.sites import serve
 
 SERVICE = [
     {
@@ -49,13 +50,8 @@ class Agent:
 @pytest_asyncio.fixture
 async def agent() -> AsyncIterator[Agent]:
     one = Agent()
-    app = web.Application()
-    app.router.add_get("/{path:.*}", one.answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", one.port).start()
-    yield one
-    await runner.cleanup()
+    async with serve(one.answer, port=one.port):
+        yield one
 
 
 @contextlib.asynccontextmanager

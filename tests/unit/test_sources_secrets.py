@@ -26,6 +26,7 @@ from daemun.sources.secrets.vault.opened import opened
 from daemun.sources.secrets.vault.session import Session
 from daemun.sources.secrets.watcher import Objects, SecretWatcher
 from daemun.sources.signatures import Credentials
+from support.sites import serve
 from support.world import until
 
 A, B = Name("here", "a"), Name("here", "b")
@@ -317,20 +318,13 @@ async def answering(answer: Callable[[web.Request], web.StreamResponse]) -> Asyn
             return web.json_response({"data": {"ttl": 0}})
         return answer(request)
 
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", handle)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    port = runner.addresses[0][1]
-    vault = VaultClient(f"http://127.0.0.1:{port}", VaultTlsConfig())
-    store = KvStore(vault, Session(vault, TokenLogin(lambda: "t")), "secret", "gloo")
-    try:
-        yield store
-    finally:
-        await store.close()
-        await runner.cleanup()
+    async with serve(handle) as site:
+        vault = VaultClient(site.url, VaultTlsConfig())
+        store = KvStore(vault, Session(vault, TokenLogin(lambda: "t")), "secret", "gloo")
+        try:
+            yield store
+        finally:
+            await store.close()
 
 
 MARKER = "do-not-show-this"
