@@ -21,7 +21,7 @@ class Backlog:
         return bool(self._waiting)
 
     def add(self, changes: Iterable[Change]) -> None:
-        """They wait."""
+        """Changes that wait from now on."""
         for ref, value in changes:
             self._waiting.setdefault(ref.namespace, OrderedDict())[ref] = value
 

@@ -27,7 +27,7 @@ def figures(
     alone: Callable[[], bool],
     unwritten: Callable[[], int],
 ) -> Iterator[Figure]:
-    """All of them."""
+    """All metrics of a cluster's control plane."""
     yield Figure(
         "daemun_build_info",
         "Which Daemun this is.",

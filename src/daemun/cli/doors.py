@@ -127,7 +127,7 @@ class PodDoor:
         return self._run("exec", self.name, "-c", "envoy", "--", *self._RUN, ADMIN_SOCKET, method, target)
 
     def log(self, lines: int) -> str:
-        """Of the container."""
+        """The last lines of the container's log."""
         return self._run("logs", self.name, "-c", "envoy", f"--tail={lines}").decode(errors="replace")
 
     def follow(self) -> Iterator[str]:

@@ -23,7 +23,7 @@ class FileUpstreams:
         self._folder = folder
 
     async def carry_out(self, name: Name, order: Order) -> None:
-        """Do it."""
+        """Write the file of an Upstream, or remove it."""
         await asyncio.to_thread(self._do, self._folder / f"{name.namespace}.{name.name}.json", order)
 
     def _do(self, file: Path, order: Order) -> None:

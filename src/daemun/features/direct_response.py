@@ -33,7 +33,7 @@ class DirectResponse(Feature[Spec]):
         return f"answers with {spec.status}{body}, without a backend"
 
     def on_route(self, spec: Spec, use: Use, draft: Draft) -> None:
-        """The answer."""
+        """Puts the answer in the place of any that the route has already."""
         del use
         # The route may have been an answer already, that of a rule without a backend.
         draft.proto.direct_response.ClearField("body")

@@ -70,7 +70,7 @@ class RateLimitPolicies(Feature[Policed]):
             yield self.rare
 
     def does(self, spec: Policed, use: Use, scene: Scene) -> str:
-        """How many."""
+        """How many requests pass in a time."""
         del use
         beside = "" if scene.forwarded or not spec.rates else " (in all proxies together: only what goes to a backend)"
         return f"lets pass {spec.told}; answers others with 429{beside}"

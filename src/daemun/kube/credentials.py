@@ -21,7 +21,7 @@ class Credentials(Protocol):
 
 
 class Fixed:
-    """The same, always."""
+    """Credentials that never change."""
 
     def __init__(self, header: str) -> None:
         self._header = header

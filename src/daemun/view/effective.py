@@ -116,7 +116,7 @@ class _Rule:
         self._author = route.route.author(rule)
 
     def view(self) -> Effective:
-        """All of it."""
+        """What is in force on the rule, with what lost to it."""
         own = in_force(self._rule.uses)
         winners = [(use, self._level(use)) for use in own]
         kinds = {use.kind for use in own if not BY_KIND[use.kind].adds_up}

@@ -9,7 +9,7 @@ from daemun.api.meta import Api
 
 
 class DirectResponseSpec(Api, frozen=True):
-    """The answer."""
+    """An answer that the proxy gives by itself."""
 
     status: Annotated[int, Meta(ge=200, le=599)]
     body: Annotated[str, Meta(max_length=4096)] = ""

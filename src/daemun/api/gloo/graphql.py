@@ -120,7 +120,7 @@ class Resolution(Api, frozen=True):
 
 
 class GraphQLApiOptions(Api, frozen=True):
-    """Options."""
+    """What is logged of requests."""
 
     log_sensitive_info: bool = False
 
@@ -138,7 +138,7 @@ class LocalExecutorOptions(Api, frozen=True):
 
 
 class LocalExecutor(Api, frozen=True):
-    """The proxy resolves."""
+    """The proxy resolves fields, by asking Upstreams."""
 
     resolutions: dict[str, Resolution] = field(default_factory=dict)
     enable_introspection: bool = False
@@ -155,7 +155,7 @@ class RemoteExecutor(Api, frozen=True):
 
 
 class Executor(Api, frozen=True):
-    """Who resolves."""
+    """Who resolves fields: the proxy, or a GraphQL server."""
 
     ONE_OF: ClassVar[OneOf] = (("local", "remote"),)
 
@@ -172,7 +172,7 @@ class ExecutableSchema(Api, frozen=True):
 
 
 class GraphQLApiSpec(Api, frozen=True):
-    """A schema."""
+    """A schema with who resolves its fields, or one that is stitched together of others."""
 
     ONE_OF: ClassVar[OneOf] = (("executable_schema", "stitched_schema"),)
 

@@ -25,6 +25,6 @@ def struct(values: Mapping[str, Any]) -> struct_pb2.Struct:
 
 
 def plain(value: struct_pb2.Struct) -> dict[str, Any]:
-    """And back."""
+    """A Struct of protobuf as JSON has it."""
     found: dict[str, Any] = json_format.MessageToDict(value)
     return found

@@ -65,7 +65,7 @@ class AccessLogging(Feature[Spec]):
                 yield f"accessLog[{index}].grpcService.staticClusterName", ref
 
     def does(self, spec: Spec, use: Use, scene: Scene) -> str:
-        """Where to."""
+        """Where requests are logged."""
         del use, scene
         places = [one.file_sink.path for one in spec.access_log if one.file_sink is not None]
         places += [

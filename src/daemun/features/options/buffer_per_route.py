@@ -31,7 +31,7 @@ class BufferPerRoute(PerRoute[Spec]):
             yield f"{where}.buffer.maxRequestBytes", "is missing", "Say how large a request may be, in bytes."
 
     def does(self, spec: Spec, use: Use, scene: Scene) -> str:
-        """How large."""
+        """How large a request may be that is held."""
         del use, scene
         if spec.buffer is None or spec.disabled:
             return "sends requests on as they come"
@@ -67,11 +67,11 @@ class Buffer(Feature[BufferSpec]):
         return _PER_ROUTE.faults(Spec(buffer=spec), where)
 
     def does(self, spec: BufferSpec, use: Use, scene: Scene) -> str:
-        """How large."""
+        """How large a request may be that is held."""
         return _PER_ROUTE.does(Spec(buffer=spec), use, scene)
 
     def on_host(self, spec: BufferSpec, use: Use, draft: HostDraft) -> None:
-        """On each."""
+        """On each host of the listener, which routes may change."""
         del use
         draft.per_route(_PER_ROUTE.filter, _PER_ROUTE.of(spec))
 

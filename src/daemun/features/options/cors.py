@@ -52,7 +52,7 @@ class CorsOption(PerRoute[CorsPolicy]):
         return cors_pb2.Cors()
 
     def config(self, spec: CorsPolicy) -> cors_pb2.CorsPolicy:
-        """The policy."""
+        """The spec as a policy of Envoy."""
         policy = cors_pb2.CorsPolicy(
             allow_methods=",".join(spec.allow_methods),
             allow_headers=",".join(spec.allow_headers),

@@ -37,7 +37,7 @@ class Csrf(PerRoute[CsrfPolicy]):
         return csrf_v3.CsrfPolicy(filter_enabled=_share(None))
 
     def config(self, spec: CsrfPolicy) -> csrf_v3.CsrfPolicy:
-        """The policy."""
+        """The spec as a policy of Envoy."""
         policy = csrf_v3.CsrfPolicy(filter_enabled=_share(spec.filter_enabled))
         if spec.shadow_enabled is not None:
             policy.shadow_enabled.CopyFrom(_share(spec.shadow_enabled))

@@ -42,7 +42,7 @@ class Faults(PerRoute[RouteFaults]):
         return fault_v3.HTTPFault()
 
     def config(self, spec: RouteFaults) -> fault_v3.HTTPFault:
-        """The faults."""
+        """The spec as Envoy's faults."""
         config = fault_v3.HTTPFault()
         if spec.abort is not None:
             config.abort.http_status = spec.abort.http_status

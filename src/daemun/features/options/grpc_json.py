@@ -73,7 +73,7 @@ class GrpcJsonTranscoder(PerRoute[Spec]):
                 yield f"{where}.services[{index}]", f"{name} is not in the descriptor set", ""
 
     def does(self, spec: Spec, use: Use, scene: Scene) -> str:
-        """Of which services."""
+        """Which services are called with JSON."""
         del use, scene
         return f"turns calls of {', '.join(spec.services)} with JSON into gRPC, and their answers into JSON"
 

@@ -29,7 +29,7 @@ class Gzip(Feature[Spec]):
             yield where, text, "Use what zlib has."
 
     def does(self, spec: Spec, use: Use, scene: Scene) -> str:
-        """Of which types."""
+        """Which types of responses are compressed."""
         del use, scene
         types = ", ".join(spec.content_type) or "text"
         return f"compresses responses of {types} with gzip, if the client takes that"

@@ -22,7 +22,7 @@ class HealthCheck(Feature[Spec]):
             yield f"{where}.path", f"{spec.path!r} is not a path", "Begin it with '/'."
 
     def does(self, spec: Spec, use: Use, scene: Scene) -> str:
-        """Where."""
+        """Which path answers."""
         del use, scene
         return f"answers {spec.path} itself: whether the proxy takes requests"
 

@@ -28,7 +28,7 @@ class LbHash(OnAction[RouteActionHashConfig]):
                 yield at, "says nothing of a request to hash", "Set one of header, cookie and sourceIp."
 
     def does(self, spec: RouteActionHashConfig, use: Use, scene: Scene) -> str:
-        """What decides."""
+        """What of a request decides where it goes."""
         del use, scene
         told = ", then ".join(map(_told, spec.hash_policies)) or "nothing"
         return f"chooses the endpoint by {told}, if the backend chooses by hash"

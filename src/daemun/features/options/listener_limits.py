@@ -32,7 +32,7 @@ class ConnectionLimit(Feature[ConnectionSpec]):
         yield from duration_faults(spec.delay_before_close, f"{where}.delayBeforeClose")
 
     def does(self, spec: ConnectionSpec, use: Use, scene: Scene) -> str:
-        """How many."""
+        """How many connections may be open."""
         del use, scene
         return f"keeps at most {spec.max_active_connections} connections open, in each proxy; closes others"
 
@@ -55,7 +55,7 @@ class NetworkLocalRateLimit(Feature[TokenBucket]):
         return bucket_faults(spec, where)
 
     def does(self, spec: TokenBucket, use: Use, scene: Scene) -> str:
-        """How many."""
+        """How many connections are taken in a time."""
         del use, scene
         return f"takes {_told(spec)} connections, in each proxy; closes others"
 
@@ -85,7 +85,7 @@ class HttpLocalRateLimit(Feature[LocalRateLimitSettings]):
             yield from bucket_faults(spec.default_limit, f"{where}.defaultLimit")
 
     def does(self, spec: LocalRateLimitSettings, use: Use, scene: Scene) -> str:
-        """How many."""
+        """How many requests pass in a time."""
         del use, scene
         if spec.default_limit is None:
             return "limits nothing"

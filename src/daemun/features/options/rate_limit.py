@@ -162,7 +162,7 @@ class RateLimit(_Actions):
             yield from bucket_faults(spec.local_ratelimit, f"{where}.localRatelimit")
 
     def does(self, spec: Limited, use: Use, scene: Scene) -> str:
-        """How many."""
+        """What is counted, and how many requests the proxy itself lets pass."""
         told = [super().does(spec, use, scene)] if spec.rates or spec.include else []
         if spec.local is not None:
             told.append(
@@ -201,7 +201,7 @@ class RateLimitServer(Feature[LimitServers]):
         return ()
 
     def does(self, spec: LimitServers, use: Use, scene: Scene) -> str:
-        """Which one."""
+        """Which service is asked."""
         del use, scene
         backend = spec.custom.backend
         return f"has rate limits asked of {backend.cluster if backend else 'nobody'}"

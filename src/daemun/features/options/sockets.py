@@ -18,7 +18,7 @@ class ConnectionBuffer(Feature[int]):
     kind: ClassVar = "perConnectionBufferLimitBytes"
 
     def does(self, spec: int, use: Use, scene: Scene) -> str:
-        """How much."""
+        """How much is read ahead."""
         del use, scene
         return f"reads at most {spec} bytes of a connection ahead"
 
@@ -40,7 +40,7 @@ class SocketOptions(Feature[tuple[SocketOption, ...]]):
                 yield f"{where}[{index}]", "has no value", "Set intValue or bufValue."
 
     def does(self, spec: tuple[SocketOption, ...], use: Use, scene: Scene) -> str:
-        """Which."""
+        """Which options are set."""
         del use, scene
         return f"sets socket options: {', '.join(one.description or str(one.name) for one in spec)}"
 
@@ -64,7 +64,7 @@ class ConnectionBalance(Feature[ConnectionBalanceConfig]):
     kind: ClassVar = "connectionBalanceConfig"
 
     def does(self, spec: ConnectionBalanceConfig, use: Use, scene: Scene) -> str:
-        """Whether they are."""
+        """How connections are spread over threads."""
         del use, scene
         how = "evenly over the proxy's threads" if spec.exact_balance is not None else "as they come"
         return f"spreads connections {how}"

@@ -47,7 +47,7 @@ class StatefulSession(PerRoute[Spec]):
         return session_v3.StatefulSession()
 
     def config(self, spec: Spec) -> session_v3.StatefulSessionPerRoute:
-        """The state."""
+        """The spec as the state that Envoy keeps with clients."""
         config = session_v3.StatefulSessionPerRoute()
         config.stateful_session.strict = spec.strict
         state = config.stateful_session.session_state

@@ -36,7 +36,7 @@ class Wasm(Feature[WasmPluginSource]):
     )
 
     def moves(self, spec: WasmPluginSource) -> bool:
-        """Nobody knows."""
+        """It may change whatever routes are chosen by: nobody knows what a module does."""
         return bool(spec.filters)
 
     def faults(self, spec: WasmPluginSource, where: str) -> Iterable[Fault]:
@@ -57,7 +57,7 @@ class Wasm(Feature[WasmPluginSource]):
         return (one for one in super().omits(spec, where) if one[0] not in wrong)
 
     def does(self, spec: WasmPluginSource, use: Use, scene: Scene) -> str:
-        """Which."""
+        """Which modules run."""
         del use, scene
         return f"runs WebAssembly: {', '.join(one.file_path for one in spec.filters if one.file_path) or 'nothing'}"
 

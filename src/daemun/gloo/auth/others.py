@@ -89,7 +89,7 @@ def opa(spec: OpaAuth, where: str, follow: Following) -> ir.OpaModules:
 
 
 def opa_server(spec: OpaServerAuth, where: str, follow: Following) -> ir.OpaServer:
-    """The rule."""
+    """A rule in Rego that a server of Open Policy Agent decides."""
     if not spec.package:
         follow.wrong(f"{where}.package", "is empty", "Name the package of the rule.")
     if not spec.server_addr:
@@ -105,7 +105,7 @@ def _options(options: OpaAuthOptions | None) -> tuple[bool, bool]:
 def pass_through(
     spec: PassThroughAuth, where: str, follow: Following
 ) -> ir.PassThroughGrpc | ir.PassThroughHttp | None:
-    """The other server."""
+    """A server that is asked in the place of ours, by gRPC or by HTTP; None if neither is said."""
     config = dict(spec.config or {})
     if spec.grpc is not None:
         if not spec.grpc.address:

@@ -128,7 +128,7 @@ def _oidc(spec: Oidc, follow: Following) -> AnyCheck:
 
 
 def _session(spec: OidcSession) -> UserSession:
-    """In Gloo's words."""
+    """The same session in Gloo's words."""
     cookies = CookieOptions(
         max_age=nanoseconds(spec.max_age) // _SECOND if spec.max_age is not None else None,
         not_secure=spec.insecure,

@@ -38,7 +38,7 @@ class Draft:
         self.filters.append({"type": kind, field: spec})
 
     def document(self) -> Doc:
-        """The rule."""
+        """The rule of an HTTPRoute that it comes to."""
         filters = list(self.filters)
         if self.rewrite:
             filters.append({"type": "URLRewrite", "urlRewrite": self.rewrite})

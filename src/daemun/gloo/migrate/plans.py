@@ -88,7 +88,7 @@ class _Planning:
         self._loose: dict[Ref, list[tuple[str, str]]] = {}
 
     def plan(self) -> Plan:
-        """Everything, in order."""
+        """The whole plan of the VirtualService, its rules in the order that they are tried in."""
         flat = self._bench.world.flat[self._name]
         for problem in flat.problems:
             say = self._bench.report.warning if problem.warning else self._bench.report.error

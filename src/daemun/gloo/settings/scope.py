@@ -98,5 +98,5 @@ Scopes = Collection[Name, Scope]
 
 
 def scope_of(reader: Reader, scopes: Scopes) -> Scope:
-    """What counts now."""
+    """What the Settings that count say now, or what is so without any."""
     return reader.get(scopes, SETTINGS) or DEFAULT

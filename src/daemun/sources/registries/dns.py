@@ -67,7 +67,7 @@ class Dns(Registry):
 
     @classmethod
     def check(cls, config: DnsConfig) -> None:
-        """Servers have addresses."""
+        """Raises ConfigError if a server is no address."""
         list(_servers(config))
 
     async def follow(self, lookup: Lookup) -> AsyncGenerator[Instances, None]:

@@ -51,7 +51,7 @@ class HttpConnectionManagerSettings(Feature[Spec]):
         return f"sets for the connection: {', '.join(names)}" if names else "leaves connections as they are"
 
     def on_manager(self, spec: Spec, use: Use, draft: ManagerDraft) -> None:
-        """Family by family."""
+        """Puts in each family of fields, then what is said of traces."""
         for family in _FAMILIES:
             family(spec, draft)
         traces.put_tracing(spec, use, draft)

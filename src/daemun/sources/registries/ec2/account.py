@@ -44,11 +44,11 @@ class Account:
         self._failed: RegistryError | None = None
 
     def enter(self) -> None:
-        """One more."""
+        """One more registry or Upstream uses the account."""
         self._users += 1
 
     async def leave(self) -> None:
-        """One less."""
+        """One less does; the last one ends its connections."""
         self._users -= 1
         if not self._users:
             await self._fetcher.close()
