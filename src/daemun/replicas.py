@@ -61,13 +61,15 @@ class Replicas:
         self._clock = clock
         self._alone = alone
         self._changed = asyncio.Event()
+        self._told: Account = {}
         self._turn = 0
         self._seen: dict[str, tuple[str, float]] = {}
         self._heard: list[Account] = []
 
     def changed(self) -> None:
         """The account may have changed, or who leads."""
-        self._changed.set()
+        if self._told or not self._leading():  # who leads has nothing to tell
+            self._changed.set()
 
     async def run(self) -> None:
         """Tell and listen until cancelled; then take back what was said, so that nobody waits for it."""
@@ -83,17 +85,16 @@ class Replicas:
 
     async def _tell(self) -> None:
         """Whenever the account has changed, and now and then to be believed."""
-        before: Account = {}
         told_at = self._clock()
         while True:
             self._changed.clear()
             account = {} if self._leading() else self._account()
-            if account != before or (account and self._clock() >= told_at + RENEW_SECONDS):
+            if account != self._told or (account and self._clock() >= told_at + RENEW_SECONDS):
                 self._turn += 1
                 text = msgspec.json.encode(_Said(self._turn, account), order="deterministic").decode()
                 with contextlib.suppress(KubeError):  # the next time will do
                     await self._write({self._identity: text if account else None})
-                    before, told_at = account, self._clock()
+                    self._told, told_at = account, self._clock()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(RENEW_SECONDS):
                     await self._changed.wait()

@@ -61,6 +61,16 @@ class Pace:
             if not turn.busy:
                 heapq.heappush(self._later, (at, ref))
 
+    def busy(self, ref: Ref) -> bool:
+        """Whether it is the object's turn."""
+        turn = self._turns.get(ref)
+        return turn is not None and turn.busy
+
+    def waits(self, ref: Ref) -> bool:
+        """Whether the object is to get a turn, or another one."""
+        turn = self._turns.get(ref)
+        return turn is not None and turn.due is not None
+
     def take(self, now: float) -> Ref | None:
         """The next object whose turn it is. It gets no other turn before `done`."""
         while self._later and self._later[0][0] <= now:

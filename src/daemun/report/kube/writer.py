@@ -6,7 +6,6 @@ that a restart, another leader or a lost answer are nothing special.
 """
 
 import asyncio
-import contextlib
 import logging
 import random
 import time
@@ -112,6 +111,7 @@ class StatusWriter:
         self._outages = 0  # in a row
         self._pause_until = 0.0
         self._wake = asyncio.Event()
+        self._alarm: asyncio.TimerHandle | None = None
         statuses.subscribe(self._changed)
 
     @property
@@ -125,8 +125,12 @@ class StatusWriter:
             self._forget(ref)
             return
         self._seen[ref] = seen
-        if ref in self._sent and self._sent[ref][0] == seen.resource_version:
+        echo = ref in self._sent and self._sent[ref][0] == seen.resource_version
+        if echo:
             del self._sent[ref]
+        if (echo or self._pace.busy(ref)) and not self._pace.waits(ref) and not self._lacks(ref, seen)[0]:
+            self.counts.skipped += 1  # what we wrote, and as it is to be
+            return
         self._touch(ref)
 
     def says(self, ref: Ref, condition: str) -> bool:
@@ -150,10 +154,8 @@ class StatusWriter:
             group.create_task(self._hope())
             while True:
                 self._wake.clear()
-                wait = self._begin(group)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(wait):
-                        await self._wake.wait()
+                self._look_in(self._begin(group))
+                await self._wake.wait()
 
     async def _hope(self) -> None:
         while True:
@@ -169,8 +171,25 @@ class StatusWriter:
 
     def _touch(self, ref: Ref) -> None:
         if self._leading:
-            self._pace.touch(ref, self._clock() + (GIVE_WAY if ref in self._statuses else PATIENCE))
-            self._wake.set()
+            wait = GIVE_WAY if ref in self._statuses else PATIENCE
+            self._pace.touch(ref, self._clock() + wait)
+            self._look_in(wait)
+
+    def _look_in(self, wait: float | None) -> None:
+        """In so many seconds at the latest there may be something to send. To be woken only then costs less, and keeps
+        nobody up who has to send to proxies what has just changed."""
+        if wait is None:
+            return
+        loop = asyncio.get_running_loop()
+        at = loop.time() + wait
+        if self._alarm is None or at < self._alarm.when():
+            if self._alarm is not None:
+                self._alarm.cancel()
+            self._alarm = loop.call_at(at, self._rouse)
+
+    def _rouse(self) -> None:
+        self._alarm = None
+        self._wake.set()
 
     def _forget(self, ref: Ref) -> None:
         self._seen.pop(ref, None)
@@ -208,10 +227,7 @@ class StatusWriter:
         if ref in self._sent and now < (until := self._sent[ref][1]):
             self._pace.touch(ref, until)
             return None
-        stamp = self._wall().strftime("%Y-%m-%dT%H:%M:%SZ")
-        fields, only_counts = change(self._statuses.get(ref), seen.status, stamp, self._namespace)
-        if ref.kind in self._plain:
-            fields = {field: value for field, value in fields.items() if field not in EXTRAS}
+        fields, only_counts = self._lacks(ref, seen)
         if not fields:
             self.counts.skipped += 1
             return None
@@ -219,6 +235,14 @@ class StatusWriter:
             self._pace.touch(ref, at)
             return None
         return seen, path, fields
+
+    def _lacks(self, ref: Ref, seen: Seen) -> tuple[Document, bool]:
+        """The fields of its status that are not as they are to be, and whether just counts are not."""
+        stamp = self._wall().strftime("%Y-%m-%dT%H:%M:%SZ")
+        fields, only_counts = change(self._statuses.get(ref), seen.status, stamp, self._namespace)
+        if ref.kind in self._plain:
+            fields = {field: value for field, value in fields.items() if field not in EXTRAS}
+        return fields, only_counts
 
     async def _write(self, ref: Ref, seen: Seen, path: str, fields: Document) -> None:
         try:
@@ -231,7 +255,8 @@ class StatusWriter:
         finally:
             self._in_flight -= 1
             self._pace.done(ref)
-            self._wake.set()
+            if (at := self._pace.next()) is not None:
+                self._look_in(max(0.0, at - self._clock()))
 
     async def _send(self, ref: Ref, seen: Seen, path: str, fields: Document) -> None:
         body = {"metadata": {"resourceVersion": seen.resource_version}, "status": fields}

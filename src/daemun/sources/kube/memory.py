@@ -54,6 +54,7 @@ class KubeMemory:
         self._pending: Changes = {}
         self._writing: Changes = {}
         self._some = asyncio.Event()
+        self._gathering: asyncio.TimerHandle | None = None
         self._fresh = True
         self._since: Changes = {}  # all that is not in the files
         self._journal = ""  # none if to this one nothing can be added
@@ -69,14 +70,19 @@ class KubeMemory:
     def note(self, changes: Mapping[Ref, object | None]) -> None:
         """These are so now; None: gone."""
         self._pending.update(changes)
+        if self._gathering is None:  # nobody is woken now: what has changed is on its way to proxies
+            self._gathering = asyncio.get_running_loop().call_later(GATHER_SECONDS, self._gathered)
+
+    def _gathered(self) -> None:
+        self._gathering = None
         self._some.set()
 
     async def run(self) -> None:
         """Write until cancelled."""
         while True:
             await self._some.wait()
-            await asyncio.sleep(GATHER_SECONDS)
             if not self._complete():
+                await asyncio.sleep(GATHER_SECONDS)
                 continue
             self._some.clear()
             changes = self._writing = self._pending

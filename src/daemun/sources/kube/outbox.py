@@ -64,18 +64,20 @@ class Outbox:
 
     async def run(self) -> None:
         """Hand over until cancelled."""
-        ended = -math.inf
+        rested = crowded = -math.inf
         while True:
             await self.stirred()
             # What comes alone goes at once, with all that came in the same turn of the event loop: who puts it in was
             # woken before this. Of what follows on something, more may be on its way.
-            if time.perf_counter() - ended <= self._pace.rest:
-                await asyncio.sleep(self._pace.soon)
             began = time.perf_counter()
+            if began <= crowded:
+                await asyncio.sleep(max(rested - began, 0.0) + self._pace.soon)
+                began = time.perf_counter()
             if self.flush():
                 # A small change that follows soon does not wait; a storm leaves most of the time to all else.
                 ended = time.perf_counter()
-                await asyncio.sleep(min(self._pace.rest, (ended - began) * self._pace.ease))
+                crowded = ended + self._pace.rest
+                rested = ended + min(self._pace.rest, (ended - began) * self._pace.ease)
 
     def flush(self) -> bool:
         """Hand over what there is, if it is time; whether a batch was handed over."""
