@@ -25,6 +25,7 @@ from support.auth import api_key, auth_config
 from support.client import connection
 from support.documents import Doc, gateway, listener, prefix, reference, route, rule, service, use
 from support.passing import GrpcPass, RawHttp, http_answer
+from support.ports import free_port
 from support.processor import Processor
 from support.world import World, until
 
@@ -54,6 +55,7 @@ class Raw:
     def __init__(self) -> None:
         self.heard = bytearray()
         self.port = 0
+        self.chunked = False
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
@@ -69,7 +71,12 @@ class Raw:
             while piece := await reader.read(65536):
                 self.heard += piece
                 if self.heard.endswith((HIDDEN, b"new", b"0\r\n\r\n")):
-                    writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+                    told, body = (
+                        (b"transfer-encoding: chunked", b"2\r\nok\r\n0\r\n\r\n")
+                        if self.chunked
+                        else (b"content-length: 2", b"ok")
+                    )
+                    writer.write(b"HTTP/1.1 200 OK\r\n%s\r\n\r\n%s" % (told, body))
         finally:
             writer.close()
 
@@ -81,6 +88,7 @@ class Saying:
         self.header = ("x-a", "b")
         self.where = "request"
         self.body = b""
+        self.action = 0
 
     async def check(self, _: external_auth_pb2.CheckRequest) -> external_auth_pb2.CheckResponse:
         answer = external_auth_pb2.CheckResponse()
@@ -93,7 +101,7 @@ class Saying:
             answer.status.code = 7
             answer.denied_response.headers.add(header={"key": key, "value": value})
         else:
-            places[self.where].add(header={"key": key, "value": value})
+            places[self.where].add(header={"key": key, "value": value}).append_action = self.action
         return answer
 
 
@@ -114,6 +122,8 @@ class Telling(Processor):
 
 
 RAW, SAYING, HTTP = Raw(), Saying(), RawHttp()
+WIDE = free_port()
+"""A port of which every request and answer is kept until all of it is there, for an external processor."""
 
 
 def option(name: str, **options: Any) -> Doc:
@@ -209,6 +219,7 @@ async def scene(shared: World) -> None:
     routes |= {name: rule(prefix("/"), to="raw", filters=[one]) for name, one in {**FILTERS, **external}.items()}
     shared.write("routes.yaml", *(route(name, one, hosts=[f"{name}.test"]) for name, one in routes.items()))
     _by_claims(shared)
+    _wide(shared, {"grpcService": processed})
     await shared.start(clean=False, allowed=("127.0.0.0/8",))
     await until(lambda: _status(shared, "passed-http", 200))
 
@@ -223,11 +234,27 @@ def _by_claims(shared: World) -> None:
     shared.write("jwt.yaml", host)
 
 
-async def _ask(shared: World, name: str, *lines: str) -> tuple[bytes, bytes]:
+def _wide(shared: World, service: Doc) -> None:
+    target = {"group": GROUP, "kind": "Gateway", "name": "wide"}
+    modes = {"requestBodyMode": "BUFFERED", "responseBodyMode": "BUFFERED"}
+    spec = {"targetRefs": [target], "options": {"extProc": {**service, "processingMode": modes}}}
+    shared.write(
+        "wide.yaml",
+        gateway("wide", listener(WIDE)),
+        {"apiVersion": "gateway.solo.io/v1", "kind": "HttpListenerOption", "metadata": {"name": "w"}, "spec": spec},
+        option("wide-own", extProc={"overrides": service}),
+        *(
+            route(name, rule(prefix("/"), to="raw"), parents=["wide"], hosts=[host])
+            for name, host in (("wide", "wide.test"), ("wide-wild", "*.wild.test"), ("wide-own", "own.test"))
+        ),
+    )
+
+
+async def _ask(shared: World, name: str, *lines: str, port: int = 0) -> tuple[bytes, bytes]:
     """What the backend was sent, and all that came back."""
     RAW.heard.clear()
     head = (f"POST /x HTTP/1.1\r\nhost: {name}.test", f"content-length: {len(HIDDEN)}", "connection: close", *lines)
-    async with connection(shared.port) as (reader, writer):
+    async with connection(port or shared.port) as (reader, writer):
         writer.write("\r\n".join((*head, "", "")).encode() + HIDDEN)
         async with asyncio.timeout(30):
             got = await reader.read()
@@ -273,6 +300,26 @@ async def test_a15_nor_is_it_for_a_server_to_say(shared: World, name: str, heade
         assert _is_one(got), got
 
 
+@pytest.mark.parametrize("header", LENGTHS, ids=lambda one: f"{one[0]}={one[1]}")
+@pytest.mark.parametrize("where", ["answer", "denial"])
+@pytest.mark.parametrize("action", range(4), ids=["append", "if-absent", "overwrite-or-add", "overwrite"])
+async def test_a15_nor_how_long_an_answer_is(shared: World, action: int, where: str, header: tuple[str, str]) -> None:
+    SAYING.header, SAYING.where, SAYING.action = header, where, action
+    try:
+        for chunked in (False, True):
+            RAW.chunked = chunked
+            sent, got = await _ask(shared, "external")
+            if chunked and where == "answer":
+                head, _, body = got.lower().partition(b"\r\n\r\n")
+                assert (body, b"content-length" in head) == (b"2\r\nok\r\n0\r\n\r\n", False), got
+                assert head.count(b"transfer-encoding: chunked") == 1
+            else:
+                assert _is_one(got), got
+            assert bool(sent) == (where == "answer")
+    finally:
+        RAW.chunked, SAYING.action = False, 0
+
+
 @pytest.mark.parametrize("name", ["passed-http", "external-http"])
 async def test_a15_an_answer_of_a_servers_is_as_long_as_it_is_itself(shared: World, name: str) -> None:
     HTTP.says = http_answer("200 OK")
@@ -307,6 +354,20 @@ async def test_a15_a_body_that_may_be_replaced_is_sent_without_a_length(
     assert head.lower().count(b"transfer-encoding: chunked") == 1
     assert b"content-length" not in head.lower()
     assert got.endswith(b"\r\n\r\n2\r\nok\r\n0\r\n\r\n")
+
+
+@pytest.mark.parametrize("header", [("x-a", "b"), *LENGTHS], ids=lambda one: f"{one[0]}={one[1]}")
+@pytest.mark.parametrize("name", ["wide", "x.wild", "own"])
+async def test_a15_nor_do_messages_have_one_that_a_listeners_processor_keeps(
+    shared: World, name: str, header: tuple[str, str]
+) -> None:
+    """It could say one of a body that it leaves as it was, and nobody would compare them."""
+    SAYING.header, SAYING.body = header, b""
+    sent, got = await _ask(shared, name, port=WIDE)
+    for whole, body in ((sent, HIDDEN), (got, b"ok")):
+        head, _, rest = whole.lower().partition(b"\r\n\r\n")
+        assert rest == b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body.lower()), whole
+        assert (head.count(b"transfer-encoding: chunked"), head.count(b"content-length")) == (1, 0), whole
 
 
 @pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding"])

@@ -11,6 +11,7 @@ from daemun.features.authz import by_name, over_grpc, over_http
 from daemun.features.composite import always, composite, nothing
 from daemun.features.drafts import Configured, Draft, HostDraft
 from daemun.features.feature import Feature, Scene, disabled_filter
+from daemun.features.lengths import around
 from daemun.ir.auth.asked import Nobody
 from daemun.ir.route import Use
 
@@ -63,8 +64,14 @@ def _put(spec: Spec, use: Use, draft: Configured) -> None:
         draft.close()
         return
     action = composite_v3.ExecuteFilterAction()
-    action.typed_config.name = _NAME
-    action.typed_config.typed_config.Pack(_filter(spec, draft.cluster(backend)), deterministic=True)
+    asks = _filter(spec, draft.cluster(backend))
+    if spec.protocol == "GRPC":
+        for name, config in around((_NAME, asks)):
+            action.filter_chain.typed_config.add(name=name).typed_config.Pack(config, deterministic=True)
+    else:
+        # Over HTTP a server says nothing of the headers of answers.
+        action.typed_config.name = _NAME
+        action.typed_config.typed_config.Pack(asks, deterministic=True)
     draft.per_route(_NAME, always(_NAME, action))
 
 

@@ -7,10 +7,8 @@ from typing import ClassVar
 from envoy.extensions.filters.http.composite.v3 import composite_pb2 as composite_v3
 from envoy.extensions.filters.http.ext_proc.v3 import ext_proc_pb2 as proc_v3
 from envoy.extensions.filters.http.ext_proc.v3 import processing_mode_pb2 as mode_v3
-from envoy.extensions.filters.http.header_mutation.v3 import header_mutation_pb2 as mutation_v3
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 from google.protobuf import json_format
-from google.protobuf.message import Message
 
 from daemun.api.gloo.common import ListStringMatcher, ResourceRef
 from daemun.api.gloo.extproc import (
@@ -27,6 +25,7 @@ from daemun.features.drafts import Configured, Draft, HostDraft, ManagerDraft
 from daemun.features.feature import Fault, Feature, Scene, disabled_filter
 from daemun.features.filter_stages import ACCEPTED, before
 from daemun.features.grpc_services import grpc_service, service_faults
+from daemun.features.lengths import without
 from daemun.features.patterns import matcher, matcher_faults
 from daemun.features.regexes import regex_faults
 from daemun.features.times import duration_faults
@@ -104,7 +103,11 @@ class ExtProc(Feature[ExtProcSettings | ExtProcRouteSettings]):
         """For all requests of the listener."""
         if isinstance(spec, ExtProcSettings):
             config = _settings(spec, draft.cluster(use.backends[0]) if use.backends[0] else _NOBODY)
-            draft.whole(self.kind, _FILTER, config, before(spec.filter_stage or ACCEPTED))
+            place = before(spec.filter_stage or ACCEPTED)
+            # On the way back filters are passed from the last to the first.
+            around = (_UNSIZED_ANSWER, _UNSIZED_REQUEST) if _sized(config) and not config.observability_mode else ()
+            for name, one in (*around[:1], (_FILTER, config), *around[1:]):
+                draft.whole(self.kind, name, one, place)
 
     def on_host(self, spec: ExtProcSettings | ExtProcRouteSettings, use: Use, draft: HostDraft) -> None:
         """What a host has otherwise. What its listener has, where the port has a first one without."""
@@ -174,17 +177,11 @@ def _bring(config: proc_v3.ExternalProcessor, draft: Configured) -> None:
     draft.per_route(_ALONE, always(_ALONE, action))
 
 
-def _unsized(of: str) -> tuple[str, Message]:
-    """What takes the length from a message that is kept until all of it is there, as a service may make another of it.
+_UNSIZED_REQUEST, _UNSIZED_ANSWER = without("request_mutations"), without("response_mutations")
+"""A message that is kept until all of it is there goes on without a length, as a service may make another of it.
 
-    Envoy refuses a body of another length than was said before, and the service may not say another (`framing`).
-    """
-    config = mutation_v3.HeaderMutation()
-    getattr(config.mutations, of).add(remove="content-length")
-    return "envoy.filters.http.header_mutation", config
-
-
-_UNSIZED_REQUEST, _UNSIZED_ANSWER = _unsized("request_mutations"), _unsized("response_mutations")
+Envoy refuses a body of another length than was said before; and does not look when the body stays as it was.
+"""
 
 
 def _sized(config: proc_v3.ExternalProcessor) -> bool:
