@@ -20,6 +20,7 @@ from daemun.features.constraints import broken
 from daemun.features.drafts import ListenerDraft, Making, ManagerDraft
 from daemun.features.feature import Fault, Feature, Scene
 from daemun.features.formats import format_faults, nested_faults
+from daemun.features.one_line import one_line
 from daemun.features.regexes import regex_faults
 from daemun.ir.route import Use
 
@@ -123,7 +124,7 @@ def _file(sink: FileSink) -> file_pb2.FileAccessLog:
     """To a file. A format that is empty is Envoy's own, as with Gloo."""
     config = file_pb2.FileAccessLog(path=sink.path)
     if sink.string_format:
-        config.log_format.text_format_source.inline_string = sink.string_format
+        config.log_format.text_format_source.inline_string = one_line(sink.string_format)
     elif sink.json_format is not None:
         json_format.ParseDict(sink.json_format, config.log_format.json_format)
     return config

@@ -19,6 +19,7 @@ from daemun.features.drafts import Draft, HostDraft
 from daemun.features.feature import Fault, Feature, Scene, disabled_filter
 from daemun.features.formats import format_faults
 from daemun.features.injectors import INJECTOR, injector
+from daemun.features.one_line import one_line
 from daemun.ir.injected import SecretHeaders
 from daemun.ir.route import Use
 
@@ -129,7 +130,7 @@ def _inject(headers: Iterable[SecretHeaders], proto: Any, place: str) -> None:
 def _set(spec: Spec, proto: Any) -> None:
     proto.request_headers_to_add.extend(_options(spec.request_headers_to_add))
     proto.request_headers_to_remove.extend(spec.request_headers_to_remove)
-    proto.response_headers_to_add.extend(_options(spec.response_headers_to_add))
+    proto.response_headers_to_add.extend(map(_of_one_line, _options(spec.response_headers_to_add)))
     proto.response_headers_to_remove.extend(spec.response_headers_to_remove)
 
 
@@ -142,6 +143,12 @@ def _options(added: Iterable[HeaderValueOption | ResponseHeaderValueOption]) -> 
                 action = core_v3.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
             header = core_v3.HeaderValue(key=one.header.key, value=one.header.value)
             yield core_v3.HeaderValueOption(header=header, append_action=action)
+
+
+def _of_one_line(one: core_v3.HeaderValueOption) -> core_v3.HeaderValueOption:
+    """A header of an answer: of those Envoy does not look whether it is one."""
+    one.header.value = one_line(one.header.value)
+    return one
 
 
 def _told(added: Iterable[HeaderValueOption | ResponseHeaderValueOption], of: str) -> Iterator[str]:
