@@ -22,7 +22,7 @@ SERVER, STAFF, STALE, PARTNER = authority(), Authority(), Authority(), Authority
 BRANCH = Authority(under=STAFF)
 IMPOSTOR = Authority()
 IMPOSTOR.name = STAFF.name
-PLAIN, LISTED, OLD, HALF, LEAF, BROKEN, FORGED, EARLY, TWICE, CHAIN = (free_port() for _ in range(10))
+PLAIN, LISTED, OLD, HALF, LEAF, BROKEN, FORGED, EARLY, TWICE, CHAIN, LAX = (free_port() for _ in range(11))
 REFUSED = (ssl.SSLError, ConnectionError, OSError)
 ALICE, FIRED = STAFF.issue("alice.test"), STAFF.issue("fired.test")
 SOMEBODY = STAFF.issue("spiffe://acme.test/ns/a/sa/b")
@@ -52,6 +52,7 @@ async def shared() -> AsyncIterator[World]:
             listener(port, f"l{port}", certs=["cert"], **({"client_revocation": "leaf"} if port == LEAF else {}))
             for port in (LISTED, OLD, HALF, LEAF, BROKEN, FORGED, EARLY, TWICE, CHAIN)
         ]
+        listeners.append(listener(LAX, "lax", certs=["cert"], client_told="uri"))
         world.write("staff.yaml", authorities("staff", STAFF.pem))
         world.write("listed.yaml", authorities("listed", STAFF.pem, crl=STAFF.revoked(FIRED)))
         world.write("old.yaml", authorities("old", STALE.pem, crl=STALE.revoked(days=(-3, -1))))
@@ -66,6 +67,7 @@ async def shared() -> AsyncIterator[World]:
         named = {LISTED: "listed", OLD: "old", HALF: "half", LEAF: "leaf", BROKEN: "broken"}
         named |= {FORGED: "forged", EARLY: "early", TWICE: "twice", CHAIN: "chain"}
         ports = [{"port": port, "tls": validation(name)} for port, name in named.items()]
+        ports.append({"port": LAX, "tls": validation("staff", mode="AllowInsecureFallback")})
         frontend = {"frontend": {"default": validation("staff"), "perPort": ports}}
         world.write("gateway.yaml", gateway("gw", *listeners, tls=frontend), route("all", rule(to="a")))
         await world.start(clean=False)
@@ -154,6 +156,23 @@ async def test_a19_another_identity_is_refused(shared: World, name: x509.General
 )
 async def test_a19_nul_in_san_is_refused(shared: World, name: x509.GeneralName, host: str) -> None:
     assert not await let_in(STAFF.issue(names=[name]), host)
+
+
+@pytest.mark.parametrize(
+    "more", [";URI=spiffe://acme.test/admin", ",By=x", '";DNS="x', "\r\nx-admin: yes", "\n"], ids=repr
+)
+@pytest.mark.parametrize("kind", [x509.UniformResourceIdentifier, x509.DNSName])
+async def test_a19_no_name_is_told_as_two(shared: World, kind: type[x509.DNSName], more: str) -> None:
+    """Who signs may look at how a name begins; Envoy tells it as it is."""
+    pair = STAFF.issue(names=[kind(f"spiffe://acme.test/a{more}")])
+    assert not await let_in(pair, "told.test")
+    assert await let_in(pair), "where nothing is told"
+
+
+async def test_a19_names_that_nobody_vouches_for_are_not_told(shared: World) -> None:
+    status, _, message = shared.condition("Gateway", "gw", "Accepted", "lax")
+    assert (status, "lets anybody in" in message) == ("False", True)
+    assert not await let_in(Authority().issue("spiffe://acme.test/admin"), port=LAX)
 
 
 async def test_a19_revoked_is_refused(shared: World) -> None:

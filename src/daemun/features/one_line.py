@@ -14,8 +14,10 @@ _TOLD = re.compile(r"%(?:DYNAMIC_METADATA\(|METADATA\(DYNAMIC:)([^:)]+(?::[^:)]+
 """A single value of metadata: its namespace and its path."""
 _ODD = re.compile(r"[^\w.-]", re.ASCII)
 _CONTROL = r"'[\\x00-\\x1f\\x7f]'"
-_ENDS = re.compile("[()%]")
-"""What could end a variable within a format."""
+_ESCAPED = re.compile(r"[()%]|(?<=metadata)\.(?=filter_metadata)")
+"""What could end a variable within a format. And what seems to see all metadata (`tokens.reads`): the variable in it
+says which it sees.
+"""
 
 
 def one_line(text: str) -> str:
@@ -30,7 +32,7 @@ def _variable(path: str, length: str) -> str:
     value = "metadata.filter_metadata" + "".join(f"[{_literal(one)}]" for one in path.split(":"))
     expression = f"{value}.matches({_CONTROL}) ? '{INSTEAD}' : {value}"
     either = {"command": "CEL", "param": expression}, {"command": "DYNAMIC_METADATA", "param": path}
-    said = _ENDS.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps({"operators": either}))
+    said = _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps({"operators": either}))
     return f"%COALESCE({said}){length}%"
 
 

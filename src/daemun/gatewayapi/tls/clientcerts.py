@@ -81,7 +81,7 @@ def asked_of_clients(
     clients = msgspec.structs.replace(asked or ClientValidation(()), bundle=bundle)
     if validation.mode == _FALLBACK:
         clients = msgspec.structs.replace(clients, mode="any")
-        if clients.names or clients.depth is not None or clients.leaf_only:
+        if clients.names or clients.depth is not None or clients.leaf_only or clients.told:
             text = f"the Gateway lets anybody in ({_FALLBACK}), so its options about certificates guard nothing"
             refused = Finding("UnsupportedValue", "", text, "Use AllowValidOnly, or remove them.")
             return msgspec.structs.replace(one, not_accepted=(*one.not_accepted, refused))
