@@ -267,6 +267,17 @@ async def test_modules_that_are_not_allowed_let_nobody_in(opa: str, text: str, w
     await one.close()
 
 
+async def test_a_mistake_is_told_of_the_module_that_has_it(opa: str) -> None:
+    written = {"default/policy/good.rego": OLD, "default/policy/bad.rego": "package other\n\nallow {"}
+    one = checker(OpaModules(written, "data.test.allow"), Tools(opa=opa))
+    await settled(one)
+    answer = await asked(one)
+    assert isinstance(answer, Failed)
+    assert "default/policy/bad.rego:3: " in answer.why
+    assert "/modules/" not in answer.why
+    await one.close()
+
+
 @pytest.mark.parametrize(
     "query",
     [

@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from daemun.extauth.rego.modules import ModulesError, bounded, checked, write
+from daemun.extauth.rego.modules import ModulesError, bounded, checked, in_their_words, write
 from daemun.fetch import Share
 
 SECONDS = 1.0
@@ -90,13 +90,14 @@ class Evaluator:
         if self._program is None:
             self._why = self.fault = "there is no program opa beside the server, which docs/auth/opa.md says how to add"
             return
+        called: dict[str, str] = {}
         environment = {"PATH": os.defpath, "HOME": str(self._folder), **dict([_HEAP.split("=")])}
         try:
             folder = self._folder / "modules"
-            write(self._modules, folder)
+            called = write(self._modules, folder)
             flags, self.query = await checked(self._program, folder, self.query, environment)
         except (ModulesError, OSError) as error:
-            self._why = self.fault = f"the modules are refused: {error}"
+            self._why = self.fault = f"the modules are refused: {in_their_words(str(error), called)}"
             return
         failures = 0
         while True:

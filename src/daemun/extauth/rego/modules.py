@@ -35,11 +35,22 @@ class ModulesError(Exception):
     """Modules that are not loaded, and why in OPA's words."""
 
 
-def write(modules: Mapping[str, str], folder: Path) -> None:
-    """Each in a file of its own, whose name is nobody's to choose."""
+def write(modules: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """Each in a file of its own, whose name is nobody's to choose; by these, what they are called by who wrote them."""
     folder.mkdir()
-    for number, (_, text) in enumerate(sorted(modules.items())):
-        (folder / f"{number}.rego").write_text(text)
+    called: dict[str, str] = {}
+    for number, (name, text) in enumerate(sorted(modules.items())):
+        file = folder / f"{number}.rego"
+        file.write_text(text)
+        called[str(file)] = name
+    return called
+
+
+def in_their_words(said: str, called: Mapping[str, str]) -> str:
+    """What OPA says of files, said of what is called otherwise by who wrote it."""
+    for file, name in called.items():
+        said = said.replace(file, name)
+    return said
 
 
 async def checked(opa: str, folder: Path, query: str, environment: Mapping[str, str]) -> tuple[tuple[str, ...], str]:
