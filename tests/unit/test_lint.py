@@ -13,6 +13,7 @@ import yaml
 from daemun.lint.codes import BY_WORD, MESSAGES, OTHER, number, page
 from daemun.lint.grants import grants
 from daemun.lint.lints import lints
+from support.auth import auth_config, users
 from support.cases import objects, translation
 from support.certificates import Authority
 from support.documents import (
@@ -158,4 +159,42 @@ def test_the_grant_to_write() -> None:
     made = translation(objects(yaml.safe_dump_all(world)))
     (grant,) = grants(made, [problem for of in made.problems.values() for problem in of])
     assert [one["name"] for one in grant["spec"]["to"]] == ["a", "b"]
+    assert not translation(objects(yaml.safe_dump_all([*world, grant]))).problems
+
+
+_FAR = {"name": "x", "namespace": "far"}
+_THERE: dict[str, dict[str, Any]] = {
+    "AuthConfig": {"apiVersion": "enterprise.gloo.solo.io/v1", "spec": {"configs": [users("ann")]}},
+    "Secret": {
+        "apiVersion": "v1",
+        "type": "extauth.solo.io/accountcredentials",
+        "stringData": {"username": "ann", "password": "secret"},
+    },
+    "ConfigMap": {"apiVersion": "v1", "data": {"x.rego": "package x"}},
+}
+_WAYS: dict[str, dict[str, Any]] = {
+    "AuthConfig": users("ann"),
+    "Secret": {"hmacAuth": {"secretRefs": {"secretRefs": [_FAR]}, "parametersInHeaders": {}}},
+    "ConfigMap": {"opaAuth": {"modules": [_FAR], "query": "data.x.allow"}},
+}
+
+
+@pytest.mark.parametrize("kind", _THERE)
+def test_the_grant_to_write_for_what_a_reference_of_gloos_leads_to(kind: str) -> None:
+    """Such references say no kind: each field is for one."""
+    spec = {
+        "targetRefs": [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": "r"}],
+        "options": {"extauth": {"configRef": _FAR if kind == "AuthConfig" else {"name": "own"}}},
+    }
+    meta = {"name": "o", "namespace": "default"}
+    world = [
+        gateway("gw", listener(80)),
+        route("r", rule(filters=[use("RequestRedirect", hostname="b.test")])),
+        {"apiVersion": "gateway.solo.io/v1", "kind": "RouteOption", "metadata": meta, "spec": spec},
+        auth_config("own", _WAYS[kind]),
+        {"kind": kind, "metadata": _FAR, **_THERE[kind]},
+    ]
+    made = translation(objects(yaml.safe_dump_all(world)))
+    (grant,) = grants(made, [problem for of in made.problems.values() for problem in of])
+    assert [one["kind"] for one in grant["spec"]["to"]] == [kind]
     assert not translation(objects(yaml.safe_dump_all([*world, grant]))).problems

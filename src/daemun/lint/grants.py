@@ -3,10 +3,13 @@
 from collections.abc import Iterable
 from typing import Any
 
+from daemun.api.kinds import KINDS
 from daemun.base.names import GATEWAY, GLOO, Ref
 from daemun.ir.problem import Problem
 from daemun.translate import Translation
 from daemun.view.written import field, written
+
+_GROUPS = {kind.kind: kind.group for kind in reversed(KINDS)}
 
 
 def grants(translation: Translation, problems: Iterable[Problem]) -> list[dict[str, Any]]:
@@ -36,7 +39,10 @@ def _target(translation: Translation, problem: Problem) -> Ref | None:
     """What the field refers to; None for what no grant could allow (delegation, targets of policies)."""
     held = field(written(translation, problem.ref), problem.where)
     name, namespace = getattr(held, "name", None), getattr(held, "namespace", None)
-    kind, group = getattr(held, "kind", "Upstream"), getattr(held, "group", GLOO)
+    # Gloo's references say no kind: each field is for one, with which the problem's text begins.
+    meant = problem.text.partition(" ")[0]
+    kind = getattr(held, "kind", meant if meant in _GROUPS else "Upstream")
+    group = getattr(held, "group", _GROUPS.get(kind, GLOO))
     if not name or not namespace or namespace == problem.ref.namespace or "targetRef" in problem.where:
         return None
     return None if (group, kind) == (GATEWAY, "HTTPRoute") else Ref(group, kind, namespace, name)
