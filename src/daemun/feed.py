@@ -74,6 +74,7 @@ class Feed:
         self._credentials = credentials
         self._versions: dict[str, str] = {}
         self._said = ""
+        self._complaints: set[str] = set()
         self.connected = False
         self.rejected = 0
 
@@ -148,8 +149,16 @@ class Feed:
             self.rejected += len(refused)
             answer.error_detail.code = _INVALID_ARGUMENT
             answer.error_detail.message = "; ".join(refused)[:_LONGEST_REASON]
-            _log.error("What cannot be used: %s", answer.error_detail.message)
+        self._complain(refused, {*(one.name for one in response.resources), *response.removed_resources})
         return answer
+
+    def _complain(self, refused: list[str], names: set[str]) -> None:
+        """Say what is wrong with these names, once: what is refused is sent again now and then."""
+        new = [one for one in refused if one not in self._complaints]
+        kept = {one for one in self._complaints if one.partition(": ")[0] not in names}
+        self._complaints = kept | set(refused)
+        if new:
+            _log.error("What cannot be used: %s", "; ".join(new)[:_LONGEST_REASON])
 
     def _lost(self, why: str) -> None:
         """Said once for each reason, until the control plane has answered again."""

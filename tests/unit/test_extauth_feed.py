@@ -135,6 +135,23 @@ async def test_what_cannot_be_read_is_rejected_and_the_last_good_one_stays(
     assert after is not None
 
 
+async def test_what_is_refused_is_complained_of_once(
+    plane: tuple[Plane, str], chains: Chains, feed: ChainFeed, caplog: pytest.LogCaptureFixture
+) -> None:
+    def sent(kind: str) -> DeltaDiscoveryResponse:
+        bad = response(chain("a"))
+        bad.resources[0].resource.value = (
+            b'{"name": "a", "steps": [{"name": "s", "check": {"kind": "%s"}}]}' % kind.encode()
+        )
+        return bad
+
+    await plane[0].heard.get()
+    for kind, complaints in (("x", 1), ("x", 1), ("y", 2), ("y", 2), ("", 2), ("y", 3)):
+        plane[0].says.put_nowait(sent(kind) if kind else response(chain("a")))
+        assert (await plane[0].heard.get()).HasField("error_detail") is bool(kind)
+        assert caplog.text.count("What cannot be used") == complaints, kind
+
+
 async def test_after_a_break_it_says_what_it_has_and_goes_on(
     plane: tuple[Plane, str], chains: Chains, feed: ChainFeed, caplog: pytest.LogCaptureFixture
 ) -> None:
