@@ -53,6 +53,15 @@ def test_only_the_server_gets_chains_and_only_those_in_use() -> None:
     assert decoded(encode(chain)).steps[0].name == "config_0"
 
 
+def test_a_line_end_behind_a_key_is_told_without_the_key() -> None:
+    made = translation({**objects(WORLD), **objects(config("one", "key-of-ann\\n"))})
+    [told] = made.problems[Ref("enterprise.gloo.solo.io", "AuthConfig", "default", "one")]
+    assert (told.warning, told.where) == (True, "spec.configs[0].apiKeyAuth.apiKeySecretRefs[0]")
+    assert "Secret default/one-key has a line end behind its api-key" in told.text
+    assert "key-of-ann" not in f"{told.text}{told.mend}"
+    assert not translation({**objects(WORLD), **objects(config("one", "key-of-ann"))}).problems
+
+
 def test_a_change_of_a_secret_is_one_chain_and_nothing_at_the_proxies() -> None:
     made = translation({**objects(WORLD), **objects(config("one", "key-of-ann"))})
     changed: list[object] = []

@@ -79,6 +79,21 @@ def test_a_malformed_one_is_a_value(written: Secret, said: str) -> None:
     assert said in found.text
 
 
+@pytest.mark.parametrize(
+    ("found", "keys"),
+    [
+        (secrets.ApiKey("k\n", {"mail": "m\n"}), ["api-key"]),
+        (secrets.OAuth("s\r\n"), ["client-secret"]),
+        (secrets.Credentials("u\n", "p\n"), ["username", "password"]),
+        (secrets.OAuth("-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY-----\n"), []),
+        (secrets.ApiKey("k", {}), []),
+        (secrets.Headers({"x": "1\n"}), []),
+    ],
+)
+def test_what_echo_leaves_behind_credentials_is_seen(found: object, keys: list[str]) -> None:
+    assert secrets.ending(found) == keys
+
+
 def test_another_kind_than_asked_for_is_said_without_its_content() -> None:
     found = secrets.expect(secret("Opaque", f"x={MARKER}"), secrets.OAuth)
     assert isinstance(found, Malformed)

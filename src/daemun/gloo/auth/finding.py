@@ -83,7 +83,11 @@ class Following:
     def held(self, where: str, name: Name, kind: type[Kind]) -> Kind | Finding:
         """What a Secret holds that the object may refer to."""
         self.warnings += secrets.kept(self._reader, self._of.secrets, where, name)
-        return secrets.demand(self._reader, self._of.secrets, where, name, kind, INVALID)
+        found = secrets.demand(self._reader, self._of.secrets, where, name, kind, INVALID)
+        for key in secrets.ending(found):
+            text = f"{Ref(CORE, 'Secret', *name)} has a line end behind its {key}, which counts as part of it"
+            self.warn(where, text, "Write it without: `printf` in the place of `echo`.")
+        return found
 
     def content(self, where: str, ref: ResourceRef, key: str) -> str:
         """What an ordinary Secret has below a key; empty if it cannot be had, which is wrong."""

@@ -5,7 +5,7 @@ own words, in Vault, in a directory or below an annotation; `formats` says which
 that matches; `kinds` are what is read.
 """
 
-from daemun.gloo.secrets.formats import demand, expect, kept, read
+from daemun.gloo.secrets.formats import demand, ending, expect, kept, read
 from daemun.gloo.secrets.kinds import (
     ApiKey,
     Aws,
@@ -29,6 +29,7 @@ __all__ = [
     "OAuth",
     "Tls",
     "demand",
+    "ending",
     "expect",
     "kept",
     "read",

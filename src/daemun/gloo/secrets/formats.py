@@ -190,6 +190,18 @@ def demand(
     return found
 
 
+def ending(found: object) -> list[str]:
+    """The keys of credentials of one line that have a line end behind it, as `echo` leaves it."""
+    said = {}
+    if isinstance(found, ApiKey):
+        said = {"api-key": found.key}
+    elif isinstance(found, OAuth):
+        said = {"client-secret": found.client_secret}
+    elif isinstance(found, Credentials):
+        said = {"username": found.username, "password": found.password}
+    return [key for key, text in said.items() if text.endswith("\n") and len(text.splitlines()) == 1]
+
+
 def _data(secret: Secret) -> Iterator[tuple[str, bytes]]:
     yield from ((key, value) for key, value in secret.data.items() if key not in secret.string_data)
     yield from ((key, value.encode()) for key, value in secret.string_data.items())
