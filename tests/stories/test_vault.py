@@ -70,6 +70,21 @@ async def test_what_vault_says_is_gone_is_gone(world: World, vault_server: Vault
     await shows(world, "again.example")
 
 
+async def test_what_is_to_go_later_is_there_until_then(world: World, vault_server: VaultServer) -> None:
+    """`delete_version_after` says so, of each version when it is written."""
+    path = f"secret/metadata/{SECRETS}/default/cert"
+    vault_server.ask("POST", path, {"delete_version_after": "1h"})
+    vault_server.put("default/cert", plain(CA.issue("first.example")))
+    token = vault_server.token("root")
+    world.write("settings.yaml", settings(vaultSecretSource={"address": vault_server.address, "token": token}))
+    await world.start()
+    await shows(world, "first.example")
+    vault_server.ask("POST", path, {"delete_version_after": "10s"})
+    vault_server.put("default/cert", plain(CA.issue("second.example")))
+    await shows(world, "second.example")
+    await world.problem("gw", "Secret default/cert does not exist")
+
+
 async def test_without_vault_others_are_served_and_it_comes_by_itself(world: World, vault_server: VaultServer) -> None:
     token = vault_server.token("root")
     vault_server.put("default/cert", plain(CA.issue("late.example")))

@@ -20,6 +20,8 @@ from daemun.sources.secrets.vault.session import Session
 _OF = "\n"
 """Between a store and the version of a Secret in it."""
 _KIND = "gloo.solo.io/v1/Secret"
+_UNSURE = "?"
+"""No version: what is held is read to know which it is, and whether it is still there."""
 
 
 class _Mount(NamedTuple):
@@ -143,13 +145,15 @@ def _data(answer: Answered) -> dict[str, Any]:
 
 
 def _newest(metadata: dict[str, Any]) -> str:
-    """The newest version; empty if it is deleted."""
+    """The newest version; empty if it is deleted. That may be to come (`delete_version_after`): Vault's clock says."""
     versions, current = metadata.get("versions"), metadata.get("current_version")
     about = versions.get(str(current)) if isinstance(versions, dict) else None
     if not isinstance(about, dict):
-        return "" if current == 0 else "?"
-    if about.get("destroyed") or about.get("deletion_time"):
+        return "" if current == 0 else _UNSURE
+    if about.get("destroyed"):
         return ""
+    if about.get("deletion_time"):
+        return _UNSURE
     return _version({**about, "version": current})
 
 
