@@ -3,11 +3,13 @@
 import msgspec
 import pytest
 
-from daemun.base.names import CORE, DAEMUN, GATEWAY, GLOO, GLOO_GATEWAY, Ref
+from daemun.base.names import CORE, DAEMUN, GATEWAY, GLOO, GLOO_GATEWAY, GLOO_KUBE_GATEWAY, Ref
 from daemun.cluster import ClusterApp
 from daemun.gatewayapi.settings import Settings
+from daemun.gatewayapi.settings import cluster as cluster_settings
 from daemun.installation import Installation
 from daemun.kube.client import KubeClient
+from daemun.sources import yamldoc
 from daemun.sources.batch import Batch, FileProblem
 from daemun.translate import Translation
 from support.cases import objects
@@ -202,6 +204,57 @@ def test_statuses_say_the_same(case: str) -> None:
     assert f"{target} does not exist" not in status()
     made.apply((), unread=())
     assert status() == before
+
+
+FILTER = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: r}
+spec:
+  parentRefs: [{name: g}]
+  rules:
+  - filters:
+    - {type: ExtensionRef, extensionRef: {group: GROUP, kind: DirectResponse, name: x}}
+"""
+PARAMETERS = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: g}
+spec:
+  gatewayClassName: daemun
+  listeners: [{name: http, port: 80, protocol: HTTP}]
+  infrastructure: {parametersRef: {group: "", kind: ConfigMap, name: p}}
+"""
+
+
+def test_filters_of_gloo_say_it_in_its_words() -> None:
+    answer = Ref(GLOO_KUBE_GATEWAY, "DirectResponse", "default", "x")
+    made = Translation(Settings(assume_programmed=True))
+    world = WORLD.split("---", maxsplit=1)[0] + "---" + FILTER.replace("GROUP", answer.group)
+    made.apply(objects(world).items())
+
+    def status() -> str:
+        return msgspec.json.encode(made.statuses[ROUTE]).decode()
+
+    assert "'x' of type" in status()
+    assert "not found" in status()
+    made.apply((), unread=[answer])
+    assert f"{answer} cannot be read. Mend what is told of it." in status()
+    assert "not found" not in status()
+
+
+def test_parameters_of_a_gateway_in_a_cluster() -> None:
+    parameters = Ref(CORE, "ConfigMap", "default", "p")
+    made = Translation(cluster_settings(yamldoc.value))
+    made.apply(objects(PARAMETERS).items())
+
+    def status() -> str:
+        return msgspec.json.encode(made.statuses[Ref(GATEWAY, "Gateway", "default", "g")]).decode()
+
+    assert f"{parameters} does not exist" in status()
+    made.apply((), unread=[parameters])
+    assert f"{parameters} cannot be read. Mend what is told of it." in status()
+    assert "does not exist" not in status()
 
 
 async def test_a_cluster_tells_it_too() -> None:

@@ -81,11 +81,10 @@ class Gateways:
             settings=self._settings,
             unread=heard.unread,
         )
+        of_classes = gateway_status.class_rule(self._parameter_kinds, heard.unread)
         return Reports(
             (
-                derive(
-                    written.gateway_classes, gateway_status.class_rule(self._parameter_kinds), "GatewayClass status"
-                ),
+                derive(written.gateway_classes, of_classes, "GatewayClass status"),
                 derive(self.resolved, gateway_status.gateway_rule(inputs, around), "Gateway status"),
                 derive(self.parents, set_status.set_rule(inputs, self.parents, around), "ListenerSet status"),
             ),

@@ -13,7 +13,7 @@ from daemun.api.core import ConfigMap
 from daemun.api.gateway import Gateway, GatewayClass
 from daemun.base.names import CORE, Name, Ref
 from daemun.flow import Collection, Reader
-from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.findings import Finding, absent
 from daemun.gatewayapi.settings import Settings
 from daemun.ir.placement import Overrides, Parameters
 
@@ -120,10 +120,8 @@ def _find(reader: Reader, kinds: Kinds, where: str, ref: Ref) -> _Layer:
         return _Layer(where, fault=Finding("InvalidParameters", where, text, mend))
     content = kind.find(reader, ref.key)
     if content is None:
-        text = f"there is no {ref.kind} {ref.key}"
-        return _Layer(
-            where, kind, fault=Finding("InvalidParameters", where, text, "Write it, or remove the reference.")
-        )
+        fault = absent("InvalidParameters", where, ref, "Write it, or remove the reference.")
+        return _Layer(where, kind, fault=fault)
     return _Layer(where, kind, content)
 
 

@@ -15,9 +15,9 @@ class Extended(NamedTuple):
     """The features in use that are added to a rule, by which policies; and why it cannot be served, if so.
 
     `broken` is for people, and `error` is then the answer's status, if it is another than usual, and `body` what it
-    says. `not_resolved` are the
-    filters that lead nowhere. `answers` are those for which the rule answers by itself: it can then do nothing else
-    with its requests. `heights` says on which level each policy is, the highest if on several; the rule's own is 0.
+    says. `not_resolved` are the filters that lead nowhere. `answers` are those for which the rule answers by itself: it
+    can then do nothing else with its requests. `heights` says on which level each policy is, the highest if on several;
+    the rule's own is 0.
     """
 
     uses: tuple[Use, ...] = ()
@@ -53,7 +53,7 @@ of filters that lead nowhere is of the rule's own; it cannot be served either wh
 """
 
 
-def unknown(where: str, ref: LocalObjectReference) -> Finding:
+def unknown(where: str, ref: Ref | LocalObjectReference) -> Finding:
     """Of a filter that nobody knows."""
     text = f"{ref.kind} of group {ref.group!r} is not a kind of filter"
     return Finding("InvalidKind", where, text, "Remove the filter.")

@@ -24,22 +24,22 @@ from daemun.gatewayapi.status import listeners as listener_status
 from daemun.gatewayapi.status.conditions import Findings, condition
 from daemun.gatewayapi.status.listeners import Inputs
 from daemun.gatewayapi.status.supported import FEATURES
+from daemun.gatewayapi.status.unread import Unread
 
 
-def class_rule(
-    kinds: Kinds,
-) -> Callable[[Reader, Name, GatewayClass], Iterator[tuple[Ref, Status]]]:
+def class_rule(kinds: Kinds, unread: Unread) -> Callable[[Reader, Name, GatewayClass], Iterator[tuple[Ref, Status]]]:
     """The rule from a class to its status, if it is ours."""
 
     def status(reader: Reader, name: Name, one: GatewayClass) -> Iterator[tuple[Ref, Status]]:
         if one.spec.controller_name not in CONTROLLERS:
             return
         generation = one.metadata.generation
+        findings = unread.said(reader, class_findings(reader, kinds, one))
         yield (
             Ref(GATEWAY, "GatewayClass", "", name.name),
             GatewayClassStatus(
                 (
-                    condition("Accepted", generation, "Accepted", class_findings(reader, kinds, one)),
+                    condition("Accepted", generation, "Accepted", findings),
                     condition("SupportedVersion", generation, "SupportedVersion", ()),
                 ),
                 tuple(SupportedFeature(feature) for feature in FEATURES),
@@ -60,7 +60,8 @@ def gateway_rule(
         waiting = listener_status.pending(reader, inputs, alone)
         reach = surroundings.reach(reader, gateway)
         answers = not gateway.refused and any(one.serves for one in gateway.merged())
-        gateway = msgspec.structs.replace(gateway, refused=(*gateway.refused, *reach.refused))
+        refused = inputs.unread.said(reader, (*gateway.refused, *reach.refused))
+        gateway = msgspec.structs.replace(gateway, refused=refused)
         listeners = listener_status.statuses(reader, inputs, gateway, waiting)
         generation = gateway.generation
         programmed = _invalid(gateway) or listener_status.not_programmed(listeners) or reach.missing or waiting

@@ -33,6 +33,7 @@ class Unread:
     def _said(self, reader: Reader, one: Told) -> Told:
         for target in one.absent:
             if reader.get(self._refs, target):
-                text = one.text.replace(no_such(target), f"{target} cannot be read")
+                absent, unread = no_such(target), f"{target} cannot be read"
+                text = one.text.replace(absent, unread) if absent in one.text else unread
                 return msgspec.structs.replace(one, text=text, mend=MEND)
         return one

@@ -5,6 +5,7 @@ counts, and every listener is found by its own name.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -42,35 +43,69 @@ def extension(
     Filters of the rule come first, in their order, then the policies of the route, the oldest first. What Settings say
     that invalid routes answer, they answer; but where something guards a route and cannot be done, it is an error.
     """
-    route_options, by_route = policies[ROUTE_OPTION.kind], by_target[ROUTE_OPTION.kind]
-    ours = [by_target[kind] for kind in _OURS]
+    of = _Extending(
+        policies[ROUTE_OPTION.kind],
+        by_target[ROUTE_OPTION.kind],
+        tuple(by_target[kind] for kind in _OURS),
+        direct_responses,
+        scopes,
+    )
 
     def extend(reader: Reader, levels: tuple[Level, ...]) -> Extended:
-        if len(levels) == 1 and not levels[0].filters and not _any(reader, levels[0].route, by_route, *ours):
+        if len(levels) == 1 and not levels[0].filters and not _any(reader, levels[0].route, of.by_route, *of.ours):
             return NOTHING
-        found = [_Asked(level.yields) for level in levels]
-        for asked, level in zip(found, levels, strict=True):
-            for where, ref in level.filters:
-                name = Name(level.route.namespace, ref.name)
-                if (ref.group, ref.kind) == (GLOO_GATEWAY, "RouteOption"):
-                    policy = reader.get(route_options, name)
-                    if policy is not None:
-                        asked.policies.append(policy)
-                        continue
-                elif (ref.group, ref.kind) == (GLOO_KUBE_GATEWAY, "DirectResponse"):
-                    answer = reader.get(direct_responses, name)
-                    if answer is not None:
-                        by = Ref(GLOO_KUBE_GATEWAY, "DirectResponse", *name)
-                        asked.answers[where] = Use("DirectResponse", answer.spec, "spec", by=by)
-                        continue
-                else:
-                    asked.missing.append(extensions.unknown(where, ref))
-                    continue
-                kind = f"{ref.group}.{ref.kind}"
-                text = f"extensionRef '{ref.name}' of type {kind} in namespace '{name.namespace}' not found"
-                asked.missing.append(Finding("BackendNotFound", where, text))
-            asked.policies.extend(sorted(reader.find(by_route, level.route), key=_age))
-            asked.policies[:0] = _ours(reader, ours, level)
+        return of.extended(reader, [of.asked(reader, level) for level in levels])
+
+    return extend
+
+
+class _Asked:
+    """What policies and filters of other APIs ask for on one level, and what of them is not there."""
+
+    def __init__(self, yields: str) -> None:
+        self.yields = yields
+        self.policies: list[Policy] = []
+        self.answers: dict[str, Use] = {}
+        self.missing: list[Finding] = []
+
+
+class _Extending(NamedTuple):
+    """What the rules of routes are extended by. `ours` are policies of Daemun's own kinds by what they are for."""
+
+    route_options: Collection[Name, Policy]
+    by_route: ByTarget
+    ours: tuple[ByTarget, ...]
+    direct_responses: Collection[Name, DirectResponse]
+    scopes: Scopes
+
+    def asked(self, reader: Reader, level: Level) -> _Asked:
+        """What is asked for on one level: by policies of ours, by filters in their order, by policies of the route."""
+        asked = _Asked(level.yields)
+        asked.policies.extend(_ours(reader, self.ours, level))
+        for where, ref in level.filters:
+            self._filter(reader, where, Ref(ref.group, ref.kind, level.route.namespace, ref.name), asked)
+        asked.policies.extend(sorted(reader.find(self.by_route, level.route), key=_age))
+        return asked
+
+    def _filter(self, reader: Reader, where: str, ref: Ref, asked: _Asked) -> None:
+        if (ref.group, ref.kind) == (GLOO_GATEWAY, "RouteOption"):
+            policy = reader.get(self.route_options, ref.key)
+            if policy is not None:
+                asked.policies.append(policy)
+                return
+        elif (ref.group, ref.kind) == (GLOO_KUBE_GATEWAY, "DirectResponse"):
+            answer = reader.get(self.direct_responses, ref.key)
+            if answer is not None:
+                asked.answers[where] = Use("DirectResponse", answer.spec, "spec", by=ref)
+                return
+        else:
+            asked.missing.append(extensions.unknown(where, ref))
+            return
+        text = f"extensionRef '{ref.name}' of type {ref.group}.{ref.kind} in namespace '{ref.namespace}' not found"
+        asked.missing.append(Finding("BackendNotFound", where, text, absent=(ref,)))
+
+    def extended(self, reader: Reader, found: list[_Asked]) -> Extended:
+        """What all levels come to, the rule's own first."""
         own = found[0]
         refused = next((one.missing for one in found if one.missing), None)
         if refused is not None:
@@ -83,9 +118,9 @@ def extension(
         every = with_transformations([one.policies for one in found])
         whole = merged(inherited((policies, one.yields) for policies, one in zip(every, found, strict=True)))
         mine = (*dict.fromkeys(policy.ref for policy in own.policies), *(use.by for use in answers if use.by))
-        scope = scope_of(reader, scopes)
+        scope = scope_of(reader, self.scopes)
         instead = scope.invalid if whole.fault and not whole.closed else 0
-        heights = {policy.ref: at for at, one in enumerate(found) for policy in one.policies} if levels[1:] else {}
+        heights = {policy.ref: at for at, one in enumerate(found) for policy in one.policies} if found[1:] else {}
         return Extended(
             (*whole.uses, *answers),
             mine,
@@ -96,23 +131,11 @@ def extension(
             body=scope.invalid_body if instead else "",
         )
 
-    return extend
-
 
 def _ours(reader: Reader, ours: Iterable[ByTarget], level: Level) -> list[Policy]:
     """The one of each of Daemun's own kinds that counts for a rule."""
     found = (in_force(reader.find(one, level.route), level.route, level.rule) for one in ours)
     return [whole_on_route(policy) for mine in found for policy in mine]
-
-
-class _Asked:
-    """What policies and filters of other APIs ask for on one level, and what of them is not there."""
-
-    def __init__(self, yields: str) -> None:
-        self.yields = yields
-        self.policies: list[Policy] = []
-        self.answers: dict[str, Use] = {}
-        self.missing: list[Finding] = []
 
 
 class Attached(msgspec.Struct, frozen=True, gc=False):
