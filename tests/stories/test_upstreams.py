@@ -238,7 +238,7 @@ async def test_failover(shared: World) -> None:
 
 async def test_through_a_proxy_that_is_asked_by_connect(shared: World) -> None:
     """Both TLS: to the proxy, whom nobody checks here, and to the backend at the end of the tunnel."""
-    proxy = await ConnectProxy().start(server(CA.issue("proxy.test")))
+    proxy = await ConnectProxy().start(tls=server(CA.issue("proxy.test")))
     shared._closers.append(proxy.stop)
     target = f"backend.test:{shared.backends['secure'].port}"
     spec: Doc = {

@@ -1,9 +1,7 @@
 """Backends that say what they got: HTTP/1.1 with WebSocket, and gRPC (which is HTTP/2 without TLS)."""
 
 import asyncio
-import contextlib
 import json
-import ssl
 from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,12 +10,12 @@ from urllib.parse import parse_qs, urlsplit
 import grpc
 import grpc.aio
 
-from daemun.listening import stop_listening
 from support.certificates import Pair
 from support.client import websocket_accept
+from support.tcp import TcpServer
 
 
-class Echo:
+class Echo(TcpServer):
     """An HTTP/1.1 server that answers with the request as JSON, and remembers every request.
 
     It answers with `status` where nothing else is asked for. With `proxied` every connection begins with a line of the
@@ -29,53 +27,23 @@ class Echo:
     """
 
     def __init__(self, name: str, *, proxied: bool = False, status: int = 200) -> None:
+        super().__init__()
         self.name = name
         self.status = status
         self.proxied = proxied
-        self.port = 0
         self.requests: list[dict[str, Any]] = []
         self.waiting = 0
         self._tries: Counter[str] = Counter()
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def start(self, port: int = 0, address: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> "Echo":
-        """Listen, by default on a port that the system chooses and without TLS."""
-        self._server = await asyncio.start_server(self._serve, address, port, ssl=tls)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def start_at(self, path: str) -> "Echo":
-        """Listen at a Unix socket."""
-        self._server = await asyncio.start_unix_server(self._serve, path)
-        return self
-
-    async def stop(self) -> None:
-        """Stop listening and cut all connections."""
-        if self._server is not None:
-            await stop_listening(self._server)
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            await self._server.wait_closed()
-            self._server = None
 
     def paths(self) -> list[str]:
         """The targets of the requests so far."""
         return [request["path"] for request in self.requests]
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-                proxy = (await reader.readline()).decode("latin-1").strip() if self.proxied else ""
-                while await self._one(reader, writer, proxy):
-                    pass
-        finally:
-            self._tasks.discard(task)
-            writer.close()
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer each request of a connection."""
+        proxy = (await reader.readline()).decode("latin-1").strip() if self.proxied else ""
+        while await self._one(reader, writer, proxy):
+            pass
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, proxy: str) -> bool:
         head = await reader.readuntil(b"\r\n\r\n")

@@ -1,7 +1,6 @@
 """Stands between Daemun and a real API server: hands on every request and answer, unless it was told to misbehave."""
 
 import asyncio
-import contextlib
 import json
 import time
 from collections.abc import AsyncIterator
@@ -11,7 +10,7 @@ from typing import NamedTuple, Self
 import yaml
 
 from cluster.client import Client
-from daemun.listening import stop_listening
+from support.tcp import TcpServer
 
 _GONE = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Expired", "code": 410}
 _BUSY = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "TooManyRequests", "code": 429}
@@ -29,10 +28,11 @@ class Request(NamedTuple):
         return "watch=1" in self.target
 
 
-class Doorman:
+class Doorman(TcpServer):
     """The way to the API server of a client; who takes it has that one's rights. All may be set any time."""
 
     def __init__(self, client: Client) -> None:
+        super().__init__()
         self._client = client
         self.hangs = ""
         """Requests with this in their target get no answer until this is another."""
@@ -49,18 +49,12 @@ class Doorman:
         self.requests: list[Request] = []
         self._watches: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
         self._stalled: set[asyncio.StreamWriter] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
+        return await self.start()
 
     async def __aexit__(self, *_: object) -> None:
-        await stop_listening(self._server)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.stop()
 
     def kubeconfig(self, file: Path) -> Path:
         """One that leads here."""
@@ -89,17 +83,12 @@ class Doorman:
         """Nothing comes any more on the watches that are under way, and nothing ends them."""
         self._stalled |= set(self._watches)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer the one request of a connection."""
         try:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-                await self._serve(reader, writer)
+            await self._serve(reader, writer)
         finally:
-            self._tasks.discard(task)
             self._stalled.discard(writer)
-            writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         first, headers = _parsed(await reader.readuntil(b"\r\n\r\n"))
