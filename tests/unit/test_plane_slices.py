@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from daemun import backlog
 from daemun.api.decode import decode
-from daemun.base.names import Ref
+from daemun.base.names import CORE, Ref
 from daemun.plane import ControlPlane
 from daemun.translate import Translation
 from support.documents import Doc, exact, gateway, listener, route, rule, service
@@ -92,3 +92,21 @@ async def test_a_tenant_with_many_changes_holds_up_no_other() -> None:
     finally:
         running.cancel()
     assert len(told[-1]) == many + 1
+
+
+async def test_what_cannot_be_read_is_told_also_if_much_is_under_way() -> None:
+    plane = ControlPlane(None, nobody, lambda: None, fair=True)
+    plane.translation.graph.enough = lambda: True
+    running = asyncio.create_task(plane.run())
+    lost = Ref(CORE, "Service", "default", "s")
+    try:
+        plane.take(typed([gateway("g", listener(8080))]))
+        plane.take(routes("/old"))
+        assert not plane.settled
+        plane.take([], unread=[lost])
+        while not plane.settled:  # noqa: ASYNC110 - nothing tells it
+            await asyncio.sleep(0)
+    finally:
+        running.cancel()
+    told = {problem.text for found in plane.translation.problems.values() for problem in found}
+    assert told == {f"{lost} cannot be read"}
