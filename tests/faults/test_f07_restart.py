@@ -1,12 +1,15 @@
 """F7: a control plane that restarts is not noticed, and what the proxies ask it afterwards is answered."""
 
 import asyncio
+import contextlib
 import ssl
+
+import pytest
 
 from daemun.xds.messages import Response
 from support.certificates import authority, shown_to
 from support.client import Answer, ask
-from support.documents import exact, gateway, listener, route, rule, secret
+from support.documents import Doc, exact, gateway, listener, route, rule, secret
 from support.heard import recorded
 from support.ports import free_port
 from support.world import World, load, until
@@ -47,15 +50,16 @@ class Served:
         writer.close()
         return shown_to(writer)
 
-    async def restart(self) -> None:
-        """Another Daemun takes over from this one, which leaves its proxies serving."""
-        app, task = self.world.app, self.world._task
-        assert app is not None
-        assert task is not None
-        app.leave()
-        await task
-        self.world.app = None
-        await self.world.start(clean=False)
+
+async def restart(world: World) -> None:
+    """Another Daemun takes over from this one, which leaves its proxies serving."""
+    app, task = world.app, world._task
+    assert app is not None
+    assert task is not None
+    app.leave()
+    await task
+    world.app = None
+    await world.start(clean=False)
 
 
 def said(responses: list[Response]) -> list[Response]:
@@ -68,7 +72,7 @@ async def test_f07_a_restart_says_nothing_and_then_a_listener_changes(world: Wor
     await served.start()
     async with load(served.handshake) as steady:
         with recorded() as responses:
-            await served.restart()
+            await restart(world)
             assert said(responses) == []
         # New filter chains with a certificate that the proxy has: Envoy asks for it again, or goes on with it.
         for _ in range(3):
@@ -86,6 +90,57 @@ async def test_f07_a_restart_says_nothing_and_then_a_listener_changes(world: Wor
         await world.answered_by("b")
         await steady.more(10)
     assert steady.failed() == []
+
+
+TOO_LONG = "10000000000s"
+"""317 years: Envoy measures no more than 292."""
+
+
+def option(timeout: str) -> Doc:
+    """A RouteOption of the route `bad`."""
+    meta = {"name": "option", "namespace": "default"}
+    target = {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": "bad"}
+    spec = {"targetRefs": [target], "options": {"timeout": timeout}}
+    return {"apiVersion": "gateway.solo.io/v1", "kind": "RouteOption", "metadata": meta, "spec": spec}
+
+
+@pytest.mark.parametrize("hosts", [["host.example"], []], ids=["exact", "any"])
+async def test_f07_what_is_rejected_is_so_after_a_restart_and_nothing_beside_it_notices(
+    world: World, hosts: list[str]
+) -> None:
+    """Others have routes of the same host; the one that Envoy refuses is as it last was, before the restart and after.
+
+    The new control plane knows nothing of that but what the proxy says.
+    """
+    await world.echo("a", "b")
+    world.write("gateway.yaml", gateway("gw", listener(world.port)))
+    good = [f"/good-{number}" for number in range(8)]
+    world.write("good.yaml", *(route(path[1:], rule(exact(path), to="a"), hosts=hosts) for path in good))
+    world.write("bad.yaml", route("bad", rule(exact("/bad"), to="a"), hosts=hosts), option("5s"))
+    await world.start()
+    world.write("bad.yaml", route("bad", rule(exact("/bad"), to="b"), hosts=hosts), option(TOO_LONG))
+    words = ("rejected it", "RouteOption default/option spec", "Duration out-of-range")
+    await world.problem(*words)
+    await until(lambda: world.app is not None and world.app.plane.xds.synced("default/gw"))
+    async with contextlib.AsyncExitStack() as stack:
+        asked = {
+            path: await stack.enter_async_context(load(lambda path=path: world.ask(path, host="host.example"), 0.0))
+            for path in (*good, "/bad")
+        }
+        with recorded() as responses:
+            await restart(world)
+            await world.problem(*words)
+            names = {one.name for response in said(responses) for one in response.resources}
+            assert len(names) == 1, "what is refused is tried again"
+        await asked["/bad"].more(20)
+        last = {one.backend for one in asked["/bad"].answers if isinstance(one, Answer)}
+        assert (last, asked["/bad"].failed()) == ({"a"}, [])
+        world.write("good.yaml", *(route(path[1:], rule(exact(path), to="b"), hosts=hosts) for path in good))
+        for path in good:
+            await world.answered_by("b", path, host="host.example")
+    assert [one for path in good for one in asked[path].failed()] == []
+    world.write("bad.yaml", route("bad", rule(exact("/bad"), to="b"), hosts=hosts), option("5s"))
+    await world.answered_by("b", "/bad", host="host.example")
 
 
 async def test_f07_a_stream_that_breaks_is_not_noticed(world: World) -> None:

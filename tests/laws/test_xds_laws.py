@@ -110,6 +110,8 @@ class Client:
         self.poison: set[bytes] = set()
         self.accepted: set[bytes] = set()
         self.outbox: deque[Request] = deque()
+        self.keeps: set[tuple[str, bytes]] = set()
+        """Of which routes it has to keep which leaves, at every moment."""
 
     def connect(self) -> None:
         self.held.clear()
@@ -173,6 +175,8 @@ class Client:
             self.ask(ROUTE, {token.arguments[0] for _, body in have.values() for token in tokens(body)})
             self.ask(EXTENSION, {token.arguments[1] for _, body in have.values() for token in tokens(body)})
         self.check_filters()
+        for name, text in self.keeps:
+            assert text in self.have[ROUTE][name][1], f"{name} is without {text!r}, of which nothing is wrong"
         detail = f"Error adding/updating: {', '.join(bad)}: poison" if bad else None
         self.answer(response, Request(response.type_url, response.nonce, error_detail=detail))
 
@@ -489,6 +493,21 @@ class XdsLaws(RuleBasedStateMachine):
         self.in_flight.clear()
         self.in_step = dict.fromkeys(self.in_step, self.now)
         self.client.connect()
+
+    @rule(name=st.sampled_from(ROUTES), host=st.sampled_from(("v0", "v1")), bad=st.integers(0, 2))
+    def restart_while_one_is_refused(self, name: str, host: str, bad: int) -> None:
+        """Nothing changes meanwhile: what is good is not touched."""
+        self.put_route(name, host, (), 3, ())
+        self.client.poison.add(self.state[PartKey("p", ROUTE, name, host)].leaves[2 + bad].data)
+        self.talk()
+        if not self.session.synced():
+            return
+        every = {item.data for value in self.state.values() for item in value.leaves}
+        routes = [(name, one.text) for name, (_, body) in self.client.have[ROUTE].items() for one in tokens(body)]
+        self.client.keeps = {(name, text) for name, text in routes if text in every}
+        self.reconnect(restart=True)
+        self.talk()
+        self.client.keeps.clear()
 
     # Laws
 

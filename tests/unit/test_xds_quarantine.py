@@ -5,6 +5,7 @@ from xds_talk import CLUSTER, LISTENER, ROUTE, Talk, bodies, cluster, key, leaf,
 
 from daemun.ir.resource import SCOPE, Part, PartKey, part
 from daemun.xds.events import Rejected, Restored
+from daemun.xds.marks import mark, marks
 from daemun.xds.messages import Response
 
 HEAD = (key(ROUTE, "r"), part("", [leaf("r", "head")]))
@@ -43,9 +44,14 @@ def test_one_culprit_among_many_is_found_by_halving(talk: Talk) -> None:
     assert talk.session.rejections() == [rejected]
 
 
-def test_a_single_suspect_needs_no_halving_and_nothing_is_sent_again(talk: Talk) -> None:
+def test_a_single_suspect_needs_no_halving_and_the_client_learns_what_it_refuses(talk: Talk) -> None:
+    before = talk.have["r"]
     talk.apply(host("v", *((f"o{n}", "bad" if n == 3 else f"o{n}.1") for n in range(20))))
-    assert len(talk.settle("bad")) == 1
+    _, again = talk.settle("bad")
+    assert bodies(again) == {"r": before}
+    found = marks(again.resources[0].version)
+    assert found is not None
+    assert found.refused == {mark(b"<bad>")}
     assert len(talk.events(Rejected)) == 1
 
 

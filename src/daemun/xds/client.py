@@ -4,8 +4,9 @@ it has.
 
 from daemun.ir.resource import ANSWERING, CLUSTER, EXTENSION
 from daemun.xds.copy import Copy, Entry
+from daemun.xds.marks import same
 from daemun.xds.stream import Stream
-from daemun.xds.wanted import HEAD, Resource
+from daemun.xds.wanted import HEAD, Resource, late
 from daemun.xds.warm import BEFORE, Place
 
 
@@ -43,6 +44,11 @@ class Client:
         copy = self._copies.get(name)
         return copy is not None and copy.sent
 
+    def ignorant(self, name: str) -> bool:
+        """Whether the client has the resource in a version unknown here."""
+        copy = self._copies.get(name)
+        return copy is not None and copy.opaque
+
     def brought(self, name: str) -> bool:
         """Whether the client had the resource when it connected."""
         return name in self._brought
@@ -55,18 +61,24 @@ class Client:
         """Whether the client has resources whose content is unknown here."""
         return bool(self._foreign)
 
-    def take_over(self, name: str, version: str, resource: Resource | None, elder: Copy | None) -> Copy:
-        """The client connects with this resource. `elder` is what an earlier stream of the proxy knew of it."""
+    def take_over(
+        self, name: str, version: str, resource: Resource | None, elder: Copy | None, recalled: Copy | None
+    ) -> Copy:
+        """The client connects with this resource. `elder` is what an earlier stream of the proxy knew of it, and
+        `recalled` what its version says.
+        """
         self._brought.add(name)
-        if elder is not None and elder.version == version and not elder.whole:
+        if elder is not None and same(elder.version, version) and not elder.whole:
             wanted = resource.parts if resource else {}
             instead = {part: sent for part, sent in elder.instead.items() if part in wanted}
             copy = Copy.known(version, dict(elder.parts), instead)
-        elif resource is not None and resource.version == version:
+            copy.unseen |= elder.unseen
+        elif resource is not None and same(resource.version, version):
             copy = Copy.known(version, dict(resource.parts), {})
+        elif recalled is not None:
+            copy = recalled
         else:
             copy = Copy.foreign(version)
-            self._foreign.add(name)
             if self._type_url in ANSWERING:
                 self._stream.foreign.add((self._type_url, name))
         if resource is None:
@@ -75,6 +87,8 @@ class Client:
             copy.compare(resource)
         for part in copy.parts.values():
             self._stream.users.add(part)
+        if copy.opaque or copy.unseen:
+            self._foreign.add(name)
         self._copies[name] = copy
         self._learn(name, copy)
         self.acked(name, BEFORE if self._type_url == CLUSTER else BEFORE + 1)
@@ -86,8 +100,7 @@ class Client:
         copy.sent, copy.serial = True, serial
         copy.stale.clear()
         if self._type_url == CLUSTER:
-            late = any(leaf.late for piece in entry.pieces.values() if piece.sent for leaf in piece.sent.leaves)
-            self._stream.warmth.sent(name, serial, late=late)
+            self._stream.warmth.sent(name, serial, late=late(piece.sent for piece in entry.pieces.values()))
         for piece in entry.pieces.values():
             self._stream.users.add(piece.sent)
         if self._type_url == EXTENSION:
@@ -99,10 +112,11 @@ class Client:
         if copy is None:
             self._release(entry)
             return False
-        self._known(name)
         self._settle(name)
         for old in copy.record(entry):
             self._stream.users.release(old)
+        if not copy.unseen:
+            self._known(name)
         self._learn(name, copy)
         for part in entry.pieces:
             self._stream.holds.acked(Place(self._type_url, name, part), now)

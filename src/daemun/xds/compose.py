@@ -1,13 +1,18 @@
 """What of a resource goes to the client now: leaves that wait or are withheld are replaced, the others go."""
 
-from daemun.ir.resource import ANSWERING, EXTENSION, SCOPE, Leaf, Part
+from daemun.ir.resource import ANSWERING, EXTENSION, LISTENER, ROUTE, SCOPE, Leaf, Part
 from daemun.xds.copy import Copy, Entry, Piece
 from daemun.xds.filters import given, retain
 from daemun.xds.leaves import LeafKey, Verdict, choose
+from daemun.xds.marks import marks, same
 from daemun.xds.quarantine import Quarantine
+from daemun.xds.refused import recalled, seen, suspects_of, version_of
 from daemun.xds.stream import Stream
 from daemun.xds.wanted import HEAD, Resource
 from daemun.xds.warm import Place
+
+MARKED = (LISTENER, SCOPE, ROUTE)
+"""The types whose versions tell what is refused. Resources of the others are refused as a whole."""
 
 
 class Composed:
@@ -29,21 +34,23 @@ class Composer:
         self._stream = stream
         self._quarantine = quarantine
 
-    def compose(self, name: str, resource: Resource, copy: Copy, now: float) -> Composed:
-        """Only the parts that may be outdated are looked at; the others stay as they were sent before."""
+    def compose(self, name: str, resource: Resource, copy: Copy, now: float, *, anyway: bool = False) -> Composed:
+        """Only the parts that may be outdated are looked at; the others stay as they were sent before.
+
+        `anyway`: it is sent even if the client has it already.
+        """
         pieces: dict[str, Piece] = {}
         waits = False
         for part in copy.outdated(resource):
-            want = resource.parts.get(part)
-            asked = self._with_needed(name, part, want, copy) if want and self._type_url == EXTENSION else want
-            sent, part_waits = self._part(Place(self._type_url, name, part), asked, copy.parts.get(part), now)
-            pieces[part] = Piece(want, sent)
+            pieces[part], part_waits = self._piece(name, part, resource, copy, now)
             waits = waits or part_waits
-            if sent is want:
-                copy.instead.pop(part, None)
-            else:
-                copy.instead[part] = sent
-        entry = Entry(resource.version_with(copy.instead), resource.version, pieces)
+        version = self._version(name, resource, copy)
+        if copy.unseen and (anyway or not same(version, copy.version)):
+            for part in copy.unseen:  # nobody could send them
+                pieces[part], part_waits = self._piece(name, part, resource, copy, now, known=True)
+                waits = waits or part_waits
+            version = self._version(name, resource, copy)
+        entry = Entry(version, resource.version, pieces)
         if self._type_url == EXTENSION and self._lacking(name, resource, copy, pieces):
             return Composed(entry, None, waits=True)
         if copy.instead.get(HEAD, resource) is None or self._quarantine.frozen(name, resource.version):
@@ -56,6 +63,35 @@ class Composer:
         if self._type_url == SCOPE and waits and not copy.sent and not any(hosts) and not tested:
             return Composed(entry, None, waits)  # an empty scope would hide what answers now
         return Composed(entry, resource.body(copy.instead) or None, waits)
+
+    def recall(self, name: str, resource: Resource, version: str) -> Copy | None:
+        """What a client has that brings this version and refuses some of the resource. What it refuses is tested, each
+        leaf by itself, and withheld until then.
+        """
+        found = marks(version) if self._type_url in MARKED else None
+        if found is None:
+            return None
+        suspects = suspects_of(name, resource, found)
+        self._quarantine.recall(suspects)
+        return recalled(version, found, resource, suspects) if suspects else None
+
+    def _version(self, name: str, resource: Resource, copy: Copy) -> str:
+        if self._type_url in MARKED:
+            return version_of(name, resource, copy.instead, self._quarantine)
+        return resource.version_with(copy.instead)
+
+    def _piece(
+        self, name: str, part: str, resource: Resource, copy: Copy, now: float, *, known: bool = False
+    ) -> tuple[Piece, bool]:
+        """A part to send, or to leave as it is; and whether anything of it waits. `known`: only what has been seen."""
+        want, have = resource.parts.get(part), copy.parts.get(part)
+        asked = self._with_needed(name, part, want, copy) if want and self._type_url == EXTENSION else want
+        sent, waits = self._part(Place(self._type_url, name, part), asked, seen(have) if known else have, now)
+        if sent is want:
+            copy.instead.pop(part, None)
+        else:
+            copy.instead[part] = sent
+        return Piece(want, sent), waits
 
     def as_wanted(self, name: str, resource: Resource, copy: Copy) -> Composed:
         """The resource just as it is wanted, whatever is known against it."""

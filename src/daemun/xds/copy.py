@@ -31,10 +31,11 @@ class Copy:
     `parts` is what the client acknowledged. `stale` are the parts that may have to be sent again. `instead` are the
     parts that are sent otherwise than they are wanted, because a leaf waits or was refused. While the copy is
     `whole`, nothing is known of its parts and all are sent; it is `opaque` if the client brought it from another
-    stream in a version unknown here: it works, so it is not to be disturbed without need.
+    stream in a version unknown here: it works, so it is not to be disturbed without need. `unseen` are the parts with
+    leaves of which nothing is known (`refused`).
     """
 
-    __slots__ = ("instead", "opaque", "parts", "sent", "serial", "stale", "version", "whole")
+    __slots__ = ("instead", "opaque", "parts", "sent", "serial", "stale", "unseen", "version", "whole")
 
     def __init__(self) -> None:
         self.version = UNKNOWN
@@ -45,6 +46,7 @@ class Copy:
         self.opaque = False
         self.sent = False
         self.serial = 0
+        self.unseen: set[str] = set()
 
     @classmethod
     def known(cls, version: str, parts: dict[str, Part], instead: dict[str, Part | None]) -> "Copy":
@@ -82,6 +84,8 @@ class Copy:
         replaced = []
         for name, piece in entry.pieces.items():
             old = self.parts.pop(name, None) if piece.sent is None else self.parts.get(name)
+            if piece.sent is not old:
+                self.unseen.discard(name)
             if old is not None:
                 replaced.append(old)
             if piece.sent is not None:

@@ -107,9 +107,11 @@ class Flights:
         lost = []
         for one in self._every():
             if now >= one.sent_at + self._patience:
-                if one is not self.last:
+                if one is self.last:
+                    lost.append(one)
+                else:
                     self._unsaid |= dict.fromkeys(one.removed, one.serial)
-                lost.append(one if one is self.last else one._replace(removed=()))
+                    lost.append(one._replace(removed=()))
                 self._take(one.nonce)
         if lost:
             self._patience = min(2 * self._patience, LAST_PATIENCE)

@@ -56,7 +56,8 @@ def choose(
     What is `revoked` the client must not have any more, though it has it.
 
     The first leaf of the head and of a part with tags carries the name of the message it begins, so leaving that one
-    out leaves out all: None. A part in which nothing had to be replaced is returned as it is.
+    out leaves out all: None. A part in which nothing had to be replaced is returned as it is, and so is what the client
+    has if nothing of it is to be changed.
 
     While a leaf waits, what the client has that covers others and is not wanted any more stays: what waits may be what
     guards in its place. So does what has an identity, if it `lingers` and something of its own object waits: that may
@@ -100,6 +101,8 @@ def choose(
         lingering = {key for key, leaf in answering if leaf.origin.ref in waiting and lingers(key, leaf)}
         leaves = _with_lingering(kept, earlier, lingering)
         leaves[1:1] = [leaf for leaf in going.values() if leaf.covers]
+    if have is not None and have.tags == want.tags and have.leaves == tuple(leaves):
+        return have
     return part(name, leaves, want.tags) if leaves else None
 
 

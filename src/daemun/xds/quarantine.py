@@ -98,6 +98,16 @@ class Quarantine:
         self._queue({one: suspects[one] for one in every if one not in chosen})
         self._queue({one: suspects[one] for one in left})
 
+    def recall(self, suspects: dict[Suspect, bytes]) -> None:
+        """The client is said to have refused each of these: withhold and test them, but those that are known."""
+        for one, data in suspects.items():
+            if one not in self._culprits.get(one.resource, {}) and self._withheld_as(one) is None:
+                self._queue({one: data})
+
+    def next_resources(self) -> set[str]:
+        """The resources of the suspects that are tested next."""
+        return {one.resource for one in self._groups[-1]} if self._groups else set()
+
     def next_group(self, current: Callable[[Suspect], Data | None]) -> list[Suspect]:
         """The next suspects to test, without those that are gone; they are withheld no longer."""
         group = self._groups.pop()

@@ -1,6 +1,7 @@
 """What the subscriptions of one stream share."""
 
 from collections import Counter
+from collections.abc import Callable
 
 from daemun.ir.resource import EXTENSION, Filter, Leaf, Part, Side
 from daemun.xds.events import Event
@@ -8,6 +9,9 @@ from daemun.xds.filters import Filters
 from daemun.xds.stays import Stays
 from daemun.xds.wanted import Wanted
 from daemun.xds.warm import BEFORE, Holds, Needed, Place, Warmth
+
+MayRemove = Callable[[str, str, float], bool]
+"""Whether the client may be told now that a resource (type URL, name) is gone."""
 
 
 class Users:

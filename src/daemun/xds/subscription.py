@@ -1,7 +1,7 @@
 """One type of resource in one stream: what the client asked for, and what it is sent next."""
 
 import itertools
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Literal
 
@@ -11,18 +11,16 @@ from daemun.xds.compose import Composed, Composer
 from daemun.xds.copy import UNKNOWN
 from daemun.xds.events import Acked, Drifted
 from daemun.xds.flight import Draft, Flight, Flights
+from daemun.xds.marks import same
 from daemun.xds.messages import Request, Response
 from daemun.xds.quarantine import Data, Quarantine, Suspect
-from daemun.xds.stream import Stream
+from daemun.xds.stream import MayRemove, Stream
 from daemun.xds.suspects import blamed, content, suspected
 from daemun.xds.wanted import Resource
 
 WILDCARD = "*"
 MOST = 1000
 """Resources that are looked at for one response: neither side is held up by one for long."""
-
-MayRemove = Callable[[str, str, float], bool]
-"""Whether the client may be told now that a resource (type URL, name) is gone."""
 
 
 class Subscription:
@@ -193,7 +191,8 @@ class Subscription:
 
         Fresh changes and suspects do not travel together: what is healthy is not held up by what may not be.
         """
-        testing = self._testing()
+        first = self.quarantine.next_resources() & self._dirty.keys()
+        testing = self._testing() and not any(map(self.client.ignorant, first))  # all of those would be suspect
         self._tests_next = testing and bool(self._dirty) and not self._tests_next
         if not testing or self._tests_next:
             return self._next_dirty()
@@ -228,7 +227,7 @@ class Subscription:
         forced = name in self._forced
         self._gone.pop(name, None)
         copy = self.client.open(name)
-        composed = self._composer.compose(name, resource, copy, now)
+        composed = self._composer.compose(name, resource, copy, now, anyway=forced or again)
         if composed.body is None and again and copy.whole and not copy.opaque:
             draft.absent.append(name)
             return
@@ -240,7 +239,7 @@ class Subscription:
             composed = self._composer.as_wanted(name, resource, copy)
         if composed.body is None:
             return
-        if composed.entry.version == copy.version and not forced and not again:
+        if same(composed.entry.version, copy.version) and not forced and not again:
             self._already_there(name, composed, now)
             return
         self._forced.discard(name)
@@ -347,7 +346,7 @@ class Subscription:
             copy = self.client.get(name)
             if not self._interested(name) or self.quarantine.blames(name):
                 continue
-            if copy is None or copy.version != resource.version_with(copy.instead):
+            if copy is None or not same(resource.version_with(copy.instead), copy.version):
                 self.client.open(name).whole = True
                 self._drifted(name, "different")
         for name in self.client.names():
@@ -362,7 +361,8 @@ class Subscription:
 
     def _take_over(self, name: str, version: str, elder: "Subscription | None") -> None:
         resource = self._all().get(name)
-        copy = self.client.take_over(name, version, resource, elder.client.get(name) if elder else None)
+        recalled = self._composer.recall(name, resource, version) if resource else None
+        copy = self.client.take_over(name, version, resource, elder.client.get(name) if elder else None, recalled)
         if resource is None or copy.opaque or copy.stale:
             self._dirty[name] = None
             if copy.opaque and elder is not None and elder.is_sure_of(name):

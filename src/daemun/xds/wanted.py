@@ -28,11 +28,6 @@ class Resource:
         """The content of the resource as an xDS version."""
         return version(self.digest)
 
-    @property
-    def late(self) -> bool:
-        """Whether it becomes warm only when others than us have answered the client."""
-        return any(leaf.late for part in self.parts.values() for leaf in part.leaves)
-
     def version_with(self, instead: Mapping[str, Part | None]) -> str:
         """The version of what `body(instead)` returns: other content is another version."""
         value = self.digest
@@ -98,9 +93,14 @@ class Wanted:
     def prompt(self, clusters: Collection[str]) -> Collection[str]:
         """Of these clusters, those that wait for nobody else to become warm."""
         wanted = self.of_type(CLUSTER)
-        late = {name for name in clusters if name in wanted and wanted[name].late}
-        return [name for name in clusters if name not in late] if late else clusters
+        slow = {name for name in clusters if name in wanted and late(wanted[name].parts.values())}
+        return [name for name in clusters if name not in slow] if slow else clusters
 
     def of_type(self, type_url: str) -> Mapping[str, Resource]:
         """The wanted resources of a type, by name."""
         return self._types.get(type_url, {})
+
+
+def late(parts: Iterable[Part | None]) -> bool:
+    """Whether what these are of becomes warm only when others than us have answered the client."""
+    return any(leaf.late for part in parts if part for leaf in part.leaves)

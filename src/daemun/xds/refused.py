@@ -1,0 +1,106 @@
+"""What of a resource a client refuses, written into the version of what it is sent, and read out of that again.
+
+So whoever knows nothing of a client leaves alone what it has, and what stands in the place of what it refuses. Of that
+nothing else is known then: it is UNSEEN, and goes when anything of the resource is sent.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from daemun.base.digest import MODULUS
+from daemun.ir.resource import Leaf, Part
+from daemun.xds.copy import Copy
+from daemun.xds.leaves import LeafKey, Verdict, by_key, choose, keyed
+from daemun.xds.marks import Marks, mark, marked, plain
+from daemun.xds.quarantine import Quarantine, Suspect
+from daemun.xds.wanted import Resource
+
+UNSEEN = b""
+"""The data of a leaf of which it is only known that the client has one in this place."""
+
+
+def version_of(name: str, resource: Resource, instead: dict[str, Part | None], quarantine: Quarantine) -> str:
+    """The version of a resource that is sent with these parts instead."""
+    sent = resource.version_with(instead)
+    refused: list[bytes] = []
+    simple = True
+    for place, value in instead.items():
+        want = resource.parts.get(place)
+        withheld = quarantine.withheld(name, place)
+        keys = {key for key, leaf in by_key(want).items() if withheld.get(key) == leaf.content}
+        refused += (leaf.content for key, leaf in by_key(want).items() if key in keys)
+        simple = simple and want is not None and _replaces(want, value, keys)
+    return marked(sent, resource.version if simple else "", refused) if refused else sent
+
+
+def suspects_of(name: str, resource: Resource, found: Marks) -> dict[Suspect, bytes]:
+    """The leaves as they are wanted now that a version says to be refused."""
+    return {
+        Suspect(name, place, key): leaf.content
+        for place, want in resource.parts.items()
+        for key, leaf in keyed(want)
+        if mark(leaf.content) in found.refused
+    }
+
+
+def recalled(version: str, found: Marks, resource: Resource, suspects: Mapping[Suspect, bytes]) -> Copy | None:
+    """What a client has that brings this version, if it differs from what is wanted by these leaves alone."""
+    refused: dict[str, set[LeafKey]] = {}
+    for one in suspects:
+        if one.part is not None and one.key is not None:
+            refused.setdefault(one.part, set()).add(one.key)
+    instead = {place: _closed(place, resource.parts[place], keys) for place, keys in refused.items()}
+    unseen = plain(resource.version_with(instead)) != found.sent
+    if unseen:
+        if found.wanted != resource.version or found.refused != set(map(mark, suspects.values())):
+            return None
+        try:
+            missing = (int(found.sent, 16) - resource.digest) % MODULUS
+        except ValueError:
+            return None
+        instead = {}
+        for place, keys in refused.items():
+            # How it is spread over several parts is not known, and does not matter: it is the sum that counts.
+            instead[place] = _unseen(resource.parts[place], keys, missing)
+            missing = 0
+    parts = {place: value for place, value in {**resource.parts, **instead}.items() if value is not None}
+    copy = Copy.known(version, parts, instead)
+    copy.unseen.update(instead if unseen else ())
+    return copy
+
+
+def seen(value: Part | None) -> Part | None:
+    """What is known of a part that a client has."""
+    if value is None or all(leaf.data != UNSEEN for leaf in value.leaves):
+        return value
+    return msgspec.structs.replace(value, leaves=tuple(leaf for leaf in value.leaves if leaf.data != UNSEEN))
+
+
+def _replaces(want: Part, value: Part | None, refused: set[LeafKey]) -> bool:
+    """Whether nothing but these leaves is otherwise, and what the client has in their place needs no more than they."""
+    have = by_key(value)
+    for key, leaf in by_key(want).items():
+        earlier = have.pop(key, None)
+        if key not in refused:
+            if earlier is None or earlier.content != leaf.content:
+                return False
+        elif earlier is not None and not (set(earlier.filters) <= set(leaf.filters) and earlier.side == leaf.side):
+            return False
+    return not have
+
+
+def _closed(place: str, want: Part, refused: set[LeafKey]) -> Part | None:
+    """A part without these leaves, whose fallbacks take their place."""
+
+    def verdict(key: LeafKey, _: Leaf) -> Verdict:
+        return Verdict.REPLACE if key in refused else Verdict.SEND
+
+    return choose(place, want, None, verdict, lambda _: False, lambda *_: False)
+
+
+def _unseen(want: Part, refused: set[LeafKey], missing: int) -> Part:
+    leaves = [
+        msgspec.structs.replace(leaf, data=UNSEEN, forms=None) if key in refused else leaf for key, leaf in keyed(want)
+    ]
+    return Part(want.tags, tuple(leaves), (want.digest + missing) % MODULUS)

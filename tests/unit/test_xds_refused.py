@@ -1,0 +1,198 @@
+"""A control plane that starts anew learns from its clients what they refuse, and leaves the rest of it alone."""
+
+import pytest
+from test_xds_quarantine import HEAD, host, words
+from xds_talk import CLUSTER, ROUTE, Talk, cluster, key, leaf, origin
+
+from daemun.ir.resource import EXTENSION, Part, PartKey, part
+from daemun.xds.events import Rejected
+from daemun.xds.marks import MOST, mark, marked, marks, plain, same
+
+GOOD = [(f"o{n}", f"o{n}.1") for n in range(20)]
+Change = tuple[PartKey, Part | None]
+
+
+def talk_of(*changes: Change, poison: str = "bad") -> Talk:
+    """A client that has all of it, as far as it takes it."""
+    talk = Talk()
+    talk.apply(HEAD, *changes)
+    talk.ask(ROUTE, "r")
+    talk.settle(poison)
+    return talk
+
+
+def anew(before: Talk, *changes: Change) -> Talk:
+    """It connects to a control plane that has just started, where this has changed."""
+    young = Talk()
+    young.apply(*((PartKey("p", t, n, p), v) for t in (CLUSTER, ROUTE, EXTENSION) for n, p, v in _parts(before, t)))
+    young.apply(*changes)
+    young.have = dict(before.have)
+    return young
+
+
+def _parts(talk: Talk, type_url: str) -> list[tuple[str, str, Part]]:
+    every = talk.wanted.of_type(type_url)
+    return [(name, place, value) for name, resource in every.items() for place, value in resource.parts.items()]
+
+
+def brings(young: Talk, before: Talk) -> None:
+    copy = before.session.subscription(ROUTE).client.get("r")
+    assert copy is not None
+    young.ask(ROUTE, "r", have={"r": copy.version})
+
+
+@pytest.fixture
+def closed() -> Talk:
+    """A leaf came bad: its fallback stands there."""
+    return talk_of(host("v", ("new", "bad"), *GOOD))
+
+
+@pytest.fixture
+def kept() -> Talk:
+    """A leaf has become bad: it is as it was."""
+    talk = talk_of(host("v", ("old", "old.1"), *GOOD))
+    talk.apply(host("v", ("old", "bad"), *GOOD))
+    talk.settle("bad")
+    return talk
+
+
+@pytest.mark.parametrize("case", ["closed", "kept"])
+def test_nothing_goes_but_a_test_of_what_is_refused(case: str, request: pytest.FixtureRequest) -> None:
+    before: Talk = request.getfixturevalue(case)
+    young = anew(before)
+    brings(young, before)
+    test = young.one()
+    assert words(test)[2:] == ["bad", *(data for _, data in GOOD)]
+    assert not young.session.synced(), "what is refused is not told yet"
+    young.nack(test)
+    assert young.poll() == []
+    assert young.session.synced()
+    assert young.events(Rejected) == [Rejected(origin("new" if case == "closed" else "old"), ROUTE, "r", "bad")]
+    for _ in range(2):  # it is tried again, and nothing else follows
+        at = young.session.subscription(ROUTE).deadline(young.now)
+        assert at is not None
+        young.now = at
+        assert len(young.settle("bad")) == 1
+
+
+def test_what_is_good_by_now_is_restored(kept: Talk) -> None:
+    young = anew(kept)
+    brings(young, kept)
+    young.settle()
+    assert words(young)[2:] == ["bad", *(data for _, data in GOOD)]
+    assert young.session.rejections() == []
+    assert young.session.synced()
+
+
+def test_what_is_not_known_goes_when_something_beside_it_changes(kept: Talk) -> None:
+    young = anew(kept)
+    brings(young, kept)
+    young.nack(young.one())
+    young.apply(host("x", ("fresh", "fresh")))
+    assert words(young.one())[2:] == ["old-500", *(data for _, data in GOOD), "x-frame", "fresh"]
+
+
+@pytest.mark.parametrize("case", ["closed", "kept"])
+def test_what_has_changed_meanwhile_is_served_at_once(case: str, request: pytest.FixtureRequest) -> None:
+    before: Talk = request.getfixturevalue(case)
+    name = "new" if case == "closed" else "old"
+    young = anew(before, host("v", (name, "bad"), ("o0", "o0.2"), *GOOD[1:]))
+    brings(young, before)
+    first = young.one()
+    assert words(first)[2:] == [f"{name}-500", "o0.2", *(data for _, data in GOOD[1:])]
+    young.ack(first)
+    young.nack(young.one())
+    assert young.poll() == []
+    assert len(young.session.rejections()) == 1
+
+
+def test_what_was_mended_meanwhile_is_served(kept: Talk) -> None:
+    young = anew(kept, host("v", ("old", "good"), *GOOD))
+    brings(young, kept)
+    young.settle("bad")
+    assert words(young)[2:] == ["good", *(data for _, data in GOOD)]
+    assert young.session.rejections() == []
+
+
+def test_it_may_be_as_it_was_again(kept: Talk) -> None:
+    """What the client has needs no new version: it is good."""
+    kept.apply(host("v", ("old", "old.1"), *GOOD))
+    assert kept.settle("bad") == []
+    young = anew(kept)
+    young.ask(ROUTE, "r", have={"r": marked(young.wanted.of_type(ROUTE)["r"].version, "0", [b"<bad>"])})
+    assert young.poll() == []
+    assert young.session.synced()
+
+
+def test_several_are_each_tested(kept: Talk) -> None:
+    kept.apply(host("w", ("p", "bad")))
+    kept.settle("bad")
+    young = anew(kept)
+    brings(young, kept)
+    heard = young.settle("bad")
+    assert len(heard) == 2
+    assert words(young) == words(kept)
+    assert len(young.session.rejections()) == 2
+
+
+def test_the_clusters_of_what_is_not_known_stay() -> None:
+    def routed(name: str, data: str) -> Change:
+        return key(ROUTE, "r", "v"), part("v", [leaf("f", "f"), leaf("o", data, (name,))], (b"\x12",))
+
+    before = Talk()
+    before.apply(HEAD, cluster("a"), cluster("b"), routed("a", "good"))
+    before.ask(CLUSTER)
+    before.ask(ROUTE, "r")
+    before.settle()
+    before.apply(routed("b", "bad"), (key(CLUSTER, "a"), None))
+    before.settle("bad")
+    young = anew(before)
+    young.ask(CLUSTER, have=dict.fromkeys("ab", "1"))
+    brings(young, before)
+    assert not [one for one in young.settle("bad") if one.removed]
+    young.now += 60
+    assert not [one for one in young.settle("bad") if one.removed], "what it has may need it"
+    young.apply(routed("b", "good"))
+    assert [one.removed for one in young.settle("bad") if one.removed] == [("a",)]
+
+
+@pytest.mark.parametrize(
+    "version", ["!", "!!", "a!b!c", "zz!{wanted}!{bad}", "!{wanted}!{bad}", "0!{wanted}!{bad}.0", "é!è"]
+)
+def test_a_version_may_say_anything(version: str, kept: Talk) -> None:
+    young = anew(kept)
+    wanted = young.wanted.of_type(ROUTE)["r"].version
+    young.ask(ROUTE, "r", have={"r": version.format(wanted=wanted, bad=mark(b"<bad>"))})
+    young.settle("bad")
+    assert words(young)[2:] == ["old-500", *(data for _, data in GOOD)]
+    assert young.session.synced()
+
+
+def test_what_needs_filters_that_are_not_wanted_any_more_is_closed() -> None:
+    """Nobody would know that they have to stay."""
+    guard = ("x", "f")
+
+    def guarded(data: str, *filters: tuple[str, str]) -> Change:
+        one = leaf("o", data, (), "<o-500>")
+        other = type(one)(one.data, one.origin, fallback=one.fallback, filters=filters)
+        return key(ROUTE, "r", "v"), part("v", [leaf("f", "f"), other, leaf("p", "p")], (b"\x12",))
+
+    talk = talk_of(guarded("good", guard))
+    talk.apply(guarded("bad"))
+    talk.settle("bad")
+    assert words(talk)[2:] == ["good", "p"]
+    young = anew(talk)
+    brings(young, talk)
+    assert words(young.one())[2:] == ["o-500", "p"]
+
+
+def test_marks() -> None:
+    version = marked("a", "b", [b"y", b"x"])
+    found = marks(version)
+    assert found is not None
+    assert (found.sent, found.wanted, found.refused) == ("a", "b", {mark(b"x"), mark(b"y")})
+    assert plain(version) == plain("a") == "a"
+    assert marked("a", "b", []) == marked("a", "b", [b"%d" % n for n in range(MOST + 1)]) == "a"
+    assert same("a", version)
+    assert same(version, version)
+    assert not same(version, "a")
