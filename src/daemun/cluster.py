@@ -320,7 +320,9 @@ class ClusterApp:
             await asyncio.Event().wait()
 
     def _unheard(self) -> bool:
-        """Whether a Gateway was programmed, and its status does not know yet what its proxies have."""
+        """Whether a Gateway was programmed, or a listener of one that has no address, and its status does not know yet
+        what its proxies have.
+        """
         gateways, proxies = self.plane.translation.gateways, self.plane.translation.proxies
         return any(
             self.writer.says(gateways[name].ref, "Programmed") and proxies.get(str(name)) != ProxyState(gateways[name])

@@ -108,6 +108,7 @@ async def test_a_start_without_the_api_server_serves_what_was_served_last(api_se
             await here.serves("late", "/late")
             await here.serves("latest", "/latest")
             await until(lambda: shows(tls_port), SECONDS)
+            await until(lambda: has_all(one), SECONDS)
             acked = await one.figures("daemun_xds_acks_total")
         finally:
             api_server.start()
@@ -117,17 +118,16 @@ async def test_a_start_without_the_api_server_serves_what_was_served_last(api_se
 
         with here.steady():
             await until(live, SECONDS)
-            await until(lambda: idle(one), SECONDS)
+            await until(lambda: one.idle(3), SECONDS)
             assert await one.figures("daemun_xds_acks_total") == acked, "what it says now is what was served"
             assert await one.total("daemun_status_writes_total") == 0
             here.route("late", "/later")
             await here.serves("late", "/later")
 
 
+async def has_all(one: Serving) -> bool:
+    return await one.total("daemun_proxies_synced") == 1
+
+
 async def connected(here: Gate) -> bool:
     return await here.counter("envoy_control_plane_connected_state") == 1
-
-
-async def idle(one: Serving) -> bool:
-    """Whether it has looked at every status and has none to write."""
-    return await one.total("daemun_status_skipped_total") >= 3 and not await one.total("daemun_status_pending")

@@ -10,6 +10,7 @@ from daemun.xds.messages import Response
 from support.certificates import authority, shown_to
 from support.client import Answer, ask
 from support.documents import Doc, exact, gateway, listener, route, rule, secret
+from support.gate import STEADY, Gate
 from support.heard import recorded
 from support.ports import free_port
 from support.world import World, load, until
@@ -141,6 +142,31 @@ async def test_f07_what_is_rejected_is_so_after_a_restart_and_nothing_beside_it_
     assert [one for path in good for one in asked[path].failed()] == []
     world.write("bad.yaml", route("bad", rule(exact("/bad"), to="b"), hosts=hosts), option("5s"))
     await world.answered_by("b", "/bad", host="host.example")
+
+
+async def test_f07_a_restart_writes_no_status(gate: Gate) -> None:
+    """Nor does it where Gateways are not programmed, for lack of an address, but their listeners are."""
+    await gate.serve()
+    [one] = gate.replicas
+    own = f"/apis/gateway.networking.k8s.io/v1/namespaces/{gate.namespace}"
+
+    def told() -> list[object]:
+        return [gate.api.client.get(f"{own}/{path}") for path in ("gateways/gate", f"httproutes/{STEADY}")]
+
+    def programmed() -> list[str]:
+        status = gate.api.client.get(f"{own}/gateways/gate").get("status", {})
+        every = [one for holder in (status, *status.get("listeners", ())) for one in holder["conditions"]]
+        return [one["status"] for one in every if one["type"] == "Programmed"]
+
+    await until(lambda: programmed() == ["False", "True"], 60)
+    await until(lambda: one.idle(2), 60)
+    before = told()
+    await one.kill()
+    await one.start()
+    await until(one.leads, 60)
+    await until(lambda: one.idle(2), 60)
+    assert await one.total("daemun_status_writes_total") == 0
+    assert told() == before
 
 
 async def test_f07_a_stream_that_breaks_is_not_noticed(world: World) -> None:

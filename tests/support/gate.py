@@ -64,6 +64,11 @@ class Serving:
     async def leads(self) -> bool:
         return await self.total("daemun_leader") == 1
 
+    async def idle(self, statuses: int) -> bool:
+        """Whether it has looked at so many statuses and has none to write."""
+        looked = await self.total("daemun_status_skipped_total") >= statuses
+        return looked and not await self.total("daemun_status_pending")
+
     async def figures(self, name: str) -> dict[str, float]:
         """A metric, by the first of its labels."""
         text = (await ask(self.health_port, "/metrics")).body.decode()

@@ -159,3 +159,5 @@ def test_a_condition_that_somebody_wrote_is_read() -> None:
     assert is_true(status, "Programmed")
     assert not is_true(status, "Accepted")
     assert not is_true(b"", "Programmed")
+    assert is_true(msgspec.json.encode({"listeners": [{"conditions": [written("Programmed")]}]}), "Programmed")
+    assert not is_true(b'{"conditions": 1, "listeners": [2, {"conditions": [3]}]}', "Programmed")

@@ -105,6 +105,19 @@ def test_routes_that_nobody_knows_may_need_any_filter() -> None:
     assert bodies(talk.one()) == {"x": b"<x><cors>"}
 
 
+def test_what_was_kept_for_routes_that_there_are_none_of_goes_though_it_was_under_way() -> None:
+    talk = Talk()
+    talk.apply((key(EXTENSION, "x"), part("", [leaf("x", "x")])), filters("cors", spare=("jwt",)))
+    talk.apply(*route("new", "cors", head=True))
+    talk.ask(EXTENSION, "x", have={"x": "of another"})
+    extension = talk.one()
+    assert bodies(extension) == {"x": b"<x><cors><jwt>"}
+    talk.ask(ROUTE, "r")
+    talk.ack(extension)
+    talk.settle()
+    assert talk.have["x"] == b"<x><cors>"
+
+
 def test_while_routes_are_unknown_nothing_is_tried_without_a_filter_that_was_refused() -> None:
     talk = Talk()
     talk.apply((key(EXTENSION, "x"), part("", [leaf("x", "x")])), filters("bad", "cors"))

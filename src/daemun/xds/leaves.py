@@ -101,6 +101,10 @@ def choose(
         lingering = {key for key, leaf in answering if leaf.origin.ref in waiting and lingers(key, leaf)}
         leaves = _with_lingering(kept, earlier, lingering)
         leaves[1:1] = [leaf for leaf in going.values() if leaf.covers]
+    return _made(name, want, have, leaves)
+
+
+def _made(name: str, want: Part, have: Part | None, leaves: list[Leaf]) -> Part | None:
     if have is not None and have.tags == want.tags and have.leaves == tuple(leaves):
         return have
     return part(name, leaves, want.tags) if leaves else None

@@ -236,7 +236,7 @@ class Session:
         for name in names:
             copy = extensions.client.get(name)
             if copy is not None and copy.instead:
-                extensions.touch(name, copy.parts)
+                extensions.touch(name, copy.instead)
 
     def _revoke(self) -> None:
         """Leaves that need filters which the client refuses are taken back; they are few, and so are such moments."""

@@ -76,10 +76,12 @@ def change(status: Status | None, seen: bytes, now: str, namespace: str = NAMESP
 
 
 def is_true(seen: bytes, condition: str) -> bool:
-    """Whether a status has a condition of its own as True."""
-    conditions = _decode(seen).get("conditions")
-    found = conditions if isinstance(conditions, list) else []
-    return any(isinstance(one, dict) and (one.get("type"), one.get("status")) == (condition, "True") for one in found)
+    """Whether a status has a condition as True, of its own or of a listener."""
+    status = _decode(seen)
+    found = [
+        one for holder in (status, *_documents(status.get("listeners"))) for one in _documents(holder.get("conditions"))
+    ]
+    return any((one.get("type"), one.get("status")) == (condition, "True") for one in found)
 
 
 def _plain(status: Status) -> Document:

@@ -134,7 +134,7 @@ class StatusWriter:
         self._touch(ref)
 
     def says(self, ref: Ref, condition: str) -> bool:
-        """Whether the status of an object, as the API server has it, has this condition as True."""
+        """Whether the status of an object, or of a listener in it, has this condition as True at the API server."""
         seen = self._seen.get(ref)
         return seen is not None and is_true(seen.status, condition)
 
