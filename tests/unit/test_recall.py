@@ -221,6 +221,13 @@ def test_a_journal_that_takes_nothing_more_is_replaced(tmp_path: Path, shelf: Sh
     assert memory.recall() == {SECRET: secret("1"), OTHER: ConfigMap(ObjectMeta("c", "default"))}
 
 
+def test_what_lacks_a_file_is_nothing(tmp_path: Path, shelf: Shelf) -> None:
+    KubeMemory(shelf, lambda: True)._write({numbered(number): ConfigMap(ObjectMeta("c")) for number in range(9)})
+    assert len(KubeMemory(shelf, lambda: True).recall() or ()) == 9
+    (tmp_path / "state" / "05").unlink()
+    assert KubeMemory(shelf, lambda: True).recall() is None, "what is missing would be taken from the proxies"
+
+
 def test_what_somebody_has_removed_is_not_half_there_again(tmp_path: Path, shelf: Shelf) -> None:
     memory = KubeMemory(shelf, lambda: True)
     memory._write({SECRET: secret("0"), OTHER: ConfigMap(ObjectMeta("c", "default"))})

@@ -168,7 +168,10 @@ class KubeMemory:
                 self._shelf.remove(name)
 
     def _read(self, shard: int) -> dict[Ref, msgspec.Raw]:
-        return _decoded(self._shelf.get(f"{shard:02x}") or b"[]")
+        found = self._shelf.get(f"{shard:02x}")
+        if found is None:
+            raise DamagedError(f"{shard:02x} is gone, and all of them were written")
+        return _decoded(found)
 
 
 def _decoded(text: bytes) -> dict[Ref, msgspec.Raw]:
