@@ -48,6 +48,14 @@ ANSWERS: dict[str, bytes] = {
     "an end that is true": _says(exp=True),
     "an end in a list": _says(exp=[4e9]),
     "over": _says(exp=1),
+    "for renewing": _says(typ="Refresh", scope="email"),
+    "for renewing offline": _says(typ="Offline"),
+    "for renewing, in another's words": http_answer(
+        "200 OK", JSON, body=b'{"active": true, "token_use": "refresh_token"}'
+    ),
+    "for renewing, in a word of its own": http_answer(
+        "200 OK", JSON, body=b'{"active": true, "token_type": "refresh_token"}'
+    ),
     "not yet": _says(nbf=4_000_000_000),
 }
 

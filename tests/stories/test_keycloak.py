@@ -261,9 +261,10 @@ async def test_tokens_that_keycloak_gave(fresh: Stage) -> None:
     fresh.door.guard("told.localhost", told)
     fresh.door.guard("signed.localhost", SignedToken(f"{base}/certs", issuer=issuer, userinfo_url=f"{base}/userinfo"))
     form = {"grant_type": "password", "username": "ada", "password": "engine", "scope": "openid email"}
-    token = (await fresh.provider.tokens(**form))["access_token"]
+    given = await fresh.provider.tokens(**form)
+    token = given["access_token"]
     for host in ("told.localhost", "signed.localhost"):
-        for bearer, status in ((token, 200), (token[:-8] + "AAAAAAAA", 401), ("x", 401)):
+        for bearer, status in ((token, 200), (token[:-8] + "AAAAAAAA", 401), ("x", 401), (given["refresh_token"], 401)):
             answer = await fresh.world.ask("/", host=host, headers={"authorization": f"Bearer {bearer}"})
             assert answer.status == status, (host, bearer[:9])
         assert (await fresh.world.ask("/", host=host)).status == 401

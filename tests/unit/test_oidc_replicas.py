@@ -11,6 +11,7 @@ import pytest
 from daemun.extauth.answers import Allowed, Respond
 from daemun.extauth.checker import Place, Tools
 from daemun.extauth.oauth.browser import BrowserCheck
+from daemun.extauth.oauth.shared import InRedis, SharedError
 from daemun.fetch import Guard
 from daemun.ir.auth.oauth import App, AuthorizationCode, ClientAuth, Redis, Session
 from daemun.ir.auth.oauth import Provider as Settings
@@ -123,6 +124,38 @@ async def test_redis_is_away(fail: bool, tmp_path: Path) -> None:
         assert (await browser.get()).status == 302
         assert (await browser.log_in(provider)).status == 302
         assert isinstance(await browser.get(), Allowed)
+
+
+async def test_redis_fails_while_a_session_is_renewed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The provider has given new tokens and takes the old one no more: they are kept once Redis is back, for every
+    replica and for longer than the one that has them remembers it.
+    """
+    clock = Clock()
+    session = Session(redis=Redis(), before_expiry=30)
+    async with (
+        redis(tmp_path) as server,
+        running(clock) as provider,
+        replicas(provider, session, clock, server.address, 2) as (first, second),
+    ):
+        browser = Visitor(first)
+        await browser.log_in(provider)
+        clock.now += 40
+        real = InRedis.replace, InRedis.put
+
+        async def failing(self: InRedis, name: str, value: bytes, seconds: float) -> None:
+            raise SharedError("away")
+
+        monkeypatch.setattr(InRedis, "replace", failing)
+        monkeypatch.setattr(InRedis, "put", failing)
+        answers = await asyncio.gather(*(browser.get(f"/{number}") for number in range(20)))
+        assert all(isinstance(one, Allowed) for one in answers)
+        assert provider.asked["token"] == 2
+        monkeypatch.setattr(InRedis, "replace", real[0])
+        monkeypatch.setattr(InRedis, "put", real[1])
+        assert isinstance(await browser.get(), Allowed)
+        browser.checker = second
+        assert isinstance(await browser.get(), Allowed)
+        assert provider.asked["token"] == 2, "it was asked with a token that is good once"
 
 
 async def test_redis_is_away_from_the_start(tmp_path: Path) -> None:

@@ -32,6 +32,9 @@ _WAITING = 2 << 10
 """Bytes that it takes to find out about a token, beside what is written of it."""
 _REFUSED_SECONDS = 5.0
 """How long a token that counts for nothing is remembered as that."""
+_KINDS = ("typ", "token_use", "token_type")
+"""Where issuers say what a token is for: Keycloak, Hydra and Cognito, and introspection (RFC 7662)."""
+_RENEWS = frozenset(("refresh", "offline", "refresh_token", "refresh-token", "logout"))
 _JSON = {"Accept": "application/json"}
 _MISSING = Denied(401, (("www-authenticate", "Bearer"),))
 _INVALID = Denied(401, (("www-authenticate", 'Bearer error="invalid_token"'),))
@@ -145,7 +148,7 @@ class _BearerCheck(Checker):
     async def _find(self, token: str) -> tuple[Said, int]:
         """What a token is worth, and what it takes to keep that. Raises FetchError if it cannot be told."""
         found = await self._claims(token)
-        if found is None:
+        if found is None or renews(found[0]):
             return _NOTHING, 0
         claims, size = _short(*found)
         if not self._wanted.userinfo_url:
@@ -237,6 +240,11 @@ class SignedTokenCheck(_BearerCheck):
         if self._issuer and claims.get("iss") != self._issuer:
             return None
         return claims, data(token.split(".")[1])
+
+
+def renews(claims: Claims) -> bool:
+    """Whether this is no access token but what gets one, or ends a session: an issuer may call that active, too."""
+    return any(isinstance(kind := claims.get(name), str) and kind.lower() in _RENEWS for name in _KINDS)
 
 
 def scopes(claims: Claims) -> set[str]:

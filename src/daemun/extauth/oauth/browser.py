@@ -140,6 +140,8 @@ class BrowserCheck(Checker):
         if self._settings.refresh and session.refresh_token:
             outcome = await self._renewals.renew(session, lambda one: self._client.renewed(one, kept, visit.store))
             if outcome.session is not None:
+                if not outcome.kept:
+                    await self._client.keep(outcome.session, kept, visit.store)
                 renewed = await visit.store.renewed(outcome.session, visit.cookies)
                 return await self._passed(visit, outcome.session, renewed)
             if outcome.verdict == "refused":

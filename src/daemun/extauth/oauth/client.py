@@ -77,11 +77,17 @@ class Client:
             _log.info("A session ends: %s.", error)
             return REFUSED
         found = self._session(tokens, claims, session)
+        return Outcome("renewed", found, await self.keep(found, kept, store))
+
+    @staticmethod
+    async def keep(renewed: Session, kept: Kept, store: Store) -> bool:
+        """Put a session that was renewed where it was before; whether that is done."""
         try:
-            await store.update(kept, found)
+            await store.update(kept, renewed)
         except SharedError as error:
             _log.warning("A renewed session cannot be kept: %s.", error)
-        return Outcome("renewed", found)
+            return False
+        return True
 
     async def revoke(self, session: Session) -> None:
         """Tell the provider that the tokens are not used any more, if it wants to know."""

@@ -31,10 +31,14 @@ Verdict = Literal["renewed", "refused", "away"]
 
 
 class Outcome(msgspec.Struct, frozen=True, array_like=True):
-    """`refused`: the provider ends the session. `away`: nobody knows."""
+    """`refused`: the provider ends the session. `away`: nobody knows.
+
+    `kept` says whether the session is where it was before; if not, who finds the one of before there has to put it.
+    """
 
     verdict: Verdict
     session: Session | None = None
+    kept: bool = True
 
 
 AWAY = Outcome("away")
