@@ -6,7 +6,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from daemun.features.jwks import jwks
+from daemun.api.gloo.jwt import Jwks, JwtProvider, JwtVhostExtension, LocalJwks
+from daemun.features.jwks import MOST, cost, jwks
+from daemun.features.options.jwt import Jwt
 
 
 def pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey) -> str:
@@ -44,3 +46,17 @@ def test_of_keys_only_those_count_that_envoy_verifies_tokens_by() -> None:
 
 def test_a_key_that_envoy_cannot_read_is_none() -> None:
     assert jwks(pem(ed25519.Ed25519PrivateKey.generate())) is None
+
+
+@pytest.mark.parametrize(
+    ("count", "bits", "fits"),
+    [(1, 2048, True), (990, 2048, True), (1100, 2048, False), (200, 4096, True), (10, 16384, True), (20, 16384, False)],
+)
+def test_a30_a_set_that_takes_long_to_be_tried_is_told(count: int, bits: int, fits: bool) -> None:
+    """Envoy tries a token that does not say its key with all of them: 20 of 16,384 bits are 100 ms of a worker."""
+    key = {"kty": "RSA", "e": "AQAB", "n": "x" * (bits // 6)}
+    written = jwks(json.dumps({"keys": [key] * count}))
+    assert written is not None
+    assert (cost(written) <= MOST) == fits
+    local = JwtVhostExtension(providers={"p": JwtProvider(jwks=Jwks(local=LocalJwks(key=written)))})
+    assert [where for where, *_ in Jwt().faults(local, "jwt")] == ([] if fits else ["jwt.providers.p.jwks.local.key"])

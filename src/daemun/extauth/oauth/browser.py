@@ -5,7 +5,6 @@ import logging
 import secrets
 from collections.abc import Mapping
 from typing import NamedTuple
-from urllib.parse import parse_qs
 
 from daemun.extauth.answers import Allowed, Answer, Denied, Respond
 from daemun.extauth.checker import Checker, Place, State, Tools
@@ -87,7 +86,7 @@ class BrowserCheck(Checker):
                 if visits.unseen(request):
                     return pages.page(403, "Not signed out", "Another site has asked for that, and not you.")
                 return await self._logout.answer(visit.store, visit.cookies)
-            if visit.login.is_callback(path) and "state" in (said := parse_qs(query)):
+            if visit.login.is_callback(path) and "state" in (said := visits.said(query)):
                 return await self._back(visit, said)
             kept = await self._kept(visit)
             return await (self._unknown(visit) if kept is None else self._known(visit, kept))

@@ -18,7 +18,7 @@ Claims = dict[str, Any]
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 SKEW = 60.0
 """Seconds that two clocks may be apart."""
-_MAX_KEYS = 100
+_MAX_KEYS = 1_000
 _TRIED = 8
 """Keys that a token is tried with which does not say by which it is signed: others wait meanwhile."""
 _MAX_LENGTH = 64 * 1024

@@ -1,10 +1,13 @@
 """What kind of request somebody sends who is not known, and what they are shown."""
 
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from daemun.extauth.answers import Respond
 from daemun.extauth.oauth import pages
 from daemun.extauth.request import Request
+
+_MOST_FIELDS = 50
+"""Parameters with which a provider sends browsers back: anybody may send some, and 60 kB of them take a while."""
 
 
 def navigates(request: Request) -> bool:
@@ -28,6 +31,14 @@ def unseen(request: Request) -> bool:
     """
     site, mode = request.header("sec-fetch-site"), request.header("sec-fetch-mode")
     return site == "cross-site" and mode not in ("", "navigate")
+
+
+def said(query: str) -> dict[str, list[str]]:
+    """What a browser brings back from the provider; nothing of what no provider says."""
+    try:
+        return parse_qs(query, max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        return {}
 
 
 def came_from(request: Request) -> str:

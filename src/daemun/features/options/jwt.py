@@ -20,7 +20,7 @@ from daemun.base.framing import TOLD, framing
 from daemun.features.composite import always, composite, nothing
 from daemun.features.drafts import Configured, Draft, HostDraft
 from daemun.features.feature import Fault, Feature, Scene, disabled_filter
-from daemun.features.jwks import jwks
+from daemun.features.jwks import MOST, cost, jwks
 from daemun.features.times import duration, duration_faults
 from daemun.features.tokens import CLAIMS
 from daemun.gloo.served.fields import Fields
@@ -165,9 +165,17 @@ def _faults(spec: JwtVhostExtension, where: str) -> Iterator[Fault]:
         at = f"{where}.providers.{name}.jwks"
         keys = provider.jwks
         if keys is not None and keys.local is not None:
-            if jwks(keys.local.key) is None:
+            written = jwks(keys.local.key)
+            if written is None:
                 text = "is neither a JWKS with a key that tokens are verified by, nor a public key in PEM"
                 yield f"{at}.local.key", text, "Write one."
+            elif cost(written) > MOST:
+                text = "has so many or so large keys that a token may take very long, which others wait for"
+                yield (
+                    f"{at}.local.key",
+                    text,
+                    f"Have at most {MOST} keys of RSA with 2,048 bits; one of 4,096 counts four times.",
+                )
         elif keys is None or keys.remote is None or keys.remote.upstream_ref is None or not keys.remote.url:
             yield at, "says of no keys where they are", "Set local.key, or remote.url and remote.upstreamRef."
         else:
