@@ -33,6 +33,7 @@ class Provider:
         self.slow = 0.0
         self.claims: dict[str, Any] = {}
         self.header: dict[str, Any] = {}
+        self.discovered: dict[str, Any] = {}
         self.forms: list[dict[str, str]] = []
         self.headers: Mapping[str, str] = {}
         self.revoked: list[str] = []
@@ -99,6 +100,7 @@ class Provider:
                 "jwks_uri": f"{self.issuer}/keys",
                 "id_token_signing_alg_values_supported": ["ES256", "none", "HS256"],
                 **endpoints,
+                **self.discovered,
             }
         )
 

@@ -281,6 +281,28 @@ async def test_a_code_of_another_issuer() -> None:
         assert provider.asked["token"] == 1
 
 
+@pytest.mark.parametrize(("says", "status"), [(True, 502), (False, 302), ("true", 302), (None, 302)])
+async def test_who_always_says_who_they_are_does(says: object, status: int) -> None:
+    """RFC 9207, 2.4: a code that nobody has signed is not of a provider that signs all."""
+    clock = Clock()
+    async with running(clock) as provider, gate(code(provider), clock) as checker:
+        provider.discovered = {"authorization_response_iss_parameter_supported": says}
+        browser = Visitor(checker)
+        url = provider.log_in(header(await browser.get("/x"), "location"))
+        assert (await browser.follow(url)).status == status
+        assert provider.asked["token"] == (status == 302)
+        url = provider.log_in(header(await browser.get("/x"), "location")) if status == 502 else ""
+        assert not url or (await browser.follow(f"{url}&iss={provider.issuer}")).status == 302
+
+
+async def test_a_callback_with_more_than_any_provider_says() -> None:
+    clock = Clock()
+    async with running(clock) as provider, gate(code(provider), clock) as checker:
+        url = provider.log_in(header(await (browser := Visitor(checker)).get("/x"), "location"))
+        await browser.follow(url + "&a=b" * 12_000)
+        assert provider.asked["token"] == 0
+
+
 @pytest.mark.parametrize(
     "path", ["//evil.com/x", "/\\evil.com", "/x?u=//evil.com", "https://evil.com/", "/%0d%0aset-cookie:a"]
 )

@@ -41,11 +41,11 @@ class Client:
     ) -> Session | str:
         """The session of a browser that came back with a code; or why there is none. Raises FetchError.
 
-        `issuer` is who says to have sent it back (RFC 9207), if anybody does. `extra` are further parameters of the
-        question for tokens, and `headers` further headers of it.
+        `issuer` is who says to have sent it back (RFC 9207), if anybody does; a provider that does it does it always.
+        `extra` are further parameters of the question for tokens, and `headers` further headers of it.
         """
         endpoints = await self._provider.endpoints()
-        if self._identity and issuer and issuer != endpoints.issuer:
+        if self._identity and (issuer or endpoints.signs) and issuer != endpoints.issuer:
             return "the code is from another issuer"
         parameters = {**self._app.token_params, **extra}
         try:

@@ -1,7 +1,7 @@
 """A provider as its discovery document describes it (OpenID Connect Discovery), and its keys; neither fetched twice."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -17,7 +17,10 @@ _WELL_KNOWN = "/.well-known/openid-configuration"
 
 
 class Endpoints(NamedTuple):
-    """Where a provider does what. Those that are empty it has not."""
+    """Where a provider does what. Those that are empty it has not.
+
+    `signs` says that whoever it sends back says by whom they were sent (RFC 9207).
+    """
 
     issuer: str
     authorization: str
@@ -27,6 +30,7 @@ class Endpoints(NamedTuple):
     end_session: str = ""
     algorithms: tuple[str, ...] = ("RS256",)
     auth_methods: tuple[str, ...] = ("client_secret_basic",)
+    signs: bool = False
 
 
 class _Discovered(msgspec.Struct):
@@ -38,6 +42,7 @@ class _Discovered(msgspec.Struct):
     end_session_endpoint: str = ""
     id_token_signing_alg_values_supported: tuple[str, ...] = ("RS256",)
     token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
+    authorization_response_iss_parameter_supported: Any = False
 
 
 class Keyring:
@@ -102,6 +107,8 @@ class ProviderClient:
             given.end_session_endpoint or found.end_session_endpoint,
             given.algorithms or found.id_token_signing_alg_values_supported,
             given.auth_methods or found.token_endpoint_auth_methods_supported,
+            # Another place to log in, which the policy names, may be of somebody who does not.
+            found.authorization_response_iss_parameter_supported is True and not given.auth_endpoint,
         )
 
     async def claims(self, token: str, endpoints: Endpoints) -> Claims:
