@@ -126,6 +126,25 @@ async def test_redis_is_away(fail: bool, tmp_path: Path) -> None:
         assert isinstance(await browser.get(), Allowed)
 
 
+async def test_a28_a_session_that_another_takes_the_place_of_is_over(tmp_path: Path) -> None:
+    """Two tabs log in; whoever has the id of the first one's session is nobody then, and no logout is needed for it."""
+    clock = Clock()
+    session = Session(redis=Redis())
+    async with (
+        redis(tmp_path) as server,
+        running(clock) as provider,
+        replicas(provider, session, clock, server.address, 2) as (first, second),
+    ):
+        browser, thief = Visitor(first), Visitor(second)
+        urls = [provider.log_in(header(await browser.get(path), "location")) for path in ("/a", "/b")]
+        await browser.follow(urls[0])
+        thief.jars = {thief.host: {name: value for name, value in browser.jar.items() if "login" not in name}}
+        assert isinstance(await thief.get(), Allowed)
+        await browser.follow(urls[1])
+        assert isinstance(await browser.get(), Allowed)
+        assert isinstance(await thief.get(), Respond)
+
+
 async def test_redis_fails_while_a_session_is_renewed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The provider has given new tokens and takes the old one no more: they are kept once Redis is back, for every
     replica and for longer than the one that has them remembers it.

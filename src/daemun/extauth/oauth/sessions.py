@@ -1,5 +1,6 @@
 """Who has logged in: kept by the browser in sealed cookies, or in Redis under an id that the browser keeps."""
 
+import contextlib
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping
@@ -10,7 +11,7 @@ import msgspec
 from daemun.extauth.oauth import sealing
 from daemun.extauth.oauth.cookies import DAYS_30, Jar
 from daemun.extauth.oauth.sealing import Sealer
-from daemun.extauth.oauth.shared import Shared
+from daemun.extauth.oauth.shared import Shared, SharedError
 from daemun.ir.auth.oauth import Session as Settings
 
 _SESSION = "session"
@@ -103,9 +104,15 @@ class SharedStore:
         return Kept(found, identity) if found else None
 
     async def save(self, session: Session, cookies: Mapping[str, str], identity: str = "") -> tuple[str, ...]:
-        """Keep a new session, if need be under a new id; the Set-Cookie headers for its id. Raises SharedError."""
+        """Keep a new session, if need be under a new id; the Set-Cookie headers for its id. Raises SharedError.
+
+        The one that the browser had ends: whoever signs out later could not end it any more.
+        """
         identity = identity or new_identity()
         await self._shared.put(self._name(identity), self._sealed(identity, session), self._seconds)
+        if before := self.jar.read(cookies):
+            with contextlib.suppress(SharedError):
+                await self._shared.drop(self._name(before))
         return tuple(self.jar.write(identity, cookies))
 
     async def renewed(self, session: Session, cookies: Mapping[str, str]) -> tuple[str, ...]:
