@@ -50,12 +50,14 @@ def _grpc(**fields: bool) -> PassThroughGrpc:
     return PassThroughGrpc(f"127.0.0.1:{GRPC.port}", timeout=20.0, **fields)
 
 
-def _http(**fields: bool | float) -> PassThroughHttp:
+def _http(**fields: bool | float | tuple[str, ...]) -> PassThroughHttp:
     names = ("x-a", "x-user")
     url = f"http://127.0.0.1:{HTTP.port}/"
     return PassThroughHttp(url, **{"timeout": 20.0, "overwritten_headers": names, "denied_headers": names, **fields})
 
 
+TELLING = ("content-length", "transfer-encoding", "connection", "expect", "upgrade", "te", "content-encoding", "x-told")
+"""What a policy may have a server be told of a request."""
 CHAINS = (
     _chain("grpc", _grpc()),
     _chain("grpc-lenient", _grpc(allow_on_failure=True)),
@@ -63,6 +65,7 @@ CHAINS = (
     _chain("http", _http()),
     _chain("http-lenient", _http(allow_on_failure=True)),
     _chain("http-not", _http(), "!a"),
+    _chain("http-told", _http(request_headers=TELLING)),
     _chain("http-slow", _http(timeout=0.2)),
 )
 
@@ -198,6 +201,21 @@ async def test_a14_what_a_client_says_is_not_the_word_of_a_server_that_is_silent
     HTTP.says = http_answer(status)
     got = await door.ask("http-lenient", headers={"x-a": "root", "x-user": "root", "x-other": "c"})
     assert (got.status, got.sent("x-a"), got.sent("x-user"), got.sent("x-other")) == (200, [], [], ["c"])
+
+
+async def test_a15_a_server_is_not_told_the_length_of_another_message(door: Door) -> None:
+    """It would take what the next one asks, on the same connection, for the rest of the body."""
+    HTTP.says = http_answer("200 OK")
+    HTTP.heard.clear()
+    lengths = {"te": "trailers", "content-encoding": "gzip", "x-told": "yes"}
+    for body in (b"", b"x" * 50):
+        assert (await door.ask("http-told", method="POST", body=body, headers=lengths)).status == 200
+    assert len(HTTP.heard) == 2
+    for heard in HTTP.heard:
+        _, *lines = heard.lower().strip().split("\r\n")
+        told = dict(line.split(": ", 1) for line in lines)
+        assert (told["content-length"], told["x-told"]) == ("0", "yes"), heard
+        assert not {"transfer-encoding", "connection", "expect", "te", "content-encoding"} & told.keys(), heard
 
 
 async def test_a24_and_one_that_answers_well_is_heard(door: Door) -> None:

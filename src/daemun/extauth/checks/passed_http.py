@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from google.protobuf import json_format
 
+from daemun.base.framing import FRAMING
 from daemun.extauth.answers import Allowed, Answer, Denied, Failed, Headers, Respond
 from daemun.extauth.checker import Checker, Place, State, Tools
 from daemun.extauth.request import Request
@@ -12,6 +13,12 @@ from daemun.fetch import Answer as Fetched
 from daemun.fetch import FetchError
 from daemun.ir.auth.checks import PassThroughHttp
 
+_OF_A_CONNECTION = FRAMING | {
+    *("connection", "expect", "keep-alive", "proxy-connection", "te", "trailer", "upgrade"),
+    *("accept-encoding", "content-encoding"),
+}
+"""What is said of one message on one connection: this is another one, with a body of our own. With a client's length
+the server would take what others ask on the same connection for the rest of the body."""
 _SILENT = "its server does not answer"
 _STATELESS = "its server answers without the state that it is to say"
 
@@ -26,8 +33,11 @@ class HttpServer(Checker):
     def __init__(self, check: PassThroughHttp, place: Place, tools: Tools) -> None:
         self._check = check
         self._fetcher = tools.fetcher(place, check.timeout)
+        self._shown = tuple(name for name in map(str.lower, check.request_headers) if name not in _OF_A_CONNECTION)
         self._overwritten = tuple(name.lower() for name in check.overwritten_headers)
-        self._added = {name.lower(): value for name, value in check.added_headers.items()}
+        self._added = {
+            name.lower(): value for name, value in check.added_headers.items() if name.lower() not in _OF_A_CONNECTION
+        }
 
     async def close(self) -> None:
         """End its connections."""
@@ -36,7 +46,7 @@ class HttpServer(Checker):
     async def check(self, request: Request, state: State) -> Answer:
         """What the server says."""
         check = self._check
-        headers = {name: value for name in check.request_headers if (value := request.header(name))}
+        headers = {name: value for name in self._shown if (value := request.header(name))}
         headers.update(self._added)
         body = self._body(request, state)
         if body:
