@@ -217,7 +217,7 @@ async def test_state_is_bound_to_the_browser(change: str) -> None:
         browser = Visitor(checker)
         url = provider.log_in(header(await browser.get("/x"), "location"))
         if change == "cookie":
-            browser.jars = {browser.host: {name: value[:-2] + "AA" for name, value in browser.jar.items()}}
+            browser.jars = {browser.host: {name: value[:-8] + "A" * 8 for name, value in browser.jar.items()}}
         elif change == "state":
             url = url.replace("state=", "state=A")
         elif change == "other browser":
