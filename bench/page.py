@@ -179,7 +179,7 @@ def _turns(turns: Any) -> Iterator[str]:
 def _hosts(hosts: Any) -> Iterator[str]:
     yield "| CPU per request | plain | scopes | ratio |"
     yield "|---|---|---|---|"
-    for name, at in ((name, hosts[name]) for name in ASKED):
+    for name, at in ((name, hosts[name]) for name in ASKED if name in hosts):
         yield f"| {name} | {at['plain']:.1f} µs | {at['scoped']:.1f} µs | {at['ratio']:.2f} |"
 
 
