@@ -22,7 +22,7 @@ SERVER, STAFF, STALE, PARTNER = authority(), Authority(), Authority(), Authority
 BRANCH = Authority(under=STAFF)
 IMPOSTOR = Authority()
 IMPOSTOR.name = STAFF.name
-PLAIN, LISTED, OLD, HALF, LEAF, BROKEN, FORGED, EARLY, TWICE, CHAIN, LAX = (free_port() for _ in range(11))
+PLAIN, LISTED, OLD, HALF, LEAF, BROKEN, FORGED, EARLY, TWICE, CHAIN, LAX, OPEN = (free_port() for _ in range(12))
 REFUSED = (ssl.SSLError, ConnectionError, OSError)
 ALICE, FIRED = STAFF.issue("alice.test"), STAFF.issue("fired.test")
 SOMEBODY = STAFF.issue("spiffe://acme.test/ns/a/sa/b")
@@ -53,6 +53,15 @@ async def shared() -> AsyncIterator[World]:
             for port in (LISTED, OLD, HALF, LEAF, BROKEN, FORGED, EARLY, TWICE, CHAIN)
         ]
         listeners.append(listener(LAX, "lax", certs=["cert"], client_told="uri"))
+        listeners.append(listener(OPEN, "open", certs=["cert"]))
+        told = {
+            "forwardClientCertDetails": "SANITIZE_SET",
+            "setCurrentClientCertDetails": {"subject": True, "uri": True},
+        }
+        gw = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "gw", "sectionName": "open"}
+        option = {"apiVersion": "gateway.solo.io/v1", "kind": "HttpListenerOption", "metadata": {"name": "open"}}
+        options = {"httpConnectionManagerSettings": told}
+        world.write("open.yaml", option | {"spec": {"targetRefs": [gw], "options": options}})
         world.write("staff.yaml", authorities("staff", STAFF.pem))
         world.write("listed.yaml", authorities("listed", STAFF.pem, crl=STAFF.revoked(FIRED)))
         world.write("old.yaml", authorities("old", STALE.pem, crl=STALE.revoked(days=(-3, -1))))
@@ -67,7 +76,7 @@ async def shared() -> AsyncIterator[World]:
         named = {LISTED: "listed", OLD: "old", HALF: "half", LEAF: "leaf", BROKEN: "broken"}
         named |= {FORGED: "forged", EARLY: "early", TWICE: "twice", CHAIN: "chain"}
         ports = [{"port": port, "tls": validation(name)} for port, name in named.items()]
-        ports.append({"port": LAX, "tls": validation("staff", mode="AllowInsecureFallback")})
+        ports += [{"port": one, "tls": validation("staff", mode="AllowInsecureFallback")} for one in (LAX, OPEN)]
         frontend = {"frontend": {"default": validation("staff"), "perPort": ports}}
         world.write("gateway.yaml", gateway("gw", *listeners, tls=frontend), route("all", rule(to="a")))
         await world.start(clean=False)
@@ -172,7 +181,11 @@ async def test_a19_no_name_is_told_as_two(shared: World, kind: type[x509.DNSName
 async def test_a19_names_that_nobody_vouches_for_are_not_told(shared: World) -> None:
     status, _, message = shared.condition("Gateway", "gw", "Accepted", "lax")
     assert (status, "lets anybody in" in message) == ("False", True)
-    assert not await let_in(Authority().issue("spiffe://acme.test/admin"), port=LAX)
+    pair = Authority().issue("spiffe://acme.test/admin")
+    assert not await let_in(pair, port=LAX)
+    async with connection(OPEN, tls=SERVER.client(pair=pair), sni="plain.test") as (reader, writer):
+        got = await exchange(reader, writer, host="plain.test")
+    assert (got.status, "admin" in str(got.sent("x-forwarded-client-cert"))) == (200, False)
 
 
 async def test_a19_revoked_is_refused(shared: World) -> None:

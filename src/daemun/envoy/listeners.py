@@ -19,7 +19,7 @@ from daemun.envoy.captured import HTTP_WORDS, PASSING, pass_unless_http, passing
 from daemun.envoy.extensions import discovered, further_of, has_whole, manage, standing_on
 from daemun.envoy.forward import closing_chain, come_from
 from daemun.envoy.misses import misses
-from daemun.envoy.peers import refuse_odd_names
+from daemun.envoy.peers import refuse_odd_names, tell_nothing_unproved
 from daemun.envoy.scopes import ask, whole_side
 from daemun.envoy.tls import wrap
 from daemun.features import BY_KIND, HEAVY, http_filters, ordered, upstream_filters
@@ -162,7 +162,9 @@ def _filter_chain(
         if BY_KIND[use.kind].works("on_chain"):
             BY_KIND[use.kind].on_chain(use.spec, use, before)
     manager, needs = connection_manager(key, listener if tls else None, access_log, uses, common)
-    if tls and (listener.clients or (listener.outside and listener.outside.asks)):
+    if tls and listener.clients and listener.clients.mode == "any":
+        tell_nothing_unproved(manager)
+    elif tls and (listener.clients or (listener.outside and listener.outside.asks)):
         refuse_odd_names(chain, manager)
     filter_ = chain.filters.add(name="envoy.filters.network.http_connection_manager")
     filter_.typed_config.Pack(manager, deterministic=True)

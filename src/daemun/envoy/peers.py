@@ -16,6 +16,14 @@ _ODD = r'(?s).*[\x00-\x1f\x7f,;"].*'
 _TYPES = (common_v3.SubjectAltNameMatcher.URI, common_v3.SubjectAltNameMatcher.DNS)
 
 
+def tell_nothing_unproved(manager: hcm_v3.HttpConnectionManager) -> None:
+    """Keep backends from being told names where anybody is let in with any certificate. The certificate itself may be
+    told: they can look at it.
+    """
+    for name in ("subject", "uri", "dns"):
+        manager.set_current_client_cert_details.ClearField(name)
+
+
 def refuse_odd_names(chain: components_v3.FilterChain, manager: hcm_v3.HttpConnectionManager) -> None:
     """Close connections of such clients with their first request, where names are told."""
     if not _tells(manager):
