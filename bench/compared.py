@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bench import plot
+from bench.slope import Slope, slope
 
 Figures = Mapping[str, Any]
 OURS, THEIRS = "daemun", "envoy-gateway"
@@ -30,7 +31,8 @@ class Rows:
         )
         figures: Figures = next((row["figures"] for row in found), {})
         if "samples" in figures:
-            figures = {**figures, **slopes(figures["samples"])}
+            plane, proxy = grows(figures["samples"])
+            figures = {**figures, "slope": plane.an_hour, "proxy_slope": proxy.an_hour}
         return {} if "error" in figures else figures
 
     def failures(self) -> Iterator[str]:
@@ -46,10 +48,11 @@ class Rows:
         return next((float(row["load_before"]) for row in found), math.nan)
 
 
-def slopes(samples: list[list[float]]) -> Figures:
-    """MiB an hour of control plane and proxy: least squares over the last third, when all has settled."""
-    last = samples[len(samples) * 2 // 3 :]
-    return {name: _slope([(one[0], one[place]) for one in last]) for name, place in (("slope", 1), ("proxy_slope", 2))}
+def grows(samples: list[list[float]]) -> tuple[Slope, Slope]:
+    """MiB an hour of control plane and proxy after the first third of the time, when what begins has settled."""
+    settled = [one for one in samples if one[0] >= samples[-1][0] / 3]
+    plane, proxy = (slope([(one[0], one[place]) for one in settled]) for place in (1, 2))
+    return plane, proxy
 
 
 def means(samples: list[list[float]], minutes: int) -> Iterator[tuple[int, float, float]]:
@@ -59,14 +62,6 @@ def means(samples: list[list[float]], minutes: int) -> Iterator[tuple[int, float
         if found:
             plane, proxy = (sum(one[place] for one in found) / len(found) for place in (1, 2))
             yield round(found[-1][0] / 60), plane, proxy
-
-
-def _slope(points: list[plot.Point]) -> float:
-    middle_x = sum(x for x, _ in points) / len(points)
-    middle_y = sum(y for _, y in points) / len(points)
-    over = sum((x - middle_x) * (y - middle_y) for x, y in points)
-    under = sum((x - middle_x) ** 2 for x, _ in points)
-    return round(over / under * 3600, 2) if under else 0.0
 
 
 def _cell(figures: Figures, *path: str, unit: str = "", digits: int = 0) -> str:

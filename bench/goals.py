@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from bench.churn import memory
-from bench.compared import NAMES, OURS, Figures, Rows, value
+from bench.compared import NAMES, OURS, Figures, Rows, grows, value
 from bench.slope import slope
 
 Verdict = tuple[str, bool | None] | None
@@ -135,9 +135,10 @@ def _slope(rows: Rows, _: Figures) -> Verdict:
     found = rows.of("churn", OURS)
     if not found:
         return None
-    slope, minutes = found["slope"], found["minutes"]
-    text = f"{slope:+.1f} MiB an hour, fitted to the last third of {minutes:.0f} min"
-    return text, False if abs(slope) > 1 else True if minutes >= 60 else None
+    plane, _ = grows(found["samples"])
+    minutes = found["minutes"]
+    text = f"{plane} MiB an hour, fitted to the last two thirds of {minutes:.0f} min"
+    return text, abs(plane.an_hour) <= plane.error if minutes >= _LONG_ENOUGH else None
 
 
 def _folder_slope(_: Rows, others: Figures) -> Verdict:
@@ -145,9 +146,9 @@ def _folder_slope(_: Rows, others: Figures) -> Verdict:
     if not found:
         return None
     points = memory(found, "daemun")
-    grows, minutes = slope(points), points[-1][0] / 60
-    text = f"{grows} MiB an hour, fitted to {minutes:.0f} min"
-    return text, abs(grows.an_hour) <= grows.error if minutes >= _LONG_ENOUGH else None
+    plane, minutes = slope(points), points[-1][0] / 60
+    text = f"{plane} MiB an hour, fitted to {minutes:.0f} min"
+    return text, abs(plane.an_hour) <= plane.error if minutes >= _LONG_ENOUGH else None
 
 
 _P50 = ("ms", "p50")
