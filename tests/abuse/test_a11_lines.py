@@ -61,6 +61,8 @@ async def scene(shared: World) -> None:
     found = {"metadataNamespace": "of.body", "key": ODD, "value": {"text": '{{ default(n, "") }}'}}
     template = {"requestTransformation": {"transformationTemplate": {"dynamicMetadataValues": [found]}}}
     sink = {"fileSink": {"path": str(shared.base / "text.log"), "stringFormat": LOG}}
+    two = "%QUERY_PARAM(n)%|%QUERY_PARAM(n):2%\n"
+    of_queries = {"fileSink": {"path": str(shared.base / "queries.log"), "stringFormat": two}}
     shared.write("gateway.yaml", gateway("gw", listener(shared.port)))
     shared.write("route.yaml", route("r", rule(prefix("/"), to="a")))
     shared.write(
@@ -70,12 +72,23 @@ async def scene(shared: World) -> None:
             "HTTPRoute",
             "r",
             stagedTransformations={"regular": {"requestTransforms": [template]}},
-            headerManipulation=_tells("x-body", f"of.body:{ODD}"),
+            headerManipulation={
+                "responseHeadersToAdd": [
+                    *_tells("x-body", f"of.body:{ODD}")["responseHeadersToAdd"],
+                    {"header": {"key": "x-query", "value": "%QUERY_PARAM(n)%"}},
+                ]
+            },
         ),
         _attached("VirtualHostOption", "Gateway", "gw", jwtStaged=staged, headerManipulation=_tells("x-claim", CLAIM)),
-        _attached("ListenerOption", "Gateway", "gw", accessLoggingService={"accessLog": [sink]}),
+        _attached("ListenerOption", "Gateway", "gw", accessLoggingService={"accessLog": [sink, of_queries]}),
     )
     await shared.start()
+
+
+QUERIES = {"n=ann": "ann", "n=a%20b": "a b", "n=%C3%A9&m=%0": "é", "n=%250d": "%0d", "m=1": "-"} | dict.fromkeys(
+    ("n=a%0d%0ax-admin:%20yes", "n=a%0Ab", "m=1&n=%0D", "n=%00", "n=a%7Fb", "n=a%1bb"), INSTEAD
+)
+"""Queries, and what is told of their `n`."""
 
 
 async def _asked(shared: World, path: str, claim: Any, found: Any) -> list[str]:
@@ -101,3 +114,13 @@ async def test_a11_a_text_in_metadata_ends_no_header_and_no_line(shared: World) 
     for at, (value, told) in enumerate(VALUES):
         wanted.append(f"/{at} [{told}|{told}|{told[:2]}|{PLAIN if _found(value) == PLAIN else told}]")
     assert log.read_text().splitlines() == wanted
+
+
+async def test_a11_nor_does_a_parameter_of_a_query(shared: World) -> None:
+    log = shared.base / "queries.log"
+    for query, told in QUERIES.items():
+        lines = await _asked(shared, f"/?{query}", PLAIN, PLAIN)
+        said = {name: rest for name, _, rest in (line.partition(": ") for line in lines[1:])}
+        assert (lines[0], said.get("x-query", "-"), "x-admin" in said) == ("HTTP/1.1 200 OK", told, False)
+    wanted = [f"{told}|{told[:2]}" for told in QUERIES.values()]
+    await until(lambda: log.read_text().splitlines()[-len(wanted) :] == wanted)
