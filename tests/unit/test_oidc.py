@@ -295,6 +295,26 @@ async def test_who_always_says_who_they_are_does(says: object, status: int) -> N
         assert not url or (await browser.follow(f"{url}&iss={provider.issuer}")).status == 302
 
 
+async def test_who_loads_a_callback_again_while_it_is_answered_is_signed_in() -> None:
+    """The code is good once: it is asked about once, and goes on being so when a browser waits no more."""
+    clock = Clock()
+    async with running(clock) as provider, gate(code(provider), clock) as checker:
+        browser = Visitor(checker)
+        url = provider.log_in(header(await browser.get("/x"), "location"))
+        provider.slow = 0.3
+        first = asyncio.create_task(browser.follow(url))
+        async with asyncio.timeout(30):
+            while not provider.asked["token"]:  # noqa: ASYNC110 - there is no event
+                await asyncio.sleep(0.01)
+        first.cancel()
+        again = await asyncio.gather(*(browser.follow(url) for _ in range(3)))
+        assert [header(one, "location") for one in again] == ["https://app.example.com/x"] * 3
+        assert provider.asked["token"] == 1
+        provider.slow = 0.0
+        assert isinstance(await browser.get(), Allowed)
+        assert not checker._logins
+
+
 async def test_a_callback_with_more_than_any_provider_says() -> None:
     clock = Clock()
     async with running(clock) as provider, gate(code(provider), clock) as checker:

@@ -1,5 +1,6 @@
 """Checks whose requests come from browsers that log in: OpenID Connect, and OAuth 2 without an identity."""
 
+import asyncio
 import hashlib
 import logging
 import secrets
@@ -13,7 +14,7 @@ from daemun.extauth.oauth.client import Client
 from daemun.extauth.oauth.cookies import Jar, TooLongError, parsed, prefixed, without
 from daemun.extauth.oauth.forwarding import forwarded, metadata
 from daemun.extauth.oauth.groups import Groups, lacking
-from daemun.extauth.oauth.login import Login
+from daemun.extauth.oauth.login import Login, Pending
 from daemun.extauth.oauth.logout import Logout
 from daemun.extauth.oauth.renewal import Landed, Renewals
 from daemun.extauth.oauth.sealing import Sealer
@@ -24,6 +25,8 @@ from daemun.extauth.request import Request
 from daemun.fetch import FetchError
 from daemun.ir.auth.oauth import AuthorizationCode, Azure, PlainOAuth, Redis
 
+_Login = tuple[str, str, str]
+"""A login that ends: its id, the code that came for it, and from whom."""
 _log = logging.getLogger(__name__)
 _QUIET_SECONDS = 60.0
 """Between two lines in the log about the same trouble."""
@@ -74,6 +77,7 @@ class BrowserCheck(Checker):
         landed = tools.shared("renewals", lambda: Landed(_RENEWED))
         self._renewals = Renewals(self._shared, self._name, landed, place.namespace)
         self._logout = Logout(app, self._client, by_post=self._check.end_session_by_post)
+        self._logins: dict[_Login, asyncio.Task[tuple[Session | str, str]]] = {}
         self._made: _Parts | None = None
         self._said = "", 0.0
 
@@ -100,6 +104,10 @@ class BrowserCheck(Checker):
 
     async def close(self) -> None:
         """As Checker."""
+        under_way = list(self._logins.values())
+        for one in under_way:
+            one.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
         await self._renewals.close()
         await self._logout.close()
         if self._groups is not None:
@@ -202,12 +210,13 @@ class BrowserCheck(Checker):
             if await self._kept(visit) is not None:
                 return pages.moved(back, forget)  # in another tab somebody has logged in meanwhile
             return visits.refused(said.get("error", [""])[0], back, forget)
-        issuer = said.get("iss", [""])[0]
-        # Gloo's headerName: the provider is told the id that the session is going to have.
-        named = self._settings.header if self._settings.redis is not None else ""
-        identity = new_identity() if named else ""
-        told = {named: identity} if named else {}
-        session = await self._client.logged_in(pending, said["code"][0], issuer, self._mapped(request), told)
+        key = pending.id, said["code"][0], said.get("iss", [""])[0]
+        flight = self._logins.get(key)
+        if flight is None:
+            flight = asyncio.create_task(self._logged_in(pending, *key[1:], self._mapped(request)))
+            self._logins[key] = flight
+            flight.add_done_callback(lambda done: self._landed(key, done))
+        session, identity = await asyncio.shield(flight)
         if isinstance(session, str):
             _log.error("A login of %s fails: %s.", self._place.chain, session)
             return visits.failed(back, forget)
@@ -215,6 +224,24 @@ class BrowserCheck(Checker):
         if self._settings.cookie.same_site == "Strict":
             return pages.onwards(back, set_cookies)
         return pages.moved(back, set_cookies)
+
+    async def _logged_in(
+        self, pending: Pending, code: str, issuer: str, extra: dict[str, str]
+    ) -> tuple[Session | str, str]:
+        """The session for a code, or why there is none, and the id that it is to have.
+
+        A code is good once. Who loads the page again while it is asked about gets the same, and not a failure.
+        """
+        # Gloo's headerName: the provider is told the id that the session is going to have.
+        named = self._settings.header if self._settings.redis is not None else ""
+        identity = new_identity() if named else ""
+        told = {named: identity} if named else {}
+        return await self._client.logged_in(pending, code, issuer, extra, told), identity
+
+    def _landed(self, key: _Login, done: "asyncio.Task[tuple[Session | str, str]]") -> None:
+        self._logins.pop(key, None)
+        if not done.cancelled():
+            done.exception()
 
     async def _astray(self, visit: Visit, there: str) -> Respond:
         """A browser comes back from a login that is over, by its own button "back" say, or that it has not begun.
