@@ -78,7 +78,17 @@ def _fields(kind: str, should: Any, has: Any) -> Iterator[str]:
         return
     value = message(kind, [])
     json_format.ParseDict({key: one for key, one in has.items() if key != "@type"}, value, ignore_unknown_fields=True)
-    yield from _paths(should, json_format.MessageToDict(value, preserving_proto_field_name=True), "")
+    have = json_format.MessageToDict(value, preserving_proto_field_name=True)
+    if kind == SCOPE:
+        should, have = _by_name(should), _by_name(have)
+    yield from _paths(should, have, "")
+
+
+def _by_name(scope: Mapping[str, Any]) -> Any:
+    """The scope with its virtual hosts by name: in which order they stand says nothing."""
+    routes = scope["route_configuration"]
+    hosts = {one["name"]: one for one in routes.get("virtual_hosts", ())}
+    return {**scope, "route_configuration": {**routes, "virtual_hosts": hosts}}
 
 
 def _addresses(assignment: Mapping[str, Any]) -> Iterator[str]:
