@@ -2,11 +2,12 @@
 
 import pytest
 from test_xds_quarantine import HEAD, host, words
-from xds_talk import CLUSTER, ROUTE, Talk, cluster, key, leaf, origin
+from xds_talk import CLUSTER, ROUTE, Talk, cluster, endpoints, key, leaf, origin
 
 from daemun.ir.resource import EXTENSION, Part, PartKey, part
 from daemun.xds.events import Rejected
 from daemun.xds.marks import MOST, mark, marked, marks, plain, same
+from daemun.xds.session import HOLD
 
 GOOD = [(f"o{n}", f"o{n}.1") for n in range(20)]
 Change = tuple[PartKey, Part | None]
@@ -154,6 +155,28 @@ def test_the_clusters_of_what_is_not_known_stay() -> None:
     assert not [one for one in young.settle("bad") if one.removed], "what it has may need it"
     young.apply(routed("b", "good"))
     assert [one.removed for one in young.settle("bad") if one.removed] == [("a",)]
+
+
+def test_a_test_that_has_to_wait_for_a_cluster_changes_nothing() -> None:
+    def routed(data: str) -> Change:
+        return key(ROUTE, "r", "v"), part("v", [leaf("f", "f"), leaf("o", data, ("a",), "<o-500>")], (b"\x12",))
+
+    before = talk_of(cluster("a"), endpoints("a"), routed("good"))
+    before.now += HOLD
+    before.settle("bad")
+    before.apply(routed("bad"))
+    before.now += HOLD
+    before.settle("bad")
+    before.now += HOLD
+    before.settle("bad")
+    assert words(before)[2:] == ["good"]
+    young = anew(before)
+    young.apply(endpoints("a"))
+    brings(young, before)
+    young.settle("bad")
+    young.now += HOLD
+    young.settle("bad")
+    assert words(young)[2:] == ["good"]
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from typing import Literal
 
 from daemun.ir.resource import CLUSTER, LISTENER
 from daemun.xds.client import Client
-from daemun.xds.compose import Composed, Composer
-from daemun.xds.copy import UNKNOWN
+from daemun.xds.compose import Composer
+from daemun.xds.copy import UNKNOWN, Entry
 from daemun.xds.events import Acked, Drifted
 from daemun.xds.flight import Draft, Flight, Flights
 from daemun.xds.marks import same
@@ -240,7 +240,7 @@ class Subscription:
         if composed.body is None:
             return
         if same(composed.entry.version, copy.version) and not forced and not again:
-            self._already_there(name, composed, now)
+            self._already_there(name, composed.entry._replace(version=copy.version), now)
             return
         self._forced.discard(name)
         draft.add(name, composed.entry, composed.body)
@@ -263,11 +263,11 @@ class Subscription:
             del self._gone[name]
         return names
 
-    def _already_there(self, name: str, composed: Composed, now: float) -> None:
+    def _already_there(self, name: str, entry: Entry, now: float) -> None:
         """The client has this content already: nothing is sent."""
         copy = self.client.open(name)
-        self.client.sent(name, composed.entry, copy.serial)
-        self.client.record(name, composed.entry, now)
+        self.client.sent(name, entry, copy.serial)
+        self.client.record(name, entry, now)
         self._stream.events.append(Acked(self.type_url, name, copy.version))
         self.quarantine.acked(name)
 
