@@ -176,7 +176,8 @@ class Client:
             self.ask(EXTENSION, {token.arguments[1] for _, body in have.values() for token in tokens(body)})
         self.check_filters()
         for name, text in self.keeps:
-            assert text in self.have[ROUTE][name][1], f"{name} is without {text!r}, of which nothing is wrong"
+            kept = name not in self.asked[ROUTE] or text in self.have[ROUTE][name][1]
+            assert kept, f"{name} is without {text!r}, of which nothing is wrong"
         detail = f"Error adding/updating: {', '.join(bad)}: poison" if bad else None
         self.answer(response, Request(response.type_url, response.nonce, error_detail=detail))
 
