@@ -106,7 +106,7 @@ def _test(chosen: argparse.Namespace) -> int:
     os.environ.update(DAEMUN_CLUSTER="required", DAEMUN_CLUSTER_LEFTOVERS="look")
     machine.check(install=_CI)
     machine.services(install=_CI)
-    tools.build("vault")
+    tools.build("vault", "opa")
     daemun_image.build()  # inside there is no network
     pytest = [sys.executable, "-m", "pytest", *(chosen.arguments or ["tests/cluster"])]
     outside = 0 if chosen.arguments else subprocess.run([*pytest, "-k", "down_leaves_nothing"], check=False).returncode

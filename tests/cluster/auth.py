@@ -142,6 +142,14 @@ def login(issuer: str) -> dict[str, Any]:
     return {"oauth2": {"oidcAuthorizationCode": code}}
 
 
+def option(kind: str, name: str, to: str, section: str = "", **options: Any) -> dict[str, Any]:
+    """Options of Gloo's for a route, or with a section for a listener of a Gateway."""
+    parent = "Gateway" if section else "HTTPRoute"
+    target = {"group": "gateway.networking.k8s.io", "kind": parent, "name": to}
+    spec = {"targetRefs": [target | ({"sectionName": section} if section else {})], "options": options}
+    return {"apiVersion": "gateway.solo.io/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
 def others(ldap: str, namespace: str) -> dict[str, dict[str, Any]]:
     """AuthConfigs by name that ask others: a directory, two servers, and Secrets of who signs."""
     managers = {"allowedGroups": [MANAGERS], "membershipAttributeName": "memberOf"}

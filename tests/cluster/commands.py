@@ -1,8 +1,10 @@
 """kubectl, helm, daemun and glooctl, as a person types them."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 CHART = Path(__file__).parents[2] / "deploy" / "chart"
 LAB = CHART.with_name("lab")
@@ -30,6 +32,19 @@ def await_creation(namespace: str, *names: str) -> None:
     """
     for name in names:
         kubectl("-n", namespace, "wait", "--for=create", name, "--timeout=60s")
+
+
+def apply(namespace: str, *documents: dict[str, Any]) -> None:
+    """Give a namespace these objects, whatever namespace they say."""
+    items = [one | {"metadata": one["metadata"] | {"namespace": namespace}} for one in documents]
+    kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+
+
+def address_of(namespace: str, service: str) -> str:
+    """Where the load balancer of a Service answers, once it has an address."""
+    form = "jsonpath={.status.loadBalancer.ingress[0].ip}"
+    kubectl("-n", namespace, "wait", f"--for={form}", f"service/{service}", "--timeout=60s")
+    return kubectl("-n", namespace, "get", "service", service, "-o", form)
 
 
 def helm(*arguments: str) -> str:

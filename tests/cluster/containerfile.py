@@ -66,13 +66,14 @@ def read(path: Path) -> Recipe:
     return Recipe(base, tuple(steps), environment, user, entrypoint)
 
 
-def build(recipe_path: Path, context: Path, base: Layer, held: Path, settings: Mapping[str, str]) -> Image:
+def build(recipe_path: Path, context: Path, base: Image, held: Path, settings: Mapping[str, str]) -> Image:
     """Do what a Containerfile says, over another base. RUN sees the folder `held` at /mnt, and the settings."""
     recipe = read(recipe_path)
-    done = [base]
+    done = list(base.layers)
     for step in recipe.steps:
         done.append(_layer(step, done, context, held, settings))
-    return Image(tuple(done), {"PATH": _PATH, **recipe.environment}, recipe.user, recipe.entrypoint)
+    environment = {"PATH": _PATH, **base.environment, **recipe.environment}
+    return Image(tuple(done), environment, recipe.user or base.user, recipe.entrypoint or base.entrypoint)
 
 
 def _layer(step: Step, below: Sequence[Layer], context: Path, held: Path, settings: Mapping[str, str]) -> Layer:

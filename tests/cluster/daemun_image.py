@@ -17,7 +17,6 @@ from pathlib import Path
 from . import layers, node
 from .cluster import Cluster
 from .containerfile import build as build_image
-from .layers import Layer
 from .oci import Image
 from .processes import ClusterError
 
@@ -39,10 +38,10 @@ def build() -> Image:
         context = Path(scratch)
         (context / "requirements").mkdir()
         shutil.copy(requirements, context / "requirements")
-        _wheel(context / "dist")
+        wheel(_REPOSITORY, context / "dist")
         settings = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/mnt"}
         recipe = _REPOSITORY / "deploy" / "Containerfile"
-        made = build_image(recipe, context, _base(), _dependencies(requirements), settings)
+        made = build_image(recipe, context, debian(), _dependencies(requirements), settings)
     layers.forget(days=3)
     return made
 
@@ -52,7 +51,7 @@ def load(image: Image) -> None:
     node.load(image, NAME)
 
 
-def _base() -> Layer:
+def debian() -> Image:
     """Debian with Python and nothing else."""
 
     def make(tree: Path) -> None:
@@ -62,7 +61,8 @@ def _base() -> Layer:
             for path in tree.glob(pattern):
                 shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
-    return layers.cached(layers.key("debootstrap", _RELEASE, _PACKAGES, *_UNNEEDED), make)
+    layer = layers.cached(layers.key("debootstrap", _RELEASE, _PACKAGES, *_UNNEEDED), make)
+    return Image((layer,), {}, "", ())
 
 
 def _dependencies(requirements: Path) -> Path:
@@ -82,8 +82,9 @@ def _dependencies(requirements: Path) -> Path:
     return folder
 
 
-def _wheel(folder: Path) -> None:
-    _pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(_REPOSITORY))
+def wheel(project: Path, folder: Path) -> None:
+    """Build a project's wheel into a folder, without a network."""
+    _pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(project))
 
 
 def _pip(*arguments: str) -> None:

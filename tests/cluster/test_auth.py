@@ -20,9 +20,9 @@ from support.documents import secret as key_pair
 from support.provider import SECRET, Provider
 
 from . import crds, daemun_image, vault
-from .auth import Answer, ask, directory, handshake, login, others, provider, redis, shown, signed
+from .auth import Answer, ask, directory, handshake, login, option, others, provider, redis, shown, signed
 from .cluster import Cluster
-from .commands import CHART, ECHO, helm, kubectl
+from .commands import CHART, ECHO, address_of, apply, helm, kubectl
 from .place import NODE_ADDRESS
 from .processes import until
 from .steady import ask as outcome
@@ -84,11 +84,11 @@ def gate(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         helm("install", "-n", _SYSTEM, "daemun", str(CHART), "-f", str(folder / "values.yaml"), "--wait")
         one = Gate(place, issuer)
         kubectl("-n", _OWN, "apply", "-f", str(ECHO))
-        _apply(*_world(issuer, ldap))
-        _apply(_settings(), _virtual_service(), namespace="gloo-system")
+        apply(_OWN, *_world(issuer, ldap))
+        apply("gloo-system", _settings(), _virtual_service())
         kubectl("-n", _OWN, "wait", "--for=condition=Programmed", "gateway/gw", "--timeout=90s")
         kubectl("-n", _OWN, "rollout", "status", "deployment/gw-daemun", "deployment/backend", "--timeout=90s")
-        one.address = _address(_OWN, "gw-daemun")
+        one.address = address_of(_OWN, "gw-daemun")
         assert one.answers(200, "free"), "the gate does not answer"
         yield one
         helm("uninstall", "-n", _SYSTEM, "daemun")
@@ -110,7 +110,7 @@ def test_a_secret_that_changes_is_followed(gate: Gate) -> None:
     assert gate.answers(200, "keys", **{"api-key": "first"})
     assert (gate.get("keys", **{"api-key": "first", "x-mail": "forged"}).sent or {})["x-mail"] == ["ann@example.com"]
     assert gate.get("keys", **{"api-key": "second"}).status == 401
-    _apply(api_key("of-a-team", "second", {"team": "infra"}, mail="ann@example.com"))
+    apply(_OWN, api_key("of-a-team", "second", {"team": "infra"}, mail="ann@example.com"))
     assert gate.answers(200, "keys", **{"api-key": "second"})
     assert gate.answers(401, "keys", **{"api-key": "first"})
 
@@ -134,7 +134,7 @@ def test_tokens_and_what_they_allow(gate: Gate) -> None:
 
 def test_in_classic_mode_too(gate: Gate) -> None:
     kubectl("-n", "gloo-system", "rollout", "status", "deployment/gateway-proxy", "--timeout=90s")
-    address = _address("gloo-system", "gateway-proxy")
+    address = address_of("gloo-system", "gateway-proxy")
     assert until(lambda: outcome(address, "classic.example", headers=_GOOD) == "200", 60)
     assert ask(address, "classic.example").status == 401
 
@@ -247,7 +247,7 @@ def test_clients_show_certificates_and_ours_is_renewed(gate: Gate) -> None:
     with steady(gate.address, "rotated.example", port=443, tls=_CA.client()) as client:
         client.more()
         renewed = _CA.issue("rotated.example")
-        _apply(key_pair("rotated", *renewed))
+        apply(_OWN, key_pair("rotated", *renewed))
         assert until(
             lambda: shown(gate.address, "rotated.example") == ssl.PEM_cert_to_DER_cert(renewed[0].decode()), 60
         )
@@ -310,12 +310,12 @@ def _world(issuer: Provider, ldap: str) -> Iterator[Doc]:
     yield route("token", rule(to="backend"), parents=[reference("gw", sectionName="tokens")])
     for name in (*_ASKED, "rego", *_NATIVE):
         yield route(name, rule(to="backend"), parents=[_HTTP], hosts=[f"{name}.example"])
-        yield _option("RouteOption", name, name, extauth={"configRef": {"name": name}})
+        yield option("RouteOption", name, name, extauth={"configRef": {"name": name}})
     readers = {"readers": {"principals": [{"jwtPrincipal": {"claims": {"sub": "ada"}, "provider": "p"}}]}}
     keys = {"issuer": issuer.issuer, "jwks": {"local": {"key": json.dumps(issuer.jwks())}}}
     tokens = {"providers": {"p": keys}}
-    yield _option("RouteOption", "token", "token", rbac={"policies": readers})
-    yield _option("VirtualHostOption", "tokens", "gw", "tokens", jwtStaged={"beforeExtAuth": tokens})
+    yield option("RouteOption", "token", "token", rbac={"policies": readers})
+    yield option("VirtualHostOption", "tokens", "gw", "tokens", jwtStaged={"beforeExtAuth": tokens})
     yield auth_config("passwords", users("ann"))
     yield auth_config("keys", {"apiKeyAuth": _LABELLED})
     yield auth_config("either", {"name": "u", **users("ann")}, {"name": "k", **_ALONE}, booleanExpr="u || k")
@@ -335,13 +335,6 @@ def _world(issuer: Provider, ldap: str) -> Iterator[Doc]:
     yield {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "policy"}, "data": rego}
 
 
-def _option(kind: str, name: str, to: str, section: str = "", **options: Any) -> Doc:
-    parent = "Gateway" if section else "HTTPRoute"
-    target = {"group": "gateway.networking.k8s.io", "kind": parent, "name": to}
-    spec = {"targetRefs": [target | ({"sectionName": section} if section else {})], "options": options}
-    return {"apiVersion": "gateway.solo.io/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
-
-
 def _settings() -> Doc:
     spec = {"refreshRate": "1s", "vaultSecretSource": {}}
     return {"apiVersion": "gloo.solo.io/v1", "kind": "Settings", "metadata": {"name": "default"}, "spec": spec}
@@ -356,17 +349,6 @@ def _virtual_service() -> Doc:
     }
     meta, spec = {"name": "classic"}, {"virtualHost": host}
     return {"apiVersion": "gateway.solo.io/v1", "kind": "VirtualService", "metadata": meta, "spec": spec}
-
-
-def _apply(*documents: Doc, namespace: str = _OWN) -> None:
-    items = [one | {"metadata": one["metadata"] | {"namespace": namespace}} for one in documents]
-    kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
-
-
-def _address(namespace: str, service: str) -> str:
-    form = "jsonpath={.status.loadBalancer.ingress[0].ip}"
-    kubectl("-n", namespace, "wait", f"--for={form}", f"service/{service}", "--timeout=60s")
-    return kubectl("-n", namespace, "get", "service", service, "-o", form)
 
 
 def _servers() -> list[str]:

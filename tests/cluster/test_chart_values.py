@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from daemun import __version__
 from daemun.api.decode import decode
 
 from . import tools
@@ -187,6 +188,14 @@ def test_settings_that_are_not_to_be_made_are_not(tmp_path: Path) -> None:
 def test_misspelt_values_are_refused(values: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="schema"):
         _templates(tmp_path, values)
+
+
+def test_an_image_of_the_authorization_servers_own_is_nobody_elses(tmp_path: Path) -> None:
+    values = "global: {extensions: {extAuth: {enabled: true, image: 'mine:1'}, rateLimit: {enabled: true}}}"
+    made = [one for one in _templates(tmp_path, values) if one.get("kind") == "Deployment"]
+    images = {one["metadata"]["name"]: one["spec"]["template"]["spec"]["containers"][0]["image"] for one in made}
+    own = f"daemun:{__version__}"
+    assert images == {"gloo": own, "gloo-extauth": "mine:1", "gloo-ratelimit": own}
 
 
 def test_a_mesh_of_istio_is_asked_for_certificates(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from support.documents import gateway, listener, route, rule
 from . import crds, daemun_image
 from .auth import redis
 from .cluster import Cluster
-from .commands import CHART, ECHO, helm, kubectl
+from .commands import CHART, ECHO, address_of, apply, helm, kubectl
 from .place import NODE_ADDRESS
 from .processes import until
 from .steady import ask
@@ -42,13 +42,11 @@ def gate(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         (folder / "values.yaml").write_text(json.dumps(values))
         helm("install", "-n", _SYSTEM, "daemun", str(CHART), "-f", str(folder / "values.yaml"), "--wait")
         kubectl("-n", _OWN, "apply", "-f", str(ECHO))
-        _apply("gloo-system", _settings())
-        _apply(_OWN, *_world())
+        apply("gloo-system", _settings())
+        apply(_OWN, *_world())
         kubectl("-n", _OWN, "wait", "--for=condition=Programmed", "gateway/gw", "--timeout=90s")
         kubectl("-n", _OWN, "rollout", "status", "deployment/gw-daemun", "deployment/backend", "--timeout=90s")
-        form = "jsonpath={.status.loadBalancer.ingress[0].ip}"
-        kubectl("-n", _OWN, "wait", f"--for={form}", "service/gw-daemun", "--timeout=60s")
-        address = kubectl("-n", _OWN, "get", "service", "gw-daemun", "-o", form)
+        address = address_of(_OWN, "gw-daemun")
         assert until(lambda: _outcome(address, "probe") == "200", 60), "the gate does not answer"
         yield address
         helm("uninstall", "-n", _SYSTEM, "daemun")
@@ -108,8 +106,3 @@ def _world() -> Iterator[Doc]:
     yield option | {"spec": {"targetRefs": [target], "options": options}}
     yield gateway("gw", listener(80))
     yield route("limited", rule(to="backend"), hosts=["limited.example"])
-
-
-def _apply(namespace: str, *documents: Doc) -> None:
-    named = [one | {"metadata": one["metadata"] | {"namespace": namespace}} for one in documents]
-    kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": named}))

@@ -10,6 +10,7 @@ from cluster import containerfile
 from daemun import __version__
 from daemun.api.crds import NAMES
 from daemun.api.kinds import KINDS, Kind
+from support.pages import blocks
 
 _DEPLOY = Path(__file__).parents[2] / "deploy"
 
@@ -36,6 +37,15 @@ def test_the_containerfile_is_one_that_can_be_built_here() -> None:
     assert recipe.entrypoint == ("daemun",)
     assert recipe.environment["PATH"].startswith("/opt/daemun/bin:")
     assert [step.target for step in recipe.steps if step.sources] == ["/opt/requirements.txt", "/opt/wheel/"]
+
+
+def test_the_page_of_plug_ins_makes_its_image_from_this_version(tmp_path: Path) -> None:
+    """And ends as the user that pods run it as. A cluster's test runs what it makes."""
+    (block,) = blocks("auth/plugins.md", "dockerfile")
+    path = tmp_path / "Containerfile"
+    path.write_text(block)
+    recipe = containerfile.read(path)
+    assert (recipe.base, recipe.user) == (f"daemun:{__version__}", "65532:65532")
 
 
 def test_an_instruction_that_is_not_known_is_refused(tmp_path: Path) -> None:

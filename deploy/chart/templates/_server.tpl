@@ -68,7 +68,7 @@ spec:
       {{- end }}
       containers:
       - name: {{ $it.command }}
-        image: {{ include "daemun.image" . }}
+        image: {{ $values.image | default (include "daemun.image" .) }}
         imagePullPolicy: {{ .Values.image.pullPolicy }}
         args:
         - {{ $it.command }}
