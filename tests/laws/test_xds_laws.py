@@ -105,6 +105,7 @@ class Client:
         self.half: set[str] = set()
         self.silent: set[str] = set()
         self.replaced: set[str] = set()
+        self.unheard: set[str] = set()
         self.held: deque[Request] = deque()
         self.awaiting: set[tuple[str, str]] = set()
         self.poison: set[bytes] = set()
@@ -187,7 +188,7 @@ class Client:
         """
         if name in self.have[CLUSTER] and name not in self.half | self.warming | self.silent:
             self.replaced.add(name)
-        for places in (self.half, self.warming, self.silent):
+        for places in (self.half, self.warming, self.silent, self.unheard):
             places.discard(name)
         if not arguments:
             self.warm.add(name)
@@ -231,6 +232,8 @@ class Client:
     def check_unused(self, cluster: str) -> None:
         if cluster not in self.have[CLUSTER]:
             return  # it was rejected
+        if cluster in self.unheard:
+            return  # it was removed before, when nothing used it; what came then uses a cluster that is not wanted
         for _, body in self.have[ROUTE].values():
             assert all(cluster not in token.clusters for token in tokens(body)), "a cluster in use is removed"
 
@@ -446,7 +449,9 @@ class XdsLaws(RuleBasedStateMachine):
         if answer and self.client.outbox and self.client.outbox[0].response_nonce:
             self.client.outbox.popleft()
         elif not answer and self.inbox:
-            self.inbox.popleft()
+            lost = self.inbox.popleft()
+            if lost.type_url == CLUSTER:
+                self.client.unheard |= set(lost.removed)
 
     @rule(kind=st.sampled_from((CLUSTER, LISTENER)), data=st.data())
     def lie(self, kind: str, data: st.DataObject) -> None:
@@ -540,14 +545,18 @@ class XdsLaws(RuleBasedStateMachine):
                     _, hosts = self.client.have[ROUTE].get(token.arguments[0], ("", b""))
                     assert not any(QUIET in one.arguments for one in tokens(hosts)), f"{name} beside {hosts!r}"
 
+    def has_unknown_routes(self) -> bool:
+        """Whether the client has routes of which the server does not know what is in them."""
+        routes = self.session.subscription(ROUTE).client
+        return any(routes.open(name).opaque for name in self.client.have[ROUTE])
+
     def barred(self, item: Leaf) -> bool:
         """Whether the client has leaves of the other side, which it does not let go."""
         if item.side is None:
             return False
         if item.side.on:
-            routes = self.session.subscription(ROUTE).client
-            if any(routes.open(name).opaque for name in self.client.have[ROUTE]):
-                return True  # nobody knows what is in those, and they cannot be replaced
+            if self.has_unknown_routes():
+                return True  # and they cannot be replaced
             _, hosts = self.client.have[ROUTE].get(item.side.of, ("", b""))
             return any(QUIET in one.arguments for one in tokens(hosts))
         every = [token for _, body in self.client.have[LISTENER].values() for token in tokens(body)]
@@ -647,6 +656,8 @@ class XdsLaws(RuleBasedStateMachine):
             # What needs a filter may have stayed, as what it was to give way to is refused.
             routes = [body for _, body in self.client.have[ROUTE].values()]
             expected |= {one.replace(":", "-") for body in routes for token in tokens(body) for one in token.filters}
+            if self.has_unknown_routes():
+                expected |= {f"{name}-{family}" for family in FAMILIES}  # they may need any
         assert present.keys() <= expected
 
 

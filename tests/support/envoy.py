@@ -35,7 +35,7 @@ def faults(made: Iterable[Translation], folder: Path) -> str:
     config.write_text(json.dumps(bootstrap(made)))
     command = [find(), "--mode", "validate", "-c", config, "--log-level", "error", "--disable-hot-restart"]
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, check=False, env={"PATH": os.environ.get("PATH", "")}
+        command, capture_output=True, text=True, timeout=240, check=False, env={"PATH": os.environ.get("PATH", "")}
     )
     return "" if done.returncode == 0 else done.stderr + done.stdout
 
