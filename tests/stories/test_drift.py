@@ -42,11 +42,15 @@ class Served:
         self.address = f"unix:{folder}/x.sock"
         self.plane.take(typed([gateway("gw", listener(80)), *service("a", 1), route("r", rule(to="a"))]))
 
-    def later(self, seconds: float) -> None:
-        """Let time pass, and every stream look at it."""
+    async def later(self, seconds: float) -> None:
+        """Let time pass when no stream is in the middle of something, and every stream look at it.
+
+        What a client has read may still be being written here: that would have taken as long then.
+        """
+        wakes: list[Any] = list(self.plane.xds._proxies[PROXY]._sessions.values())
+        await until(lambda: all(wake.__self__._waiters for wake in wakes))
         self.clock.now += seconds
-        proxy = self.plane.xds._proxies[PROXY]
-        for wake in proxy._sessions.values():
+        for wake in wakes:
             wake()
 
     async def settle(self, client: Client) -> None:
@@ -76,7 +80,7 @@ async def client(served: Served) -> AsyncIterator[Client]:
 async def test_what_was_not_answered_is_sent_again(served: Served, client: Client) -> None:
     await client.ask(CLUSTER)
     lost = await client.call.read()
-    served.later(flight.PATIENCE)
+    await served.later(flight.PATIENCE)
     again = await client.take()
     assert [one.name for one in again.resources] == [one.name for one in lost.resources]
     assert again.nonce != lost.nonce
@@ -100,7 +104,7 @@ async def test_an_account_that_is_wrong_is_found_by_the_audit(served: Served, cl
     (session,) = served.plane.xds._proxies[PROXY]._sessions
     (name,) = [name for kind, name in client.have if kind == CLUSTER]
     session.subscription(CLUSTER).client.open(name).version = "something else"
-    served.later(60)
+    await served.later(60)
     response = await client.take()
     assert [one.name for one in response.resources] == [name]
     assert served.plane.drift == {("Cluster", "different"): 1}
