@@ -602,6 +602,8 @@ class XdsLaws(RuleBasedStateMachine):
         if self.client.half == set(known) <= self.names(CLUSTER):
             # Otherwise nobody knows what the client had, or what it had must go, but is still used.
             assert not self.client.held, "nothing that was rejected stands in the way of answers"
+        elif self.client.held:
+            return  # no answer about clusters comes any more, so what is rejected cannot be tried again
         for type_url in ALL:
             asked = self.client.asked.get(type_url)
             wanted = self.names(type_url)
