@@ -4,7 +4,7 @@ So whoever knows nothing of a client leaves alone what it has, and what stands i
 nothing else is known then: it is UNSEEN, and goes when anything of the resource is sent.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 
@@ -13,7 +13,7 @@ from daemun.ir.resource import Leaf, Part
 from daemun.xds.copy import Copy
 from daemun.xds.leaves import LeafKey, Verdict, by_key, choose, keyed
 from daemun.xds.marks import Marks, mark, marked, plain
-from daemun.xds.quarantine import Quarantine, Suspect
+from daemun.xds.quarantine import Data, Quarantine, Suspect
 from daemun.xds.wanted import Resource
 
 UNSEEN = b""
@@ -23,15 +23,16 @@ UNSEEN = b""
 def version_of(name: str, resource: Resource, instead: dict[str, Part | None], quarantine: Quarantine) -> str:
     """The version of a resource that is sent with these parts instead."""
     sent = resource.version_with(instead)
-    refused: list[bytes] = []
-    simple = True
-    for place, value in instead.items():
-        want = resource.parts.get(place)
-        withheld = quarantine.withheld(name, place)
-        keys = {key for key, leaf in by_key(want).items() if withheld.get(key) == leaf.content}
-        refused += (leaf.content for key, leaf in by_key(want).items() if key in keys)
-        simple = simple and want is not None and _replaces(want, value, keys)
-    return marked(sent, resource.version if simple else "", refused) if refused else sent
+    refused = {place: _refused(resource.parts.get(place), quarantine.withheld(name, place)) for place in instead}
+    contents = [content for found in refused.values() for content in found.values()]
+    if not contents:
+        return sent  # so it nearly always is: something waits
+    simple = all(
+        want is not None and _replaces(want, value, refused[place].keys())
+        for place, value in instead.items()
+        for want in (resource.parts.get(place),)
+    )
+    return marked(sent, resource.version if simple else "", contents)
 
 
 def suspects_of(name: str, resource: Resource, found: Marks) -> dict[Suspect, bytes]:
@@ -77,7 +78,14 @@ def seen(value: Part | None) -> Part | None:
     return msgspec.structs.replace(value, leaves=tuple(leaf for leaf in value.leaves if leaf.data != UNSEEN))
 
 
-def _replaces(want: Part, value: Part | None, refused: set[LeafKey]) -> bool:
+def _refused(want: Part | None, withheld: Mapping[LeafKey | None, Data]) -> dict[LeafKey, bytes]:
+    """The content of the leaves that are wanted and withheld as they are."""
+    if want is None or not withheld:
+        return {}
+    return {key: leaf.content for key, leaf in keyed(want) if withheld.get(key) == leaf.content}
+
+
+def _replaces(want: Part, value: Part | None, refused: Collection[LeafKey]) -> bool:
     """Whether nothing but these leaves is otherwise, and what the client has in their place needs no more than they."""
     have = by_key(value)
     for key, leaf in by_key(want).items():
