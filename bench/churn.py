@@ -7,11 +7,12 @@ import asyncio
 import os
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bench.page.slope import slope
 from bench.poller import Backend, free_port, until_200
-from bench.slope import slope
 from bench.startup import daemun, rss_mb
 from bench.worlds import gateway, route, service, write
 
@@ -94,6 +95,6 @@ def _envoy(daemun: int, base: Path) -> int:
     raise RuntimeError("there is no Envoy")
 
 
-def memory(found: dict[str, Any], name: str) -> list[tuple[float, float]]:
+def memory(found: Mapping[str, Any], name: str) -> list[tuple[float, float]]:
     """The seconds, and the MiB of a process then, after each round but the first few."""
     return [(one["at_s"], one[name]) for one in found["rounds"][_WARM:]]
