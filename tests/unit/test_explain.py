@@ -101,6 +101,30 @@ def test_which_criterion_decided(wins: Doc, loses: Doc, words: str) -> None:
     assert words in told.after[0].why
 
 
+@pytest.mark.parametrize(
+    ("listens", "host", "order"),
+    [
+        ("x.w.test", "x.w.test", ["exact", "wild", "wider", "none"]),
+        ("y.w.test", "y.w.test", ["wild", "wider", "none"]),
+        ("*.w.test", "y.w.test", ["wild", "wider", "none"]),
+        ("*.w.test", "x.w.test", ["exact"]),
+        ("*.test", "y.w.test", ["wild"]),
+    ],
+)
+def test_the_most_specific_hostname_of_a_route_decides_first(listens: str | None, host: str, order: list[str]) -> None:
+    """Where the listener's is narrower than theirs routes meet at it; else each has a host of its own."""
+    routes = [
+        route("none", rule("/x", "Exact"), created="2021-01-01T00:00:00Z"),
+        route("wider", rule("/x"), hostnames=("*.test",), created="2022-01-01T00:00:00Z"),
+        route("wild", rule(), hostnames=("*.test", "*.w.test"), created="2023-01-01T00:00:00Z"),
+        route("exact", rule(), hostnames=("x.w.test",), created="2024-01-01T00:00:00Z"),
+    ]
+    told = asked(world(gateway("gw", [listener("http", 80, listens)]), *routes), f"http://{host}/x")
+    assert told.winner is not None
+    assert [one.route.name for one in (told.winner, *told.after)] == order
+    assert all("the more specific hostname wins" in one.why for one in told.after)
+
+
 def test_age_name_and_place_decide_last() -> None:
     old, new = "2024-01-01T00:00:00Z", "2025-01-01T00:00:00Z"
     told = asked(world(GATEWAY, route("a", rule(), created=new), route("b", rule(), rule(), created=old)))

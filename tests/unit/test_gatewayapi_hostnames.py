@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemun.gatewayapi.hostnames import covers, intersection, parents, specificity
+from daemun.gatewayapi.hostnames import breadth, covers, intersection, parents, specificity
 
 LABELS = ("a", "b", "ab")
 HOSTS = {
@@ -77,3 +77,18 @@ def test_specificity() -> None:
     ordered = ["", "*.c", "*.b.c", "c", "a.b.c"]
     ranks = [specificity(hostname) for hostname in ordered]
     assert ranks == sorted(set(ranks))
+
+
+def characters(asked: list[str], host: str) -> tuple[int, int]:
+    """Gateway API's words: in a matching hostname without a wildcard, then in any matching one."""
+    fitting = [hostname for hostname in asked if covers(hostname, host)]
+    exact = [len(hostname) for hostname in fitting if not hostname.startswith("*.")]
+    return max(exact, default=0), max(map(len, fitting), default=0)
+
+
+@given(hostnames, st.lists(hostnames, max_size=3), st.lists(hostnames, max_size=3))
+def test_the_smaller_breadth_has_more_characters(host: str, one: list[str], other: list[str]) -> None:
+    asked = [[hostname for hostname in each if covers(hostname, host)] for each in (one, other)]
+    mine, theirs = (breadth(each, host) for each in asked)
+    assert (mine < theirs) == (characters(asked[0], host) > characters(asked[1], host))
+    assert (mine == 0) == (host in asked[0] or not host)

@@ -75,6 +75,19 @@ def test_by_server_name() -> None:
     ]
 
 
+def test_the_more_specific_hostname_takes_all_though_others_are_older() -> None:
+    wild = route("TLSRoute", "wild", 2020, "exact", "*.test")
+    exact = route("TLSRoute", "named", 2021, "exact", "*.test", "exact.test")
+    for order in ((wild, exact), (exact, wild)):
+        translation = made(*order)
+        assert told(translation, "TLSRoute", "named") == []
+        assert told(translation, "TLSRoute", "wild") == [
+            "the more specific TLSRoute default/named takes all that comes in for exact.test on listener exact"
+        ]
+        outcome = explain(translation, request_from("GET", "https://exact.test:9443/", [])).outcome
+        assert "TLSRoute default/named sends it" in outcome.why
+
+
 @pytest.mark.parametrize(
     ("url", "kind", "words"),
     [

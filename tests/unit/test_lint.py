@@ -113,6 +113,16 @@ def test_a_match_that_another_takes_all_from(first: list[Any], later: list[Any],
     assert told == ([("Shadowed", "HTTPRoute default/later", "spec.rules[0].matches[0]")] if gone else [])
 
 
+def test_the_more_specific_hostname_takes_all_from_an_older_route() -> None:
+    told = found(
+        gateway("gw", listener(80, hostname="x.w.example")),
+        *service("a", 9000),
+        route("wild", rule(exact("/a"), to="a"), hosts=["*.example"], created="2026-01-01T00:00:00Z"),
+        route("narrow", rule(prefix("/"), to="a"), hosts=["*.w.example"], created="2026-02-01T00:00:00Z"),
+    )
+    assert told == [("Shadowed", "HTTPRoute default/wild", "spec.rules[0].matches[0]")]
+
+
 def test_a_match_that_is_reached_on_one_host_is_alive() -> None:
     told = found(
         gateway("gw", listener(80)),

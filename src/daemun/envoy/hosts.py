@@ -13,9 +13,10 @@ from daemun.base import wire
 from daemun.envoy import shards
 from daemun.envoy.frames import opening, switch
 from daemun.envoy.misdirected import guard
-from daemun.envoy.routes import ROUTES, EncodedRoute, Rank, rank_of
+from daemun.envoy.routes import ROUTES, EncodedRoute, Standing, in_order
 from daemun.envoy.scopes import REST, TAGS, head, is_exact, place
 from daemun.flow import Collection, Index, Reader
+from daemun.gatewayapi.hostnames import breadth
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.gatewayapi.routes.owners import HostOwner, owner_of
 from daemun.ir.listener import FrontendKey, HostKey, Listener, ListenerKey
@@ -99,12 +100,12 @@ def host_rule(of: Inputs) -> Callable[[Reader, HostKey, HostKey], Iterator[tuple
 
 def _routes(reader: Reader, of: Inputs, key: HostKey, mine: Listener) -> list[Leaf] | None:
     """The host's routes on this listener, in order; None if none is attached there."""
-    ranked: list[tuple[Rank, Leaf]] = []
+    found: list[tuple[Standing, Leaf]] = []
     claimed = False
     for resolved in reader.find(of.by_host, key):
         if resolved.is_on(mine, key.frontend):
             claimed = True
-            found = reader.get(of.encoded, (resolved.key, key.frontend))
-            ranked.extend(found.leaves if found else ())
-    ranked.sort(key=rank_of)
-    return [leaf for _, leaf in ranked] if claimed else None
+            broader = breadth(resolved.route.hostnames, key.hostname)
+            encoded = reader.get(of.encoded, (resolved.key, key.frontend))
+            found.extend(((broader, rank), leaf) for rank, leaf in (encoded.leaves if encoded else ()))
+    return in_order(found) if claimed else None

@@ -26,7 +26,9 @@ _MATCH = wire.tag(1)  # Route.match
 _ERROR = route_v3.Route(direct_response=route_v3.DirectResponseAction(status=500)).SerializeToString()
 
 Rank = tuple[Precedence, tuple[str | int, ...], Ref, int, int]
-"""Where a match stands among all matches of its virtual host: precedence, age, name, place in the route."""
+"""Where a match stands among those of all routes: precedence, age, name, place in the route."""
+Standing = tuple[int, Rank]
+"""Where a match stands among all of its virtual host: the route with the more specific hostname is first."""
 _AS_WRITTEN: Precedence = (0, 0, 0, 0, 0)
 
 
@@ -132,6 +134,10 @@ def frame(domain: str) -> bytes:
     return proto
 
 
-def rank_of(entry: tuple[Rank, Leaf]) -> Rank:
-    """What sorts ranked leaves."""
+def in_order(found: list[tuple[Standing, Leaf]]) -> list[Leaf]:
+    """The leaves of a virtual host as Envoy tries them."""
+    return [leaf for _, leaf in sorted(found, key=_standing_of)]
+
+
+def _standing_of(entry: tuple[Standing, Leaf]) -> Standing:
     return entry[0]

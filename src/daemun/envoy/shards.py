@@ -19,10 +19,11 @@ from daemun.base import wire
 from daemun.base.names import Ref
 from daemun.envoy.elements import elements
 from daemun.envoy.frames import opening
-from daemun.envoy.routes import ROUTES, EncodedRoute, Rank, rank_of
+from daemun.envoy.routes import ROUTES, EncodedRoute, Standing, in_order
 from daemun.envoy.scopes import BY_PATH, SCOPE_HEADER, TAGS, head, is_exact, scope_name
 from daemun.envoy.scripts import run_on, script_filter
 from daemun.flow import Collection, Index, Reader, crowded, distinct
+from daemun.gatewayapi.hostnames import breadth
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.gatewayapi.routes.owners import HostOwner, owner_of
 from daemun.ir.listener import FrontendKey, HostKey, Listener, ListenerKey
@@ -173,14 +174,14 @@ def shard_rule(
             return  # that of its node
         if reader.get(shards.nodes, key) is not None:
             path = (*path, _ANY)
-        ranked: list[tuple[Rank, Leaf]] = []
+        found: list[tuple[Standing, Leaf]] = []
         for place in dict.fromkeys((path, *((*path[:depth], _ANY) for depth in range(len(path))))):
             for resolved in shards.routes(reader, key._replace(path=place)):
-                found = reader.get(encoded, (resolved.key, key.host.frontend))
-                for rank, leaf in found.leaves if found else ():
+                broader = breadth(resolved.route.hostnames, key.host.hostname)
+                of_route = reader.get(encoded, (resolved.key, key.host.frontend))
+                for rank, leaf in of_route.leaves if of_route else ():
                     if _place(resolved.route.rules[rank[3]].matches[rank[4]], place[:-1]) == place:
-                        ranked.append((rank, leaf))
-        ranked.sort(key=rank_of)
+                        found.append(((broader, rank), leaf))
         port, origin = key.host.frontend, owner.origin
         name = f"{scope_name(port, key.host.hostname)}{_prefix(path).replace(':', '%3A')}"
         scope = head(name, marked=owner.tls, hit=False)
@@ -188,7 +189,7 @@ def shard_rule(
         domain = key.host.hostname or "*"
         uses = reader.get(policies, owner.listener.key)
         read = reader.get(readers, port) is not None
-        leaves = [*opening(domain, origin, port, uses, read=read), *(leaf for _, leaf in ranked)]
+        leaves = [*opening(domain, origin, port, uses, read=read), *in_order(found)]
         yield PartKey(port.proxy, SCOPE, name, domain), part(domain, leaves, TAGS)
 
     return shard

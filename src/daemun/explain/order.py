@@ -5,11 +5,12 @@ from collections.abc import Iterator
 import msgspec
 
 from daemun.base.names import Ref
-from daemun.envoy.routes import Rank, hosts_of, rank, route_name
+from daemun.envoy.routes import Standing, hosts_of, rank, route_name
 from daemun.explain.further import fitting
 from daemun.explain.matching import misses, path_fits, reads
 from daemun.explain.normalise import Seen
 from daemun.explain.result import Candidate, Miss
+from daemun.gatewayapi.hostnames import breadth
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.ir.listener import Frontend, HostKey, Listener
 from daemun.ir.route import Match, Rule
@@ -35,7 +36,7 @@ _GRPC_PRECEDENCE = (
 class Placed(msgspec.Struct, frozen=True):
     """One match of a rule of a route, and where it stands."""
 
-    rank: Rank
+    standing: Standing
     resolved: ResolvedRoute
     rule: Rule
     match: Match
@@ -68,15 +69,16 @@ def entries(translation: Translation, key: HostKey, listener: Listener) -> list[
     found: list[Placed] = []
     for ref, resolved in translation.routes.items():
         if resolved.is_on(listener, key.frontend) and key in hosts_of(ref, resolved):
-            found.extend(_entries(resolved))
-    found.sort(key=lambda entry: entry.rank)
+            found.extend(_entries(resolved, key.hostname))
+    found.sort(key=lambda entry: entry.standing)
     return found
 
 
-def _entries(resolved: ResolvedRoute) -> Iterator[Placed]:
+def _entries(resolved: ResolvedRoute, hostname: str) -> Iterator[Placed]:
+    broader = breadth(resolved.route.hostnames, hostname)
     for at, rule in enumerate(resolved.route.rules):
         for index, match in enumerate(rule.matches):
-            yield Placed(rank(resolved.route, match, at, index), resolved, rule, match)
+            yield Placed((broader, rank(resolved.route, match, at, index)), resolved, rule, match)
 
 
 def choose(found: list[Placed], frontend: Frontend, seen: Seen) -> Choice:
@@ -141,17 +143,20 @@ def _missing_path(one: Candidate) -> bool:
 
 
 def _lost(winner: Placed, loser: Placed) -> str:
-    """The criterion that put the loser after the winner (Gateway API, HTTPRouteRule.matches)."""
+    """The criterion that put the loser after the winner (Gateway API, HTTPRoute.spec.hostnames and rules.matches)."""
+    (broader, first), (broadest, second) = winner.standing, loser.standing
+    if broader != broadest:
+        return "lower precedence: the more specific hostname wins"
     grpc = winner.match.chars is not None and loser.match.chars is not None
     told_by = _GRPC_PRECEDENCE if grpc else _PRECEDENCE
-    pairs = zip(winner.rank[0], loser.rank[0], told_by, strict=True)
+    pairs = zip(first[0], second[0], told_by, strict=True)
     decided = next((told for one, other, told in pairs if one != other), None)
     if decided is not None:
         return f"lower precedence: {decided}"
     if winner.resolved.whole == loser.resolved.whole:
         return "lower precedence: it stands further down in the same route"
-    mine, theirs = winner.rank[1][0], loser.rank[1][0]
-    if winner.rank[1][:3] == loser.rank[1][:3]:
+    mine, theirs = first[1][0], second[1][0]
+    if first[1][:3] == second[1][:3]:
         return "lower precedence: of one root the rule counts that delegates, then the age of those it delegates to"
     if mine != theirs:
         return f"lower precedence: the older route wins ({mine or 'no date'} before {theirs or 'no date'})"

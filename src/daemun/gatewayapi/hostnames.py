@@ -1,5 +1,7 @@
 """Hostnames: exact (`a.example.com`), wildcard (`*.example.com`: any number of labels, not the apex), any (empty)."""
 
+from collections.abc import Collection
+
 
 def covers(outer: str, inner: str) -> bool:
     """Whether every host that `inner` stands for is one that `outer` stands for."""
@@ -34,3 +36,15 @@ def parents(hostname: str) -> list[str]:
         above.append(f"*.{rest}")
         rest = rest.partition(".")[2]
     return [hostname, *above, ""]
+
+
+def breadth(asked: Collection[str], host: str) -> int:
+    """How much less specific than `host` the hostnames are for which a route, or none for any, has it.
+
+    Routes with different hostnames meet at one that is the listener's, if theirs are broader. Then what they themselves
+    say decides between them (Gateway API, HTTPRoute.spec.hostnames), and the smaller number wins.
+    """
+    if not host or host in asked:
+        return 0
+    above = parents(host)
+    return next((steps for steps, hostname in enumerate(above) if hostname in asked), len(above) - 1)

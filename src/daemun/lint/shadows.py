@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from daemun.base.names import Ref
-from daemun.envoy.routes import Rank, hosts_of, rank
+from daemun.envoy.routes import Standing, hosts_of, rank
+from daemun.gatewayapi.hostnames import breadth
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.ir.listener import HostKey
 from daemun.ir.problem import Problem
@@ -11,7 +12,7 @@ from daemun.ir.route import Match
 from daemun.ir.shadows import takers
 from daemun.translate import Translation
 
-Entry = tuple[Rank, ResolvedRoute, Ref, Match]
+Entry = tuple[Standing, ResolvedRoute, Ref, Match]
 
 
 def shadowed(translation: Translation) -> Iterator[Problem]:
@@ -21,11 +22,11 @@ def shadowed(translation: Translation) -> Iterator[Problem]:
         if route.route.streams:
             continue
         hosts = set(hosts_of(key, route))
-        entries = list(_entries(route))
         for attachment in route.attachments:
             for host in attachment.keys():  # noqa: SIM118 - no dictionary
                 if host in hosts:
-                    by_host.setdefault((host, (attachment.owner, attachment.listener)), []).extend(entries)
+                    here = by_host.setdefault((host, (attachment.owner, attachment.listener)), [])
+                    here.extend(_entries(route, host))
     alive: set[tuple[Ref, str]] = set()
     lost: dict[tuple[Ref, str], list[tuple[str, Ref, str]]] = {}
     for (host, _), entries in sorted(by_host.items()):
@@ -45,7 +46,8 @@ def shadowed(translation: Translation) -> Iterator[Problem]:
             yield Problem(author, "Shadowed", where, text, mend, warning=True)
 
 
-def _entries(route: ResolvedRoute) -> Iterator[Entry]:
+def _entries(route: ResolvedRoute, host: HostKey) -> Iterator[Entry]:
+    broader = breadth(route.route.hostnames, host.hostname)
     for at, rule in enumerate(route.route.rules):
         for index, match in enumerate(rule.matches):
-            yield rank(route.route, match, at, index), route, route.route.author(rule), match
+            yield (broader, rank(route.route, match, at, index)), route, route.route.author(rule), match

@@ -7,6 +7,7 @@ import msgspec
 from daemun.base.names import Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.findings import Finding
+from daemun.gatewayapi.hostnames import breadth
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.gatewayapi.routes.owners import HostOwner, owner_of
 from daemun.ir.listener import HostKey, Listener
@@ -14,11 +15,15 @@ from daemun.ir.route import RouteKey
 
 
 class Holder(msgspec.Struct, frozen=True, gc=False):
-    """Whose the streams are that come in somewhere: a listener's and, if it has one for them, a rule's of a route."""
+    """Whose the streams are that come in somewhere: a listener's and, if it has one for them, a rule's of a route.
+
+    The route's hostnames may be `broader` than where they come in.
+    """
 
     listener: Listener
     route: Ref | None
     rule: int = 0
+    broader: int = 0
 
 
 def streams_of(key: RouteKey, resolved: ResolvedRoute) -> Iterator[HostKey]:
@@ -34,8 +39,8 @@ def holder_rule(
 ) -> Callable[[Reader, HostKey, HostKey], Iterator[tuple[HostKey, Holder]]]:
     """The rule from where streams come in to who takes them.
 
-    A server name belongs to the most specific listener, and only to its routes; of these the oldest takes everything
-    (Gateway API, "Conflicts").
+    A server name belongs to the most specific listener, and only to its routes; of these the one with the most specific
+    hostname takes everything, or else the oldest (Gateway API, "Conflicts").
     """
 
     def holder(reader: Reader, key: HostKey, _: HostKey) -> Iterator[tuple[HostKey, Holder]]:
@@ -44,9 +49,11 @@ def holder_rule(
             return
         mine = owner.listener
         routes = [one for one in reader.find(by_stream, key) if one.is_on(mine, key.frontend)]
-        first = min(routes, key=lambda one: one.route.age, default=None)
-        if first is not None or key.hostname == mine.hostname:
-            yield key, Holder(mine, first.ref, first.rule_on(mine, key)) if first else Holder(mine, None)
+        first = min(routes, key=lambda one: (_broader(one, key), one.route.age), default=None)
+        if first is not None:
+            yield key, Holder(mine, first.ref, first.rule_on(mine, key), _broader(first, key))
+        elif key.hostname == mine.hostname:
+            yield key, Holder(mine, None)
 
     return holder
 
@@ -61,5 +68,10 @@ def overtaken(reader: Reader, holders: Collection[HostKey, Holder], resolved: Re
         if holder.route is None:
             text = f"listener {holder.listener.name} is more specific and has what comes in{name}"
         else:
-            text = f"the older {holder.route} takes all that comes in{name} on listener {holder.listener.name}"
+            how = "more specific" if holder.broader < _broader(resolved, key) else "older"
+            text = f"the {how} {holder.route} takes all that comes in{name} on listener {holder.listener.name}"
         yield Finding("Overtaken", "spec.parentRefs", text, "Give it a listener or a hostname of its own.")
+
+
+def _broader(resolved: ResolvedRoute, key: HostKey) -> int:
+    return breadth(resolved.route.hostnames, key.hostname)
