@@ -8,30 +8,15 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import (
-    certificates,
-    change,
-    checks,
-    churn,
-    classic,
-    discovery,
-    engine,
-    guarded,
-    hosts,
-    instructions,
-    lag,
-    ratelimit,
-    rotation,
-    shapes,
-    startup,
-    touched,
-    transformed,
-    turns,
-    windows,
-)
+from bench.certificates import rotation, ways
+from bench.dataplane import guarded, hosts, instructions, transform, transformed
+from bench.discovery import registry
+from bench.engine import classic, lag, one_route, turns
+from bench.folder import change, churn, shapes, startup, touched
+from bench.servers import checks, ratelimit, windows
 
 ALL = {
-    "engine": engine.measure,
+    "engine": one_route.measure,
     "classic": classic.measure,
     "lag": lag.measure,
     "turns": turns.measure,
@@ -39,17 +24,18 @@ ALL = {
     "startup": startup.measure,
     "touched": touched.measure,
     "shapes": shapes.measure,
+    "churn": churn.measure,
     "hosts": hosts.measure,
     "instructions": instructions.measure,
+    "transform": transform.measure,
     "transformed": transformed.measure,
-    "checks": checks.measure,
     "guarded": guarded.measure,
+    "checks": checks.measure,
     "ratelimit": ratelimit.measure,
     "windows": windows.measure,
-    "churn": churn.measure,
-    "certificates": certificates.measure,
+    "certificates": ways.measure,
     "rotation": rotation.measure,
-    "discovery": discovery.measure,
+    "discovery": registry.measure,
 }
 IN_CLUSTER = "peers"
 """The one that needs a cluster, and an hour or two: only when it is asked for."""

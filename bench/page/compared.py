@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from bench.page.results import NAMES, OURS, Figures, Rows, value
+from bench.page.results import NAMES, OURS, Figures, Rows, both, linked, value
 
 _KINDS = (("propagation", "idle"), ("propagation_under_load", "10 changes a second"))
 _PEERS = " | ".join(NAMES.values())
@@ -92,6 +92,19 @@ def one(rows: Rows, replay: str) -> Iterator[str]:
     yield from ("", f"{rows.newest(replay)} Load before: {', '.join(f'{load:.0f}' for load in loads)}.")
 
 
+def each(replay: str, at: int | None = None) -> Iterator[str]:
+    """The figure of a replay that a goal is about, in every run of both peers."""
+    figure = _EACH[replay]
+    yield f"| {figure.name} | load before | {_PEERS} |"
+    yield "|---|---|---|---|"
+    for run in both():
+        rows = Rows([run])
+        cells = [figure.cell(rows.of(replay, peer, at)) for peer in NAMES]
+        if "–" not in cells:
+            loads = " and ".join(f"{rows.load(replay, peer, at):.0f}" for peer in NAMES)
+            yield f"| {linked(run.path)} | {loads} | {' | '.join(cells)} |"
+
+
 _SCALE = (
     Figure("control plane's CPU for one change", ("cpu_ms_per_change",), " ms", 1),
     Figure("control plane's CPU idle", ("idle_cpu_percent",), " %", 1),
@@ -140,6 +153,14 @@ EVENTS = {
         Figure("ratio", ("ratio",), "", 3),
         Figure("p50 through the gateway", ("through_p50_ms",), " ms", 2),
     ),
+}
+
+
+_EACH = {
+    "propagation": Figure("created to first 200, 3,000 routes, p50", ("ms", "p50"), " ms"),
+    "scale": Figure("control plane's CPU for one change, 3,000 routes", ("cpu_ms_per_change",), " ms", 1),
+    "restart": Figure("all killed, to first 200, p50", ("both_killed_to_200_s", "p50"), " s", 1),
+    "traffic": Figure("through : straight", ("ratio",), "", 3),
 }
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from bench.churn import memory
+from bench.folder.churn import memory
 from bench.page.results import NAMES, OURS, Figures, Rows, Run, linked, value
-from bench.page.slope import slope
 from bench.page.tables import measured
+from bench.tools.slope import slope
 
 _UNEQUAL = 2.0
 """From such a ratio of the machine's loads on, times that were not measured in turn say nothing for sure."""

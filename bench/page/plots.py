@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bench.churn import memory
+from bench.folder.churn import memory
 from bench.page.plot import Axis, Line, Point, chart
 from bench.page.results import NAMES, OURS, THEIRS, Figures, Rows, value
 

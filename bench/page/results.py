@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.page.slope import Slope, slope
+from bench.tools.slope import Slope, slope
 
 ROOT = Path(__file__).parents[2]
 Figures = Mapping[str, Any]
@@ -106,7 +106,12 @@ def newest(name: str) -> Run | None:
 def side_by_side() -> Rows:
     """Of each replay and size the newest run that measured both peers; of churn, which is not compared, the newest."""
     churned = [run for run in map(_churn, runs()) if run.peers["rows"]]
-    return Rows([*churned[:1], *(run for run in runs() if len(run.peers.get("versions", ())) > 1)])
+    return Rows([*churned[:1], *both()])
+
+
+def both() -> list[Run]:
+    """The runs that measured both peers, newest first."""
+    return [run for run in runs() if len(run.peers.get("versions", ())) > 1]
 
 
 def alone() -> Rows:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bench.churn import memory
+from bench.folder.churn import memory
 from bench.page.results import Figures
-from bench.page.slope import slope
+from bench.tools.slope import slope
 
 _FEW = 20
 """Values of which there is no mean worth telling."""

@@ -43,6 +43,8 @@ def _blocks() -> Iterator[tuple[str, list[str]]]:
     yield "scale", list(compared.scale(rows))
     for replay in compared.EVENTS:
         yield replay, list(compared.one(rows, replay))
+    for replay, at in _EACH.items():
+        yield f"{replay} in each run", list(compared.each(replay, at))
     yield "churn", list(compared.churn(rows))
     yield "alone", list(compared.alone(alone()))
 
@@ -79,4 +81,6 @@ _TABLES: dict[str, Callable[[Figures], Iterator[str]]] = {
 }
 _CALLED = {"rounds": "churn"}
 """The benchmark of a table, where it has another name."""
+_EACH = {"propagation": 3000, "scale": 3000, "restart": None, "traffic": None}
+"""What is shown of every run, and at how many routes."""
 _JUDGED = ("hosts", "change", "touched", "engine", "shapes", "lag", "churn")

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.cluster.daemun_image import NAME as IMAGE
 
-from bench.worlds import GATEWAY, Document
+from bench.tools.worlds import GATEWAY, Document
 
 BACKEND_PORT, ALTERNATIVE_PORT, ADMIN_PORT = 8080, 8081, 9901
 _HCM = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"

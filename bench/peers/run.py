@@ -21,8 +21,8 @@ from tests.cluster.cluster import INSIDE, PROGRAMS, Cluster
 
 from bench import peers
 from bench.peers.peer import Peer
+from bench.peers.replays import ALL, TOGETHER, Replay
 from bench.peers.world import World
-from bench.replays import ALL, TOGETHER, Replay
 from daemun.kube.client import KubeClient
 
 SIZES = tuple(int(size) for size in os.environ.get("BENCH_SIZES", "100,3000,10000").split(","))

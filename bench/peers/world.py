@@ -9,10 +9,11 @@ from typing import Any
 
 import msgspec
 
-from bench.peers import manifests, usage
+from bench.peers import manifests
 from bench.peers.ask import Answer, Asker
 from bench.peers.peer import Peer
-from bench.worlds import GATEWAY, Document
+from bench.tools import usage
+from bench.tools.worlds import GATEWAY, Document
 from daemun.base.names import Name
 from daemun.kube.client import KubeClient
 from daemun.kube.errors import ApiError

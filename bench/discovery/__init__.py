@@ -1,0 +1,1 @@
+"""Endpoints from a registry."""

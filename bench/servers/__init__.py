@@ -1,0 +1,1 @@
+"""What a decision of the servers for authorization and rate limits costs."""

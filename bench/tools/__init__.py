@@ -1,0 +1,1 @@
+"""What benchmarks share: manifests, clients, processes, and what they use."""
