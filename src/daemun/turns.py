@@ -1,8 +1,9 @@
 """Much work on the event loop, a slice at a time, so that streams, health checks and the lease have their turn."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 
 SLICE = 0.005
 """Seconds until others have their turn. What waits for two or three of such slices does not notice."""
@@ -34,3 +35,29 @@ class Turns:
         self.begin()
         for _ in steps:
             await self.rest()
+
+
+class Line:
+    """Work of many tasks that may all come at once: each waits for those that came before it, and when together they
+    have worked for a slice, others have their turn.
+
+    One turn of the event loop runs whatever is ready: 50 tasks that each keep to a slice would hold it up for 50.
+    """
+
+    def __init__(self, seconds: float = SLICE) -> None:
+        self._seconds = seconds
+        self._worked = 0.0
+        self._head = asyncio.Lock()
+
+    @contextlib.asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """A place in the line; what is done in the block must not wait for anything."""
+        async with self._head:
+            if self._worked >= self._seconds:
+                await asyncio.sleep(0)
+                self._worked = 0.0
+            began = time.perf_counter()
+            try:
+                yield
+            finally:
+                self._worked += time.perf_counter() - began

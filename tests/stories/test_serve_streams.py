@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,10 @@ from daemun.ir.origin import Origin
 from daemun.ir.resource import CLUSTER, Leaf, Part, PartKey, part
 from daemun.serve.proxy import Connected, Disconnected, Synced
 from daemun.serve.server import XdsServer
+from daemun.turns import Line
 from daemun.xds.events import Rejected, Restored
+from daemun.xds.messages import Request, Response
+from daemun.xds.session import Session
 from daemun.xds.subscription import MOST
 
 PATH = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
@@ -148,6 +152,45 @@ async def test_a_slow_reader_delays_nobody(served: Served) -> None:
             async with asyncio.timeout(30):
                 response = await quick.read()
         assert response.resources[0].resource.value == b"100"
+
+
+async def test_clients_that_have_to_hear_at_once_hold_up_the_loop_one_at_a_time(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clients, turn, worked = 20, 0, Counter[int]()
+    poll, receive = Session.poll, Session.receive
+    monkeypatch.setattr(served.server, "_line", Line(0.0))  # as if each were a slice of work
+
+    def polled(session: Session, now: float) -> list[Response]:
+        worked[turn] += 1
+        return poll(session, now)
+
+    def received(session: Session, request: Request, now: float) -> None:
+        worked[turn] += 1
+        receive(session, request, now)
+
+    monkeypatch.setattr(Session, "poll", polled)
+    monkeypatch.setattr(Session, "receive", received)
+    served.server.apply([cluster("a", "c", b"c")])
+
+    async def listen(call: Any) -> None:
+        await call.write(DeltaDiscoveryRequest(type_url=CLUSTER))
+        heard = b""
+        while heard != b"new":
+            response = await call.read()
+            heard = response.resources[0].resource.value
+            await call.write(DeltaDiscoveryRequest(type_url=CLUSTER, response_nonce=response.nonce))
+
+    async with contextlib.AsyncExitStack() as streams:
+        calls = [await streams.enter_async_context(served.client("a")) for _ in range(clients)]
+        every = asyncio.gather(*map(listen, calls))
+        while not every.done():
+            turn += 1
+            if served.of(Synced) and len(served.of(Connected)) == clients:
+                served.server.apply([cluster("a", "c", b"new")])
+            await asyncio.sleep(0)
+    assert sum(worked.values()) > clients
+    assert max(worked.values()) == 1
 
 
 async def test_what_two_streams_of_a_proxy_reject_is_reported_once(served: Served) -> None:

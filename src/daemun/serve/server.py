@@ -22,9 +22,9 @@ from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest
 from daemun.ir.resource import Part, PartKey
 from daemun.serve.counts import Counts
 from daemun.serve.proxy import OnEvent, Proxy
-from daemun.turns import Turns
+from daemun.turns import Line, Turns
 from daemun.xds.events import Rejected
-from daemun.xds.messages import Request
+from daemun.xds.messages import Request, Response
 from daemun.xds.session import HOLD, Session
 from daemun.xds.silence import SILENCE
 
@@ -78,6 +78,7 @@ class XdsServer:
         self._ready = asyncio.Event()
         self._whole = asyncio.Event()
         self._whole.set()
+        self._line = Line()
         self._server: grpc.aio.Server | None = None
 
     # What is to be served
@@ -224,7 +225,8 @@ class XdsServer:
                 async with turn:
                     await Turns().through(session.receiving(request, self._clock()))
             else:
-                session.receive(request, self._clock())
+                async with self._line.turn():
+                    session.receive(request, self._clock())
             wake.set()
 
     async def _write(
@@ -232,10 +234,7 @@ class XdsServer:
     ) -> None:
         """Send what may be sent now, then wait until there may be more."""
         async with turn:
-            await self._whole.wait()
-            wake.clear()
-            responses = session.poll(self._clock())
-            proxy.report(session)
+            responses = await self._next_responses(proxy, session, wake)
         began = self._clock()
         for response in responses:
             await context.write(response.encode())
@@ -245,6 +244,17 @@ class XdsServer:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(None if deadline is None else max(0.0, deadline - now)):
                 await wake.wait()
+
+    async def _next_responses(self, proxy: Proxy, session: Session, wake: asyncio.Event) -> list[Response]:
+        """What may be sent now, when all who came before have had their turn."""
+        while True:
+            await self._whole.wait()
+            async with self._line.turn():
+                if self._whole.is_set():
+                    wake.clear()
+                    responses = session.poll(self._clock())
+                    proxy.report(session)
+                    return responses
 
     def _forget_idle(self, proxy: Proxy) -> None:
         """A proxy that should have nothing and is not connected does not exist."""

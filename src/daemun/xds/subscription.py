@@ -19,8 +19,8 @@ from daemun.xds.suspects import blamed, content, suspected
 from daemun.xds.wanted import Resource
 
 WILDCARD = "*"
-MOST = 1000
-"""Resources that are looked at for one response: neither side is held up by one for long."""
+MOST = 250
+"""Resources that are looked at for one response: neither side is held up by one for long, nor is anybody else."""
 
 
 class Subscription:
