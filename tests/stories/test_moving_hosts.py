@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from support.backend import Echo
+from support.certificates import authority
 from support.client import connection, exchange
-from support.documents import gateway, listener, prefix, route, rule, service
+from support.documents import gateway, listener, prefix, route, rule, secret, service
 from support.world import World
 
 HOST = "a.moving.example"
@@ -24,12 +25,17 @@ MANY = 60
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("others", [0, MANY], ids=["few hosts", "many hosts"])
-async def test_a_route_that_moves_with_a_new_backend_each_time_always_answers(world: World, others: int) -> None:
+@pytest.mark.parametrize(
+    ("others", "tls"), [(0, False), (MANY, False), (0, True)], ids=["few hosts", "many hosts", "several TLS listeners"]
+)
+async def test_a_route_that_moves_with_a_new_backend_each_time_always_answers(
+    world: World, others: int, tls: bool
+) -> None:
     servers = [await Echo(f"e{number}").start() for number in range(4)]
     for one in servers:
         world.closing(one.stop)
-    world.write("gateway.yaml", gateway("gw", listener(world.port)))
+    trust, sni = (authority().client(), HOST) if tls else (None, None)
+    world.write("gateway.yaml", *(_several_tls_listeners(world.port) if tls else _one_listener(world.port)))
     world.write("others.yaml", *_others(others, servers[0].port))
 
     def move(number: int) -> str:
@@ -41,14 +47,14 @@ async def test_a_route_that_moves_with_a_new_backend_each_time_always_answers(wo
 
     first = move(0)
     await world.start()
-    await world.answered_by(first, ASKED, host=HOST)
+    await world.answered_by(first, ASKED, host=HOST, tls=trust, sni=sni)
     done = asyncio.Event()
     wrong: list[int] = []
     answers = 0
 
     async def ask() -> None:
         nonlocal answers
-        async with connection(world.port) as (reader, writer):
+        async with connection(world.port, tls=trust, sni=sni) as (reader, writer):
             while not done.is_set():
                 got = await exchange(reader, writer, ASKED, host=HOST)
                 answers += 1
@@ -61,12 +67,24 @@ async def test_a_route_that_moves_with_a_new_backend_each_time_always_answers(wo
         for number, pause in zip(range(1, MOVES), itertools.cycle(PAUSES), strict=False):
             name = move(number)
             if pause is None or number == MOVES - 1:
-                await world.answered_by(name, ASKED, host=HOST)
+                await world.answered_by(name, ASKED, host=HOST, tls=trust, sni=sni)
             else:
                 await asyncio.sleep(pause)
         done.set()
     assert wrong == [], f"{len(wrong)} of {answers}"
     assert answers > MOVES
+
+
+def _one_listener(port: int) -> Iterator[dict[str, object]]:
+    yield gateway("gw", listener(port))
+
+
+def _several_tls_listeners(port: int) -> Iterator[dict[str, object]]:
+    """Each host refuses what comes over the connections of other listeners."""
+    yield gateway(
+        "gw", listener(port, certs=["pair"]), listener(port, "other", hostname="*.other.example", certs=["pair"])
+    )
+    yield secret("pair", *authority().issue(HOST))
 
 
 def _others(count: int, port: int) -> Iterator[dict[str, object]]:

@@ -18,7 +18,7 @@ def host(*routes: tuple[str, str, str]) -> tuple[PartKey, Part]:
     leaves = [Leaf(b"(", infra, blank=True)]
     for number, (match, needs, name) in enumerate(routes):
         origin = Origin(Ref("", "Test", "ns", name), f"rules[{number}]")
-        leaves.append(Leaf(f"{match}={needs},".encode(), origin, (needs,), identity=match.encode()))
+        leaves.append(Leaf(f"{match}={needs},".encode(), origin, (needs,), identity=match.encode(), below=match))
     return key(SCOPE, "exact", "host"), part("host", [*leaves, Leaf(b")", infra, blank=True)], (b"\x12",))
 
 
@@ -66,7 +66,7 @@ def test_a_route_with_another_match_answers_by_the_old_one_until_the_new_one_can
             id="before what followed",
         ),
         pytest.param(
-            (("/", "b", "r"),), (("/p/x", "new", "r"), ("/p", "a", "r")), "/p=a,/=b", id="behind what is new and ready"
+            (("/", "b", "r"),), (("/p/x", "new", "r"), ("/q", "a", "r")), "/q=a,/=b", id="behind what is new and ready"
         ),
         pytest.param(
             (("/p/x", "a", "r"), ("/p", "a", "r"), ("/", "b", "r")),
@@ -82,7 +82,41 @@ def test_what_lingers_takes_no_requests_from_what_is_wanted(
     assert change(talk, before, after) == expected
 
 
-def test_nothing_lingers_for_what_is_of_another_object(talk: Talk) -> None:
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        pytest.param((("/", "b", "s"),), (("/p/x", "new", "r"), ("/p", "a", "r"), ("/", "b", "s")), "/=b", id="new"),
+        pytest.param((("/", "b", "r"),), (("/p", "new", "r"), ("/", "a", "r")), "/=b", id="changed"),
+        pytest.param((("/", "b", "r"),), (("/p", "new", "r"), ("/", "a", "s")), "/=a", id="of another object"),
+        pytest.param(
+            (("/", "b", "s"),),
+            (("/p", "new", "r"), ("/q", "a", "r"), ("/", "b", "s")),
+            "/q=a,/=b",
+            id="apart",
+        ),
+        pytest.param((), (("/p", "new", "r"), ("/", "a", "r")), "/=a", id="nobody answered"),
+        pytest.param((("/p", "a", "r"),), (("/p", "new", "r"), ("/", "a", "r")), "/p=a,/=a", id="the old one answers"),
+    ],
+)
+def test_what_comes_after_a_new_route_that_waits_does_not_answer_its_requests(
+    talk: Talk, before: Routes, after: Routes, expected: str
+) -> None:
+    assert change(talk, before, after) == expected
+    talk.ask(ENDPOINT, "new")
+    talk.settle()
+    assert routes(talk) == ",".join(f"{match}={needs}" for match, needs, _ in after)
+
+
+def test_what_stands_in_for_another_objects_route_does_not_answer_more_than_it_did(talk: Talk) -> None:
+    """`/` of r stands in for that of s: so r's other route stays, too."""
+    assert change(talk, (("/p", "a", "r"), ("/", "b", "r")), (("/", "new", "s"),)) == "/p=a,/=b"
+
+
+def test_a_route_lingers_for_a_new_one_of_another_object_that_may_be_for_its_requests(talk: Talk) -> None:
+    assert change(talk, (("/p", "a", "r"), ("/", "b", "s")), (("/p/x", "new", "t"), ("/", "b", "s"))) == "/p=a,/=b"
+
+
+def test_nothing_lingers_for_what_is_for_other_requests_and_of_another_object(talk: Talk) -> None:
     assert change(talk, (("/p", "a", "r"), ("/", "b", "s")), (("/q", "new", "s"), ("/", "b", "s"))) == "/=b"
 
 

@@ -86,7 +86,8 @@ def host_rule(of: Inputs) -> Callable[[Reader, HostKey, HostKey], Iterator[tuple
             leaves.insert(1, switch(origin, key.frontend, whole=whole))
         if owner.handshakes:
             closed = wire.encoded(guard(owner.handshakes))
-            leaves.append(Leaf(wire.delimited(ROUTES, closed), mine.origin))
+            # It answers nothing that is for this host, so alone it would only hide what does.
+            leaves.append(Leaf(wire.delimited(ROUTES, closed), mine.origin, blank=True))
         leaves += routes or ()
         if hit and not crowded:
             leaves.append(Leaf(_NOTHING, origin, blank=True))

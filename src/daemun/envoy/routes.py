@@ -83,6 +83,7 @@ def _leaves(resolved: ResolvedRoute, key: FrontendKey, surface: Surface) -> Iter
                 needs,
                 fallback,
                 identity,
+                match.beginning,
                 filters=filters,
                 forms=forms,
                 reads=reads(data),

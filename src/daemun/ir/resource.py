@@ -61,6 +61,7 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
     Envoy rejects it and no earlier version is known: a route that answers 500, or nothing. `identity` says what the
     leaf is for, where that outlives its place in its object: a route is known by its match, so that it keeps its
     earlier version when a rule is inserted before it or another object takes it over. Otherwise the origin says it.
+    `below` is what the paths of a route's requests begin with.
     `secrets` are those that the leaf names: it is of no use before they are there.
 
     `filters` must be in the client before it may see this leaf, and stay there as long as it has it: without them it
@@ -83,6 +84,7 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
     needs: tuple[str, ...] = ()
     fallback: bytes = b""
     identity: bytes = b""
+    below: str = ""
     secrets: tuple[str, ...] = ()
     filters: tuple[Filter, ...] = ()
     gives: tuple[str, ...] = ()

@@ -52,6 +52,12 @@ class Match(msgspec.Struct, frozen=True, gc=False):
         """Whether Envoy has to compile something for it."""
         return self.path_type == "Regex" or any(one.regex for one in (*self.headers, *self.query))
 
+    @property
+    def beginning(self) -> str:
+        """What the paths of all requests that fit begin with, as far as that is said in so many characters."""
+        said = self.path_type in ("Exact", "Prefix", "Start") and self.path.startswith("/") and not self.any_case
+        return self.path if said else "/"
+
 
 class Use(msgspec.Struct, frozen=True, gc=False):
     """A feature in use: a filter, a field of a rule such as its timeouts, or a field of a policy.

@@ -4,7 +4,7 @@ A leaf is known within its part by its identity or, if it has none, by its origi
 leaves of a part; they are told apart by counting.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 
 from daemun.base.names import Ref
@@ -43,6 +43,56 @@ def by_key(value: Part | None) -> dict[LeafKey, Leaf]:
     return dict(keyed(value)) if value else {}
 
 
+class Waiting:
+    """What of a part waits, and what else has to, or may stay, because of that.
+
+    New leaves with an identity wait with what covers them. A leaf waits with a new one of its own object before it that
+    may be for the same requests, if the client has anything that answers those now: neither that nor what is wanted is
+    what it says.
+    """
+
+    def __init__(self, earlier: Iterable[Leaf]) -> None:
+        self._answered = any(leaf.below and not leaf.blank for leaf in earlier)
+        self._covering = Verdict.SEND
+        self._objects: set[Ref] = set()
+        self._new: dict[Ref, set[str]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._objects)
+
+    def verdict(self, leaf: Leaf, own: Verdict) -> Verdict:
+        """What is to happen with the next leaf, of which `own` is what it would be by itself."""
+        if own is Verdict.SEND and leaf.identity:
+            overtakes = self._covering is Verdict.SEND and self._answered and self._overtakes(leaf)
+            return Verdict.HOLD if overtakes else self._covering
+        if leaf.covers and own is not Verdict.REPLACE:
+            self._covering = own
+        return own
+
+    def hold(self, leaf: Leaf, before: Leaf | None) -> None:
+        """This one waits; so long the client has what it had before, if there is any."""
+        self._objects |= {leaf.origin.ref, (before or leaf).origin.ref}
+        if before is None and leaf.below:
+            self._new.setdefault(leaf.origin.ref, set()).add(leaf.below)
+
+    def concerns(self, leaf: Leaf) -> bool:
+        """Whether something that waits may be for the requests of one that goes: something of its object, or of the one
+        that it stands in for, or a new one of its namespace.
+        """
+        if leaf.origin.ref in self._objects:
+            return True
+        namespace = leaf.origin.ref.namespace
+        return any(_meet(leaf.below, new) for ref, new in self._new.items() if ref.namespace == namespace)
+
+    def _overtakes(self, leaf: Leaf) -> bool:
+        return _meet(leaf.below, self._new.get(leaf.origin.ref, ()))
+
+
+def _meet(below: str, others: Iterable[str]) -> bool:
+    """Whether a route for paths that begin so may be for the same requests as one of others."""
+    return bool(below) and any(one.startswith(below) or below.startswith(one) for one in others)
+
+
 def choose(
     name: str,
     want: Part,
@@ -60,35 +110,29 @@ def choose(
     has if nothing of it is to be changed.
 
     While a leaf waits, what the client has that covers others and is not wanted any more stays: what waits may be what
-    guards in its place. So does what has an identity, if it `lingers` and something of its own object waits: that may
-    be for the same requests.
+    guards in its place. So does what has an identity, if it `lingers` and what waits may be for its requests.
     """
     earlier = {key: leaf for key, leaf in by_key(have).items() if not revoked(leaf)}
     framed = bool(want.tags) or name == HEAD
     kept: dict[LeafKey, Leaf] = {}
     replaced = False
-    waiting: set[Ref] = set()
-    covering = Verdict.SEND
+    waiting = Waiting(earlier.values())
     for position, (key, leaf) in enumerate(keyed(want)):
         before = earlier.get(key)
         if before is not None and before.content == leaf.content:
             kept[key] = leaf
             continue
-        decision = verdict(key, leaf)
-        if decision is Verdict.SEND and leaf.identity:
-            decision = covering
-        elif leaf.covers and decision is not Verdict.REPLACE:
-            covering = decision
+        decision = waiting.verdict(leaf, verdict(key, leaf))
         if decision is Verdict.SEND:
             kept[key] = leaf
             continue
         replaced = True
         if decision is Verdict.HOLD:
-            waiting.add(leaf.origin.ref)
+            waiting.hold(leaf, before)
         if before is not None:
             kept[key] = before
         elif decision is not Verdict.HOLD and leaf.fallback:
-            kept[key] = Leaf(leaf.fallback, leaf.origin, identity=leaf.identity, blank=leaf.blank)
+            kept[key] = Leaf(leaf.fallback, leaf.origin, (), b"", leaf.identity, leaf.below, blank=leaf.blank)
         elif framed and position == 0:
             return None
     if not replaced:
@@ -98,7 +142,7 @@ def choose(
         wanted = by_key(want)
         going = {key: leaf for key, leaf in earlier.items() if key not in wanted}
         answering = [(key, leaf) for key, leaf in going.items() if leaf.identity and not leaf.blank]
-        lingering = {key for key, leaf in answering if leaf.origin.ref in waiting and lingers(key, leaf)}
+        lingering = {key for key, leaf in answering if waiting.concerns(leaf) and lingers(key, leaf)}
         leaves = _with_lingering(kept, earlier, lingering)
         leaves[1:1] = [leaf for leaf in going.values() if leaf.covers]
     return _made(name, want, have, leaves)
