@@ -31,7 +31,7 @@ from daemun.sources.batch import Batch
 from daemun.sources.folder import FolderSource
 from daemun.sources.identities.istio import Istiod
 from daemun.sources.secrets.watcher import Objects
-from daemun.xds.events import Drifted
+from daemun.xds.events import Drifted, in_words
 
 XDS_SOCKET = "xds.sock"
 AUTH_SOCKET = "auth.sock"
@@ -151,10 +151,7 @@ class App:
 
     def _drifted(self, proxy: str, drift: list[Drifted]) -> None:
         """The proxy did not have all that it should."""
-        first, *others = sorted({f"{one.kind} {one.resource} ({one.why})" for one in drift})
-        more = f" and {len(others)} more" if others else ""
-        text = f"did not have what it should: {first}{more}; it is sent again"
-        self._tell([ProxyLine(proxy, "drifted", text)])
+        self._tell([ProxyLine(proxy, "drifted", f"did not have what it should: {in_words(drift)}; it is sent again")])
 
     # The proxies themselves
 

@@ -38,7 +38,7 @@ from daemun.serve.proxy import Event as StreamEvent
 from daemun.serve.server import Authenticate, XdsServer
 from daemun.translate import Translation
 from daemun.turns import Turns
-from daemun.xds.events import Acked, Drifted, Rejected, Restored
+from daemun.xds.events import Acked, Drifted, Rejected, Restored, in_words
 
 _MANY = 500
 """Parts of resources that are handed on at once; more of them are handed on a slice at a time."""
@@ -388,8 +388,7 @@ class ControlPlane:
 
 
 def _log_drift(proxy: str, drift: list[Drifted]) -> None:
-    for one in drift:
-        _log.warning("%s %s of the proxy of %s has drifted (%s)", one.kind, one.resource, proxy, one.why)
+    _log.warning("The proxy of %s did not have what it should: %s; it is sent again.", proxy, in_words(drift))
 
 
 def _defect(failure: Failure) -> None:

@@ -1,11 +1,16 @@
 """The control plane, and what it must not say while something it needs is on its way."""
 
+import asyncio
 import base64
+
+import pytest
 
 from daemun.api.status import GatewayStatus
 from daemun.base.names import GATEWAY, Ref
 from daemun.gatewayapi.settings import Settings
+from daemun.ir.resource import CLUSTER
 from daemun.plane import ControlPlane
+from daemun.xds.events import Drifted
 from support.certificates import authority
 from support.documents import gateway, listener
 from support.fake_api import FakeApi, Refusal
@@ -55,3 +60,13 @@ async def test_a_certificate_that_is_being_fetched_is_never_said_to_be_missing()
             said.clear()
             api.delete("secrets", "default/second")
             await watcher.until(lambda: "ResolvedRefs=False" in said)
+
+
+async def test_a_proxy_that_lost_all_it_had_is_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    plane = ControlPlane(Settings(), lambda _: None, lambda: None)
+    for number in range(1000):
+        plane._heard("default/gw", Drifted(CLUSTER, f"c{number:03}", "unknown"))
+    await asyncio.sleep(0)
+    told = "The proxy of default/gw did not have what it should: Cluster c000 (unknown) and 999 more; it is sent again."
+    assert caplog.messages == [told]
+    assert plane.drift == {("Cluster", "unknown"): 1000}

@@ -8,8 +8,11 @@ import grpc.aio
 import pytest
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest
 
+from daemun.ir import auth, quotas
 from daemun.ir.resource import CLUSTER
+from daemun.serve.counts import OTHER, Counts
 from daemun.serve.server import XdsServer
+from daemun.xds.messages import Request
 from support.world import until
 
 
@@ -55,3 +58,14 @@ async def test_a_stream_that_fails_is_closed_and_logged(caplog: pytest.LogCaptur
     await asyncio.wait_for(xds._serve(broken(), context), 30)
     assert not xds.connected("default/gw")
     assert "The stream of default/gw has failed." in caplog.text
+
+
+def test_what_clients_say_of_types_that_are_not_served_counts_together() -> None:
+    counts = Counts()
+    for number in range(1000):
+        counts.heard(Request(f"type.googleapis.com/odd.T{number}", "1"))
+        counts.heard(Request(f"type.googleapis.com/odd.T{number}", "1", error_detail="no"))
+    for type_url in (CLUSTER, auth.CHAIN, quotas.LIMITS):
+        counts.heard(Request(type_url, "1"))
+    assert counts.acks == {OTHER: 1000, "Cluster": 1, "Chain": 1, "Limits": 1}
+    assert counts.nacks == {OTHER: 1000}

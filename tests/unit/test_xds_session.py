@@ -2,11 +2,11 @@
 
 from xds_talk import CLUSTER, ENDPOINT, LISTENER, ROUTE, Talk, bodies, cluster, endpoints, key, leaf, whole
 
-from daemun.ir.resource import SECRET, part
+from daemun.ir.resource import SECRET, TYPES, part
 from daemun.xds.events import Acked
 from daemun.xds.flight import PATIENCE
 from daemun.xds.messages import Request
-from daemun.xds.session import HOLD, Session
+from daemun.xds.session import HOLD, MOST_TYPES, Session
 from daemun.xds.silence import ASKED, SILENCE
 from daemun.xds.subscription import MOST
 
@@ -315,3 +315,16 @@ def test_the_time_that_a_client_takes_to_read_is_not_its_time_to_answer() -> Non
     assert not talk.session.stuck(talk.now)
     talk.now += PATIENCE
     assert talk.one().type_url == LISTENER
+
+
+def test_a_client_may_ask_for_only_so_many_types() -> None:
+    talk = Talk()
+    talk.apply(cluster("a"))
+    for number in range(1000):
+        talk.ask(f"type.googleapis.com/odd.T{number}", "x")
+    assert len(talk.session._subscriptions) == MOST_TYPES
+    absent = {one.type_url: one.removed for one in talk.poll()}
+    assert set(absent.values()) == {("x",)}
+    assert len(absent) == MOST_TYPES - len(TYPES)
+    talk.ask(CLUSTER)
+    assert bodies(talk.one()) == {"a": b"<a>"}

@@ -4,7 +4,13 @@ from collections import Counter
 
 import msgspec
 
+from daemun.ir import auth, quotas
+from daemun.ir.resource import TYPES
 from daemun.xds.messages import Request
+
+_TYPES = frozenset((*TYPES, auth.CHAIN, quotas.LIMITS))
+OTHER = "other"
+"""What clients may say of types that are not served counts together: they can think of any number of them."""
 
 
 class Counts(msgspec.Struct):
@@ -23,4 +29,4 @@ class Counts(msgspec.Struct):
         """A client said something: perhaps that it took a response, or that it did not."""
         if request.response_nonce:
             answers = self.acks if request.error_detail is None else self.nacks
-            answers[request.type_url.rpartition(".")[2]] += 1
+            answers[request.type_url.rpartition(".")[2] if request.type_url in _TYPES else OTHER] += 1

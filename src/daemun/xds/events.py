@@ -1,5 +1,6 @@
 """What a stream tells the rest of the program: which configuration a proxy took, refused, or took after all."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -50,6 +51,12 @@ class Drifted(msgspec.Struct, frozen=True):
     def kind(self) -> str:
         """The type without its package."""
         return self.type_url.rpartition(".")[2]
+
+
+def in_words(drift: Iterable[Drifted]) -> str:
+    """The first of what has drifted, and how much more that is: a proxy may have lost all it had at once."""
+    first, *others = sorted({f"{one.kind} {one.resource} ({one.why})" for one in drift})
+    return f"{first} and {len(others)} more" if others else first
 
 
 Event = Acked | Rejected | Restored | Drifted

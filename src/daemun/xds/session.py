@@ -8,10 +8,10 @@
     session.stuck(now)              whether the client does not answer any more: end the stream
     session.take_events()           what became of the configuration
 
-The laws. A name that the client asks for is always answered. At most one response per type is in flight. Additions go
-in the order of `TYPES`, a leaf only when the clusters it needs are warm or its time is over, and never without the
-filters it needs; removals go last. What Envoy rejects is found and withheld by itself. What is not answered in time, or
-found to have drifted, is sent again; who says nothing at all any more is `stuck`.
+The laws. A name that the client asks for is always answered, of up to `MOST_TYPES` types. At most one response per type
+is in flight. Additions go in the order of `TYPES`, a leaf only when the clusters it needs are warm or its time is over,
+and never without the filters it needs; removals go last. What Envoy rejects is found and withheld by itself. What is
+not answered in time, or found to have drifted, is sent again; who says nothing at all any more is `stuck`.
 The same content has the same version in every stream and process.
 """
 
@@ -31,6 +31,9 @@ HOLD = 5.0
 """Seconds a leaf waits for the clusters it needs."""
 AUDIT = 60.0
 """Seconds between two looks at whether the client has acknowledged just what is wanted."""
+MOST_TYPES = 32
+"""Types that a client may ask for: all there are, and as many again, of which there is nothing. Each is looked at
+whenever something is sent."""
 ELDER = 60.0
 """Seconds after which the client has long said what it brought with it, so that the elder can be forgotten."""
 
@@ -62,6 +65,8 @@ class Session:
 
     def receiving(self, request: Request, now: float) -> Iterator[None]:
         """The same in steps, for a client that brings much with it. Until the last, `poll` is not to be called."""
+        if request.type_url not in self._subscriptions and len(self._subscriptions) >= MOST_TYPES:
+            return
         if self._met_at is None:
             self._met_at, self._audit_at = now, now + AUDIT
         subscription = self.subscription(request.type_url)
