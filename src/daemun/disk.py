@@ -8,10 +8,14 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+_DRAFT = ".new-"
+"""How files begin that are to replace others."""
 _NONCE = 12
 _KEY = 32
 _SIZE = 4
 """Bytes before each piece that was added: how long it is."""
+EMPTY = 4
+"""Zeros at the end of a piece that is none: hardly one in four billions ends so by chance."""
 
 
 class DamagedError(Exception):
@@ -21,7 +25,7 @@ class DamagedError(Exception):
 def replace(path: Path, data: bytes) -> None:
     """Replace a file at once, readable only by us. Raises OSError."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)  # 0600 and exclusive
+    descriptor, name = tempfile.mkstemp(prefix=_DRAFT, dir=path.parent)  # 0600 and exclusive
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
@@ -86,7 +90,8 @@ class Shelf:
         return len(piece)
 
     def pieces(self, name: str) -> Iterator[bytes]:
-        """All that was added, in order; of the last piece only a part may be there, and it is none then.
+        """All that was added, in order; of the last piece only a part may be there, and it is none then. Nor are zeros:
+        after a power cut a file may be as long as it was to be, and what was to be in it is missing.
 
         Raises OSError, DamagedError.
         """
@@ -99,8 +104,15 @@ class Shelf:
             try:
                 yield self._cipher.decrypt(data[begins : begins + _NONCE], data[begins + _NONCE : at], _of(name, place))
             except (InvalidTag, ValueError):
+                if not any(data[max(begins, at - EMPTY) :]):
+                    return
                 raise DamagedError(f"{self._folder / name} cannot be read with this key") from None
             place += 1
+
+    def tidy(self) -> None:
+        """Remove what was being written when a program that had this shelf was killed. Raises OSError."""
+        for name in self.named(_DRAFT):
+            self.remove(name)
 
     def named(self, prefix: str) -> list[str]:
         """The names that begin so. Raises OSError."""

@@ -42,6 +42,7 @@ class Recall:
     def __init__(self, client: KubeClient, folder: Path, key: Path, complete: Callable[[], bool]) -> None:
         self._client = client
         self._shelf = Shelf(folder, disk.key(key))
+        self._shelf.tidy()
         self._memory = KubeMemory(self._shelf, complete)
         self.issuer: issuer.Known | None = None
         """Who issues tokens, as far as it is known."""

@@ -1,10 +1,13 @@
 """What is kept on disk for a start without the API server."""
 
 import asyncio
+import errno
 import itertools
 import json
+import os
 import shutil
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -195,6 +198,55 @@ def test_of_a_journal_that_was_cut_off_counts_what_is_whole(tmp_path: Path, shel
     for other in (second, first + first, first + text[ends[2] :]):
         journal.write_bytes(other)
         assert memory.recall() is None, "pieces have their places"
+
+
+def test_pieces_that_a_power_cut_left_empty_are_none(tmp_path: Path, shelf: Shelf) -> None:
+    shelf.begin("a")
+    first = shelf.add("a", 0, b"0")
+    end = first + shelf.add("a", 1, b"1")
+    text = (tmp_path / "state" / "a").read_bytes()
+    for length in range(end):
+        for zeros in (end - length, end, 4096):
+            (tmp_path / "state" / "a").write_bytes(text[:length] + bytes(zeros))
+            if (first if length < first else end) - length >= disk.EMPTY:
+                assert list(shelf.pieces("a")) == [b"0"][: length >= first], (length, zeros)
+    (tmp_path / "state" / "a").write_bytes(text + bytes(4096))
+    assert list(shelf.pieces("a")) == [b"0", b"1"]
+    (tmp_path / "state" / "a").write_bytes(bytes(end) + text)
+    with pytest.raises(DamagedError):
+        list(shelf.pieces("a"))
+
+
+def test_what_a_killed_program_was_writing_is_removed_by_the_next(tmp_path: Path, shelf: Shelf) -> None:
+    memory = KubeMemory(shelf, lambda: True)
+    memory._write({SECRET: secret("0")})
+    files = sorted((tmp_path / "state").iterdir())
+    (tmp_path / "state" / ".new-abcdefgh").write_bytes(b"half of it")
+    Recall(Mock(KubeClient), tmp_path / "state", tmp_path / "key", lambda: True)
+    assert sorted((tmp_path / "state").iterdir()) == files
+    assert memory.recall() == {SECRET: secret("0")}
+
+
+async def test_that_nothing_can_be_written_is_said_once(
+    tmp_path: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(memory_module, "GATHER_SECONDS", 0.0)
+    monkeypatch.setattr(memory_module, "_RETRY_SECONDS", 0.0)
+    tries = 0
+
+    def refuse(path: Path, data: bytes) -> None:
+        nonlocal tries
+        tries += 1
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), f".new-{tries}")
+
+    monkeypatch.setattr(disk, "replace", refuse)
+    memory = KubeMemory(shelf, lambda: True)
+    running = asyncio.create_task(memory.run())
+    memory.note({SECRET: secret("0")})
+    await until(lambda: tries > 5)
+    running.cancel()
+    [said] = caplog.messages
+    assert said.endswith("for a start without it: Read-only file system")
 
 
 def test_pieces_are_of_use_only_where_they_were_added(tmp_path: Path, shelf: Shelf) -> None:

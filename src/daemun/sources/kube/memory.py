@@ -91,9 +91,10 @@ class KubeMemory:
                 await asyncio.to_thread(self._write, changes)
                 self._trouble = ""
             except (OSError, DamagedError) as error:
-                if str(error) != self._trouble:
-                    self._trouble = str(error)
-                    _log.warning("What is known of the cluster cannot be kept for a start without it: %s", error)
+                trouble = str((isinstance(error, OSError) and error.strerror) or error)  # not of which file: any may be
+                if trouble != self._trouble:
+                    self._trouble = trouble
+                    _log.warning("What is known of the cluster cannot be kept for a start without it: %s", trouble)
                 self._pending = {**changes, **self._pending}
                 self._some.set()
             self._writing = {}
