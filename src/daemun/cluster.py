@@ -94,6 +94,7 @@ class ClusterApp:
             installation.image,
             installation.host,
             installation.xds_port,
+            installation.xds_address,
             image_pull_policy=installation.image_pull_policy,
             service_type=installation.service_type,
         )

@@ -29,8 +29,9 @@ SERVERS: Mapping[str, Beside] = {"extauth": Beside(auth.SERVER, 9983), "ratelimi
 class Installation(msgspec.Struct, frozen=True):
     """What an installation and this replica of it are called, and what they may do.
 
-    `name` is that of the Service at which proxies find the xDS server, of the Lease and of the Secret with the
-    certificates, all in `namespace`. `identity` is the replica's own. Without `namespaces` all are watched.
+    `name` is that of the Service and of the Lease, and what the names of the Service for proxies and of the Secret
+    with the certificates begin with, all in `namespace`. `identity` is the replica's own. Without `namespaces` all are
+    watched.
     """
 
     namespace: str
@@ -66,8 +67,13 @@ class Installation(msgspec.Struct, frozen=True):
 
     @property
     def host(self) -> str:
-        """The name at which proxies find the xDS server."""
+        """The name in the xDS server's certificate, at which all but proxies find it."""
         return f"{self.name}.{self.namespace}.svc"
+
+    @property
+    def xds_address(self) -> str:
+        """The name at which proxies find it: a Service that leads to it as soon as it listens."""
+        return f"{self.name}-xds.{self.namespace}.svc"
 
     def server(self, command: str) -> Name:
         """Such a server: its Service, and the ServiceAccount that it proves itself by."""

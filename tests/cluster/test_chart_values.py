@@ -12,6 +12,7 @@ import yaml
 
 from daemun import __version__
 from daemun.api.decode import decode
+from daemun.installation import Installation
 
 from . import tools
 from .commands import CHART
@@ -134,6 +135,20 @@ def test_what_means_something_is_done(tmp_path: Path) -> None:
     assert deployment["replicas"] == 2
     assert deployment["template"]["spec"]["containers"][0]["resources"] == {"limits": {"memory": "2Gi"}}
     assert {"--service-type=NodePort", "--log-level=warning", "--xds-port=9978"} <= set(_arguments(made))
+
+
+@pytest.mark.parametrize(("replicas", "early"), [(1, True), (2, False)])
+def test_proxies_find_a_control_plane_that_is_alone_before_it_is_ready(
+    tmp_path: Path, replicas: int, early: bool
+) -> None:
+    made = _templates(tmp_path, f"replicas: {replicas}")
+    services = {one["metadata"]["name"]: one["spec"] for one in made if one.get("kind") == "Service"}
+    name, namespace, _ = Installation("gloo-system", "gloo", "one", "none").xds_address.split(".")
+    assert namespace == "gloo-system"
+    assert services[name].get("publishNotReadyAddresses") == early
+    assert [one["port"] for one in services[name]["ports"]] == [9977]
+    others = (spec for other, spec in services.items() if other != name)
+    assert not any(spec.get("publishNotReadyAddresses") for spec in others)
 
 
 def test_parameters_of_the_class_are_made_as_gloo_makes_them(tmp_path: Path) -> None:

@@ -130,10 +130,11 @@ def _dynamic(metadata: list[Json]) -> Json:
         "initial_fetch_timeout": "0s",
     }
     stream: Json = {
-        # The default backs off to 30 s; an Envoy whose Daemun came back should be there at once.
+        # The default backs off to 30 s; an Envoy whose Daemun came back should be there at once. A pause is any part of
+        # the interval, so it is a sixth of a second until the next attempt.
         "envoy_grpc": {
             "cluster_name": XDS_CLUSTER,
-            "retry_policy": {"retry_back_off": {"base_interval": "0.1s", "max_interval": "1s"}},
+            "retry_policy": {"retry_back_off": {"base_interval": "0.1s", "max_interval": "0.5s"}},
         },
         "initial_metadata": metadata,
     }

@@ -16,7 +16,8 @@ _READ = {"/ready": "/ready", "/metrics": "/stats/prometheus", "/stats/prometheus
 
 def bootstrap(proxy: str, settings: ProxySettings, heap_bytes: int) -> bytes:
     """The bootstrap of one proxy as JSON: the same for every pod of a Gateway, and without a secret."""
-    address: Json = {"socket_address": {"address": settings.xds_host, "port_value": settings.xds_port}}
+    host = settings.xds_address or settings.xds_host
+    address: Json = {"socket_address": {"address": host, "port_value": settings.xds_port}}
     xds = xds_cluster(address, "STRICT_DNS", [_bearer(), _codec()])
     xds |= {"dns_lookup_family": "V4_PREFERRED", "transport_socket": _tls(settings.xds_host)}
     admin: Json = {

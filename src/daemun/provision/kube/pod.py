@@ -120,8 +120,9 @@ def _envoy(placement: Placement, settings: ProxySettings, grace: int) -> Json:
         "ports": [{"name": "ready", "containerPort": READY_PORT, "protocol": "TCP"}],
         "readinessProbe": {
             "httpGet": {"path": "/ready", "port": READY_PORT},
-            "periodSeconds": 2,
-            "failureThreshold": 2,
+            # When it is ready, requests wait for kubelet to know.
+            "periodSeconds": 1,
+            "failureThreshold": 4,
         },
         "lifecycle": {
             "preStop": {

@@ -23,6 +23,8 @@ class ProxySettings(msgspec.Struct, frozen=True):
     image: str
     xds_host: str
     xds_port: int = 9977
+    xds_address: str = ""
+    """The name at which they find it, if that is another one."""
     image_pull_policy: str = "IfNotPresent"
     service_type: str = "LoadBalancer"
     log_level: str = "info"
