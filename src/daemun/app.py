@@ -76,7 +76,7 @@ class App:
         self.plane = ControlPlane(settings, self._identify, self._report, access_log, self._drifted)
         kept = state_dir or state.remembered(paths)
         self._discovered = state.discovered(kept)
-        self._source = FolderSource([*paths, self._discovered], self._changed, kept)
+        self._source = FolderSource([*paths, self._discovered], self._changed, kept, served=self._served)
         self.places = Places(self.plane, self._secrets_changed, lambda: self.places.complete, kept=kept, istiod=istiod)
         self.plane.translation.sources[CORE, "Secret"].on_read(self.places.secrets.want)
         self._upstreams = UpstreamWriter(FileUpstreams(self._discovered), self.plane.translation.discovery.orders)
@@ -133,6 +133,9 @@ class App:
         self.journal.outside(batch.problems)
         objects = self.places.secrets.primary(batch.objects)
         self.plane.take(objects.items(), lambda: self.places.complete, batch.unread)
+
+    def _served(self) -> bool:
+        return self.plane.settled and self.synced.is_set()
 
     def _secrets_changed(self, objects: Objects) -> None:
         self.plane.take(objects.items(), lambda: self.places.complete)

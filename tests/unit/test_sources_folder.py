@@ -14,6 +14,7 @@ from daemun.sources.batch import Batch
 from daemun.sources.folder import FolderSource
 from daemun.sources.reader import Folder, Hints, Step
 from daemun.sources.watch import Watcher
+from support.world import until
 
 
 def service(name: str, port: int = 80) -> str:
@@ -147,6 +148,31 @@ async def test_lost_events_lead_to_a_look_at_everything(tmp_path: Path) -> None:
     await mirror.until(lambda: mirror.ports == {"a": 80})
     (tmp_path / "a.yaml").write_text(service("a", 81))
     await mirror.until(lambda: mirror.ports == {"a": 81})
+    task.cancel()
+
+
+async def test_what_is_good_is_remembered_when_it_is_served(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(service("a"))
+    mirror, state, served, asked = Mirror(), tmp_path / "state", asyncio.Event(), asyncio.Event()
+    looks = 0
+
+    def remembered() -> bool:
+        return any(one.is_file() for one in state.rglob("*"))
+
+    def is_served() -> bool:
+        nonlocal looks
+        looks += 1
+        if looks == 2:
+            asked.set()
+        return served.is_set()
+
+    source = FolderSource([tmp_path / "a.yaml"], mirror, state, poll=60.0, served=is_served)
+    task = asyncio.create_task(source.run())
+    async with asyncio.timeout(30):
+        await asked.wait()
+    assert not remembered()
+    served.set()
+    await until(remembered, 30)
     task.cancel()
 
 

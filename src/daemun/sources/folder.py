@@ -29,7 +29,8 @@ class FolderSource:
     """Follows the paths and calls `sink`, on the event loop, with each batch of changes in the order they happened.
 
     The first batch is everything there is. Reading and parsing happen in a worker thread. `state_dir` is where last
-    good objects are remembered for the next start; without it they are remembered only while this runs.
+    good objects are remembered for the next start; without it they are remembered only while this runs. That is done
+    when what was handed over is `served`, but not later than the next look at all files: to serve comes first.
     """
 
     def __init__(
@@ -39,8 +40,9 @@ class FolderSource:
         state_dir: str | os.PathLike[str] | None = None,
         clock: Callable[[], float] = time.monotonic,
         poll: float = POLL,
+        served: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._sink, self._clock, self._poll = sink, clock, poll
+        self._sink, self._clock, self._poll, self._served = sink, clock, poll, served
         self._remembered = clock()
         self._watcher: Watcher | None = None
         self.folder = Folder(paths, Path(state_dir) if state_dir is not None else None, self._watch)
@@ -79,6 +81,8 @@ class FolderSource:
         """What happens until `wake`. In a quiet moment, when what changed is being served, it is also remembered."""
         try:
             told = await notices.take(min(wake - self._clock(), _QUIET))
+            while told is None and not self._served() and self._clock() < wake:
+                told = await notices.take(min(wake - self._clock(), _QUIET))
         except asyncio.CancelledError:
             self.folder.persist()
             raise
