@@ -7,6 +7,9 @@ from contextlib import contextmanager
 class CrowdedError(Exception):
     """An owner is reading as much as it may."""
 
+    def __init__(self) -> None:
+        super().__init__("too much is being read at once")
+
 
 class Budget:
     """`most` bytes.

@@ -62,8 +62,8 @@ class Directory(Checker):
                     return await self._known(directory, user, entry, password)
         except TimeoutError:
             return Failed("the directory does not answer")
-        except CrowdedError:
-            return Failed("too much is being read at once")
+        except CrowdedError as error:
+            return Failed(str(error))
         except BerError:
             return Failed("what the directory says is no LDAP")
         except ldap.LdapError as error:

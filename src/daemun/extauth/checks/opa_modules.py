@@ -68,9 +68,7 @@ class RegoModules(Checker):
                     return decision(found is True if self._must_be_true else _listed(found), self._reason)
                 body["query"] = self._evaluator.query
                 found = await self._evaluator.ask("/v1/query", msgspec.json.encode(body), share)
-        except CrowdedError:
-            return Failed("too much is being read at once")
-        except EvaluatorError as error:
+        except (CrowdedError, EvaluatorError) as error:
             return Failed(str(error))
         answers = [decision(_listed(one.get(DECISION, True)), self._reason) for one in found or ()]
         return next((one for one in answers if isinstance(one, Allowed)), next(iter(answers), _DENIED))
