@@ -7,7 +7,6 @@ import asyncio
 import functools
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
 
 import msgspec
 
@@ -16,7 +15,7 @@ from daemun.base.names import Name
 from daemun.flow import MISSING, Collection, Missing
 from daemun.flow.values import Delta
 from daemun.ir.identity import Credential, Identity, MeshName
-from daemun.sources.ended import ended
+from daemun.sources.followed import Followed
 from daemun.sources.identities.consul import ConsulIssuer
 from daemun.sources.identities.issuer import Issuer
 from daemun.sources.registries.following import Pace, following
@@ -31,11 +30,6 @@ _MENDS: Mapping[MeshName, str] = MappingProxyType(
 )
 
 
-class _Following(NamedTuple):
-    mesh: MeshName
-    task: asyncio.Task[None]
-
-
 class IdentityWatcher:
     """`changed` is told what the authorities say. Which there are is said with `appoint`."""
 
@@ -43,11 +37,9 @@ class IdentityWatcher:
         self._changed = changed
         self._issuers: dict[MeshName, Issuer] = {}
         self._wanted: set[Identity] = set()
-        self._following: dict[Identity, _Following] = {}
+        self._following = Followed[Identity]()
         self._held: dict[Identity, Credential] = {}
         self._news: dict[Identity, Credential | Missing] = {}
-        self._leaving: list[Issuer] = []
-        self._ended: list[asyncio.Task[None]] = []
         self._woken = asyncio.Event()
 
     @property
@@ -57,11 +49,7 @@ class IdentityWatcher:
 
     def appoint(self, mesh: MeshName, issuer: Issuer | None) -> None:
         """This is the authority of a mesh now, or there is none. What a former one gave stays until it has answered."""
-        former = self._issuers.pop(mesh, None)
-        if former is not None:
-            self._leaving.append(former)
-        for one in [one for one, each in self._following.items() if each.mesh == mesh]:
-            self._end(one)
+        self._following.leave(mesh, self._issuers.pop(mesh, None))
         if issuer is not None:
             self._issuers[mesh] = issuer
         for one in self._wanted:
@@ -88,8 +76,7 @@ class IdentityWatcher:
         """The rules have begun to read these, and nobody reads those any more."""
         self._wanted = self._wanted - removed | added
         for one in removed:
-            if one in self._following:
-                self._end(one)
+            self._following.end(one)
             if self._held.pop(one, None) is not None:
                 self._news[one] = MISSING
         for one in added:
@@ -102,15 +89,14 @@ class IdentityWatcher:
             while True:
                 await self._woken.wait()
                 self._woken.clear()
-                await self._let_go()
+                await self._following.let_go()
                 news, self._news = self._news, {}
                 if news:
                     self._changed(news)
         finally:
-            for one in list(self._following):
-                self._end(one)
-            self._leaving.extend(self._issuers.values())
-            await self._let_go()
+            for mesh, issuer in self._issuers.items():
+                self._following.leave(mesh, issuer)
+            await self._following.let_go()
 
     def _begin(self, one: Identity) -> None:
         issuer = self._issuers.get(one.mesh)
@@ -119,7 +105,7 @@ class IdentityWatcher:
         elif one not in self._following:
             begin = functools.partial(issuer.follow, one)
             take, fail = functools.partial(self._take, one), functools.partial(self._fail, one)
-            self._following[one] = _Following(one.mesh, asyncio.create_task(following(begin, take, fail, Pace())))
+            self._following.begin(one, one.mesh, following(begin, take, fail, Pace()))
 
     def _fail(self, one: Identity, error: RegistryError) -> None:
         held = self._held.get(one, Credential())
@@ -129,15 +115,3 @@ class IdentityWatcher:
         if self._held.get(one) != credential:
             self._held[one] = self._news[one] = credential
             self._woken.set()
-
-    def _end(self, one: Identity) -> None:
-        task = self._following.pop(one).task
-        task.cancel()
-        self._ended.append(task)
-
-    async def _let_go(self) -> None:
-        tasks, self._ended = self._ended, []
-        await ended(tasks)
-        leaving, self._leaving = self._leaving, []
-        for issuer in leaving:
-            await issuer.close()

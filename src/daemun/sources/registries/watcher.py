@@ -8,15 +8,14 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
-from typing import Any, NamedTuple
+from collections.abc import AsyncGenerator, Callable, Mapping
 
 from daemun.flow import MISSING, Collection, Missing
 from daemun.flow.values import Delta
 from daemun.gatewayapi.findings import Finding
 from daemun.ir.instances import Catalogue, Instances, Lookup
 from daemun.ir.registries import Configured, Trouble
-from daemun.sources.ended import ended
+from daemun.sources.followed import Followed
 from daemun.sources.registries.following import Pace, following
 from daemun.sources.registries.memory import Memory
 from daemun.sources.registries.memory import memory as kept_below
@@ -29,13 +28,6 @@ Changes = Mapping[Lookup, Instances | Missing]
 Listed = Callable[[str, Catalogue | None], None]
 """Told of all services of the registry with this key; None: nobody wants to know any more."""
 _log = logging.getLogger(__name__)
-
-
-class _Following(NamedTuple):
-    """What is followed of a registry: a lookup, or (by its key) its catalogue."""
-
-    registry: str
-    task: asyncio.Task[None]
 
 
 class RegistryWatcher:
@@ -59,14 +51,12 @@ class RegistryWatcher:
         self._open: dict[str, Registry] = {}
         self._refused: dict[str, ConfigError] = {}
         self._wanted: set[Lookup] = set()
-        self._following: dict[Lookup | str, _Following] = {}
+        self._following = Followed[Lookup | str]()  # a lookup, or by the registry's key its catalogue
         self._held: dict[Lookup, Instances] = {}
         self._awaited: dict[Lookup, float] = {}  # wanted, not answered yet; since when
         self._failed: dict[Lookup | str, RegistryError] = {}
         self._news: dict[Lookup, Instances | Missing] = {}
         self._lists: dict[str, Catalogue | None] = {}
-        self._ended: list[asyncio.Task[None]] = []
-        self._leaving: list[Registry] = []
         self._told: Mapping[Trouble, Finding] = {}
         self._released = False
         self._woken = asyncio.Event()
@@ -86,10 +76,7 @@ class RegistryWatcher:
         answered.
         """
         for key, (_, new) in delta.items():
-            for one in [one for one, each in self._following.items() if each.registry == key]:
-                self._end(one)
-            if (registry := self._open.pop(key, None)) is not None:
-                self._leaving.append(registry)
+            self._following.leave(key, self._open.pop(key, None))
             self._refused.pop(key, None)
             self._failed.pop(key, None)
             if isinstance(new, Configured):
@@ -103,8 +90,7 @@ class RegistryWatcher:
         self._wanted |= added
         self._wanted -= removed
         for one in removed:
-            if one in self._following:
-                self._end(one)
+            self._following.end(one)
             self._awaited.pop(one, None)
             self._failed.pop(one, None)
             if self._held.pop(one, None) is not None:
@@ -122,15 +108,14 @@ class RegistryWatcher:
                     async with asyncio.timeout(self._pace.patience / 4 if waiting else None):
                         await self._woken.wait()
                 self._woken.clear()
-                await self._let_go()
+                await self._following.let_go()
                 self._hand_on()
         finally:
-            for one in list(self._following):
-                self._end(one)
+            for key, registry in self._open.items():
+                self._following.leave(key, registry)
             if self._saving is not None:
                 self._saving.cancel()
-            self._leaving.extend(self._open.values())
-            await self._let_go()
+            await self._following.let_go()
 
     def _hand_on(self) -> None:
         news, self._news = self._news, {}
@@ -174,7 +159,9 @@ class RegistryWatcher:
         def failed(error: RegistryError) -> None:
             self._fail(key, error)
 
-        self._follow(key, key, following(registry.catalogue, lambda one: self._list(key, one), failed, self._pace))
+        self._following.begin(
+            key, key, following(registry.catalogue, lambda one: self._list(key, one), failed, self._pace)
+        )
 
     def _begin(self, lookup: Lookup) -> None:
         registry = self._open.get(lookup.registry)
@@ -193,10 +180,7 @@ class RegistryWatcher:
             return registry.follow(lookup)
 
         work = following(begin, lambda found: self._take(lookup, found), failed, self._pace)
-        self._follow(lookup, lookup.registry, work)
-
-    def _follow(self, what: Lookup | str, registry: str, work: Coroutine[Any, Any, None]) -> None:
-        self._following[what] = _Following(registry, asyncio.create_task(work))
+        self._following.begin(lookup, lookup.registry, work)
 
     def _fail(self, what: Lookup | str, error: RegistryError) -> None:
         if what not in self._failed or self._failed[what].text != error.text:
@@ -216,15 +200,3 @@ class RegistryWatcher:
         self._failed.pop(key, None)
         self._lists[key] = found
         self._woken.set()
-
-    def _end(self, what: Lookup | str) -> None:
-        task = self._following.pop(what).task
-        task.cancel()
-        self._ended.append(task)
-
-    async def _let_go(self) -> None:
-        tasks, self._ended = self._ended, []
-        await ended(tasks)
-        leaving, self._leaving = self._leaving, []
-        for registry in leaving:
-            await registry.close()
