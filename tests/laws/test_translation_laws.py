@@ -17,7 +17,8 @@ from support import envoy
 from support.cases import documents, translation
 from support.crowds import thresholds
 from support.rebuilt import equals_rebuilt, same_in_any_order
-from support.worlds import CORE, change, delegation_world, world
+from support.worlds import CORE, change, world
+from support.worlds.route_objects import delegation_world
 
 histories = st.lists(st.lists(st.tuples(world, st.integers(0, 5)), min_size=1, max_size=6), min_size=1, max_size=6)
 kinds_of_place = st.sampled_from([Settings(), cluster(json.loads, frozenset({8443}))])

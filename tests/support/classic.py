@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from support.worlds import Doc, manifest, maybe, one, some
+from support.worlds.pieces import Doc, manifest, maybe, one, some
 
 SOLO = "gateway.solo.io/v1"
 GLOO = "gloo.solo.io/v1"

@@ -11,7 +11,7 @@ from daemun.explain import Request, request_from
 from daemun.gloo.migrate import Wishes, migrate
 from daemun.ir.problem import Problem
 from support.cases import objects
-from support.worlds import Doc, maybe, one, some
+from support.worlds.pieces import Doc, maybe, one, some
 
 SOLO = "gateway.solo.io/v1"
 HOSTS = ("a.test", "b.a.test", "other.org")

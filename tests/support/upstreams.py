@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from support.worlds import AUTHORITIES, GATEWAY, NAMESPACES, PEM, maybe, one, some
+from support.worlds.pieces import AUTHORITIES, GATEWAY, NAMESPACES, PEM, maybe, one, some
 
 GLOO = "gloo.solo.io/v1"
 _PORTS = (80, 443, 8080, 0)
