@@ -36,6 +36,8 @@ def _of(kind: PathType, path: str, **more: bool) -> tuple[str, ...]:
         ("Regex", "/a/\\Qb/\\E|c", ()),
         ("Regex", "(?i)/a/b", ()),
         ("Regex", ".*", ()),
+        ("Exact", "/a:b/c%3Ad", ("a:b", "c%3Ad")),
+        ("Exact", "/a/b|c/d", ("a",)),
     ],
 )
 def test_elements(kind: PathType, path: str, expected: tuple[str, ...]) -> None:

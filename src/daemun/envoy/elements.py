@@ -1,9 +1,12 @@
 """What the paths of all requests that a match fits begin with: whole elements, as many as can be told."""
 
+import itertools
 import re
 
 from daemun.ir.route import Match
 
+COLON = "|"
+"""What stands for a colon in keys of scopes, which end at one. No path has it that Envoy has normalised."""
 _LITERAL = re.compile(r"\^?((?:[\w/~,;=@!&%-]|\\[./-])*)(.?)")
 """Of a regular expression: the characters that stand for themselves, and what comes next."""
 _COUNTS = "*?+{"
@@ -24,8 +27,9 @@ def elements(match: Match) -> tuple[str, ...]:
             found = _literal(match.path).split("/")[1:-1]
         case _:
             return ()
-    # An empty one is a slash at the end, which a request may have or not.
-    return tuple(found[: found.index("")] if "" in found else found)
+    # An empty one is a slash at the end, which a request may have or not; one with what stands for something else would
+    # have the key of another.
+    return tuple(itertools.takewhile(lambda element: element and COLON not in element, found))
 
 
 def _literal(regex: str) -> str:

@@ -17,7 +17,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import http_con
 
 from daemun.base import wire
 from daemun.base.names import Ref
-from daemun.envoy.elements import elements
+from daemun.envoy.elements import COLON, elements
 from daemun.envoy.frames import opening
 from daemun.envoy.routes import ROUTES, EncodedRoute, Standing, in_order
 from daemun.envoy.scopes import BY_PATH, SCOPE_HEADER, TAGS, head, is_exact, scope_name
@@ -42,7 +42,7 @@ _BY_PATH = "by-path/"
 _SCRIPT = """
 local find, sub = string.find, string.sub -- faster than patterns
 local function escaped(text)
-  return find(text, ":", 1, true) and string.gsub(text, ":", "%%3A") or text
+  return find(text, ":", 1, true) and string.gsub(text, ":", "{colon}") or text
 end
 function envoy_on_request(request)
   local found = request:streamInfo()
@@ -183,7 +183,7 @@ def shard_rule(
                     if _place(resolved.route.rules[rank[3]].matches[rank[4]], place[:-1]) == place:
                         found.append(((broader, rank), leaf))
         port, origin = key.host.frontend, owner.origin
-        name = f"{scope_name(port, key.host.hostname)}{_prefix(path).replace(':', '%3A')}"
+        name = f"{scope_name(port, key.host.hostname)}{_prefix(path).replace(':', COLON)}"
         scope = head(name, marked=owner.tls, hit=False)
         yield PartKey(port.proxy, SCOPE, name), part("", [Leaf(wire.encoded(scope), origin, blank=True)])
         domain = key.host.hostname or "*"
@@ -217,7 +217,7 @@ def by_path_filter() -> hcm_v3.HttpFilter:
 
 def script() -> str:
     """Looks by path, if the route that was found is a crowded host's."""
-    return _SCRIPT.format(header=SCOPE_HEADER, by_path=_BY_PATH, skipped=len(_BY_PATH))
+    return _SCRIPT.format(header=SCOPE_HEADER, by_path=_BY_PATH, skipped=len(_BY_PATH), colon=COLON)
 
 
 def _is_of(key: ShardKey, listener: Listener) -> bool:
