@@ -138,6 +138,39 @@ def test_a_host_whose_routes_are_all_of_another_listener_is_closed(bench: Bench,
     assert explain(made, Request("GET", "http", "127.0.0.1", shot.port, shot.host, "/", None)).outcome.status == 404
 
 
+def test_a_colon_in_a_path_is_not_an_escaped_one(bench: Bench) -> None:
+    """Keys of scopes have no colon: what stands for it must not be what another path has."""
+    paths = ("/a:b", "/a%3Ab", "/a", "/a:b/c", "/a%3Ab/c", "/a%3ab/c")
+    documents = [gateway("a", [listener("l", bench.ports[0], None)])]
+    for at, path in enumerate(paths):
+        rule = {"matches": [{"path": {"type": "Exact", "value": path}}], "backendRefs": [{"name": "s1", "port": 80}]}
+        spec = {"parentRefs": [{"name": "a"}], "hostnames": ["a.test"], "rules": [rule]}
+        documents.append(doc("HTTPRoute", f"r{at}", spec))
+    with thresholds(routes=1):
+        made = decoded([*documents, *services(bench.echo)], bench.settings)
+    bench.envoy.show(made)
+    for at, path in enumerate(paths):
+        got = bench.envoy.ask(bench.bound[0], "GET", path, "a.test")
+        assert got.route == f"HTTPRoute/default/r{at}/spec.rules[0].matches[0]", path
+
+
+@pytest.mark.parametrize("host", ["[::1].test", "[::1]", "w.test:1:2", "a.test:1:2", "a.test:x", "W.Test:", ":80"])
+@pytest.mark.parametrize("few", [0, 50])
+def test_a_host_with_colons(bench: Bench, host: str, few: int) -> None:
+    rules = [{"backendRefs": [{"name": "s1", "port": 80}]}]
+    documents = [gateway("a", [listener("l", bench.ports[0], None)])]
+    for name, hostnames in (("exact", ["a.test"]), ("wild", ["*.test"]), ("rest", [])):
+        documents.append(
+            doc("HTTPRoute", name, {"parentRefs": [{"name": "a"}], "hostnames": hostnames, "rules": rules})
+        )
+    with thresholds(hosts=few):
+        made = decoded([*documents, *services(bench.echo)], bench.settings)
+    bench.envoy.show(made)
+    shot = Shot()
+    shot.port, shot.host = bench.bound[0], host
+    compare(made, bench, shot)
+
+
 def compare(made: Translation, bench: Bench, shot: Shot) -> None:
     """Explain the request and send it."""
     request = Request(

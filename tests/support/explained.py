@@ -21,8 +21,16 @@ BACKENDS = ("s1", "s2", "grpc", "empty")
 
 _LISTENER_HOSTS = (None, "a.test", "*.test", "*.a.test", "b.a.test")
 _ROUTE_HOSTS = ("a.test", "*.test", "b.a.test", "*.a.test", "c.b.a.test", "other.org")
-_REQUEST_HOSTS = (*(host.replace("*", "w") for host in _ROUTE_HOSTS), "test", ".a.test", "w.w.a.test", "")
-_PATHS = ("/", "/x", "/x/", "/x/y", "/x/y/z", "/X", "/xy", "/x.y", "/a%20b")
+_REQUEST_HOSTS = (
+    *(host.replace("*", "w") for host in _ROUTE_HOSTS),
+    "test",
+    ".a.test",
+    "w.w.a.test",
+    "[::1]",
+    "[::1].a.test",
+    "",
+)
+_PATHS = ("/", "/x", "/x/", "/x/y", "/x/y/z", "/X", "/xy", "/x.y", "/a%20b", "/x:y", "/x%3Ay")
 _REGEXES = ("/x.*", "/[a-z]+", "/x/(y|z)", "(?i)/X", "/x/?", "/x/y/z*", "/", "/.{2}", "/s[.]S/.*", ".*y")
 _VALUES = ("1", "2", "1,2", "b%20c", "b c", "")
 _VALUE_REGEXES = ("[0-9]+", ".*", "1|2", "1,.", "(?i)B.*")
@@ -411,7 +419,7 @@ def _mutate(draw: st.DrawFn, shot: Shot, mutation: str) -> None:  # noqa: C901, 
         case "upper host":
             shot.host = shot.host.upper()
         case "host port":
-            shot.host += draw(st.sampled_from((":80", ":443", ":8080", ":", ":x")))
+            shot.host += draw(st.sampled_from((":80", ":443", ":8080", ":", ":x", ":1:2")))
         case "host dot":
             shot.host = shot.host.replace(":", ".:") if ":" in shot.host else f"{shot.host}."
         case "underscore":

@@ -25,7 +25,8 @@ _IDENTITY = b"directory"
 _SCRIPT = """
 function envoy_on_request(request)
   local listed = request:metadata()
-  local host = string.lower(string.match(request:headers():get(":authority"), "^[^:]*"))
+  local authority = string.lower(request:headers():get(":authority"))
+  local host = string.match(authority, "^(.*):[^%]:]*$") or authority -- as Envoy finds the port
   local found = host ~= "*" and listed:get(host) and host -- that is how the catch-all is listed
   local at = string.find(host, ".", 2, true) -- a wildcard is for at least one character
   while at and not found do
