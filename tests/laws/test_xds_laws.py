@@ -280,7 +280,7 @@ class XdsLaws(RuleBasedStateMachine):
             if key.type_url == ROUTE and key.part and (value.leaves[1].side is None) != (key.resource in whole):
                 first, _, *others = value.leaves
                 now = switch(f"{key.resource}-{key.part}", key.resource in whole)
-                self.state[key] = part(key.part, [first, now, *others], value.tags)
+                self.state[key] = part(key.part, [first, now, *others], value.tags, hides=value.hides)
                 yield key, self.state[key]
 
     def extensions(self) -> Iterator[tuple[PartKey, Part | None]]:
@@ -378,13 +378,25 @@ class XdsLaws(RuleBasedStateMachine):
         if whole:
             leaves.append(leaf(f"{name}-{host}-all", filters=filters, covers=True))
             filters = ()
-        leaves += [leaf(f"{name}-{host}-{n}", needs, needs=True, fallback=n != 2, filters=filters) for n in range(size)]
-        changes.append((PartKey("p", ROUTE, name, host), part(host, leaves, (b"\x12",))))
+        leaves += [
+            leaf(f"{name}-{host}-{n}", needs[n:], needs=True, fallback=n != 2, filters=filters) for n in range(size)
+        ]
+        hides = (PartKey("p", ROUTE, name, "v0"),) if host == "v1" else ()
+        changes.append((PartKey("p", ROUTE, name, host), part(host, leaves, (b"\x12",), hides=hides)))
         self.apply(changes)
 
     @rule(name=st.sampled_from(ROUTES), host=st.sampled_from(("v0", "v1")))
     def remove_host(self, name: str, host: str) -> None:
         self.apply([(PartKey("p", ROUTE, name, host), None)])
+
+    @rule(name=st.sampled_from(ROUTES), cluster=st.sampled_from(CLUSTERS))
+    def add_a_host(self, name: str, cluster: str) -> None:
+        """One of its routes is ready, another waits for its cluster."""
+        self.remove_host(name, "v1")
+        self.remove_cluster(cluster)
+        self.talk()
+        self.put_cluster(cluster, eds=True)
+        self.put_route(name, "v1", (cluster,), 2, ())
 
     @rule(name=st.sampled_from(ROUTES))
     def remove_route(self, name: str) -> None:
@@ -427,6 +439,7 @@ class XdsLaws(RuleBasedStateMachine):
             self.in_flight[response.type_url] = self.now
             self.nonces[response.type_url] = response.nonce
             self.check_warm(response)
+            self.check_hidden(response)
             self.inbox.append(response)
 
     @rule()
@@ -579,6 +592,23 @@ class XdsLaws(RuleBasedStateMachine):
                 ]
                 if cold and token.text not in before:
                     assert self.now >= self.in_step[token.key] + HOLD, f"{token.text!r} before {cold}"
+
+    def check_hidden(self, response: Response) -> None:
+        """No new host hides another one that answers, before all of its own routes may come."""
+        for resource in response.resources if response.type_url == ROUTE and not self.client.poison else ():
+            copy = self.session.subscription(ROUTE).client.open(resource.name)
+            wanted = self.state.get(PartKey("p", ROUTE, resource.name, "v1"))
+            hidden = copy.parts.get("v0")
+            frame = f"{resource.name}-v1"
+            if wanted is None or hidden is None or "v1" in copy.parts or f"<{frame}|".encode() not in resource.body:
+                continue
+            if any(not one.blank for one in hidden.leaves) and self.now < self.in_step[frame] + HOLD:
+                late = [
+                    one.data
+                    for one in wanted.leaves
+                    if not one.blank and one.data not in resource.body and self.given(one)
+                ]
+                assert not late, f"{frame} hides v0 without {late}"
 
     def teardown(self) -> None:
         self.end_talk()

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from support.documents import Doc, gateway, hosts, listener, prefix, route, rule, service, to_upstream, upstream
-from support.world import World, until
+from support.world import World, load, until
 
 SILENCE = "30s"
 SOON = 1.0
@@ -85,3 +85,22 @@ async def test_a_proxy_that_starts_serves_though_hosts_keep_silent(world: World)
     await world.answered_by("a", host="r.example", seconds=STARTED)
     starting.cancel()
     await asyncio.wait([starting])
+
+
+@pytest.mark.asyncio
+async def test_a_new_host_of_which_some_routes_wait_does_not_hide_a_wildcard(world: World) -> None:
+    await world.echo("a", "b")
+    world.write("gateway.yaml", gateway("gw", listener(world.port)))
+    world.write("all.yaml", route("all", rule(prefix("/"), to="a")))
+    await world.start()
+    check = {"timeout": SILENCE, "interval": SILENCE, "unhealthyThreshold": 1, "healthyThreshold": 1}
+    healthy = [{**check, "httpHealthCheck": {"path": "/?delay=1"}}]
+    late = rule(prefix("/late"), to=[to_upstream("late")])
+    async with load(lambda: world.ask("/late", host="new.example")) as asking:
+        world.write(
+            "new.yaml",
+            upstream("late", static=hosts(world.backends["b"].port), healthChecks=healthy),
+            route("new", late, rule(prefix("/ready"), to="b"), hosts=["new.example"]),
+        )
+        await world.answered_by("b", "/late", host="new.example")
+    assert asking.failed() == []

@@ -13,13 +13,20 @@ TAGS = (b"\x12",)
 
 
 def host(
-    resource: str, name: str, *needs: str, namespace: str = "ns", more: tuple[Leaf, ...] = ()
+    resource: str,
+    name: str,
+    *needs: str,
+    namespace: str = "ns",
+    more: tuple[Leaf, ...] = (),
+    hides: tuple[PartKey, ...] = (),
 ) -> tuple[PartKey, Part]:
     """A host that answers with nothing of its own, and a route in it."""
     frame = Leaf(f"<{name}>".encode(), Origin(Ref("", "Test", "infra", "gw")), blank=True)
     own = Origin(Ref("", "Test", namespace, name))
     to = f"<to-{','.join(needs)}>".encode()
-    return key(SCOPE, resource, name), part(name, [frame, *more, Leaf(to, own, needs, identity=b"/")], TAGS)
+    return key(SCOPE, resource, name), part(
+        name, [frame, *more, Leaf(to, own, needs, identity=b"/")], TAGS, hides=hides
+    )
 
 
 def gone(resource: str, *names: str) -> list[tuple[PartKey, None]]:
@@ -172,3 +179,52 @@ def test_what_is_rejected_of_a_new_host_is_found_though_what_is_tested_answers_n
     wild.ask(ENDPOINT, "new")
     wild.settle("bad")
     assert b"<host><instead><all><to-new>" in wild.have["exact"]
+
+
+READY = Leaf(b"<ready>", Origin(Ref("", "Test", "elsewhere", "ready")), identity=b"/ready")
+
+
+def hiding(*needs: str, more: tuple[Leaf, ...] = (READY,)) -> list[tuple[PartKey, Part]]:
+    """An exact host with a route that waits for clusters, beside others. Until it is there the wildcard answers."""
+    wildcards = (key(SCOPE, "listed", "wild"), key(SCOPE, "rest", "wild"))
+    return [whole(SCOPE, "exact", "exact"), host("exact", "host", *needs, more=more, hides=wildcards)]
+
+
+def test_a_host_that_is_ready_in_part_does_not_hide_what_answers_for_the_rest_of_it(wild: Talk) -> None:
+    appear(wild, *hiding("new"))
+    assert scopes(wild.settle()) == []
+    wild.ask(ENDPOINT, "new")
+    (exact,) = scopes(wild.settle())
+    assert exact["exact"].endswith(b"<host><ready><to-new>")
+    assert wild.session.synced()
+
+
+def test_it_waits_no_longer_than_any_of_its_routes_whatever_begins_to_wait(wild: Talk) -> None:
+    appear(wild, *hiding("new"))
+    wild.settle()
+    wild.now += HOLD / 2
+    later = Leaf(b"<later>", READY.origin, ("newer",), identity=b"/later")
+    appear(wild, *hiding("new", more=(READY, later)), name="newer")
+    assert scopes(wild.settle()) == []
+    wild.now += HOLD / 2
+    (exact,) = scopes(wild.settle())
+    assert exact["exact"].endswith(b"<host><ready><to-new>")
+
+
+def test_a_host_that_hides_nothing_that_answers_goes_with_what_is_ready(wild: Talk) -> None:
+    empty = Leaf(b"<wild>", READY.origin, blank=True)
+    wild.apply((key(SCOPE, "rest", "wild"), part("wild", [empty], TAGS)))
+    wild.settle()
+    appear(wild, *hiding("new"))
+    (exact,) = scopes(wild.settle())
+    assert exact["exact"].endswith(b"<host><ready>")
+
+
+def test_a_host_that_answers_already_hides_nothing_more(wild: Talk) -> None:
+    wild.apply(*hiding("old"))
+    wild.settle()
+    appear(wild, *hiding("new"))
+    changed = Leaf(b"<changed>", READY.origin, identity=b"/ready")
+    wild.apply(*hiding("new", more=(changed,)))
+    wild.settle()
+    assert wild.have["exact"].endswith(b"<host><changed><to-old>")

@@ -14,7 +14,7 @@ from daemun.envoy import shards
 from daemun.envoy.frames import opening, switch
 from daemun.envoy.misdirected import guard
 from daemun.envoy.routes import ROUTES, EncodedRoute, Standing, in_order
-from daemun.envoy.scopes import REST, TAGS, head, is_exact, place
+from daemun.envoy.scopes import REST, TAGS, head, hidden, is_exact, place
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.hostnames import breadth
 from daemun.gatewayapi.resolved import ResolvedRoute
@@ -94,7 +94,7 @@ def host_rule(of: Inputs) -> Callable[[Reader, HostKey, HostKey], Iterator[tuple
         if spot.resource.partition("/")[2] != REST:
             scope = head(spot.resource, marked=owner.tls, hit=hit, crowded=crowded)
             yield spot._replace(part=""), part("", [Leaf(wire.encoded(scope), origin, blank=True)])
-        yield spot, part(spot.part, leaves, TAGS)
+        yield spot, part(spot.part, leaves, TAGS, hides=hidden(key))
 
     return virtual_host
 

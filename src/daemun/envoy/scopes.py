@@ -22,6 +22,7 @@ from envoy.extensions.http.early_header_mutation.header_mutation.v3 import heade
 from daemun.base import wire
 from daemun.envoy.ads import ads
 from daemun.envoy.misdirected import MARK, mark
+from daemun.gatewayapi.hostnames import parents
 from daemun.ir.listener import FrontendKey, HostKey, Listener
 from daemun.ir.resource import SCOPE, PartKey, Side
 
@@ -80,6 +81,18 @@ def places(key: HostKey) -> Iterator[PartKey]:
     """Everywhere that the virtual host of a hostname may be."""
     for spread in (False, True):
         yield place(key, spread=spread)
+
+
+def hidden(key: HostKey) -> tuple[PartKey, ...]:
+    """Where the wider hosts may be that answer for a host until it is there itself."""
+    wider = parents(key.hostname)[1:]
+    return _covering(key.frontend, wider[0]) if wider else ()
+
+
+@functools.lru_cache(maxsize=4096)
+def _covering(port: FrontendKey, wildcard: str) -> tuple[PartKey, ...]:
+    # Hosts of the same domain have it in common.
+    return tuple(spot for one in parents(wildcard) for spot in places(HostKey(port, one)))
 
 
 def head(name: str, *, marked: bool, hit: bool, crowded: bool = False) -> scoped_route_pb2.ScopedRouteConfiguration:

@@ -106,13 +106,15 @@ class Part(msgspec.Struct, frozen=True, gc=False):
     and so on); without them they stand as they are.
 
     Two parts are equal when their digests are: nobody compares protobufs. `spare` are leaves that are not part of it,
-    but would be if something needed what they give: for a client that has nobody knows what.
+    but would be if something needed what they give: for a client that has nobody knows what. `hides` are the places of
+    the same type whose parts answer nothing of what this one is for, as soon as this one is there.
     """
 
     tags: tuple[bytes, ...]
     leaves: tuple[Leaf, ...]
     digest: int
     spare: tuple[Leaf, ...] = ()
+    hides: tuple[PartKey, ...] = ()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Part) and self.digest == other.digest
@@ -121,7 +123,13 @@ class Part(msgspec.Struct, frozen=True, gc=False):
         return hash(self.digest)
 
 
-def part(key: str, leaves: Iterable[Leaf], tags: tuple[bytes, ...] = (), spare: Iterable[Leaf] = ()) -> Part:
+def part(
+    key: str,
+    leaves: Iterable[Leaf],
+    tags: tuple[bytes, ...] = (),
+    spare: Iterable[Leaf] = (),
+    hides: tuple[PartKey, ...] = (),
+) -> Part:
     """A part of a resource. `key` is its name within the resource and goes into the digest, as do the origins."""
     kept = tuple(leaves)
     if any(leaf.forms for leaf in kept):
@@ -130,7 +138,7 @@ def part(key: str, leaves: Iterable[Leaf], tags: tuple[bytes, ...] = (), spare: 
     for leaf in kept:
         chunks.append(leaf.data)
         chunks.append(str(leaf.origin).encode())
-    return Part(tags, kept, digest(*chunks), tuple(spare))
+    return Part(tags, kept, digest(*chunks), tuple(spare), hides)
 
 
 def _formed(leaves: tuple[Leaf, ...], read: bool) -> Iterator[Leaf]:

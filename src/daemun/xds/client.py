@@ -14,7 +14,7 @@ class Client:
     """The client's copies of one type of resource."""
 
     def __init__(self, type_url: str, stream: Stream) -> None:
-        self._type_url = type_url
+        self.type_url = type_url
         self._stream = stream
         self._copies: dict[str, Copy] = {}
         self._brought: set[str] = set()
@@ -49,13 +49,20 @@ class Client:
         copy = self._copies.get(name)
         return copy is not None and copy.opaque
 
+    def answers(self, name: str, part: str) -> bool:
+        """Whether the client has this part, and anything in it answers or closes, as far as is known."""
+        copy = self._copies.get(name)
+        if copy is None or copy.opaque:
+            return copy is not None
+        return part in copy.parts and not all(leaf.blank for leaf in copy.parts[part].leaves)
+
     def brought(self, name: str) -> bool:
         """Whether the client had the resource when it connected."""
         return name in self._brought
 
     def lessened_last(self, names: list[str]) -> list[str]:
         """The same, but last those that lose parts: by then it is known what waits, perhaps to take their place."""
-        return sorted(names, key=self._lessened) if self._type_url in ANSWERING else names
+        return sorted(names, key=self._lessened) if self.type_url in ANSWERING else names
 
     def has_foreign(self) -> bool:
         """Whether the client has resources whose content is unknown here."""
@@ -79,8 +86,8 @@ class Client:
             copy = recalled
         else:
             copy = Copy.foreign(version)
-            if self._type_url in ANSWERING:
-                self._stream.foreign.add((self._type_url, name))
+            if self.type_url in ANSWERING:
+                self._stream.foreign.add((self.type_url, name))
         if resource is None:
             copy.stale.update(copy.parts)  # it may be wanted again before it is removed
         elif not copy.opaque:
@@ -91,7 +98,7 @@ class Client:
             self._foreign.add(name)
         self._copies[name] = copy
         self._learn(name, copy)
-        self.acked(name, BEFORE if self._type_url == CLUSTER else BEFORE + 1)
+        self.acked(name, BEFORE if self.type_url == CLUSTER else BEFORE + 1)
         return copy
 
     def sent(self, name: str, entry: Entry, serial: int) -> None:
@@ -99,11 +106,11 @@ class Client:
         copy = self._copies[name]
         copy.sent, copy.serial = True, serial
         copy.stale.clear()
-        if self._type_url == CLUSTER:
+        if self.type_url == CLUSTER:
             self._stream.warmth.sent(name, serial, late=late(piece.sent for piece in entry.pieces.values()))
         for piece in entry.pieces.values():
             self._stream.users.add(piece.sent)
-        if self._type_url == EXTENSION:
+        if self.type_url == EXTENSION:
             self._stream.filters.sent(name, copy.parts, entry)
 
     def record(self, name: str, entry: Entry, now: float) -> bool:
@@ -119,7 +126,7 @@ class Client:
             self._known(name)
         self._learn(name, copy)
         for part in entry.pieces:
-            self._stream.holds.acked(Place(self._type_url, name, part), now)
+            self._stream.holds.acked(Place(self.type_url, name, part), now)
         return True
 
     def refuse(self, name: str, entry: Entry, *, alone: bool) -> Copy | None:
@@ -148,12 +155,12 @@ class Client:
 
     def acked(self, name: str, serial: int) -> None:
         """The client has a resource that may make a cluster warm."""
-        if self._stream.warmth.acked(self._type_url, name, serial):
+        if self._stream.warmth.acked(self.type_url, name, serial):
             self._stream.wake(name)
 
     def leave(self, name: str) -> None:
         """The client is told that the resource is gone."""
-        if self._type_url == CLUSTER:
+        if self.type_url == CLUSTER:
             self._stream.warmth.removed(name)
 
     def stayed(self, name: str) -> None:
@@ -170,24 +177,24 @@ class Client:
         self._settle(name)
         self._brought.discard(name)
         self._known(name)
-        self._stream.holds.drop(self._type_url, name)
+        self._stream.holds.drop(self.type_url, name)
         for place in (HEAD, *copy.parts):
-            self._stream.stays.forget(Place(self._type_url, name, place))
-        if self._type_url == EXTENSION:
+            self._stream.stays.forget(Place(self.type_url, name, place))
+        if self.type_url == EXTENSION:
             self._stream.filters.gone(name)
             self._stream.wake_all(name)
 
     def _lessened(self, name: str) -> bool:
-        copy, resource = self._copies.get(name), self._stream.wanted.get(self._type_url, name)
+        copy, resource = self._copies.get(name), self._stream.wanted.get(self.type_url, name)
         return copy is not None and resource is not None and copy.loses(resource)
 
     def _known(self, name: str) -> None:
         self._foreign.discard(name)
-        self._stream.foreign.discard((self._type_url, name))
+        self._stream.foreign.discard((self.type_url, name))
 
     def _learn(self, name: str, copy: Copy) -> None:
         """The client has this copy: filters may have come with it."""
-        if self._type_url == EXTENSION:
+        if self.type_url == EXTENSION:
             for one in self._stream.filters.taken(name, copy.parts):
                 self._stream.wake(one)
 

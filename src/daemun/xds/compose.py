@@ -1,9 +1,10 @@
 """What of a resource goes to the client now: leaves that wait or are withheld are replaced, the others go."""
 
 from daemun.ir.resource import ANSWERING, EXTENSION, LISTENER, ROUTE, SCOPE, Leaf, Part
+from daemun.xds.client import Client
 from daemun.xds.copy import Copy, Entry, Piece
 from daemun.xds.filters import given, retain
-from daemun.xds.leaves import LeafKey, Verdict, choose
+from daemun.xds.leaves import LeafKey, Verdict, choose, keyed
 from daemun.xds.marks import marks, same
 from daemun.xds.quarantine import Quarantine
 from daemun.xds.refused import recalled, seen, suspects_of, version_of
@@ -29,8 +30,9 @@ class Composed:
 class Composer:
     """Composes the resources of one type for one stream."""
 
-    def __init__(self, type_url: str, stream: Stream, quarantine: Quarantine) -> None:
-        self._type_url = type_url
+    def __init__(self, client: Client, stream: Stream, quarantine: Quarantine) -> None:
+        self._type_url = client.type_url
+        self._client = client
         self._stream = stream
         self._quarantine = quarantine
 
@@ -176,7 +178,23 @@ class Composer:
 
         sent = choose(place.part, want, have, verdict, lambda leaf: any(map(filters.refused, leaf.filters)), lingers)
         stays.forget(place, but=lingering)
-        holds.retain(place, cold)
-        if waits and have is None and sent and self._hides(place) and all(leaf.blank for leaf in sent.leaves):
+        if waits and have is None and sent and self._hides(place) and self._early(place, want, sent, now):
+            holds.retain(place, cold | {_first(want)})
             return None, waits
+        holds.retain(place, cold)
         return sent, waits
+
+    def _early(self, place: Place, want: Part, sent: Part, now: float) -> bool:
+        """Whether a part that is new waits for those of its leaves that do: it has nothing else, or would hide what
+        answers until they come. Its own time for that begins with the first of them.
+        """
+        if all(leaf.blank for leaf in sent.leaves):
+            return True
+        if not any(self._client.answers(one.resource, one.part) for one in want.hides):
+            return False
+        namespace = want.leaves[-1].origin.ref.namespace
+        return self._stream.holds.hold(place, _first(want), namespace, (), now)
+
+
+def _first(want: Part) -> LeafKey:
+    return next(key for key, _ in keyed(want))

@@ -33,7 +33,7 @@ class Subscription:
         self.settled_at = 0.0
         """Until then, the removal of what the client brought with it waits for its requests of other types."""
         self._stream = stream
-        self._composer = Composer(type_url, stream, self.quarantine)
+        self._composer = Composer(self.client, stream, self.quarantine)
         self._content = partial(content, stream.wanted, type_url)
         self.started = False
         self._greet = False
