@@ -7,6 +7,7 @@ from xds_talk import CLUSTER, ROUTE, Talk, cluster, endpoints, key, leaf, origin
 from daemun.ir.resource import EXTENSION, Part, PartKey, part
 from daemun.xds.events import Rejected
 from daemun.xds.marks import MOST, mark, marked, marks, plain, same
+from daemun.xds.quarantine import FIRST_RETRY
 from daemun.xds.session import HOLD
 
 GOOD = [(f"o{n}", f"o{n}.1") for n in range(20)]
@@ -134,6 +135,22 @@ def test_several_are_each_tested(kept: Talk) -> None:
     assert len(heard) == 2
     assert words(young) == words(kept)
     assert len(young.session.rejections()) == 2
+
+
+def test_several_that_nothing_stands_in_for_are_served_when_they_are_good() -> None:
+    def bare(name: str, data: str) -> Change:
+        return key(ROUTE, "r", name), part(name, [leaf(name, name), leaf(f"{name}-own", data)], (b"\x12",))
+
+    before = talk_of(bare("v", "v.1"), bare("w", "w.1"))
+    before.apply(bare("v", "bad"), bare("w", "worse"))
+    before.settle("bad", "worse")
+    young = anew(before)
+    brings(young, before)
+    young.settle("bad", "worse")
+    young.now += FIRST_RETRY
+    young.settle()
+    assert words(young) == ["head", "v", "bad", "w", "worse"]
+    assert young.session.synced()
 
 
 def test_the_clusters_of_what_is_not_known_stay() -> None:

@@ -88,7 +88,7 @@ class Composer:
         """A part to send, or to leave as it is; and whether anything of it waits. `known`: only what has been seen."""
         want, have = resource.parts.get(part), copy.parts.get(part)
         asked = self._with_needed(name, part, want, copy) if want and self._type_url == EXTENSION else want
-        sent, waits = self._part(Place(self._type_url, name, part), asked, seen(have) if known else have, now)
+        sent, waits = self._part(Place(self._type_url, name, part), asked, seen(part, have) if known else have, now)
         if sent is want:
             copy.instead.pop(part, None)
         else:

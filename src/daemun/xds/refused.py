@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from daemun.base.digest import MODULUS
-from daemun.ir.resource import Leaf, Part
+from daemun.ir.resource import Leaf, Part, part
 from daemun.xds.copy import Copy
 from daemun.xds.leaves import LeafKey, Verdict, by_key, choose, keyed
 from daemun.xds.marks import Marks, mark, marked, plain
@@ -71,11 +71,11 @@ def recalled(version: str, found: Marks, resource: Resource, suspects: Mapping[S
     return copy
 
 
-def seen(value: Part | None) -> Part | None:
-    """What is known of a part that a client has."""
+def seen(place: str, value: Part | None) -> Part | None:
+    """What is known of a part that a client has: other content, of another version."""
     if value is None or all(leaf.data != UNSEEN for leaf in value.leaves):
         return value
-    return msgspec.structs.replace(value, leaves=tuple(leaf for leaf in value.leaves if leaf.data != UNSEEN))
+    return part(place, [leaf for leaf in value.leaves if leaf.data != UNSEEN], value.tags)
 
 
 def _refused(want: Part | None, withheld: Mapping[LeafKey | None, Data]) -> dict[LeafKey, bytes]:
