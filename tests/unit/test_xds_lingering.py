@@ -116,6 +116,33 @@ def test_a_route_lingers_for_a_new_one_of_another_object_that_may_be_for_its_req
     assert change(talk, (("/p", "a", "r"), ("/", "b", "s")), (("/p/x", "new", "t"), ("/", "b", "s"))) == "/p=a,/=b"
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        pytest.param(
+            (("/", "a", "r"), ("/p", "b", "s")),
+            (("/p", "new", "r"), ("/", "a", "r"), ("/p", "b", "s")),
+            "/=a,/p=b",
+            id="what comes after stays there",
+        ),
+        pytest.param(
+            (("/p", "a", "r"), ("/p", "b", "s")),
+            (("/p/x", "new", "r"), ("/p", "b", "s")),
+            "/p=a,/p=b",
+            id="what was first",
+        ),
+        pytest.param((("/p", "a", "r"),), (("/p", "new", "s"),), "/p=a", id="taken over"),
+    ],
+)
+def test_of_routes_with_the_same_match_each_is_its_objects(
+    talk: Talk, before: Routes, after: Routes, expected: str
+) -> None:
+    assert change(talk, before, after) == expected
+    talk.ask(ENDPOINT, "new")
+    talk.settle()
+    assert routes(talk) == ",".join(f"{match}={needs}" for match, needs, _ in after)
+
+
 def test_nothing_lingers_for_what_is_for_other_requests_and_of_another_object(talk: Talk) -> None:
     assert change(talk, (("/p", "a", "r"), ("/", "b", "s")), (("/q", "new", "s"), ("/", "b", "s"))) == "/=b"
 

@@ -38,6 +38,35 @@ def keyed(value: Part) -> Iterator[tuple[LeafKey, Leaf]]:
         yield (known, count), leaf
 
 
+def paired(want: Part, have: Part | None) -> dict[LeafKey, Leaf]:
+    """The leaves that a client has, in order, by the keys of those that are wanted in their places.
+
+    Of several with one identity those of the same object belong together, then the others in their order: another
+    object's takes over what goes, but it stands in for nothing while its own is wanted. What is left over has keys of
+    its own.
+    """
+    places: dict[Origin | bytes, list[tuple[LeafKey, Ref]]] = {}
+    for key, leaf in keyed(want):
+        places.setdefault(key[0], []).append((key, leaf.origin.ref))
+    beyond = {known: len(found) for known, found in places.items()}
+    every = list(keyed(have)) if have else []
+    given: dict[LeafKey, LeafKey] = {}
+    for own in (True, False):
+        for key, leaf in every:
+            free = places.get(key[0], []) if key not in given else []
+            place = next((one for one in free if not own or one[1] == leaf.origin.ref), None)
+            if place is not None:
+                free.remove(place)
+                given[key] = place[0]
+    found: dict[LeafKey, Leaf] = {}
+    for key, leaf in every:
+        if key not in given:
+            given[key] = (key[0], beyond.setdefault(key[0], 0))
+            beyond[key[0]] += 1
+        found[given[key]] = leaf
+    return found
+
+
 def by_key(value: Part | None) -> dict[LeafKey, Leaf]:
     """The leaves of a part by key; none for no part."""
     return dict(keyed(value)) if value else {}
@@ -112,7 +141,7 @@ def choose(
     While a leaf waits, what the client has that covers others and is not wanted any more stays: what waits may be what
     guards in its place. So does what has an identity, if it `lingers` and what waits may be for its requests.
     """
-    earlier = {key: leaf for key, leaf in by_key(have).items() if not revoked(leaf)}
+    earlier = {key: leaf for key, leaf in paired(want, have).items() if not revoked(leaf)}
     framed = bool(want.tags) or name == HEAD
     kept: dict[LeafKey, Leaf] = {}
     replaced = False
