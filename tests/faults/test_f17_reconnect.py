@@ -125,6 +125,7 @@ async def test_f17_who_reads_nothing_delays_nobody_and_costs_little(world: World
         assert len(sessions) == 3
         await until(lambda: sum(not one.synced() for one in sessions) == 1)
         (stuck,) = (one for one in sessions if not one.synced())
+        await until(lambda: len(_under_way(stuck)) == len(TYPES) - 1 and None not in _under_way(stuck).values())
         before = _under_way(stuck)
         for turn in range(30):
             began = _version(world)
