@@ -28,9 +28,8 @@ def version_of(name: str, resource: Resource, instead: dict[str, Part | None], q
     if not contents:
         return sent  # so it nearly always is: something waits
     simple = all(
-        want is not None and _replaces(want, value, refused[place].keys())
+        (want := resource.parts.get(place)) is not None and _replaces(want, value, refused[place].keys())
         for place, value in instead.items()
-        for want in (resource.parts.get(place),)
     )
     return marked(sent, resource.version if simple else "", contents)
 
