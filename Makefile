@@ -35,7 +35,7 @@ check: .venv/developed ## lint, types, import contracts, sizes
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python tests/support/sizes.py
+	$(BIN)/python tests/support/tools/sizes.py
 
 cluster: .venv/developed ## a real Kubernetes on this machine (Linux, root, Go); see docs/cluster.md
 	$(BIN)/python -m tests.cluster up
@@ -50,7 +50,7 @@ conformance: .venv/developed ## the Gateway API conformance suite, in a cluster 
 	$(BIN)/python -m tests.cluster conformance --fresh $(ARGS)
 
 golden: .venv/developed ## write the expected files of the goldens and the CRDs of the chart anew; read the diff
-	$(BIN)/python tests/support/crds.py
+	$(BIN)/python tests/support/tools/crds.py
 	DAEMUN_GOLDEN=write $(BIN)/pytest tests/golden tests/placed tests/cli tests/unit/test_lint.py $(ARGS)
 
 bench: .venv/developed ## measure; results go to bench/results, and with no ARGS into docs/performance.md

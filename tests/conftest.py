@@ -1,4 +1,4 @@
-"""Fixtures that several test modules share. Their helpers are in `tests/support`, imported as `support.<module>`."""
+"""Fixtures that several test modules share. Helpers are in `tests/support/`, as `support.<group>.<module>`."""
 
 import signal
 
@@ -12,4 +12,4 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 settings.register_profile("daemun", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("daemun")
 
-pytest_plugins = ["cluster.fixtures", "support.fixtures"]
+pytest_plugins = ["cluster.fixtures", "support.scenes.fixtures"]

@@ -18,11 +18,11 @@ from google.protobuf.message_factory import GetMessageClass
 
 from daemun.api.decode import decode
 from daemun.translate import Translation
-from support import envoy
-from support.cases import documents, translation
-from support.documents import Doc, gateway, listener, prefix, route, rule, use
-from support.render import messages
-from support.world import World
+from support.checks.render import messages
+from support.envoys import envoy
+from support.objects.cases import documents, translation
+from support.objects.documents import Doc, gateway, listener, prefix, route, rule, use
+from support.scenes.world import World
 
 _GOLDEN = Path(__file__).parents[1] / "golden"
 _CASES = sorted(path.parent for path in _GOLDEN.rglob("in.yaml"))

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from daemun.features.one_line import INSTEAD
-from support.client import connection
-from support.documents import Doc, gateway, listener, prefix, route, rule
-from support.world import World, until
+from support.clients.client import connection
+from support.objects.documents import Doc, gateway, listener, prefix, route, rule
+from support.scenes.world import World, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 GROUP = "gateway.networking.k8s.io"

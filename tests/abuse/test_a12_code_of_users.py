@@ -12,10 +12,10 @@ from typing import Any
 import pytest_asyncio
 
 from daemun.api.decode import decode
-from support.assembler import filter_that_adds, filter_that_traps
-from support.cases import documents, translation
-from support.documents import Doc, gateway, listener, prefix, reference, route, rule
-from support.world import World
+from support.objects.assembler import filter_that_adds, filter_that_traps
+from support.objects.cases import documents, translation
+from support.objects.documents import Doc, gateway, listener, prefix, reference, route, rule
+from support.scenes.world import World
 
 _GOLDEN = Path(__file__).parents[1] / "golden"
 _CASES = sorted(one.parent for one in _GOLDEN.rglob("in.yaml") if b"emplate" in one.read_bytes())

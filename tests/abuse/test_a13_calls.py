@@ -10,11 +10,11 @@ import grpc
 import pytest
 import pytest_asyncio
 
-from support.auth import api_key, auth_policy
-from support.backend import GrpcEcho
-from support.documents import Doc, gateway, listener, route, rule, service
-from support.http2 import ResetError, http2
-from support.world import World
+from support.clients.http2 import ResetError, http2
+from support.objects.auth import api_key, auth_policy
+from support.objects.documents import Doc, gateway, listener, route, rule, service
+from support.scenes.world import World
+from support.servers.backend import GrpcEcho
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 PATHS = (

@@ -7,9 +7,9 @@ from urllib.parse import unquote
 import pytest
 import pytest_asyncio
 
-from support.client import connection, exchange
-from support.documents import gateway, listener, prefix, route, rule, use
-from support.world import World
+from support.clients.client import connection, exchange
+from support.objects.documents import gateway, listener, prefix, route, rule, use
+from support.scenes.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

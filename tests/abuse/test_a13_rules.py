@@ -6,10 +6,10 @@ import jwt
 import pytest
 import pytest_asyncio
 
-from support.auth import auth_policy
-from support.client import Answer, answer, connection
-from support.documents import gateway, listener, prefix, route, rule
-from support.world import World
+from support.clients.client import Answer, answer, connection
+from support.objects.auth import auth_policy
+from support.objects.documents import gateway, listener, prefix, route, rule
+from support.scenes.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SIGNED_WITH = "secret-secret-secret-secret-secret"

@@ -3,10 +3,10 @@
 import pytest
 import pytest_asyncio
 
-from support.auth import auth_config, basic, simple_users
-from support.client import answer, connection
-from support.documents import gateway, listener, prefix, route, rule
-from support.world import World
+from support.clients.client import answer, connection
+from support.objects.auth import auth_config, basic, simple_users
+from support.objects.documents import gateway, listener, prefix, route, rule
+from support.scenes.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SPELLINGS = ("{}", "{}.", "{}:80", "{}:", "{}.:80", "{}:abc", "{}:99999", "{}\t", " {}", "{}:80@x")

@@ -8,12 +8,12 @@ import grpc.aio
 import pytest
 import pytest_asyncio
 
-from support.auth import api_key, auth_config, auth_policy, basic, simple_users, users
-from support.backend import call
-from support.client import Answer, answer, connection, websocket
-from support.documents import Doc, gateway, listener, prefix, route, rule, use
-from support.http2 import http2
-from support.world import World
+from support.clients.client import Answer, answer, connection, websocket
+from support.clients.http2 import http2
+from support.objects.auth import api_key, auth_config, auth_policy, basic, simple_users, users
+from support.objects.documents import Doc, gateway, listener, prefix, route, rule, use
+from support.scenes.world import World
+from support.servers.backend import call
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 KNOWN = basic("ann", "secret")["authorization"]

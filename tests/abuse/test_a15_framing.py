@@ -21,13 +21,13 @@ from daemun.api.gloo.listener_filters import HeaderBasedSessionState, StatefulSe
 from daemun.api.gloo.routing import EarlyHeaderManipulation, HeaderValueOption
 from daemun.base.framing import TOLD
 from daemun.features import BY_KIND
-from support.auth import api_key, auth_config
-from support.client import connection
-from support.documents import Doc, gateway, listener, prefix, reference, route, rule, service, use
-from support.passing import GrpcPass, RawHttp, http_answer
-from support.ports import free_port
-from support.processor import Processor
-from support.world import World, until
+from support.clients.client import connection
+from support.objects.auth import api_key, auth_config
+from support.objects.documents import Doc, gateway, listener, prefix, reference, route, rule, service, use
+from support.scenes.world import World, until
+from support.servers.ports import free_port
+from support.standins.passing import GrpcPass, RawHttp, http_answer
+from support.standins.processor import Processor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 GROUP = "gateway.networking.k8s.io"

@@ -6,9 +6,9 @@ import contextlib
 import pytest
 import pytest_asyncio
 
-from support.client import answer, connection
-from support.documents import gateway, listener, prefix, route, rule
-from support.world import World
+from support.clients.client import answer, connection
+from support.objects.documents import gateway, listener, prefix, route, rule
+from support.scenes.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from support.documents import gateway, listener, route, rule
-from support.http2 import continuation, empty_data, headers, http2, ping, settings
-from support.world import World, fresh
+from support.clients.http2 import continuation, empty_data, headers, http2, ping, settings
+from support.objects.documents import gateway, listener, route, rule
+from support.scenes.world import World, fresh
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 GET = b"\x82\x86\x44\x01/\x41\x04test"

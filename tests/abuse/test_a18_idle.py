@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
-from support.client import connection, exchange
-from support.documents import gateway, listener, route, rule
-from support.world import World, fresh, until
+from support.clients.client import connection, exchange
+from support.objects.documents import gateway, listener, route, rule
+from support.scenes.world import World, fresh, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 MANY = 4000

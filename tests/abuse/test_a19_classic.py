@@ -7,11 +7,11 @@ import pytest
 import pytest_asyncio
 from cryptography import x509
 
-from support.certificates import Authority, Pair, authority
-from support.client import connection, exchange
-from support.documents import Doc, secret
-from support.ports import free_port
-from support.world import World, fresh, until
+from support.clients.client import connection, exchange
+from support.objects.certificates import Authority, Pair, authority
+from support.objects.documents import Doc, secret
+from support.scenes.world import World, fresh, until
+from support.servers.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SERVER, STAFF = authority(), Authority()

@@ -11,11 +11,11 @@ import pytest_asyncio
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from support.certificates import Authority, Pair, authority
-from support.client import connection, exchange
-from support.documents import authorities, gateway, listener, route, rule, secret, validation
-from support.ports import free_port
-from support.world import World, fresh, until
+from support.clients.client import connection, exchange
+from support.objects.certificates import Authority, Pair, authority
+from support.objects.documents import authorities, gateway, listener, route, rule, secret, validation
+from support.scenes.world import World, fresh, until
+from support.servers.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SERVER, STAFF, STALE, PARTNER = authority(), Authority(), Authority(), Authority()

@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from support.certificates import Authority, authority
-from support.client import connection, exchange
-from support.documents import (
+from support.clients.client import connection, exchange
+from support.clients.http2 import http2
+from support.objects.certificates import Authority, authority
+from support.objects.documents import (
     authorities,
     gateway,
     listener,
@@ -20,9 +21,8 @@ from support.documents import (
     secret,
     validation,
 )
-from support.http2 import http2
-from support.ports import free_port
-from support.world import World, fresh, until
+from support.scenes.world import World, fresh, until
+from support.servers.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CA, STAFF = authority(), Authority()

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from support.certificates import Authority, Pair, authority
-from support.documents import authorities, gateway, listener, reference, route, rule, secret, validation
-from support.ports import free_port
-from support.world import World, fresh, until
+from support.objects.certificates import Authority, Pair, authority
+from support.objects.documents import authorities, gateway, listener, reference, route, rule, secret, validation
+from support.scenes.world import World, fresh, until
+from support.servers.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CA, STAFF = authority(), Authority()

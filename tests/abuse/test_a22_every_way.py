@@ -12,11 +12,11 @@ from typer.testing import CliRunner
 
 from daemun.cli.main import app
 from daemun.ir.resource import encode
-from support.auth import basic
-from support.leaks import MARKS, marker, scene, shown
-from support.ports import free_port
-from support.stage import Stage
-from support.world import World, fresh, until
+from support.objects.auth import basic
+from support.objects.leaks import MARKS, marker, scene, shown
+from support.scenes.stage import Stage
+from support.scenes.world import World, fresh, until
+from support.servers.ports import free_port
 
 LOOKS = (
     *("check", "check -o json", "translate", "translate -o json", "tree", "tree -o json", "tree -o yaml"),

@@ -17,9 +17,9 @@ from daemun.cli.main import app
 from daemun.disk import Shelf
 from daemun.ir.resource import encode
 from daemun.sources.kube.memory import KubeMemory
-from support.certificates import authority
-from support.documents import Doc, gateway, listener, prefix, reference, route, rule, secret
-from support.world import World, fresh, until
+from support.objects.certificates import authority
+from support.objects.documents import Doc, gateway, listener, prefix, reference, route, rule, secret
+from support.scenes.world import World, fresh, until
 
 MARKER = "do-not-show-this"
 GLOO = "gloo.solo.io"

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from support.auth import api_key, auth_config, auth_policy, basic, simple_users, users
-from support.documents import Doc, gateway, listener, prefix, reference, route, rule
-from support.world import World, load
+from support.objects.auth import api_key, auth_config, auth_policy, basic, simple_users, users
+from support.objects.documents import Doc, gateway, listener, prefix, reference, route, rule
+from support.scenes.world import World, load
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 HOSTS = ("hit.test", "x.wild.test", "other.test")

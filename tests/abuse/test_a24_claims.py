@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from support.auth import auth_policy
-from support.client import Answer
-from support.documents import Doc, gateway, listener, prefix, route, rule
-from support.world import World, load
+from support.clients.client import Answer
+from support.objects.auth import auth_policy
+from support.objects.documents import Doc, gateway, listener, prefix, route, rule
+from support.scenes.world import World, load
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 HOSTS = ("hit.test", "x.wild.test", "other.test")

@@ -9,9 +9,9 @@ import pytest_asyncio
 from envoy.extensions.filters.http.set_metadata.v3 import set_metadata_pb2
 
 from daemun.features.options import extauth
-from support.auth import api_key, auth_config, auth_policy, basic, secret, simple_users, users
-from support.documents import Doc, gateway, listener, prefix, route, rule
-from support.world import World, load, until
+from support.objects.auth import api_key, auth_config, auth_policy, basic, secret, simple_users, users
+from support.objects.documents import Doc, gateway, listener, prefix, route, rule
+from support.scenes.world import World, load, until
 
 GOOD = basic("ann", "secret")
 ACCOUNT = {"username": "ann", "password": "p"}

@@ -13,11 +13,11 @@ import pytest
 import pytest_asyncio
 from envoy.service.auth.v3 import external_auth_pb2
 
-from support.auth import auth_config, auth_policy, basic, simple_users
-from support.client import Answer
-from support.documents import Doc, gateway, listener, prefix, reference, route, rule, service, use
-from support.passing import GrpcPass, RawHttp, http_answer
-from support.world import World, load
+from support.clients.client import Answer
+from support.objects.auth import auth_config, auth_policy, basic, simple_users
+from support.objects.documents import Doc, gateway, listener, prefix, reference, route, rule, service, use
+from support.scenes.world import World, load
+from support.standins.passing import GrpcPass, RawHttp, http_answer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 THERE = "other"

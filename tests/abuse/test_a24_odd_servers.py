@@ -12,10 +12,10 @@ from envoy.service.auth.v3 import external_auth_pb2
 
 from daemun.ir.auth import Chain, Step
 from daemun.ir.auth.checks import PassThroughGrpc, PassThroughHttp
-from support.client import Answer
-from support.door import Door
-from support.passing import GrpcPass, RawHttp, http_answer
-from support.ports import free_port
+from support.clients.client import Answer
+from support.envoys.door import Door
+from support.servers.ports import free_port
+from support.standins.passing import GrpcPass, RawHttp, http_answer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 Response = external_auth_pb2.CheckResponse

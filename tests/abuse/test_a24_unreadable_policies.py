@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from support.auth import auth_config, auth_policy, basic, simple_users
-from support.documents import Doc, gateway, listener, prefix, reference, route, rule
-from support.ports import free_port
-from support.world import World
+from support.objects.auth import auth_config, auth_policy, basic, simple_users
+from support.objects.documents import Doc, gateway, listener, prefix, reference, route, rule
+from support.scenes.world import World
+from support.servers.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 GOOD = basic("ann", "secret")

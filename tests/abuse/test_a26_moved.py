@@ -17,12 +17,12 @@ from envoy.service.ext_proc.v3 import external_processor_pb2 as proc_v3
 from google.api import annotations_pb2
 from google.protobuf import descriptor_pb2
 
-from support.auth import api_key, auth_config, basic, simple_users, users
-from support.client import Answer
-from support.documents import Doc, gateway, listener, prefix, route, rule, values
-from support.ports import free_port
-from support.processor import Processor
-from support.world import World
+from support.clients.client import Answer
+from support.objects.auth import api_key, auth_config, basic, simple_users, users
+from support.objects.documents import Doc, gateway, listener, prefix, route, rule, values
+from support.scenes.world import World
+from support.servers.ports import free_port
+from support.standins.processor import Processor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 HIT, WILD, ANY = "hit.test", "x.wild.test", "other.test"

@@ -15,15 +15,15 @@ from daemun.extauth.oauth.sessions import Session, SharedStore
 from daemun.extauth.oauth.shared import InRedis
 from daemun.ir.auth.oauth import Cookie, Redis
 from daemun.ir.auth.oauth import Session as Settings
-from support import documents
-from support.auth import auth_policy, secret
-from support.certificates import authority
-from support.chromium import Chromium, chromium
-from support.documents import gateway, listener, route, rule
-from support.provider import CLIENT, SECRET, Provider
-from support.redises import redis
-from support.sites import serve
-from support.world import World
+from support.objects import documents
+from support.objects.auth import auth_policy, secret
+from support.objects.certificates import authority
+from support.objects.documents import gateway, listener, route, rule
+from support.scenes.world import World
+from support.servers.chromium import Chromium, chromium
+from support.servers.redises import redis
+from support.servers.sites import serve
+from support.standins.provider import CLIENT, SECRET, Provider
 
 SHOP, EVIL = "shop.acme.localhost", "evil.acme.localhost"
 

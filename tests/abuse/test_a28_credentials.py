@@ -5,10 +5,10 @@ import base64
 import pytest
 import pytest_asyncio
 
-from support.auth import api_key, auth_config, simple_users, users
-from support.client import answer, connection
-from support.documents import Doc, gateway, listener, prefix, route, rule
-from support.world import World
+from support.clients.client import answer, connection
+from support.objects.auth import api_key, auth_config, simple_users, users
+from support.objects.documents import Doc, gateway, listener, prefix, route, rule
+from support.scenes.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 KEY = "N2YwMDIx"

@@ -18,8 +18,8 @@ from daemun.extauth.ldap.filters import in_name
 from daemun.extauth.ldap.names import Template, one_form
 from daemun.ir.auth.checks import LdapAuth, LdapGroups
 from daemun.listening import stop_listening
-from support import slapd
-from support.checked import asked, checker, login
+from support.clients.checked import asked, checker, login
+from support.servers import slapd
 
 SPELLINGS = {"ann": "ann", "ANN": "ann", "\uff41nn": "ann", "bob  smith": "Bob Smith", "BOB SMITH": "Bob Smith"}
 MEMBERS = {"allowed": (slapd.MANAGERS,)}

@@ -12,8 +12,8 @@ import pytest
 from daemun.extauth.answers import Allowed, Answer
 from daemun.extauth.checker import Checker, Tools
 from daemun.ir.auth.oauth import Introspection
-from support.checked import LOCAL, Clock, asked, checker
-from support.passing import RawHttp, http_answer
+from support.clients.checked import LOCAL, Clock, asked, checker
+from support.standins.passing import RawHttp, http_answer
 
 GOOD = json.dumps({"active": True, "sub": "ann"}).encode()
 JSON = "content-type: application/json"

@@ -11,8 +11,8 @@ from daemun.extauth.oauth.browser import BrowserCheck
 from daemun.fetch import Guard
 from daemun.ir.auth.oauth import App, AuthorizationCode, ClientAuth, Session
 from daemun.ir.auth.oauth import Provider as Settings
-from support.provider import CLIENT, SECRET, running
-from support.visitor import Visitor
+from support.clients.visitor import Visitor
+from support.standins.provider import CLIENT, SECRET, running
 
 NOW = 1_800_000_000.0
 KEY = b"the same for all" * 2

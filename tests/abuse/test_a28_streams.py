@@ -14,10 +14,10 @@ import jwt
 import pytest
 import pytest_asyncio
 
-from support.auth import api_key, auth_config, auth_policy
-from support.client import Answer, connection, exchange
-from support.documents import Doc, gateway, listener, prefix, route, rule
-from support.world import World, until
+from support.clients.client import Answer, connection, exchange
+from support.objects.auth import api_key, auth_config, auth_policy
+from support.objects.documents import Doc, gateway, listener, prefix, route, rule
+from support.scenes.world import World, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 KEY = {"api-key": "N2YwMDIx"}

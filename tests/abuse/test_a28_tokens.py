@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from support.auth import auth_policy
-from support.client import Answer
-from support.documents import Doc, gateway, listener, prefix, route, rule
-from support.world import World
+from support.clients.client import Answer
+from support.objects.auth import auth_policy
+from support.objects.documents import Doc, gateway, listener, prefix, route, rule
+from support.scenes.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 KEY, OTHER = rsa.generate_private_key(65537, 2048), rsa.generate_private_key(65537, 2048)

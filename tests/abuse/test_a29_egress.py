@@ -14,10 +14,10 @@ from daemun.gatewayapi.egresses import refusals
 from daemun.gatewayapi.settings import Settings
 from daemun.gloo.upstreams.internals import guard_of
 from daemun.ir.egress import Allowed
-from support.client import Answer
-from support.documents import Doc, egress, gateway, listener, prefix, route, rule, to_egress
-from support.nameserver import Nameserver
-from support.world import World
+from support.clients.client import Answer
+from support.objects.documents import Doc, egress, gateway, listener, prefix, route, rule, to_egress
+from support.scenes.world import World
+from support.servers.nameserver import Nameserver
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 NAMES = Nameserver()

@@ -22,13 +22,13 @@ from daemun.fetch import Fetcher
 from daemun.gloo.auth.configs import ConfigKey
 from daemun.ir.auth.checks import BasicAuth, LdapAuth, OpaModules, PassThroughGrpc, Password
 from daemun.ir.auth.oauth import Introspection
-from support.auth import APR1, auth_config, auth_policy
-from support.auth import basic as login
-from support.cases import translation
-from support.checked import LOCAL, asked, checker
-from support.documents import gateway, listener, prefix, route, rule
-from support.provider import CLIENT, SECRET, running
-from support.world import World, until
+from support.clients.checked import LOCAL, asked, checker
+from support.objects.auth import APR1, auth_config, auth_policy
+from support.objects.auth import basic as login
+from support.objects.cases import translation
+from support.objects.documents import gateway, listener, prefix, route, rule
+from support.scenes.world import World, until
+from support.standins.provider import CLIENT, SECRET, running
 
 _NOW = 1_800_000_000.0
 _DAYS = "$2y$31$" + "a" * 53

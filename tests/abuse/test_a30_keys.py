@@ -18,8 +18,8 @@ from daemun.extauth.oauth.tokens import TokenError, parse_keys, verified
 from daemun.ir.auth import Chain, Step
 from daemun.ir.auth.checks import ApiKey, ApiKeyAuth
 from daemun.ir.auth.oauth import SignedToken
-from support.door import Door
-from support.sites import serve
+from support.envoys.door import Door
+from support.servers.sites import serve
 
 Written = dict[str, Any]
 TOKENS = 12

@@ -21,10 +21,10 @@ from daemun.extauth.registry import made
 from daemun.ir.auth import AnyCheck
 from daemun.ir.auth.oauth import App, AuthorizationCode, ClientAuth, Introspection, Redis, Session
 from daemun.ir.auth.oauth import Provider as Settings
-from support.checked import LOCAL, asked
-from support.provider import CLIENT, SECRET, running
-from support.sites import serve
-from support.visitor import Visitor
+from support.clients.checked import LOCAL, asked
+from support.clients.visitor import Visitor
+from support.servers.sites import serve
+from support.standins.provider import CLIENT, SECRET, running
 
 NOW = 1_800_000_000.0
 puts = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 9), st.integers(0, 4000)), max_size=60)

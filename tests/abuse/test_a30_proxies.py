@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 
 import jwt
 
-from support.auth import auth_policy
-from support.documents import Doc, gateway, listener, prefix, reference, route, rule, service, use
-from support.world import World
+from support.objects.auth import auth_policy
+from support.objects.documents import Doc, gateway, listener, prefix, reference, route, rule, service, use
+from support.scenes.world import World
 
 KEY = "secret-secret-secret-secret-secret"
 JWKS = b'{"keys": [{"kty": "oct", "alg": "HS256", "k": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA"}]}'

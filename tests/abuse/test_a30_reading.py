@@ -23,10 +23,10 @@ from daemun.ir.auth.checks import ApiKey, ApiKeyAuth, LdapAuth, PassThroughGrpc,
 from daemun.ir.auth.oauth import App, AuthorizationCode, Introspection, Redis, Session
 from daemun.ir.auth.oauth import Provider as Settings
 from daemun.listening import stop_listening
-from support.checked import LOCAL, asked, login
-from support.door import Door
-from support.passing import GrpcPass
-from support.sites import serve
+from support.clients.checked import LOCAL, asked, login
+from support.envoys.door import Door
+from support.servers.sites import serve
+from support.standins.passing import GrpcPass
 
 BOUND = 1 << 20
 takes = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 400)), max_size=80)

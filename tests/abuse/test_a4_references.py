@@ -16,9 +16,9 @@ from daemun.api.kinds import KINDS
 from daemun.api.meta import BackendObjectReference, ObjectReference, Resource, SecretObjectReference
 from daemun.base.names import GATEWAY, Ref
 from daemun.ir.resource import encode
-from support.cases import translation
-from support.certificates import authority
-from support.documents import authorities, gateway, grant, listener, route, rule, secret, service, tls_policy
+from support.objects.cases import translation
+from support.objects.certificates import authority
+from support.objects.documents import authorities, gateway, grant, listener, route, rule, secret, service, tls_policy
 
 THERE = "elsewhere"
 _PAIR = authority().issue("test.example")

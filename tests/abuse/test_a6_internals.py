@@ -7,9 +7,9 @@ from daemun.api.gloo.upstream import UpstreamSpec
 from daemun.gatewayapi.settings import POD_FOLDER, Settings, cluster
 from daemun.gloo.upstreams.internals import internal_faults
 from daemun.sources import yamldoc
-from support.documents import gateway, listener, prefix, route, rule, service, to_upstream, upstream
-from support.ports import free_port
-from support.world import World
+from support.objects.documents import gateway, listener, prefix, route, rule, service, to_upstream, upstream
+from support.scenes.world import World
+from support.servers.ports import free_port
 
 FOLDER = Settings(private=("/run/daemun-0/abc",))
 CLUSTER = cluster(yamldoc.value)

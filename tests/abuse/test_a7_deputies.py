@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from support.auth import auth_policy
-from support.documents import Doc, gateway, listener, listener_set, prefix, reference, route, rule, upstream
-from support.world import World, until
+from support.objects.auth import auth_policy
+from support.objects.documents import Doc, gateway, listener, listener_set, prefix, reference, route, rule, upstream
+from support.scenes.world import World, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 _OLD, _NEW = "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"

@@ -17,10 +17,10 @@ from daemun.ir.auth import CHAIN
 from daemun.ir.resource import LISTENER, SCOPE, SECRET, TYPES
 from daemun.provision.bootstrap import TOKEN_HEADER
 from daemun.serve.server import METHOD, SERVICE
-from support.certificates import authority
-from support.documents import gateway, listener, prefix, route, rule, secret
-from support.ports import free_port
-from support.world import World
+from support.objects.certificates import authority
+from support.objects.documents import gateway, listener, prefix, route, rule, secret
+from support.scenes.world import World
+from support.servers.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 _SILENT = 1.0

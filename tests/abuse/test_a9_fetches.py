@@ -10,7 +10,7 @@ from aiohttp import web
 
 from daemun.fetch import Fetcher, FetchError, Guard
 from daemun.fetch.client import MAX_BYTES, MAX_SECONDS
-from support.sites import Names, serve
+from support.servers.sites import Names, serve
 
 HERE = Guard.of("127.0.0.2/32")
 """Of a test's addresses only this one is allowed."""

@@ -12,8 +12,8 @@ from daemun.base.guard import LOOPBACK, Guard
 from daemun.ir.discovered import Documents, Lambdas, Question, Reflection
 from daemun.sources.functions.asking import asking
 from daemun.sources.functions.failure import AskError
-from support.petstore import DOCUMENT
-from support.sites import serve
+from support.servers.sites import serve
+from support.standins.petstore import DOCUMENT
 
 OPEN = Guard.of(*LOOPBACK)
 Answering = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -13,7 +13,7 @@ from daemun.extauth.request import Request
 from daemun.fetch import Guard
 from daemun.ir.auth import Chain, Step
 from daemun.ir.auth.oauth import App, AuthorizationCode, Provider, Redis, Session
-from support.asking import question
+from support.clients.asking import question
 
 ADDRESSES = (
     "127.0.0.1:PORT",

@@ -16,11 +16,11 @@ from typing import Any
 
 import msgspec
 
-from support.ports import free_port
-from support.provider import Provider
-from support.redises import need
-from support.sites import serve
-from support.slapd import MANAGERS, PEOPLE, Slapd, needed
+from support.servers.ports import free_port
+from support.servers.redises import need
+from support.servers.sites import serve
+from support.servers.slapd import MANAGERS, PEOPLE, Slapd, needed
+from support.standins.provider import Provider
 
 from .processes import Processes, until
 from .steady import open_connection

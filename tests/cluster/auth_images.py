@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from support.pages import blocks
+from support.checks.pages import blocks
 
 from . import daemun_image, node, stock
 from .containerfile import build

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from support.ports import free_port
+from support.servers.ports import free_port
 
 from . import tools
 from .client import Client, RefusedError, established

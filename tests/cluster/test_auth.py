@@ -13,11 +13,11 @@ from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, Delt
 
 from daemun.feed import PATH
 from daemun.ir.auth import CHAIN
-from support.auth import api_key, auth_config, basic, secret, simple_users, users
-from support.certificates import Authority, authority
-from support.documents import authorities, gateway, listener, reference, route, rule
-from support.documents import secret as key_pair
-from support.provider import SECRET, Provider
+from support.objects.auth import api_key, auth_config, basic, secret, simple_users, users
+from support.objects.certificates import Authority, authority
+from support.objects.documents import authorities, gateway, listener, reference, route, rule
+from support.objects.documents import secret as key_pair
+from support.standins.provider import SECRET, Provider
 
 from . import crds, daemun_image, vault
 from .auth import Answer, ask, directory, handshake, login, option, others, provider, redis, shown, signed

@@ -18,10 +18,10 @@ import yaml
 from cluster import crds
 from cluster.api import ApiServer
 from daemun.api.crds import definitions
-from support.auth import basic
-from support.client import ask
-from support.gate import Gate, gate
-from support.world import until
+from support.clients.client import ask
+from support.objects.auth import basic
+from support.scenes.gate import Gate, gate
+from support.scenes.world import until
 
 from .client import established
 

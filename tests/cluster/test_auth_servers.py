@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from support.auth import auth_config, secret
-from support.documents import gateway, listener, route, rule, upstream
-from support.provider import CLIENT, SECRET, Provider
+from support.objects.auth import auth_config, secret
+from support.objects.documents import gateway, listener, route, rule, upstream
+from support.standins.provider import CLIENT, SECRET, Provider
 
 from . import auth_images, crds, daemun_image, doorkeeper
 from .auth import Answer, ask, option, provider

@@ -14,7 +14,7 @@ from daemun.cluster import ClusterApp
 from daemun.installation import Installation
 from daemun.kube.client import KubeClient
 from daemun.kube.errors import ApiError
-from support.ports import free_port
+from support.servers.ports import free_port
 
 NAMESPACE = "gloo-system"
 UPSTREAMS = f"/apis/gloo.solo.io/v1/namespaces/{NAMESPACE}/upstreams"

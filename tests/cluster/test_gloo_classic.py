@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.certificates import authority
+from support.objects.certificates import authority
 
 from . import crds, daemun_image
 from .cluster import Cluster

@@ -18,7 +18,7 @@ from daemun.base.names import GLOO, GLOO_GATEWAY, Ref
 from daemun.flow import Graph, Source
 from daemun.kube.client import KubeClient
 from daemun.report.kube.writer import StatusWriter
-from support.kube_watcher import watching
+from support.api.kube_watcher import watching
 
 from . import tools
 from .api import ApiServer

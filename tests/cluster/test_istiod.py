@@ -14,13 +14,13 @@ import pytest
 import pytest_asyncio
 
 from daemun.sources.identities import istio as issuing
-from support.client import Answer, ask
-from support.documents import gateway, listener, reference, route, rule
-from support.istio_pods import pod, service, settings, slice_
-from support.ports import free_port
-from support.sds import SdsServer
-from support.standing import StandingEnvoy
-from support.world import World, fresh, load, until
+from support.clients.client import Answer, ask
+from support.envoys.standing import StandingEnvoy
+from support.objects.documents import gateway, listener, reference, route, rule
+from support.objects.istio_pods import pod, service, settings, slice_
+from support.scenes.world import World, fresh, load, until
+from support.servers.ports import free_port
+from support.servers.sds import SdsServer
 
 from .istiod import ADDRESS, DOMAIN, Istiod
 

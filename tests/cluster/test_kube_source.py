@@ -9,7 +9,7 @@ from daemun.api.core import Secret
 from daemun.api.gateway import Gateway
 from daemun.base.names import CORE, GATEWAY, Ref
 from daemun.sources.kube.backoff import Pace
-from support.kube_watcher import watching
+from support.api.kube_watcher import watching
 
 from . import crds
 from .api import ApiServer

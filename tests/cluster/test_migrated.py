@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from daemun.api.crds import definitions
 from daemun.gloo.migrate import Wishes, migrate
-from support.migrated import delegating, typed, worlds
+from support.worlds.migrated import delegating, typed, worlds
 
 from .api import ApiServer
 from .client import Document, RefusedError

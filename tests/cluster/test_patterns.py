@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from support import pages
-from support.redises import need
+from support.checks import pages
+from support.servers.redises import need
 
 from . import crds, daemun_image
 from .cluster import Cluster

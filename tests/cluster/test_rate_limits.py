@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import pytest
 
-from support.documents import gateway, listener, route, rule
+from support.objects.documents import gateway, listener, route, rule
 
 from . import crds, daemun_image
 from .auth import redis

@@ -14,7 +14,7 @@ from daemun.cluster import ClusterApp
 from daemun.installation import Installation
 from daemun.kube.client import KubeClient
 from daemun.report.kube.pace import LONGEST_COUNT_GAP
-from support.ports import free_port
+from support.servers.ports import free_port
 
 NAMESPACE = "storm"
 MANY = 300

@@ -16,10 +16,10 @@ from daemun.cluster import ClusterApp
 from daemun.installation import Installation
 from daemun.ir.resource import SECRET, encode
 from daemun.kube.client import KubeClient
-from support.certificates import Pair, authority
-from support.documents import gateway, listener, secret
-from support.ports import free_port
-from support.world import manifest, until
+from support.objects.certificates import Pair, authority
+from support.objects.documents import gateway, listener, secret
+from support.scenes.world import manifest, until
+from support.servers.ports import free_port
 
 from .client import established
 from .test_gloo_crds import plain

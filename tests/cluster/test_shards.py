@@ -20,8 +20,8 @@ from statistics import quantiles
 
 import pytest
 
-from support.pages import ROOT
-from support.redises import need
+from support.checks.pages import ROOT
+from support.servers.redises import need
 
 from . import crds, daemun_image
 from .client import Client

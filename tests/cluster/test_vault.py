@@ -16,7 +16,7 @@ from daemun.gloo.secrets import places
 from daemun.sources.secrets.store import Answer, Store, StoreError
 from daemun.sources.secrets.vault.kv import KvStore
 from daemun.sources.secrets.vault.opened import opened
-from support.sts import ARN, Sts
+from support.standins.sts import ARN, Sts
 
 NAME = Name("default", "it")
 READ = (f"secret/data/{SECRETS}/*", f"secret/metadata/{SECRETS}/*")

@@ -11,8 +11,8 @@ from daemun.admission.judge import Policy
 from daemun.api.crds import definitions
 from daemun.kube.client import KubeClient
 from daemun.webhook import Hook, WebhookApp
-from support.documents import gateway, listener, route, rule, service
-from support.world import until
+from support.objects.documents import gateway, listener, route, rule, service
+from support.scenes.world import until
 
 from .api import ApiServer
 from .client import RefusedError, established

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from support.ports import free_port
+from support.servers.ports import free_port
 
 from . import tools
 from .processes import Processes, until

@@ -1,11 +1,11 @@
-"""What the faults happen to; see `support/gate.py`."""
+"""What the faults happen to; see `support/scenes/gate.py`."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
 from cluster.api import ApiServer
-from support import gate as made
+from support.scenes import gate as made
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import pytest
 
 from cluster.api import ApiServer
 from daemun.provision import binary
-from support.certificates import authority
-from support.client import ask
-from support.gate import Gate, Serving, gate
-from support.ports import free_port
-from support.world import until
+from support.clients.client import ask
+from support.objects.certificates import authority
+from support.scenes.gate import Gate, Serving, gate
+from support.scenes.world import until
+from support.servers.ports import free_port
 
 TLS_HOST = "tls.example.com"
 SECONDS = 60.0

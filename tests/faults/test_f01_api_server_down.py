@@ -7,7 +7,7 @@ back is served within 5 s. (The outage is half a minute instead of ten.)
 import asyncio
 import time
 
-from support.gate import Gate
+from support.scenes.gate import Gate
 
 OUTAGE = 30.0
 CAUGHT_UP = 5.0

@@ -4,9 +4,9 @@ It passes when every kind is listed just once more, only differences are taken, 
 and a steady client has no failed request.
 """
 
-from support.doorman import Doorman
-from support.gate import Gate
-from support.world import until
+from support.api.doorman import Doorman
+from support.scenes.gate import Gate
+from support.scenes.world import until
 
 
 async def test_an_error_event_within_every_watch_is_one_list_each_and_no_news(gate: Gate) -> None:

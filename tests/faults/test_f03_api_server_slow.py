@@ -10,9 +10,9 @@ from itertools import pairwise
 
 import pytest
 
-from support.doorman import Doorman, Request
-from support.gate import Gate
-from support.world import until
+from support.api.doorman import Doorman, Request
+from support.scenes.gate import Gate
+from support.scenes.world import until
 
 FLAT = 32 << 20
 

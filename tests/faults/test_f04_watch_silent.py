@@ -6,8 +6,8 @@ request. A watch that is well says something sooner, though nothing happens; oth
 
 from daemun.sources.kube.backoff import Pace
 from daemun.sources.kube.reflector import WATCH_SECONDS
-from support.doorman import Doorman
-from support.gate import Gate
+from support.api.doorman import Doorman
+from support.scenes.gate import Gate
 
 NOTICED = 60.0
 

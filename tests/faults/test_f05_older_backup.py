@@ -8,7 +8,7 @@ import asyncio
 
 from cluster import crds
 from cluster.api import ApiServer
-from support.gate import gate
+from support.scenes.gate import gate
 
 
 async def test_what_the_backup_has_is_served(own_api_server: ApiServer) -> None:

@@ -16,9 +16,9 @@ import pytest
 import pytest_asyncio
 
 from daemun.provision import admin
-from support.documents import exact, gateway, listener, route, rule
-from support.stage import Stage
-from support.world import load, until
+from support.objects.documents import exact, gateway, listener, route, rule
+from support.scenes.stage import Stage
+from support.scenes.world import load, until
 
 POINTS = int(os.environ.get("DAEMUN_KILL_POINTS", "10"))
 ROUTES = int(os.environ.get("DAEMUN_KILL_ROUTES", "500"))

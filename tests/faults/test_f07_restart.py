@@ -7,13 +7,13 @@ import ssl
 import pytest
 
 from daemun.xds.messages import Response
-from support.certificates import authority, shown_to
-from support.client import Answer, ask
-from support.documents import Doc, exact, gateway, listener, route, rule, secret
-from support.gate import STEADY, Gate
-from support.heard import recorded
-from support.ports import free_port
-from support.world import World, load, until
+from support.clients.client import Answer, ask
+from support.clients.heard import recorded
+from support.objects.certificates import authority, shown_to
+from support.objects.documents import Doc, exact, gateway, listener, route, rule, secret
+from support.scenes.gate import STEADY, Gate
+from support.scenes.world import World, load, until
+from support.servers.ports import free_port
 
 HOST = "secure.example"
 

@@ -16,9 +16,9 @@ from daemun.base.names import Name
 from daemun.kube.client import KubeClient
 from daemun.lease import LeaderElection, Terms
 from daemun.listening import stop_listening
-from support.doorman import Doorman
-from support.gate import Gate, Serving
-from support.world import until
+from support.api.doorman import Doorman
+from support.scenes.gate import Gate, Serving
+from support.scenes.world import until
 
 SUCCESSION = 15.0
 HOUR = timedelta(hours=1)

@@ -1,6 +1,7 @@
 """F9: of each kind of configuration that Envoy rejects only the culprit suffers, and its status says why (F10: mended).
 
-The configuration was good before, and what it was is served on. All pre-checks are passed by, see `support.spoiler`.
+The configuration was good before, and what it was is served on. All pre-checks are passed by:
+`support.scenes.spoiler`.
 """
 
 from collections.abc import AsyncIterator
@@ -8,9 +9,9 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from support.rejected import CLUSTERS, ENDPOINTS, LISTENERS, ROUTES, SECRETS
-from support.tenants import CULPRIT, Tenants, tenants_at_peace
-from support.world import until
+from support.scenes.rejected import CLUSTERS, ENDPOINTS, LISTENERS, ROUTES, SECRETS
+from support.scenes.tenants import CULPRIT, Tenants, tenants_at_peace
+from support.scenes.world import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 BACKENDS = CLUSTERS | ENDPOINTS

@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from support.client import ask
-from support.documents import exact, route, rule
-from support.ports import free_port
-from support.rejected import CLUSTERS, ENDPOINTS, LISTENERS, ROUTES, SECRETS, Bad
-from support.tenants import CULPRIT, Tenants, tenants_at_peace
-from support.world import until
+from support.clients.client import ask
+from support.objects.documents import exact, route, rule
+from support.scenes.rejected import CLUSTERS, ENDPOINTS, LISTENERS, ROUTES, SECRETS, Bad
+from support.scenes.tenants import CULPRIT, Tenants, tenants_at_peace
+from support.scenes.world import until
+from support.servers.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

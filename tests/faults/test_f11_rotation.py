@@ -5,11 +5,11 @@ import contextlib
 import ssl
 import time
 
-from support.certificates import Pair, authority, shown_to
-from support.client import Answer, ask, connection, exchange
-from support.documents import gateway, listener, listener_set, route, rule, secret
-from support.ports import free_port
-from support.world import World, load, until
+from support.clients.client import Answer, ask, connection, exchange
+from support.objects.certificates import Pair, authority, shown_to
+from support.objects.documents import gateway, listener, listener_set, route, rule, secret
+from support.scenes.world import World, load, until
+from support.servers.ports import free_port
 
 CA = authority()
 HOSTS = tuple(f"h{number}.rotated.test" for number in range(200))
@@ -88,8 +88,8 @@ async def test_f11_many_certificates_change_under_load(world: World) -> None:
 
 async def test_f11_authorities_change_under_load_too(world: World) -> None:
     """The Secret of a port's clients is not that of its certificate, and both may change at once."""
-    from support.certificates import Authority
-    from support.documents import authorities, validation
+    from support.objects.certificates import Authority
+    from support.objects.documents import authorities, validation
 
     port = free_port()
     staff = [Authority(), Authority()]

@@ -7,11 +7,11 @@ import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.serialization import PrivateFormat
 
-from support.certificates import Pair, authority, locked, shown_to
-from support.client import Answer, ask, connection
-from support.documents import Doc, gateway, listener, route, rule, secret
-from support.ports import free_port
-from support.world import World, fresh, load, until
+from support.clients.client import Answer, ask, connection
+from support.objects.certificates import Pair, authority, locked, shown_to
+from support.objects.documents import Doc, gateway, listener, route, rule, secret
+from support.scenes.world import World, fresh, load, until
+from support.servers.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CA = authority()

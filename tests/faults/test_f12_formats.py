@@ -1,8 +1,8 @@
 """F12: credentials that were good and are broken count as they were; it is told, and ends with the next good ones."""
 
-from support.auth import api_key, auth_config, auth_policy
-from support.documents import Doc, gateway, listener, prefix, route, rule
-from support.world import fresh
+from support.objects.auth import api_key, auth_config, auth_policy
+from support.objects.documents import Doc, gateway, listener, prefix, route, rule
+from support.scenes.world import fresh
 
 REF = {"name": "key", "namespace": "default"}
 

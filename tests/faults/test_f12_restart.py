@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from support.certificates import Pair, authority, shown_to
-from support.client import connection
-from support.documents import gateway, listener, route, rule, secret
-from support.world import World, fresh, until
+from support.clients.client import connection
+from support.objects.certificates import Pair, authority, shown_to
+from support.objects.documents import gateway, listener, route, rule, secret
+from support.scenes.world import World, fresh, until
 
 CA = authority()
 

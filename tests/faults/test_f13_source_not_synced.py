@@ -4,10 +4,10 @@ It passes when the control plane is not ready and sends nothing, proxies keep wh
 failed request), and everything is served as soon as the list is there.
 """
 
-from support.client import ask
-from support.doorman import Doorman
-from support.gate import Gate
-from support.world import until
+from support.api.doorman import Doorman
+from support.clients.client import ask
+from support.scenes.gate import Gate
+from support.scenes.world import until
 
 
 async def test_who_does_not_know_everything_says_nothing(gate: Gate) -> None:

@@ -11,11 +11,11 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from support.documents import Doc, exact, gateway, listener, route, rule
-from support.fake_api import FakeApi
-from support.kube_watcher import watching
-from support.weight import weights
-from support.world import World, until
+from support.api.fake_api import FakeApi
+from support.api.kube_watcher import watching
+from support.checks.weight import weights
+from support.objects.documents import Doc, exact, gateway, listener, route, rule
+from support.scenes.world import World, until
 
 MANY = 150
 ROUNDS = 4

@@ -12,9 +12,9 @@ from daemun.provision import binary
 from daemun.provision.bootstrap import bootstrap
 from daemun.xds.flight import MOST_OVERTAKEN
 from daemun.xds.session import Session
-from support.documents import exact, gateway, listener, prefix, route, rule
-from support.world import World, until
-from support.xds_clients import Client
+from support.clients.xds_clients import Client
+from support.objects.documents import exact, gateway, listener, prefix, route, rule
+from support.scenes.world import World, until
 
 ROUTES = 1000
 CLIENTS = 45
@@ -91,7 +91,7 @@ async def test_f17_fifty_proxies_connect_at_once(world: World) -> None:
 async def _clients(world: World, address: str, token: str, count: int) -> AsyncIterator[asyncio.StreamReader]:
     """So many clients in a process of their own; what they print."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "support.xds_clients", address, token, str(count), str(_wanted(world))),
+        *(sys.executable, "-m", "support.clients.xds_clients", address, token, str(count), str(_wanted(world))),
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,

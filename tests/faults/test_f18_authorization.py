@@ -16,13 +16,13 @@ import pytest_asyncio
 
 from daemun.ir.auth import Chain, Step
 from daemun.ir.auth.checks import ApiKey, ApiKeyAuth, LdapAuth, OpaServer, PassThroughGrpc, PassThroughHttp
-from support.auth import auth_config, basic, users
-from support.checked import login
-from support.documents import gateway, listener, prefix, route, rule
-from support.door import Door
-from support.passing import RawHttp, http_answer
-from support.ports import free_port
-from support.world import World, until
+from support.clients.checked import login
+from support.envoys.door import Door
+from support.objects.auth import auth_config, basic, users
+from support.objects.documents import gateway, listener, prefix, route, rule
+from support.scenes.world import World, until
+from support.servers.ports import free_port
+from support.standins.passing import RawHttp, http_answer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

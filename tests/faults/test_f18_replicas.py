@@ -14,10 +14,10 @@ import pytest_asyncio
 from daemun.ir.auth import Chain, Step
 from daemun.ir.auth.checks import ApiKey, ApiKeyAuth
 from daemun.provision.kube.certificates import PROXY, PROXY_KEY, SERVER, SERVER_KEY, TRUST
-from support.certificates import Authority
-from support.doors import HOST, Doors
-from support.steady_load import load
-from support.world import until
+from support.clients.steady_load import load
+from support.envoys.doors import HOST, Doors
+from support.objects.certificates import Authority
+from support.scenes.world import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 KEYS = Chain("keys", (Step("keys", ApiKeyAuth((ApiKey(sha256(b"gold").hexdigest(), "ann"),))),))

@@ -9,9 +9,9 @@ import pytest
 import pytest_asyncio
 
 from daemun.ir.quotas import Descriptor, Limits, Quota
-from support.counted import DOMAIN, Counted
-from support.steady_load import load
-from support.world import until
+from support.clients.steady_load import load
+from support.envoys.counted import DOMAIN, Counted
+from support.scenes.world import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 MANY, NONE = Quota(1_000_000, 3600), Quota(0, 3600)

@@ -1,8 +1,9 @@
 """Every behaviour of the translation as a case: `in.yaml` to `envoy.yaml` and `status.yaml`.
 
 A case gets `base.yaml` too (a Gateway and some Services), except what it defines itself; one with a Gateway of its own
-does not get the base's. Its first lines say what is shown: `# show: routes, clusters` (sections of support/render.py,
-routes if nothing is said). Statuses are those of the case's own objects. `make golden` writes the expected files anew.
+does not get the base's. Its first lines say what is shown: `# show: routes, clusters` (sections of
+support/checks/render.py, routes if nothing is said). Statuses are those of the case's own objects. `make golden` writes
+the expected files anew.
 """
 
 import os
@@ -14,9 +15,10 @@ import pytest
 import yaml
 
 from daemun.translate import Translation
-from support import envoy, render
-from support.asked_filters import unasked
-from support.cases import objects, translation
+from support.checks import render
+from support.checks.asked_filters import unasked
+from support.envoys import envoy
+from support.objects.cases import objects, translation
 
 HERE = Path(__file__).parent
 CASES = sorted(path.parent for path in HERE.rglob("in.yaml"))

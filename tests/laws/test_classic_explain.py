@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from daemun.gatewayapi.settings import Settings
 from laws.test_explain_against_envoy import Bench, compare
-from support.classic import SOLO
-from support.crowds import thresholds
-from support.explained import BACKENDS, Doc, Shot, decoded, doc, every_backend, services
-from support.ports import free_port
-from support.swapped import SwappedEnvoy
+from support.envoys.swapped import SwappedEnvoy
+from support.servers.ports import free_port
+from support.worlds.classic import SOLO
+from support.worlds.crowds import thresholds
+from support.worlds.explained import BACKENDS, Doc, Shot, decoded, doc, every_backend, services
 
 _PATHS = ("/", "/x", "/X", "/x/", "/xy", "/x/y", "/x/y/z", "/y", "//x", "/x?y")
 _HOSTS = ("a.test", "A.test", "w.a.test", "b.a.test", "other.org", "a.test:8080")

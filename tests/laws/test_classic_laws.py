@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.gatewayapi.settings import Settings
 from daemun.translate import Translation
-from support import envoy
-from support.cases import documents, translation
-from support.classic import classic
-from support.crowds import thresholds
-from support.rebuilt import equals_rebuilt, same_in_any_order
+from support.checks.rebuilt import equals_rebuilt, same_in_any_order
+from support.envoys import envoy
+from support.objects.cases import documents, translation
 from support.worlds import CORE, change, world
+from support.worlds.classic import classic
+from support.worlds.crowds import thresholds
 
 any_world = st.one_of(classic, classic, classic, world)
 histories = st.lists(st.lists(st.tuples(any_world, st.integers(0, 5)), min_size=1, max_size=8), min_size=1, max_size=6)

@@ -12,7 +12,7 @@ from daemun.api.decode import decode
 from daemun.gatewayapi.settings import Settings
 from daemun.ir.resource import CLUSTER, ENDPOINT
 from daemun.translate import Translation
-from support.documents import backend, exact, gateway, listener, prefix, reference, route, rule, service, use
+from support.objects.documents import backend, exact, gateway, listener, prefix, reference, route, rule, service, use
 
 SERVICES = ("s0", "s1", "s2")
 MIRROR = st.sampled_from(SERVICES).map(lambda name: use("RequestMirror", backendRef=reference(name, port=80)))

@@ -15,7 +15,7 @@ from daemun.gloo.delegation.matches import below, inheriting
 from daemun.gloo.delegation.reach import DEPTH, WAYS
 from daemun.ir.route import Match, PathType, ValueMatch, Way
 from daemun.translate import Translation
-from support.cases import documents
+from support.objects.cases import documents
 from support.worlds import change
 
 BASE = """

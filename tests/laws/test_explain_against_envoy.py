@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from daemun.explain import Explanation, Request, Share, explain, request_from
 from daemun.gatewayapi.settings import Settings
 from daemun.translate import Translation
-from support.crowds import thresholds
-from support.explained import (
+from support.envoys.swapped import INSECURE, Got, SwappedEnvoy
+from support.servers.ports import free_port
+from support.worlds.crowds import thresholds
+from support.worlds.explained import (
     Doc,
     Shot,
     decoded,
@@ -27,8 +29,6 @@ from support.explained import (
     tls_secret,
     worlds,
 )
-from support.ports import free_port
-from support.swapped import INSECURE, Got, SwappedEnvoy
 
 WORLDS = int(os.environ.get("DAEMUN_EXPLAIN_WORLDS", "80"))
 REQUESTS = 12

@@ -13,7 +13,7 @@ from daemun.extauth.request import Request
 from daemun.ir.auth import Chain, Step
 from daemun.ir.auth.checks import Verified
 from daemun.ir.auth.expression import And, Expression, ExpressionError, Literal, Or, parse
-from support.asking import question
+from support.clients.asking import question
 
 NAMES = ("a", "b", "c", "d-e.f")
 SPACE = st.sampled_from(["", " ", "  ", "\t"])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from daemun.inja import TemplateError, parse, template_program
 from daemun.inja.functions import FUNCTIONS, OPERATORS
-from support.rendered import RefusedError, Rendering
+from support.envoys.rendered import RefusedError, Rendering
 
 _SOME = settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 DATA: dict[str, Any] = {

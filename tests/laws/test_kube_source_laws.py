@@ -11,8 +11,8 @@ from daemun.api.kinds import BY_NAME
 from daemun.base.names import CORE, Ref
 from daemun.kube.seen import Seen
 from daemun.sources.kube.wire import Entry, Wire
-from support.fake_api import Doc, FakeApi, Refusal
-from support.kube_watcher import IMPATIENT, KubeWatcher, watching
+from support.api.fake_api import Doc, FakeApi, Refusal
+from support.api.kube_watcher import IMPATIENT, KubeWatcher, watching
 
 NAMES = ("a/one", "a/two", "b/one")
 SPECS: dict[str, tuple[Doc, ...]] = {

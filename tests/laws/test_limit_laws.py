@@ -14,8 +14,8 @@ from daemun.ratelimit import redis as in_redis
 from daemun.ratelimit.matching import Domain, holding
 from daemun.ratelimit.memory import MemoryStore
 from daemun.ratelimit.store import SLICES, Asked, Decided
-from support.limiting import plan_of
-from support.redises import RedisServer, redis
+from support.clients.limiting import plan_of
+from support.servers.redises import RedisServer, redis
 
 QUOTAS = st.builds(
     Quota,

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from daemun.base.durations import nanoseconds
 from daemun.explain import Explanation, Request, Share, explain, request_from
 from daemun.translate import Translation
-from support.cases import translation
-from support.migrated import PREFIXES, delegating, differs, migrated, requests, typed, worlds
+from support.objects.cases import translation
+from support.worlds.migrated import PREFIXES, delegating, differs, migrated, requests, typed, worlds
 
 asked = st.lists(requests, min_size=4, max_size=12)
 several = settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from daemun.explain import Request, explain
 from daemun.gatewayapi.settings import Settings
-from support.explained import decoded, doc, gateway, listener, services
+from support.worlds.explained import decoded, doc, gateway, listener, services
 
 _PORT = 8080
 _LISTENERS = ("", "*.test", "*.w.test", "x.w.test")

@@ -16,8 +16,8 @@ from daemun.gatewayapi.classes import CONTROLLERS
 from daemun.kube.seen import Seen
 from daemun.report.kube.merge import TYPES, change
 from daemun.report.kube.writer import StatusWriter
-from support.clock import run
-from support.memoryapi import Document, MemoryApi, merged, version
+from support.api.memoryapi import Document, MemoryApi, merged, version
+from support.checks.clock import run
 
 REFS = (Ref(GATEWAY, "HTTPRoute", "n", "r"), Ref(GATEWAY, "Gateway", "n", "g"))
 TIMES = st.sampled_from(["2025-01-01T00:00:00Z", "2025-02-02T00:00:00Z"])

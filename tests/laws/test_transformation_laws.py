@@ -16,8 +16,8 @@ from daemun.features import http_filters, upstream_filters
 from daemun.features.transformations.native import native
 from daemun.features.transformations.places import put_on_route
 from daemun.features.transformations.stages import Programs, stage_programs
-from support.ports import free_port
-from support.standing import StandingEnvoy
+from support.envoys.standing import StandingEnvoy
+from support.servers.ports import free_port
 
 _TYPE = "type.googleapis.com/envoy.extensions.filters"
 # What is behind says what it got, and answers with headers of the same names.

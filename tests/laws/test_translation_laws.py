@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from daemun.api.decode import decode
 from daemun.gatewayapi.settings import Settings, cluster
 from daemun.translate import Translation
-from support import envoy
-from support.cases import documents, translation
-from support.crowds import thresholds
-from support.rebuilt import equals_rebuilt, same_in_any_order
+from support.checks.rebuilt import equals_rebuilt, same_in_any_order
+from support.envoys import envoy
+from support.objects.cases import documents, translation
 from support.worlds import CORE, change, world
+from support.worlds.crowds import thresholds
 from support.worlds.route_objects import delegation_world
 
 histories = st.lists(st.lists(st.tuples(world, st.integers(0, 5)), min_size=1, max_size=6), min_size=1, max_size=6)

@@ -14,12 +14,12 @@ from daemun.flow import Delta
 from daemun.gatewayapi.settings import Settings
 from daemun.ir.resource import CLUSTER, ENDPOINT, Part, PartKey
 from daemun.translate import Translation
-from support import envoy
-from support.cases import translation
-from support.documents import Doc, gateway, hosts, listener, route, rule, to_upstream, upstream
-from support.rebuilt import equals_rebuilt, same_in_any_order
-from support.upstreams import GATE, ROUTE, anything
+from support.checks.rebuilt import equals_rebuilt, same_in_any_order
+from support.envoys import envoy
+from support.objects.cases import translation
+from support.objects.documents import Doc, gateway, hosts, listener, route, rule, to_upstream, upstream
 from support.worlds import CORE, change
+from support.worlds.upstreams import GATE, ROUTE, anything
 
 ROUTES = 1000
 SHARED = Ref(GLOO, "Upstream", "default", "shared")

@@ -11,8 +11,8 @@ from daemun.explain import explain
 from daemun.lint.shadows import shadowed
 from daemun.trial.sample import samples
 from daemun.view.effective import effective
-from support.cases import objects, translation
-from support.documents import exact, gateway, listener, prefix, regex, route, rule, service, values
+from support.objects.cases import objects, translation
+from support.objects.documents import exact, gateway, listener, prefix, regex, route, rule, service, values
 
 _GOLDEN = Path(__file__).parents[1] / "golden"
 _CASES = sorted(case.parent for case in _GOLDEN.rglob("in.yaml"))

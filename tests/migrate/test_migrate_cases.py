@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from daemun.cli.main import app
-from support.cases import documents, translation
-from support.migrated import typed
+from support.objects.cases import documents, translation
+from support.worlds.migrated import typed
 
 HERE = Path(__file__).parent
 CASES = sorted(path.parent.name for path in HERE.glob("*/in.yaml"))

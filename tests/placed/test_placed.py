@@ -17,8 +17,8 @@ from daemun.gatewayapi.settings import cluster
 from daemun.provision.kube.objects import render
 from daemun.provision.kube.settings import READY_PORT, ProxySettings
 from daemun.translate import Translation
-from support.cases import objects
-from support.render import statuses
+from support.checks.render import statuses
+from support.objects.cases import objects
 
 HERE = Path(__file__).parent
 CASES = sorted(path.parent for path in HERE.rglob("in.yaml"))

@@ -4,10 +4,10 @@ import pytest
 import pytest_asyncio
 from test_gloo_options import having, option, target
 
-from support.auth import api_key, auth_config, basic, simple_users, users
-from support.client import Answer
-from support.documents import gateway, listener, prefix, route, rule
-from support.world import World
+from support.clients.client import Answer
+from support.objects.auth import api_key, auth_config, basic, simple_users, users
+from support.objects.documents import gateway, listener, prefix, route, rule
+from support.scenes.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 hosts = pytest.mark.parametrize("host", ["hit.test", "x.wild.test"])

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from support import slapd
-from support.checked import login
-from support.pages import commands, in_order
-from support.world import World, until
+from support.checks.pages import commands, in_order
+from support.clients.checked import login
+from support.scenes.world import World, until
+from support.servers import slapd
 
 _NEXT = "-- the next command --"
 DOCS = Path(__file__).parents[2] / "docs" / "auth"

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from support.auth import api_key, auth_config, basic, users
-from support.checker import Checker
-from support.documents import Doc
-from support.world import World
+from support.objects.auth import api_key, auth_config, basic, users
+from support.objects.documents import Doc
+from support.scenes.world import World
+from support.standins.checker import Checker
 
 pytestmark = pytest.mark.asyncio
 GOOD = basic("ann", "secret")

@@ -10,10 +10,10 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from support.auth import api_key, auth_config, basic, simple_users
-from support.documents import gateway, listener, prefix, route, rule
-from support.sites import serve
-from support.world import World, until
+from support.objects.auth import api_key, auth_config, basic, simple_users
+from support.objects.documents import gateway, listener, prefix, route, rule
+from support.scenes.world import World, until
+from support.servers.sites import serve
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

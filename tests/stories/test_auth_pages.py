@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest_asyncio
 from test_auth_docs import DOCS, page, serve, try_out
 
-from support.checked import login
-from support.checker import Checker
-from support.world import World
+from support.clients.checked import login
+from support.scenes.world import World
+from support.standins.checker import Checker
 
 
 @pytest_asyncio.fixture

@@ -2,10 +2,10 @@
 
 import pytest
 
-from support.auth import auth_policy, basic, secret
-from support.checker import Checker
-from support.documents import Doc, gateway, listener, prefix, route, rule
-from support.world import World
+from support.objects.auth import auth_policy, basic, secret
+from support.objects.documents import Doc, gateway, listener, prefix, route, rule
+from support.scenes.world import World
+from support.standins.checker import Checker
 
 ANN, BOB = basic("ann", "secret"), basic("bob", "secret")
 HOSTS = ["hit.test", "*.wild.test"]

@@ -9,12 +9,12 @@ import pytest
 
 from daemun.extauth.checker import Tools
 from daemun.ir.auth.checks import ApiKey, ApiKeyAuth
-from support.auth import api_key, auth_policy, secret
-from support.documents import Doc, gateway, listener, reference, route, rule, service
-from support.extauths import Door
-from support.provider import CLIENT, SECRET, Provider
-from support.sites import serve
-from support.world import World
+from support.envoys.extauths import Door
+from support.objects.auth import api_key, auth_policy, secret
+from support.objects.documents import Doc, gateway, listener, reference, route, rule, service
+from support.scenes.world import World
+from support.servers.sites import serve
+from support.standins.provider import CLIENT, SECRET, Provider
 
 HOST = "hit.test"
 ROUTE = {"kind": "HTTPRoute", "name": "r"}

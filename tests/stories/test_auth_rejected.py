@@ -3,9 +3,9 @@
 import pytest
 
 from daemun.report.journal import ProxyLine
-from support.auth import api_key, auth_config, basic, users
-from support.documents import gateway, listener, prefix, route, rule
-from support.world import World, until
+from support.objects.auth import api_key, auth_config, basic, users
+from support.objects.documents import gateway, listener, prefix, route, rule
+from support.scenes.world import World, until
 
 POLICY = """
 apiVersion: gateway.solo.io/v1

@@ -7,10 +7,10 @@ import pytest_asyncio
 from cryptography.hazmat.primitives import serialization
 from test_gloo_tokens import KEY, OTHER, token
 
-from support.auth import api_key, auth_config
-from support.client import Answer
-from support.documents import gateway, listener, prefix, route, rule
-from support.world import World
+from support.clients.client import Answer
+from support.objects.auth import api_key, auth_config
+from support.objects.documents import gateway, listener, prefix, route, rule
+from support.scenes.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -14,10 +14,10 @@ import pytest_asyncio
 import yaml
 from botocore.credentials import Credentials
 
-from support.certificates import authority
-from support.documents import Doc, gateway, listener, prefix, route, rule, to_upstream, upstream, use
-from support.lambdas import NAME, REGION, Invocation, Lambda, Reply, says
-from support.world import World, until
+from support.objects.certificates import authority
+from support.objects.documents import Doc, gateway, listener, prefix, route, rule, to_upstream, upstream, use
+from support.scenes.world import World, until
+from support.standins.lambdas import NAME, REGION, Invocation, Lambda, Reply, says
 
 HELD = Credentials("AKIAFIRST", "first/secret+key", None)
 OTHER = Credentials("AKIASECOND", "second-secret-key", "a-session-token")

@@ -7,10 +7,10 @@ import pytest
 import pytest_asyncio
 from botocore.credentials import Credentials
 
-from support.client import Answer
-from support.documents import Doc, gateway, listener, prefix, reference, route, rule
-from support.sts import fault
-from support.world import World, fresh, until
+from support.clients.client import Answer
+from support.objects.documents import Doc, gateway, listener, prefix, reference, route, rule
+from support.scenes.world import World, fresh, until
+from support.standins.sts import fault
 
 FIRST = Credentials("AKIAFIRST", "first/secret+key", None)
 SECOND = Credentials("AKIASECOND", "second-secret-key", "a-session-token")

@@ -7,9 +7,9 @@ import pytest_asyncio
 import yaml
 from test_aws_lambda import calling
 
-from support.certificates import authority, server
-from support.documents import Doc, gateway, listener, prefix, route, rule, upstream, use
-from support.world import World, until
+from support.objects.certificates import authority, server
+from support.objects.documents import Doc, gateway, listener, prefix, route, rule, upstream, use
+from support.scenes.world import World, until
 
 HOST = "shop.azurewebsites.net"
 KEYS = {"cart": "the-key-of-cart", "_master": "the-key-of-all"}

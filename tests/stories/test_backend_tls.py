@@ -3,10 +3,9 @@
 import pytest
 import pytest_asyncio
 
-from support.backend import Echo, call
-from support.certificates import Authority, authority, server
-from support.client import websocket
-from support.documents import (
+from support.clients.client import websocket
+from support.objects.certificates import Authority, authority, server
+from support.objects.documents import (
     authorities,
     gateway,
     listener,
@@ -18,8 +17,9 @@ from support.documents import (
     service,
     tls_policy,
 )
-from support.ports import free_port
-from support.world import World, load, until
+from support.scenes.world import World, load, until
+from support.servers.backend import Echo, call
+from support.servers.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CA = authority()

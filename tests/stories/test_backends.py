@@ -3,11 +3,11 @@
 import pytest
 import pytest_asyncio
 
-from support.backend import call
-from support.client import websocket
-from support.documents import backend, gateway, grant, listener, prefix, route, rule, service
-from support.ports import free_port
-from support.world import World
+from support.clients.client import websocket
+from support.objects.documents import backend, gateway, grant, listener, prefix, route, rule, service
+from support.scenes.world import World
+from support.servers.backend import call
+from support.servers.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

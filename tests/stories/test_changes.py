@@ -4,10 +4,10 @@ import pytest
 
 from daemun.report.journal import GoneLine
 from daemun.report.summary import GatewayLine, RouteLine
-from support.client import Answer
-from support.documents import backend, exact, gateway, listener, prefix, route, rule, service, use
-from support.ports import free_port
-from support.world import World, load, until
+from support.clients.client import Answer
+from support.objects.documents import backend, exact, gateway, listener, prefix, route, rule, service, use
+from support.scenes.world import World, load, until
+from support.servers.ports import free_port
 
 
 async def _served(world: World, **settings: object) -> None:

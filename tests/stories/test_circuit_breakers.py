@@ -8,10 +8,10 @@ import pytest
 import pytest_asyncio
 from test_gloo_options import option, target
 
-from support.backend import Echo
-from support.documents import Doc, gateway, hosts, listener, prefix, route, rule, service, to_upstream, upstream
-from support.ports import free_port
-from support.world import World, until
+from support.objects.documents import Doc, gateway, hosts, listener, prefix, route, rule, service, to_upstream, upstream
+from support.scenes.world import World, until
+from support.servers.backend import Echo
+from support.servers.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 TOLD = free_port()

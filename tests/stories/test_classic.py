@@ -7,12 +7,12 @@ import pytest
 import pytest_asyncio
 
 from daemun.explain import explain, request_from
-from support.certificates import authority
-from support.client import Answer, ask, connection, exchange
-from support.documents import secret
-from support.ports import free_port
-from support.streams import greeted
-from support.world import World, tally, until
+from support.clients.client import Answer, ask, connection, exchange
+from support.objects.certificates import authority
+from support.objects.documents import secret
+from support.scenes.world import World, tally, until
+from support.servers.ports import free_port
+from support.servers.streams import greeted
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CA = authority()

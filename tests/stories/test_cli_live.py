@@ -16,10 +16,10 @@ from daemun.cli.doors import PodDoor
 from daemun.cli.traced import follow
 from daemun.explain import request_from
 from daemun.provision import state
-from support.certificates import Authority
-from support.documents import exact, gateway, listener, prefix, route, rule, secret, use
-from support.ports import free_port
-from support.stage import DAEMUN, Stage
+from support.objects.certificates import Authority
+from support.objects.documents import exact, gateway, listener, prefix, route, rule, secret, use
+from support.scenes.stage import DAEMUN, Stage
+from support.servers.ports import free_port
 
 
 class Commands(Stage):

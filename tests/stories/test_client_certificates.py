@@ -5,12 +5,12 @@ import ssl
 import pytest
 import pytest_asyncio
 
-from support.certificates import Authority, Pair, authority
-from support.client import Answer, connection, exchange
-from support.documents import authorities, gateway, listener, route, rule, secret, validation
-from support.http2 import http2
-from support.ports import free_port
-from support.world import World, load, until
+from support.clients.client import Answer, connection, exchange
+from support.clients.http2 import http2
+from support.objects.certificates import Authority, Pair, authority
+from support.objects.documents import authorities, gateway, listener, route, rule, secret, validation
+from support.scenes.world import World, load, until
+from support.servers.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CA = authority()

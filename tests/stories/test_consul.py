@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest_asyncio
 
-from support.consul import Consul
-from support.documents import Doc, gateway, listener, reference, route
-from support.nameserver import Nameserver
-from support.world import World, fresh, until
+from support.objects.documents import Doc, gateway, listener, reference, route
+from support.scenes.world import World, fresh, until
+from support.servers.nameserver import Nameserver
+from support.standins.consul import Consul
 
 RIGHT, WRONG = "of-the-operator", "of-nobody"
 

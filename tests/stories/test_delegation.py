@@ -3,8 +3,8 @@
 from typing import Any
 
 from daemun.report.summary import RouteLine
-from support.documents import gateway, listener, prefix, reference, regex, route, rule, use
-from support.world import World, load, until
+from support.objects.documents import gateway, listener, prefix, reference, regex, route, rule, use
+from support.scenes.world import World, load, until
 
 Doc = dict[str, Any]
 INHERIT = "delegation.gateway.solo.io/inherit-parent-matcher"

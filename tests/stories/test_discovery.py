@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from support.consul import Consul
-from support.documents import Doc, gateway, listener, reference, route
-from support.world import World, fresh, until
+from support.objects.documents import Doc, gateway, listener, reference, route
+from support.scenes.world import World, fresh, until
+from support.standins.consul import Consul
 
 NAMESPACE = "gloo-system"
 

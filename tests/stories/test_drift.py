@@ -11,10 +11,10 @@ from daemun.plane import ControlPlane
 from daemun.provision.bootstrap import TOKEN_HEADER
 from daemun.report.journal import ProxyLine
 from daemun.xds import flight
-from support.churn import typed
-from support.documents import gateway, listener, route, rule, service
-from support.world import World, until
-from support.xds_clients import Client
+from support.clients.xds_clients import Client
+from support.objects.documents import gateway, listener, route, rule, service
+from support.scenes.churn import typed
+from support.scenes.world import World, until
 
 PROXY = "default/gw"
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from support.backend import Echo
-from support.documents import Doc, gateway, listener, prefix, reference, route, rule, upstream
-from support.moto import KEYS, REGION, Moto
-from support.ports import free_port
-from support.world import World, fresh, tally, until
+from support.objects.documents import Doc, gateway, listener, prefix, reference, route, rule, upstream
+from support.scenes.world import World, fresh, tally, until
+from support.servers.backend import Echo
+from support.servers.moto import KEYS, REGION, Moto
+from support.servers.ports import free_port
 
 PAGE = Path(__file__).parents[2] / "docs" / "registries" / "ec2.md"
 PLACES = {"a": "127.0.0.1", "b": "127.0.0.2"}

@@ -9,10 +9,10 @@ import pytest
 import pytest_asyncio
 
 from daemun.envoy import listeners
-from support.client import answer, connection, exchange
-from support.documents import gateway, listener, prefix, route, rule
-from support.http2 import ResetError, http2
-from support.world import World, until
+from support.clients.client import answer, connection, exchange
+from support.clients.http2 import ResetError, http2
+from support.objects.documents import gateway, listener, prefix, route, rule
+from support.scenes.world import World, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

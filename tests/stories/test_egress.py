@@ -3,9 +3,8 @@
 import pytest
 import pytest_asyncio
 
-from support.backend import GrpcEcho, call
-from support.certificates import authority, server
-from support.documents import (
+from support.objects.certificates import authority, server
+from support.objects.documents import (
     Doc,
     authorities,
     backend,
@@ -20,9 +19,10 @@ from support.documents import (
     to_egress,
     use,
 )
-from support.nameserver import Nameserver
-from support.ports import free_port
-from support.world import World, fresh
+from support.scenes.world import World, fresh
+from support.servers.backend import GrpcEcho, call
+from support.servers.nameserver import Nameserver
+from support.servers.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CA = authority()

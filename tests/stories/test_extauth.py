@@ -18,11 +18,11 @@ from daemun.ir.auth.checks import (
     PassThroughHttp,
     Password,
 )
-from support.checked import login
-from support.client import Answer
-from support.door import Door
-from support.passing import RawHttp, http_answer
-from support.ports import free_port
+from support.clients.checked import login
+from support.clients.client import Answer
+from support.envoys.door import Door
+from support.servers.ports import free_port
+from support.standins.passing import RawHttp, http_answer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -8,9 +8,9 @@ import pytest
 import pytest_asyncio
 from envoy.service.auth.v3 import external_auth_pb2
 
-from support.documents import backend, gateway, grant, listener, prefix, reference, route, rule, service, use
-from support.ports import free_port
-from support.world import World
+from support.objects.documents import backend, gateway, grant, listener, prefix, reference, route, rule, service, use
+from support.scenes.world import World
+from support.servers.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

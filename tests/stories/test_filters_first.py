@@ -7,10 +7,10 @@ import pytest
 import pytest_asyncio
 from test_gloo_options import having, option, target
 
-from support.client import Answer, connection, exchange
-from support.documents import Doc, gateway, listener, prefix, route, rule
-from support.processor import Processor
-from support.world import World, load, until
+from support.clients.client import Answer, connection, exchange
+from support.objects.documents import Doc, gateway, listener, prefix, route, rule
+from support.scenes.world import World, load, until
+from support.standins.processor import Processor
 
 pytestmark = pytest.mark.asyncio
 HIT, MISS = "hit.test", "x.wild.test"

@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 from aiohttp import web
 
-from support.certificates import authority
-from support.documents import Doc, gateway, listener, prefix, route, rule, to_upstream, upstream
-from support.sites import WebServer
-from support.world import World
+from support.objects.certificates import authority
+from support.objects.documents import Doc, gateway, listener, prefix, route, rule, to_upstream, upstream
+from support.scenes.world import World
+from support.servers.sites import WebServer
 
 HOST = "localhost"
 

@@ -4,10 +4,10 @@ import pytest
 import pytest_asyncio
 from test_gloo_options import having, option, target
 
-from support.documents import Doc, gateway, listener, prefix, route, rule
-from support.ports import free_port
-from support.processor import Processor
-from support.world import World
+from support.objects.documents import Doc, gateway, listener, prefix, route, rule
+from support.scenes.world import World
+from support.servers.ports import free_port
+from support.standins.processor import Processor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 HIT, MISS = "hit.test", "x.wild.test"

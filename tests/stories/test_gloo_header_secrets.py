@@ -5,8 +5,8 @@ import json
 from test_gloo_options import option, target
 
 from daemun.envoy.readable import readable
-from support.documents import Doc, backend, gateway, listener, route, rule
-from support.world import World, until
+from support.objects.documents import Doc, backend, gateway, listener, route, rule
+from support.scenes.world import World, until
 
 HOSTS = ("hit.test", "x.wild.test")
 VALUE = "s3cr3t-value"

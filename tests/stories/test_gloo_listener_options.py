@@ -10,11 +10,11 @@ import pytest
 import pytest_asyncio
 from google.protobuf import descriptor_pb2
 
-from support.client import Answer, answer, connection, exchange
-from support.documents import Doc, gateway, listener, prefix, route, rule
-from support.ports import free_port
-from support.streams import greeted, refused
-from support.world import World, until
+from support.clients.client import Answer, answer, connection, exchange
+from support.objects.documents import Doc, gateway, listener, prefix, route, rule
+from support.scenes.world import World, until
+from support.servers.ports import free_port
+from support.servers.streams import greeted, refused
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 JSON = {"content-type": "application/json"}

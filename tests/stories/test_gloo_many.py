@@ -3,9 +3,9 @@
 import pytest
 from test_gloo_options import SHOP, having, option, target
 
-from support.crowds import thresholds
-from support.documents import gateway, listener, prefix, route, rule
-from support.world import World
+from support.objects.documents import gateway, listener, prefix, route, rule
+from support.scenes.world import World
+from support.worlds.crowds import thresholds
 
 FOREIGN = {"origin": "http://evil.example"}
 

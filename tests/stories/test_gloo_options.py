@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from support.client import Answer
-from support.documents import Doc, gateway, listener, prefix, route, rule
-from support.world import World, until
+from support.clients.client import Answer
+from support.objects.documents import Doc, gateway, listener, prefix, route, rule
+from support.scenes.world import World, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SHOP = "https://shop.example"

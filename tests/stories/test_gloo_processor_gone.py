@@ -3,9 +3,9 @@
 from test_gloo_external_processing import HIT, MISS, grpc_upstream, service
 from test_gloo_options import option, target
 
-from support.documents import gateway, listener, route, rule
-from support.processor import Processor
-from support.world import World
+from support.objects.documents import gateway, listener, route, rule
+from support.scenes.world import World
+from support.standins.processor import Processor
 
 
 async def test_without_the_service_nothing_passes_unless_it_may(world: World) -> None:

@@ -7,10 +7,10 @@ import pytest
 import pytest_asyncio
 from test_gloo_options import having, option, target
 
-from support.documents import Doc, gateway, listener, prefix, route, rule
-from support.limiter import Limiter
-from support.ports import free_port
-from support.world import World, until
+from support.objects.documents import Doc, gateway, listener, prefix, route, rule
+from support.scenes.world import World, until
+from support.servers.ports import free_port
+from support.standins.limiter import Limiter
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 HIT, MISS = "hit.test", "x.wild.test"

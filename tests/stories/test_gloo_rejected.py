@@ -2,8 +2,8 @@
 
 from test_gloo_options import option, target
 
-from support.documents import gateway, listener, prefix, route, rule
-from support.world import World, until
+from support.objects.documents import gateway, listener, prefix, route, rule
+from support.scenes.world import World, until
 
 MISTAKEN = {"requestHeadersToAdd": [{"header": {"key": "x-mistaken", "value": "%NO_SUCH_VARIABLE(x)%"}}]}
 

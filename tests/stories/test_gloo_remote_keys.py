@@ -7,8 +7,8 @@ from test_gloo_options import option, target, upstream
 from test_gloo_tokens import KEY, OTHER, token
 
 from daemun.features.jwks import jwks
-from support.documents import gateway, listener, route, rule
-from support.world import World
+from support.objects.documents import gateway, listener, route, rule
+from support.scenes.world import World
 
 
 async def test_keys_may_come_from_an_upstream(world: World) -> None:

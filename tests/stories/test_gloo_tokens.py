@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from test_gloo_options import having, option, target
 
-from support.client import Answer
-from support.documents import gateway, listener, prefix, route, rule
-from support.world import World
+from support.clients.client import Answer
+from support.objects.documents import gateway, listener, prefix, route, rule
+from support.scenes.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 KEY = rsa.generate_private_key(65537, 2048)

@@ -2,9 +2,9 @@
 
 from test_gloo_options import option, target
 
-from support.assembler import filter_that_adds
-from support.documents import gateway, listener, route, rule
-from support.world import World
+from support.objects.assembler import filter_that_adds
+from support.objects.documents import gateway, listener, route, rule
+from support.scenes.world import World
 
 HOSTS = ("hit.test", "x.wild.test")
 

@@ -5,9 +5,9 @@ import grpc.aio
 import pytest
 import pytest_asyncio
 
-from support.backend import call
-from support.documents import gateway, listener, route, rule, use, values
-from support.world import World
+from support.objects.documents import gateway, listener, route, rule, use, values
+from support.scenes.world import World
+from support.servers.backend import call
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

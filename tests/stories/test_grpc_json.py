@@ -13,10 +13,10 @@ import pytest_asyncio
 from google.api import annotations_pb2, http_pb2
 from google.protobuf import descriptor_pb2
 
-from support.documents import Doc, gateway, hosts, listener, prefix, route, rule, to_upstream, upstream
-from support.ports import free_port
-from support.shelves import SERVICE, Shelves, descriptors
-from support.world import World, until
+from support.objects.documents import Doc, gateway, hosts, listener, prefix, route, rule, to_upstream, upstream
+from support.scenes.world import World, until
+from support.servers.ports import free_port
+from support.standins.shelves import SERVICE, Shelves, descriptors
 
 JSON = {"content-type": "application/json"}
 LABEL = "discovery.solo.io/function_discovery"

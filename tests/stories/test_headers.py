@@ -3,9 +3,9 @@
 import pytest
 import pytest_asyncio
 
-from support.client import Answer
-from support.documents import backend, gateway, listener, prefix, route, rule, use
-from support.world import World
+from support.clients.client import Answer
+from support.objects.documents import backend, gateway, listener, prefix, route, rule, use
+from support.scenes.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from support.documents import gateway, listener, prefix, reference, route, rule
-from support.ports import free_port
-from support.world import World
+from support.objects.documents import gateway, listener, prefix, reference, route, rule
+from support.scenes.world import World
+from support.servers.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 PORTS: dict[str, int] = {}

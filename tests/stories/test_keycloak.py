@@ -26,11 +26,11 @@ from daemun.ir.auth.oauth import (
     Session,
     SignedToken,
 )
-from support.chromium import Chromium, chromium
-from support.documents import gateway, listener, prefix, reference, route, rule, service, use
-from support.extauths import Door
-from support.keycloak import Keycloak, keycloak
-from support.world import World
+from support.envoys.extauths import Door
+from support.objects.documents import gateway, listener, prefix, reference, route, rule, service, use
+from support.scenes.world import World
+from support.servers.chromium import Chromium, chromium
+from support.servers.keycloak import Keycloak, keycloak
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
 

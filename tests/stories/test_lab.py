@@ -1,7 +1,7 @@
 """The lab: a v1beta1 route that lets just GET /get of api.example.com through, from another namespace."""
 
-from support.documents import backend, exact, gateway, listener, route, rule
-from support.world import World
+from support.objects.documents import backend, exact, gateway, listener, route, rule
+from support.scenes.world import World
 
 HOST = "api.example.com"
 

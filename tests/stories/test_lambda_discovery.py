@@ -8,9 +8,9 @@ import pytest
 import pytest_asyncio
 
 from daemun.sources.functions import watcher
-from support.documents import Doc, gateway, listener, prefix, route, rule, to_upstream, upstream
-from support.moto import KEYS, REGION, Moto
-from support.world import World, until
+from support.objects.documents import Doc, gateway, listener, prefix, route, rule, to_upstream, upstream
+from support.scenes.world import World, until
+from support.servers.moto import KEYS, REGION, Moto
 
 ENDPOINT = "daemun.dev/aws-endpoint"
 LABEL = "discovery.solo.io/function_discovery"

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from support.documents import Doc, gateway, hosts, listener, prefix, route, rule, service, to_upstream, upstream
-from support.world import World, load, until
+from support.objects.documents import Doc, gateway, hosts, listener, prefix, route, rule, service, to_upstream, upstream
+from support.scenes.world import World, load, until
 
 SILENCE = "30s"
 SOON = 1.0

@@ -12,10 +12,10 @@ from typing import Any
 import pytest_asyncio
 from test_gloo_options import having, option, target
 
-from support.auth import auth_config, basic, simple_users, users
-from support.documents import Doc, gateway, listener, prefix, route, rule
-from support.limiting import within_an_hour
-from support.world import World, tally
+from support.clients.limiting import within_an_hour
+from support.objects.auth import auth_config, basic, simple_users, users
+from support.objects.documents import Doc, gateway, listener, prefix, route, rule
+from support.scenes.world import World, tally
 
 DOCS = Path(__file__).parents[2] / "docs" / "limits"
 LATE = {"ratelimitServer": {"denyOnFail": True, "requestTimeout": "20s"}}

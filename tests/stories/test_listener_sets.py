@@ -2,10 +2,10 @@
 
 import socket
 
-from support.certificates import authority
-from support.documents import Doc, exact, gateway, listener, listener_set, reference, route, rule, secret
-from support.ports import free_port
-from support.world import World, load, until
+from support.objects.certificates import authority
+from support.objects.documents import Doc, exact, gateway, listener, listener_set, reference, route, rule, secret
+from support.scenes.world import World, load, until
+from support.servers.ports import free_port
 
 
 def of(name: str, **fields: str) -> Doc:

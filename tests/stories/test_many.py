@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from support.client import Answer, websocket
-from support.crowds import thresholds
-from support.documents import exact, gateway, listener, prefix, regex, route, rule, service
-from support.world import World, load, until
+from support.clients.client import Answer, websocket
+from support.objects.documents import exact, gateway, listener, prefix, regex, route, rule, service
+from support.scenes.world import World, load, until
+from support.worlds.crowds import thresholds
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 HOST = "crowd.example.com"

@@ -3,8 +3,8 @@
 import pytest
 import pytest_asyncio
 
-from support.documents import exact, gateway, listener, prefix, regex, route, rule, values
-from support.world import World
+from support.objects.documents import exact, gateway, listener, prefix, regex, route, rule, values
+from support.scenes.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

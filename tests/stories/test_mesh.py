@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from support.meshed import GREETING
-from support.pages import ALONE, ROOT
+from support.checks.pages import ALONE, ROOT
+from support.clients.meshed import GREETING
 
 MANIFESTS = """
 apiVersion: v1
@@ -35,7 +35,7 @@ def test_what_is_no_http_passes_and_servers_may_speak_first(tmp_path: Path) -> N
     if subprocess.run([*ALONE, "true"], capture_output=True, check=False).returncode:
         pytest.skip("needs a network namespace: root may make one")
     (tmp_path / "mesh.yaml").write_text(MANIFESTS)
-    command = [*ALONE, sys.executable, "-m", "support.meshed", str(tmp_path)]
+    command = [*ALONE, sys.executable, "-m", "support.clients.meshed", str(tmp_path)]
     with tempfile.TemporaryDirectory(prefix="dmn-mesh-") as short:  # sockets are in it
         own = {"XDG_RUNTIME_DIR": short, "XDG_STATE_HOME": short}
         own["PYTHONPATH"] = os.pathsep.join([os.environ.get("PYTHONPATH", ""), str(ROOT / "tests")])

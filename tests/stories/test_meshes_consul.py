@@ -1,18 +1,19 @@
 """Services of Consul's mesh: found, reached by its TLS, kept out by its intentions, through authorities that change.
 
-The agent is a stand-in (support/consul.py says why), its sidecars are real Envoys that want a certificate of the mesh.
+The agent is a stand-in (support/standins/consul.py says why), its sidecars are real Envoys that want a certificate of
+the mesh.
 """
 
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from support.certificates import Authority
-from support.connect_ca import DOMAIN, Mesh, identity
-from support.documents import Doc, gateway, listener, reference, route, rule, to_upstream, upstream
-from support.ports import free_port
-from support.sidecars import sidecar
-from support.world import World, fresh, load, until
+from support.envoys.sidecars import sidecar
+from support.objects.certificates import Authority
+from support.objects.documents import Doc, gateway, listener, reference, route, rule, to_upstream, upstream
+from support.scenes.world import World, fresh, load, until
+from support.servers.ports import free_port
+from support.standins.connect_ca import DOMAIN, Mesh, identity
 
 
 def settings(address: str, token: str = "", connect_as: str = "") -> Doc:

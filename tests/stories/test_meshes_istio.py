@@ -1,6 +1,7 @@
 """Pods behind sidecars that take nothing but their mesh's TLS, reached by a certificate that Istio's authority issues.
 
-The authority is a stand-in, and the sidecars are real Envoys with the configuration of Istio's (support/sidecars.py).
+The authority is a stand-in, and the sidecars are real Envoys with the configuration of Istio's
+(support/envoys/sidecars.py).
 """
 
 from collections.abc import AsyncIterator
@@ -8,13 +9,13 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 
 from daemun.sources.identities import istio
-from support.certificates import Authority
-from support.documents import gateway, listener, reference, route, rule
-from support.istio_pods import pod, service, settings, slice_
-from support.istiod import DOMAIN, GATE, Istiod
-from support.ports import free_port
-from support.sidecars import OF_ISTIO, sidecar
-from support.world import World, fresh, load, until
+from support.envoys.sidecars import OF_ISTIO, sidecar
+from support.objects.certificates import Authority
+from support.objects.documents import gateway, listener, reference, route, rule
+from support.objects.istio_pods import pod, service, settings, slice_
+from support.scenes.world import World, fresh, load, until
+from support.servers.ports import free_port
+from support.standins.istiod import DOMAIN, GATE, Istiod
 
 OURS, ANOTHER = "of-our-service-account", "of-another"
 MESH = Authority()

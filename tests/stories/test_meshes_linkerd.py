@@ -6,7 +6,7 @@ Linkerd itself does not run here: the header is what its proxies read in ingress
 import pytest
 import pytest_asyncio
 
-from support.documents import (
+from support.objects.documents import (
     Doc,
     backend,
     gateway,
@@ -21,7 +21,7 @@ from support.documents import (
     upstream,
     use,
 )
-from support.world import World, fresh, until
+from support.scenes.world import World, fresh, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 _HEADER = "l5d-dst-override"

@@ -3,12 +3,12 @@
 import re
 from pathlib import Path
 
-from support.backend import Echo
-from support.cases import objects
-from support.certificates import Authority, authority, server
-from support.documents import authorities
-from support.nameserver import Nameserver
-from support.world import World
+from support.objects.cases import objects
+from support.objects.certificates import Authority, authority, server
+from support.objects.documents import authorities
+from support.scenes.world import World
+from support.servers.backend import Echo
+from support.servers.nameserver import Nameserver
 
 PAGES = Path(__file__).parents[2] / "docs/meshes"
 HOST = "api.payments.example"

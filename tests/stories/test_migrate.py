@@ -9,12 +9,12 @@ import pytest
 from typer.testing import CliRunner
 
 from daemun.cli.main import app
-from support.certificates import authority
-from support.client import ask
-from support.documents import secret
-from support.ports import free_port
-from support.streams import greeted
-from support.world import World, fresh, manifest
+from support.clients.client import ask
+from support.objects.certificates import authority
+from support.objects.documents import secret
+from support.scenes.world import World, fresh, manifest
+from support.servers.ports import free_port
+from support.servers.streams import greeted
 
 PETSTORE = """
 apiVersion: gateway.solo.io/v1

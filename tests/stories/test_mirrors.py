@@ -5,8 +5,8 @@ import math
 import pytest
 import pytest_asyncio
 
-from support.documents import backend, gateway, listener, prefix, reference, route, rule, use
-from support.world import World, until
+from support.objects.documents import backend, gateway, listener, prefix, reference, route, rule, use
+from support.scenes.world import World, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 REQUESTS = 300

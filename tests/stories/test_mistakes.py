@@ -11,9 +11,9 @@ import pytest
 from daemun.envoy import routes
 from daemun.report.journal import ProblemLine
 from daemun.translate.routes import CHECKS
-from support.documents import exact, gateway, listener, prefix, regex, route, rule
-from support.ports import free_port
-from support.world import World, until
+from support.objects.documents import exact, gateway, listener, prefix, regex, route, rule
+from support.scenes.world import World, until
+from support.servers.ports import free_port
 
 GOOD = route("r", rule(exact("/"), to="a"))
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.backend import Echo
-from support.certificates import authority
-from support.client import connection, exchange
-from support.documents import gateway, listener, prefix, route, rule, secret, service
-from support.world import World
+from support.clients.client import connection, exchange
+from support.objects.certificates import authority
+from support.objects.documents import gateway, listener, prefix, route, rule, secret, service
+from support.scenes.world import World
+from support.servers.backend import Echo
 
 HOST = "a.moving.example"
 HOSTNAMES = (HOST, "*.moving.example", "*.example", HOST, "*.example", "*.moving.example")

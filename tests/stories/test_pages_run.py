@@ -2,7 +2,7 @@
 
 import pytest
 
-from support import pages
+from support.checks import pages
 
 LOOKS = [
     *("cli/check", "cli/diff", "cli/test", "cli/view", "cli/glooctl", "explain", "gloo/upstreams"),

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from support import pages
-from support.redises import need
+from support.checks import pages
+from support.servers.redises import need
 
 WITHOUT = "Without a cluster"
 EXAMPLES = pages.ROOT / "examples"

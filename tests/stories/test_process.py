@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from support.client import Answer
-from support.documents import gateway, listener, route, rule
-from support.stage import DAEMUN, Stage
-from support.world import load, until
+from support.clients.client import Answer
+from support.objects.documents import gateway, listener, route, rule
+from support.scenes.stage import DAEMUN, Stage
+from support.scenes.world import load, until
 
 
 @pytest_asyncio.fixture

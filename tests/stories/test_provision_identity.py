@@ -28,8 +28,8 @@ from daemun.provision.kube.keyring import Certificates, Keyring
 from daemun.provision.kube.settings import CONFIG_DIR, READY_PORT, RUN_DIR, TOKEN_DIR, ProxySettings
 from daemun.serve.credentials import ServerCertificate
 from daemun.serve.server import METHOD, SERVICE, XdsServer
-from support.ports import free_port
-from support.world import until
+from support.scenes.world import until
+from support.servers.ports import free_port
 
 HOST = "localhost"
 GATE = "default/gate"

@@ -20,8 +20,8 @@ from daemun.kube.client import KubeClient
 from daemun.provision.kube.proxies import KubeProxies
 from daemun.provision.kube.settings import ProxySettings
 from daemun.translate import Translation
-from support.cases import objects
-from support.world import until
+from support.objects.cases import objects
+from support.scenes.world import until
 
 PROXIES = ProxySettings("daemun:test", "daemun.daemun-system.svc")
 PATHS = {

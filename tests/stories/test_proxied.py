@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from support.auth import auth_policy
-from support.client import Answer, answer
-from support.documents import Doc, gateway, listener, prefix, route, rule
-from support.world import World
+from support.clients.client import Answer, answer
+from support.objects.auth import auth_policy
+from support.objects.documents import Doc, gateway, listener, prefix, route, rule
+from support.scenes.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

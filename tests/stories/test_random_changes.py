@@ -8,12 +8,12 @@ import os
 import time
 from collections import Counter
 
-from support.churn import HOSTS, PATH, Churn, Servers
-from support.client import connection, exchange
-from support.documents import exact, gateway, listener, route, rule, service
-from support.rejected import CLUSTERS
-from support.spoiler import Spoiler
-from support.world import World
+from support.clients.client import connection, exchange
+from support.objects.documents import exact, gateway, listener, route, rule, service
+from support.scenes.churn import HOSTS, PATH, Churn, Servers
+from support.scenes.rejected import CLUSTERS
+from support.scenes.spoiler import Spoiler
+from support.scenes.world import World
 
 CHANGES = int(os.environ.get("DAEMUN_CHANGES", "1000"))
 SEED = int(os.environ.get("DAEMUN_SEED", "1"))

@@ -6,8 +6,8 @@ import pytest
 import pytest_asyncio
 from test_gloo_options import target
 
-from support.documents import Doc, gateway, listener, prefix, route, rule, use
-from support.world import World, tally
+from support.objects.documents import Doc, gateway, listener, prefix, route, rule, use
+from support.scenes.world import World, tally
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 HIT, MISS = "hit.test", "x.wild.test"

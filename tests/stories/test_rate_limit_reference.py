@@ -10,12 +10,12 @@ from envoy.service.ratelimit.v3 import rls_pb2
 from test_gloo_options import having, option
 
 from daemun.ir.quotas import Descriptor, Limits, Quota
-from support.documents import gateway, listener, prefix, route, rule
-from support.limited import Replicas
-from support.limiting import METHOD, question, within_an_hour
-from support.redises import RedisServer, redis
-from support.reference import Reference
-from support.world import World, until
+from support.clients.limiting import METHOD, question, within_an_hour
+from support.envoys.limited import Replicas
+from support.objects.documents import gateway, listener, prefix, route, rule
+from support.scenes.world import World, until
+from support.servers.redises import RedisServer, redis
+from support.servers.reference import Reference
 
 CONFIG = """
 domain: shop

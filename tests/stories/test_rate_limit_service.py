@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from daemun.ir.quotas import Quota
-from support.limited import Proxy, Replicas, proxies
-from support.limiting import by_user, within_an_hour
-from support.redises import redis
-from support.world import until
+from support.clients.limiting import by_user, within_an_hour
+from support.envoys.limited import Proxy, Replicas, proxies
+from support.scenes.world import until
+from support.servers.redises import redis
 
 EXACT = Quota(1_000, 10, sliding=True)
 

@@ -11,10 +11,10 @@ import yaml
 from test_limit_docs import passing, strict
 from test_transformations_classic import service
 
-from support.auth import auth_config, basic, users
-from support.documents import Doc, hosts, upstream
-from support.limiting import within_an_hour
-from support.world import World
+from support.clients.limiting import within_an_hour
+from support.objects.auth import auth_config, basic, users
+from support.objects.documents import Doc, hosts, upstream
+from support.scenes.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 HOME = "gloo-system"

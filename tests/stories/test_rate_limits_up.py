@@ -9,9 +9,9 @@ import pytest_asyncio
 from test_gloo_options import having, option
 
 from daemun.ir.quotas import SERVER
-from support.documents import Doc, gateway, listener, prefix, route, rule
-from support.limiting import within_an_hour
-from support.world import World, until
+from support.clients.limiting import within_an_hour
+from support.objects.documents import Doc, gateway, listener, prefix, route, rule
+from support.scenes.world import World, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -5,11 +5,11 @@ import re
 import pytest
 import pytest_asyncio
 
-from support.certificates import authority
-from support.documents import exact, gateway, listener, prefix, regex, route, rule, secret, use
-from support.ports import free_port
-from support.prefixes import PREFIXES
-from support.world import World
+from support.objects.certificates import authority
+from support.objects.documents import exact, gateway, listener, prefix, regex, route, rule, secret, use
+from support.objects.prefixes import PREFIXES
+from support.scenes.world import World
+from support.servers.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CA = authority()

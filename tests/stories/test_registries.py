@@ -12,13 +12,13 @@ from typing import Protocol
 import pytest
 import pytest_asyncio
 
-from support.backend import Echo
-from support.cloudfoundry import CloudFoundry
-from support.consul import Consul
-from support.documents import Doc, gateway, listener, reference, route
-from support.nameserver import Nameserver
-from support.nomad import Nomad
-from support.world import World, fresh, manifest, tally, until
+from support.objects.documents import Doc, gateway, listener, reference, route
+from support.scenes.world import World, fresh, manifest, tally, until
+from support.servers.backend import Echo
+from support.servers.nameserver import Nameserver
+from support.standins.cloudfoundry import CloudFoundry
+from support.standins.consul import Consul
+from support.standins.nomad import Nomad
 
 DOCS = Path(__file__).parents[2] / "docs" / "registries"
 SERVICE = "pets"

@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from daemun.base.names import DAEMUN, Ref
 from daemun.report.summary import state
-from support.world import World, fresh, until
+from support.scenes.world import World, fresh, until
 
 PAGE = Path(__file__).parents[2] / "docs" / "registries" / "plugins.md"
 REGISTRY = Ref(DAEMUN, "Registry", "default", "ours")

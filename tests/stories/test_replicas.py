@@ -17,10 +17,10 @@ from daemun.plane import ControlPlane
 from daemun.provision import binary
 from daemun.provision.bootstrap import bootstrap
 from daemun.replicas import Name, Replicas
-from support.cases import objects
-from support.ports import free_port
-from support.render import status
-from support.world import until
+from support.checks.render import status
+from support.objects.cases import objects
+from support.scenes.world import until
+from support.servers.ports import free_port
 
 PROXY = "default/gate"
 MAPS = "/api/v1/namespaces/default/configmaps"

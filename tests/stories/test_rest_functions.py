@@ -9,9 +9,9 @@ import pytest_asyncio
 import yaml
 
 from daemun.sources.functions import watcher
-from support.documents import Doc, gateway, hosts, listener, prefix, route, rule, service, to_upstream, upstream
-from support.petstore import DOCUMENT, Petstore
-from support.world import World, until
+from support.objects.documents import Doc, gateway, hosts, listener, prefix, route, rule, service, to_upstream, upstream
+from support.scenes.world import World, until
+from support.standins.petstore import DOCUMENT, Petstore
 
 DOG = {"id": 1, "name": "Dog", "status": "available"}
 JSON = {"content-type": "application/json"}

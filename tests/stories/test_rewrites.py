@@ -3,9 +3,9 @@
 import pytest
 import pytest_asyncio
 
-from support.documents import backend, exact, gateway, listener, prefix, regex, route, rule, use
-from support.prefixes import PREFIXES
-from support.world import World
+from support.objects.documents import backend, exact, gateway, listener, prefix, regex, route, rule, use
+from support.objects.prefixes import PREFIXES
+from support.scenes.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -33,7 +33,7 @@ from daemun.serve.server import XdsServer
 from daemun.xds.events import Rejected, Restored
 from daemun.xds.messages import Response
 from daemun.xds.silence import ASKED, SILENCE
-from support.ports import free_port
+from support.servers.ports import free_port
 
 PROXY = "default/gw"
 TOKEN = "not-a-secret"  # noqa: S105 - of this test

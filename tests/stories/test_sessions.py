@@ -3,9 +3,9 @@
 import pytest
 import pytest_asyncio
 
-from support.client import Answer
-from support.documents import exact, gateway, listener, prefix, route, rule, service
-from support.world import World
+from support.clients.client import Answer
+from support.objects.documents import exact, gateway, listener, prefix, route, rule, service
+from support.scenes.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from support.certificates import authority
-from support.client import connection
-from support.documents import gateway, listener, reference, route, rule
-from support.ports import free_port
-from support.streams import answered, greeted, udp
-from support.world import World, until
+from support.clients.client import connection
+from support.objects.certificates import authority
+from support.objects.documents import gateway, listener, reference, route, rule
+from support.scenes.world import World, until
+from support.servers.ports import free_port
+from support.servers.streams import answered, greeted, udp
 
 CA = authority()
 

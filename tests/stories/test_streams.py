@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from support.client import connection
-from support.documents import backend, gateway, listener, reference, route, rule
-from support.ports import free_port
-from support.streams import answered, greeted, refused, udp
-from support.world import World, until
+from support.clients.client import connection
+from support.objects.documents import backend, gateway, listener, reference, route, rule
+from support.scenes.world import World, until
+from support.servers.ports import free_port
+from support.servers.streams import answered, greeted, refused, udp
 
 
 def tcp_route(name: str, *to: str | dict[str, Any], **more: Any) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from envoy.service.discovery.v3 import discovery_pb2
 from daemun.listening import stop_listening
 from daemun.provision.bootstrap import TOKEN_HEADER
 from daemun.provision.local import Event, LocalProxies
-from support.ports import free_port
+from support.servers.ports import free_port
 
 GATEWAY = "default/gw"
 _HCM = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"

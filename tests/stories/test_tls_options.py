@@ -6,9 +6,10 @@ import ssl
 import pytest
 import pytest_asyncio
 
-from support.certificates import Authority, authority, server
-from support.client import connection, exchange
-from support.documents import (
+from support.clients.client import connection, exchange
+from support.clients.stapled import stapled
+from support.objects.certificates import Authority, authority, server
+from support.objects.documents import (
     Doc,
     authorities,
     gateway,
@@ -23,9 +24,8 @@ from support.documents import (
     to_upstream,
     upstream,
 )
-from support.ports import free_port
-from support.stapled import stapled
-from support.world import World, until
+from support.scenes.world import World, until
+from support.servers.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CA, BACK = authority(), Authority()

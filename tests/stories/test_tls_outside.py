@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from support.certificates import Authority, Pair, authority
-from support.client import connection, exchange
-from support.documents import Doc
-from support.ports import free_port
-from support.sds import SdsServer
-from support.world import World, fresh, until
+from support.clients.client import connection, exchange
+from support.objects.certificates import Authority, Pair, authority
+from support.objects.documents import Doc
+from support.scenes.world import World, fresh, until
+from support.servers.ports import free_port
+from support.servers.sds import SdsServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SERVER, STAFF = authority(), Authority()

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from support.client import connection, exchange
-from support.ports import free_port
-from support.stapled import stapled
-from support.world import World, until
+from support.clients.client import connection, exchange
+from support.clients.stapled import stapled
+from support.scenes.world import World, until
+from support.servers.ports import free_port
 
 PAGES = Path(__file__).parents[2] / "docs/features"
 HOST = "api.example.com"

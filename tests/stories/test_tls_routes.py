@@ -6,12 +6,12 @@ import contextlib
 import pytest
 import pytest_asyncio
 
-from support.certificates import authority
-from support.client import connection, exchange
-from support.documents import gateway, listener, reference, route, rule, secret
-from support.ports import free_port
-from support.streams import greeted, refused
-from support.world import World
+from support.clients.client import connection, exchange
+from support.objects.certificates import authority
+from support.objects.documents import gateway, listener, reference, route, rule, secret
+from support.scenes.world import World
+from support.servers.ports import free_port
+from support.servers.streams import greeted, refused
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CA = authority()

@@ -1,7 +1,7 @@
 """Stories of templates that are wrong: who is told, what is closed, and what comes back."""
 
-from support.documents import Doc, gateway, listener, prefix, route, rule
-from support.world import World, until
+from support.objects.documents import Doc, gateway, listener, prefix, route, rule
+from support.scenes.world import World, until
 
 
 def option(template: str) -> Doc:

@@ -8,11 +8,11 @@ import pytest
 import pytest_asyncio
 import yaml
 
-from support.client import connection as connected
-from support.client import exchange, websocket
-from support.documents import Doc, gateway, listener, prefix, route, rule
-from support.ports import free_port
-from support.world import World, until
+from support.clients.client import connection as connected
+from support.clients.client import exchange, websocket
+from support.objects.documents import Doc, gateway, listener, prefix, route, rule
+from support.scenes.world import World, until
+from support.servers.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 GLOO = "gateway.solo.io/v1"

@@ -2,8 +2,8 @@
 
 import yaml
 
-from support.documents import Doc
-from support.world import World, until
+from support.objects.documents import Doc
+from support.scenes.world import World, until
 
 
 def stage(**headers: str) -> Doc:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from support.documents import Doc, gateway, listener, prefix, route, rule
-from support.world import World
+from support.objects.documents import Doc, gateway, listener, prefix, route, rule
+from support.scenes.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 GLOO = "gateway.solo.io/v1"

@@ -10,9 +10,9 @@ from test_gloo_options import having, option, target
 
 from daemun.listening import stop_listening
 from daemun.provision import admin
-from support.documents import gateway, listener, prefix, route, rule
-from support.ports import free_port
-from support.world import World, until
+from support.objects.documents import gateway, listener, prefix, route, rule
+from support.scenes.world import World, until
+from support.servers.ports import free_port
 
 Spans = list[dict[str, Any]]
 

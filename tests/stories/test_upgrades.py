@@ -3,10 +3,10 @@
 import pytest
 import pytest_asyncio
 
-from support.client import websocket
-from support.documents import Doc, exact, gateway, listener, prefix, route, rule, values
-from support.ports import free_port
-from support.world import World
+from support.clients.client import websocket
+from support.objects.documents import Doc, exact, gateway, listener, prefix, route, rule, values
+from support.scenes.world import World
+from support.servers.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 _OFF = [{"websocket": {"enabled": False}}]

@@ -4,12 +4,12 @@ import pytest
 import pytest_asyncio
 
 from daemun.base.names import GLOO, Ref
-from support.backend import Echo
-from support.certificates import authority, server
-from support.documents import Doc, gateway, hosts, listener, prefix, route, rule, to_upstream, upstream
-from support.ports import free_port
-from support.sds import SdsServer
-from support.world import World, tally, until
+from support.objects.certificates import authority, server
+from support.objects.documents import Doc, gateway, hosts, listener, prefix, route, rule, to_upstream, upstream
+from support.scenes.world import World, tally, until
+from support.servers.backend import Echo
+from support.servers.ports import free_port
+from support.servers.sds import SdsServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CA = authority()

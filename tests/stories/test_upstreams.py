@@ -8,10 +8,8 @@ import pytest_asyncio
 
 from daemun.api.gloo.status import GlooStatus
 from daemun.base.names import GLOO, Ref
-from support.backend import Echo, call
-from support.certificates import authority, server
-from support.connect import ConnectProxy
-from support.documents import (
+from support.objects.certificates import authority, server
+from support.objects.documents import (
     Doc,
     gateway,
     grant,
@@ -24,9 +22,11 @@ from support.documents import (
     to_upstream,
     upstream,
 )
-from support.ports import free_port
-from support.streams import greeted
-from support.world import World, load, tally, until
+from support.scenes.world import World, load, tally, until
+from support.servers.backend import Echo, call
+from support.servers.connect import ConnectProxy
+from support.servers.ports import free_port
+from support.servers.streams import greeted
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CA = authority()

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest_asyncio
 
 from cluster.vault import SECRETS, VaultServer
-from support.documents import gateway, listener, route, rule, secret
-from support.ports import free_port
-from support.vaulted import CA, READ, in_gloos_words, plain, settings, shows, stage
-from support.world import World, fresh
+from support.objects.documents import gateway, listener, route, rule, secret
+from support.scenes.vaulted import CA, READ, in_gloos_words, plain, settings, shows, stage
+from support.scenes.world import World, fresh
+from support.servers.ports import free_port
 
 
 @pytest_asyncio.fixture

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 
 from cluster.vault import ROOT, SECRETS, VaultServer
-from support.documents import gateway, listener, prefix, reference, route, rule
-from support.ports import free_port
-from support.vaulted import CA, READ, plain, settings, shows, stage
-from support.world import World, fresh, until
+from support.objects.documents import gateway, listener, prefix, reference, route, rule
+from support.scenes.vaulted import CA, READ, plain, settings, shows, stage
+from support.scenes.world import World, fresh, until
+from support.servers.ports import free_port
 
 
 @pytest_asyncio.fixture

@@ -6,9 +6,9 @@ import time
 import pytest
 import pytest_asyncio
 
-from support.documents import gateway, listener, prefix, route, rule, service
-from support.ports import free_port
-from support.world import World
+from support.objects.documents import gateway, listener, prefix, route, rule, service
+from support.scenes.world import World
+from support.servers.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

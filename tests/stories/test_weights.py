@@ -3,8 +3,8 @@
 import pytest
 import pytest_asyncio
 
-from support.documents import backend, gateway, listener, prefix, reference, route, rule, use
-from support.world import World, tally
+from support.objects.documents import backend, gateway, listener, prefix, reference, route, rule, use
+from support.scenes.world import World, tally
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 REQUESTS = 500

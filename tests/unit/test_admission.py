@@ -13,8 +13,8 @@ from daemun.sources import yamldoc
 from daemun.sources.registries.kinds import fault
 from daemun.suppose import Suppositions
 from daemun.translate import Translation
-from support.churn import typed
-from support.documents import gateway, listener, route, rule, service
+from support.objects.documents import gateway, listener, route, rule, service
+from support.scenes.churn import typed
 
 STRICT = Policy(always_accept=False)
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from daemun.api.decode import decode
-from support.auth import auth_policy
+from support.objects.auth import auth_policy
 
 ROUTE = {"kind": "HTTPRoute", "name": "r"}
 PROVIDER = {"name": "p", "issuer": "i", "jwks": {"inline": "k"}}

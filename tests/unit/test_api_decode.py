@@ -7,7 +7,7 @@ from daemun.api.decode import decode, identify
 from daemun.api.gateway import Gateway
 from daemun.api.routes import HTTPRoute
 from daemun.base.names import Ref
-from support.cases import objects, problem
+from support.objects.cases import objects, problem
 
 ROUTE = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: r}\nspec: {rules: [RULE]}\n"
 

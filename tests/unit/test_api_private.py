@@ -24,8 +24,8 @@ from daemun.api.meta import ObjectMeta
 from daemun.api.private import PRIVATE
 from daemun.cli.glooctl.debug import _hidden
 from daemun.gloo.secrets.places import private
-from support.auth import auth_config
-from support.documents import Doc
+from support.objects.auth import auth_config
+from support.objects.documents import Doc
 
 MARKER = "do-not-show-this"
 _SPEAKS = re.compile(r"token|secret|passw|credential|salt|accesskey|apikey", re.IGNORECASE)

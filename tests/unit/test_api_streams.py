@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.cases import objects, problem
+from support.objects.cases import objects, problem
 
 TEMPLATE = """
 apiVersion: gateway.networking.k8s.io/{version}

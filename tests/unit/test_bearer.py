@@ -15,8 +15,8 @@ from daemun.extauth.oauth.bearer import IntrospectionCheck, SignedTokenCheck
 from daemun.extauth.request import Request
 from daemun.fetch import Guard
 from daemun.ir.auth.oauth import Introspection, SignedToken
-from support.asking import question
-from support.provider import CLIENT, SECRET, Provider, running
+from support.clients.asking import question
+from support.standins.provider import CLIENT, SECRET, Provider, running
 
 NOW = 1_800_000_000.0
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from support.pages import ROOT
+from support.checks.pages import ROOT
 
 sys.path.insert(0, str(ROOT))
 

@@ -10,8 +10,8 @@ import yaml
 from typer.testing import CliRunner
 
 from daemun.cli.main import app
-from support.certificates import Authority
-from support.documents import authorities, gateway, listener, secret, validation
+from support.objects.certificates import Authority
+from support.objects.documents import authorities, gateway, listener, secret, validation
 
 LAB = str(resources.files("daemun.demo").joinpath("manifests"))
 

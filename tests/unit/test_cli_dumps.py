@@ -7,9 +7,9 @@ from google.protobuf import json_format
 from daemun.cli.dumps import differences
 from daemun.envoy.readable import grouped, message
 from daemun.ir.resource import SCOPE
-from support.cases import objects, translation
-from support.documents import gateway, listener, route, rule, service
-from support.world import manifest
+from support.objects.cases import objects, translation
+from support.objects.documents import gateway, listener, route, rule, service
+from support.scenes.world import manifest
 
 PROXY = "default/gw"
 

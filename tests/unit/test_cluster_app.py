@@ -18,8 +18,8 @@ from daemun.kube.client import KubeClient
 from daemun.provision.kube.certificates import PROXY, PROXY_KEY, SERVER_KEY, Hosts, renewed
 from daemun.provision.kube.certificates import SERVER as XDS
 from daemun.provision.kube.keyring import Certificates
-from support.auth import auth_policy
-from support.documents import gateway, listener, prefix, route, rule
+from support.objects.auth import auth_policy
+from support.objects.documents import gateway, listener, prefix, route, rule
 
 
 def app_with(provide: Callable[[], Awaitable[None]], *, extauth: bool = False) -> ClusterApp:

@@ -10,7 +10,7 @@ from cluster import containerfile
 from daemun import __version__
 from daemun.api.crds import NAMES
 from daemun.api.kinds import KINDS, Kind
-from support.pages import blocks
+from support.checks.pages import blocks
 
 _DEPLOY = Path(__file__).parents[2] / "deploy"
 

@@ -14,8 +14,8 @@ import pytest
 from daemun.api.decode import fitted, unknown_field
 from daemun.api.kinds import KINDS
 from daemun.cli.loading import look
-from support.cases import documents
-from support.pages import ROOT, blocks, pages
+from support.checks.pages import ROOT, blocks, pages
+from support.objects.cases import documents
 
 BLOCKS = [(page, at) for page in pages() for at, _ in enumerate(blocks(page, "yaml"))]
 _MISSING = re.compile(r"does not exist|not found|has not granted it")

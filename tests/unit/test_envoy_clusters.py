@@ -3,7 +3,7 @@
 from daemun.api.core import EndpointSlice, Service
 from daemun.base.names import Name
 from daemun.envoy.endpoints import ready_endpoints, slices_of
-from support.cases import objects
+from support.objects.cases import objects
 
 WORLD = """
 apiVersion: v1

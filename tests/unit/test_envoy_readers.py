@@ -7,10 +7,10 @@ import pytest
 
 from daemun.ir.resource import SCOPE, PartKey
 from daemun.translate import Translation
-from support.auth import auth_config, auth_policy, simple_users, users
-from support.cases import objects, translation
-from support.documents import Doc, gateway, listener, prefix, route, rule, service
-from support.world import manifest
+from support.objects.auth import auth_config, auth_policy, simple_users, users
+from support.objects.cases import objects, translation
+from support.objects.documents import Doc, gateway, listener, prefix, route, rule, service
+from support.scenes.world import manifest
 
 KEY = json.dumps({"keys": [{"kty": "oct", "alg": "HS256", "k": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0"}]})
 PROVIDERS = {"p": {"issuer": "issuer.test", "jwks": {"local": {"key": KEY}}}}

@@ -15,7 +15,7 @@ from daemun.envoy.matches import match_faults, route_match
 from daemun.ir.backend import BackendKey
 from daemun.ir.resource import SCOPE
 from daemun.ir.route import Backend, Match, Rule, Use, ValueMatch
-from support.cases import objects, translation
+from support.objects.cases import objects, translation
 
 NEW_PATH = Use("URLRewrite", HTTPURLRewriteFilter(path=HTTPPathModifier("ReplaceFullPath", "/x")), "here")
 MATCH = Match("spec.rules[0].matches[0]")

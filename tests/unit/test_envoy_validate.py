@@ -7,8 +7,8 @@ from envoy.config.route.v3 import route_components_pb2 as route_v3
 from daemun.base.wire import delimited, tag
 from daemun.ir.resource import SCOPE, Leaf, part
 from daemun.translate import Translation
-from support import envoy
-from support.cases import translation
+from support.envoys import envoy
+from support.objects.cases import translation
 from support.worlds import CORE, change
 
 

@@ -5,9 +5,9 @@ from test_envoy_readers import GATE, UPSTREAMS, option, processed
 
 from daemun.ir.resource import LISTENER, SCOPE, Side
 from daemun.translate import Translation
-from support.cases import objects, translation
-from support.documents import Doc, gateway, listener, prefix, route, rule, service
-from support.world import manifest
+from support.objects.cases import objects, translation
+from support.objects.documents import Doc, gateway, listener, prefix, route, rule, service
+from support.scenes.world import manifest
 
 ANOTHER = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "gw", "sectionName": "http-8081"}
 

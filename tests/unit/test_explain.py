@@ -10,7 +10,7 @@ from daemun.explain import Explanation, explain, header_from, request_from
 from daemun.features import FEATURES, Feature
 from daemun.gatewayapi.settings import Settings
 from daemun.translate import Translation
-from support.explained import Doc, decoded, doc, gateway, listener, services
+from support.worlds.explained import Doc, decoded, doc, gateway, listener, services
 
 GATEWAY = gateway("gw", [listener("http", 80, None)])
 

@@ -17,9 +17,9 @@ from daemun.extauth.feed import ChainFeed
 from daemun.feed import PATH, token, trusting
 from daemun.ir.auth import CHAIN, Chain, Step, encoded
 from daemun.ir.auth.checks import OpaModules, PluginAuth, Verified
-from support.certificates import Authority
-from support.ports import free_port
-from support.world import until
+from support.objects.certificates import Authority
+from support.scenes.world import until
+from support.servers.ports import free_port
 
 SERVICE, METHOD = PATH.strip("/").split("/")
 

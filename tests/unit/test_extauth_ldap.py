@@ -15,10 +15,10 @@ from daemun.extauth.checks import directory
 from daemun.extauth.ldap import ber
 from daemun.extauth.ldap.filters import FilterError, encoded, in_name
 from daemun.ir.auth.checks import LdapAuth, LdapGroups
-from support import slapd
-from support.certificates import Authority
-from support.checked import asked, checker, login
-from support.ports import free_port
+from support.clients.checked import asked, checker, login
+from support.objects.certificates import Authority
+from support.servers import slapd
+from support.servers.ports import free_port
 
 USERS = {"ann": "a", "bob": "b", "o\\,brien": "o", "star*": "s"}
 

@@ -13,9 +13,9 @@ from daemun.extauth.checker import Checker, State, Tools
 from daemun.extauth.checks.opa import decision
 from daemun.extauth.rego import evaluator
 from daemun.ir.auth.checks import OpaModules, OpaServer
-from support.checked import LOCAL, asked, checker
-from support.ports import free_port
-from support.world import until
+from support.clients.checked import LOCAL, asked, checker
+from support.scenes.world import until
+from support.servers.ports import free_port
 
 OLD = """
 package test

@@ -17,10 +17,10 @@ from daemun.extauth.checks.passed import CONFIG, STATE
 from daemun.extauth.request import Request
 from daemun.features.tokens import CLAIMS, TOKENS
 from daemun.ir.auth.checks import PassThroughGrpc, PassThroughHttp, PluginAuth, Verified
-from support.asking import question
-from support.checked import asked, checker
-from support.passing import GrpcPass
-from support.sites import serve
+from support.clients.asking import question
+from support.clients.checked import asked, checker
+from support.servers.sites import serve
+from support.standins.passing import GrpcPass
 
 
 async def ok(request: external_auth_pb2.CheckRequest) -> external_auth_pb2.CheckResponse:

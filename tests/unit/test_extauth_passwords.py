@@ -12,7 +12,7 @@ from daemun.extauth.checker import Tools
 from daemun.extauth.checks import basic
 from daemun.extauth.credentials import challenge
 from daemun.ir.auth.checks import BasicAuth, Password
-from support.checked import Clock, asked, checker, login
+from support.clients.checked import Clock, asked, checker, login
 
 USERS = {
     "ann": Password("apr1", "0adzfifo14649cKNfaqXGP", "TYiryv0/"),

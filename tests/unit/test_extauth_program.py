@@ -11,7 +11,7 @@ import pytest
 from daemun.authserver import AuthApp, Setup
 from daemun.ir.auth import Chain, Step
 from daemun.ir.auth.checks import Verified
-from support.asking import Client, question
+from support.clients.asking import Client, question
 
 DOCS = Path(__file__).parents[2] / "docs" / "auth" / "ext-auth-server.md"
 DAEMUN = Path(sys.executable).parent / "daemun"

@@ -19,9 +19,9 @@ from daemun.extauth.request import Request
 from daemun.extauth.server import AuthServer
 from daemun.ir.auth import Chain, Step
 from daemun.ir.auth.checks import ApiKey, ApiKeyAuth, Broken, PluginAuth
-from support.asking import Client, question
-from support.checked import asked
-from support.world import until
+from support.clients.asking import Client, question
+from support.clients.checked import asked
+from support.scenes.world import until
 
 KEYS = ApiKeyAuth((ApiKey(sha256(b"k").hexdigest(), "ann", {"tier": "gold"}),), headers={"x-tier": "tier"})
 

@@ -10,7 +10,7 @@ from daemun.extauth.answers import Allowed, Denied
 from daemun.extauth.checker import Tools
 from daemun.extauth.checks.signed import parameters
 from daemun.ir.auth.checks import HmacAuth
-from support.checked import Clock, asked, checker
+from support.clients.checked import Clock, asked, checker
 
 CHECK = HmacAuth({"alice": "secret", "empty": ""})
 CLOCK = Clock()

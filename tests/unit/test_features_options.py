@@ -12,7 +12,7 @@ from daemun.explain import explain
 from daemun.explain.request import request_from
 from daemun.features import BY_KIND
 from daemun.features.served import PLACES
-from support.cases import objects, translation
+from support.objects.cases import objects, translation
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 

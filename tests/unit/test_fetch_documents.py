@@ -6,7 +6,7 @@ import json
 import pytest
 
 from daemun.fetch import Answer, Document, Fetcher, FetchError
-from support.clock import run
+from support.checks.clock import run
 
 
 class Provider(Fetcher):

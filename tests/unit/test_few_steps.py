@@ -15,9 +15,9 @@ from daemun.sources.batch import Batch
 from daemun.sources.kube.backoff import Pace
 from daemun.sources.kube.memory import GATHER_SECONDS, KubeMemory
 from daemun.sources.kube.outbox import Outbox
-from support.clock import run
-from support.memoryapi import MemoryApi
-from support.steps import Steps
+from support.api.memoryapi import MemoryApi
+from support.checks.clock import run
+from support.checks.steps import Steps
 from unit.test_report_kube_writer import ROUTE, World, route
 
 SERVICE = Ref(CORE, "Service", "default", "it")

@@ -13,9 +13,9 @@ from daemun.base.guard import LOOPBACK, Guard
 from daemun.ir.discovered import Lambdas
 from daemun.sources.functions.failure import AskError
 from daemun.sources.functions.lambdas import LambdaList
-from support.moto import KEYS, REGION, ROLE, Moto
-from support.sites import serve
-from support.sts import fault
+from support.servers.moto import KEYS, REGION, ROLE, Moto
+from support.servers.sites import serve
+from support.standins.sts import fault
 
 GUARD = Guard.of(*LOOPBACK)
 Answer = Callable[[web.Request], web.Response]

@@ -8,8 +8,8 @@ from daemun.gatewayapi.proxies.answers import Rejection, RejectionKey
 from daemun.gatewayapi.settings import Settings
 from daemun.ir.resource import CLUSTER, SCOPE, SECRET, PartKey
 from daemun.translate import Translation
-from support.cases import objects, translation
-from support.certificates import Authority, authority
+from support.objects.cases import objects, translation
+from support.objects.certificates import Authority, authority
 
 POLICY = Ref(GATEWAY, "BackendTLSPolicy", "default", "p")
 MAP = Ref("", "ConfigMap", "default", "ca")

@@ -3,7 +3,7 @@
 import pytest
 
 from daemun.gatewayapi.tls.cacerts import certificates
-from support.certificates import Authority
+from support.objects.certificates import Authority
 
 ONE, TWO = Authority().pem, Authority().pem
 

@@ -2,7 +2,7 @@
 
 from daemun.base.names import Ref
 from daemun.translate import Translation
-from support.cases import objects
+from support.objects.cases import objects
 
 GATEWAY = """
 apiVersion: gateway.networking.k8s.io/v1

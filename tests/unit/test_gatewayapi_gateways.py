@@ -4,7 +4,7 @@ from daemun.base.names import Ref
 from daemun.gatewayapi.settings import Settings
 from daemun.ir.problem import Problem
 from daemun.translate import Translation
-from support.cases import objects
+from support.objects.cases import objects
 
 GATE = """
 apiVersion: gateway.networking.k8s.io/v1

@@ -11,8 +11,8 @@ from daemun.gatewayapi.settings import Settings
 from daemun.ir.resource import LISTENER
 from daemun.report.summary import ListenerSetLine, line, where
 from daemun.translate import Translation
-from support.cases import objects
-from support.render import status
+from support.checks.render import status
+from support.objects.cases import objects
 
 
 def gateway(name: str, port: int) -> str:

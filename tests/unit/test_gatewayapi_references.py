@@ -5,7 +5,7 @@ import pytest
 from daemun.base.names import GATEWAY, Ref
 from daemun.flow import Graph, Reader, Source, derive
 from daemun.gatewayapi.references import grant_keys, grant_to_write, permitted
-from support.cases import objects
+from support.objects.cases import objects
 
 ROUTE = Ref(GATEWAY, "HTTPRoute", "here", "r")
 GRANT = """

@@ -10,8 +10,8 @@ from daemun.gatewayapi.settings import Settings, cluster
 from daemun.gatewayapi.status.supported import FEATURES
 from daemun.ir.resource import LISTENER
 from daemun.translate import Translation
-from support.cases import objects
-from support.render import status
+from support.checks.render import status
+from support.objects.cases import objects
 
 WORLD = """
 apiVersion: gateway.networking.k8s.io/v1

@@ -5,7 +5,7 @@ import pytest
 from daemun.base.names import Ref
 from daemun.explain import explain, request_from
 from daemun.translate import Translation
-from support.cases import objects
+from support.objects.cases import objects
 
 WORLD = """
 apiVersion: gateway.networking.k8s.io/v1

@@ -9,12 +9,12 @@ from daemun.gatewayapi.tls.handshakes import CIPHERS, CURVES, checked
 from daemun.gatewayapi.tls.options import PREFIX, read, subject_name
 from daemun.gloo.tls.handshakes import handshake
 from daemun.ir.tls import Handshake, SubjectName
-from support import envoy
-from support.cases import objects, translation
-from support.certificates import authority
-from support.documents import gateway, listener, secret
-from support.ports import free_port
-from support.world import manifest
+from support.envoys import envoy
+from support.objects.cases import objects, translation
+from support.objects.certificates import authority
+from support.objects.documents import gateway, listener, secret
+from support.scenes.world import manifest
+from support.servers.ports import free_port
 
 
 def faults(**options: str) -> list[str]:

@@ -4,7 +4,7 @@ from daemun.base.names import CORE, Ref
 from daemun.flow import MISSING
 from daemun.ir.auth import CHAIN, SERVER, decoded
 from daemun.ir.resource import encode
-from support.cases import objects, translation
+from support.objects.cases import objects, translation
 
 WORLD = """
 apiVersion: gateway.networking.k8s.io/v1

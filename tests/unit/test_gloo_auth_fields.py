@@ -12,10 +12,10 @@ from daemun.api.gloo import auth_config
 from daemun.api.gloo.auth_config import AuthConfigSpec
 from daemun.base.names import Name
 from daemun.gloo.auth.configs import ConfigKey, ResolvedConfig
-from support.auth import auth_config as document
-from support.auth import secret
-from support.cases import translation
-from support.documents import Doc, paths, without
+from support.objects.auth import auth_config as document
+from support.objects.auth import secret
+from support.objects.cases import translation
+from support.objects.documents import Doc, paths, without
 
 KEY, ACCOUNT, CLIENT, SEAL = ({"name": name} for name in ("key", "account", "client", "seal"))
 SECRETS = (

@@ -15,7 +15,7 @@ from daemun.gloo.classic.labels import in_namespaces, selects
 from daemun.gloo.classic.parts import is_range
 from daemun.ir.resource import LISTENER, PartKey
 from daemun.translate import Translation
-from support.cases import objects, translation
+from support.objects.cases import objects, translation
 
 SERVICE = """
 apiVersion: gateway.solo.io/v1

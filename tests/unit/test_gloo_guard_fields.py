@@ -20,8 +20,8 @@ from daemun.api.gloo.jwt import (
 )
 from daemun.api.gloo.rbac import RbacExtensionSettings
 from daemun.ir.resource import encode
-from support.cases import documents, translation
-from support.documents import paths, without
+from support.objects.cases import documents, translation
+from support.objects.documents import paths, without
 
 WORLD = """
 apiVersion: gateway.networking.k8s.io/v1

@@ -12,8 +12,8 @@ from daemun.ir.backend import OWN_LIMITS
 from daemun.ir.quotas import SERVER, decoded
 from daemun.ir.resource import encode
 from daemun.translate import Translation
-from support.cases import objects, problem, translation
-from support.render import messages
+from support.checks.render import messages
+from support.objects.cases import objects, problem, translation
 
 WORLD = """
 apiVersion: gateway.networking.k8s.io/v1

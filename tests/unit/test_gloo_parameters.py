@@ -10,7 +10,7 @@ from daemun.api.gloo.parameters import GatewayParametersSpec
 from daemun.gatewayapi.settings import cluster
 from daemun.gloo.parameters import SERVED, merged
 from daemun.translate import Translation
-from support.churn import typed
+from support.scenes.churn import typed
 
 
 def spec(**kube: Any) -> GatewayParametersSpec:

@@ -18,7 +18,7 @@ from daemun.sources.secrets.store import StoreError
 from daemun.sources.secrets.vault import logins
 from daemun.sources.secrets.vault import session as sessions
 from daemun.sources.secrets.vault.opened import opened
-from support.documents import Doc, paths, without
+from support.objects.documents import Doc, paths, without
 
 TLS = {
     "caCert": "/tls/ca.pem",

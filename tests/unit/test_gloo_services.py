@@ -9,7 +9,7 @@ from daemun.base.names import Name
 from daemun.flow import Graph, Source, derive
 from daemun.gloo.upstreams.services import CONFIG, Annotated, annotated_rule, global_faults, spoken
 from daemun.gloo.upstreams.upstream import Checks
-from support.cases import objects
+from support.objects.cases import objects
 
 CHECKS = Checks(lambda _: (), lambda _: ())
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.rendered import RefusedError, Rendering
+from support.envoys.rendered import RefusedError, Rendering
 
 DATA = {
     "name": "Peter",

@@ -16,7 +16,7 @@ from daemun.provision.kube.objects import render
 from daemun.provision.kube.settings import ProxySettings
 from daemun.sources import yamldoc
 from daemun.translate import Translation
-from support.cases import objects
+from support.objects.cases import objects
 
 INJECTOR = Injector(sidecar.containers("daemun:1", "Never"), sidecar.volumes())
 

@@ -9,7 +9,7 @@ from daemun.gatewayapi.tls.flaws import flaw
 from daemun.gloo.secrets import read
 from daemun.gloo.secrets.formats import FORMAT
 from daemun.keeping import Keeping
-from support.certificates import Authority, Pair
+from support.objects.certificates import Authority, Pair
 
 CA = Authority()
 REF = Ref(CORE, "Secret", "default", "c")

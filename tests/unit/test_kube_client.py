@@ -12,8 +12,8 @@ from daemun.kube.client import KubeClient
 from daemun.kube.discovery import discover
 from daemun.kube.errors import ApiError, KubeError, UnreachableError
 from daemun.kube.transport import Answer
-from support.fake_api import FakeApi, Refusal
-from support.told_transport import Asked, Told, answered
+from support.api.fake_api import FakeApi, Refusal
+from support.api.told_transport import Asked, Told, answered
 
 
 def kubeconfig(folder: Path, server: str, user: object = None) -> Path:

@@ -15,7 +15,7 @@ import pytest
 from daemun.kube import connections
 from daemun.kube.client import KubeClient
 from daemun.kube.errors import ApiError, UnreachableError
-from support.certificates import Authority, server
+from support.objects.certificates import Authority, server
 
 WRITES = ["POST", "PUT", "PATCH", "DELETE"]
 

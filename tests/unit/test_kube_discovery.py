@@ -12,7 +12,7 @@ from daemun.kube.client import KubeClient
 from daemun.kube.discovery import Discovery, discover
 from daemun.kube.errors import ApiError, UnreadableError
 from daemun.kube.transport import Answer, Method
-from support.told_transport import Told
+from support.api.told_transport import Told
 
 VERBS = ["get", "list", "watch"]
 SECRETS = {"resource": "secrets", "responseKind": {"kind": "Secret"}, "verbs": VERBS}

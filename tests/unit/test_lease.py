@@ -9,8 +9,8 @@ import pytest
 
 from daemun.base.names import Name
 from daemun.lease import AlwaysLeading, LeaderElection, Terms
-from support.clock import run
-from support.memoryapi import Document, MemoryApi
+from support.api.memoryapi import Document, MemoryApi
+from support.checks.clock import run
 
 NAME = Name("system", "daemun")
 PATH = "/apis/coordination.k8s.io/v1/namespaces/system/leases/daemun"

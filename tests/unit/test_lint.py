@@ -13,10 +13,10 @@ import yaml
 from daemun.lint.codes import BY_WORD, MESSAGES, OTHER, number, page
 from daemun.lint.grants import grants
 from daemun.lint.lints import lints
-from support.auth import auth_config, users
-from support.cases import objects, translation
-from support.certificates import Authority
-from support.documents import (
+from support.objects.auth import auth_config, users
+from support.objects.cases import objects, translation
+from support.objects.certificates import Authority
+from support.objects.documents import (
     backend,
     exact,
     gateway,

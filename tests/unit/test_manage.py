@@ -18,7 +18,7 @@ from daemun.kube.errors import KubeError
 from daemun.manage import chart, policies, routes, secrets, upstreams
 from daemun.manage.documents import Document, WrongInput, pairs, ref_of, words
 from daemun.manage.reaching import Address
-from support.certificates import Authority
+from support.objects.certificates import Authority
 
 NAME = Name("gloo-system", "one")
 OTHER = Name("other", "two")

@@ -7,7 +7,7 @@ from daemun.base.names import GATEWAY, Ref
 from daemun.gatewayapi.settings import cluster
 from daemun.sources import yamldoc
 from daemun.translate import Translation
-from support.cases import objects
+from support.objects.cases import objects
 
 ROUTE = Ref(GATEWAY, "HTTPRoute", "shop", "reviews")
 WORLD = """

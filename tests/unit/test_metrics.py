@@ -17,8 +17,8 @@ from daemun.report.kube.writer import StatusWriter
 from daemun.sources.kube.source import KubeSource
 from daemun.sources.secrets.store import Store, StoreError
 from daemun.sources.secrets.watcher import SecretWatcher
-from support.cases import objects
-from support.memoryapi import MemoryApi
+from support.api.memoryapi import MemoryApi
+from support.objects.cases import objects
 
 DOCS = Path(__file__).parents[2] / "docs" / "operating.md"
 OBJECTS = """

@@ -23,8 +23,8 @@ from daemun.ir.auth.oauth import (
     Session,
 )
 from daemun.ir.auth.oauth import Provider as Settings
-from support.provider import CLIENT, SECRET, Provider, query, running
-from support.visitor import Visitor, header
+from support.clients.visitor import Visitor, header
+from support.standins.provider import CLIENT, SECRET, Provider, query, running
 
 
 class Clock:

@@ -18,10 +18,10 @@ from daemun.extauth.checker import Tools
 from daemun.extauth.oauth.groups import lacking
 from daemun.fetch import Guard
 from daemun.ir.auth.oauth import AuthorizationCode, ClaimHeader, Redis, Session
-from support.graph import OVERAGE, StandIn, graph
-from support.provider import Provider, running
-from support.redises import redis
-from support.visitor import Visitor
+from support.clients.visitor import Visitor
+from support.servers.redises import redis
+from support.standins.graph import OVERAGE, StandIn, graph
+from support.standins.provider import Provider, running
 
 TOKEN, GROUPS = "token", "getMemberObjects"
 _SESSION = Session(refresh=False)

@@ -15,9 +15,9 @@ from daemun.extauth.oauth.shared import InRedis, SharedError
 from daemun.fetch import Guard
 from daemun.ir.auth.oauth import App, AuthorizationCode, ClientAuth, Redis, Session
 from daemun.ir.auth.oauth import Provider as Settings
-from support.provider import CLIENT, SECRET, Provider, running
-from support.redises import redis
-from support.visitor import Visitor, header
+from support.clients.visitor import Visitor, header
+from support.servers.redises import redis
+from support.standins.provider import CLIENT, SECRET, Provider, running
 
 
 class Clock:

@@ -5,7 +5,7 @@ from google.protobuf import descriptor_pb2, timestamp_pb2
 
 from daemun.api.gloo.listener_filters import GrpcJsonTranscoder, PrintOptions
 from daemun.gloo.functions.openapi import document
-from support.shelves import SERVICE, descriptors
+from support.standins.shelves import SERVICE, descriptors
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from support import pages
+from support.checks import pages
 
 PAGE = """# A page
 

@@ -11,10 +11,10 @@ from daemun.gatewayapi.settings import Settings
 from daemun.ir.resource import CLUSTER
 from daemun.plane import ControlPlane
 from daemun.xds.events import Drifted
-from support.certificates import authority
-from support.documents import gateway, listener
-from support.fake_api import FakeApi, Refusal
-from support.kube_watcher import watching
+from support.api.fake_api import FakeApi, Refusal
+from support.api.kube_watcher import watching
+from support.objects.certificates import authority
+from support.objects.documents import gateway, listener
 
 _REF = Ref(GATEWAY, "Gateway", "default", "https")
 

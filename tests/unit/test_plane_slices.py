@@ -8,7 +8,7 @@ from daemun.api.decode import decode
 from daemun.base.names import CORE, Ref
 from daemun.plane import ControlPlane
 from daemun.translate import Translation
-from support.documents import Doc, exact, gateway, listener, route, rule, service
+from support.objects.documents import Doc, exact, gateway, listener, route, rule, service
 
 MANY = 60
 

@@ -11,7 +11,7 @@ from daemun.base.names import Name
 from daemun.kube.client import KubeClient
 from daemun.kube.transport import Answer
 from daemun.provision.kube.identity import Identities
-from support.told_transport import Asked, Told, answered
+from support.api.told_transport import Asked, Told, answered
 
 NOW = 1_000_000.0
 Word = Callable[[str], dict[str, object] | int]

@@ -15,7 +15,7 @@ from daemun.kube.client import KubeClient
 from daemun.kube.transport import Answer
 from daemun.provision.kube.identity import Identities
 from daemun.provision.kube.issuer import Known, account, decode, encode, fetch
-from support.told_transport import Asked, Told, answered
+from support.api.told_transport import Asked, Told, answered
 
 NOW = 1_000_000.0
 ISSUER = "https://kubernetes.default.svc"

@@ -16,9 +16,9 @@ from daemun.answering import Setup
 from daemun.ir.quotas import Quota
 from daemun.limitserver import LimitApp
 from daemun.ratelimit.store import Asked, Decided
-from support.certificates import Authority
-from support.limiting import METHOD, OK, by_user, question
-from support.world import until
+from support.clients.limiting import METHOD, OK, by_user, question
+from support.objects.certificates import Authority
+from support.scenes.world import until
 
 DOCS = Path(__file__).parents[2] / "docs" / "limits" / "server.md"
 DAEMUN = Path(sys.executable).parent / "daemun"

@@ -18,9 +18,9 @@ from daemun.ratelimit.redis import RedisStore
 from daemun.ratelimit.service import HEALTH, METHOD, Service
 from daemun.ratelimit.store import Asked, Decided, Store, StoreError
 from daemun.ratelimit.windows import Window
-from support.limiting import OK, OVER, by_user, plan_of, question
-from support.ports import free_port
-from support.world import until
+from support.clients.limiting import OK, OVER, by_user, plan_of, question
+from support.scenes.world import until
+from support.servers.ports import free_port
 
 NOW = 1_700_000_010.0
 """Twenty seconds before the minute ends."""

@@ -25,9 +25,9 @@ from daemun.provision.kube.keyring import Certificates
 from daemun.recall import Recall
 from daemun.sources.kube import memory as memory_module
 from daemun.sources.kube.memory import KubeMemory
-from support.cases import objects
-from support.fake_api import FakeApi
-from support.world import until
+from support.api.fake_api import FakeApi
+from support.objects.cases import objects
+from support.scenes.world import until
 
 SECRET = Ref(CORE, "Secret", "default", "s")
 OTHER = Ref(CORE, "ConfigMap", "default", "c")

@@ -10,8 +10,8 @@ from google.protobuf import descriptor_pb2
 from daemun.base.guard import LOOPBACK, Guard
 from daemun.sources.functions.failure import AskError
 from daemun.sources.functions.grpc_reflection import reflect
-from support.ports import free_port
-from support.shelves import Shelves
+from support.servers.ports import free_port
+from support.standins.shelves import Shelves
 
 OPEN = Guard.of(*LOOPBACK)
 

@@ -10,7 +10,7 @@ from daemun.gatewayapi.settings import Settings
 from daemun.ir.registries import Configured
 from daemun.sources.registries.kinds import OWN, fault
 from daemun.translate import Translation
-from support.cases import objects
+from support.objects.cases import objects
 
 REF = Ref(DAEMUN, "Registry", "default", "machines")
 GOOD: dict[str, dict[str, Any]] = {

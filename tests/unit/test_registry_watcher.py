@@ -10,7 +10,7 @@ from daemun.ir.instances import Instances, Lookup
 from daemun.ir.registries import Configured
 from daemun.sources.registries.registry import Registry
 from daemun.sources.registries.watcher import RegistryWatcher
-from support.world import until
+from support.scenes.world import until
 
 KEY = "default/deaf"
 

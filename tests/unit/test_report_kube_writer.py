@@ -16,8 +16,8 @@ from daemun.flow import Graph, Source
 from daemun.gatewayapi.classes import CONTROLLER
 from daemun.kube.seen import Seen
 from daemun.report.kube.writer import ECHO, GIVE_WAY, PATIENCE, StatusWriter
-from support.clock import run
-from support.memoryapi import Document, MemoryApi, version
+from support.api.memoryapi import Document, MemoryApi, version
+from support.checks.clock import run
 
 GATE = Ref(GATEWAY, "Gateway", "n", "g")
 START = datetime(2026, 1, 1, tzinfo=UTC)

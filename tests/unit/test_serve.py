@@ -13,7 +13,7 @@ from daemun.ir.resource import CLUSTER
 from daemun.serve.counts import OTHER, Counts
 from daemun.serve.server import XdsServer
 from daemun.xds.messages import Request
-from support.world import until
+from support.scenes.world import until
 
 
 async def _authenticate(_: object) -> str:

@@ -11,7 +11,7 @@ from aiohttp import web
 from daemun.base.guard import LOOPBACK, Guard
 from daemun.fetch import names
 from daemun.sources.client import Client, NoAnswerError
-from support.sites import serve as served
+from support.servers.sites import serve as served
 
 Serve = Callable[[Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[str]]
 

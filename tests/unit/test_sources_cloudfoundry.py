@@ -13,7 +13,7 @@ from daemun.ir.instances import Entry, Instance, Instances, Lookup
 from daemun.sources.registries.cloudfoundry.registry import CloudFoundry as Plugin
 from daemun.sources.registries.cloudfoundry.registry import CloudFoundryConfig
 from daemun.sources.registries.registry import ConfigError, RegistryError, Tools
-from support.cloudfoundry import CLIENT, PASSWORD, SECRET, USER, CloudFoundry
+from support.standins.cloudfoundry import CLIENT, PASSWORD, SECRET, USER, CloudFoundry
 
 OF_CLIENT = {"clientId": CLIENT.encode(), "clientSecret": SECRET.encode()}
 OF_USER = {"username": USER.encode(), "password": PASSWORD.encode()}

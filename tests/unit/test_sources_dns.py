@@ -14,7 +14,7 @@ from daemun.base.guard import LOOPBACK, Guard
 from daemun.ir.instances import Instance, Instances, Lookup
 from daemun.sources.registries.dns import Dns, DnsConfig
 from daemun.sources.registries.registry import ConfigError, RegistryError, Tools
-from support.nameserver import Nameserver
+from support.servers.nameserver import Nameserver
 
 TOOLS = Tools(guard=Guard.of(*LOOPBACK))
 

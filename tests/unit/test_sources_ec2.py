@@ -20,10 +20,10 @@ from daemun.sources.aws.query import AwsError, Service
 from daemun.sources.registries.ec2.registry import Ec2, Ec2Config, TagFilter
 from daemun.sources.registries.registry import ConfigError, RegistryError, Shared, Tools
 from daemun.sources.signatures import Credentials
-from support.machine import KEY, machine
-from support.moto import KEYS, REGION, ROLE, Moto
-from support.sites import serve
-from support.sts import fault
+from support.servers.moto import KEYS, REGION, ROLE, Moto
+from support.servers.sites import serve
+from support.standins.machine import KEY, machine
+from support.standins.sts import fault
 
 SECRET = {key: value.encode() for key, value in KEYS.items()}
 GUARD = Guard.of(*LOOPBACK)

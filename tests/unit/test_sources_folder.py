@@ -14,7 +14,7 @@ from daemun.sources.batch import Batch
 from daemun.sources.folder import FolderSource
 from daemun.sources.reader import Folder, Hints, Step
 from daemun.sources.watch import Watcher
-from support.world import until
+from support.scenes.world import until
 
 
 def service(name: str, port: int = 80) -> str:

@@ -8,8 +8,8 @@ from daemun.api.core import ConfigMap, Secret
 from daemun.base.names import CORE, GATEWAY, Name, Ref
 from daemun.gloo.secrets.labels import labels_ref
 from daemun.kube.errors import KubeError
-from support.fake_api import FakeApi, Refusal
-from support.kube_watcher import IMPATIENT, watching
+from support.api.fake_api import FakeApi, Refusal
+from support.api.kube_watcher import IMPATIENT, watching
 
 ROUTE = {"spec": {"parentRefs": [{"name": "http"}], "hostnames": ["a.example.com"]}}
 SECRET = {"type": "Opaque", "data": {"a": "Yg=="}}

@@ -10,8 +10,8 @@ from daemun.base.guard import LOOPBACK, Guard
 from daemun.ir.instances import Entry, Instance, Lookup
 from daemun.sources.registries.nomad import Nomad, NomadConfig
 from daemun.sources.registries.registry import Tools
-from support.ports import free_port
-from support.sites import serve
+from support.servers.ports import free_port
+from support.servers.sites import serve
 
 SERVICE = [
     {

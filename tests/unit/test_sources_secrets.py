@@ -26,8 +26,8 @@ from daemun.sources.secrets.vault.opened import opened
 from daemun.sources.secrets.vault.session import Session
 from daemun.sources.secrets.watcher import Objects, SecretWatcher
 from daemun.sources.signatures import Credentials
-from support.sites import serve
-from support.world import until
+from support.scenes.world import until
+from support.servers.sites import serve
 
 A, B = Name("here", "a"), Name("here", "b")
 QUICK = Pace(refresh=0.02, first=0.01, longest=0.02, patience=0.2)

@@ -13,10 +13,10 @@ from daemun.ir.instances import Instances, Lookup
 from daemun.ir.registries import Configured
 from daemun.sources.registries.kinds import opened
 from daemun.sources.registries.registry import ConfigError, RegistryError
-from support.certificates import Authority, authority
-from support.cloudfoundry import CLIENT, SECRET, CloudFoundry
-from support.consul import Consul
-from support.nomad import Nomad
+from support.objects.certificates import Authority, authority
+from support.standins.cloudfoundry import CLIENT, SECRET, CloudFoundry
+from support.standins.consul import Consul
+from support.standins.nomad import Nomad
 
 FIELDS = {
     "cloud-foundry": ("api", {"organization": "org", "space": "dev"}, CloudFoundry),

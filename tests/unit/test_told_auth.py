@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from support.mistakes import OPEN, Mistake, check, config, manifest, option, policy, secret, tokens
+from support.objects.mistakes import OPEN, Mistake, check, config, manifest, option, policy, secret, tokens
 
 _OPTION, _HOST = "RouteOption default/o", "VirtualHostOption default/o"
 _WHO, _POLICY = "AuthConfig default/who", "AuthPolicy default/p"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from support.certificates import authority
-from support.mistakes import OPEN, REFUSED, Mistake, check, manifest, option, secret
+from support.objects.certificates import authority
+from support.objects.mistakes import OPEN, REFUSED, Mistake, check, manifest, option, secret
 
 CA = authority()
 ONE, OTHER, OLD = CA.issue("a.example"), CA.issue("a.example"), CA.issue("a.example", days=(-3, -1))

@@ -4,7 +4,7 @@ from daemun.cli.dumps import differences, options_of
 from daemun.explain import explain, request_from
 from daemun.ir.resource import CLUSTER
 from daemun.trial.traced import MARK, aspects, trace
-from support.cases import objects, translation
+from support.objects.cases import objects, translation
 
 _HEAD = "[2026-11-28 19:40:10.161][13031][debug][{part}] [source/x.cc:1] "
 _TAGS = '[Tags: "ConnectionId":"{c}","StreamId":"{s}"] '

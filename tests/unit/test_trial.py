@@ -10,9 +10,9 @@ from daemun.trial.accesslog import read
 from daemun.trial.cases import Asked, Case, Expected, judge, suite_from
 from daemun.trial.compare import compare, objects, outcome
 from daemun.trial.sample import samples, text_for
-from support import cases
-from support.cases import translation
-from support.documents import exact, gateway, listener, prefix, route, rule, service, values
+from support.objects import cases
+from support.objects.cases import translation
+from support.objects.documents import exact, gateway, listener, prefix, route, rule, service, values
 
 _GOLDEN = Path(__file__).parents[1] / "golden"
 _CASES = sorted(case.parent for case in _GOLDEN.rglob("in.yaml"))

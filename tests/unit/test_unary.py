@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from daemun.unary import frames
 from daemun.unary.connection import LARGEST_MESSAGE, MOST_STREAMS, Call, Connection, ConnectionFault
 from daemun.unary.server import UnaryServer
-from support.limiting import Peer
-from support.world import until
+from support.clients.limiting import Peer
+from support.scenes.world import until
 
 METHODS = ("/t.T/Echo", "/t.T/Late", "/t.T/Long")
 POST = b"\x83\x86"

@@ -12,7 +12,7 @@ from daemun.kube.client import KubeClient
 from daemun.sources import yamldoc
 from daemun.sources.batch import Batch, FileProblem
 from daemun.translate import Translation
-from support.cases import objects
+from support.objects.cases import objects
 
 ROUTE = Ref(GATEWAY, "HTTPRoute", "default", "r")
 SERVICE = Ref(CORE, "Service", "default", "s")

@@ -9,7 +9,7 @@ from daemun.view.refs import NoSuchObject, find, nearest, spelled
 from daemun.view.tables import TABLES
 from daemun.view.tree import tree
 from daemun.view.written import document, field, written
-from support.cases import objects, translation
+from support.objects.cases import objects, translation
 
 _GOLDEN = Path(__file__).parents[1] / "golden"
 _CASES = sorted(case.parent for case in _GOLDEN.rglob("in.yaml"))

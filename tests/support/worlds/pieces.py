@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from support.cases import documents
+from support.objects.cases import documents
 
 Doc = dict[str, Any]
 GATEWAY = "gateway.networking.k8s.io"

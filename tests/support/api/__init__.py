@@ -1,0 +1,1 @@
+"""API servers: one to be told to misbehave, one in memory, one between; and what was heard of them."""

@@ -1,0 +1,1 @@
+"""Whoever asks: clients of proxies, of the control plane, and of the servers beside them."""

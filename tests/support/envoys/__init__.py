@@ -1,0 +1,1 @@
+"""Real Envoys without a control plane, or before servers of Daemun's own."""

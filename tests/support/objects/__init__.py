@@ -1,0 +1,1 @@
+"""What tests write and what they write it with: manifests, certificates, mistakes."""

@@ -1,0 +1,1 @@
+"""Servers on this machine, and real ones that are started for a test."""
