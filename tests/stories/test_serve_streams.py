@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import tempfile
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -14,13 +15,14 @@ from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, Delt
 
 from daemun.base.names import Ref
 from daemun.ir.origin import Origin
-from daemun.ir.resource import CLUSTER, Leaf, Part, PartKey, part
+from daemun.ir.resource import CLUSTER, LISTENER, Leaf, Part, PartKey, part
 from daemun.serve.proxy import Connected, Disconnected, Synced
 from daemun.serve.server import XdsServer
 from daemun.turns import Line
 from daemun.xds.events import Rejected, Restored
 from daemun.xds.messages import Request, Response
 from daemun.xds.session import Session
+from daemun.xds.silence import SILENCE
 from daemun.xds.subscription import MOST
 
 PATH = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
@@ -30,6 +32,10 @@ def cluster(proxy: str, name: str, data: bytes) -> tuple[PartKey, Part]:
     return PartKey(proxy, CLUSTER, name), part("", [Leaf(data, Origin(Ref("", "Test", "", name)))])
 
 
+def listener(proxy: str, name: str, data: bytes) -> tuple[PartKey, Part]:
+    return PartKey(proxy, LISTENER, name), part("", [Leaf(data, Origin(Ref("", "Test", "", name)))])
+
+
 class Served:
     """A server on a private socket, and streams to it. The token of a client is the name of its proxy."""
 
@@ -37,7 +43,16 @@ class Served:
         self.address = f"unix:{folder / 'xds.sock'}"
         self.events: list[tuple[str, object]] = []
         self.heard = asyncio.Event()
-        self.server = XdsServer(self.authenticate, self.on_event)
+        self.ahead = 0.0
+        """By how many seconds the server's clock is ahead."""
+        self.server = XdsServer(self.authenticate, self.on_event, lambda: time.monotonic() + self.ahead)
+
+    def later(self, seconds: float) -> None:
+        """Let time pass for the server, and its streams look at it."""
+        self.ahead += seconds
+        for proxy in self.server._proxies.values():
+            for wake in proxy._sessions.values():
+                wake()
 
     async def authenticate(self, metadata: Mapping[str, str]) -> str | None:
         return metadata.get("token")
@@ -152,6 +167,31 @@ async def test_a_slow_reader_delays_nobody(served: Served) -> None:
             async with asyncio.timeout(30):
                 response = await quick.read()
         assert response.resources[0].resource.value == b"100"
+
+
+async def test_clients_that_answer_nothing_are_told_that_their_streams_have_ended(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All of them, and it is no failure: nothing else is logged."""
+    clients = 20
+    served.server.apply([listener("a", "l", b"l")])
+    async with contextlib.AsyncExitStack() as streams:
+        calls = [await streams.enter_async_context(served.client("a")) for _ in range(clients)]
+        for call in calls:
+            await call.write(DeltaDiscoveryRequest(type_url=LISTENER))
+            assert (await call.read()).resources
+        served.later(SILENCE)
+        async with asyncio.timeout(30):
+            for call in calls:
+                assert await call.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+                assert await call.details() == "no answer to what was sent: connect again"
+        await served.until(Disconnected, clients)
+        assert served.server.counts.stuck == clients
+        # Who connects again is served.
+        async with served.client("a") as call:
+            await call.write(DeltaDiscoveryRequest(type_url=LISTENER))
+            assert (await call.read()).resources
+    assert [one.levelname for one in caplog.records] == ["WARNING"] * clients
 
 
 async def test_clients_that_have_to_hear_at_once_hold_up_the_loop_one_at_a_time(

@@ -185,6 +185,7 @@ class XdsServer:
             if not reader.done():
                 self.counts.stuck += 1
                 _log.warning("A proxy of %s has not answered for %.0f s: its stream is ended.", name, SILENCE)
+                reader.cancel()  # or it would hear of the end as of a failure
                 await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "no answer to what was sent: connect again")
         finally:
             # Nothing is awaited here: gRPC may cancel a stream once more while it ends, and a session that was left
