@@ -88,7 +88,7 @@ class ControlPlane:
         self._fetched: Callable[[], bool] = lambda: True
         self._keeping = Keeping()
         self._aging: asyncio.TimerHandle | None = None
-        self._held = False
+        self._held = True  # nothing was read yet, and whatever else comes before that says nothing of what there is
         self._unread: Iterable[Ref] | None = None  # what is to be told with the next objects
         self._parts: dict[PartKey, Part | None] = {}
         self._gateways: set[Name] = set()
@@ -152,7 +152,7 @@ class ControlPlane:
         """Send what has come of it, unless something is awaited or under way."""
         if self._busy:
             return
-        self._held = not self._fetched()
+        self._held = not self._whole()
         if self._held:
             return
         if len(self._parts) > _MANY:
@@ -206,10 +206,10 @@ class ControlPlane:
             if not settled:
                 continue
             self._held = True  # the proxies' server does not have it yet
-            while self._parts and self._fetched():
+            while self._parts and self._whole():
                 await self.xds.apply_much(self._take_parts())
             self._busy = bool(self._backlog) or not graph.settled
-            self._held = not self._fetched()
+            self._held = not self._whole()
             if not self._held:
                 self._settled()
             more = self._backlog.next() if graph.settled else []
@@ -218,6 +218,10 @@ class ControlPlane:
                 self._apply(more)
                 self._await_age()
                 self._held = self._held or graph.settled  # the proxies' server does not have it yet
+
+    def _whole(self) -> bool:
+        """Whether the sources have been read, and what was asked for has come."""
+        return self.batches > 0 and self._fetched()
 
     @property
     def settled(self) -> bool:

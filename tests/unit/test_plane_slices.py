@@ -110,3 +110,25 @@ async def test_what_cannot_be_read_is_told_also_if_much_is_under_way() -> None:
         running.cancel()
     told = {problem.text for found in plane.translation.problems.values() for problem in found}
     assert told == {f"{lost} cannot be read"}
+
+
+async def test_what_is_known_before_the_sources_are_read_lets_nobody_speak() -> None:
+    """Neither proxies nor statuses: the machine may well be so busy that even this needs several turns."""
+    told: list[int] = []
+    plane = ControlPlane(None, nobody, lambda: told.append(plane.batches))
+    plane.translation.graph.enough = lambda: True
+    running = asyncio.create_task(plane.run())
+    try:
+        plane.introduce(b"certificate", b"key")
+        plane.report_registries({})
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert not told
+        assert not plane.xds._ready.is_set()
+        plane.take(typed([gateway("g", listener(8080))]))
+        while not plane.settled:  # noqa: ASYNC110 - nothing tells it
+            await asyncio.sleep(0)
+        assert plane.xds._ready.is_set()
+        assert set(told) == {1}
+    finally:
+        running.cancel()
