@@ -1,7 +1,8 @@
 """Counts with windows: memory and Redis do as the definition says, whatever is asked and whenever."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,9 @@ from daemun.ratelimit.memory import MemoryStore
 from daemun.ratelimit.store import SLICES, Asked, Decided
 from support.clients.limiting import plan_of
 from support.servers.redises import RedisServer, redis
+
+Decide = Callable[[int, list[Asked]], Sequence[Decided]]
+"""What is decided at a time, in milliseconds."""
 
 QUOTAS = st.builds(
     Quota,
@@ -64,7 +68,7 @@ def histories(draw: st.DrawFn) -> list[tuple[int, list[tuple[list[tuple[str, Quo
     return draw(st.lists(st.tuples(steps, batch), min_size=1, max_size=12))
 
 
-def follows_the_model(history: list, decide: object, start: int = 1_700_000_000_123) -> None:
+def follows_the_model(history: list, decide: Decide, start: int = 1_700_000_000_123) -> None:
     """Whether what is decided is what the definition says, at every step."""
     model, now = Model(), start
     for step, batch in history:
@@ -124,10 +128,9 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[asy
         runner.run(context.__aexit__(None, None, None))
 
 
-@settings(max_examples=60)
-@given(history=histories())
-def test_redis_counts_as_defined(redis_server: tuple[asyncio.Runner, RedisServer], history: list) -> None:
-    """Its script as it is, but for the clock: that is the test's, and Redis' own one only makes counts expire."""
+@contextlib.contextmanager
+def timed(redis_server: tuple[asyncio.Runner, RedisServer]) -> Iterator[Decide]:
+    """Redis with its script as it is, but for the clock: that is the test's, and Redis' own one lets nothing expire."""
     runner, server = redis_server
     script = in_redis._SCRIPT.replace("redis.call('TIME')", "{ARGV[2], ARGV[3]}").replace(
         "'PX', ", "'PX', 100000000 + "
@@ -143,21 +146,79 @@ def test_redis_counts_as_defined(redis_server: tuple[asyncio.Runner, RedisServer
             return await self._client.eval(script, len(names), *names, said, *clock)
 
     store = Timed(server.address, seconds=30)
-    # A fixed window ends by being forgotten, which is what Redis' own clock would do.
-    windows: dict[bytes, int] = {}
 
     def decide(now: int, asked: list[Asked]) -> Sequence[Decided]:
         store.now = now
-        for name, quota in {hit.count.name: hit.count.quota for one in asked for hit in one.plan.hits}.items():
-            window = now // (quota.seconds * 1000)
-            if not quota.sliding and windows.get(name) != window:
-                windows[name] = window
-                runner.run(store._client.delete(name))
         return runner.run(store.decide(asked))
 
     runner.run(store._client.flushall())
-    follows_the_model(history, decide)
-    runner.run(store.close())
+    try:
+        yield decide
+    finally:
+        runner.run(store.close())
+
+
+@settings(max_examples=60)
+@given(history=histories())
+def test_redis_counts_as_defined(redis_server: tuple[asyncio.Runner, RedisServer], history: list) -> None:
+    with timed(redis_server) as decide:
+        follows_the_model(history, decide)
+
+
+# Clocks that jump
+
+HOUR = 3_600_000
+JUMPS = st.sampled_from((-24 * HOUR, -HOUR, -60_001, -10_001, -1_001, -999, -50, -1, 1, HOUR))
+
+
+def bears_a_jump(decide: Decide, quota: Quota, early: int, jump: int) -> None:
+    """Wherever the clock is set to: who finds no room finds it when he was told to come again, which is no later than
+    two windows on, and a limit lets no more in than before.
+    """
+    span, now = quota.seconds * 1000, 1_700_000_000_123
+
+    def ask(at: int) -> Decided:
+        [found] = decide(at, [Asked(plan_of(("count", quota, 1)), quota.requests + 1)])
+        return found
+
+    assert ask(now).admitted == quota.requests
+    assert ask(now + early).admitted in (0, quota.requests)
+    now += early + jump
+    found = ask(now)
+    assert found.admitted <= quota.requests
+    [(_, reset)] = found.counts
+    assert 0 <= reset <= 2 * span * (SLICES + 1) // SLICES
+    assert ask(now + reset).admitted > 0
+    if -span <= jump <= 0 and early == 0:
+        assert found.admitted == 0, "a clock that is put right a little gives nobody another quota"
+
+
+JUMPING = {
+    "quota": st.builds(Quota, st.integers(1, 5), st.sampled_from((1, 10, 60, 86_400)), st.booleans()),
+    "early": st.sampled_from((0, 1, 999, 1_000, 30_000)),
+    "jump": JUMPS,
+}
+
+
+@given(**JUMPING)
+def test_memory_bears_a_clock_that_jumps(quota: Quota, early: int, jump: int) -> None:
+    clock = [0.0]
+    store = MemoryStore(lambda: clock[0])
+
+    def decide(now: int, asked: list[Asked]) -> Sequence[Decided]:
+        clock[0] = (now + 0.5) / 1000
+        return asyncio.run(store.decide(asked))
+
+    bears_a_jump(decide, quota, early, jump)
+
+
+@settings(max_examples=60)
+@given(**JUMPING)
+def test_redis_bears_a_clock_that_jumps(
+    redis_server: tuple[asyncio.Runner, RedisServer], quota: Quota, early: int, jump: int
+) -> None:
+    with timed(redis_server) as decide:
+        bears_a_jump(decide, quota, early, jump)
 
 
 # What a request meets

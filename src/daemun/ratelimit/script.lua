@@ -14,8 +14,12 @@ local windows = {}
 for i, quota in ipairs(quotas) do
   local window = {total = 0, changed = false}
   if quota[3] == 0 then
-    window.total = kept[i] and tonumber(kept[i]) or 0
-    window.ends = (math.floor(now / quota[2]) + 1) * quota[2]
+    local total, ends = string.match(kept[i] or '', '^(%d+) (%d+)$')
+    if ends and now < tonumber(ends) and tonumber(ends) <= now + 2 * quota[2] then
+      window.total, window.ends = tonumber(total), tonumber(ends)
+    else
+      window.ends = (math.floor(now / quota[2]) + 1) * quota[2]
+    end
   else
     window.width = quota[2] / quota[3]
     window.at = math.floor(now / window.width)
@@ -23,7 +27,7 @@ for i, quota in ipairs(quotas) do
     if kept[i] then
       local slices = cmsgpack.unpack(kept[i])
       for s = 1, #slices, 2 do
-        if slices[s] >= window.at - quota[3] then
+        if math.abs(slices[s] - window.at) <= quota[3] then
           window.total = window.total + slices[s + 1]
           window.slices[#window.slices + 1] = slices[s]
           window.slices[#window.slices + 1] = slices[s + 1]
@@ -89,7 +93,8 @@ for i, window in ipairs(windows) do
       local ends = (window.slices[#window.slices - 1] + quotas[i][3] + 1) * window.width
       redis.call('SET', KEYS[i], cmsgpack.pack(window.slices), 'PX', math.max(ends - now, 1))
     else
-      redis.call('SET', KEYS[i], string.format('%.0f', window.total), 'PX', window.ends - now)
+      local told = string.format('%.0f %.0f', window.total, window.ends)
+      redis.call('SET', KEYS[i], told, 'PX', window.ends - now)
     end
   end
 end

@@ -1,6 +1,9 @@
 """Counts with a window, as values: what there is in it now, and when that changes. Times are milliseconds.
 
 `script.lua` says the same for Redis; tests/laws/test_limit_laws.py compares both with the definition.
+
+A clock that is set back by no more than a window counts as one that stands: nobody gets another quota because it was
+put right a little. What was counted further ahead is forgotten, or nobody would find room until the clock is there.
 """
 
 from daemun.ir.quotas import Quota
@@ -20,14 +23,16 @@ class Window:
 
     def look(self, quota: Quota, now: int) -> None:
         """Forget what does not count any more."""
+        span = quota.seconds * 1000
         if not quota.sliding:
-            if now >= self.end:
-                span = quota.seconds * 1000
+            if not now < self.end <= now + 2 * span:
                 self.total, self.end = 0, (now // span + 1) * span
             return
-        oldest = now // width(quota) - SLICES
-        while self.slices and self.slices[0][0] < oldest:
+        at = now // width(quota)
+        while self.slices and self.slices[0][0] < at - SLICES:
             self.total -= self.slices.pop(0)[1]
+        while self.slices and self.slices[-1][0] > at + SLICES:
+            self.total -= self.slices.pop()[1]
 
     def add(self, quota: Quota, now: int, hits: int) -> None:
         """Count hits."""
@@ -35,7 +40,7 @@ class Window:
         if not quota.sliding:
             return
         at = now // width(quota)
-        if self.slices and self.slices[-1][0] >= at:  # a clock that was set back counts as one that stands
+        if self.slices and self.slices[-1][0] >= at:
             self.slices[-1][1] += hits
         else:
             self.slices.append([at, hits])
