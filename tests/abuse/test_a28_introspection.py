@@ -69,7 +69,7 @@ async def issuer() -> AsyncIterator[RawHttp]:
 
 
 def _check(issuer: RawHttp, clock: Clock, **fields: object) -> tuple[Checker, Tools]:
-    tools = Tools(clock, guard=LOCAL)
+    tools = Tools(clock, ticks=clock, guard=LOCAL)
     return checker(Introspection(f"http://127.0.0.1:{issuer.port}/ask", **fields), tools), tools
 
 

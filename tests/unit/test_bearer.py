@@ -29,8 +29,8 @@ class Clock:
 
 
 @contextlib.asynccontextmanager
-async def made(check: Introspection | SignedToken, clock: Clock) -> AsyncIterator[Checker]:
-    tools = Tools(clock, guard=Guard.of("127.0.0.0/8"))
+async def made(check: Introspection | SignedToken, clock: Clock, ticks: Clock | None = None) -> AsyncIterator[Checker]:
+    tools = Tools(clock, ticks=ticks or clock, guard=Guard.of("127.0.0.0/8"))
     kind = IntrospectionCheck if isinstance(check, Introspection) else SignedTokenCheck
     checker = kind(check, Place("chain", "token"), tools)
     yield checker
@@ -94,6 +94,23 @@ async def test_what_was_said_is_kept_until_the_token_expires() -> None:
             for _ in range(3):
                 assert isinstance(await ask(checker, long), Allowed)
             assert provider.asked["introspect"] == before + 3
+
+
+@pytest.mark.parametrize("jump", [-3600, 3600])
+async def test_f08_what_was_said_is_remembered_as_long_if_the_clock_jumps(jump: int) -> None:
+    """And a token for no longer than it says itself."""
+    clock, ticks = Clock(), Clock()
+    async with running(clock) as provider, made(introspection(provider, cache=600), clock, ticks) as checker:
+        token, short = (provider.access_token(exp=NOW + seconds) for seconds in (90_000, 1_800))
+        assert isinstance(await ask(checker, token), Allowed)
+        assert isinstance(await ask(checker, short), Allowed)
+        clock.now += jump
+        provider.away = True
+        ticks.now += 599
+        assert isinstance(await ask(checker, token), Allowed)
+        assert isinstance(await ask(checker, short), Allowed if jump < 0 else Failed)
+        ticks.now += 2
+        assert isinstance(await ask(checker, token), Failed)
 
 
 async def test_an_issuer_that_is_away_lets_nobody_in() -> None:

@@ -55,7 +55,7 @@ def code(provider: Provider, session: Session = Session(), **more: Any) -> Autho
 async def gate(
     check: AuthorizationCode | PlainOAuth, clock: Clock, tools: Tools | None = None
 ) -> AsyncIterator[BrowserCheck]:
-    tools = tools or Tools(clock, guard=Guard.of("127.0.0.0/8"))
+    tools = tools or Tools(clock, ticks=clock, guard=Guard.of("127.0.0.0/8"))
     checker = BrowserCheck(check, Place("chain", "oidc"), tools)
     try:
         yield checker

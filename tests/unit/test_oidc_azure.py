@@ -218,7 +218,8 @@ async def test_replicas_share_groups_by_redis_and_redis_cannot_read_them(
     async with redis(tmp_path) as server:
         address = server.address
         check = scene.check(Session(key=b"k" * 32, refresh=False), **({} if own else {"cache": Redis(address)}))
-        tools = [Tools(scene.clock, address if own else "", Guard.of("127.0.0.0/8")) for _ in range(2)]
+        local, where = Guard.of("127.0.0.0/8"), address if own else ""
+        tools = [Tools(scene.clock, where, local, ticks=scene.clock) for _ in range(2)]
         async with gate(check, scene.clock, tools[0]) as first, gate(check, scene.clock, tools[1]) as second:
             browser = Visitor(first)
             await browser.log_in(scene.provider)

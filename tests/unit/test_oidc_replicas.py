@@ -34,7 +34,7 @@ async def replicas(
     """As many servers, which know each other by the Redis alone."""
     app = App(CLIENT, "https://app.example.com", "/callback", ClientAuth(SECRET), logout="/logout", session=session)
     check = AuthorizationCode(Settings(provider.issuer), app)
-    every = [Tools(clock, address, Guard.of("127.0.0.0/8")) for _ in range(count)]
+    every = [Tools(clock, address, Guard.of("127.0.0.0/8"), ticks=clock) for _ in range(count)]
     checkers = [BrowserCheck(check, Place("chain", "oidc"), tools) for tools in every]
     try:
         yield checkers

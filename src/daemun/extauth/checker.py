@@ -54,9 +54,10 @@ class Checker:
 class Tools:
     """What checkers share: one for the server.
 
-    `clock` is in seconds since 1970. `redis` is the address (URL) of the server's own Redis, empty if it has none.
-    `guard` says what may be asked over the network. `opa` is the program of Open Policy Agent, a path or a name, and
-    `opas` how many of them may run.
+    `clock` is in seconds since 1970, for the times that others say; `ticks` are seconds that pass whatever that is set
+    to, for how long something is remembered. `redis` is the address (URL) of the server's own Redis, empty if it has
+    none. `guard` says what may be asked over the network. `opa` is the program of Open Policy Agent, a path or a name,
+    and `opas` how many of them may run.
     """
 
     def __init__(
@@ -66,8 +67,9 @@ class Tools:
         guard: Guard = Guard(),  # noqa: B008 - immutable
         opa: str = "opa",
         opas: int = 64,
+        ticks: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.clock = clock
+        self.clock, self.ticks = clock, ticks
         self.redis = redis
         self.guard = guard
         self.opa, self.opas = opa, opas

@@ -45,7 +45,7 @@ class BasicPasswords(Checker):
             return self._denied
         name, password = given
         mark = hmac.digest(self._key, b"%d:%s%s" % (len(name), name.encode(), password), sha256)
-        if self._right.get(mark, 0.0) > self._tools.clock():
+        if self._right.get(mark, 0.0) > self._tools.ticks():
             return Allowed(name)
         known = self._users.get(name) or self._instead(name)
         if cheap(known):
@@ -66,7 +66,7 @@ class BasicPasswords(Checker):
         return self._others[int.from_bytes(hmac.digest(self._key, name.encode(), sha256)) % len(self._others)]
 
     def _remember(self, mark: bytes) -> None:
-        self._right[mark] = self._tools.clock() + _SECONDS
+        self._right[mark] = self._tools.ticks() + _SECONDS
         self._right.move_to_end(mark)
         if len(self._right) > _REMEMBERED:
             self._right.popitem(last=False)

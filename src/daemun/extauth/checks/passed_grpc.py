@@ -35,7 +35,7 @@ class GrpcServer(Checker):
         self._namespace, self._budget = place.namespace, tools.budget
         self._check = check
         self._guard = tools.guard
-        self._clock = tools.clock
+        self._ticks = tools.ticks
         self._host, self._port = host_and_port(check.address, 443 if check.tls else 80)
         self._channel: grpc.aio.Channel | None = None
         self._looked = 0.0
@@ -106,12 +106,12 @@ class GrpcServer(Checker):
                     self._channel = grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(), options)
                 else:
                     self._channel = grpc.aio.insecure_channel(target, options)
-                self._looked = self._clock()
+                self._looked = self._ticks()
             return self._channel
 
     async def _drop(self, channel: grpc.aio.Channel) -> None:
         """The server may be somewhere else by now; look again, but not for every request of a second."""
-        if channel is self._channel and self._clock() - self._looked >= _REST:
+        if channel is self._channel and self._ticks() - self._looked >= _REST:
             self._channel = None
             await channel.close(self._check.timeout)
 

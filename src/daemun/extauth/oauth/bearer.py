@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import math
 import secrets
 import string
 from collections.abc import Awaitable, Callable, Iterable
@@ -63,17 +64,17 @@ class Remembered:
 
     def __init__(self, seconds: float, tools: Tools, place: Place) -> None:
         self._seconds = seconds
-        self._clock = tools.clock
+        self._clock, self._ticks = tools.clock, tools.ticks
         self._namespace, self._budget = place.namespace, tools.budget
         self._policy = secrets.token_bytes(16)
-        self._said: Kept[tuple[Said, float]] = tools.shared("memory of tokens", lambda: Kept(_TOKENS))
+        self._said: Kept[tuple[Said, float, float]] = tools.shared("memory of tokens", lambda: Kept(_TOKENS))
         self._flights: dict[bytes, asyncio.Task[Said]] = {}
 
     async def get(self, token: str, find: Find) -> Said:
         """What `find` says of a token. What it raises is raised for all who asked meanwhile, and not remembered."""
         key = hashlib.sha256(self._policy + token.encode()).digest()
-        said, until = self._said.get(key) or (_NOTHING, 0.0)
-        if self._clock() < until:
+        said, until, ends = self._said.get(key) or (_NOTHING, 0.0, 0.0)
+        if self._ticks() < until and self._clock() < ends:
             self._said.used(key)
             return said
         flight = self._flights.get(key)
@@ -99,11 +100,9 @@ class Remembered:
         except CrowdedError:
             raise FetchError("too many tokens are asked about at once") from None
         seconds = self._seconds if said.claims is not None else min(self._seconds, _REFUSED_SECONDS)
-        until = self._clock() + seconds
         expires = _read(said.claims).get("exp") if said.claims is not None else None
-        if isinstance(expires, int | float):
-            until = min(until, float(expires))
-        self._said.put(key, (said, until), size, self._namespace)
+        ends = float(expires) if isinstance(expires, int | float) else math.inf
+        self._said.put(key, (said, self._ticks() + seconds, ends), size, self._namespace)
         return said
 
     def _landed(self, key: bytes, done: "asyncio.Task[Said]") -> None:

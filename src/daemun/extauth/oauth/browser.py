@@ -59,7 +59,7 @@ class BrowserCheck(Checker):
         self._check = check if isinstance(check, AuthorizationCode) else AuthorizationCode(check.provider, check.app)
         self._identity = isinstance(check, AuthorizationCode)
         self._place = place
-        self._clock = tools.clock
+        self._clock, self._ticks = tools.clock, tools.ticks
         app, self._settings = check.app, check.app.session
         self._client = Client(self._check, place, tools, identity=self._identity)
         digest = hashlib.sha256(f"{check.provider.issuer}\0{check.provider.token_endpoint}\0{app.client_id}".encode())
@@ -73,7 +73,7 @@ class BrowserCheck(Checker):
         self._shared = _shared(self._settings.redis, tools, place)
         self._groups: Groups | None = None
         if (azure := self._check.azure) is not None:
-            self._groups = Groups(azure, self._client.fetcher, _cache(azure, tools, place), self._name, tools.clock)
+            self._groups = Groups(azure, self._client.fetcher, _cache(azure, tools, place), self._name, tools)
         landed = tools.shared("renewals", lambda: Landed(_RENEWED))
         self._renewals = Renewals(self._shared, self._name, landed, place.namespace)
         self._logout = Logout(app, self._client, by_post=self._check.end_session_by_post)
@@ -259,8 +259,8 @@ class BrowserCheck(Checker):
         return {key: one for key, one in request.metadata(space).items() if isinstance(one, str)} if space else {}
 
     def _unavailable(self, request: Request, why: str, cookies: tuple[str, ...] = ()) -> Respond:
-        if why != self._said[0] or self._clock() >= self._said[1]:
-            self._said = why, self._clock() + _QUIET_SECONDS
+        if why != self._said[0] or self._ticks() >= self._said[1]:
+            self._said = why, self._ticks() + _QUIET_SECONDS
             _log.warning("%s of %s: %s.", self._place.step, self._place.chain, why)
         again = visits.local(request.path) if request.method == "GET" else ""
         return pages.page(
@@ -272,14 +272,14 @@ def _cache(azure: Azure, tools: Tools, place: Place) -> Shared:
     """Where groups are kept. In memory there is less of them than of sessions, as one may have thousands."""
     if (azure.cache and azure.cache.host) or tools.redis:
         return _shared(azure.cache, tools, place)
-    return Memory(tools.clock, tools.shared("memory of groups", lambda: Values(_GROUPS)), place.namespace)
+    return Memory(tools.ticks, tools.shared("memory of groups", lambda: Values(_GROUPS)), place.namespace)
 
 
 def _shared(where: Redis | None, tools: Tools, place: Place) -> Shared:
     """The Redis that is named, or the server's own, or this process. Where its own is, the operator alone has said."""
     host = (where.host if where else "") or tools.redis
     if not host:
-        return Memory(tools.clock, tools.shared("memory of sessions", lambda: Values(_SESSIONS)), place.namespace)
+        return Memory(tools.ticks, tools.shared("memory of sessions", lambda: Values(_SESSIONS)), place.namespace)
     chosen = Redis(host, *(where.db, where.pool, where.tls)) if where else Redis(host)
     guard = tools.guard if host != tools.redis else None
     return tools.shared(("redis", chosen), lambda: InRedis.at(chosen, guard, tools.budget), InRedis.close)

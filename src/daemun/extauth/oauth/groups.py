@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from daemun.extauth.checker import Tools
 from daemun.extauth.oauth.grants import Tokens
 from daemun.extauth.oauth.sealing import Sealer
 from daemun.extauth.oauth.sessions import Session
@@ -54,11 +55,11 @@ class _OfOneError(FetchError):
 class Groups:
     """Looks groups up, once for a token, whoever asks for it meanwhile. `shared` keeps them, sealed with that token."""
 
-    def __init__(self, azure: Azure, fetcher: Fetcher, shared: Shared, name: str, clock: Callable[[], float]) -> None:
-        self._graph = Graph(azure, fetcher, clock)
+    def __init__(self, azure: Azure, fetcher: Fetcher, shared: Shared, name: str, tools: Tools) -> None:
+        self._graph = Graph(azure, fetcher, tools.ticks)
         self._shared = shared
         self._name = name
-        self._clock = clock
+        self._clock = tools.clock
         self._flights: dict[str, asyncio.Task[tuple[str, ...]]] = {}
 
     async def of(self, session: Session, identity: Claims, access: Claims) -> list[str] | None:
@@ -117,10 +118,10 @@ class Groups:
 class Graph:
     """Microsoft Graph, asked by an application of its own (client credentials, RFC 6749, 4.4)."""
 
-    def __init__(self, azure: Azure, fetcher: Fetcher, clock: Callable[[], float]) -> None:
+    def __init__(self, azure: Azure, fetcher: Fetcher, ticks: Callable[[], float]) -> None:
         self._azure = azure
         self._fetcher = fetcher
-        self._clock = clock
+        self._ticks = ticks
         self._token = "", 0.0
         self._asking = asyncio.Lock()
         self._failed = "", 0.0
@@ -129,18 +130,18 @@ class Graph:
     async def groups(self, user: str) -> tuple[str, ...]:
         """All groups of a user, also those that one is in by another. Raises FetchError."""
         for why, until in (self._failed, self._unknown.get(user, ("", 0.0))):
-            if self._clock() < until:
+            if self._ticks() < until:
                 raise FetchError(why)
         try:
             return await self._asked(f"{self._azure.graph}/v1.0/users/{user}/getMemberObjects")
         except _OfOneError as error:
-            self._unknown[user] = str(error), self._clock() + _PAUSE
+            self._unknown[user] = str(error), self._ticks() + _PAUSE
             self._unknown.move_to_end(user)
             while len(self._unknown) > _MOST:
                 self._unknown.popitem(last=False)
             raise
         except FetchError as error:
-            self._failed = str(error), self._clock() + _PAUSE
+            self._failed = str(error), self._ticks() + _PAUSE
             raise
 
     async def _asked(self, url: str) -> tuple[str, ...]:
@@ -164,7 +165,7 @@ class Graph:
         """Our own token: another one than what was refused."""
         async with self._asking:
             token, until = self._token
-            if token == refused or self._clock() >= until:
+            if token == refused or self._ticks() >= until:
                 token, until = await self._granted()
                 self._token = token, until
             return token
@@ -187,7 +188,7 @@ class Graph:
             raise FetchError(f"{url} gives what are no tokens") from None
         if not tokens.access_token:
             raise FetchError(f"{url} gives no token")
-        return tokens.access_token, self._clock() + max((tokens.seconds or _LIFETIME) - _SPARE, 1.0)
+        return tokens.access_token, self._ticks() + max((tokens.seconds or _LIFETIME) - _SPARE, 1.0)
 
     @staticmethod
     def _headers(token: str) -> Mapping[str, str]:

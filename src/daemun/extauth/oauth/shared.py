@@ -59,22 +59,22 @@ class Memory:
 
     alone = True
 
-    def __init__(self, clock: Callable[[], float], values: Values, namespace: str) -> None:
-        self._clock = clock
+    def __init__(self, ticks: Callable[[], float], values: Values, namespace: str) -> None:
+        self._ticks = ticks
         self._values = values
         self._namespace = namespace
 
     async def get(self, name: str) -> bytes | None:
         """As Shared."""
         found = self._values.get(name)
-        if found is not None and self._clock() < found[1]:
+        if found is not None and self._ticks() < found[1]:
             return found[0]
         self._values.pop(name)
         return None
 
     async def put(self, name: str, value: bytes, seconds: float) -> None:
         """As Shared."""
-        until = self._clock() + seconds if seconds else float("inf")
+        until = self._ticks() + seconds if seconds else float("inf")
         self._values.put(name, (value, until), len(name) + len(value), self._namespace)
 
     async def add(self, name: str, value: bytes, seconds: float) -> bool:
