@@ -37,7 +37,10 @@ class World:
         self.asked: list[str] = []
         self.answer = answer
         self.now = NOW
-        self.identities = Identities(KubeClient(Told(self._review), "", ""), self._find, lambda: self.now)
+        self.jump = 0.0
+        self.named = {Name("default", "gate-daemun"): "default/gate"}
+        client = KubeClient(Told(self._review), "", "")
+        self.identities = Identities(client, self._find, lambda: self.now + self.jump, ticks=lambda: self.now)
 
     def _review(self, request: Asked) -> Answer:
         spec = json.loads(request.body)["spec"]
@@ -47,7 +50,7 @@ class World:
         return Answer(answer) if isinstance(answer, int) else answered({"status": answer}, 201)
 
     def _find(self, account: Name) -> str | None:
-        return "default/gate" if account == Name("default", "gate-daemun") else None
+        return self.named.get(account)
 
     async def who(self, text: str, scheme: str = "Bearer ") -> str | None:
         return await self.identities.authenticate({"authorization": f"{scheme}{text}"})
@@ -76,6 +79,22 @@ async def test_a_token_is_not_believed_for_ever() -> None:
     world.now += 2
     world.answer = lambda _: {"authenticated": False}  # its pod is gone
     assert await world.who(token("gate-daemun")) is None
+
+
+@pytest.mark.parametrize("jump", [-3600.0, 3600.0])
+async def test_f08_an_answer_counts_as_long_as_ever_if_the_clock_jumps(jump: float) -> None:
+    """Neither is a proxy kept out, nor is one let in whose pod is gone."""
+    refused: set[str] = {"early"}
+    world = World(lambda text: {"authenticated": False} if text.partition(".")[0] in refused else good(text))
+    world.named |= {Name("default", "early"): "default/gate", Name("default", "old"): "default/gate"}
+    early, old = (token(name, NOW + 90_000) for name in ("early", "old"))
+    assert [await world.who(early), await world.who(old)] == [None, "default/gate"]
+    world.jump = jump
+    refused = {"old"}
+    world.now += 11
+    assert [await world.who(early), await world.who(old)] == ["default/gate", "default/gate"]
+    world.now += 290
+    assert [await world.who(early), await world.who(old)] == ["default/gate", None]
 
 
 async def test_a_token_that_ends_soon_is_asked_for_again() -> None:

@@ -112,7 +112,7 @@ async def test_any_other_is_nobody(forged: str) -> None:
 async def test_it_is_asked_only_while_the_api_server_cannot_be(status: int, found: str | None) -> None:
     issuer = await known()
     client = KubeClient(Told(lambda _: Answer(status)), "", "")
-    identities = Identities(client, {GATE: "default/gate"}.get, lambda: NOW, lambda: issuer)
+    identities = Identities(client, {GATE: "default/gate"}.get, lambda: NOW, lambda: issuer, lambda: NOW)
     ask = identities.authenticate({"authorization": f"Bearer {token()}"})
     if found is None:
         with pytest.raises(ConnectionError):

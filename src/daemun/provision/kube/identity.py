@@ -4,6 +4,7 @@ asked. While the API server is away, a token that it issued is good for as long 
 import asyncio
 import base64
 import binascii
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -57,7 +58,11 @@ class _Claims(msgspec.Struct, frozen=True):
 
 
 class Identities:
-    """Tells which proxy a stream is, by the token in its metadata."""
+    """Tells which proxy a stream is, by the token in its metadata.
+
+    `clock` is in seconds since 1970, as tokens say when they end; `ticks` are seconds that pass whatever that is set
+    to, for how long an answer is remembered.
+    """
 
     def __init__(
         self,
@@ -65,12 +70,13 @@ class Identities:
         find: Find,
         clock: Callable[[], float] = time.time,
         issuer: Callable[[], Known | None] = lambda: None,
+        ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._find = find
         self._issuer = issuer
-        self._clock = clock
-        self._known: OrderedDict[bytes, tuple[Name | None, float]] = OrderedDict()
+        self._clock, self._ticks = clock, ticks
+        self._known: OrderedDict[bytes, tuple[Name | None, float, float]] = OrderedDict()
         self._asked: dict[bytes, asyncio.Task[Name | None]] = {}
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
@@ -86,7 +92,7 @@ class Identities:
     async def _account(self, token: str) -> Name | None:
         key = sha256(token.encode()).digest()
         known = self._known.get(key)
-        if known is not None and known[1] > self._clock():
+        if known is not None and self._ticks() < known[1] and self._clock() < known[2]:
             return known[0]
         task = self._asked.get(key)
         if task is None:
@@ -111,9 +117,8 @@ class Identities:
             if issuer is None:
                 raise ConnectionError(f"the token cannot be reviewed: {error}") from error
             account, good = issued_to(issuer, token, self._clock()), _UNREVIEWED_SECONDS
-        now = self._clock()
-        until = now + _BAD_SECONDS if account is None else min(now + good, _expiry(token) - _EXPIRY_MARGIN)
-        self._known[key] = (account, until)
+        ends = math.inf if account is None else _expiry(token) - _EXPIRY_MARGIN
+        self._known[key] = (account, self._ticks() + (_BAD_SECONDS if account is None else good), ends)
         self._known.move_to_end(key)
         while len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
