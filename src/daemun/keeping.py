@@ -3,7 +3,7 @@
 A key pair that cannot be served, or only now no more, is replaced by the last good one of the same Secret, if that was
 seen since the start: a rotation that went wrong breaks nothing. So are credentials in one of Gloo's formats that are
 not as that format is. It is in memory only. That, and what has expired, is marked (`gatewayapi.tls.flaws`), so that
-statuses tell it.
+statuses tell it. A clock may be set meanwhile, to and fro: what counts is what it says now.
 """
 
 import heapq
@@ -25,6 +25,8 @@ Object = tuple[Ref, object | None]
 _EACH = 8
 """Moments that an object has at most: when each of four values begins and ends to be good."""
 _SPARE = 100
+_LOOK = 60.0
+"""Seconds between two looks at the clock, which may be set at any time."""
 
 
 class _Span(NamedTuple):
@@ -48,21 +50,30 @@ class Keeping:
         self._formed: dict[Ref, Secret] = {}
         self._written: dict[Ref, Secret | ConfigMap] = {}
         self._moments: dict[Ref, tuple[float, ...]] = {}
-        self._changes: list[tuple[float, Ref]] = []
+        self._changes: list[tuple[float, Ref]] = []  # those of the moments that are to come
+        self._latest = -math.inf  # what the clock said at most since it was last looked at
 
     def take(self, objects: Iterable[Object]) -> list[Object]:
         """Objects as they are written (None: gone)."""
+        self._latest = max(self._latest, self._now())
         return [(ref, self._take(ref, one)) for ref, one in objects]
 
     @property
     def due(self) -> float | None:
-        """In how many seconds something expires, or is valid at last; None: never."""
-        return max(self._changes[0][0] - self._now(), 0.0) if self._changes else None
+        """In how many seconds something may expire, or be valid at last; None: never."""
+        if not self._moments:
+            return None
+        return min(max(self._changes[0][0] - self._now(), 0.0), _LOOK) if self._changes else _LOOK
 
     def aged(self) -> list[Object]:
         """The objects, as they are written, that may count otherwise than before because of the time alone."""
         passed: dict[Ref, None] = {}
-        while self._changes and self._changes[0][0] <= self._now():
+        now, before = self._now(), self._latest
+        self._latest = now
+        if now < before:
+            passed = {ref: None for ref, some in self._moments.items() if any(now < one <= before for one in some)}
+            self._plan(now)
+        while self._changes and self._changes[0][0] <= now:
             passed[heapq.heappop(self._changes)[1]] = None
         return [(ref, self._written[ref]) for ref in passed if ref in self._written]
 
@@ -97,13 +108,16 @@ class Keeping:
     def _note(self, ref: Ref, moments: set[float]) -> None:
         """When an object counts otherwise. Moments of what was there before are left until there are too many."""
         now, known = self._now(), self._moments.get(ref, ())
-        self._moments[ref] = tuple(moment for moment in moments if now < moment < math.inf)
+        self._moments[ref] = tuple(moment for moment in moments if math.isfinite(moment))
         for moment in self._moments[ref]:
-            if moment not in known:
+            if now < moment and moment not in known:
                 heapq.heappush(self._changes, (moment, ref))
         if len(self._changes) > _SPARE + 2 * _EACH * len(self._moments):
-            self._changes = [(moment, each) for each, some in self._moments.items() for moment in some]
-            heapq.heapify(self._changes)
+            self._plan(now)
+
+    def _plan(self, now: float) -> None:
+        self._changes = [(moment, ref) for ref, some in self._moments.items() for moment in some if now < moment]
+        heapq.heapify(self._changes)
 
     def _forget(self, ref: Ref) -> None:
         self._written.pop(ref, None)

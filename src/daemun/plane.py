@@ -42,7 +42,6 @@ from daemun.xds.events import Acked, Drifted, Rejected, Restored, in_words
 
 _MANY = 500
 """Parts of resources that are handed on at once; more of them are handed on a slice at a time."""
-_DAY = 86_400.0
 _log = logging.getLogger(__name__)
 
 
@@ -176,7 +175,7 @@ class ControlPlane:
         due = self._keeping.due
         self._aging = None
         if due is not None:
-            self._aging = asyncio.get_running_loop().call_later(min(due, _DAY), self._age)
+            self._aging = asyncio.get_running_loop().call_later(due, self._age)
 
     def _age(self) -> None:
         self._aging = None
