@@ -12,7 +12,7 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import grpc
@@ -41,8 +41,9 @@ _OPTIONS = [
     ("grpc.http2.max_pings_without_data", 0),
     # Envoy's own keepalive must not be taken for an attack: gRPC bears one in 5 minutes, or ends the connection.
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
-    # On reconnecting, a proxy lists every resource it has.
-    ("grpc.max_receive_message_length", 64 << 20),
+    # On reconnecting, a proxy lists every resource it has: this is enough for 200,000 of a type. What is longer would
+    # hold up the event loop for more than some tenths of a second, before anything can be done in slices.
+    ("grpc.max_receive_message_length", 16 << 20),
     ("grpc.max_send_message_length", -1),
     ("grpc.so_reuseport", 0),
 ]
@@ -220,15 +221,19 @@ class XdsServer:
         A client that connects anew brings the names of all it has: tens of thousands are taken in a slice at a time.
         """
         async for message in requests:
-            request = _request(message)
-            self.counts.heard(request)
-            if len(request.initial_resource_versions) > _STEP:
+            if _names(message) > _STEP:
                 async with turn:
-                    await Turns().through(session.receiving(request, self._clock()))
+                    await Turns().through(self._receiving(message, session))
             else:
                 async with self._line.turn():
-                    session.receive(request, self._clock())
+                    for _ in self._receiving(message, session):
+                        pass
             wake.set()
+
+    def _receiving(self, message: DeltaDiscoveryRequest, session: Session) -> Iterator[None]:
+        request = yield from _request(message)
+        self.counts.heard(request)
+        yield from session.receiving(request, self._clock())
 
     async def _write(
         self, context: _Stream, proxy: Proxy, session: Session, wake: asyncio.Event, turn: asyncio.Lock
@@ -263,16 +268,34 @@ class XdsServer:
             self._proxies.pop(proxy.name, None)
 
 
-def _request(message: DeltaDiscoveryRequest) -> Request:
-    """The generated message as the session knows it."""
+def _names(message: DeltaDiscoveryRequest) -> int:
+    """How many names the client says."""
+    subscribed, unsubscribed = message.resource_names_subscribe, message.resource_names_unsubscribe
+    return len(message.initial_resource_versions) + len(subscribed) + len(unsubscribed)
+
+
+def _request(message: DeltaDiscoveryRequest) -> Generator[None, None, Request]:
+    """The generated message as the session knows it, in steps."""
+    known = {}
+    for name, version in message.initial_resource_versions.items():
+        known[name] = version
+        yield
     return Request(
         type_url=message.type_url,
         response_nonce=message.response_nonce,
-        subscribe=tuple(message.resource_names_subscribe),
-        unsubscribe=tuple(message.resource_names_unsubscribe),
-        initial_resource_versions=dict(message.initial_resource_versions),
+        subscribe=(yield from _texts(message.resource_names_subscribe)),
+        unsubscribe=(yield from _texts(message.resource_names_unsubscribe)),
+        initial_resource_versions=known,
         error_detail=message.error_detail.message if message.HasField("error_detail") else None,
     )
+
+
+def _texts(field: Sequence[str]) -> Generator[None, None, tuple[str, ...]]:
+    found: list[str] = []
+    for start in range(0, len(field), _STEP):
+        found += field[start : start + _STEP]
+        yield
+    return tuple(found)
 
 
 def _bind_private(server: grpc.aio.Server, path: Path) -> None:

@@ -8,10 +8,11 @@
     session.stuck(now)              whether the client does not answer any more: end the stream
     session.take_events()           what became of the configuration
 
-The laws. A name that the client asks for is always answered, of up to `MOST_TYPES` types. At most one response per type
-is in flight. Additions go in the order of `TYPES`, a leaf only when the clusters it needs are warm or its time is over,
-and never without the filters it needs; removals go last. What Envoy rejects is found and withheld by itself. What is
-not answered in time, or found to have drifted, is sent again; who says nothing at all any more is `stuck`.
+The laws. A name that the client asks for is always answered, of up to `MOST_TYPES` types, and `MOST_STRANGE` names of
+nothing (`names`). At most one response per type is in flight. Additions go in the order of `TYPES`, a leaf only when
+the clusters it needs are warm or its time is over, and never without the filters it needs; removals go last. What Envoy
+rejects is found and withheld by itself. What is not answered in time, or found to have drifted, is sent again; who says
+nothing at all any more is `stuck`.
 The same content has the same version in every stream and process.
 """
 
@@ -71,7 +72,12 @@ class Session:
             self._met_at, self._audit_at = now, now + AUDIT
         subscription = self.subscription(request.type_url)
         if request.type_url == ENDPOINT:
-            self._stream.warmth.subscriptions(request.subscribe, request.unsubscribe)
+            for name in request.unsubscribe:
+                self._stream.warmth.unsubscribed(name)
+                yield
+            for name in request.subscribe:
+                self._stream.warmth.subscribed(name)
+                yield
         if not subscription.started:
             elder = self._elder.subscription(request.type_url) if self._elder else None
             yield from subscription.start(request, now, elder)
@@ -80,8 +86,8 @@ class Session:
                 self._refresh_endpoints(self.subscription(CLUSTER).client.names())
         else:
             subscription.answered(request, now)
-            subscription.unsubscribe(request.unsubscribe)
-            subscription.subscribe(request.subscribe)
+            yield from subscription.unsubscribe(request.unsubscribe)
+            yield from subscription.subscribe(request.subscribe)
         self._silence.heard(now, owes=self._owes(but=""))
         self.subscription(CLUSTER).flights.heard()
         self._wake()

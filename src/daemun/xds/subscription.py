@@ -13,12 +13,12 @@ from daemun.xds.events import Acked, Drifted
 from daemun.xds.flight import Draft, Flight, Flights
 from daemun.xds.marks import same
 from daemun.xds.messages import Request, Response
+from daemun.xds.names import WILDCARD, Names
 from daemun.xds.quarantine import Data, Quarantine, Suspect
 from daemun.xds.stream import MayRemove, Stream
 from daemun.xds.suspects import blamed, content, suspected
 from daemun.xds.wanted import Resource
 
-WILDCARD = "*"
 MOST = 250
 """Resources that are looked at for one response: neither side is held up by one for long, nor is anybody else."""
 
@@ -37,8 +37,7 @@ class Subscription:
         self._content = partial(content, stream.wanted, type_url)
         self.started = False
         self._greet = False
-        self._wildcard = False
-        self._names: set[str] = set()
+        self._names = Names(self._all)
         self._dirty: dict[str, None] = {}
         self._forced: set[str] = set()
         self._half: dict[str, None] = {}
@@ -61,7 +60,7 @@ class Subscription:
         """
         if not self.quiet():
             return False
-        return (partly and not self._wildcard) or len(self.client) - len(self._gone) == len(self._all())
+        return (partly and not self._names.every) or len(self.client) - len(self._gone) == len(self._all())
 
     def still(self, now: float) -> bool:
         """Whether there is nothing to add or change, but for what is long in being answered."""
@@ -86,44 +85,45 @@ class Subscription:
         """The first request for this type: what the client asks for, and what it has from earlier streams, in steps."""
         known = request.initial_resource_versions
         self.started = True
-        self._wildcard = not request.subscribe or WILDCARD in request.subscribe
-        self._greet = self._wildcard and not known
+        self._names.every = not request.subscribe or WILDCARD in request.subscribe
+        self._greet = self._names.every and not known
         self.settled_at = now + self._stream.hold if known else now
-        self._names.update(name for name in request.subscribe if name in known)
-        self.subscribe(name for name in request.subscribe if name not in known)
+        yield from self.subscribe(request.subscribe, known)
         for name, version in known.items():
-            if self._interested(name):
+            if name in self._names and not self._names.strange(name, len(self.client)):
                 self._take_over(name, version, elder)
-                yield
-        if self._wildcard:
+            yield
+        if self._names.every:
             for name in self._all():
                 if name not in self.client:
                     self.touch(name)
 
-    def subscribe(self, names: Iterable[str]) -> None:
-        """Whoever asks for a name gets an answer, even if it should have the resource already."""
+    def subscribe(self, names: Collection[str], known: Collection[str] = ()) -> Iterator[None]:
+        """Whoever asks for a name gets an answer, even if it should have the resource already; but for what is `known`
+        to it. In steps.
+        """
+        if WILDCARD in names:
+            self._names.every = True
+            self._dirty.update(dict.fromkeys(self._all()))
         for name in names:
-            if name == WILDCARD:
-                self._wildcard = True
-                self._dirty.update(dict.fromkeys(self._all()))
-            else:
-                self._names.add(name)
+            if name != WILDCARD and self._names.add(name) and name not in known:
                 self._force(name)
+            yield
 
-    def unsubscribe(self, names: Iterable[str]) -> None:
-        """The client has no use for these any more."""
-        for name in names:
-            if name == WILDCARD:
-                self._wildcard = False
-                lost = [other for other in self.client.names() if other not in self._names]
-            else:
-                self._names.discard(name)
-                lost = [] if self._wildcard else [name]
-            for other in lost:
-                self._drop(other)
-                self._dirty.pop(other, None)
-                self._gone.pop(other, None)
-                self._forced.discard(other)
+    def unsubscribe(self, names: Collection[str]) -> Iterator[None]:
+        """The client has no use for these any more. In steps."""
+        lost = []
+        if WILDCARD in names:
+            self._names.every = False
+            lost = [other for other in self.client.names() if other not in self._names]
+        for name in itertools.chain(lost, names):
+            self._names.discard(name)
+            if not self._names.every:
+                self._drop(name)
+                self._dirty.pop(name, None)
+                self._gone.pop(name, None)
+                self._forced.discard(name)
+            yield
 
     def adopt(self, other: "Subscription") -> None:
         """Begin with what another stream of the proxy has found to be rejected."""
@@ -136,7 +136,7 @@ class Subscription:
     def changed(self, name: str, parts: Iterable[str]) -> None:
         """These parts of a wanted resource have changed."""
         self.quarantine.review(name, self._content)
-        if self.started and self._interested(name):
+        if self.started and name in self._names:
             self.touch(name, parts)
 
     def touch(self, name: str, parts: Iterable[str] = ()) -> None:
@@ -149,7 +149,7 @@ class Subscription:
     def refresh(self, name: str, serial: int) -> None:
         """Say again what there is of the resource if the client subscribes to it and was told before this response."""
         copy = self.client.get(name)
-        if name in self._names and (copy is None or copy.serial < serial):
+        if self._names.named(name) and (copy is None or copy.serial < serial):
             self._force(name)
 
     def ask(self) -> None:
@@ -344,7 +344,7 @@ class Subscription:
         wanted = self._all()
         for name, resource in wanted.items():
             copy = self.client.get(name)
-            if not self._interested(name) or self.quarantine.blames(name):
+            if name not in self._names or self.quarantine.blames(name):
                 continue
             if copy is None or not same(resource.version_with(copy.instead), copy.version):
                 self.client.open(name).whole = True
@@ -395,6 +395,3 @@ class Subscription:
 
     def _all(self) -> Mapping[str, Resource]:
         return self._stream.wanted.of_type(self.type_url)
-
-    def _interested(self, name: str) -> bool:
-        return self._wildcard or name in self._names

@@ -93,7 +93,8 @@ class Wanted:
     def prompt(self, clusters: Collection[str]) -> Collection[str]:
         """Of these clusters, those that wait for nobody else to become warm."""
         wanted = self.of_type(CLUSTER)
-        slow = {name for name in clusters if name in wanted and late(wanted[name].parts.values())}
+        fewer, others = sorted((wanted, clusters), key=len)  # a client may ask for very many of which there is nothing
+        slow = {name for name in fewer if name in others and late(wanted[name].parts.values())}
         return [name for name in clusters if name not in slow] if slow else clusters
 
     def of_type(self, type_url: str) -> Mapping[str, Resource]:

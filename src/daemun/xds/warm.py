@@ -53,16 +53,17 @@ class Warmth:
         """Whether traffic may be sent to the cluster; there is nothing to wait for if it is not wanted at all."""
         return cluster in self._warm or self._wanted.get(CLUSTER, cluster) is None
 
-    def subscriptions(self, added: Iterable[str], removed: Iterable[str]) -> None:
-        """The client asks for the endpoints of clusters: they are EDS clusters. Or it no longer does."""
-        for name in removed:
-            self._subscribed.discard(name)
-            self._endpoints.pop(name, None)
-        for name in added:
-            self._subscribed.add(name)
-            if self._clusters.get(name) == BEFORE and name not in self._endpoints:
-                # The client has connected with this cluster, but has no endpoints for it yet.
-                self._warm.discard(name)
+    def subscribed(self, name: str) -> None:
+        """The client asks for the endpoints of a cluster: it is an EDS cluster."""
+        self._subscribed.add(name)
+        if self._clusters.get(name) == BEFORE and name not in self._endpoints:
+            # The client has connected with this cluster, but has no endpoints for it yet.
+            self._warm.discard(name)
+
+    def unsubscribed(self, name: str) -> None:
+        """It no longer does."""
+        self._subscribed.discard(name)
+        self._endpoints.pop(name, None)
 
     def sent(self, cluster: str, serial: int, *, late: bool) -> None:
         """The cluster goes to the client; whether it waits for others than us is what `late` says."""
