@@ -5,14 +5,12 @@ import contextlib
 import os
 import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 from daemun.ir.resource import CLUSTER, SCOPE, TYPES
-from daemun.provision import binary
-from daemun.provision.bootstrap import bootstrap
 from daemun.xds.flight import MOST_OVERTAKEN
 from daemun.xds.session import Session
 from support.clients.xds_clients import Client
+from support.envoys.siblings import siblings
 from support.objects.documents import exact, gateway, listener, prefix, route, rule
 from support.scenes.world import World, until
 
@@ -43,33 +41,11 @@ def _wanted(world: World) -> int:
     return sum(len(one) for one in every._types.values())
 
 
-@contextlib.asynccontextmanager
-async def _envoys(folder: Path, address: str, token: str) -> AsyncIterator[list[Path]]:
-    """Further Envoys of the same Gateway; their admin sockets."""
-    async with contextlib.AsyncExitStack() as stack:
-        sockets = []
-        for number in range(ENVOYS):
-            config, admin = folder / f"e{number}.json", folder / f"e{number}.sock"
-            config.write_bytes(bootstrap(PROXY, token, address.removeprefix("unix:"), str(admin), 0, 1000))
-            process = await asyncio.create_subprocess_exec(
-                str(binary.find()),
-                *("-c", str(config), "--disable-hot-restart", "--concurrency", "1", "-l", "off"),
-            )
-            stack.push_async_callback(_end, process)
-            sockets.append(admin)
-        yield sockets
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    process.kill()
-    await process.wait()
-
-
 async def test_f17_fifty_proxies_connect_at_once(world: World) -> None:
     address, token = await _served(world)
     assert world.app is not None
     proxy = world.app.plane.xds._proxies[PROXY]
-    async with _envoys(world.base, address, token):
+    async with siblings(world, PROXY, ENVOYS):
         async with _clients(world, address, token, 1) as one:
             alone = await _served_in(one, 1)
         async with _clients(world, address, token, CLIENTS) as many:
@@ -100,7 +76,8 @@ async def _clients(world: World, address: str, token: str, count: int) -> AsyncI
     try:
         yield process.stdout
     finally:
-        await _end(process)
+        process.kill()
+        await process.wait()
 
 
 async def _served_in(clients: asyncio.StreamReader, count: int) -> float:

@@ -114,6 +114,12 @@ class Client:
         self.keeps: set[tuple[str, bytes]] = set()
         """Of which routes it has to keep which leaves, at every moment."""
 
+    def another(self) -> "Client":
+        """One that has nothing yet, and likes and dislikes the same."""
+        other = Client()
+        other.poison, other.accepted = set(self.poison), set(self.accepted)
+        return other
+
     def connect(self) -> None:
         self.held.clear()
         self.warming.clear()
@@ -177,7 +183,7 @@ class Client:
             self.ask(EXTENSION, {token.arguments[1] for _, body in have.values() for token in tokens(body)})
         self.check_filters()
         for name, text in self.keeps:
-            kept = name not in self.asked[ROUTE] or text in self.have[ROUTE][name][1]
+            kept = name not in self.have[ROUTE] or text in self.have[ROUTE][name][1]
             assert kept, f"{name} is without {text!r}, of which nothing is wrong"
         detail = f"Error adding/updating: {', '.join(bad)}: poison" if bad else None
         self.answer(response, Request(response.type_url, response.nonce, error_detail=detail))
@@ -260,6 +266,8 @@ class XdsLaws(RuleBasedStateMachine):
         self.in_step: dict[str, float] = {}
         self.rejected: set[tuple[Origin, str, str]] = set()
         self.session = Session(self.wanted, hold=HOLD)
+        self.others: list[Session] = []
+        """Those of clients that are still connected, but say nothing any more."""
         self.client.connect()
 
     # What is wanted
@@ -270,7 +278,9 @@ class XdsLaws(RuleBasedStateMachine):
                 self.state.pop(key, None)
             else:
                 self.state[key] = value
-        self.session.changed(self.wanted.apply([*changes, *self.switches(), *self.extensions()]))
+        touched = self.wanted.apply([*changes, *self.switches(), *self.extensions()])
+        for one in (*self.others, self.session):
+            one.changed(touched)
 
     def switches(self) -> Iterator[tuple[PartKey, Part | None]]:
         """All hosts of listeners with filters for all requests say so, and no others do."""
@@ -504,14 +514,11 @@ class XdsLaws(RuleBasedStateMachine):
     def reconnect(self, restart: bool) -> None:
         self.session.close()
         if restart:
+            self.others.clear()
             self.wanted = Wanted()
             self.wanted.apply(self.state.items())
         self.session = Session(self.wanted, hold=HOLD, elder=None if restart else self.session)
-        self.inbox.clear()
-        self.rejected.clear()
-        self.in_flight.clear()
-        self.in_step = dict.fromkeys(self.in_step, self.now)
-        self.client.connect()
+        self.begin_talk()
 
     @rule(name=st.sampled_from(ROUTES), host=st.sampled_from(("v0", "v1")), bad=st.integers(0, 2))
     def restart_while_one_is_refused(self, name: str, host: str, bad: int) -> None:
@@ -527,6 +534,66 @@ class XdsLaws(RuleBasedStateMachine):
         self.reconnect(restart=True)
         self.talk()
         self.client.keeps.clear()
+
+    @rule(same=st.booleans(), data=st.data())
+    def start_beside(self, same: bool, data: st.DataObject) -> None:
+        """Another client of the proxy starts, and is the one that is looked at from now on. It may have another taste,
+        and not even like what the first one has.
+        """
+        other = self.client.another() if same else Client()
+        bodies = [body for have in self.client.have.values() for _, body in have.values()]
+        texts = sorted({one.text for body in bodies for one in tokens(body)})
+        if texts and not same:
+            other.poison = set(data.draw(st.lists(st.sampled_from(texts), max_size=2)))
+        self.beside(other)
+
+    @rule(
+        name=st.sampled_from(ROUTES),
+        host=st.sampled_from(("v0", "v1")),
+        bad=st.integers(0, 2),
+        found=st.booleans(),
+        twice=st.booleans(),
+    )
+    def start_beside_one_that_refuses(self, name: str, host: str, bad: int, found: bool, twice: bool) -> None:
+        """It has what the other one has, at once: of what both refuse, the last good. So has one that starts next, even
+        if the first has heard nothing yet; and though the other one may still be looking for what it refuses.
+        """
+        self.put_route(name, host, (), 3, ())
+        self.talk()
+        if not self.session.synced() or self.session.rejections() or self.client.poison:
+            return
+        self.put_route(name, host, (), 3, ())
+        self.client.poison.add(self.state[PartKey("p", ROUTE, name, host)].leaves[2 + bad].data)
+        if found:
+            self.talk()
+        else:
+            self.poll()
+        other = self.client
+        for _ in range(1 + twice):
+            self.beside(other.another())
+        self.client.keeps = {
+            (one, token.text)
+            for one, (_, body) in other.have[ROUTE].items()
+            for token in tokens(body)
+            if token.key == f"{name}-{host}-{bad}"
+        }
+        self.end_talk()
+        if found and self.session.synced():
+            assert self.client.have[ROUTE] == other.have[ROUTE]
+        self.client.keeps.clear()
+
+    def beside(self, client: Client) -> None:
+        self.others.append(self.session)
+        self.session = Session(self.wanted, hold=HOLD, elder=self.session)
+        self.client = client
+        self.begin_talk()
+
+    def begin_talk(self) -> None:
+        self.inbox.clear()
+        self.rejected.clear()
+        self.in_flight.clear()
+        self.in_step = dict.fromkeys(self.in_step, self.now)
+        self.client.connect()
 
     # Laws
 
@@ -643,6 +710,9 @@ class XdsLaws(RuleBasedStateMachine):
                 assert self.client.have[type_url].keys() <= wanted
         needed = {c for _, body in self.client.have[ROUTE].values() for t in tokens(body) for c in t.clusters}
         wanted = self.names(CLUSTER)
+        for one in self.session.rejections():
+            asked = self.client.asked.get(one.type_url)
+            assert asked is None or one.resource in asked, f"nobody asks for {one.resource}"
         if not self.client.poison:
             assert self.client.have[CLUSTER].keys() <= wanted | needed
             assert not self.session.rejections()

@@ -216,7 +216,7 @@ def test_a_young_session_starts_with_the_known_culprits(talk: Talk) -> None:
     assert len(young.session.rejections()) == 1
     fresh = Talk(talk.wanted, young.session)
     fresh.ask(ROUTE, "r")
-    assert words(fresh.one())[2:] == ["o0-500", "o1.2"]
+    assert words(fresh.one())[2:] == ["o0.1", "o1.2"]
 
 
 def test_scopes_beside_one_that_was_rejected_are_told_again_as_they_were() -> None:

@@ -1,10 +1,11 @@
 """What of a resource goes to the client now: leaves that wait or are withheld are replaced, the others go."""
 
-from daemun.ir.resource import ANSWERING, EXTENSION, LISTENER, ROUTE, SCOPE, Leaf, Part
+from daemun.ir.resource import ANSWERING, CLUSTER, EXTENSION, LISTENER, ROUTE, SCOPE, Leaf, Part
 from daemun.xds.client import Client
 from daemun.xds.copy import Copy, Entry, Piece
 from daemun.xds.filters import given, retain
 from daemun.xds.leaves import LeafKey, Verdict, choose, keyed
+from daemun.xds.lent import Lender
 from daemun.xds.marks import marks, same
 from daemun.xds.quarantine import Quarantine
 from daemun.xds.refused import recalled, seen, suspects_of, version_of
@@ -35,6 +36,7 @@ class Composer:
         self._client = client
         self._stream = stream
         self._quarantine = quarantine
+        self.lender = Lender(client)
 
     def compose(self, name: str, resource: Resource, copy: Copy, now: float, *, anyway: bool = False) -> Composed:
         """Only the parts that may be outdated are looked at; the others stay as they were sent before.
@@ -148,6 +150,8 @@ class Composer:
             stays.forget(place)
             holds.retain(place, set())  # so it nearly always is, and many proxies may connect at once
             return want, False
+        if withheld:
+            want = self.lender.replace(place.resource, place.part, want, have, withheld, self._usable)
         cold: set[LeafKey] = set()
         waits = False
 
@@ -183,6 +187,13 @@ class Composer:
             return None, waits
         holds.retain(place, cold)
         return sent, waits
+
+    def _usable(self, lent: Leaf, want: Leaf) -> bool:
+        """Whether a leaf can be lent: what it needs is still wanted."""
+        wanted = self._stream.wanted
+        clusters = all(wanted.get(CLUSTER, one) is not None for one in lent.needs)
+        filters = all(family in given(wanted.parts(EXTENSION, name)) for name, family in lent.filters)
+        return clusters and filters and lent.side in (None, want.side)
 
     def _early(self, place: Place, want: Part, sent: Part, now: float) -> bool:
         """Whether a part that is new waits for those of its leaves that do: it has nothing else, or would hide what

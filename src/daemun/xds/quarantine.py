@@ -14,6 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from daemun.ir.origin import Origin
+from daemun.ir.resource import CLUSTER
 from daemun.xds.events import Event, Rejected, Restored
 from daemun.xds.leaves import LeafKey
 from daemun.xds.words import reason
@@ -43,14 +44,19 @@ class Culprit(msgspec.Struct):
     delay: float
     retry_at: float | None
     """None while a test of it is under way or queued."""
+    hearsay: bool = False
+    """Another client has rejected it: this one was not asked yet."""
 
 
 class Quarantine:
-    """The suspects and culprits of one type in one stream."""
+    """The suspects and culprits of one type in one stream. `uses` says whether its client has a use for a resource: it
+    has or is being sent it. Until then nothing of that can be tested.
+    """
 
-    def __init__(self, type_url: str, events: list[Event]) -> None:
+    def __init__(self, type_url: str, events: list[Event], uses: Callable[[str], bool]) -> None:
         self._type_url = type_url
         self._events = events
+        self._uses = uses
         self._withheld: dict[tuple[str, str | None], dict[LeafKey | None, Data]] = {}
         self._groups: list[list[Suspect]] = []
         self._queued: Counter[str] = Counter()
@@ -98,6 +104,10 @@ class Quarantine:
         self._queue({one: suspects[one] for one in every if one not in chosen})
         self._queue({one: suspects[one] for one in left})
 
+    def again(self, one: Suspect, data: Data) -> None:
+        """Test it once more: something else may be at fault."""
+        self._queue({one: data})
+
     def recall(self, suspects: dict[Suspect, bytes]) -> None:
         """The client is said to have refused each of these: withhold and test them, but those that are known."""
         for one, data in suspects.items():
@@ -120,16 +130,38 @@ class Quarantine:
         return [one for one in group if current(one) is not None]
 
     def retry(self, now: float, current: Callable[[Suspect], Data | None]) -> None:
-        """Queue a test of each culprit whose time has come, one by one."""
-        for resource in list(self._culprits):
+        """Queue a test of each culprit whose time has come: one by one, but all that is hearsay at once."""
+        hearsay: dict[Suspect, Data] = {}
+        for resource in filter(self._uses, list(self._culprits)):
             for one, culprit in self._culprits[resource].items():
-                if culprit.retry_at is not None and culprit.retry_at <= now:
-                    self._try(one, culprit, current(one))
+                if culprit.retry_at is None or culprit.retry_at > now:
+                    continue
+                data = current(one)
+                if culprit.hearsay and data is not None:
+                    culprit.retry_at = None
+                    hearsay[one] = data
+                else:
+                    self._try(one, culprit, data)
+        if hearsay:
+            self._queue(hearsay)
+
+    def doubt(self, now: float, sure: Callable[[str], bool]) -> None:
+        """The client has all else, so what is hearsay can be tested; but for resources of which it is `sure`.
+
+        Clusters that it refuses would hold up all others, and those the listeners of a client that starts.
+        """
+        at = now + (FIRST_RETRY if self._type_url == CLUSTER else 0.0)
+        for resource in self._culprits:
+            if sure(resource) or not self._uses(resource):
+                continue
+            for culprit in self._culprits[resource].values():
+                if culprit.hearsay and culprit.retry_at is not None:
+                    culprit.retry_at = min(culprit.retry_at, at)
 
     def deadline(self) -> float | None:
         """When `retry` has something to do."""
-        times = (c.retry_at for found in self._culprits.values() for c in found.values())
-        return min((at for at in times if at is not None), default=None)
+        every = (one for resource, found in self._culprits.items() if self._uses(resource) for one in found.values())
+        return min((one.retry_at for one in every if one.retry_at is not None), default=None)
 
     # Verdicts
 
@@ -147,7 +179,7 @@ class Quarantine:
         """The resource has changed: culprits that are gone are forgotten, those that were mended tested."""
         for one, culprit in list(self._culprits.get(resource, {}).items()):
             data, withheld = current(one), self._withheld_as(one)
-            if data is None:
+            if data is None or (data != culprit.data and not self._uses(resource)):
                 self._acquit(one)
             elif data != culprit.data and data != withheld:
                 self._try(one, culprit, data)
@@ -165,6 +197,17 @@ class Quarantine:
         for one in list(self._culprits.get(resource, {})):
             self._acquit(one)
 
+    def forget(self) -> None:
+        """The client has long asked for all that it has a use for."""
+        for resource in list(self._culprits):
+            if not self._uses(resource):
+                self.drop(resource)
+
+    def places(self) -> Iterator[tuple[str, str]]:
+        """The parts (resource, part) of which something is rejected."""
+        for found in self._culprits.values():
+            yield from {(one.resource, one.part): None for one in found if one.part is not None}
+
     def adopt(self, other: "Quarantine") -> None:
         """Take over what another stream of this proxy has found: it need not be found again."""
         for resource, found in other._culprits.items():  # noqa: SLF001 - the same class
@@ -172,7 +215,7 @@ class Quarantine:
                 soon = culprit.retry_at
                 if soon is None:
                     soon = 0.0
-                copy = Culprit(culprit.data, culprit.origin, culprit.message, culprit.delay, soon)
+                copy = Culprit(culprit.data, culprit.origin, culprit.message, culprit.delay, soon, hearsay=True)
                 self._culprits.setdefault(resource, {})[one] = copy
                 self._withhold(one, culprit.data)
                 self._events.append(Rejected(culprit.origin, self._type_url, resource, culprit.message))

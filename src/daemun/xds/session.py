@@ -106,8 +106,11 @@ class Session:
 
     def poll(self, now: float) -> list[Response]:
         """The responses that may be sent now, in the order in which they are to be sent."""
-        if self._met_at is not None and now > self._met_at + ELDER:
+        if self._elder is not None and self._met_at is not None and now >= self._met_at + ELDER:
             self._elder = None
+            for one in self._subscriptions.values():
+                one.lender.forget()
+                one.quarantine.forget()
         if self._audit_at is not None and now >= self._audit_at:
             self._audit_at = now + AUDIT
             for one in self._subscriptions.values():
@@ -157,7 +160,7 @@ class Session:
         times = [one.deadline(now) for one in self._subscriptions.values()]
         times += [self._stream.holds.deadline(), self._stream.stays.deadline(now), self._audit_at]
         times += [self._silence.deadline(now), self._opens_at(now)]
-        times.append(self._told_at())
+        times += [self._told_at(), self._met_at + ELDER if self._elder and self._met_at is not None else None]
         return min((at for at in times if at is not None), default=None)
 
     def take_events(self) -> list[Event]:
@@ -179,6 +182,8 @@ class Session:
     def close(self) -> None:
         """The stream has ended. What is known of the client stays readable for a younger session."""
         self._elder = None
+        for one in self._subscriptions.values():
+            one.lender.release()
 
     def _opens_at(self, now: float) -> float | None:
         """When a client that starts gets its first listeners though it lacks clusters, if it waits for any now.

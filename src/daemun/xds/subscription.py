@@ -16,7 +16,7 @@ from daemun.xds.messages import Request, Response
 from daemun.xds.names import WILDCARD, Names
 from daemun.xds.quarantine import Data, Quarantine, Suspect
 from daemun.xds.stream import MayRemove, Stream
-from daemun.xds.suspects import blamed, content, suspected
+from daemun.xds.suspects import accused, blamed, content
 from daemun.xds.wanted import Resource
 
 MOST = 250
@@ -28,12 +28,13 @@ class Subscription:
 
     def __init__(self, type_url: str, stream: Stream) -> None:
         self.type_url = type_url
-        self.quarantine = Quarantine(type_url, stream.events)
         self.client = Client(type_url, stream)
+        self.quarantine = Quarantine(type_url, stream.events, self.client.__contains__)
         self.settled_at = 0.0
         """Until then, the removal of what the client brought with it waits for its requests of other types."""
         self._stream = stream
         self._composer = Composer(self.client, stream, self.quarantine)
+        self.lender = self._composer.lender
         self._content = partial(content, stream.wanted, type_url)
         self.started = False
         self._greet = False
@@ -128,8 +129,9 @@ class Subscription:
     def adopt(self, other: "Subscription") -> None:
         """Begin with what another stream of the proxy has found to be rejected."""
         self.quarantine.adopt(other.quarantine)
-        for rejected in list(self.quarantine.culprits()):
-            self.quarantine.review(rejected.resource, self._content)
+        for name in dict.fromkeys(one.resource for one in self.quarantine.culprits()):
+            self.quarantine.review(name, self._content)
+        self.lender.borrow(other.lender, self.quarantine.places())
 
     # What there is to send
 
@@ -297,22 +299,25 @@ class Subscription:
                 self._stream.events.append(Acked(self.type_url, name, entry.version))
                 self.quarantine.acked(name)
                 self.client.acked(name, flight.serial)
+                self.lender.taken(name)
+        if not self._dirty:
+            self.quarantine.doubt(now, self.client.brought)
 
     def _refused(self, flight: Flight, message: str, now: float) -> None:
         """Find out what in this response may be at fault."""
-        suspects: dict[Suspect, Data] = {}
-        for name, entry in flight.entries.items():
-            copy = self.client.refuse(name, entry, alone=len(flight.entries) == 1)
-            if copy is not None:
-                suspects.update(suspected(name, entry, copy))
+        suspects = accused(self.client, flight)
         self._half |= dict.fromkeys(flight.half_taken(self.type_url, message))
         if len(suspects) == 1:
             one, data = suspects.popitem()
-            self._condemn(one, data, message, now)
+            if self.lender.pause(one.resource):
+                self.quarantine.again(one, data)
+            else:
+                self._condemn(one, data, message, now)
         elif suspects:
             self.quarantine.suspect(suspects, message)
 
     def _condemn(self, one: Suspect, data: Data, message: str, now: float) -> None:
+        self.lender.resume(one.resource)
         if (origin := blamed(self._stream.wanted, self.type_url, one)) is not None:
             self.quarantine.condemn(one, data, origin, message, now)
         # What takes its place travels with the tests that are still to come, if there are any.

@@ -90,6 +90,11 @@ class Wanted:
         """The resource, if it is wanted."""
         return self.of_type(type_url).get(name)
 
+    def parts(self, type_url: str, name: str) -> Collection[Part]:
+        """The parts of a resource; none if it is not wanted."""
+        resource = self.get(type_url, name)
+        return resource.parts.values() if resource else ()
+
     def prompt(self, clusters: Collection[str]) -> Collection[str]:
         """Of these clusters, those that wait for nobody else to become warm."""
         wanted = self.of_type(CLUSTER)

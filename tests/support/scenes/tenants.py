@@ -6,6 +6,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from statistics import median
+from typing import Any
 
 from daemun.report.journal import ProblemLine
 from daemun.xds.quarantine import FIRST_RETRY
@@ -31,7 +32,7 @@ class Tenants:
         """How long the other's changes and the culprit's mends took to be served."""
         self._turn = 0
 
-    async def start(self) -> None:
+    async def start(self, **settings: Any) -> None:
         """Serve all of it."""
         world = self.world
         await world.echo("a", "b")
@@ -44,7 +45,7 @@ class Tenants:
             self.point(name, "secure-a" if name == "culprit" else "a")
             self.route(name, name)
         self.listen()
-        await world.start()
+        await world.start(**settings)
         assert world.app is not None
         self.spoiler = Spoiler(world.app.plane)
 
@@ -141,12 +142,12 @@ class Tenants:
 
 
 @contextlib.asynccontextmanager
-async def tenants_at_peace() -> AsyncIterator[Tenants]:
+async def tenants_at_peace(**settings: Any) -> AsyncIterator[Tenants]:
     """Both are served. At the end it is looked at how long the promises took, of which each has few and some luck."""
     world = World()
     try:
         made = Tenants(world)
-        await made.start()
+        await made.start(**settings)
         yield made
         for what, seconds in made.seconds.items():
             assert median(seconds) < PROMISED, (what, seconds)
