@@ -132,7 +132,7 @@ def test_it_waits_for_the_clusters_of_what_is_lent() -> None:
     young = beside(elder)
     young.ask(CLUSTER)
     young.settle("bad")
-    assert words(young) == ["head"]
+    assert words(young) == ["head", "f"]
     young.ask(ENDPOINT, "a")
     young.settle("bad")
     assert words(young) == ["head", "f", "good"]
