@@ -208,7 +208,7 @@ class Quarantine:
         for found in self._culprits.values():
             yield from {(one.resource, one.part): None for one in found if one.part is not None}
 
-    def adopt(self, other: "Quarantine") -> None:
+    def adopt(self, other: "Quarantine", current: Callable[[Suspect], Data | None]) -> None:
         """Take over what another stream of this proxy has found: it need not be found again."""
         for resource, found in other._culprits.items():  # noqa: SLF001 - the same class
             for one, culprit in found.items():
@@ -219,6 +219,7 @@ class Quarantine:
                 self._culprits.setdefault(resource, {})[one] = copy
                 self._withhold(one, culprit.data)
                 self._events.append(Rejected(culprit.origin, self._type_url, resource, culprit.message))
+            self.review(resource, current)
 
     # How it is kept
 

@@ -128,9 +128,7 @@ class Subscription:
 
     def adopt(self, other: "Subscription") -> None:
         """Begin with what another stream of the proxy has found to be rejected."""
-        self.quarantine.adopt(other.quarantine)
-        for name in dict.fromkeys(one.resource for one in self.quarantine.culprits()):
-            self.quarantine.review(name, self._content)
+        self.quarantine.adopt(other.quarantine, self._content)
         self.lender.borrow(other.lender, self.quarantine.places())
 
     # What there is to send
