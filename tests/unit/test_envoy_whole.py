@@ -22,7 +22,7 @@ def _sides(made: Translation, type_url: str, port: int) -> set[Side | None]:
     """The sides of a port: of its listener, or of what its host says."""
     found = set()
     for key, one in made.resources.data.items():
-        if key.type_url == type_url and key.resource in {f"port-{port}", f"port-{port}/hit.test"}:
+        if key.type_url == type_url and key.resource in {f"port-{port}", f"{port}/hit.test"}:
             found |= {leaf.side for leaf in one.leaves if leaf.identity == b"whole" or type_url == LISTENER}
     return found
 

@@ -11,7 +11,7 @@ from envoy.config.route.v3 import route_components_pb2 as route_v3
 
 from daemun.base import wire
 from daemun.envoy import shards
-from daemun.envoy.scopes import LISTED, REST, SCOPE_HEADER, TAGS, head, is_exact, scope_name
+from daemun.envoy.scopes import LISTED, REST, SCOPE_HEADER, TAGS, head, is_exact, scope_key, scope_name
 from daemun.envoy.scripts import SCRIPTS, run_on
 from daemun.flow import Collection, Index, Reader
 from daemun.ir.listener import Frontend, FrontendKey, HostKey
@@ -67,7 +67,7 @@ def listed_of(key: PartKey, _: Part) -> Iterator[PartKey]:
 
 
 def port_of(key: PartKey, _: PartKey) -> Iterator[tuple[str, str]]:
-    """The proxy and port of a virtual host, as scopes call it."""
+    """The proxy and port of a virtual host, as names of scopes begin."""
     yield key.proxy, key.resource.partition("/")[0]
 
 
@@ -80,11 +80,11 @@ def rest_rule(
         if not frontend.http:
             return
         origin = frontend.http[0].origin
-        name = scope_name(key, REST)
-        scope = head(name, marked=frontend.tls, hit=False)
+        name = scope_name(scope_key(key, REST))
+        scope = head(scope_key(key, REST), marked=frontend.tls, hit=False)
         yield PartKey(key.proxy, SCOPE, name), part("", [Leaf(wire.encoded(scope), origin)])
         if reader.get(spreads, key):
-            hosts = [one.part for one in reader.find_keys(listed, (key.proxy, scope_name(key, "").rstrip("/")))]
+            hosts = [one.part for one in reader.find_keys(listed, (key.proxy, name.partition("/")[0]))]
             only = Leaf(_directory(key, hosts), origin, identity=_IDENTITY)
             yield PartKey(key.proxy, SCOPE, name, _PART), part(_PART, [only], TAGS)
 
@@ -102,6 +102,6 @@ def _directory(port: FrontendKey, hosts: list[str]) -> bytes:
     for host in hosts:
         names.fields[host].bool_value = True
     # A host that is listed may be crowded. (A route cannot bring the place where its script would run.)
-    script = _SCRIPT.format(header=SCOPE_HEADER, scope=scope_name(port, LISTED))
+    script = _SCRIPT.format(header=SCOPE_HEADER, scope=scope_key(port, LISTED))
     run_on(route, script, shards.script(), port=port)
     return wire.encoded(route_v3.VirtualHost(name="directory", domains=["*"], routes=[route]))

@@ -14,7 +14,7 @@ from daemun.envoy import shards
 from daemun.envoy.frames import opening, switch
 from daemun.envoy.misdirected import guard
 from daemun.envoy.routes import ROUTES, EncodedRoute, Standing, in_order
-from daemun.envoy.scopes import REST, TAGS, head, hidden, is_exact, place
+from daemun.envoy.scopes import REST, TAGS, head, hidden, is_exact, key_of, place, scope_key
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.hostnames import breadth
 from daemun.gatewayapi.resolved import ResolvedRoute
@@ -91,8 +91,9 @@ def host_rule(of: Inputs) -> Callable[[Reader, HostKey, HostKey], Iterator[tuple
         leaves += routes or ()
         if hit and not crowded:
             leaves.append(Leaf(_NOTHING, origin, blank=True))
-        if spot.resource.partition("/")[2] != REST:
-            scope = head(spot.resource, marked=owner.tls, hit=hit, crowded=crowded)
+        scope_of = key_of(key, spread=bool(spread))
+        if scope_of != scope_key(key.frontend, REST):
+            scope = head(scope_of, marked=owner.tls, hit=hit, crowded=crowded)
             yield spot._replace(part=""), part("", [Leaf(wire.encoded(scope), origin, blank=True)])
         yield spot, part(spot.part, leaves, TAGS, hides=hidden(key))
 

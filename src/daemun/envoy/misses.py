@@ -17,7 +17,7 @@ from envoy.extensions.filters.http.ip_tagging.v3 import ip_tagging_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 
 from daemun.envoy.extensions import discovered
-from daemun.envoy.scopes import BY_PATH, MISSES, REST, SCOPE_HEADER, scope_name, sent_on
+from daemun.envoy.scopes import BY_PATH, MISSES, REST, SCOPE_HEADER, scope_key, sent_on
 from daemun.envoy.scripts import scripts_filter
 from daemun.envoy.shards import by_path_filter
 from daemun.features.filter_chain import filter_chain, filters_of
@@ -50,7 +50,7 @@ def misses(port: FrontendKey, features: Iterable[hcm_v3.HttpFilter] | None) -> l
 
 def _to_rest(port: FrontendKey) -> hcm_v3.HttpFilter:
     tagging = ip_tagging_pb2.IPTagging(request_type=ip_tagging_pb2.IPTagging.BOTH)
-    everyone = tagging.ip_tags.add(ip_tag_name=scope_name(port, REST))
+    everyone = tagging.ip_tags.add(ip_tag_name=scope_key(port, REST))
     for prefix in ("0.0.0.0", "::"):  # noqa: S104 - every client, not an address to bind
         everyone.ip_list.append(address_pb2.CidrRange(address_prefix=prefix, prefix_len={"value": 0}))
     tagging.ip_tag_header.header = SCOPE_HEADER

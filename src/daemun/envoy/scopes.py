@@ -8,8 +8,10 @@ all the rest, wildcards and the catch-all (`misses`). Where that would be too ma
 (`directory`), and a host with too many routes only says that they are by path (`shards`).
 """
 
+import base64
 import functools
 from collections.abc import Iterator
+from hashlib import blake2b
 
 from envoy.config.core.v3 import base_pb2
 from envoy.config.listener.v3 import listener_pb2
@@ -40,6 +42,8 @@ LISTED = "~"
 ON = route_v3.FilterConfig(config={})
 """What a scope, host or route says to a filter that is to be on."""
 _OFF = route_v3.FilterConfig(disabled=True)
+_SHORT, _BEGINNING, _HASHED = 22, 10, 11
+"""The letters of a scope's name; of one that is cut those that stay, and those of its hash (66 bits)."""
 TAGS = (wire.tag(5), wire.tag(2))
 """A virtual host within its scope: ScopedRouteConfiguration.route_configuration, RouteConfiguration.virtual_hosts.
 
@@ -50,18 +54,35 @@ encoding, "Last One Wins").
 
 def sent_on(what: str, port: FrontendKey) -> str:
     """The filters of a port for what is sent on, misses or by path, which is also the extension's name with them."""
-    return f"{what}/{scope_name(port, '').rstrip('/')}"
+    return f"{what}/{scope_key(port, '').rstrip('/')}"
 
 
-def scope_name(port: FrontendKey, host: str) -> str:
-    """The name of a scope, which is also its key."""
+def scope_key(port: FrontendKey, host: str) -> str:
+    """The key of a scope, which is also the name of its RouteConfiguration."""
     section = f".{port.section}" if port.section else ""
     return f"port-{port.port}{section}/{host}"
 
 
+@functools.lru_cache(maxsize=16384)
+def scope_name(key: str) -> str:
+    """The name of the scope with a key.
+
+    For each update Envoy copies the names of all scopes, to look for two with the same key. One of up to 22 bytes needs
+    no memory of its own there (libc++), so a longer one is cut, and a hash stands for all of it: behind a colon, which
+    is in no key. The port is never cut.
+    """
+    name = key.removeprefix("port-")
+    if len(name.encode()) <= _SHORT:
+        return name
+    hashed = base64.urlsafe_b64encode(blake2b(key.encode(), digest_size=9).digest()).decode()
+    port, slash, host = name.partition("/")
+    known_by = f"{port}{slash}{LISTED if host.startswith(LISTED) else ''}"
+    return f"{name[: max(_BEGINNING, len(known_by))]}:{hashed[:_HASHED]}"
+
+
 def whole_side(port: FrontendKey, *, on: bool) -> Side:
     """That there are filters for all requests on a port; the other side: that a host does not speak to them."""
-    return Side(scope_name(port, "whole"), on)
+    return Side(scope_key(port, "whole"), on)
 
 
 def is_exact(hostname: str) -> bool:
@@ -69,12 +90,16 @@ def is_exact(hostname: str) -> bool:
     return bool(hostname) and not hostname.startswith("*")
 
 
-def place(key: HostKey, *, spread: bool) -> PartKey:
-    """Where the virtual host of a hostname is. `spread`: each wildcard of its port has a scope of its own."""
-    scope = f"{LISTED}{key.hostname}" if spread else REST
-    if is_exact(key.hostname):
-        scope = key.hostname
-    return PartKey(key.frontend.proxy, SCOPE, scope_name(key.frontend, scope), key.hostname or "*")
+def key_of(host: HostKey, *, spread: bool) -> str:
+    """The key of the scope that a hostname is in. `spread`: each wildcard of its port has a scope of its own."""
+    if is_exact(host.hostname):
+        return scope_key(host.frontend, host.hostname)
+    return scope_key(host.frontend, f"{LISTED}{host.hostname}" if spread else REST)
+
+
+def place(host: HostKey, *, spread: bool) -> PartKey:
+    """Where the virtual host of a hostname is."""
+    return PartKey(host.frontend.proxy, SCOPE, scope_name(key_of(host, spread=spread)), host.hostname or "*")
 
 
 def places(key: HostKey) -> Iterator[PartKey]:
@@ -95,17 +120,17 @@ def _covering(port: FrontendKey, wildcard: str) -> tuple[PartKey, ...]:
     return tuple(spot for one in parents(wildcard) for spot in places(HostKey(port, one)))
 
 
-def head(name: str, *, marked: bool, hit: bool, crowded: bool = False) -> scoped_route_pb2.ScopedRouteConfiguration:
+def head(key: str, *, marked: bool, hit: bool, crowded: bool = False) -> scoped_route_pb2.ScopedRouteConfiguration:
     """A scope without its virtual hosts. `marked`: requests carry a listener's mark (`misdirected`).
 
     `hit`: it is found at the first look, when Envoy decides which filters a request passes; `crowded`: and only says
     that the routes are in shards. Of what is switched so much stands here as costs least: Envoy need not hash names
     where there is one of them, so all else is said by virtual hosts (`frames`).
     """
-    routes = _routes(marked, hit, crowded, name.partition("/")[0])
-    scope = scoped_route_pb2.ScopedRouteConfiguration(name=name, route_configuration=routes)
-    scope.route_configuration.name = name
-    scope.key.fragments.add(string_key=name)
+    routes = _routes(marked, hit, crowded, key.partition("/")[0])
+    scope = scoped_route_pb2.ScopedRouteConfiguration(name=scope_name(key), route_configuration=routes)
+    scope.route_configuration.name = key
+    scope.key.fragments.add(string_key=key)
     return scope
 
 
@@ -149,7 +174,7 @@ def ask(manager: hcm_v3.HttpConnectionManager, port: FrontendKey, listener: List
     # Of "port-80/example.com:8080" what stands before the colon: the port is not part of the key.
     key.name, key.element_separator, key.index = SCOPE_HEADER, ":", 0
     mutation = header_mutation_pb2.HeaderMutation()
-    _overwrite(mutation, SCOPE_HEADER, scope_name(port, "%REQUEST_HEADER(:AUTHORITY)%"))
+    _overwrite(mutation, SCOPE_HEADER, scope_key(port, "%REQUEST_HEADER(:AUTHORITY)%"))
     if listener is not None:
         _overwrite(mutation, MARK, mark(listener.hostname))
     extension = manager.early_header_mutation_extensions.add(name="envoy.http.early_header_mutation.header_mutation")

@@ -13,7 +13,7 @@ from envoy.type.matcher.v3 import http_inputs_pb2
 from google.protobuf.message import Message
 from xds.type.matcher.v3 import matcher_pb2
 
-from daemun.envoy.scopes import REST, SCOPE_HEADER, scope_name
+from daemun.envoy.scopes import REST, SCOPE_HEADER, scope_key
 from daemun.features.composite import always, composite
 from daemun.ir.listener import FrontendKey
 
@@ -66,7 +66,7 @@ def script_filter(name: str, source: str) -> hcm_v3.HttpFilter:
 
 
 def _lower(port: FrontendKey) -> str:
-    return _LOWER.format(header=SCOPE_HEADER, scope=scope_name(port, ""), rest=REST)
+    return _LOWER.format(header=SCOPE_HEADER, scope=scope_key(port, ""), rest=REST)
 
 
 def _if_capital(action: composite_v3.ExecuteFilterAction) -> matcher_pb2.Matcher:

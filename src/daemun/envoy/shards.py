@@ -20,7 +20,7 @@ from daemun.base.names import Ref
 from daemun.envoy.elements import COLON, elements
 from daemun.envoy.frames import opening
 from daemun.envoy.routes import ROUTES, EncodedRoute, Standing, in_order
-from daemun.envoy.scopes import BY_PATH, SCOPE_HEADER, TAGS, head, is_exact, scope_name
+from daemun.envoy.scopes import BY_PATH, SCOPE_HEADER, TAGS, head, is_exact, scope_key, scope_name
 from daemun.envoy.scripts import run_on, script_filter
 from daemun.flow import Collection, Index, Reader, crowded, distinct
 from daemun.gatewayapi.hostnames import breadth
@@ -183,8 +183,9 @@ def shard_rule(
                     if _place(resolved.route.rules[rank[3]].matches[rank[4]], place[:-1]) == place:
                         found.append(((broader, rank), leaf))
         port, origin = key.host.frontend, owner.origin
-        name = f"{scope_name(port, key.host.hostname)}{_prefix(path).replace(':', COLON)}"
-        scope = head(name, marked=owner.tls, hit=False)
+        scope_of = f"{scope_key(port, key.host.hostname)}{_prefix(path).replace(':', COLON)}"
+        name = scope_name(scope_of)
+        scope = head(scope_of, marked=owner.tls, hit=False)
         yield PartKey(port.proxy, SCOPE, name), part("", [Leaf(wire.encoded(scope), origin, blank=True)])
         domain = key.host.hostname or "*"
         uses = reader.get(policies, owner.listener.key)
@@ -204,7 +205,7 @@ def by_path(reader: Reader, shards: Shards, claim: Claim) -> Iterator[bytes]:
     nodes = [key.path for key in reader.find_keys(shards.nodes_of, claim)]
     for path in (*sorted(nodes, key=lambda path: (-len(path), path)), ()):
         prefix = _prefix(path)
-        name = f"{_BY_PATH}{scope_name(host.frontend, host.hostname)}{prefix}"
+        name = f"{_BY_PATH}{scope_key(host.frontend, host.hostname)}{prefix}"
         match = route_v3.RouteMatch(path_separated_prefix=prefix) if path else route_v3.RouteMatch(prefix="")
         route = route_v3.Route(name=name, match=match, direct_response={"status": 404})
         yield wire.delimited(ROUTES, wire.encoded(route))

@@ -3,9 +3,9 @@
 import msgspec
 
 from daemun.base.names import Name
+from daemun.envoy import scopes
 from daemun.envoy.directory import is_directory
 from daemun.envoy.listeners import connection_manager
-from daemun.envoy.scopes import places
 from daemun.explain.actions import outcome
 from daemun.explain.effects import Scene, effects, host_effects, port_effects
 from daemun.explain.naming import called
@@ -17,7 +17,6 @@ from daemun.explain.request import Request
 from daemun.explain.result import Explanation, Host, Outcome
 from daemun.gatewayapi.routes.owners import HostOwner
 from daemun.ir.listener import Frontend, HostKey, Listener
-from daemun.ir.resource import PartKey
 from daemun.ir.uses import NOTHING, ListenerUses
 from daemun.translate import Translation
 
@@ -43,8 +42,8 @@ def explain(translation: Translation, request: Request, gateway: Name | None = N
         why = f"answered with 404: no listener on port {place.key.port} is for {_shown(seen)} (they are for {names})"
         near = near_misses(translation, place, None, None, seen, None)
         return Explanation(request, Outcome("answered", why, 404), entry, changes, near=near)
-    host, spot = found
-    told = Host(spot.part, spot.resource, _why_host(place.frontend, host, mine, seen))
+    host, scope = found
+    told = Host(host.hostname or "*", scope, _why_host(place.frontend, host, mine, seen))
     asked = place.handshake
     if asked is not None and owner.handshakes and asked.hostname not in owner.handshakes:
         why = (
@@ -130,14 +129,14 @@ def _owner(translation: Translation, place: Place, hostname: str) -> HostOwner |
     return next((translation.host_owners[key] for key in keys if key in translation.host_owners), None)
 
 
-def _virtual_host(translation: Translation, place: Place, hostname: str) -> tuple[HostKey, PartKey] | None:
-    """The most specific virtual host that Envoy has for the host, and where."""
+def _virtual_host(translation: Translation, place: Place, hostname: str) -> tuple[HostKey, str] | None:
+    """The most specific virtual host that Envoy has for the host, and the key of its scope."""
     for one in covering(hostname):
         key = HostKey(place.key, one)
-        for spot in places(key):
-            found = translation.resources.get(spot)
+        for spread in (False, True):
+            found = translation.resources.get(scopes.place(key, spread=spread))
             if found is not None and not is_directory(found):
-                return key, spot
+                return key, scopes.key_of(key, spread=spread)
     return None
 
 

@@ -99,9 +99,11 @@ def envoy(made: Translation, sections: list[str]) -> dict[str, Any]:
         for (proxy, type_url, name), message in messages(made).items():
             if type_url == SECTIONS[section] and _is_of(section, name):
                 shown = out.setdefault(proxy, {}).setdefault(section, {})
-                shown[name] = _resource(section, message)
+                # The name of a scope may be cut, that of what is in it never is.
+                called = message.route_configuration.name if type_url == SCOPE else name
+                shown[called] = _resource(section, message)
                 if section == "guards":
-                    shown[name] = [one for one in shown[name] if (proxy, one["name"]) in used]
+                    shown[called] = [one for one in shown[called] if (proxy, one["name"]) in used]
     return out
 
 

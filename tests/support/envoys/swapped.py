@@ -25,7 +25,7 @@ from envoy.service.discovery.v3 import discovery_pb2
 from google.protobuf import json_format
 
 from daemun.envoy.misses import misses
-from daemun.envoy.scopes import head, scope_name
+from daemun.envoy.scopes import head, scope_key
 from daemun.features import HEAVY, http_filters
 from daemun.ir.limits import RE2_MAX_PROGRAM_SIZE
 from daemun.ir.listener import FrontendKey
@@ -60,7 +60,7 @@ class SwappedEnvoy:
     """Started with the listeners, clusters and secrets of a translation; `show` swaps in the routes of another."""
 
     def __init__(self, first: Translation, echo: int) -> None:
-        self._names: dict[str, str] = {}  # of ports behind TLS: a server name that gets there
+        self._names: dict[int, str] = {}  # of ports behind TLS: a server name that gets there
         self.folder = Path(tempfile.mkdtemp(prefix="dmn-"))
         self._version = 0
         config = self.folder / "envoy.json"
@@ -90,7 +90,7 @@ class SwappedEnvoy:
         for message in scopes.values():
             for key, value in (("x-route", "%ROUTE_NAME%"), ("x-cluster", "%UPSTREAM_CLUSTER_RAW%")):
                 message.route_configuration.response_headers_to_add.add().header.MergeFrom(_header(key, value))
-        ports = [name.partition("/")[0] for name in scopes if name.endswith("/*")]
+        ports = [int(name.partition("/")[0]) for name in scopes if name.endswith("/*")]
         self._write([*scopes.values(), *map(self._canary_of, ports)])
         for port in ports:
             _until(lambda port=port: self._canary(port) == str(self._version), self._explain)  # type: ignore[misc]  # mypy infers no lambda with defaults
@@ -119,18 +119,18 @@ class SwappedEnvoy:
         route, location, cluster, *seen = (given.get(name, "") for name in names)
         return Got(response.status, "" if route in {"-", "no-route"} else route, location, cluster, *seen)
 
-    def _canary_of(self, port: str) -> Any:
+    def _canary_of(self, port: int) -> Any:
         """A scope that tells which version of the routes is served."""
-        frontend = FrontendKey("", int(port.removeprefix("port-")))
-        scope = head(scope_name(frontend, CANARY), marked=False, hit=True)
+        frontend = FrontendKey("", port)
+        scope = head(scope_key(frontend, CANARY), marked=False, hit=True)
         route = scope.route_configuration.virtual_hosts.add(name=CANARY, domains=[CANARY]).routes.add()
         route.match.prefix = "/"
         route.direct_response.status = 200
         route.direct_response.body.inline_string = str(self._version)
         return scope
 
-    def _canary(self, name: str) -> str:
-        port, sni = int(name.removeprefix("port-")), self._names.get(name)
+    def _canary(self, port: int) -> str:
+        sni = self._names.get(port)
         try:
             with _connected(port, None if sni is None else INSECURE, sni or None) as connection:
                 connection.sendall(f"GET / HTTP/1.1\r\nHost: {CANARY}\r\nConnection: close\r\n\r\n".encode())
@@ -197,7 +197,7 @@ class SwappedEnvoy:
         chain.filters[0].typed_config.Pack(manager)
         if chain.HasField("transport_socket"):
             server_name = "".join(chain.filter_chain_match.server_names).replace("*", "w")
-            self._names[f"port-{port}"] = server_name
+            self._names[port] = server_name
             tls = tls_pb2.DownstreamTlsContext()
             chain.transport_socket.typed_config.Unpack(tls)
             for reference in tls.common_tls_context.tls_certificate_sds_secret_configs:
