@@ -74,6 +74,22 @@ def test_each_server_has_a_certificate_of_its_own() -> None:
     assert renewed(again, both, START + SERVER_LIFE * 2 / 3 + HOUR)[AUTH] != later[AUTH]
 
 
+def test_f08_what_was_made_while_the_clock_was_ahead_is_made_anew() -> None:
+    first = renewed({}, HOST, START)
+    ahead = renewed(first, HOST, START + SERVER_LIFE)
+    now = START + HOUR
+    assert not trusted(ahead, ahead, now)
+    after = renewed(ahead, HOST, now)
+    assert trusted(after, first, now), "proxies know its authority"
+    assert renewed(after, HOST, now) == after
+    for jump in (HOUR, AUTHORITY_LIFE + HOUR):
+        begun = renewed(first if jump > HOUR else {}, HOST, START + jump)
+        assert not trusted(begun, begun, START)
+        mended = renewed(begun, HOST, START)
+        assert trusted(mended, mended, START)
+        assert renewed(mended, HOST, START) == mended
+
+
 def test_what_is_broken_is_made_anew() -> None:
     first = dict(renewed({}, HOST, START))
     other = renewed({}, HOST, START)

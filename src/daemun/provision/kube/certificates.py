@@ -89,7 +89,7 @@ def renewed(pems: Pems, hosts: Hosts, now: datetime.datetime) -> Pems:
 
 def _renewed(pems: Pems, hosts: Hosts, now: datetime.datetime) -> Pems:
     authority = _authority(pems, AUTHORITY, AUTHORITY_KEY)
-    if authority is None or authority.certificate.not_valid_after_utc <= now:
+    if authority is None or authority.certificate.not_valid_after_utc <= now or _ahead(authority.certificate, now):
         made = _new_authority(now)
         return _all_signed(_entries(made, AUTHORITY, AUTHORITY_KEY), made, hosts, now)
     following = _authority(pems, NEXT, NEXT_KEY)
@@ -128,7 +128,7 @@ def _authority(pems: Pems, name: str, key_name: str) -> Authority | None:
 
 def _serves(server: Authority | None, authority: Authority, host: str, now: datetime.datetime) -> bool:
     """Whether a server's certificate is good for a while yet."""
-    if server is None or _due(server.certificate, now):
+    if server is None or _due(server.certificate, now) or _ahead(server.certificate, now):
         return False
     try:
         server.certificate.verify_directly_issued_by(authority.certificate)
@@ -141,6 +141,11 @@ def _serves(server: Authority | None, authority: Authority, host: str, now: date
 def _due(certificate: x509.Certificate, now: datetime.datetime) -> bool:
     begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     return now >= begin + (end - begin) * 2 / 3
+
+
+def _ahead(certificate: x509.Certificate, now: datetime.datetime) -> bool:
+    """Whether it is not valid yet: it was made by a clock that was put right since."""
+    return now < certificate.not_valid_before_utc
 
 
 def _begun(certificate: x509.Certificate) -> datetime.datetime:
