@@ -104,9 +104,10 @@ def _credential(key: bytes, chain: list[str], address: str) -> Credential:
 
 
 def _left(certificate: bytes) -> float:
-    """For how many seconds a certificate is still valid."""
-    ends = x509.load_pem_x509_certificate(certificate).not_valid_after_utc
-    return (ends - datetime.datetime.now(datetime.UTC)).total_seconds()
+    """For how many seconds a certificate is still valid: no more than it ever was, if the clock is behind."""
+    found = x509.load_pem_x509_certificate(certificate)
+    begins, ends = found.not_valid_before_utc, found.not_valid_after_utc
+    return (ends - max(begins, datetime.datetime.now(datetime.UTC))).total_seconds()
 
 
 def _messages() -> tuple[Any, Any]:
