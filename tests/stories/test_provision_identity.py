@@ -19,6 +19,7 @@ from daemun.base.names import Name, Ref
 from daemun.ir.origin import Origin
 from daemun.ir.resource import LISTENER, Leaf, PartKey, part
 from daemun.kube.client import KubeClient
+from daemun.kube.paths import resource
 from daemun.provision import binary
 from daemun.provision.kube import drain
 from daemun.provision.kube.bootstrap import AUTHORITY_FILE, bootstrap, secrets
@@ -288,6 +289,19 @@ async def test_who_cannot_say_who_it_is_gets_nothing(world: World) -> None:
                     metadata=[("authorization", f"Bearer {world.issue('gate-daemun')}")],
                 )
             assert error.value.code() == grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_f05_a_secret_that_is_gone_comes_back_as_it_was_and_one_that_is_emptied_begins_anew(world: World) -> None:
+    """It may be in no backup; proxies know the authority that was in it."""
+    found: list[Certificates] = []
+    keyring = Keyring(world.client, Name(world.namespace, "kept"), Hosts(HOST), found.append)
+    first = await keyring.look()
+    path = resource("", "v1", "secrets", Name(world.namespace, "kept"))
+    await world.client.request("DELETE", path)
+    assert await keyring.look() == first
+    assert await Keyring(world.client, Name(world.namespace, "kept"), Hosts(HOST), found.append).look() == first
+    await world.client.merge(path, {"data": None})
+    assert (await keyring.look()).authority != first.authority
 
 
 async def test_two_replicas_agree_on_their_certificates(world: World) -> None:

@@ -1,6 +1,7 @@
 """The Secret with our certificates: read by every replica, and renewed by whichever comes first.
 
-It is written only as it was read (by its resource version), so two replicas never overwrite each other.
+It is written only as it was read (by its resource version), so two replicas never overwrite each other. If it is gone,
+as after a backup was restored, it is written as it was: proxies know the authority that is in it.
 """
 
 import asyncio
@@ -75,6 +76,7 @@ class Keyring:
         self._on_change = on_change
         self._now = now
         self._current: Certificates | None = None
+        self._held: Pems = {}
 
     async def run(self) -> None:
         """See to it until cancelled. An API server that does not answer is asked again."""
@@ -92,8 +94,9 @@ class Keyring:
         while True:
             secret = await self._read()
             before: Pems = (secret.data if secret else None) or {}
-            after = renewed(before, self._hosts, self._now())
+            after = renewed(self._held if secret is None else before, self._hosts, self._now())
             if after == before or await self._written(secret, before, after):
+                self._held = after
                 own = (after.get(PROXY, b""), after.get(PROXY_KEY, b""))
                 found = Certificates(after[SERVER], after[SERVER_KEY], bundle(after), *own)
                 if found != self._current:
