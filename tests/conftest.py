@@ -4,6 +4,8 @@ import signal
 
 from hypothesis import HealthCheck, settings
 
+from support.servers.ports import was_given
+
 # What a shell starts in the background is deaf to Ctrl-C, and so is all that this starts in turn.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -13,3 +15,8 @@ settings.register_profile("daemun", deadline=None, suppress_health_check=[Health
 settings.load_profile("daemun")
 
 pytest_plugins = ["cluster.fixtures", "support.scenes.fixtures"]
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """A port that was free is no part of a test's name: all workers of pytest-xdist must call the test the same."""
+    return argname if argname == "port" and isinstance(val, int) and was_given(val) else None

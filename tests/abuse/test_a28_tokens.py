@@ -98,8 +98,8 @@ def _of_other_claims() -> Iterator[tuple[str, str]]:
     for audience in (None, "", "gat", "gateway", ["other"], [], {"gate": 1}):
         yield f"aud {audience!r}", by_hand(*_with(aud=audience))
     now = int(time.time())
-    for expiry in (now - 120, -1, "soon", str(now + _DAY)):
-        yield f"exp {expiry!r}", by_hand(*_with(exp=expiry))
+    for name, expiry in {"past": now - 120, "negative": -1, "a word": "soon", "a text": str(now + _DAY)}.items():
+        yield f"exp, {name}", by_hand(*_with(exp=expiry))
     yield "not yet", by_hand(*_with(nbf=now + _DAY // 2))
 
 
