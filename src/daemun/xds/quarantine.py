@@ -15,6 +15,7 @@ import msgspec
 
 from daemun.ir.origin import Origin
 from daemun.ir.resource import CLUSTER
+from daemun.xds.client import Client
 from daemun.xds.events import Event, Rejected, Restored
 from daemun.xds.leaves import LeafKey
 from daemun.xds.words import reason
@@ -49,14 +50,14 @@ class Culprit(msgspec.Struct):
 
 
 class Quarantine:
-    """The suspects and culprits of one type in one stream. `uses` says whether its client has a use for a resource: it
-    has or is being sent it. Until then nothing of that can be tested.
+    """The suspects and culprits of one type in one stream. What its `client` neither has nor is being sent cannot be
+    tested.
     """
 
-    def __init__(self, type_url: str, events: list[Event], uses: Callable[[str], bool]) -> None:
-        self._type_url = type_url
+    def __init__(self, client: Client, events: list[Event]) -> None:
+        self._type_url = client.type_url
         self._events = events
-        self._uses = uses
+        self._client = client
         self._withheld: dict[tuple[str, str | None], dict[LeafKey | None, Data]] = {}
         self._groups: list[list[Suspect]] = []
         self._queued: Counter[str] = Counter()
@@ -132,12 +133,12 @@ class Quarantine:
     def retry(self, now: float, current: Callable[[Suspect], Data | None]) -> None:
         """Queue a test of each culprit whose time has come: one by one, but all that is hearsay at once."""
         hearsay: dict[Suspect, Data] = {}
-        for resource in filter(self._uses, list(self._culprits)):
+        for resource in [one for one in self._culprits if one in self._client]:
             for one, culprit in self._culprits[resource].items():
                 if culprit.retry_at is None or culprit.retry_at > now:
                     continue
                 data = current(one)
-                if culprit.hearsay and data is not None:
+                if culprit.hearsay and data is not None and not self._client.brought(resource):
                     culprit.retry_at = None
                     hearsay[one] = data
                 else:
@@ -145,14 +146,14 @@ class Quarantine:
         if hearsay:
             self._queue(hearsay)
 
-    def doubt(self, now: float, sure: Callable[[str], bool]) -> None:
-        """The client has all else, so what is hearsay can be tested; but for resources of which it is `sure`.
+    def doubt(self, now: float) -> None:
+        """The client has all else, so what is hearsay can be tested; but not what it brought with it.
 
         Clusters that it refuses would hold up all others, and those the listeners of a client that starts.
         """
         at = now + (FIRST_RETRY if self._type_url == CLUSTER else 0.0)
         for resource in self._culprits:
-            if sure(resource) or not self._uses(resource):
+            if resource not in self._client or self._client.brought(resource):
                 continue
             for culprit in self._culprits[resource].values():
                 if culprit.hearsay and culprit.retry_at is not None:
@@ -160,7 +161,7 @@ class Quarantine:
 
     def deadline(self) -> float | None:
         """When `retry` has something to do."""
-        every = (one for resource, found in self._culprits.items() if self._uses(resource) for one in found.values())
+        every = (one for name, found in self._culprits.items() if name in self._client for one in found.values())
         return min((one.retry_at for one in every if one.retry_at is not None), default=None)
 
     # Verdicts
@@ -179,7 +180,7 @@ class Quarantine:
         """The resource has changed: culprits that are gone are forgotten, those that were mended tested."""
         for one, culprit in list(self._culprits.get(resource, {}).items()):
             data, withheld = current(one), self._withheld_as(one)
-            if data is None or (data != culprit.data and not self._uses(resource)):
+            if data is None or (data != culprit.data and resource not in self._client):
                 self._acquit(one)
             elif data != culprit.data and data != withheld:
                 self._try(one, culprit, data)
@@ -200,7 +201,7 @@ class Quarantine:
     def forget(self) -> None:
         """The client has long asked for all that it has a use for."""
         for resource in list(self._culprits):
-            if not self._uses(resource):
+            if resource not in self._client:
                 self.drop(resource)
 
     def places(self) -> Iterator[tuple[str, str]]:

@@ -29,7 +29,7 @@ class Subscription:
     def __init__(self, type_url: str, stream: Stream) -> None:
         self.type_url = type_url
         self.client = Client(type_url, stream)
-        self.quarantine = Quarantine(type_url, stream.events, self.client.__contains__)
+        self.quarantine = Quarantine(self.client, stream.events)
         self.settled_at = 0.0
         """Until then, the removal of what the client brought with it waits for its requests of other types."""
         self._stream = stream
@@ -299,7 +299,7 @@ class Subscription:
                 self.client.acked(name, flight.serial)
                 self.lender.taken(name)
         if not self._dirty:
-            self.quarantine.doubt(now, self.client.brought)
+            self.quarantine.doubt(now)
 
     def _refused(self, flight: Flight, message: str, now: float) -> None:
         """Find out what in this response may be at fault."""
