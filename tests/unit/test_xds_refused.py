@@ -4,7 +4,7 @@ import pytest
 from test_xds_quarantine import HEAD, host, words
 from xds_talk import CLUSTER, ROUTE, Talk, cluster, endpoints, key, leaf, origin
 
-from daemun.ir.resource import EXTENSION, Part, PartKey, part
+from daemun.ir.resource import EXTENSION, SCOPE, Leaf, Part, PartKey, part
 from daemun.xds.events import Rejected
 from daemun.xds.marks import MOST, mark, marked, marks, plain, same
 from daemun.xds.quarantine import FIRST_RETRY
@@ -236,3 +236,65 @@ def test_marks() -> None:
     assert same("a", version)
     assert same(version, version)
     assert not same(version, "a")
+
+
+@pytest.mark.parametrize("spread", [False, True], ids=["of one resource", "of three"])
+def test_a_restart_sends_one_test_of_each_leaf_that_is_refused_and_nothing_else(spread: bool) -> None:
+    def hosts(*data: str) -> list[Change]:
+        made = []
+        for n, value in enumerate(data):
+            leaves = [leaf(f"f{n}", f"f{n}"), leaf(f"o{n}", value, (), "<500>"), leaf(f"p{n}", f"p{n}")]
+            made.append((key(SCOPE, f"r{n * spread}", f"v{n}"), part(f"v{n}", leaves, (b"\x12",))))
+        return made
+
+    before = Talk()
+    before.apply(*hosts("a", "b", "c"))
+    before.ask(SCOPE)
+    before.settle()
+    before.apply(*hosts("bad", "worse", "worst"))
+    before.settle("bad", "worse", "worst")
+    client = before.session.subscription(SCOPE).client
+    have = {name: known.version for name in client.names() if (known := client.get(name))}
+    for elder, tests in ((None, 3), (before.session, 0)):
+        young = Talk(before.wanted, elder)
+        young.ask(SCOPE, have=have)
+        heard = young.settle("bad", "worse", "worst")
+        assert [len(one.resources) for one in heard] == [1] * tests
+        assert len(young.session.rejections()) == 3
+        young.now += FIRST_RETRY
+        heard = young.settle("bad", "worse", "worst")
+        assert [len(one.resources) for one in heard] == [1, 1, 1], "they are tried again, one by one"
+
+
+def _twins(first: str, second: str) -> Change:
+    """Two objects with routes for the same requests, for which nothing stands in."""
+    made = [
+        Leaf(f"<{data}>".encode(), origin(f"o{n}"), identity=b"m") for n, data in enumerate((first, second)) if data
+    ]
+    return key(ROUTE, "r", "v"), part("v", [leaf("f", "f"), *made], (b"\x12",))
+
+
+def test_the_version_is_told_by_which_object_is_refused_of_two_with_the_same_match() -> None:
+    before = talk_of(_twins("", "good"))
+    before.apply(_twins("bad", "good"))
+    before.settle("bad")
+    assert words(before) == ["head", "f", "good"]
+    copy = before.session.subscription(ROUTE).client.get("r")
+    assert copy is not None
+    found = marks(copy.version)
+    assert found is not None
+    assert found.wanted == before.wanted.of_type(ROUTE)["r"].version
+    young = anew(before)
+    brings(young, before)
+    assert len(young.settle("bad")) == 1
+    assert words(young) == ["head", "f", "good"]
+
+
+def test_of_two_with_the_same_match_the_second_is_found_too() -> None:
+    talk = talk_of(_twins("", "good"))
+    talk.apply(_twins("bad", "good"))
+    talk.settle("bad")
+    talk.apply(_twins("bad", "worse"))
+    talk.settle("bad", "worse")
+    assert {one.origin for one in talk.session.rejections()} == {origin("o0"), origin("o1")}
+    assert words(talk) == ["head", "f", "good"]

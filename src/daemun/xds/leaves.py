@@ -45,8 +45,12 @@ def paired(want: Part, have: Part | None) -> dict[LeafKey, Leaf]:
     object's takes over what goes, but it stands in for nothing while its own is wanted. What is left over has keys of
     its own.
     """
+    return _paired(list(keyed(want)), have)
+
+
+def _paired(wanted: list[tuple[LeafKey, Leaf]], have: Part | None) -> dict[LeafKey, Leaf]:
     places: dict[Origin | bytes, list[tuple[LeafKey, Ref]]] = {}
-    for key, leaf in keyed(want):
+    for key, leaf in wanted:
         places.setdefault(key[0], []).append((key, leaf.origin.ref))
     beyond = {known: len(found) for known, found in places.items()}
     every = list(keyed(have)) if have else []
@@ -141,12 +145,13 @@ def choose(
     While a leaf waits, what the client has that covers others and is not wanted any more stays: what waits may be what
     guards in its place. So does what has an identity, if it `lingers` and what waits may be for its requests.
     """
-    earlier = {key: leaf for key, leaf in paired(want, have).items() if not revoked(leaf)}
+    wanted = list(keyed(want))
+    earlier = {key: leaf for key, leaf in _paired(wanted, have).items() if not revoked(leaf)}
     framed = bool(want.tags) or name == HEAD
     kept: dict[LeafKey, Leaf] = {}
     replaced = False
     waiting = Waiting(earlier.values())
-    for position, (key, leaf) in enumerate(keyed(want)):
+    for position, (key, leaf) in enumerate(wanted):
         before = earlier.get(key)
         if before is not None and before.content == leaf.content:
             kept[key] = leaf
@@ -168,8 +173,8 @@ def choose(
         return want
     leaves = list(kept.values())
     if waiting:
-        wanted = by_key(want)
-        going = {key: leaf for key, leaf in earlier.items() if key not in wanted}
+        places = {key for key, _ in wanted}
+        going = {key: leaf for key, leaf in earlier.items() if key not in places}
         answering = [(key, leaf) for key, leaf in going.items() if leaf.identity and not leaf.blank]
         lingering = {key for key, leaf in answering if waiting.concerns(leaf) and lingers(key, leaf)}
         leaves = _with_lingering(kept, earlier, lingering)
@@ -200,9 +205,8 @@ def _with_lingering(kept: dict[LeafKey, Leaf], earlier: dict[LeafKey, Leaf], lin
 
 def unproven(want: Part, sent: Part, have: Part | None) -> Iterator[tuple[LeafKey, Leaf]]:
     """The leaves of `sent` that are as wanted and that the client has not acknowledged: the suspects of a NACK."""
-    earlier = by_key(have)
-    original = by_key(want)
-    for key, leaf in keyed(sent):
+    earlier, original = paired(want, have), by_key(want)
+    for key, leaf in paired(want, sent).items():
         before = earlier.get(key)
         wanted = original.get(key)
         as_wanted = wanted is not None and wanted.content == leaf.content

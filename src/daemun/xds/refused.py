@@ -11,7 +11,7 @@ import msgspec
 from daemun.base.digest import MODULUS
 from daemun.ir.resource import Leaf, Part, part
 from daemun.xds.copy import Copy
-from daemun.xds.leaves import LeafKey, Verdict, by_key, choose, keyed
+from daemun.xds.leaves import LeafKey, Verdict, choose, keyed, paired
 from daemun.xds.marks import Marks, mark, marked, plain
 from daemun.xds.quarantine import Data, Quarantine, Suspect
 from daemun.xds.wanted import Resource
@@ -86,8 +86,8 @@ def _refused(want: Part | None, withheld: Mapping[LeafKey | None, Data]) -> dict
 
 def _replaces(want: Part, value: Part | None, refused: Collection[LeafKey]) -> bool:
     """Whether nothing but these leaves is otherwise, and what the client has in their place needs no more than they."""
-    have = by_key(value)
-    for key, leaf in by_key(want).items():
+    have = paired(want, value)
+    for key, leaf in keyed(want):
         earlier = have.pop(key, None)
         if key not in refused:
             if earlier is None or earlier.content != leaf.content:
