@@ -20,7 +20,7 @@ from daemun.ir.origin import Origin
 from daemun.ir.resource import CLUSTER, ENDPOINT, EXTENSION, LISTENER, ROUTE, Leaf, Part, PartKey, Side, part
 from daemun.xds.events import Rejected, Restored
 from daemun.xds.flight import OVERTAKE, PATIENCE
-from daemun.xds.messages import Request, Response
+from daemun.xds.messages import Encoded, Request, Response
 from daemun.xds.session import Session
 from daemun.xds.wanted import Wanted
 
@@ -111,6 +111,8 @@ class Client:
         self.poison: set[bytes] = set()
         self.accepted: set[bytes] = set()
         self.outbox: deque[Request] = deque()
+        self.tried: dict[str, bytes] = {}
+        """Of extensions what was looked at last, whatever came of it: it is taken as it is when it comes again."""
         self.keeps: set[tuple[str, bytes]] = set()
         """Of which routes it has to keep which leaves, at every moment."""
 
@@ -120,7 +122,7 @@ class Client:
         other.poison, other.accepted = set(self.poison), set(self.accepted)
         return other
 
-    def connect(self) -> None:
+    def connect(self, *, filters_last: bool) -> None:
         self.held.clear()
         self.warming.clear()
         self.warm |= self.silent  # nobody can tell that they are not
@@ -128,7 +130,7 @@ class Client:
         self.half.clear()
         self.outbox.clear()
         self.awaiting.clear()
-        for type_url in ALL:
+        for type_url in sorted(ALL, key=lambda one: filters_last and (one == EXTENSION, one == LISTENER)):
             versions = {name: version for name, (version, _) in self.have[type_url].items()}
             names = sorted(self.asked.get(type_url, ()))
             if type_url in self.asked and not names:
@@ -144,20 +146,14 @@ class Client:
         self.asked[type_url] = names
         for name in removed:
             self.have[type_url].pop(name, None)
+            self.tried.pop(name, None)
             self.awaiting.discard((type_url, name))
         self.awaiting |= {(type_url, name) for name in added}
         self.outbox.append(Request(type_url, subscribe=tuple(sorted(added)), unsubscribe=tuple(sorted(removed))))
 
     def receive(self, response: Response) -> None:
         have = self.have[response.type_url]
-        for name in response.removed:
-            if response.type_url == CLUSTER:
-                self.check_unused(name)
-                self.warm.discard(name)
-                self.half.discard(name)
-                self.replaced.discard(name)
-            have.pop(name, None)
-            self.awaiting.discard((response.type_url, name))
+        self.remove(response)
         bad = []
         for resource in response.resources:
             self.awaiting.discard((response.type_url, resource.name))
@@ -165,6 +161,8 @@ class Client:
                 continue  # unsubscribed meanwhile
             found = tokens(resource.body)
             assert found, "a resource is never empty"
+            if response.type_url == EXTENSION and self.has_tried(resource):
+                continue
             if any(token.text in self.poison for token in found):
                 bad.append(resource.name)
                 if response.type_url == CLUSTER and not self.held:
@@ -187,6 +185,25 @@ class Client:
             assert kept, f"{name} is without {text!r}, of which nothing is wrong"
         detail = f"Error adding/updating: {', '.join(bad)}: poison" if bad else None
         self.answer(response, Request(response.type_url, response.nonce, error_detail=detail))
+
+    def remove(self, response: Response) -> None:
+        for name in response.removed:
+            if response.type_url == CLUSTER:
+                self.check_unused(name)
+                self.warm.discard(name)
+                self.half.discard(name)
+                self.replaced.discard(name)
+            self.have[response.type_url].pop(name, None)
+            self.tried.pop(name, None)
+            self.awaiting.discard((response.type_url, name))
+
+    def has_tried(self, extension: Encoded) -> bool:
+        """Whether it looks no further at this, as it takes it for what it has."""
+        name, have = extension.name, self.have[EXTENSION]
+        before, self.tried[name] = self.tried.get(name), extension.body
+        if before == extension.body:
+            have[name] = (extension.version, have.get(name, ("", b""))[1])
+        return before == extension.body
 
     def take_cluster(self, name: str, arguments: tuple[str, ...]) -> None:
         """It warms up; a changed one, too, which waits for endpoints, but does not ask again. The one before it gets
@@ -268,7 +285,7 @@ class XdsLaws(RuleBasedStateMachine):
         self.session = Session(self.wanted, hold=HOLD)
         self.others: list[Session] = []
         """Those of clients that are still connected, but say nothing any more."""
-        self.client.connect()
+        self.client.connect(filters_last=False)
 
     # What is wanted
 
@@ -510,15 +527,15 @@ class XdsLaws(RuleBasedStateMachine):
                 self.server_reads()
         raise AssertionError("the conversation does not end")
 
-    @rule(restart=st.booleans())
-    def reconnect(self, restart: bool) -> None:
+    @rule(restart=st.booleans(), filters_last=st.booleans())
+    def reconnect(self, restart: bool, filters_last: bool) -> None:
         self.session.close()
         if restart:
             self.others.clear()
             self.wanted = Wanted()
             self.wanted.apply(self.state.items())
         self.session = Session(self.wanted, hold=HOLD, elder=None if restart else self.session)
-        self.begin_talk()
+        self.begin_talk(filters_last=filters_last)
 
     @rule(name=st.sampled_from(ROUTES), host=st.sampled_from(("v0", "v1")), bad=st.integers(0, 2))
     def restart_while_one_is_refused(self, name: str, host: str, bad: int) -> None:
@@ -531,7 +548,7 @@ class XdsLaws(RuleBasedStateMachine):
         every = {item.data for value in self.state.values() for item in value.leaves}
         routes = [(name, one.text) for name, (_, body) in self.client.have[ROUTE].items() for one in tokens(body)]
         self.client.keeps = {(name, text) for name, text in routes if text in every}
-        self.reconnect(restart=True)
+        self.reconnect(restart=True, filters_last=True)
         self.talk()
         self.client.keeps.clear()
 
@@ -588,12 +605,12 @@ class XdsLaws(RuleBasedStateMachine):
         self.client = client
         self.begin_talk()
 
-    def begin_talk(self) -> None:
+    def begin_talk(self, *, filters_last: bool = False) -> None:
         self.inbox.clear()
         self.rejected.clear()
         self.in_flight.clear()
         self.in_step = dict.fromkeys(self.in_step, self.now)
-        self.client.connect()
+        self.client.connect(filters_last=filters_last)
 
     # Laws
 

@@ -161,3 +161,46 @@ def test_what_a_client_has_of_a_filter_that_it_refuses_is_taken_back_before_it_g
     talk.apply(filters("cors", "jwt2"), *route("other", "jwt2"))
     talk.settle()
     assert talk.have == {"x": b"<x><cors><jwt2>", "r": b"<head><frame><other><end>"}
+
+
+def test_an_extension_that_is_refused_is_not_tried_twice_in_a_row(talk: Talk) -> None:
+    """Envoy would acknowledge it the second time, and not have it."""
+    talk.apply(filters("bad", "cors"), *route("new", "bad"))
+    last = b""
+    for _ in range(5):
+        for response in talk.settle("bad"):
+            body = bodies(response).get("x", last)
+            assert body != last or response.type_url != EXTENSION
+            last = body
+        assert talk.have["x"] == b"<x><cors>"
+        talk.now += 60.0
+
+
+def test_what_needs_a_filter_waits_until_a_client_that_comes_back_has_told_which_it_has(talk: Talk) -> None:
+    """It tells of routes first, and it may refuse the filter."""
+    before = {type_url: _version(talk, type_url, name) for type_url, name in ((EXTENSION, "x"), (ROUTE, "r"))}
+    young = Talk(talk.wanted)
+    young.apply(filters("cors"), *route("new", "cors"))
+    young.ask(ROUTE, "r", have={"r": before[ROUTE]})
+    assert young.poll() == []
+    young.ask(EXTENSION, "x", have={"x": before[EXTENSION]})
+    extension = young.one()
+    assert bodies(extension) == {"x": b"<x><cors>"}
+    young.ack(extension)
+    assert bodies(young.one()) == {"r": b"<head><frame><new><end>"}
+
+
+def test_what_needs_a_filter_does_not_wait_for_ever_for_what_a_client_that_comes_back_tells(talk: Talk) -> None:
+    """It has no listener that asks for filters: the one that will comes with them."""
+    young = Talk(talk.wanted)
+    young.apply(filters("cors"), *route("new", "cors"))
+    young.ask(ROUTE, "r", have={"r": _version(talk, ROUTE, "r")})
+    assert young.poll() == []
+    young.now += HOLD
+    assert bodies(young.one()) == {"r": b"<head><frame><new><end>"}
+
+
+def _version(talk: Talk, type_url: str, name: str) -> str:
+    copy = talk.session.subscription(type_url).client.get(name)
+    assert copy is not None
+    return copy.version

@@ -13,7 +13,7 @@ from daemun.xds.stream import Stream
 from daemun.xds.wanted import HEAD, Resource
 from daemun.xds.warm import Place
 
-MARKED = (LISTENER, SCOPE, ROUTE)
+MARKED = (EXTENSION, LISTENER, SCOPE, ROUTE)
 """The types whose versions tell what is refused. Resources of the others are refused as a whole."""
 
 

@@ -23,17 +23,22 @@ class Filters:
         self._taken: dict[str, frozenset[str]] = {}
         self._sent: dict[str, frozenset[str]] = {}
         self._refused: set[Filter] = set()
+        self.untold = False
+        """Whether the client comes from an earlier stream, and has not told yet which extensions it has."""
 
     def has(self, one: Filter) -> bool:
         """Whether the client surely has the filter.
 
-        An extension that it has not asked for comes with the listener that will ask, and that opens only then.
+        An extension that it has not asked for comes with the listener that will ask, and that opens only then; but for
+        what it still has to tell.
         """
         extension, family = one
         if one in self._refused:
             return False
         known = [found[extension] for found in (self._taken, self._sent) if extension in found]
-        return self._wanted.get(EXTENSION, extension) is None or all(family in families for families in known)
+        if self._wanted.get(EXTENSION, extension) is None:
+            return True
+        return all(family in families for families in known) if known else not self.untold
 
     def refused(self, one: Filter) -> bool:
         """Whether the client has refused the filter, and has no other in its place."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from daemun.ir.resource import CLUSTER, SCOPE
+from daemun.ir.resource import CLUSTER, EXTENSION, SCOPE
 from daemun.xds.copy import Entry
 from daemun.xds.messages import Encoded
 
@@ -30,10 +30,13 @@ class Flight(NamedTuple):
 
         Clusters that it rejects late stay among those that warm up, and as long as one of these is not warm no response
         with clusters is answered. Scopes beside one that was rejected are known, but not served; sent again as they
-        were, they would be taken for old ones.
+        were, they would be taken for old ones. So would be an extension: what was looked at last is acknowledged when
+        it comes once more, though it was rejected.
         """
         if type_url == CLUSTER:
             return [name for name in self.entries if name in message]
+        if type_url == EXTENSION:
+            return list(self.entries)
         if type_url == SCOPE and len(self.entries) + len(self.removed) > 1:
             return [*self.entries, *self.removed]
         return ()

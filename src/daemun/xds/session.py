@@ -117,12 +117,16 @@ class Session:
                 one.audit()
         if (at := self._told_at()) is not None and now >= at:
             self._stream.foreign.discard(_UNTOLD)
+            self._stream.told_filters()
             self._wake()
         self._touch(self._stream.holds.overdue(now))
         self._touch(self._stream.stays.over(now))
         if self._silence.lasts(ASKED, now) and not self._owes():
             self.subscription(LISTENER).ask()
         made = self._additions(now)
+        if self._foreign and not self._stream.foreign:  # what it brought has turned out to be as it should be
+            self._wake()
+            made += self._additions(now)
         if over := self._stream.stays.over(now):
             self._touch(over)
             made += self._additions(now)
@@ -195,17 +199,21 @@ class Session:
         return at if waits and now < at else None
 
     def _expect(self, request: Request) -> None:
-        """A client that brings anything may have routes, too, and tells of them after all else. Until then they count
-        as unknown here, for as long as leaves wait at most.
+        """A client that brings anything may have routes and filters, too, and tells of them late. Until then they are
+        unknown here, for as long as leaves wait at most.
         """
         if any(one.started for type_url, one in self._subscriptions.items() if type_url in ANSWERING):
             self._stream.foreign.discard(_UNTOLD)
         elif request.initial_resource_versions:
             self._stream.foreign.add(_UNTOLD)
+        if self.subscription(EXTENSION).started:
+            self._stream.told_filters()
+        elif request.initial_resource_versions:
+            self._stream.filters.untold = True
 
     def _told_at(self) -> float | None:
-        """When a client that has not told of routes has none, if that is not known."""
-        if self._met_at is None or _UNTOLD not in self._stream.foreign:
+        """When a client that has not told of routes or filters has none, if that is not known."""
+        if self._met_at is None or not (_UNTOLD in self._stream.foreign or self._stream.filters.untold):
             return None
         return self._met_at + self._stream.hold
 

@@ -90,6 +90,13 @@ class Stream:
         for one in self.holds.filters_of(extension):
             self.wake(one)
 
+    def told_filters(self) -> None:
+        """It is known by now which extensions the client has asked for: for others nothing waits any more."""
+        if self.filters.untold:
+            self.filters.untold = False
+            for extension in self.wanted.of_type(EXTENSION):
+                self.wake_all(extension)
+
     def next_serial(self) -> int:
         """The position in the stream of the next response."""
         self._serial += 1
