@@ -20,12 +20,13 @@ from daemun.discovery.writer import UpstreamWriter
 from daemun.gatewayapi.settings import Settings
 from daemun.ir import quotas
 from daemun.ir.auth import SERVER
+from daemun.ir.resource import LISTENER
 from daemun.places import Places
 from daemun.plane import ControlPlane
 from daemun.provision import state
 from daemun.provision.bootstrap import TOKEN_HEADER
 from daemun.provision.local import Event, LocalProxies
-from daemun.provision.overheard import Overheard
+from daemun.provision.overheard import LOST, Overheard
 from daemun.report.journal import Journal, Line, ProxyLine
 from daemun.sources.batch import Batch
 from daemun.sources.folder import FolderSource
@@ -40,7 +41,7 @@ LIMIT_SOCKET = "limits.sock"
 MOST = 200
 """Objects of which is told at once."""
 _LISTENING = 0.5
-"""Seconds between looks into the logs of Daemun's own servers."""
+"""Seconds between looks into logs."""
 
 Tell = Callable[[list[Line]], None]
 """Whoever watches is told what changed, in lines."""
@@ -86,6 +87,8 @@ class App:
         self._placed: set[str] = set()
         self._overheard: dict[str, Overheard] = {}
         """What Daemun's own servers complain of."""
+        self._lost: dict[str, Overheard] = {}
+        """The listeners that proxies give up."""
         self._task: asyncio.Task[Any] | None = None
         self._left: asyncio.Future[None] | None = None
         self.synced = self.plane.synced
@@ -179,13 +182,20 @@ class App:
                     self._overheard.setdefault(proxy, Overheard(self.proxies.log(proxy)))
                     await self.proxies.ensure_program(proxy, socket, functools.partial(self._command, proxy))
                 else:
+                    self._lost.setdefault(proxy, Overheard(self.proxies.log(proxy), LOST))
                     await self.proxies.ensure(proxy)
 
     async def _listen(self) -> None:
-        """Tell what Daemun's own servers complain of: who does not know that a log says something does not look."""
+        """Tell what Daemun's own servers complain of: who does not know that a log says something does not look.
+
+        What a proxy has given up is sent to it again: if it still cannot have the port, it refuses it and says why.
+        """
         while True:
+            for proxy, log in self._lost.items():
+                for name in log.news():
+                    self.plane.xds.lost(proxy, LISTENER, name)
             for server, log in self._overheard.items():
-                said: list[Line] = [ProxyLine(server, "complained", _heard(text)) for text in log.complaints()]
+                said: list[Line] = [ProxyLine(server, "complained", _heard(text)) for text in log.news()]
                 if said:
                     self._tell(said)
             await asyncio.sleep(_LISTENING)

@@ -79,6 +79,12 @@ class Proxy:
             wake()
         self._synced = self.synced()
 
+    def lost(self, type_url: str, name: str) -> None:
+        """A resource that was acknowledged is not there."""
+        for session, wake in self._sessions.items():
+            session.lost(type_url, name)
+            wake()
+
     def connected(self) -> bool:
         """Whether a stream is open."""
         return bool(self._sessions)

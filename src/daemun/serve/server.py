@@ -135,6 +135,11 @@ class XdsServer:
         """What the Envoys of this proxy refuse at the moment."""
         return self._proxies[proxy].rejections() if proxy in self._proxies else []
 
+    def lost(self, proxy: str, type_url: str, name: str) -> None:
+        """The Envoys of this proxy do not have a resource though they have acknowledged it: it is sent again."""
+        if proxy in self._proxies:
+            self._proxies[proxy].lost(type_url, name)
+
     # The server
 
     async def start(self, address: str, credentials: grpc.ServerCredentials | None = None) -> str:

@@ -2,6 +2,7 @@
 
     session.receive(request, now)   what the client says
     session.changed(changes)        what has changed in the resources it should have
+    session.lost(type, name)        what the client has given up by itself
     session.poll(now)               the responses that may be sent now
     session.deadline(now)           when to poll again though nothing happens
     session.delayed(seconds)        how long the client took to read what was sent
@@ -19,7 +20,8 @@ The same content has the same version in every stream and process.
 from collections.abc import Iterable, Iterator
 
 from daemun.ir.resource import ANSWERING, CLUSTER, ENDPOINT, EXTENSION, LISTENER, SCOPE, TYPES, Side
-from daemun.xds.events import Event, Rejected
+from daemun.xds.copy import UNKNOWN
+from daemun.xds.events import Drifted, Event, Rejected
 from daemun.xds.messages import Request, Response
 from daemun.xds.order import Removals
 from daemun.xds.silence import ASKED, SILENCE, Silence
@@ -103,6 +105,15 @@ class Session:
                 if type_url == EXTENSION and self._stream.wanted.get(EXTENSION, name) is None:
                     self._stream.wake_all(name)
         self._wake()
+
+    def lost(self, type_url: str, name: str) -> None:
+        """The client does not have a resource though it has acknowledged it: it is sent again."""
+        subscription = self.subscription(type_url)
+        copy = subscription.client.get(name)
+        if copy is not None and name not in subscription.flights:
+            copy.version, copy.whole = UNKNOWN, True
+            subscription.touch(name)
+            self._stream.events.append(Drifted(type_url, name, "different"))
 
     def poll(self, now: float) -> list[Response]:
         """The responses that may be sent now, in the order in which they are to be sent."""
