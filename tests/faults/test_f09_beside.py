@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 
 from support.clients.client import Answer, ask
 from support.envoys.siblings import Sibling, siblings
@@ -93,24 +94,26 @@ BAD = {
 }
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def tenants() -> AsyncIterator[Tenants]:
     async with tenants_at_peace(shared_host=False) as made:
         yield made
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("kind", BAD)
 async def test_f09_one_that_starts_serves_the_last_good_of_whatever_is_rejected(tenants: Tenants, kind: str) -> None:
     """Asked over TLS: the listener, its certificate, the route's cluster and its endpoints are all needed."""
     world = tenants.world
-    tenants.point("culprit", "secure-a")
     tls = authority().client()
+    await until(lambda: _synced(world, 1))
+    tenants.point("culprit", "secure-a")
+    await until(lambda: tenants.by("secure-a", "/culprit"))
     shown = await tenants.shown(CULPRIT)
 
     async def asked() -> Answer:
         return await ask(tenants.ports[CULPRIT], "/culprit", tls=tls, sni=CULPRIT, host=CULPRIT)
 
-    await until(asked)
     tenants.spoil(BAD[kind])
     problem = await tenants.told(BAD[kind])
     await until(lambda: _synced(world, 1))

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,6 +11,8 @@ from daemun.provision import binary
 from daemun.provision.admin import AdminError, request
 from daemun.provision.bootstrap import bootstrap
 from support.scenes.world import World
+
+_turn = itertools.count()
 
 
 class Sibling:
@@ -36,8 +39,9 @@ async def siblings(world: World, proxy: str = "default/gw", count: int = 1) -> A
     (token,) = world.app.proxies.tokens()
     async with contextlib.AsyncExitStack() as stack:
         made = []
-        for number in range(count):
-            config, admin = world.base / f"e{number}.json", world.base / f"e{number}.sock"
+        for _ in range(count):
+            name = f"e{next(_turn)}"
+            config, admin = world.base / f"{name}.json", world.base / f"{name}.sock"
             config.write_bytes(bootstrap(proxy, token, str(world.app._xds_socket), str(admin), 0, 1000))
             process = await asyncio.create_subprocess_exec(
                 str(binary.find()),
