@@ -114,12 +114,13 @@ class Changes:
     def _new_backend(self, objects: Objects) -> Change:
         """A route moves to a backend that did not exist, and one that nobody uses any more is removed with it."""
         key, one = self._any_route(objects)
-        service = Key("Service", key.namespace, self._pieces.name("n"))
-        made = change_of(self._pieces.service(objects, service), self._pieces.slices(service, 1))
+        made, ref = self._new(objects, key.namespace)
         moved = copy.deepcopy(one)
+        if self.chance.random() < 0.3:
+            moved["spec"]["hostnames"] = self._pieces.hostnames()
         chosen = self.chance.choice(moved["spec"]["rules"])
         if "backendRefs" in chosen:
-            chosen["backendRefs"] = [{"name": service.name, "port": 80}]
+            chosen["backendRefs"] = [ref]
         after = objects.after({**made, key: moved})
         used = {
             (ref.get("namespace", at.namespace), ref["name"])
@@ -127,9 +128,20 @@ class Changes:
             for each_rule in each["spec"]["rules"]
             for ref in each_rule.get("backendRefs", ())
         }
-        unused = [at for at, _ in objects.of("Service") if at.name.startswith("n") and at[1:] not in used]
+        news = (at for at, _ in objects.of("Service", "Upstream") if at.name.startswith("n"))
+        unused = [at for at in news if at[1:] not in used]
         gone = {at: None for service_key in sorted(unused)[:2] for at in _all_of(service_key)}
         return {**gone, **made, key: moved}
+
+    def _new(self, objects: Objects, namespace: str) -> tuple[Change, Doc]:
+        """A backend that did not exist, and a reference to it."""
+        name = self._pieces.name("n")
+        if self.chance.random() < 0.5:
+            made = change_of(self._pieces.slow(Key("Upstream", namespace, name)))
+            return made, {"name": name, "group": "gloo.solo.io", "kind": "Upstream"}
+        service = Key("Service", namespace, name)
+        made = change_of(self._pieces.service(objects, service), self._pieces.slices(service, 1))
+        return made, {"name": name, "port": 80}
 
     def _service_ports(self, objects: Objects) -> Change:
         key = self._any_service(objects)
@@ -230,16 +242,16 @@ class Changes:
             return dict.fromkeys(gone)
         free = [at for at in range(2 * bound + 4) if at not in known]
         parent = self.chance.choice(("default/one", "default/one", "default/two"))
-        new = [Key("Service", namespace, self._pieces.name("n")) for namespace in settings.NAMESPACES]
-        services = change_of(*(self._pieces.service(objects, key) for key in new))
-        after = objects.after(services) if self.chance.random() < 0.5 else objects
-        change = change_of(*(self._crowder(after, what, at, *made(at), parent) for at in free[: wanted - len(had)]))
-        return {**services, **change} if after is not objects else change
-
-    def _crowder(self, objects: Objects, what: str, at: int, hosts: list[str], match: Doc, parent: str) -> Doc:
-        namespace = settings.NAMESPACES[at % 2]
-        to = self._pieces.ref(objects, namespace)
-        return route(f"{namespace}/{what}-{at}", rule(match, to=[to]), parents=[parent], hosts=hosts, created=NEVER)
+        new = {one: self._new(objects, one) for one in settings.NAMESPACES if self.chance.random() < 0.4}
+        change = {key: one for made_new, _ in new.values() for key, one in made_new.items()}
+        for at in free[: wanted - len(had)]:
+            namespace = settings.NAMESPACES[at % 2]
+            hosts, match = made(at)
+            is_new = namespace in new and self.chance.random() < 0.3
+            to = rule(match, to=[new[namespace][1] if is_new else self._pieces.ref(objects, namespace)])
+            one = route(f"{namespace}/{what}-{at}", to, parents=[parent], hosts=hosts, created=NEVER)
+            change |= change_of(one)
+        return change
 
     def _several(self, objects: Objects) -> Change:
         """Two or three changes at once."""

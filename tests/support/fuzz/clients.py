@@ -12,6 +12,7 @@ from support.clients import client
 from support.fuzz import settings
 from support.fuzz.history import History
 from support.fuzz.outcomes import KEY_HEADER, KEYS, NOT_LISTENING, SAID, Answer
+from support.fuzz.pieces import SLOWLY
 from support.fuzz.routing import Request
 from support.objects.certificates import authority
 from support.servers.ports import free_port
@@ -33,6 +34,8 @@ async def backends() -> AsyncIterator[dict[str, int]]:
 
 
 class _Backend:
+    """Answers at once; whether it is healthy it says after as many seconds as it is asked to take."""
+
     def __init__(self, name: str) -> None:
         self._name = name
 
@@ -42,6 +45,8 @@ class _Backend:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
                 first, *lines = head.split("\r\n")
                 headers = dict(line.lower().split(": ", 1) for line in lines if line)
+                if first.startswith(f"GET {SLOWLY}"):
+                    await asyncio.sleep(float(first.split()[1].removeprefix(SLOWLY)))
                 seen = " ".join((first.split()[1], headers["host"], headers.get("x-tag", "-")))
                 answer = f"HTTP/1.1 200 OK\r\nx-backend: {self._name}\r\nx-seen: {seen}\r\ncontent-length: 0\r\n\r\n"
                 writer.write(answer.encode())

@@ -23,6 +23,7 @@ _GROUPS = {
     "Secret": "",
     "Namespace": "",
     "EndpointSlice": "discovery.k8s.io",
+    "Upstream": "gloo.solo.io",
     "AuthPolicy": "daemun.dev",
     "RouteOption": "gateway.solo.io",
     "VirtualHostOption": "gateway.solo.io",

@@ -138,6 +138,9 @@ class Outcomes:
 
     def _endpoints(self, route: Key, ref: Doc) -> set[str | Answer]:
         namespace, name = ref.get("namespace", route.namespace), ref["name"]
+        if ref.get("kind") == "Upstream":
+            upstream = self._objects.get("Upstream", namespace, name)
+            return {upstream["metadata"]["labels"]["main"] if upstream else BROKEN}
         service = self._objects.get("Service", namespace, name)
         ports: list[Doc] = service["spec"]["ports"] if service else []
         port = next((one for one in ports if one["port"] == ref["port"]), None)

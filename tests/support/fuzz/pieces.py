@@ -5,8 +5,10 @@ from collections.abc import Sequence
 
 from support.fuzz.objects import Key, Objects
 from support.fuzz.settings import CALLED, EXACT, NAMESPACES, NEVER, PATHS, REGEXES, SERVICES, WILD
-from support.objects.documents import Doc, backend, exact, prefix, regex, route, rule, use, values
+from support.objects.documents import Doc, backend, exact, hosts, prefix, regex, route, rule, upstream, use, values
 
+SLOWLY = "/slowly/"
+"""The path by which backends are asked whether they are healthy; the seconds that they are to take follow."""
 AGES = (NEVER, "2001-01-01T00:00:00Z", "2002-01-01T00:00:00Z")
 _SHADE = "shade"
 """A Service of each namespace that gets copies of requests."""
@@ -150,6 +152,19 @@ class Pieces:
             "ports": ports,
             "endpoints": [] if empty else [{"addresses": ["127.0.0.1"]}],
         }
+
+    def slow(self, key: Key) -> list[Doc]:
+        """An Upstream that is long in being ready: its host is asked for its health."""
+        name = self.chance.choice(sorted(self._servers))
+        path = f"{SLOWLY}{self.chance.choice((0.01, 0.1, 0.3))}"
+        check = {"timeout": "30s", "interval": "60s", "unhealthyThreshold": 1, "healthyThreshold": 1}
+        made = upstream(
+            f"{key.namespace}/{key.name}",
+            static=hosts(self._servers[name]),
+            healthChecks=[{**check, "httpHealthCheck": {"path": path}}],
+        )
+        made["metadata"]["labels"] = {"main": name}
+        return [made]
 
     def shade(self, namespace: str) -> list[Doc]:
         """The Service that gets copies."""
