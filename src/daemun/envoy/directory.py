@@ -3,14 +3,18 @@
 A few of them share the scope of the rest, where Envoy finds the right one itself. Beyond `MANY_HOSTS` each has a scope
 of its own, and that of the rest has only one route. Its metadata lists the hosts, and a script of a few lines takes the
 most specific one that fits. Only a wildcard more or less changes the directory, not what is said of one.
+Each is a leaf of its own, so that no host is listed before its scope is there, or no longer while that stays.
 """
 
+import functools
 from collections.abc import Callable, Iterator
 
 from envoy.config.route.v3 import route_components_pb2 as route_v3
+from google.protobuf import struct_pb2
 
 from daemun.base import wire
 from daemun.envoy import shards
+from daemun.envoy.routes import ROUTES
 from daemun.envoy.scopes import LISTED, REST, SCOPE_HEADER, TAGS, head, is_exact, scope_key, scope_name
 from daemun.envoy.scripts import SCRIPTS, run_on
 from daemun.flow import Collection, Index, Reader
@@ -21,6 +25,8 @@ MANY_HOSTS = 50
 """Up to so many wildcards of a port are in one scope: a change of one then costs Envoy less than a millisecond."""
 _PART = "*"
 """As that of the catch-all: Envoy rejects two virtual hosts for all that is left, if only for a moment."""
+_TAGS = (*TAGS, ROUTES, wire.tag(4), wire.tag(1), wire.tag(2))
+"""The list within its scope: VirtualHost.routes, Route.metadata, Metadata.filter_metadata, the value of that entry."""
 _IDENTITY = b"directory"
 _SCRIPT = """
 function envoy_on_request(request)
@@ -84,9 +90,10 @@ def rest_rule(
         scope = head(scope_key(key, REST), marked=frontend.tls, hit=False)
         yield PartKey(key.proxy, SCOPE, name), part("", [Leaf(wire.encoded(scope), origin)])
         if reader.get(spreads, key):
-            hosts = [one.part for one in reader.find_keys(listed, (key.proxy, name.partition("/")[0]))]
-            only = Leaf(_directory(key, hosts), origin, identity=_IDENTITY)
-            yield PartKey(key.proxy, SCOPE, name, _PART), part(_PART, [only], TAGS)
+            hosts = sorted(reader.find_keys(listed, (key.proxy, name.partition("/")[0])))
+            first = Leaf(b"", origin, identity=_IDENTITY, blank=True)
+            listing = [Leaf(_entry(one.part), origin, identity=one.part.encode(), leads=one.resource) for one in hosts]
+            yield PartKey(key.proxy, SCOPE, name, _PART), part(_PART, [first, *listing], _TAGS, beside=_around(key))
 
     return rest
 
@@ -96,12 +103,16 @@ def is_directory(value: Part) -> bool:
     return value.leaves[0].identity == _IDENTITY
 
 
-def _directory(port: FrontendKey, hosts: list[str]) -> bytes:
+@functools.lru_cache(maxsize=4096)
+def _entry(host: str) -> bytes:
+    return wire.encoded(struct_pb2.Struct(fields={host: struct_pb2.Value(bool_value=True)}))
+
+
+def _around(port: FrontendKey) -> tuple[bytes, ...]:
+    """What stands around the list: within the fields of `_TAGS`."""
     route = route_v3.Route(name="directory", match={"prefix": ""}, direct_response={"status": 404})
-    names = route.metadata.filter_metadata[SCRIPTS]
-    for host in hosts:
-        names.fields[host].bool_value = True
     # A host that is listed may be crowded. (A route cannot bring the place where its script would run.)
     script = _SCRIPT.format(header=SCOPE_HEADER, scope=scope_key(port, LISTED))
     run_on(route, script, shards.script(), port=port)
-    return wire.encoded(route_v3.VirtualHost(name="directory", domains=["*"], routes=[route]))
+    host = route_v3.VirtualHost(name="directory", domains=["*"])
+    return b"", wire.encoded(host), wire.encoded(route), b"", wire.delimited(wire.tag(1), SCRIPTS.encode()), b""

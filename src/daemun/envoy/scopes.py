@@ -109,9 +109,11 @@ def places(key: HostKey) -> Iterator[PartKey]:
 
 
 def hidden(key: HostKey) -> tuple[PartKey, ...]:
-    """Where the wider hosts may be that answer for a host until it is there itself."""
-    wider = parents(key.hostname)[1:]
-    return _covering(key.frontend, wider[0]) if wider else ()
+    """Where the wider hosts may be that answer for a host until it is there itself; or a wildcard itself, in another
+    place.
+    """
+    wider = parents(key.hostname)[is_exact(key.hostname) :]
+    return _covering(key.frontend, wider[0])
 
 
 @functools.lru_cache(maxsize=4096)

@@ -77,6 +77,8 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
     what is to come: it would hide what answers now.
 
     A cluster that is `late` is warm only when others have answered: its hosts that are asked for their health, the DNS.
+
+    One that `leads` to another resource of its type is of no use before that is there. It stays while that stays.
     """
 
     data: bytes
@@ -94,6 +96,7 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
     side: Side | None = None
     late: bool = False
     blank: bool = False
+    leads: str = ""
 
     @property
     def content(self) -> bytes:
@@ -103,7 +106,7 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
 
 class Part(msgspec.Struct, frozen=True, gc=False):
     """A run of leaves. With `tags` they are the body of a length-delimited field (of the last in the one before it,
-    and so on); without them they stand as they are.
+    and so on), `beside` what stands before it in each of these fields; without them they stand as they are.
 
     Two parts are equal when their digests are: nobody compares protobufs. `spare` are leaves that are not part of it,
     but would be if something needed what they give: for a client that has nobody knows what. `hides` are the places of
@@ -115,6 +118,7 @@ class Part(msgspec.Struct, frozen=True, gc=False):
     digest: int
     spare: tuple[Leaf, ...] = ()
     hides: tuple[PartKey, ...] = ()
+    beside: tuple[bytes, ...] = ()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Part) and self.digest == other.digest
@@ -129,16 +133,22 @@ def part(
     tags: tuple[bytes, ...] = (),
     spare: Iterable[Leaf] = (),
     hides: tuple[PartKey, ...] = (),
+    beside: tuple[bytes, ...] = (),
 ) -> Part:
     """A part of a resource. `key` is its name within the resource and goes into the digest, as do the origins."""
     kept = tuple(leaves)
     if any(leaf.forms for leaf in kept):
         kept = tuple(_formed(kept, any(leaf.reads for leaf in kept)))
-    chunks = [key.encode(), *tags]
+    chunks = [key.encode(), *tags, *beside]
     for leaf in kept:
         chunks.append(leaf.data)
         chunks.append(str(leaf.origin).encode())
-    return Part(tags, kept, digest(*chunks), tuple(spare), hides)
+    return Part(tags, kept, digest(*chunks), tuple(spare), hides, beside)
+
+
+def remade(name: str, like: Part, leaves: Iterable[Leaf]) -> Part:
+    """The part of that name with other leaves."""
+    return part(name, leaves, like.tags, hides=like.hides, beside=like.beside)
 
 
 def _formed(leaves: tuple[Leaf, ...], read: bool) -> Iterator[Leaf]:
@@ -155,6 +165,6 @@ def encode(value: Part, instead: dict[Origin, bytes] | None = None) -> bytes:
         body = b"".join([instead.get(leaf.origin, leaf.data) for leaf in value.leaves])
     else:
         body = b"".join([leaf.data for leaf in value.leaves])
-    for tag in reversed(value.tags):
-        body = wire.delimited(tag, body)
+    for tag, beside in zip(reversed(value.tags), reversed(value.beside or (b"",) * len(value.tags)), strict=True):
+        body = wire.delimited(tag, beside + body if beside else body)
     return body

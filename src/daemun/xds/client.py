@@ -61,8 +61,10 @@ class Client:
         return name in self._brought
 
     def lessened_last(self, names: list[str]) -> list[str]:
-        """The same, but last those that lose parts: by then it is known what waits, perhaps to take their place."""
-        return sorted(names, key=self._lessened) if self.type_url in ANSWERING else names
+        """The same, but last those that lose parts: by then it is known what waits, perhaps to take their place. And
+        after them those that lead to others.
+        """
+        return sorted(names, key=self._late) if self.type_url in ANSWERING else names
 
     def has_foreign(self) -> bool:
         """Whether the client has resources whose content is unknown here."""
@@ -124,6 +126,8 @@ class Client:
             self._stream.users.release(old)
         if not copy.unseen:
             self._known(name)
+        if self.type_url in ANSWERING:
+            self._stream.woken += self._stream.awaited.pop(name, ())
         self._learn(name, copy)
         for part in entry.pieces:
             self._stream.holds.acked(Place(self.type_url, name, part), now)
@@ -184,9 +188,11 @@ class Client:
             self._stream.filters.gone(name)
             self._stream.wake_all(name)
 
-    def _lessened(self, name: str) -> bool:
+    def _late(self, name: str) -> tuple[bool, bool]:
         copy, resource = self._copies.get(name), self._stream.wanted.get(self.type_url, name)
-        return copy is not None and resource is not None and copy.loses(resource)
+        every = [*(resource.parts.values() if resource else ()), *(copy.parts.values() if copy else ())]
+        leads = any(value.leaves and value.leaves[-1].leads for value in every)
+        return leads, copy is not None and resource is not None and copy.loses(resource)
 
     def _known(self, name: str) -> None:
         self._foreign.discard(name)

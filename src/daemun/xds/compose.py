@@ -1,9 +1,12 @@
 """What of a resource goes to the client now: leaves that wait or are withheld are replaced, the others go."""
 
+from collections.abc import Container
+
 from daemun.ir.resource import ANSWERING, CLUSTER, EXTENSION, LISTENER, ROUTE, SCOPE, Leaf, Part
 from daemun.xds.client import Client
 from daemun.xds.copy import Copy, Entry, Piece
 from daemun.xds.filters import given, retain
+from daemun.xds.leading import Leading, leads, listed
 from daemun.xds.leaves import LeafKey, Verdict, choose, keyed
 from daemun.xds.lent import Lender
 from daemun.xds.marks import marks, same
@@ -37,12 +40,23 @@ class Composer:
         self._stream = stream
         self._quarantine = quarantine
         self.lender = Lender(client)
+        self._leading = Leading(client, stream)
 
-    def compose(self, name: str, resource: Resource, copy: Copy, now: float, *, anyway: bool = False) -> Composed:
+    def compose(
+        self,
+        name: str,
+        resource: Resource,
+        copy: Copy,
+        now: float,
+        beside: Container[str] = (),
+        *,
+        anyway: bool = False,
+    ) -> Composed:
         """Only the parts that may be outdated are looked at; the others stay as they were sent before.
 
-        `anyway`: it is sent even if the client has it already.
+        `anyway`: it is sent even if the client has it already. `beside` is what goes with it.
         """
+        self._leading.coming = beside
         pieces: dict[str, Piece] = {}
         waits = False
         for part in copy.outdated(resource):
@@ -59,6 +73,8 @@ class Composer:
             return Composed(entry, None, waits=True)
         if copy.instead.get(HEAD, resource) is None or self._quarantine.frozen(name, resource.version):
             return Composed(entry, None, waits)
+        if waits and self._leading.changes(resource, copy):
+            return Composed(entry, None, waits)  # what is not there yet would be missed
         if copy.opaque and waits:
             # The client has a version that works, and nobody knows its leaves: better all of it than some of ours.
             return Composed(entry, None, waits)
@@ -90,7 +106,15 @@ class Composer:
         """A part to send, or to leave as it is; and whether anything of it waits. `known`: only what has been seen."""
         want, have = resource.parts.get(part), copy.parts.get(part)
         asked = self._with_needed(name, part, want, copy) if want and self._type_url == EXTENSION else want
-        sent, waits = self._part(Place(self._type_url, name, part), asked, seen(part, have) if known else have, now)
+        place = Place(self._type_url, name, part)
+        if known:
+            have = seen(part, have)
+        if want is None:
+            sent, waits = self._going(place, resource, copy, have, now), False
+        elif want is not None and leads(want):
+            sent, waits = self._leading.compose(place, want, have, self._quarantine.withheld(name, part), now)
+        else:
+            sent, waits = self._part(place, asked or want, None if leads(have) else have, now)
         if sent is want:
             copy.instead.pop(part, None)
         else:
@@ -132,15 +156,24 @@ class Composer:
         self._stream.revoked |= self._stream.filters.refuse(lacking)
         return bool(lacking)
 
-    def _part(self, place: Place, want: Part | None, have: Part | None, now: float) -> tuple[Part | None, bool]:
+    def _going(self, place: Place, resource: Resource, copy: Copy, have: Part | None, now: float) -> Part | None:
+        """What is left of a part that is not wanted any more: it stays for itself, or because one that it hides stays,
+        which would answer in its place.
+        """
+        stays = self._stream.stays
+        self._stream.holds.retain(place, set())
+        stays.forget(place, but=[None])
+        if have is None or not self._answers(place.part) or leads(have):
+            return None
+        places = {place.part, *(one.part for one in have.hides if one.resource == place.resource)}
+        going = [one for one in places if one in copy.parts and one not in resource.parts and not listed(resource, one)]
+        leaves = [leaf for one in going for leaf in copy.parts[one].leaves]
+        return have if stays.stay(place, leaves, now) else None
+
+    def _part(self, place: Place, want: Part, have: Part | None, now: float) -> tuple[Part | None, bool]:
         """The part to send, and whether a leaf of it waits for a cluster, a filter or a side."""
         stream = self._stream
         holds, warmth, filters, barred, stays = stream.holds, stream.warmth, stream.filters, stream.barred, stream.stays
-        if want is None:
-            holds.retain(place, set())
-            stays.forget(place, but=[None])
-            remains = have is not None and self._answers(place.part) and stays.stay(place, have.leaves, now)
-            return (have if remains else None), False
         withheld = self._quarantine.withheld(place.resource, place.part)
         if not withheld and not any(
             [one for leaf in want.leaves for one in leaf.needs if not warmth.is_warm(one)]

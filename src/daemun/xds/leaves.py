@@ -9,7 +9,7 @@ from enum import Enum
 
 from daemun.base.names import Ref
 from daemun.ir.origin import Origin
-from daemun.ir.resource import Leaf, Part, part
+from daemun.ir.resource import Leaf, Part, remade
 from daemun.xds.wanted import HEAD
 
 LeafKey = tuple[Origin | bytes, int]
@@ -183,9 +183,10 @@ def choose(
 
 
 def _made(name: str, want: Part, have: Part | None, leaves: list[Leaf]) -> Part | None:
-    if have is not None and have.tags == want.tags and have.leaves == tuple(leaves):
+    alike = have is not None and (have.tags, have.beside) == (want.tags, want.beside)
+    if have is not None and alike and have.leaves == tuple(leaves):
         return have
-    return part(name, leaves, want.tags) if leaves else None
+    return remade(name, want, leaves) if leaves else None
 
 
 def _with_lingering(kept: dict[LeafKey, Leaf], earlier: dict[LeafKey, Leaf], lingering: set[LeafKey]) -> list[Leaf]:

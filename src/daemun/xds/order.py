@@ -10,7 +10,7 @@ from daemun.ir.resource import CLUSTER, ENDPOINT, EXTENSION, LISTENER, ROUTE, SC
 from daemun.xds.stream import Stream
 from daemun.xds.subscription import Subscription
 from daemun.xds.wanted import HEAD
-from daemun.xds.warm import Place
+from daemun.xds.warm import Led, Place
 
 
 class Removals:
@@ -35,6 +35,8 @@ class Removals:
         if type_url == CLUSTER:
             return not self._stream.users.need(name) and not self._foreign_users()
         if type_url == ENDPOINT and self._leaving(name):
+            return False
+        if type_url == SCOPE and self._stream.users.need(Led(name)):
             return False
         return self._in_the_way(own, name) or (self._quiet(LISTENER) and self._replaced(own, name, now))
 

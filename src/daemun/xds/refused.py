@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from daemun.base.digest import MODULUS
-from daemun.ir.resource import Leaf, Part, part
+from daemun.ir.resource import Leaf, Part, remade
 from daemun.xds.copy import Copy
 from daemun.xds.leaves import LeafKey, Verdict, choose, keyed, paired
 from daemun.xds.marks import Marks, mark, marked, plain
@@ -74,7 +74,7 @@ def seen(place: str, value: Part | None) -> Part | None:
     """What is known of a part that a client has: other content, of another version."""
     if value is None or all(leaf.data != UNSEEN for leaf in value.leaves):
         return value
-    return part(place, [leaf for leaf in value.leaves if leaf.data != UNSEEN], value.tags)
+    return remade(place, value, [leaf for leaf in value.leaves if leaf.data != UNSEEN])
 
 
 def _refused(want: Part | None, withheld: Mapping[LeafKey | None, Data]) -> dict[LeafKey, bytes]:
@@ -110,4 +110,4 @@ def _unseen(want: Part, refused: set[LeafKey], missing: int) -> Part:
     leaves = [
         msgspec.structs.replace(leaf, data=UNSEEN, forms=None) if key in refused else leaf for key, leaf in keyed(want)
     ]
-    return Part(want.tags, tuple(leaves), (want.digest + missing) % MODULUS)
+    return Part(want.tags, tuple(leaves), (want.digest + missing) % MODULUS, beside=want.beside)

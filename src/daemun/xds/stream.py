@@ -8,14 +8,15 @@ from daemun.xds.events import Event
 from daemun.xds.filters import Filters
 from daemun.xds.stays import Stays
 from daemun.xds.wanted import Wanted
-from daemun.xds.warm import BEFORE, Holds, Needed, Place, Warmth
+from daemun.xds.warm import BEFORE, Holds, Led, Needed, Place, Warmth
 
 MayRemove = Callable[[str, str, float], bool]
 """Whether the client may be told now that a resource (type URL, name) is gone."""
 
 
 class Users:
-    """How many leaves that the client has, or is being sent, need each cluster and filter, or are of a side.
+    """How many leaves that the client has, or is being sent, need each cluster and filter, are of a side, or lead to a
+    resource.
 
     `freed` are the filters that none of them needs any more, and the sides of which none is.
     """
@@ -36,7 +37,7 @@ class Users:
                 self._count[one] -= 1
                 if not self._count[one]:
                     del self._count[one]
-                    if isinstance(one, tuple):
+                    if isinstance(one, tuple) and not isinstance(one, Led):
                         self.freed.add(one)
 
     def need(self, one: Needed) -> bool:
@@ -46,6 +47,8 @@ class Users:
 
 def _all(leaf: Leaf) -> tuple[Needed, ...]:
     needed: tuple[Needed, ...] = (*leaf.needs, *leaf.filters)
+    if leaf.leads:
+        needed = (*needed, Led(leaf.leads))
     return (*needed, leaf.side) if leaf.side else needed
 
 
@@ -62,6 +65,8 @@ class Stream:
         self.users = Users()
         self.events: list[Event] = []
         self.woken: list[Place] = []
+        self.awaited: dict[str, set[Place]] = {}
+        """The parts that are to lead to resources which the client does not have yet."""
         self.revoked: set[Filter] = set()
         """Filters that the client refuses although it has leaves that need them: those are to be taken back."""
         self.foreign: set[tuple[str, str]] = set()

@@ -227,7 +227,7 @@ class Subscription:
         forced = name in self._forced
         self._gone.pop(name, None)
         copy = self.client.open(name)
-        composed = self._composer.compose(name, resource, copy, now, anyway=forced or again)
+        composed = self._composer.compose(name, resource, copy, now, draft.entries, anyway=forced or again)
         if composed.body is None and again and copy.whole and not copy.opaque:
             draft.absent.append(name)
             return

@@ -18,8 +18,14 @@ BEFORE = 0
 """The serial of the response that brought a cluster the client had already when it connected."""
 
 
-Needed = str | Filter | Side
-"""The name of a cluster, or a filter; or that there is no leaf of a side."""
+class Led(NamedTuple):
+    """A resource that something in the client leads to."""
+
+    resource: str
+
+
+Needed = str | Filter | Side | Led
+"""The name of a cluster, or a filter; or that there is no leaf of a side, or none that leads somewhere."""
 
 
 class Place(NamedTuple):
@@ -177,7 +183,7 @@ class Holds:
 
     def filters_of(self, extension: str) -> list[Filter]:
         """The filters of an extension that something waits for."""
-        filters = [one for one in self._waiting if isinstance(one, tuple) and not isinstance(one, Side)]
+        filters = [one for one in self._waiting if isinstance(one, tuple) and not isinstance(one, Side | Led)]
         return [one for one in filters if one[0] == extension]
 
     def waited_for(self, one: Needed) -> bool:
