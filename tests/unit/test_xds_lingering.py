@@ -12,14 +12,16 @@ Routes = tuple[tuple[str, str, str], ...]
 """For each route its match, its cluster and its object."""
 
 
-def host(*routes: tuple[str, str, str]) -> tuple[PartKey, Part]:
-    """A host with these routes, in this order."""
-    infra = Origin(Ref("", "Test", "infra", "gw"))
+def host(*routes: tuple[str, str, str], owner: str = "gw") -> tuple[PartKey, Part]:
+    """A host with these routes, in this order. Objects of other namespaces are named with those."""
+    infra = Origin(Ref("", "Test", "infra", owner))
     leaves = [Leaf(b"(", infra, blank=True)]
     for number, (match, needs, name) in enumerate(routes):
-        origin = Origin(Ref("", "Test", "ns", name), f"rules[{number}]")
+        namespace, _, plain = name.rpartition("/")
+        origin = Origin(Ref("", "Test", namespace or "ns", plain), f"rules[{number}]")
         leaves.append(Leaf(f"{match}={needs},".encode(), origin, (needs,), identity=match.encode(), below=match))
-    return key(SCOPE, "exact", "host"), part("host", [*leaves, Leaf(b")", infra, blank=True)], (b"\x12",))
+    leaves.append(Leaf(b")", infra, identity=b")", blank=True))
+    return key(SCOPE, "exact", "host"), part("host", leaves, (b"\x12",))
 
 
 @pytest.fixture
@@ -114,6 +116,28 @@ def test_what_stands_in_for_another_objects_route_does_not_answer_more_than_it_d
 
 def test_a_route_lingers_for_a_new_one_of_another_object_that_may_be_for_its_requests(talk: Talk) -> None:
     assert change(talk, (("/p", "a", "r"), ("/", "b", "s")), (("/p/x", "new", "t"), ("/", "b", "s"))) == "/p=a,/=b"
+
+
+def test_what_waits_answers_no_more_requests_than_it_did_wherever_it_is_to_stand(talk: Talk) -> None:
+    """Its hostname is more specific now, so it comes before what came before it."""
+    assert change(talk, (("/p", "a", "s"), ("/", "b", "r")), (("/", "new", "r"), ("/p", "a", "s"))) == "/p=a,/=b"
+    assert change(talk, (("/", "a", "r"), ("/p", "b", "s")), (("/p", "b", "s"), ("/", "newer", "r")), new="newer") == (
+        "/=a,/p=b"
+    )
+
+
+@pytest.mark.parametrize(("owner", "expected"), [("gw", ""), ("other", "/=a")])
+def test_routes_of_a_host_that_another_listener_takes_linger_for_those_of_other_namespaces(
+    talk: Talk, owner: str, expected: str
+) -> None:
+    talk.apply(host(("/", "a", "r")))
+    talk.settle()
+    talk.apply(cluster("new"), endpoints("new"), host(("/p", "new", "theirs/s"), owner=owner))
+    talk.settle()
+    assert routes(talk) == expected
+    talk.ask(ENDPOINT, "new")
+    talk.settle()
+    assert routes(talk) == "/p=new"
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,46 @@ def test_an_exact_host_stays_until_the_endpoints_of_what_takes_its_place_are_the
     assert b"<to-new>" in talk.have["rest"]
 
 
+def _routes(*names: str) -> tuple[PartKey, Part]:
+    """A wildcard with routes of these objects."""
+    frame = Leaf(b"<wild>", Origin(Ref("", "Test", "infra", "gw")), blank=True)
+    every = [
+        Leaf(f"<{name}>".encode(), Origin(Ref("", "Test", "ns", name)), ("old",), identity=name.encode())
+        for name in names
+    ]
+    return key(SCOPE, "rest", "wild"), part("wild", [frame, *every], TAGS)
+
+
+@pytest.mark.parametrize(("mover", "kept"), [("host", True), ("other", False)])
+def test_a_route_that_leaves_a_host_for_another_one_stays_there_until_it_can_answer(
+    talk: Talk, mover: str, kept: bool
+) -> None:
+    """The host that it leaves stays with others' routes."""
+    talk.apply(_routes(mover, "beside"), *gone("exact", "", "host"))
+    talk.settle()
+    appear(talk, _routes("beside"), whole(SCOPE, "exact", "exact"), host("exact", "host", "new"))
+    talk.settle()
+    assert (f"<{mover}>".encode() in talk.have["rest"]) is kept
+    talk.ask(ENDPOINT, "new")
+    talk.settle()
+    assert f"<{mover}>".encode() not in talk.have["rest"]
+    assert b"<to-new>" in talk.have["exact"]
+
+
+def test_a_narrower_host_stays_with_a_wider_one_that_would_answer_for_it(talk: Talk) -> None:
+    """Of another namespace, and beside it: both are to be elsewhere, and something of the wider one's waits."""
+    wide, wider = key(SCOPE, "rest", "wide"), key(SCOPE, "rest", "wider")
+    talk.apply(host("rest", "wide", "old", namespace="theirs", hides=(wide, wider)), host("rest", "wider", "old"))
+    talk.settle()
+    appear(talk, host("exact", "host", "new"), (wide, None), (wider, None))
+    talk.settle()
+    assert b"<wide>" in talk.have["rest"]
+    assert b"<wider>" in talk.have["rest"]
+    talk.ask(ENDPOINT, "new")
+    talk.settle()
+    assert b"<wide" not in talk.have["rest"]
+
+
 def test_it_does_not_wait_for_what_is_of_another_namespace(talk: Talk) -> None:
     appear(talk, *gone("exact", "", "host"), host("rest", "wild", "new", namespace="elsewhere"))
     assert removals(talk.settle()) == [("exact",)]

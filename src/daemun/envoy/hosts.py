@@ -33,6 +33,10 @@ _NOTHING = wire.delimited(
 """What ends a scope. A request without a route would count as one without a scope, and be sent on to a wildcard."""
 
 
+_END = b"no-route"
+"""By this it is known, whoever's the host is: what stays of another's routes for a moment comes before it, too."""
+
+
 class Inputs(NamedTuple):
     """What virtual hosts are made of. `sharded` has the routes of crowded hosts.
 
@@ -90,7 +94,7 @@ def host_rule(of: Inputs) -> Callable[[Reader, HostKey, HostKey], Iterator[tuple
             leaves.append(Leaf(wire.delimited(ROUTES, closed), mine.origin, blank=True))
         leaves += routes or ()
         if hit and not crowded:
-            leaves.append(Leaf(_NOTHING, origin, blank=True))
+            leaves.append(Leaf(_NOTHING, origin, identity=_END, blank=True))
         scope_of = key_of(key, spread=bool(spread))
         if scope_of != scope_key(key.frontend, REST):
             scope = head(scope_of, marked=owner.tls, hit=hit, crowded=crowded)

@@ -1,13 +1,14 @@
 """What of a resource goes to the client now: leaves that wait or are withheld are replaced, the others go."""
 
-from collections.abc import Container
+from collections.abc import Iterable
 
+from daemun.base.names import Ref
 from daemun.ir.resource import ANSWERING, CLUSTER, EXTENSION, LISTENER, ROUTE, SCOPE, Leaf, Part
 from daemun.xds.client import Client
 from daemun.xds.copy import Copy, Entry, Piece
 from daemun.xds.filters import given, retain
 from daemun.xds.leading import Leading, leads, listed
-from daemun.xds.leaves import LeafKey, Verdict, choose, keyed
+from daemun.xds.leaves import LeafKey, Verdict, choose, keyed, lost
 from daemun.xds.lent import Lender
 from daemun.xds.marks import marks, same
 from daemun.xds.quarantine import Quarantine
@@ -40,23 +41,13 @@ class Composer:
         self._stream = stream
         self._quarantine = quarantine
         self.lender = Lender(client)
-        self._leading = Leading(client, stream)
+        self.leading = Leading(client, stream)
 
-    def compose(
-        self,
-        name: str,
-        resource: Resource,
-        copy: Copy,
-        now: float,
-        beside: Container[str] = (),
-        *,
-        anyway: bool = False,
-    ) -> Composed:
+    def compose(self, name: str, resource: Resource, copy: Copy, now: float, *, anyway: bool = False) -> Composed:
         """Only the parts that may be outdated are looked at; the others stay as they were sent before.
 
-        `anyway`: it is sent even if the client has it already. `beside` is what goes with it.
+        `anyway`: it is sent even if the client has it already.
         """
-        self._leading.coming = beside
         pieces: dict[str, Piece] = {}
         waits = False
         for part in copy.outdated(resource):
@@ -73,7 +64,7 @@ class Composer:
             return Composed(entry, None, waits=True)
         if copy.instead.get(HEAD, resource) is None or self._quarantine.frozen(name, resource.version):
             return Composed(entry, None, waits)
-        if waits and self._leading.changes(resource, copy):
+        if waits and self.leading.changes(resource, copy):
             return Composed(entry, None, waits)  # what is not there yet would be missed
         if copy.opaque and waits:
             # The client has a version that works, and nobody knows its leaves: better all of it than some of ours.
@@ -112,7 +103,7 @@ class Composer:
         if want is None:
             sent, waits = self._going(place, resource, copy, have, now), False
         elif want is not None and leads(want):
-            sent, waits = self._leading.compose(place, want, have, self._quarantine.withheld(name, part), now)
+            sent, waits = self.leading.compose(place, want, have, self._quarantine.withheld(name, part), now)
         else:
             sent, waits = self._part(place, asked or want, None if leads(have) else have, now)
         if sent is want:
@@ -175,7 +166,8 @@ class Composer:
         stream = self._stream
         holds, warmth, filters, barred, stays = stream.holds, stream.warmth, stream.filters, stream.barred, stream.stays
         withheld = self._quarantine.withheld(place.resource, place.part)
-        if not withheld and not any(
+        moved = have is not None and bool(holds) and any(holds.waits_from([one.origin.ref]) for one in lost(want, have))
+        if not (withheld or moved) and not any(
             [one for leaf in want.leaves for one in leaf.needs if not warmth.is_warm(one)]
             or [one for leaf in want.leaves for one in leaf.filters if not filters.has(one)]
             or [leaf for leaf in want.leaves if leaf.side is not None and barred(leaf)]
@@ -198,9 +190,7 @@ class Composer:
             if not clusters and not lacking and bar is None:
                 return Verdict.SEND
             cold.add(key)
-            over = not holds.hold(
-                place, key, leaf.origin.ref.namespace, [*clusters, *lacking, *([bar] if bar else ())], now
-            )
+            over = not holds.hold(place, key, leaf.origin.ref, [*clusters, *lacking, *([bar] if bar else ())], now)
             if over or any(map(filters.refused, lacking)) or (bar and leaf.fallback):
                 return Verdict.CLOSE if lacking or bar else Verdict.SEND
             waits = True
@@ -208,8 +198,8 @@ class Composer:
 
         lingering: set[LeafKey] = set()
 
-        def lingers(key: LeafKey, leaf: Leaf) -> bool:
-            if self._answers(place.part) and stays.stay(place, [leaf], now, key):
+        def lingers(key: LeafKey, leaf: Leaf, whose: Iterable[str | Ref]) -> bool:
+            if self._answers(place.part) and stays.stay(place, [leaf], now, key, whose):
                 lingering.add(key)
             return key in lingering
 
@@ -236,8 +226,7 @@ class Composer:
             return True
         if not any(self._client.answers(one.resource, one.part) for one in want.hides):
             return False
-        namespace = want.leaves[-1].origin.ref.namespace
-        return self._stream.holds.hold(place, _first(want), namespace, (), now)
+        return self._stream.holds.hold(place, _first(want), want.leaves[-1].origin.ref, (), now)
 
 
 def _first(want: Part) -> LeafKey:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from daemun.ir.resource import Part
+from daemun.xds.leaves import lost
 from daemun.xds.wanted import Resource
 
 UNKNOWN = ""
@@ -64,14 +65,20 @@ class Copy:
         return copy
 
     def outdated(self, resource: Resource) -> Iterable[str]:
-        """The parts that may differ between the client and what is wanted: the head first, those that go last."""
+        """The parts that may differ between the client and what is wanted: the head first, those that lose something
+        after those that do not, those that go last.
+        """
         if self.whole:
             return [*resource.parts, *(self.stale - resource.parts.keys())]
-        return sorted(self.stale, key=lambda part: (part not in resource.parts, part))
+        return sorted(self.stale, key=lambda part: (part not in resource.parts, self._less(part, resource), part))
 
     def loses(self, resource: Resource) -> bool:
-        """Whether the client has parts that are to go."""
-        return any(part not in resource.parts for part in self.stale if part in self.parts)
+        """Whether the client has parts, or routes in them, that are to go."""
+        return any(self._less(part, resource) for part in self.stale)
+
+    def _less(self, part: str, resource: Resource) -> bool:
+        have, want = self.parts.get(part), resource.parts.get(part)
+        return have is not None and (want is None or any(True for _ in lost(want, have)))
 
     def compare(self, resource: Resource) -> None:
         """Find the stale parts anew; for a copy taken over from an earlier stream."""

@@ -76,15 +76,24 @@ def by_key(value: Part | None) -> dict[LeafKey, Leaf]:
     return dict(keyed(value)) if value else {}
 
 
+def lost(want: Part, have: Part) -> Iterator[Leaf]:
+    """What a client has that answers and is not wanted any more, of the same object at least."""
+    wanted = {(leaf.identity, leaf.origin.ref) for leaf in want.leaves}
+    for leaf in have.leaves:
+        if leaf.identity and not leaf.blank and (leaf.identity, leaf.origin.ref) not in wanted:
+            yield leaf
+
+
 class Waiting:
     """What of a part waits, and what else has to, or may stay, because of that.
 
     New leaves with an identity wait with what covers them. A leaf waits with a new one of its own object before it that
     may be for the same requests, if the client has anything that answers those now: neither that nor what is wanted is
-    what it says.
+    what it says. `taken`: the part is somebody else's now, so what goes was not taken back by its own object.
     """
 
-    def __init__(self, earlier: Iterable[Leaf]) -> None:
+    def __init__(self, earlier: Iterable[Leaf], *, taken: bool) -> None:
+        self._taken = taken
         self._answered = any(leaf.below and not leaf.blank for leaf in earlier)
         self._covering = Verdict.SEND
         self._objects: set[Ref] = set()
@@ -95,7 +104,7 @@ class Waiting:
 
     def verdict(self, leaf: Leaf, own: Verdict) -> Verdict:
         """What is to happen with the next leaf, of which `own` is what it would be by itself."""
-        if own is Verdict.SEND and leaf.identity:
+        if own is Verdict.SEND and leaf.identity and not leaf.blank:
             overtakes = self._covering is Verdict.SEND and self._answered and self._overtakes(leaf)
             return Verdict.HOLD if overtakes else self._covering
         if leaf.covers and own is not Verdict.REPLACE:
@@ -108,14 +117,13 @@ class Waiting:
         if before is None and leaf.below:
             self._new.setdefault(leaf.origin.ref, set()).add(leaf.below)
 
-    def concerns(self, leaf: Leaf) -> bool:
-        """Whether something that waits may be for the requests of one that goes: something of its object, or of the one
-        that it stands in for, or a new one of its namespace.
+    def concerned(self, leaf: Leaf) -> set[str | Ref]:
+        """Of whom what waits may be for the requests of one that goes: something of its object, here or elsewhere, or
+        of the one that it stands in for, or a new one of its namespace.
         """
-        if leaf.origin.ref in self._objects:
-            return True
-        namespace = leaf.origin.ref.namespace
-        return any(_meet(leaf.below, new) for ref, new in self._new.items() if ref.namespace == namespace)
+        ref = leaf.origin.ref
+        here = {one.namespace for one, new in self._new.items() if _meet(leaf.below, new)}
+        return {ref, *(here if self._taken else here & {ref.namespace}), *([ref.namespace] * (ref in self._objects))}
 
     def _overtakes(self, leaf: Leaf) -> bool:
         return _meet(leaf.below, self._new.get(leaf.origin.ref, ()))
@@ -132,7 +140,7 @@ def choose(
     have: Part | None,
     verdict: Callable[[LeafKey, Leaf], Verdict],
     revoked: Callable[[Leaf], bool],
-    lingers: Callable[[LeafKey, Leaf], bool],
+    lingers: Callable[[LeafKey, Leaf, Iterable[str | Ref]], bool],
 ) -> Part | None:
     """The part to send: what is wanted, except for the leaves that must wait or are refused.
 
@@ -143,14 +151,15 @@ def choose(
     has if nothing of it is to be changed.
 
     While a leaf waits, what the client has that covers others and is not wanted any more stays: what waits may be what
-    guards in its place. So does what has an identity, if it `lingers` and what waits may be for its requests.
+    guards in its place. So does what has an identity, if it `lingers` while anything waits that may take its requests.
     """
     wanted = list(keyed(want))
     earlier = {key: leaf for key, leaf in _paired(wanted, have).items() if not revoked(leaf)}
     framed = bool(want.tags) or name == HEAD
     kept: dict[LeafKey, Leaf] = {}
     replaced = False
-    waiting = Waiting(earlier.values())
+    waiting = Waiting(earlier.values(), taken=have is not None and _owner(have) != _owner(want))
+    held: set[LeafKey] = set()
     for position, (key, leaf) in enumerate(wanted):
         before = earlier.get(key)
         if before is not None and before.content == leaf.content:
@@ -165,21 +174,26 @@ def choose(
             waiting.hold(leaf, before)
         if before is not None:
             kept[key] = before
+            held.add(key)
         elif decision is not Verdict.HOLD and leaf.fallback:
             kept[key] = Leaf(leaf.fallback, leaf.origin, (), b"", leaf.identity, leaf.below, blank=leaf.blank)
         elif framed and position == 0:
             return None
-    if not replaced:
+    places = {key for key, _ in wanted}
+    going = {key: leaf for key, leaf in earlier.items() if key not in places}
+    answering = [(key, leaf) for key, leaf in going.items() if leaf.identity and not leaf.blank]
+    lingering = {key for key, leaf in answering if lingers(key, leaf, waiting.concerned(leaf))}
+    if not (replaced or lingering):
         return want
-    leaves = list(kept.values())
+    leaves = _with_lingering(_where_it_was(kept, earlier, held), earlier, lingering)
     if waiting:
-        places = {key for key, _ in wanted}
-        going = {key: leaf for key, leaf in earlier.items() if key not in places}
-        answering = [(key, leaf) for key, leaf in going.items() if leaf.identity and not leaf.blank]
-        lingering = {key for key, leaf in answering if waiting.concerns(leaf) and lingers(key, leaf)}
-        leaves = _with_lingering(kept, earlier, lingering)
         leaves[1:1] = [leaf for leaf in going.values() if leaf.covers]
     return _made(name, want, have, leaves)
+
+
+def _owner(value: Part) -> Origin | None:
+    """Whose the part is: what its first leaf, which begins it, comes from."""
+    return value.leaves[0].origin if value.leaves else None
 
 
 def _made(name: str, want: Part, have: Part | None, leaves: list[Leaf]) -> Part | None:
@@ -187,6 +201,21 @@ def _made(name: str, want: Part, have: Part | None, leaves: list[Leaf]) -> Part 
     if have is not None and alike and have.leaves == tuple(leaves):
         return have
     return remade(name, want, leaves) if leaves else None
+
+
+def _where_it_was(kept: dict[LeafKey, Leaf], earlier: dict[LeafKey, Leaf], held: set[LeafKey]) -> dict[LeafKey, Leaf]:
+    """The leaves that are kept. What is held as it was has no other requests than it had: what came before it still
+    does, wherever it is to stand.
+    """
+    was = {key: position for position, key in enumerate(earlier)}
+    order = list(kept)
+    for key in [one for one in kept if one in held]:
+        at = order.index(key)
+        first = next((to for to, one in enumerate(order[:at]) if was.get(one, -1) > was[key]), at)
+        last = next((to for to in range(len(order) - 1, at, -1) if was.get(order[to], len(was)) < was[key]), at)
+        if first != last:
+            order.insert(last if last > at else first, order.pop(at))
+    return {key: kept[key] for key in order}
 
 
 def _with_lingering(kept: dict[LeafKey, Leaf], earlier: dict[LeafKey, Leaf], lingering: set[LeafKey]) -> list[Leaf]:

@@ -7,6 +7,7 @@ to go, however often something new begins to wait; and not if something waits fo
 from collections.abc import Container, Iterable
 from typing import NamedTuple
 
+from daemun.base.names import Ref
 from daemun.ir.resource import Leaf, Side
 from daemun.xds.leaves import LeafKey
 from daemun.xds.warm import Holds, Place
@@ -16,7 +17,7 @@ class Stay(NamedTuple):
     """One that stays: since when, and what that depends on."""
 
     since: float
-    namespaces: frozenset[str]
+    whose: frozenset[str | Ref]
     sides: frozenset[Side]
 
 
@@ -30,13 +31,22 @@ class Stays:
         self._leaves: dict[Place, set[LeafKey]] = {}
         self._told: set[tuple[Place, LeafKey | None]] = set()
 
-    def stay(self, place: Place, leaves: Iterable[Leaf], now: float, leaf: LeafKey | None = None) -> bool:
-        """Whether this, of which the client has these leaves, stays for now: all of the place, or one leaf."""
+    def stay(
+        self,
+        place: Place,
+        leaves: Iterable[Leaf],
+        now: float,
+        leaf: LeafKey | None = None,
+        whose: Iterable[str | Ref] = (),
+    ) -> bool:
+        """Whether this, of which the client has these leaves, stays for now: all of the place, or one leaf. It stays
+        for what waits of these objects and namespaces, if any are given; otherwise of its own.
+        """
         one = self._every.get((place, leaf))
         if one is None:
             every = list(leaves)
-            namespaces = frozenset(leaf.origin.ref.namespace for leaf in every if not leaf.blank)
-            one = Stay(now, namespaces, frozenset(leaf.side for leaf in every if leaf.side))
+            own = (leaf.origin.ref.namespace for leaf in every if not leaf.blank)
+            one = Stay(now, frozenset(whose or own), frozenset(leaf.side for leaf in every if leaf.side))
         self._told.discard((place, leaf))
         if self._over(one, now):
             self._drop(place, leaf)
@@ -75,7 +85,7 @@ class Stays:
                 del self._leaves[place]
 
     def _over(self, one: Stay, now: float) -> bool:
-        waits = now < one.since + self._seconds and self._holds.waits_from(one.namespaces)
+        waits = now < one.since + self._seconds and self._holds.waits_from(one.whose)
         return not waits or any(map(self._holds.waited_for, one.sides))
 
     def _due(self) -> float | None:

@@ -166,8 +166,8 @@ class Subscription:
             return None
         # A client that starts would wait for what is late before it does anything else.
         while self._due() and not (self._greet and self._dirty and not self._prompt()):
-            draft = Draft()
-            half, self._half = self._half, {}
+            draft, half, self._half = Draft(), self._half, {}
+            self._composer.leading.coming = draft.entries
             for name in half or self.client.lessened_last(self._next_names()):
                 self._fill(draft, name, now, again=bool(half))
             if draft.entries and self.type_url == LISTENER:
@@ -227,7 +227,7 @@ class Subscription:
         forced = name in self._forced
         self._gone.pop(name, None)
         copy = self.client.open(name)
-        composed = self._composer.compose(name, resource, copy, now, draft.entries, anyway=forced or again)
+        composed = self._composer.compose(name, resource, copy, now, anyway=forced or again)
         if composed.body is None and again and copy.whole and not copy.opaque:
             draft.absent.append(name)
             return

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from daemun.base.names import Ref
 from daemun.ir.resource import CLUSTER, ENDPOINT, Filter, Side
 from daemun.xds.leaves import LeafKey
 from daemun.xds.wanted import Wanted
@@ -104,10 +105,10 @@ class Warmth:
 
 
 class Held(NamedTuple):
-    """A leaf that waits: since when, and the namespace of the object that it comes from."""
+    """A leaf that waits: since when, and the object that it comes from."""
 
     since: float
-    namespace: str
+    ref: Ref
 
 
 class Holds:
@@ -117,21 +118,21 @@ class Holds:
         self._seconds = seconds
         self._since: dict[tuple[str, str], dict[str, dict[LeafKey, Held]]] = {}
         self._resources: Counter[str] = Counter()
-        self._namespaces: Counter[str] = Counter()
+        self._whose: Counter[str | Ref] = Counter()
         self._waiting: dict[Needed, set[Place]] = {}
         self._due: list[tuple[float, Place]] = []
         self.stirred = False
-        """Whether nothing waits any more from some namespace, or something for the end of a side: see `Stays`."""
+        """Whether nothing waits any more of some object or namespace, or something for the end of a side: `Stays`."""
 
-    def hold(self, place: Place, key: LeafKey, namespace: str, lacking: Iterable[Needed], now: float) -> bool:
+    def hold(self, place: Place, key: LeafKey, ref: Ref, lacking: Iterable[Needed], now: float) -> bool:
         """Whether this leaf still has to wait for these. The clock starts when it is first asked."""
         if place[:2] not in self._since:
             self._since[place[:2]] = {}
             self._resources[place.type_url] += 1
         leaves = self._since[place[:2]].setdefault(place.part, {})
         if key not in leaves:
-            leaves[key] = Held(now, namespace)
-            self._namespaces[namespace] += 1
+            leaves[key] = Held(now, ref)
+            self._whose.update((ref, ref.namespace))
             heapq.heappush(self._due, (now + self._seconds, place))
         over = now >= leaves[key].since + self._seconds
         for one in lacking:
@@ -169,9 +170,12 @@ class Holds:
             for one in leaves.values():
                 self._release(one)
 
-    def waits_from(self, namespaces: Iterable[str]) -> bool:
-        """Whether anything waits that comes from objects in one of these namespaces, of whatever type."""
-        return any(one in self._namespaces for one in namespaces)
+    def __bool__(self) -> bool:
+        return bool(self._whose)
+
+    def waits_from(self, whose: Iterable[str | Ref]) -> bool:
+        """Whether anything waits that comes from one of these objects or namespaces, of whatever type."""
+        return any(one in self._whose for one in whose)
 
     def holding(self, type_url: str) -> bool:
         """Whether anything of this type waits."""
@@ -206,7 +210,8 @@ class Holds:
         return self._due[0][0] if self._due else None
 
     def _release(self, one: Held) -> None:
-        self._namespaces[one.namespace] -= 1
-        if not self._namespaces[one.namespace]:
-            del self._namespaces[one.namespace]
-            self.stirred = True
+        for whose in (one.ref, one.ref.namespace):
+            self._whose[whose] -= 1
+            if not self._whose[whose]:
+                del self._whose[whose]
+                self.stirred = True
