@@ -96,7 +96,7 @@ def test_what_lingers_takes_no_requests_from_what_is_wanted(
             "/q=a,/=b",
             id="apart",
         ),
-        pytest.param((), (("/p", "new", "r"), ("/", "a", "r")), "/=a", id="nobody answered"),
+        pytest.param((), (("/p", "new", "r"), ("/", "a", "r")), "", id="nobody answered"),
         pytest.param((("/p", "a", "r"),), (("/p", "new", "r"), ("/", "a", "r")), "/p=a,/=a", id="the old one answers"),
     ],
 )
@@ -109,9 +109,13 @@ def test_what_comes_after_a_new_route_that_waits_does_not_answer_its_requests(
     assert routes(talk) == ",".join(f"{match}={needs}" for match, needs, _ in after)
 
 
-def test_what_stands_in_for_another_objects_route_does_not_answer_more_than_it_did(talk: Talk) -> None:
+@pytest.mark.parametrize("other", ["s", "theirs/s"])
+def test_what_stands_in_for_another_objects_route_does_not_answer_more_than_it_did(talk: Talk, other: str) -> None:
     """`/` of r stands in for that of s: so r's other route stays, too."""
-    assert change(talk, (("/p", "a", "r"), ("/", "b", "r")), (("/", "new", "s"),)) == "/p=a,/=b"
+    assert change(talk, (("/p", "a", "r"), ("/", "b", "r")), (("/", "new", other),)) == "/p=a,/=b"
+    talk.ask(ENDPOINT, "new")
+    talk.settle()
+    assert routes(talk) == "/=new"
 
 
 def test_a_route_lingers_for_a_new_one_of_another_object_that_may_be_for_its_requests(talk: Talk) -> None:

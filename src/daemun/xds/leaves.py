@@ -88,24 +88,24 @@ class Waiting:
     """What of a part waits, and what else has to, or may stay, because of that.
 
     New leaves with an identity wait with what covers them. A leaf waits with a new one of its own object before it that
-    may be for the same requests, if the client has anything that answers those now: neither that nor what is wanted is
-    what it says. `taken`: the part is somebody else's now, so what goes was not taken back by its own object.
+    may be for the same requests: their author never wanted these to come to it.
+
+    `taken`: the part is somebody else's now, so what goes was not taken back by its own object.
     """
 
-    def __init__(self, earlier: Iterable[Leaf], *, taken: bool) -> None:
+    def __init__(self, *, taken: bool) -> None:
         self._taken = taken
-        self._answered = any(leaf.below and not leaf.blank for leaf in earlier)
         self._covering = Verdict.SEND
-        self._objects: set[Ref] = set()
+        self._for: dict[Ref, set[Ref]] = {}
         self._new: dict[Ref, set[str]] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._objects)
+        return bool(self._for)
 
     def verdict(self, leaf: Leaf, own: Verdict) -> Verdict:
         """What is to happen with the next leaf, of which `own` is what it would be by itself."""
         if own is Verdict.SEND and leaf.identity and not leaf.blank:
-            overtakes = self._covering is Verdict.SEND and self._answered and self._overtakes(leaf)
+            overtakes = self._covering is Verdict.SEND and self._overtakes(leaf)
             return Verdict.HOLD if overtakes else self._covering
         if leaf.covers and own is not Verdict.REPLACE:
             self._covering = own
@@ -113,7 +113,8 @@ class Waiting:
 
     def hold(self, leaf: Leaf, before: Leaf | None) -> None:
         """This one waits; so long the client has what it had before, if there is any."""
-        self._objects |= {leaf.origin.ref, (before or leaf).origin.ref}
+        for one in (leaf, before or leaf):
+            self._for.setdefault(one.origin.ref, set()).add(leaf.origin.ref)
         if before is None and leaf.below:
             self._new.setdefault(leaf.origin.ref, set()).add(leaf.below)
 
@@ -123,7 +124,7 @@ class Waiting:
         """
         ref = leaf.origin.ref
         here = {one.namespace for one, new in self._new.items() if _meet(leaf.below, new)}
-        return {ref, *(here if self._taken else here & {ref.namespace}), *([ref.namespace] * (ref in self._objects))}
+        return {ref, *(here if self._taken else here & {ref.namespace}), *self._for.get(ref, ())}
 
     def _overtakes(self, leaf: Leaf) -> bool:
         return _meet(leaf.below, self._new.get(leaf.origin.ref, ()))
@@ -158,7 +159,7 @@ def choose(
     framed = bool(want.tags) or name == HEAD
     kept: dict[LeafKey, Leaf] = {}
     replaced = False
-    waiting = Waiting(earlier.values(), taken=have is not None and _owner(have) != _owner(want))
+    waiting = Waiting(taken=have is not None and _owner(have) != _owner(want))
     held: set[LeafKey] = set()
     for position, (key, leaf) in enumerate(wanted):
         before = earlier.get(key)
