@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from daemun.ir.resource import SCOPE, encode
 from support.clients.client import Answer, websocket
 from support.objects.documents import exact, gateway, listener, prefix, regex, route, rule, service
 from support.scenes.world import World, load, until
@@ -50,9 +51,10 @@ def _grow(world: World, many: int) -> None:
 def _laid_out(world: World) -> tuple[bool, bool, bool]:
     """Whether wildcards are in a directory, routes in scopes by path, and those that begin alike by more of it."""
     assert world.app is not None
-    names = {key.resource for key in world.app.plane.translation.resources}
+    resources = world.app.plane.translation.resources
+    heads = [encode(value) for key, value in resources.items() if key.type_url == SCOPE and not key.part]
     looked_for = ("/~*", f"{HOST}/p", f"{HOST}/api/v1/a")
-    wilds, paths, alike = (any(one in name for name in names) for one in looked_for)
+    wilds, paths, alike = (any(one.encode() in head for head in heads) for one in looked_for)
     return wilds, paths, alike
 
 
