@@ -141,6 +141,22 @@ def test_a_late_rejection_blames_what_was_in_that_response() -> None:
     assert [(one.resource, one.message) for one in talk.session.rejections()] == [("bad", "it is bad")]
 
 
+def test_a_late_rejection_does_not_blame_what_came_with_something_that_was_sent_anew_since() -> None:
+    talk, unanswered = begun()
+    talk.apply(late("good"), late("bad"))
+    together = overtaken(talk)
+    talk.apply(late("bad", "mended"))
+    mended = overtaken(talk)
+    assert bodies(mended) == {"bad": b"<mended>"}
+    talk.session.take_events()
+    for response in (unanswered, mended):
+        talk.ack(response)
+    talk.nack(together, "Error adding/updating cluster(s) bad: it is bad")
+    talk.settle()
+    assert not talk.events(Rejected)
+    assert talk.session.synced()
+
+
 def test_who_says_nothing_is_not_sent_more_and_more() -> None:
     talk, _ = begun()
     for number in range(MOST_OVERTAKEN):

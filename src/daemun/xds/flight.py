@@ -24,6 +24,8 @@ class Flight(NamedTuple):
     sent_at: float
     entries: dict[str, Entry]
     removed: tuple[str, ...]
+    recalled: set[str]
+    """What was sent anew since: it may be what is rejected, and nobody asks for that any more."""
 
     def half_taken(self, type_url: str, message: str) -> Iterable[str]:
         """What Envoy, having rejected the response with this message, takes for something that it did not become.
@@ -103,7 +105,10 @@ class Flights:
         for nonce, one in self._overtaken.items():
             if name in one.removed:
                 self._overtaken[nonce] = one._replace(removed=tuple(other for other in one.removed if other != name))
-        return [one.entries.pop(name) for one in self._overtaken.values() if name in one.entries]
+        known = [one for one in self._overtaken.values() if name in one.entries]
+        for one in known:
+            one.recalled.add(name)
+        return [one.entries.pop(name) for one in known]
 
     def given_up(self, now: float) -> list[Flight]:
         """The responses that were not answered in time."""

@@ -92,7 +92,7 @@ class Quarantine:
     # Tests
 
     def suspect(self, suspects: dict[Suspect, Data], message: str) -> None:
-        """Envoy rejected these together: withhold them all, and test them in two groups.
+        """Envoy rejected these together: withhold them all, and test them in two groups; one alone by itself.
 
         Resources that Envoy's text names are tested after the others, which are probably good.
         """
@@ -103,7 +103,8 @@ class Quarantine:
             left = every[: len(every) // 2]
         chosen = set(left)
         self._queue({one: suspects[one] for one in every if one not in chosen})
-        self._queue({one: suspects[one] for one in left})
+        if left:
+            self._queue({one: suspects[one] for one in left})
 
     def again(self, one: Suspect, data: Data) -> None:
         """Test it once more: something else may be at fault."""

@@ -278,7 +278,7 @@ class Subscription:
             self.client.sent(name, entry, serial)
         for name in draft.removed:
             self.client.leave(name)
-        self.flights.last = Flight(str(serial), serial, now, draft.entries, tuple(draft.removed))
+        self.flights.last = Flight(str(serial), serial, now, draft.entries, tuple(draft.removed), set())
         return Response(self.type_url, str(serial), tuple(draft.resources), (*draft.removed, *draft.absent))
 
     # What the client answers
@@ -305,7 +305,7 @@ class Subscription:
         """Find out what in this response may be at fault."""
         suspects = accused(self.client, flight)
         self._half |= dict.fromkeys(flight.half_taken(self.type_url, message))
-        if len(suspects) == 1:
+        if len(suspects) == 1 and not flight.recalled:
             one, data = suspects.popitem()
             if self.lender.pause(one.resource):
                 self.quarantine.again(one, data)
