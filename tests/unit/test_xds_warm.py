@@ -5,6 +5,7 @@ import pytest
 from xds_talk import CLUSTER, ENDPOINT, ROUTE, Talk, bodies, cluster, endpoints, key, leaf, whole
 
 from daemun.ir.resource import Leaf, Part, PartKey, part
+from daemun.xds.session import HOLD
 
 
 def host(*leaves: tuple[str, str, tuple[str, ...]]) -> tuple[PartKey, Part]:
@@ -68,6 +69,28 @@ def test_the_wait_has_an_end(talk: Talk) -> None:
     assert talk.poll() == []
     talk.now = 105.0
     assert b"<a2>" in bodies(talk.one())["r"]
+
+
+@pytest.mark.parametrize("refused", [CLUSTER, ENDPOINT])
+def test_who_needs_what_the_client_refuses_stays_as_it_was_or_is_closed_until_that_is_mended(
+    talk: Talk, refused: str
+) -> None:
+    bad = {CLUSTER: "new", ENDPOINT: "e-new"}[refused]
+    leaves = [leaf("frame", "frame"), leaf("a", "a2", ("new",), "500"), leaf("c", "c1", ("new",), "500")]
+    talk.apply(cluster("new"), endpoints("new"), (key(ROUTE, "r", "v"), part("v", leaves)))
+    if refused == ENDPOINT:  # who has not taken a cluster does not ask for its endpoints
+        talk.ask(ENDPOINT, "new")
+    talk.settle(bad)
+    assert talk.have["r"] == b"<head><frame><a1>500"
+    assert talk.session.synced()
+    for _ in range(3):  # also when the time is over in which a leaf waits, and when what is refused is tried again
+        talk.now += HOLD
+        talk.settle(bad)
+        assert talk.have["r"] == b"<head><frame><a1>500"
+    talk.apply(cluster("new", "good"), endpoints("new", "good"))
+    talk.ask(ENDPOINT, "new")
+    talk.settle(bad)
+    assert talk.have["r"] == b"<head><frame><a2><c1>"
 
 
 def test_a_new_leaf_without_a_predecessor_is_left_out(talk: Talk) -> None:

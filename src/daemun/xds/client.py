@@ -136,6 +136,7 @@ class Client:
     def refuse(self, name: str, entry: Entry, *, alone: bool) -> Copy | None:
         """The client has refused what was sent. Returns what it has instead, if it still wants the resource."""
         self._release(entry)
+        self._stream.wake(name)  # of a cluster: whoever waits for it may have nothing to wait for
         copy = self._copies.get(name)
         if copy is not None:
             copy.refuse(entry, alone=alone)

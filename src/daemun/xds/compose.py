@@ -189,6 +189,10 @@ class Composer:
             bar = barred(leaf)
             if not clusters and not lacking and bar is None:
                 return Verdict.SEND
+            refused = [cluster for cluster in clusters if stream.refuses(cluster)]
+            if refused and leaf.fallback and not (leaf.covers or lacking or bar):
+                holds.expect(place, refused)
+                return Verdict.REPLACE
             cold.add(key)
             over = not holds.hold(place, key, leaf.origin.ref, [*clusters, *lacking, *([bar] if bar else ())], now)
             if over or any(map(filters.refused, lacking)) or (bar and leaf.fallback):

@@ -56,6 +56,7 @@ class Session:
         self._silence = Silence()
         self._subscriptions: dict[str, Subscription] = {}
         self._removals = Removals(self._stream, self._subscriptions)
+        self._stream.refuses = self._refuses
         for type_url in TYPES:
             subscription = self._subscribe(type_url)
             if elder is not None:
@@ -208,6 +209,10 @@ class Session:
         waits = len(self.subscription(LISTENER).client) == 0 and not self.subscription(CLUSTER).quiet()
         at = (self._met_at or now) + self._stream.hold
         return at if waits and now < at else None
+
+    def _refuses(self, cluster: str) -> bool:
+        """Whether the client refuses a cluster, or its endpoints: it will not become warm before they are mended."""
+        return any(self.subscription(one).quarantine.blames(cluster) for one in (CLUSTER, ENDPOINT))
 
     def _expect(self, request: Request) -> None:
         """A client that brings anything may have routes and filters, too, and tells of them late. Until then they are

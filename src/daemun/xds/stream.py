@@ -69,6 +69,8 @@ class Stream:
         """The parts that are to lead to resources which the client does not have yet."""
         self.revoked: set[Filter] = set()
         """Filters that the client refuses although it has leaves that need them: those are to be taken back."""
+        self.refuses: Callable[[str], bool] = lambda _: False
+        """Whether the client refuses a cluster that is wanted."""
         self.foreign: set[tuple[str, str]] = set()
         """The routes (type URL, name) of which it is not known which filters they need."""
         self._serial = BEFORE + 1

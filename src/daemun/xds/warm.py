@@ -141,6 +141,11 @@ class Holds:
                 self.stirred = self.stirred or isinstance(one, Side)
         return not over
 
+    def expect(self, place: Place, lacking: Iterable[Needed]) -> None:
+        """Have this place woken by these, however long that takes: nothing in it waits for them."""
+        for one in lacking:
+            self._waiting.setdefault(one, set()).add(place)
+
     def retain(self, place: Place, keys: set[LeafKey]) -> None:
         """Forget the clocks of all other leaves of this part: they wait no longer."""
         parts = self._since.get(place[:2])
