@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from daemun.api.gloo.options import HttpListenerOptions, RouteOptions, VirtualHostOptions
+from daemun.api.gloo.options import HttpListenerOptions, RouteOptions, TcpListenerOptions, VirtualHostOptions
 from daemun.api.gloo.policies import RouteOption
+from daemun.api.gloo.routing import RetryPolicy
 from daemun.explain import explain
 from daemun.explain.request import request_from
 from daemun.features import BY_KIND
@@ -26,7 +27,20 @@ FAULTS: list[tuple[type, str, str]] = [
     (RouteOptions, "{regexRewrite: {pattern: {regex: 'a{1000}{1000}'}}}", "regexRewrite.pattern.regex"),
     (RouteOptions, "{hostRewritePathRegex: {pattern: {regex: '['}}}", "hostRewritePathRegex.pattern.regex"),
     (RouteOptions, "{hostRewriteHeader: ':path'}", "hostRewriteHeader"),
+    (RouteOptions, r'{hostRewrite: "a\nb"}', "hostRewrite"),
+    (
+        RouteOptions,
+        r'{hostRewritePathRegex: {pattern: {regex: a}, substitution: "a\nb"}}',
+        "hostRewritePathRegex.substitution",
+    ),
+    *((RouteOptions, f"{{prefixRewrite: {path}}}", "prefixRewrite") for path in ("api", "/a b", r'"/a\r\nb"')),
+    (RouteOptions, "{regexRewrite: {pattern: {regex: a}, substitution: 'a b'}}", "regexRewrite.substitution"),
     (RouteOptions, "{timeout: 1000000000000s}", "timeout"),
+    *(
+        (RouteOptions, f"{{idleTimeout: {time}}}", "idleTimeout")
+        for time in ("9999999999s", "2562047h1s", "1ns", "999us")
+    ),
+    (RouteOptions, "{retries: {perTryTimeout: 0.5ms}}", "retries.perTryTimeout"),
     (RouteOptions, "{retries: {retryBackOff: {maxInterval: 1s}}}", "retries.retryBackOff.baseInterval"),
     (RouteOptions, "{retries: {retryBackOff: {baseInterval: 0s}}}", "retries.retryBackOff.baseInterval"),
     (
@@ -60,9 +74,68 @@ FAULTS: list[tuple[type, str, str]] = [
         "{headerManipulation: {responseHeadersToAdd: [{}]}}",
         "headerManipulation.responseHeadersToAdd[0].header",
     ),
+    *(
+        (
+            RouteOptions,
+            f"{{headerManipulation: {{requestHeadersToAdd: [{{header: {{key: {key}, value: {value}}}}}]}}}}",
+            f"headerManipulation.requestHeadersToAdd[0].header.{where}",
+        )
+        for key, value, where in (
+            ("x" * 16385, "y", "key"),
+            ("x", "y" * 16385, "value"),
+            ("x", r'"y\0"', "value"),
+            ("a b", "y", "key"),
+        )
+    ),
     (RouteOptions, "{cors: {}}", "cors"),
+    *(
+        (RouteOptions, f"{{cors: {{allowOrigin: [a], {field}: {value}}}}}", f"cors.{where}")
+        for field, value, where in (
+            ("allowHeaders", r'["x\r\nset-cookie: a"]', "allowHeaders[0]"),
+            ("allowMethods", r'[GET, "\0"]', "allowMethods[1]"),
+            ("exposeHeaders", r'["\n"]', "exposeHeaders[0]"),
+            ("maxAge", r'"1\n"', "maxAge"),
+        )
+    ),
     (RouteOptions, "{lbHash: {hashPolicies: [{terminal: true}]}}", "lbHash.hashPolicies[0]"),
     (RouteOptions, "{lbHash: {hashPolicies: [{cookie: {}}]}}", "lbHash.hashPolicies[0].cookie.name"),
+    (RouteOptions, "{lbHash: {hashPolicies: [{cookie: {name: 'a;b'}}]}}", "lbHash.hashPolicies[0].cookie.name"),
+    (
+        RouteOptions,
+        r'{lbHash: {hashPolicies: [{cookie: {name: a, path: "/\r\nx: y"}}]}}',
+        "lbHash.hashPolicies[0].cookie.path",
+    ),
+    (RouteOptions, "{lbHash: {hashPolicies: [{header: 'a b'}]}}", "lbHash.hashPolicies[0].header"),
+    (
+        RouteOptions,
+        r'{shadowing: {upstream: {name: u}, percentage: 1, hostRewriteLiteral: "a\nb"}}',
+        "shadowing.hostRewriteLiteral",
+    ),
+    *(
+        (
+            HttpListenerOptions,
+            f"{{statefulSession: {{headerBased: {{headerName: '{name}'}}}}}}",
+            "statefulSession.headerBased.headerName",
+        )
+        for name in ("a b", ":path")
+    ),
+    (
+        HttpListenerOptions,
+        "{statefulSession: {cookieBased: {cookie: {name: 'a=b'}}}}",
+        "statefulSession.cookieBased.cookie.name",
+    ),
+    *(
+        (
+            TcpListenerOptions,
+            f"{{tcpProxySettings: {{tunnelingConfig: {{{text}}}}}}}",
+            f"tcpProxySettings.tunnelingConfig.{where}",
+        )
+        for text, where in (
+            (r'hostname: "a:1\r\nx: y"', "hostname"),
+            ("hostname: 'a:1', headersToAdd: [{header: {key: 'a b', value: x}}]", "headersToAdd[0].header.key"),
+            (r"""hostname: 'a:1', headersToAdd: [{header: {key: a, value: "x\n"}}]""", "headersToAdd[0].header.value"),
+        )
+    ),
     (RouteOptions, "{upgrades: [{websocket: {}}, {websocket: {}}]}", "upgrades[1]"),
     (RouteOptions, "{upgrades: [{}]}", "upgrades[0]"),
     (RouteOptions, "{ratelimit: {localRatelimit: {}}}", "ratelimit.localRatelimit.maxTokens"),
@@ -145,6 +218,14 @@ def faults(options: Any) -> Any:
         value = getattr(options, field.name)
         if value not in (None, (), {}):
             yield from BY_KIND[field.encode_name].faults(value, field.encode_name)
+
+
+@pytest.mark.parametrize(
+    "text, words", [("5xx, conect-failure", "Did you mean 'connect-failure'?"), ("often", "Use 5xx")]
+)
+def test_a_condition_of_retries_that_envoy_passes_over_is_told(text: str, words: str) -> None:
+    ((where, told, mend),) = BY_KIND["retries"].omits(RetryPolicy(retry_on=text), "retries")
+    assert (where, words in mend) == ("retries.retryOn", True), (told, mend)
 
 
 def test_a_percent_sign_that_is_written_twice_is_one() -> None:

@@ -28,6 +28,8 @@ _LENGTHS: tuple[tuple[str, str, Callable[[int, int], bool]], ...] = (
     ("max_bytes", "bytes at most", lambda length, bound: length <= bound),
 )
 _WRAPPERS = "google.protobuf."
+_MOST_SECONDS = 2_562_047 * 3600
+"""Envoy counts in nanoseconds, of which there are less than 2^63."""
 _LINE_BREAKS = frozenset("\0\r\n")
 
 Broken = tuple[str, str]
@@ -119,6 +121,8 @@ def _one(rules: Any, value: Any, path: str) -> Iterator[Broken]:
     """A message that is there: a number that may be absent, a duration, or one with rules of its own."""
     name = value.DESCRIPTOR.full_name
     if name == f"{_WRAPPERS}Duration":
+        if abs(value.seconds) > _MOST_SECONDS:
+            yield path, f"must be at most {_MOST_SECONDS}s (it is {_seconds(value)})"
         yield from _bounds(rules.duration, value, path, lambda one: one.seconds * 10**9 + one.nanos, _seconds)
     elif name.startswith(_WRAPPERS) and name.endswith("Value"):
         yield from _scalar(rules, value.value, path)

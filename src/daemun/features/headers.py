@@ -11,10 +11,10 @@ from daemun.api.filters import HTTPHeaderFilter
 from daemun.base.framing import TOLD, framing
 from daemun.features.drafts import Draft
 from daemun.features.feature import Fault, Feature, Scene
+from daemun.features.printable import control_faults
 from daemun.ir.route import Use
 
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _SET = core_v3.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
 _ADD = core_v3.HeaderValueOption.APPEND_IF_EXISTS_OR_ADD
 HOST = "host"
@@ -32,8 +32,7 @@ def _options(spec: HTTPHeaderFilter) -> Iterable[core_v3.HeaderValueOption]:
 def _faults(spec: HTTPHeaderFilter, where: str, *, request: bool) -> Iterable[Fault]:
     for verb, headers in (("set", spec.set), ("add", spec.add)):
         for index, header in enumerate(headers):
-            if _CONTROL.search(header.value):
-                yield f"{where}.{verb}[{index}].value", "has a control character", "Remove it."
+            yield from control_faults(header.value, f"{where}.{verb}[{index}].value")
             if framing(header.name):
                 yield f"{where}.{verb}[{index}]", f"{header.name!r} {TOLD}", "Remove it."
             if request and verb == "add" and header.name.lower() == HOST:

@@ -6,9 +6,8 @@ from typing import Any
 
 from daemun.api.filters import HTTPPathModifier
 from daemun.features.feature import Fault
+from daemun.features.printable import path_text_faults
 from daemun.ir.route import Match
-
-_CONTROL = re.compile(r"[\x00-\x20\x7f]")
 
 
 def path_faults(path: HTTPPathModifier | None, where: str) -> Iterable[Fault]:
@@ -16,9 +15,9 @@ def path_faults(path: HTTPPathModifier | None, where: str) -> Iterable[Fault]:
     if path is None:
         return
     value = path.replace_full_path if path.replace_full_path is not None else path.replace_prefix_match
-    if value and _CONTROL.search(value):
-        yield f"{where}.path", f"{value!r} has a blank or control character", "Encode it as %20 and the like."
-    elif value and "#" in value:
+    unfit = list(path_text_faults(value, f"{where}.path")) if value else []
+    yield from unfit
+    if value and "#" in value and not unfit:
         yield f"{where}.path", f"{value!r} has a fragment, which never reaches a server", "Remove it."
 
 

@@ -16,7 +16,10 @@ from daemun.api.gloo.upstream import (
 from daemun.base.addresses import is_ip
 from daemun.envoy.upstreams.family import Draft, Family, Fault, duration
 from daemun.gloo.served.fields import Fields
+from daemun.gloo.upstreams.upstream import ResolvedUpstream
 
+_LEAST_RING, _MOST_RING = 1024, 8_388_608
+"""The sizes of a ring of which nothing is said (Envoy, RingHashLbConfig); more than the second there cannot be."""
 _WHERE = "spec.loadBalancerConfig"
 
 
@@ -51,6 +54,17 @@ class Balancing(Family):
         ("roundRobinLbConfig", f"{_WHERE}.roundRobin"),
         ("commonLbConfig", _WHERE),
     )
+
+    def faults(self, upstream: ResolvedUpstream) -> Iterable[Fault]:
+        """A ring without a size. Of such a cluster Envoy never says that it refuses it, nor anything of the others."""
+        config = upstream.spec.load_balancer_config
+        ring = config.ring_hash.ring_hash_config if config and config.ring_hash else None
+        if ring is not None:
+            least, most = int(ring.minimum_ring_size) or _LEAST_RING, int(ring.maximum_ring_size) or _MOST_RING
+            if least > most:
+                text = f"at least {least} entries, but at most {most}"
+                mend = f"Give both, the least first ({_LEAST_RING} and {_MOST_RING} if not given)."
+                yield f"{_WHERE}.ringHash.ringHashConfig", text, mend
 
     def notes(self, spec: UpstreamSpec) -> Iterable[Fault]:
         """Envoy knows the hostnames of those only that it looks up."""

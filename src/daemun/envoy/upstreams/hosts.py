@@ -23,7 +23,8 @@ from daemun.gloo.upstreams.upstream import ResolvedUpstream
 
 _ONE_CHECK = "Envoy asks all hosts of a cluster for the same path"
 _HOSTNAME = re.compile(
-    r"(?=.{1,253}$)[A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9_])?)*\.?"
+    r"(?=.{1,253}$)[A-Za-z0-9_]([-A-Za-z0-9_]{0,61}[A-Za-z0-9_])?"
+    r"(\.[A-Za-z0-9_]([-A-Za-z0-9_]{0,61}[A-Za-z0-9_])?)*\.?"
 )
 _PATH_BYTES = 107
 """The longest path of a Unix socket that Linux knows."""

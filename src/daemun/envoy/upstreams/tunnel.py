@@ -17,6 +17,9 @@ from daemun.base import wire
 from daemun.base.digest import digest, version
 from daemun.envoy.upstreams import contexts
 from daemun.envoy.upstreams.family import Draft, Family, Fault
+from daemun.features.formats import format_faults
+from daemun.features.headers import HOST
+from daemun.features.printable import control_faults, name_faults
 from daemun.gloo.served.fields import Fields
 from daemun.gloo.upstreams.upstream import ResolvedUpstream
 
@@ -29,13 +32,21 @@ class Tunnelled(Family):
     serves = (Fields(UpstreamSpec, ("httpProxyHostname", "httpConnectSslConfig", "httpConnectHeaders")),)
 
     def faults(self, upstream: ResolvedUpstream) -> Iterable[Fault]:
-        """A proxy has to be told a host and a port."""
+        """A proxy has to be told a host and a port, and headers that are some."""
         spec = upstream.spec
         if spec.http_proxy_hostname is not None:
             host, _, port = spec.http_proxy_hostname.rpartition(":")
             if not host or not port.isdecimal() or set(spec.http_proxy_hostname) & set("/ \r\n"):
                 text = f"{spec.http_proxy_hostname!r} is not a host with its port"
                 yield _HOST, text, "Write it as host:443."
+        for index, header in enumerate(spec.http_connect_headers if spec.http_proxy_hostname is not None else ()):
+            at = f"spec.httpConnectHeaders[{index}]"
+            if header.key.lower() == HOST:
+                yield f"{at}.key", "a request has just one Host, which httpProxyHostname says", "Remove it."
+            else:
+                yield from name_faults(header.key, f"{at}.key")
+            yield from format_faults(header.value, f"{at}.value")
+            yield from control_faults(header.value, f"{at}.value")
         if spec.http_connect_ssl_config is not None:
             yield from contexts.faults("spec.httpConnectSslConfig", spec.http_connect_ssl_config, upstream)
 

@@ -9,6 +9,7 @@ from envoy.extensions.filters.http.cors.v3 import cors_pb2
 from daemun.api.gloo.routing import CorsPolicy
 from daemun.features.feature import Fault, PerRoute, Scene
 from daemun.features.percent import always
+from daemun.features.printable import control_faults
 from daemun.features.regexes import regex_faults
 from daemun.ir.route import Use
 
@@ -27,11 +28,16 @@ class CorsOption(PerRoute[CorsPolicy]):
     replaces: ClassVar = ("CORS",)
 
     def faults(self, spec: CorsPolicy, where: str) -> Iterable[Fault]:
-        """Origins that are none, or nobody to allow."""
+        """Origins that are none, nobody to allow, and what no header of an answer can have."""
         if not (spec.allow_origin or spec.allow_origin_regex or spec.disable_for_route):
             yield where, "allows no origin", "Set allowOrigin or allowOriginRegex."
         for index, regex in enumerate(spec.allow_origin_regex):
             yield from regex_faults(regex, f"{where}.allowOriginRegex[{index}]")
+        lists = ("allowMethods", spec.allow_methods), ("allowHeaders", spec.allow_headers)
+        for name, every in (*lists, ("exposeHeaders", spec.expose_headers)):
+            for index, one in enumerate(every):
+                yield from control_faults(one, f"{where}.{name}[{index}]")
+        yield from control_faults(spec.max_age, f"{where}.maxAge")
 
     def omits(self, spec: CorsPolicy, where: str) -> Iterable[Fault]:
         """A time that no browser reads."""

@@ -1,6 +1,5 @@
 """headerManipulation: headers to add and remove, on the way to the backend and back (Gloo, HeaderManipulation)."""
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
@@ -20,11 +19,10 @@ from daemun.features.feature import Fault, Feature, Scene, disabled_filter
 from daemun.features.formats import format_faults
 from daemun.features.injectors import INJECTOR, injector
 from daemun.features.one_line import one_line
+from daemun.features.printable import control_faults, length_faults, name_faults
 from daemun.ir.injected import SecretHeaders
 from daemun.ir.route import Use
 
-_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _HOST = "host"
 _OF_ROUTES, _OF_HOSTS = "daemun.header_secrets", "daemun.header_secrets.host"
 _RARE = "headerSecrets"
@@ -165,14 +163,14 @@ def _added_faults(one: HeaderValueOption | ResponseHeaderValueOption, where: str
     yield from _name_faults(one.header.key, f"{where}.header.key")
     if framing(one.header.key):
         yield f"{where}.header.key", f"{one.header.key!r} {TOLD}", "Remove it."
-    if _CONTROL.search(one.header.value):
-        yield f"{where}.header.value", "has a control character", "Remove it."
-    else:
-        yield from format_faults(one.header.value, f"{where}.header.value")
+    value = f"{where}.header.value"
+    yield from control_faults(one.header.value, value)
+    yield from length_faults(one.header.value, value)
+    yield from format_faults(one.header.value, value)
 
 
 def _name_faults(name: str, where: str) -> Iterator[Fault]:
-    if not _NAME.fullmatch(name):
-        yield where, f"{name!r} is not the name of a header", ""
-    elif name.lower() == _HOST:
+    if name.lower() == _HOST:
         yield where, "Host is not a header to change here", "Use hostRewrite."
+    else:
+        yield from name_faults(name, where)

@@ -11,6 +11,7 @@ from envoy.config.route.v3 import route_components_pb2 as route_v3
 from daemun.api.gloo.common import RegexMatchAndSubstitute
 from daemun.features.feature import Fault, OnAction, Scene
 from daemun.features.patterns import substituted, substitution_faults
+from daemun.features.printable import control_faults, length_faults
 from daemun.ir.route import Use
 
 
@@ -18,6 +19,11 @@ class HostRewrite(OnAction[str]):
     """A Host that is given."""
 
     kind: ClassVar = "hostRewrite"
+
+    def faults(self, spec: str, where: str) -> Iterable[Fault]:
+        """What no Host can be."""
+        yield from control_faults(spec, where)
+        yield from length_faults(spec, where)
 
     def does(self, spec: str, use: Use, scene: Scene) -> str:
         """What it becomes."""
@@ -50,8 +56,9 @@ class HostRewritePathRegex(OnAction[RegexMatchAndSubstitute]):
     kind: ClassVar = "hostRewritePathRegex"
 
     def faults(self, spec: RegexMatchAndSubstitute, where: str) -> Iterable[Fault]:
-        """A regex that is none."""
-        return substitution_faults(spec, where)
+        """A regex that is none, or what no Host can be."""
+        yield from substitution_faults(spec, where)
+        yield from control_faults(spec.substitution, f"{where}.substitution")
 
     def does(self, spec: RegexMatchAndSubstitute, use: Use, scene: Scene) -> str:
         """What it becomes."""

@@ -7,6 +7,7 @@ from envoy.config.route.v3 import route_components_pb2 as route_v3
 
 from daemun.api.gloo.routing import HashPolicy, RouteActionHashConfig
 from daemun.features.feature import Fault, OnAction, Scene
+from daemun.features.printable import cookie_faults, name_faults
 from daemun.features.times import duration, duration_faults
 from daemun.ir.route import Use
 
@@ -21,10 +22,11 @@ class LbHash(OnAction[RouteActionHashConfig]):
         for index, policy in enumerate(spec.hash_policies):
             at = f"{where}.hashPolicies[{index}]"
             if policy.cookie is not None:
-                if not policy.cookie.name:
-                    yield f"{at}.cookie.name", "is missing", "Name the cookie."
+                yield from cookie_faults(policy.cookie.name, policy.cookie.path, f"{at}.cookie")
                 yield from duration_faults(policy.cookie.ttl, f"{at}.cookie.ttl")
-            elif not policy.header and not policy.source_ip:
+            elif policy.header:
+                yield from name_faults(policy.header, f"{at}.header")
+            elif not policy.source_ip:
                 yield at, "says nothing of a request to hash", "Set one of header, cookie and sourceIp."
 
     def does(self, spec: RouteActionHashConfig, use: Use, scene: Scene) -> str:

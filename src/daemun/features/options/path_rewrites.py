@@ -8,6 +8,7 @@ from envoy.config.route.v3 import route_components_pb2 as route_v3
 from daemun.api.gloo.common import RegexMatchAndSubstitute
 from daemun.features.feature import Fault, OnAction, Scene
 from daemun.features.patterns import substituted, substitution_faults
+from daemun.features.printable import path_text_faults
 from daemun.ir.route import Use
 
 
@@ -15,6 +16,12 @@ class PrefixRewrite(OnAction[str]):
     """Puts something else in the place of the characters that matched. An HTTPRoute's own URLRewrite comes after it."""
 
     kind: ClassVar = "prefixRewrite"
+
+    def faults(self, spec: str, where: str) -> Iterable[Fault]:
+        """What no path begins with."""
+        yield from path_text_faults(spec, where)
+        if spec and not spec.startswith("/"):
+            yield where, f"{spec!r} does not begin with '/', so what is sent on would have no path", f"Use /{spec}."
 
     def does(self, spec: str, use: Use, scene: Scene) -> str:
         """What is replaced."""
@@ -33,8 +40,9 @@ class RegexRewrite(OnAction[RegexMatchAndSubstitute]):
     replaces: ClassVar = ("prefixRewrite",)
 
     def faults(self, spec: RegexMatchAndSubstitute, where: str) -> Iterable[Fault]:
-        """A regex that is none."""
-        return substitution_faults(spec, where)
+        """A regex that is none, or what no path can be."""
+        yield from substitution_faults(spec, where)
+        yield from path_text_faults(spec.substitution, f"{where}.substitution")
 
     def does(self, spec: RegexMatchAndSubstitute, use: Use, scene: Scene) -> str:
         """What is replaced."""

@@ -1,5 +1,6 @@
 """retries: requests that are tried again (Gloo, RetryPolicy)."""
 
+import difflib
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -14,6 +15,12 @@ from daemun.features.times import duration, duration_faults
 from daemun.ir.route import Use
 
 _MOST = 2**31 - 1
+_CONDITIONS = (
+    *("5xx", "gateway-error", "reset", "reset-before-request", "connect-failure", "envoy-ratelimited"),
+    *("retriable-4xx", "refused-stream", "retriable-status-codes", "retriable-headers", "http3-post-connect-failure"),
+    *("cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable"),
+)
+"""Envoy's, for HTTP and for gRPC (router filter, x-envoy-retry-on and x-envoy-retry-grpc-on)."""
 
 
 class Retries(Feature[RetryPolicy]):
@@ -38,6 +45,15 @@ class Retries(Feature[RetryPolicy]):
             yield f"{at}.baseInterval", "is missing, but maxInterval is there", "Set it too."
         elif pause.max_interval and nanoseconds(pause.base_interval or "0") > nanoseconds(pause.max_interval):
             yield f"{at}.maxInterval", f"{pause.max_interval} is less than baseInterval", "Use more."
+
+    def omits(self, spec: RetryPolicy, where: str) -> Iterable[Fault]:
+        """Conditions that Envoy does not know: it passes them over without a word."""
+        for one in spec.retry_on.split(","):
+            word = one.strip()
+            if word and word not in _CONDITIONS:
+                near = difflib.get_close_matches(word, _CONDITIONS, 1)
+                mend = f"Did you mean {near[0]!r}?" if near else "Use 5xx, say."
+                yield f"{where}.retryOn", f"{word!r} is no condition of Envoy's: it has no effect", mend
 
     def does(self, spec: RetryPolicy, use: Use, scene: Scene) -> str:
         """How often, and on what."""

@@ -8,6 +8,7 @@ from daemun.api.gloo.routing import RouteShadowing
 from daemun.features.drafts import Draft
 from daemun.features.feature import Fault, Feature, Scene
 from daemun.features.percent import percent_faults
+from daemun.features.printable import control_faults
 from daemun.features.shadows import shadow
 from daemun.ir.route import Use
 
@@ -23,6 +24,7 @@ class Shadowing(Feature[RouteShadowing]):
         yield from percent_faults(spec.percentage, f"{where}.percentage")
         if spec.upstream is None:
             yield f"{where}.upstream", "is missing", "Name the Upstream that gets the copies."
+        yield from control_faults(spec.host_rewrite_literal, f"{where}.hostRewriteLiteral")
 
     def upstreams(self, spec: RouteShadowing) -> Iterable[tuple[str, ResourceRef]]:
         """The one that gets the copies."""

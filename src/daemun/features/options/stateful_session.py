@@ -10,6 +10,7 @@ from envoy.extensions.http.stateful_session.header.v3 import header_pb2
 from daemun.api.gloo.listener_filters import StatefulSession as Spec
 from daemun.base.framing import TOLD, framing
 from daemun.features.feature import Fault, PerRoute, Scene
+from daemun.features.printable import cookie_faults, name_faults
 from daemun.features.times import duration, duration_faults
 from daemun.ir.route import Use
 
@@ -22,7 +23,7 @@ class StatefulSession(PerRoute[Spec]):
     filter: ClassVar = "envoy.filters.http.stateful_session"
 
     def faults(self, spec: Spec, where: str) -> Iterable[Fault]:
-        """What has no name."""
+        """What has no name, or one that it cannot have."""
         cookie = spec.cookie_based.cookie if spec.cookie_based is not None else None
         if spec.header_based is not None:
             if not spec.header_based.header_name:
@@ -30,9 +31,12 @@ class StatefulSession(PerRoute[Spec]):
             elif framing(spec.header_based.header_name):
                 name = spec.header_based.header_name
                 yield f"{where}.headerBased.headerName", f"{name!r} {TOLD}", "Choose another name."
-        elif cookie is None or not cookie.name:
+            else:
+                yield from name_faults(spec.header_based.header_name, f"{where}.headerBased.headerName")
+        elif cookie is None:
             yield f"{where}.cookieBased.cookie.name", "is missing", "Name the cookie."
         else:
+            yield from cookie_faults(cookie.name, cookie.path, f"{where}.cookieBased.cookie")
             yield from duration_faults(cookie.ttl, f"{where}.cookieBased.cookie.ttl")
 
     def does(self, spec: Spec, use: Use, scene: Scene) -> str:

@@ -9,6 +9,7 @@ from daemun.api.gloo.listener_filters import TcpProxySettings as Spec
 from daemun.features.drafts import StreamDraft
 from daemun.features.feature import Fault, Feature, Scene
 from daemun.features.formats import format_faults
+from daemun.features.printable import control_faults, name_faults
 from daemun.features.times import duration_faults
 from daemun.features.wrapped import put_all
 from daemun.ir.route import Use
@@ -33,11 +34,15 @@ class TcpProxySettings(Feature[Spec]):
             if not spec.tunneling_config.hostname:
                 yield f"{at}.hostname", "is missing", "Say where the tunnel leads, as HOST:PORT."
             yield from format_faults(spec.tunneling_config.hostname, f"{at}.hostname")
+            yield from control_faults(spec.tunneling_config.hostname, f"{at}.hostname")
             for index, one in enumerate(spec.tunneling_config.headers_to_add):
                 if one.header is None or not one.header.key:
                     yield f"{at}.headersToAdd[{index}].header", "names no header", "Name it."
                 else:
-                    yield from format_faults(one.header.value, f"{at}.headersToAdd[{index}].header.value")
+                    header = f"{at}.headersToAdd[{index}].header"
+                    yield from name_faults(one.header.key, f"{header}.key")
+                    yield from format_faults(one.header.value, f"{header}.value")
+                    yield from control_faults(one.header.value, f"{header}.value")
 
     def does(self, spec: Spec, use: Use, scene: Scene) -> str:
         """Whether through a tunnel."""
