@@ -93,15 +93,16 @@ async def test_f07_a_restart_says_nothing_and_then_a_listener_changes(world: Wor
     assert steady.failed() == []
 
 
-TOO_LONG = "10000000000s"
-"""317 years: Envoy measures no more than 292."""
+UNKNOWN = "%NO_SUCH_VARIABLE(x)%"
+"""Which variables there are Envoy knows alone."""
 
 
-def option(timeout: str) -> Doc:
-    """A RouteOption of the route `bad`."""
+def option(value: str) -> Doc:
+    """A RouteOption of the route `bad`: it adds a header."""
     meta = {"name": "option", "namespace": "default"}
     target = {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": "bad"}
-    spec = {"targetRefs": [target], "options": {"timeout": timeout}}
+    header = {"header": {"key": "x-added", "value": value}}
+    spec = {"targetRefs": [target], "options": {"headerManipulation": {"responseHeadersToAdd": [header]}}}
     return {"apiVersion": "gateway.solo.io/v1", "kind": "RouteOption", "metadata": meta, "spec": spec}
 
 
@@ -117,10 +118,10 @@ async def test_f07_what_is_rejected_is_so_after_a_restart_and_nothing_beside_it_
     world.write("gateway.yaml", gateway("gw", listener(world.port)))
     good = [f"/good-{number}" for number in range(8)]
     world.write("good.yaml", *(route(path[1:], rule(exact(path), to="a"), hosts=hosts) for path in good))
-    world.write("bad.yaml", route("bad", rule(exact("/bad"), to="a"), hosts=hosts), option("5s"))
+    world.write("bad.yaml", route("bad", rule(exact("/bad"), to="a"), hosts=hosts), option("5"))
     await world.start()
-    world.write("bad.yaml", route("bad", rule(exact("/bad"), to="b"), hosts=hosts), option(TOO_LONG))
-    words = ("rejected it", "RouteOption default/option spec", "Duration out-of-range")
+    world.write("bad.yaml", route("bad", rule(exact("/bad"), to="b"), hosts=hosts), option(UNKNOWN))
+    words = ("rejected it", "RouteOption default/option spec", "NO_SUCH_VARIABLE")
     await world.problem(*words)
     await until(lambda: world.app is not None and world.app.plane.xds.synced("default/gw"))
     async with contextlib.AsyncExitStack() as stack:
@@ -140,7 +141,7 @@ async def test_f07_what_is_rejected_is_so_after_a_restart_and_nothing_beside_it_
         for path in good:
             await world.answered_by("b", path, host="host.example")
     assert [one for path in good for one in asked[path].failed()] == []
-    world.write("bad.yaml", route("bad", rule(exact("/bad"), to="b"), hosts=hosts), option("5s"))
+    world.write("bad.yaml", route("bad", rule(exact("/bad"), to="b"), hosts=hosts), option("5"))
     await world.answered_by("b", "/bad", host="host.example")
 
 

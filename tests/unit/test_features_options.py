@@ -6,7 +6,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from daemun.api.gloo.options import HttpListenerOptions, RouteOptions, TcpListenerOptions, VirtualHostOptions
+from daemun.api.gloo.options import (
+    HttpListenerOptions,
+    ListenerOptions,
+    RouteOptions,
+    TcpListenerOptions,
+    VirtualHostOptions,
+)
 from daemun.api.gloo.policies import RouteOption
 from daemun.api.gloo.routing import RetryPolicy
 from daemun.explain import explain
@@ -86,6 +92,11 @@ FAULTS: list[tuple[type, str, str]] = [
             ("x", r'"y\0"', "value"),
             ("a b", "y", "key"),
         )
+    ),
+    (
+        ListenerOptions,
+        r'{accessLoggingService: {accessLog: [{fileSink: {path: "/a\0b"}}]}}',
+        "accessLoggingService.accessLog[0].fileSink.path",
     ),
     (RouteOptions, "{cors: {}}", "cors"),
     *(

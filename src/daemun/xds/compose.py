@@ -189,9 +189,8 @@ class Composer:
             bar = barred(leaf)
             if not clusters and not lacking and bar is None:
                 return Verdict.SEND
-            refused = [cluster for cluster in clusters if stream.refuses(cluster)]
-            if refused and leaf.fallback and not (leaf.covers or lacking or bar):
-                holds.expect(place, refused)
+            if self._stranded(leaf) and not lacking and bar is None:
+                holds.expect(place, clusters)
                 return Verdict.REPLACE
             cold.add(key)
             over = not holds.hold(place, key, leaf.origin.ref, [*clusters, *lacking, *([bar] if bar else ())], now)
@@ -221,6 +220,15 @@ class Composer:
         clusters = all(wanted.get(CLUSTER, one) is not None for one in lent.needs)
         filters = all(family in given(wanted.parts(EXTENSION, name)) for name, family in lent.filters)
         return clusters and filters and lent.side in (None, want.side)
+
+    def _stranded(self, leaf: Leaf) -> bool:
+        """Whether the client refuses a cluster that the leaf needs and has no other: it stays as it was, or closed.
+
+        What covers others does not: it guards also without a cluster.
+        """
+        warmth, refuses = self._stream.warmth, self._stream.refuses
+        closes = leaf.fallback and not leaf.covers
+        return bool(closes) and any(refuses(one) and not warmth.is_warm(one) for one in leaf.needs)
 
     def _early(self, place: Place, want: Part, sent: Part, now: float) -> bool:
         """Whether a part that is new waits for those of its leaves that do: it has nothing else, or would hide what

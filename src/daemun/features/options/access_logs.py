@@ -21,6 +21,7 @@ from daemun.features.drafts import ListenerDraft, Making, ManagerDraft
 from daemun.features.feature import Fault, Feature, Scene
 from daemun.features.formats import format_faults, nested_faults
 from daemun.features.one_line import one_line
+from daemun.features.printable import control_faults
 from daemun.features.regexes import regex_faults
 from daemun.ir.route import Use
 
@@ -43,6 +44,8 @@ class AccessLogging(Feature[Spec]):
                 yield at, "goes nowhere", "Set fileSink or grpcService."
             if one.file_sink is not None and not one.file_sink.path:
                 yield f"{at}.fileSink.path", "is missing", "Name a file, such as /dev/stdout."
+            elif one.file_sink is not None:  # of a name with a NUL the file that is called as what stands before it
+                yield from control_faults(one.file_sink.path, f"{at}.fileSink.path")
             if one.file_sink is not None:
                 yield from format_faults(one.file_sink.string_format or "", f"{at}.fileSink.stringFormat")
                 yield from nested_faults(one.file_sink.json_format, f"{at}.fileSink.jsonFormat")
