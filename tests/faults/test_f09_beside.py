@@ -15,16 +15,17 @@ from support.scenes.tenants import CULPRIT, Tenants, tenants_at_peace
 from support.scenes.world import Load, World, load, until
 
 PROXY = "default/gw"
-TOO_LONG = "10000000000s"
-"""317 years: Envoy measures no more than 292."""
+UNKNOWN = "%NO_SUCH_VARIABLE(x)%"
+"""Which variables there are Envoy knows alone."""
 HOST = "host.example"
 
 
-def _option(timeout: str) -> Doc:
-    """A RouteOption of the route `bad`."""
+def _option(value: str) -> Doc:
+    """A RouteOption of the route `bad`: it adds a header."""
     meta = {"name": "option", "namespace": "default"}
     target = {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": "bad"}
-    spec = {"targetRefs": [target], "options": {"timeout": timeout}}
+    header = {"header": {"key": "x-added", "value": value}}
+    spec = {"targetRefs": [target], "options": {"headerManipulation": {"responseHeadersToAdd": [header]}}}
     return {"apiVersion": "gateway.solo.io/v1", "kind": "RouteOption", "metadata": meta, "spec": spec}
 
 
@@ -64,10 +65,10 @@ async def test_f09_one_that_starts_serves_the_last_good_of_a_route_at_its_first_
     await world.echo("a", "b")
     world.write("gateway.yaml", gateway("gw", listener(world.port)))
     world.write("good.yaml", *(route(f"good-{n}", rule(exact(f"/good-{n}"), to="a"), hosts=hosts) for n in range(8)))
-    world.write("bad.yaml", route("bad", rule(exact("/bad"), to="a"), hosts=hosts), _option("5s"))
+    world.write("bad.yaml", route("bad", rule(exact("/bad"), to="a"), hosts=hosts), _option("5"))
     await world.start(shared_host=False)
-    world.write("bad.yaml", route("bad", rule(exact("/bad"), to="b"), hosts=hosts), _option(TOO_LONG))
-    problem = await world.problem("rejected it", "RouteOption default/option spec", "Duration out-of-range")
+    world.write("bad.yaml", route("bad", rule(exact("/bad"), to="b"), hosts=hosts), _option(UNKNOWN))
+    problem = await world.problem("rejected it", "RouteOption default/option spec", "NO_SUCH_VARIABLE")
     await until(lambda: _synced(world, 1))
     async with siblings(world, count=2) as (one, other):
         async with _asked(world, "/bad", "/good-0") as asked:
@@ -77,7 +78,7 @@ async def test_f09_one_that_starts_serves_the_last_good_of_a_route_at_its_first_
         assert _backends(asked["/bad"]) == _backends(asked["/good-0"]) == {"a"}
         for sibling in (one, other):
             assert set((await sibling.answers()).items()) >= {("4xx", 0), ("5xx", 0)}
-        world.write("bad.yaml", route("bad", rule(exact("/bad"), to="b"), hosts=hosts), _option("5s"))
+        world.write("bad.yaml", route("bad", rule(exact("/bad"), to="b"), hosts=hosts), _option("5"))
         await world.solved(problem)
         await until(lambda: _synced(world, 3))
         async with _asked(world, "/bad") as asked:

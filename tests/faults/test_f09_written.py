@@ -153,23 +153,24 @@ async def test_f09_two_at_the_same_moment(two: World) -> None:
     await two.answered_by("a", "/other")
 
 
-async def test_f09_bad_ones_at_the_very_start(world: World) -> None:
+async def test_f09_bad_ones_at_the_very_start() -> None:
     """A proxy that knows nothing yet is given what it refuses: all else is served, and each culprit told."""
-    await world.echo("a", "b")
-    world.write("gateway.yaml", gateway("gw", listener(world.port)))
-    route_option, upstream = ROUTES["metadata of nobody"], UPSTREAMS["a server name with a NUL"]
-    world.write("culprit.yaml", _route("culprit", "a"), _option("RouteOption", route_option.fields, "HTTPRoute"))
-    world.write("second.yaml", _route("second", _UP), _upstream(world, upstream.fields))
-    world.write("other.yaml", _route("other", "a"))
-    await world.start(clean=False)
-    await world.answered_by("a", "/other")
-    await world.problem("RouteOption default/odd", "rejected it", route_option.words)
-    await world.problem("Upstream default/up", "rejected it", upstream.words)
-    for path in ("/culprit", "/second"):
-        await world.answers(500, path)
-    await _others_go_on(world)
-    world.write("culprit.yaml", _route("culprit", "b"))
-    world.write("second.yaml", _route("second", _UP), _upstream(world, {}, "b"))
-    for path in ("/culprit", "/second"):
-        await world.answered_by("b", path)
-    await until(lambda: not world.problems())
+    async with fresh() as world:
+        await world.echo("a", "b")
+        world.write("gateway.yaml", gateway("gw", listener(world.port)))
+        route_option, upstream = ROUTES["metadata of nobody"], UPSTREAMS["a server name with a NUL"]
+        world.write("culprit.yaml", _route("culprit", "a"), _option("RouteOption", route_option.fields, "HTTPRoute"))
+        world.write("second.yaml", _route("second", _UP), _upstream(world, upstream.fields))
+        world.write("other.yaml", _route("other", "a"))
+        await world.start(clean=False)
+        await world.answered_by("a", "/other")
+        await world.problem("RouteOption default/odd", "rejected it", route_option.words)
+        await world.problem("Upstream default/up", "rejected it", upstream.words)
+        for path in ("/culprit", "/second"):
+            await world.answers(500, path)
+        await _others_go_on(world)
+        world.write("culprit.yaml", _route("culprit", "b"))
+        world.write("second.yaml", _route("second", _UP), _upstream(world, {}, "b"))
+        for path in ("/culprit", "/second"):
+            await world.answered_by("b", path)
+        await until(lambda: not world.problems())

@@ -118,6 +118,9 @@ def test_numbers_that_json_cannot_hold_may_be_strings() -> None:
         return spec.load_balancer_config.ring_hash.ring_hash_config.minimum_ring_size
 
     assert (ring(100), ring("100")) == (100, "100")
+    for number in (2**63, -(2**63) - 1, "9999999999999999999"):
+        options = {"options": {"socketOptions": [{"intValue": number}]}}
+        assert _problem("gateway.solo.io", "ListenerOption", options)[0] == "spec.options.socketOptions[0].intValue"
     assert _problem("gloo.solo.io", "Upstream", {"maxConcurrentStreams": 2**32})[0] == "spec.maxConcurrentStreams"
 
 
