@@ -14,8 +14,8 @@ from bench.tools.worlds import GATEWAY, gateway
 from daemun.api.decode import decode
 from daemun.base.names import Ref
 from daemun.gatewayapi.settings import Settings
-from daemun.places import Places
-from daemun.plane import ControlPlane
+from daemun.plane.plane import ControlPlane
+from daemun.programs.places import Places
 
 _RULES = 16
 _PROXY = "bench/gate"

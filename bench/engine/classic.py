@@ -8,7 +8,7 @@ from typing import Any
 from bench.engine.objects import typed
 from bench.engine.one_route import timed
 from bench.tools.worlds import Document, service, summary
-from daemun.garbage import THRESHOLDS, building
+from daemun.process.garbage import THRESHOLDS, building
 from daemun.translate import Translation
 
 SIZES = (100, 1_000, 5_000)

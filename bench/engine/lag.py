@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any, Self
 
 from bench.engine.objects import Objects, nobody, world
-from daemun.plane import ControlPlane
+from daemun.plane.plane import ControlPlane
 
 SIZES = (10_000, 50_000)
 _LOOK = 0.001

@@ -1,7 +1,7 @@
 """The engine alone: what one changed route costs, by the number of routes. No files, no network.
 
 Times are those of the processor, so that they are true on a busy machine too. Python's collector of garbage works as it
-does in the control plane (`daemun.plane`).
+does in the control plane (`daemun.plane.plane`).
 """
 
 import gc
@@ -11,7 +11,7 @@ from typing import Any
 from bench.engine.objects import SERVICES, typed, world
 from bench.tools.worlds import route, service, summary
 from daemun.base.names import Ref
-from daemun.garbage import THRESHOLDS, building
+from daemun.process.garbage import THRESHOLDS, building
 from daemun.translate import Translation
 
 SIZES = (100, 1_000, 10_000, 50_000)

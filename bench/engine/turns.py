@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.engine.objects import nobody, typed
 from bench.tools.worlds import Document, gateway, route, service
-from daemun.plane import ControlPlane
+from daemun.plane.plane import ControlPlane
 
 SIZES = (10_000, 50_000)
 _FLOODED, _OTHER = "red", "blue"

@@ -12,9 +12,9 @@ from envoy.config.route.v3 import scoped_route_pb2
 from bench.folder.floor import BareServer
 from bench.tools.poller import free_port, until_200
 from bench.tools.worlds import put, route, stage, summary, text, world
-from daemun.app import App
 from daemun.gatewayapi.settings import Settings
 from daemun.ir.resource import LISTENER, SCOPE, Leaf, Part, PartKey, encode
+from daemun.programs.app import App
 from daemun.provision.local import LocalProxies
 
 ROUTES = int(os.environ.get("BENCH_ROUTES", "1000"))

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from bench.tools.poller import until_200
 from bench.tools.worlds import Document, gateway, put, route, service, stage, summary, text, write
-from daemun.app import App
 from daemun.gatewayapi.settings import Settings
+from daemun.programs.app import App
 
 SIZES = tuple(int(size) for size in os.environ.get("BENCH_SHAPES", "100,1000,10000").split(","))
 _ROUNDS = 40

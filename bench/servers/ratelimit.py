@@ -3,7 +3,7 @@
 First as many at once as it takes, in a closed loop; then at a steady pace, in which the time of an answer counts from
 when its question was due, so that waiting for others is part of it. What the service and Redis take of a processor is
 their own time: it depends least on what else the machine does. Users are a thousand, or so many that hardly any asks
-twice. The client speaks HTTP/2 by itself, as `daemun.unary` does, so that it is not what is measured.
+twice. The client speaks HTTP/2 by itself, as `daemun.service.unary` does, so that it is not what is measured.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from envoy.service.ratelimit.v3 import rls_pb2
 
 from bench.tools.poller import free_port
 from daemun.ir.quotas import Descriptor, Limits, Quota
-from daemun.unary import frames
+from daemun.service.unary import frames
 
 _SECONDS = float(os.environ.get("BENCH_RATELIMIT_SECONDS", "8"))
 _CONNECTIONS = 4

@@ -14,8 +14,8 @@ from daemun.api.core import Secret
 from daemun.api.meta import ObjectMeta
 from daemun.base.names import CORE, Ref
 from daemun.cli.main import app
-from daemun.disk import Shelf
 from daemun.ir.resource import encode
+from daemun.process.disk import Shelf
 from daemun.sources.kube.memory import KubeMemory
 from support.objects.certificates import authority
 from support.objects.documents import Doc, gateway, listener, prefix, reference, route, rule, secret

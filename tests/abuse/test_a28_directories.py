@@ -17,7 +17,7 @@ from daemun.extauth.ldap import ber
 from daemun.extauth.ldap.filters import in_name
 from daemun.extauth.ldap.names import Template, one_form
 from daemun.ir.auth.checks import LdapAuth, LdapGroups
-from daemun.listening import stop_listening
+from daemun.process.listening import stop_listening
 from support.clients.checked import asked, checker, login
 from support.servers import slapd
 

@@ -22,7 +22,7 @@ from daemun.ir.auth import AnyCheck, Chain, Step
 from daemun.ir.auth.checks import ApiKey, ApiKeyAuth, LdapAuth, PassThroughGrpc, PassThroughHttp
 from daemun.ir.auth.oauth import App, AuthorizationCode, Introspection, Redis, Session
 from daemun.ir.auth.oauth import Provider as Settings
-from daemun.listening import stop_listening
+from daemun.process.listening import stop_listening
 from support.clients.checked import LOCAL, asked, login
 from support.envoys.door import Door
 from support.servers.sites import serve

@@ -15,9 +15,9 @@ from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, Delt
 from daemun.base.names import Ref
 from daemun.ir.origin import Origin
 from daemun.ir.resource import CLUSTER, ENDPOINT, SCOPE, Leaf, Part, PartKey, part
+from daemun.process.turns import Turns
 from daemun.serve import server as served
 from daemun.serve.server import METHOD, SERVICE, XdsServer
-from daemun.turns import Turns
 from daemun.xds import names
 from daemun.xds.messages import Request
 from daemun.xds.names import Names

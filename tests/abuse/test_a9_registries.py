@@ -10,7 +10,7 @@ from daemun.base.guard import LOOPBACK, Guard
 from daemun.base.names import DAEMUN, Ref
 from daemun.ir.instances import Lookup
 from daemun.ir.registries import Configured
-from daemun.listening import stop_listening
+from daemun.process.listening import stop_listening
 from daemun.sources.registries.kinds import OWN, opened
 from daemun.sources.registries.registry import ConfigError, RegistryError
 

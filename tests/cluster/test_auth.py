@@ -11,8 +11,8 @@ import grpc
 import pytest
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, DeltaDiscoveryResponse
 
-from daemun.feed import PATH
 from daemun.ir.auth import CHAIN
+from daemun.service.feed import PATH
 from support.objects.auth import api_key, auth_config, basic, secret, simple_users, users
 from support.objects.certificates import Authority, authority
 from support.objects.documents import authorities, gateway, listener, reference, route, rule

@@ -12,7 +12,7 @@ import yaml
 
 from daemun import __version__
 from daemun.api.decode import decode
-from daemun.installation import Installation
+from daemun.programs.installation import Installation
 
 from . import tools
 from .commands import CHART

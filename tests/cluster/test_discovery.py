@@ -10,10 +10,10 @@ import yaml
 
 from cluster.api import ApiServer
 from daemun.api.crds import definitions
-from daemun.cluster import ClusterApp
-from daemun.installation import Installation
 from daemun.kube.client import KubeClient
 from daemun.kube.errors import ApiError
+from daemun.programs.cluster import ClusterApp
+from daemun.programs.installation import Installation
 from support.servers.ports import free_port
 
 NAMESPACE = "gloo-system"

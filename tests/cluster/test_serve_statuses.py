@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from cluster.api import ApiServer
-from daemun.cluster import ClusterApp
-from daemun.installation import Installation
 from daemun.kube.client import KubeClient
+from daemun.programs.cluster import ClusterApp
+from daemun.programs.installation import Installation
 from daemun.report.kube.pace import LONGEST_COUNT_GAP
 from support.servers.ports import free_port
 

@@ -12,10 +12,10 @@ from cluster import crds
 from cluster.api import ApiServer
 from cluster.vault import VaultServer
 from daemun.api.crds import definitions
-from daemun.cluster import ClusterApp
-from daemun.installation import Installation
 from daemun.ir.resource import SECRET, encode
 from daemun.kube.client import KubeClient
+from daemun.programs.cluster import ClusterApp
+from daemun.programs.installation import Installation
 from support.objects.certificates import Pair, authority
 from support.objects.documents import gateway, listener, secret
 from support.scenes.world import manifest, until

@@ -10,7 +10,7 @@ import pytest
 from daemun.admission.judge import Policy
 from daemun.api.crds import definitions
 from daemun.kube.client import KubeClient
-from daemun.webhook import Hook, WebhookApp
+from daemun.programs.webhook import Hook, WebhookApp
 from support.objects.documents import gateway, listener, route, rule, service
 from support.scenes.world import until
 

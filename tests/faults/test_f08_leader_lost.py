@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 from cluster.api import ApiServer
 from daemun.base.names import Name
 from daemun.kube.client import KubeClient
-from daemun.lease import LeaderElection, Terms
-from daemun.listening import stop_listening
+from daemun.process.listening import stop_listening
+from daemun.replica.lease import LeaderElection, Terms
 from support.api.doorman import Doorman
 from support.scenes.gate import Gate, Serving
 from support.scenes.world import until

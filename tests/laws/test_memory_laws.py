@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from daemun.api.core import ConfigMap
 from daemun.api.meta import ObjectMeta
 from daemun.base.names import CORE, Ref
-from daemun.disk import Shelf
+from daemun.process.disk import Shelf
 from daemun.sources.kube import memory
 from daemun.sources.kube.memory import KubeMemory
 

@@ -7,7 +7,7 @@ import pytest
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest
 
 from daemun.ir.resource import CLUSTER, ENDPOINT, TYPES
-from daemun.plane import ControlPlane
+from daemun.plane.plane import ControlPlane
 from daemun.provision.bootstrap import TOKEN_HEADER
 from daemun.report.journal import ProxyLine
 from daemun.xds import flight

@@ -13,10 +13,10 @@ from daemun.base.names import GATEWAY, Ref
 from daemun.gatewayapi.proxies.accounts import Account, ProxyAccount
 from daemun.gatewayapi.settings import Settings
 from daemun.kube.client import KubeClient
-from daemun.plane import ControlPlane
+from daemun.plane.plane import ControlPlane
 from daemun.provision import binary
 from daemun.provision.bootstrap import bootstrap
-from daemun.replicas import Name, Replicas
+from daemun.replica.replicas import Name, Replicas
 from support.checks.render import status
 from support.objects.cases import objects
 from support.scenes.world import until

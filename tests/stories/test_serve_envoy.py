@@ -27,7 +27,7 @@ from daemun.base import wire
 from daemun.base.names import Ref
 from daemun.ir.origin import Origin
 from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, ROUTE, Leaf, Part, PartKey, part
-from daemun.listening import stop_listening
+from daemun.process.listening import stop_listening
 from daemun.serve.proxy import Connected
 from daemun.serve.server import XdsServer
 from daemun.xds.events import Rejected, Restored

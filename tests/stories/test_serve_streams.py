@@ -16,9 +16,9 @@ from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, Delt
 from daemun.base.names import Ref
 from daemun.ir.origin import Origin
 from daemun.ir.resource import CLUSTER, LISTENER, Leaf, Part, PartKey, part
+from daemun.process.turns import Line
 from daemun.serve.proxy import Connected, Disconnected, Synced
 from daemun.serve.server import XdsServer
-from daemun.turns import Line
 from daemun.xds.events import Rejected, Restored
 from daemun.xds.messages import Request, Response
 from daemun.xds.session import Session

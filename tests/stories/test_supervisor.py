@@ -15,7 +15,7 @@ import grpc
 import pytest
 from envoy.service.discovery.v3 import discovery_pb2
 
-from daemun.listening import stop_listening
+from daemun.process.listening import stop_listening
 from daemun.provision.bootstrap import TOKEN_HEADER
 from daemun.provision.local import Event, LocalProxies
 from support.servers.ports import free_port

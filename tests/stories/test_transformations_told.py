@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from test_gloo_options import having, option, target
 
-from daemun.listening import stop_listening
+from daemun.process.listening import stop_listening
 from daemun.provision import admin
 from support.objects.documents import gateway, listener, prefix, route, rule
 from support.scenes.world import World, until

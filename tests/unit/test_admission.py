@@ -8,10 +8,10 @@ import pytest
 
 from daemun.admission.judge import Judge, Policy
 from daemun.admission.review import Verdict, answer, question
+from daemun.explain.suppose import Suppositions
 from daemun.gatewayapi.settings import cluster
 from daemun.sources import yamldoc
 from daemun.sources.registries.kinds import fault
-from daemun.suppose import Suppositions
 from daemun.translate import Translation
 from support.objects.documents import gateway, listener, route, rule, service
 from support.scenes.churn import typed

@@ -1,7 +1,7 @@
 """Who waits for whom: nobody for all that another namespace has changed."""
 
-from daemun.backlog import MOST, Backlog, Change
 from daemun.base.names import Ref
+from daemun.plane.backlog import MOST, Backlog, Change
 
 
 def changes(namespace: str, *names: str, value: object = 1) -> list[Change]:

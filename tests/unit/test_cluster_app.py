@@ -9,12 +9,12 @@ import pytest
 from daemun.api.decode import Decoded, decode
 from daemun.api.kinds import CLASSIC
 from daemun.base.names import GLOO, Name
-from daemun.cluster import ClusterApp
-from daemun.installation import Installation
 from daemun.ir import quotas
 from daemun.ir.auth import PROXIES, SERVER
 from daemun.ir.resource import LISTENER, SECRET, PartKey, encode
 from daemun.kube.client import KubeClient
+from daemun.programs.cluster import ClusterApp
+from daemun.programs.installation import Installation
 from daemun.provision.kube.certificates import PROXY, PROXY_KEY, SERVER_KEY, Hosts, renewed
 from daemun.provision.kube.certificates import SERVER as XDS
 from daemun.provision.kube.keyring import Certificates

@@ -14,9 +14,9 @@ from daemun.extauth.chain import Ready
 from daemun.extauth.chains import Chains
 from daemun.extauth.checker import Tools
 from daemun.extauth.feed import ChainFeed
-from daemun.feed import PATH, token, trusting
 from daemun.ir.auth import CHAIN, Chain, Step, encoded
 from daemun.ir.auth.checks import OpaModules, PluginAuth, Verified
+from daemun.service.feed import PATH, token, trusting
 from support.objects.certificates import Authority
 from support.scenes.world import until
 from support.servers.ports import free_port

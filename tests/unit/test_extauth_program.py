@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from daemun.authserver import AuthApp, Setup
 from daemun.ir.auth import Chain, Step
 from daemun.ir.auth.checks import Verified
+from daemun.programs.authserver import AuthApp, Setup
 from support.clients.asking import Client, question
 
 DOCS = Path(__file__).parents[2] / "docs" / "auth" / "ext-auth-server.md"

@@ -7,9 +7,9 @@ import asyncio
 from pathlib import Path
 
 from daemun.base.names import CORE, Name, Ref
-from daemun.disk import Shelf
 from daemun.gatewayapi.proxies.accounts import Account
-from daemun.replicas import RENEW_SECONDS, Replicas
+from daemun.process.disk import Shelf
+from daemun.replica.replicas import RENEW_SECONDS, Replicas
 from daemun.report.kube.writer import GIVE_WAY
 from daemun.sources.batch import Batch
 from daemun.sources.kube.backoff import Pace

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from daemun import garbage
-from daemun.garbage import building
+from daemun.process import garbage
+from daemun.process.garbage import building
 
 
 class Knot:

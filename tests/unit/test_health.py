@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from daemun import health
-from daemun.health import HealthServer
+from daemun.replica import health
+from daemun.replica.health import HealthServer
 
 
 class Server:

@@ -8,7 +8,7 @@ from daemun.base.names import CORE, Ref
 from daemun.gatewayapi.tls.flaws import flaw
 from daemun.gloo.secrets import read
 from daemun.gloo.secrets.formats import FORMAT
-from daemun.keeping import Keeping
+from daemun.plane.keeping import Keeping
 from support.objects.certificates import Authority, Pair
 
 CA = Authority()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from daemun.base.names import Name
-from daemun.lease import AlwaysLeading, LeaderElection, Terms
+from daemun.replica.lease import AlwaysLeading, LeaderElection, Terms
 from support.api.memoryapi import Document, MemoryApi
 from support.checks.clock import run
 

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from daemun.listening import stop_listening
+from daemun.process.listening import stop_listening
 
 
 @pytest.mark.parametrize("turns", range(5))

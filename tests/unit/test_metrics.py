@@ -7,12 +7,12 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 from daemun.base.names import GATEWAY, Name, Ref
-from daemun.figures import figures
 from daemun.gloo.secrets.places import Vault
 from daemun.kube.seen import Seen
-from daemun.lease import AlwaysLeading
-from daemun.metrics import Figure, Metrics
-from daemun.plane import ControlPlane
+from daemun.plane.plane import ControlPlane
+from daemun.programs.figures import figures
+from daemun.replica.lease import AlwaysLeading
+from daemun.replica.metrics import Figure, Metrics
 from daemun.report.kube.writer import StatusWriter
 from daemun.sources.kube.source import KubeSource
 from daemun.sources.secrets.store import Store, StoreError

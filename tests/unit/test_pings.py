@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from daemun import feed
 from daemun.extauth import server as extauth
 from daemun.extauth.chains import Chains
 from daemun.extauth.checker import Tools
 from daemun.extauth.server import AuthServer
-from daemun.feed import Feed
-from daemun.listening import stop_listening
+from daemun.process.listening import stop_listening
 from daemun.serve import server as serving
 from daemun.serve.server import XdsServer
+from daemun.service import feed
+from daemun.service.feed import Feed
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _SETTINGS, _PING, _GOAWAY, _ACK = 4, 6, 7, 1

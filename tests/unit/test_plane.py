@@ -9,7 +9,7 @@ from daemun.api.status import GatewayStatus
 from daemun.base.names import GATEWAY, Ref
 from daemun.gatewayapi.settings import Settings
 from daemun.ir.resource import CLUSTER
-from daemun.plane import ControlPlane
+from daemun.plane.plane import ControlPlane
 from daemun.xds.events import Drifted
 from support.api.fake_api import FakeApi, Refusal
 from support.api.kube_watcher import watching

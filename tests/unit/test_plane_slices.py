@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Iterable
 
-from daemun import backlog
 from daemun.api.decode import decode
 from daemun.base.names import CORE, Ref
-from daemun.plane import ControlPlane
+from daemun.plane import backlog
+from daemun.plane.plane import ControlPlane
 from daemun.translate import Translation
 from support.objects.documents import Doc, exact, gateway, listener, route, rule, service
 

@@ -12,9 +12,9 @@ import msgspec
 import pytest
 from envoy.service.ratelimit.v3 import rls_pb2
 
-from daemun.answering import Setup
 from daemun.ir.quotas import Quota
-from daemun.limitserver import LimitApp
+from daemun.programs.answering import Setup
+from daemun.programs.limitserver import LimitApp
 from daemun.ratelimit.store import Asked, Decided
 from support.clients.limiting import METHOD, OK, by_user, question
 from support.objects.certificates import Authority
@@ -78,7 +78,7 @@ async def test_when_it_is_ended_who_has_asked_is_answered(tmp_path: Path, monkey
 async def test_only_who_has_a_certificate_may_ask_and_a_new_one_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("daemun.shown.LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("daemun.service.shown.LOOK_SECONDS", 0.05)
     ours, others = Authority(), Authority()
     files = {name: tmp_path / name for name in ("certificate", "key", "client_ca")}
 

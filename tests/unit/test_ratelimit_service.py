@@ -10,7 +10,7 @@ import pytest
 from envoy.service.ratelimit.v3 import rls_pb2
 
 from daemun.ir.quotas import SET, Descriptor, Limits, Quota, SetDescriptor, encoded
-from daemun.listening import stop_listening
+from daemun.process.listening import stop_listening
 from daemun.ratelimit import service as limits_service
 from daemun.ratelimit.memory import MemoryStore
 from daemun.ratelimit.plans import Plans

@@ -11,18 +11,19 @@ from unittest.mock import Mock
 
 import pytest
 
-from daemun import cluster, disk
 from daemun.api.core import ConfigMap, Secret
 from daemun.api.meta import ObjectMeta
 from daemun.base.names import CORE, GATEWAY, Ref
-from daemun.cluster import ClusterApp
-from daemun.disk import DamagedError, Shelf
-from daemun.installation import Installation
 from daemun.kube.client import KubeClient
+from daemun.plane.recall import Recall
+from daemun.process import disk
+from daemun.process.disk import DamagedError, Shelf
+from daemun.programs import cluster
+from daemun.programs.cluster import ClusterApp
+from daemun.programs.installation import Installation
 from daemun.provision.kube.issuer import Known
 from daemun.provision.kube.issuer import encode as encode_issuer
 from daemun.provision.kube.keyring import Certificates
-from daemun.recall import Recall
 from daemun.sources.kube import memory as memory_module
 from daemun.sources.kube.memory import KubeMemory
 from support.api.fake_api import FakeApi

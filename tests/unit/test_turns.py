@@ -5,7 +5,7 @@ import contextlib
 
 import pytest
 
-from daemun.turns import Line
+from daemun.process.turns import Line
 
 FOREVER = 3600.0
 

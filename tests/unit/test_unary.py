@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemun.unary import frames
-from daemun.unary.connection import LARGEST_MESSAGE, MOST_STREAMS, Call, Connection, ConnectionFault
-from daemun.unary.server import UnaryServer
+from daemun.service.unary import frames
+from daemun.service.unary.connection import LARGEST_MESSAGE, MOST_STREAMS, Call, Connection, ConnectionFault
+from daemun.service.unary.server import UnaryServer
 from support.clients.limiting import Peer
 from support.scenes.world import until
 
@@ -100,7 +100,7 @@ async def test_a_server_that_ends_answers_what_it_was_asked(server: tuple[UnaryS
 async def test_whoever_says_nothing_or_something_else_is_cut_off(
     server: tuple[UnaryServer, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("daemun.unary.server.FIRST_SECONDS", 0.1)
+    monkeypatch.setattr("daemun.service.unary.server.FIRST_SECONDS", 0.1)
     host, port = server[1].split(":")
     for said in (b"", b"GET / HTTP/1.1\r\n\r\n"):
         reader, writer = await asyncio.open_connection(host, int(port))

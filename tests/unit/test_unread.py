@@ -4,11 +4,11 @@ import msgspec
 import pytest
 
 from daemun.base.names import CORE, DAEMUN, GATEWAY, GLOO, GLOO_GATEWAY, GLOO_KUBE_GATEWAY, Ref
-from daemun.cluster import ClusterApp
 from daemun.gatewayapi.settings import Settings
 from daemun.gatewayapi.settings import cluster as cluster_settings
-from daemun.installation import Installation
 from daemun.kube.client import KubeClient
+from daemun.programs.cluster import ClusterApp
+from daemun.programs.installation import Installation
 from daemun.sources import yamldoc
 from daemun.sources.batch import Batch, FileProblem
 from daemun.translate import Translation

@@ -15,8 +15,8 @@ from daemun.api.decode import NO_SUCH_FIELD, Decoded, decode, served
 from daemun.api.gloo.settings import SettingsSpec
 from daemun.api.kinds import BY_NAME
 from daemun.base.names import GATEWAY, Ref
+from daemun.explain.suppose import Suppositions
 from daemun.ir.problem import Problem
-from daemun.suppose import Suppositions
 
 _SOFT = {"BackendNotFound"}
 """What Gloo warns of though requests fail by it: objects may come, and go, in any order."""

@@ -7,8 +7,8 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from daemun.app import App
     from daemun.demo.lab import Lab
+    from daemun.programs.app import App
 
 _PATIENCE_SECONDS = 60.0
 
@@ -22,10 +22,10 @@ def demo(
     """
     import asyncio
 
-    from daemun.app import App
     from daemun.cli.live import TextTeller
     from daemun.cli.output import console, fail
     from daemun.demo.lab import lab
+    from daemun.programs.app import App
     from daemun.provision.errors import ProvisionError
 
     out = console()

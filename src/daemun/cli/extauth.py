@@ -58,9 +58,9 @@ def extauth(
     """
     import ipaddress
 
-    from daemun.authserver import AuthApp, Setup
     from daemun.cli import beside, program
     from daemun.cli.output import fail
+    from daemun.programs.authserver import AuthApp, Setup
 
     program.log_at(log_level)
     beside.check(xds, chains, "chains", certificate, key, client_ca)

@@ -35,7 +35,7 @@ def inject(
     signals.end_when_told()
 
     from daemun.cli import program
-    from daemun.injector import Injection, InjectorApp
+    from daemun.programs.injector import Injection, InjectorApp
 
     program.log_at(log_level)
     client = program.connect(kube_context)

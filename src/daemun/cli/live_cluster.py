@@ -9,9 +9,9 @@ import msgspec
 from daemun.api.meta import Resource
 from daemun.base.names import Ref
 from daemun.cli.output import fail
-from daemun.keeping import Keeping
 from daemun.kube.client import KubeClient
 from daemun.kube.errors import KubeError
+from daemun.plane.keeping import Keeping
 from daemun.sources.batch import Batch, FileProblem
 from daemun.sources.kube.source import KubeSource
 from daemun.translate import Translation

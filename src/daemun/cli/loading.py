@@ -71,7 +71,7 @@ def load(paths: list[Path], surroundings: Surroundings) -> Loaded:
 
     In a cluster an object in a file stands in the place of the one of the same name: what would this change do?
     """
-    from daemun.keeping import Keeping
+    from daemun.plane.keeping import Keeping
     from daemun.report.journal import Journal
     from daemun.sources.reader import Folder
     from daemun.translate import Translation

@@ -46,9 +46,9 @@ def ratelimit(
 
       daemun ratelimit --limits limits.json --listen 127.0.0.1:9985 --redis redis://127.0.0.1:6379
     """
-    from daemun.answering import Setup
     from daemun.cli import beside, program
-    from daemun.limitserver import LimitApp
+    from daemun.programs.answering import Setup
+    from daemun.programs.limitserver import LimitApp
 
     program.log_at(log_level)
     beside.check(xds, limits, "limits", certificate, key, client_ca)

@@ -94,8 +94,8 @@ def serve(
 
     from daemun.cli import program
     from daemun.cli.output import fail
-    from daemun.cluster import ClusterApp
-    from daemun.installation import Installation
+    from daemun.programs.cluster import ClusterApp
+    from daemun.programs.installation import Installation
     from daemun.sources.identities import istio
 
     if bool(state_dir) != bool(state_key):

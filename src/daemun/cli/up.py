@@ -18,8 +18,8 @@ from daemun.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from daemun.app import App, Tell
     from daemun.gatewayapi.settings import Settings
+    from daemun.programs.app import App, Tell
     from daemun.sources.identities import istio
 
 
@@ -99,8 +99,8 @@ def serve(
     """Run the app until a signal; a second one cuts the draining short."""
     import asyncio
 
-    from daemun.app import App
     from daemun.cli.output import fail
+    from daemun.programs.app import App
     from daemun.provision.errors import ProvisionError
 
     app = App(paths, tell, settings, access_log="/dev/stdout" if access_log else "", linger=linger, istiod=istiod)

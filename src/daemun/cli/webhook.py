@@ -39,7 +39,7 @@ def webhook(
 
     from daemun.admission.judge import Policy
     from daemun.cli import program
-    from daemun.webhook import Hook, WebhookApp
+    from daemun.programs.webhook import Hook, WebhookApp
 
     program.log_at(log_level)
     client = program.connect(kube_context)

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from daemun import disk
 from daemun.base.names import Name
 from daemun.ir.discovery import Order
+from daemun.process import disk
 
 
 class FileUpstreams:

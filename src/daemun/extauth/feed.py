@@ -1,4 +1,4 @@
-"""Where chains come from: the control plane (`daemun.feed`). Without it the last ones stay as they are.
+"""Where chains come from: the control plane (`daemun.service.feed`). Without it the last ones stay as they are.
 
 A chain that cannot be read or can never let anybody in is rejected by name, and the one before it, if there was one,
 goes on serving: the control plane tells whoever wrote it.
@@ -13,8 +13,8 @@ import msgspec
 
 from daemun.extauth.chain import Ready
 from daemun.extauth.chains import Chains
-from daemun.feed import Feed
 from daemun.ir.auth import CHAIN, decoded
+from daemun.service.feed import Feed
 
 NODE = "daemun-extauth"
 _READY_SECONDS = 5.0
@@ -42,7 +42,7 @@ class _Told:
         self._put: dict[str, Ready] = {}
 
     def take(self, name: str, value: bytes) -> None:
-        """As daemun.feed.Told."""
+        """As daemun.service.feed.Told."""
         try:
             chain = decoded(value)
         except msgspec.MsgspecError as error:
@@ -52,15 +52,15 @@ class _Told:
         self._put[name] = self._chains.put(chain)
 
     def remove(self, name: str) -> None:
-        """As daemun.feed.Told."""
+        """As daemun.service.feed.Told."""
         self._chains.remove(name)
 
     def settled(self) -> None:
-        """As daemun.feed.Told."""
+        """As daemun.service.feed.Told."""
         self._chains.complete = True
 
     async def faults(self, names: Collection[str]) -> list[str]:
-        """As daemun.feed.Told: after they had a while to get ready."""
+        """As daemun.service.feed.Told: after they had a while to get ready."""
         put = [self._put.pop(name) for name in dict.fromkeys(names)]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_READY_SECONDS):

@@ -12,7 +12,7 @@ from daemun.ratelimit.answers import encoded, without
 from daemun.ratelimit.plan import Plan
 from daemun.ratelimit.plans import Plans
 from daemun.ratelimit.store import Asked, Decided, Store, StoreError
-from daemun.unary.connection import Call, Serve
+from daemun.service.unary.connection import Call, Serve
 
 METHOD = "/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit"
 HEALTH = "/grpc.health.v1.Health/Check"

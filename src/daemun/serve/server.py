@@ -20,9 +20,9 @@ import grpc.aio
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest
 
 from daemun.ir.resource import Part, PartKey
+from daemun.process.turns import Line, Turns
 from daemun.serve.counts import Counts
 from daemun.serve.proxy import OnEvent, Proxy
-from daemun.turns import Line, Turns
 from daemun.xds.events import Rejected
 from daemun.xds.messages import Request, Response
 from daemun.xds.session import HOLD, Session

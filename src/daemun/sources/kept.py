@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from daemun import disk
+from daemun.process import disk
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from daemun.base.names import Ref
-from daemun.disk import replace
+from daemun.process.disk import replace
 from daemun.sources.beneath import MAX_BYTES
 
 SHARDS = 256

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from daemun.api.kinds import KINDS
-from daemun.listening import stop_listening
+from daemun.process.listening import stop_listening
 
 Doc = dict[str, Any]
 Key = tuple[str, str, str]

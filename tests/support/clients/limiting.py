@@ -8,7 +8,7 @@ from envoy.service.ratelimit.v3 import rls_pb2
 
 from daemun.ir.quotas import Descriptor, Limits, Quota
 from daemun.ratelimit.plan import Count, Hit, Plan, told
-from daemun.unary.connection import Connection, Serve
+from daemun.service.unary.connection import Connection, Serve
 
 METHOD = "/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit"
 OK, OVER = rls_pb2.RateLimitResponse.OK, rls_pb2.RateLimitResponse.OVER_LIMIT

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
-from daemun.listening import stop_listening
+from daemun.process.listening import stop_listening
 from support.clients import client
 from support.fuzz import settings
 from support.fuzz.history import History

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from daemun.plane import ControlPlane
+from daemun.plane.plane import ControlPlane
 from support.fuzz.clients import Client, Requests
 from support.fuzz.history import History, concerns, takes
 from support.fuzz.hosts import ROUTES

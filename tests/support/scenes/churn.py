@@ -15,8 +15,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
 from daemun.api.decode import decode
 from daemun.base.names import Ref
-from daemun.listening import stop_listening
-from daemun.plane import ControlPlane
+from daemun.plane.plane import ControlPlane
+from daemun.process.listening import stop_listening
 from support.objects.documents import Doc, backend, exact, prefix, route, rule, service
 from support.servers.ports import free_port
 

@@ -17,7 +17,7 @@ from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 from daemun.base.digest import digest
 from daemun.ir.origin import Origin
 from daemun.ir.resource import CLUSTER, ENDPOINT, LISTENER, SECRET, Leaf, Part, PartKey
-from daemun.plane import ControlPlane
+from daemun.plane.plane import ControlPlane
 
 Change = tuple[PartKey, Part | None]
 Spoil = Callable[[Any], None]

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 import yaml
 
-from daemun.app import App
 from daemun.gatewayapi.settings import Settings
+from daemun.programs.app import App
 from daemun.report.journal import Line, ProblemLine, SolvedLine
 from daemun.sources.identities.istio import Istiod
 from support.clients.client import Answer, ask

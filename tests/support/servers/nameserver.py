@@ -11,7 +11,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-from daemun.listening import stop_listening
+from daemun.process.listening import stop_listening
 from support.servers.ports import free_port
 
 

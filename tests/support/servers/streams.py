@@ -5,7 +5,7 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator
 
-from daemun.listening import stop_listening
+from daemun.process.listening import stop_listening
 from support.clients.client import connection
 
 

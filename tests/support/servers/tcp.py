@@ -5,7 +5,7 @@ import contextlib
 import ssl
 from typing import Self
 
-from daemun.listening import stop_listening
+from daemun.process.listening import stop_listening
 
 
 class TcpServer:

@@ -4,7 +4,7 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
-from daemun.listening import stop_listening
+from daemun.process.listening import stop_listening
 
 
 class Checker:

@@ -7,7 +7,7 @@ import grpc
 import grpc.aio
 from envoy.service.auth.v3 import external_auth_pb2
 
-from daemun.listening import stop_listening
+from daemun.process.listening import stop_listening
 from support.servers.ports import free_port
 
 Decide = Callable[[external_auth_pb2.CheckRequest], Awaitable[external_auth_pb2.CheckResponse]]

@@ -1,7 +1,7 @@
 """What is wrong with a Secret or ConfigMap that serves nevertheless: only time and what was there before can tell.
 
 An edge that has a clock and a memory hands such an object on in the place of the one that is written
-(`daemun.keeping`).
+(`daemun.plane.keeping`).
 """
 
 from msgspec import field

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from daemun.listening import stop_listening
+from daemun.process.listening import stop_listening
 from daemun.provision.keeper import process
 from daemun.provision.keeper.child import Child
 from daemun.provision.keeper.spec import PROTOCOL, Spec

@@ -17,7 +17,7 @@ import msgspec
 
 from daemun.api.kinds import BY_NAME
 from daemun.base.names import Ref
-from daemun.disk import DamagedError, Shelf
+from daemun.process.disk import DamagedError, Shelf
 
 SHARDS = 256
 GATHER_SECONDS = 1.0

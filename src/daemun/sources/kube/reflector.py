@@ -17,10 +17,10 @@ from daemun.base.names import Ref
 from daemun.kube.client import JSON, KubeClient
 from daemun.kube.errors import ApiError, KubeError, UnreachableError, UnreadableError
 from daemun.kube.stream import lines
+from daemun.process.turns import Turns
 from daemun.sources.kube.backoff import Backoff, Pace
 from daemun.sources.kube.objects import Store
 from daemun.sources.kube.wire import Entry, Listed, Wire
-from daemun.turns import Turns
 
 _LIST_SECONDS = 60.0
 """A list comes as a whole: an API server has it in its cache. In parts it took ten times as much of the server's time

@@ -21,8 +21,8 @@ from daemun.gatewayapi.settings import Settings
 from daemun.ir import quotas
 from daemun.ir.auth import SERVER
 from daemun.ir.resource import LISTENER
-from daemun.places import Places
-from daemun.plane import ControlPlane
+from daemun.plane.plane import ControlPlane
+from daemun.programs.places import Places
 from daemun.provision import state
 from daemun.provision.bootstrap import TOKEN_HEADER
 from daemun.provision.local import Event, LocalProxies

@@ -16,6 +16,7 @@ from daemun.admission.judge import Judge, Policy
 from daemun.admission.registration import Registration
 from daemun.admission.server import AdmissionServer
 from daemun.base.names import GLOO, Name
+from daemun.explain.suppose import Suppositions
 from daemun.gatewayapi.settings import cluster as cluster_settings
 from daemun.gloo.settings.scope import SETTINGS
 from daemun.kube.client import KubeClient
@@ -26,7 +27,6 @@ from daemun.sources import yamldoc
 from daemun.sources.batch import Batch
 from daemun.sources.kube.source import KubeSource
 from daemun.sources.registries.kinds import fault
-from daemun.suppose import Suppositions
 from daemun.translate import Translation
 
 FETCH_SECONDS = 2.0

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 
 from daemun import __version__
 from daemun.api.kinds import called
-from daemun.lease import AlwaysLeading, LeaderElection
-from daemun.metrics import Figure
-from daemun.plane import ControlPlane
+from daemun.plane.plane import ControlPlane
+from daemun.replica.lease import AlwaysLeading, LeaderElection
+from daemun.replica.metrics import Figure
 from daemun.report.kube.writer import StatusWriter
 from daemun.sources.kube.reflector import Watched
 from daemun.sources.kube.source import KubeSource

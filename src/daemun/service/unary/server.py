@@ -5,8 +5,8 @@ import contextlib
 import ssl
 from collections.abc import Mapping
 
-from daemun.listening import stop_listening
-from daemun.unary.connection import Connection, ConnectionFault, Serve
+from daemun.process.listening import stop_listening
+from daemun.service.unary.connection import Connection, ConnectionFault, Serve
 
 MOST_CONNECTIONS = 4_096
 FIRST_SECONDS = 10.0

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 from daemun.base.names import GLOO
 from daemun.gloo.settings.scope import SETTINGS
 from daemun.gloo.upstreams.internals import guard_of
-from daemun.plane import ControlPlane
+from daemun.plane.plane import ControlPlane
 from daemun.sources.functions.watcher import FunctionWatcher
 from daemun.sources.functions.watcher import memory as functions_kept
 from daemun.sources.identities.istio import Istiod, IstioIssuer

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import msgspec
 
-from daemun import disk
 from daemun.base.names import Ref
-from daemun.disk import DamagedError, Shelf
 from daemun.kube.client import KubeClient
 from daemun.kube.errors import KubeError
+from daemun.process import disk
+from daemun.process.disk import DamagedError, Shelf
 from daemun.provision.kube import issuer
 from daemun.provision.kube.keyring import Certificates
 from daemun.sources.kube.memory import KubeMemory

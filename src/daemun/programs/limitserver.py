@@ -13,16 +13,16 @@ from typing import ClassVar
 import grpc
 import msgspec
 
-from daemun.answering import GRACE, Answering, Setup
-from daemun.feed import Feed
 from daemun.ir.quotas import LIMITS, Limits
-from daemun.metrics import Figure
+from daemun.programs.answering import GRACE, Answering, Setup
 from daemun.ratelimit.memory import MemoryStore
 from daemun.ratelimit.plans import Plans
 from daemun.ratelimit.redis import RedisStore
 from daemun.ratelimit.service import Service
-from daemun.shown import follow
-from daemun.unary.server import UnaryServer
+from daemun.replica.metrics import Figure
+from daemun.service.feed import Feed
+from daemun.service.shown import follow
+from daemun.service.unary.server import UnaryServer
 
 NODE = "daemun-ratelimit"
 

@@ -12,9 +12,9 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 import grpc
 import msgspec
 
-from daemun.feed import Feed, token, trusting
-from daemun.health import HealthServer
-from daemun.metrics import CONTENT_TYPE, Figure, Metrics
+from daemun.replica.health import HealthServer
+from daemun.replica.metrics import CONTENT_TYPE, Figure, Metrics
+from daemun.service.feed import Feed, token, trusting
 
 T = TypeVar("T")
 S_contra = TypeVar("S_contra", contravariant=True)

@@ -11,8 +11,6 @@ from typing import ClassVar
 import grpc
 import msgspec
 
-from daemun.answering import GRACE, Answering
-from daemun.answering import Setup as Common
 from daemun.extauth.chains import Chains
 from daemun.extauth.checker import Tools
 from daemun.extauth.feed import ChainFeed
@@ -20,9 +18,11 @@ from daemun.extauth.outcomes import BUCKETS
 from daemun.extauth.server import AuthServer
 from daemun.fetch import Guard
 from daemun.ir.auth import Chain
-from daemun.metrics import Figure
+from daemun.programs.answering import GRACE, Answering
+from daemun.programs.answering import Setup as Common
+from daemun.replica.metrics import Figure
 from daemun.serve.credentials import ServerCertificate
-from daemun.shown import follow
+from daemun.service.shown import follow
 
 
 class Setup(Common, frozen=True):

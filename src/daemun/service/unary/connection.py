@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import hpack
 
-from daemun.unary import frames
-from daemun.unary.frames import ACK, END_HEADERS, END_STREAM, PADDED, PRIORITISED
+from daemun.service.unary import frames
+from daemun.service.unary.frames import ACK, END_HEADERS, END_STREAM, PADDED, PRIORITISED
 
 MOST_STREAMS = 2_048
 """Calls of one connection that wait for an answer."""

@@ -19,29 +19,29 @@ from daemun.api.kinds import CLASSIC, KINDS
 from daemun.base.names import CORE, GATEWAY, GLOO_GATEWAY, Name, Ref
 from daemun.discovery.kube import KubeUpstreams
 from daemun.discovery.writer import UpstreamWriter
-from daemun.figures import figures
 from daemun.flow import MISSING
 from daemun.gatewayapi.mesh.clients import proxy_of
 from daemun.gatewayapi.proxies.answers import ProxyState
 from daemun.gatewayapi.settings import cluster as cluster_settings
 from daemun.gloo.secrets.labels import LABELS
-from daemun.health import HealthServer
-from daemun.installation import Installation
 from daemun.ir.placement import Placement
 from daemun.kube.client import KubeClient
 from daemun.kube.seen import Seen
-from daemun.lease import AlwaysLeading, LeaderElection
-from daemun.metrics import CONTENT_TYPE, Metrics
-from daemun.places import Places
-from daemun.plane import ControlPlane
+from daemun.plane.plane import ControlPlane
+from daemun.plane.recall import Recall
+from daemun.programs.figures import figures
+from daemun.programs.installation import Installation
+from daemun.programs.places import Places
 from daemun.provision.kube.certificates import Hosts
 from daemun.provision.kube.identity import Identities
 from daemun.provision.kube.issuer import Known
 from daemun.provision.kube.keyring import Certificates, Keyring
 from daemun.provision.kube.proxies import KubeProxies
 from daemun.provision.kube.settings import READY_PORT, ProxySettings
-from daemun.recall import Recall
-from daemun.replicas import Replicas
+from daemun.replica.health import HealthServer
+from daemun.replica.lease import AlwaysLeading, LeaderElection
+from daemun.replica.metrics import CONTENT_TYPE, Metrics
+from daemun.replica.replicas import Replicas
 from daemun.report.kube.writer import StatusWriter
 from daemun.serve.credentials import ServerCertificate
 from daemun.sources import yamldoc

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import NamedTuple
 
-from daemun.listening import stop_listening
+from daemun.process.listening import stop_listening
 
 SECONDS = 5.0
 """For one request, from the connection to the end."""

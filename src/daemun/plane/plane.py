@@ -15,10 +15,8 @@ from typing import Any
 
 from daemun.api.core import Secret
 from daemun.api.meta import ObjectMeta
-from daemun.backlog import Backlog
 from daemun.base.names import Name, Ref
 from daemun.flow import MISSING, Failure, Missing
-from daemun.garbage import THRESHOLDS, building, give_back, now_and_then
 from daemun.gatewayapi.findings import Finding
 from daemun.gatewayapi.proxies.accounts import Account
 from daemun.gatewayapi.proxies.answers import ProxyState, Rejection, RejectionKey
@@ -31,13 +29,15 @@ from daemun.ir.identity import Credential, Identity
 from daemun.ir.instances import Catalogue, Instances, Lookup
 from daemun.ir.registries import Trouble
 from daemun.ir.resource import Part, PartKey
-from daemun.keeping import Keeping
-from daemun.proxies import Proxies
+from daemun.plane.backlog import Backlog
+from daemun.plane.keeping import Keeping
+from daemun.plane.proxies import Proxies
+from daemun.process.garbage import THRESHOLDS, building, give_back, now_and_then
+from daemun.process.turns import Turns
 from daemun.serve.proxy import Connected, Disconnected, Synced
 from daemun.serve.proxy import Event as StreamEvent
 from daemun.serve.server import Authenticate, XdsServer
 from daemun.translate import Translation
-from daemun.turns import Turns
 from daemun.xds.events import Acked, Drifted, Rejected, Restored, in_words
 
 _MANY = 500
