@@ -1,10 +1,11 @@
 # The few commands that everything is done with. `make demo` and `make test` work on a fresh machine.
-.PHONY: help install demo test check cluster cluster-down cluster-test conformance golden bench wheel lock clean
+.PHONY: help install demo test check programs cluster cluster-down cluster-test conformance golden bench wheel lock clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 2)))
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,9 +27,12 @@ install: .venv/installed ## Daemun into .venv
 demo: .venv/installed ## serve the lab's manifests and send a request; ARGS=--once to stop after it
 	$(BIN)/daemun demo $(ARGS)
 
-test: .venv/developed ## all tests, through real Envoy and, where Go is, a real API server and Vault (built once, 20 min)
+test: .venv/developed ## all tests, WORKERS at a time, through real Envoy and, where Go is, a real API server and Vault (built once, 20 min)
 	@$(BIN)/python -m tests.cluster build tests || echo 'so the tests that need an API server or Vault are skipped'
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+programs: .venv/developed ## build all that tests and clusters run, once, into the user's cache (Go; 40 min)
+	$(BIN)/python -m tests.cluster build
 
 check: .venv/developed ## lint, types, import contracts, sizes
 	$(BIN)/ruff check

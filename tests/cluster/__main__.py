@@ -49,6 +49,8 @@ def _build(chosen: argparse.Namespace) -> int:
     }
     sets["all"] = tuple(name for name in tools.PROGRAMS if name not in (*tools.PEERS, *tools.ISTIO))
     machine.services(install=_CI)
+    if _CI and chosen.what in {"all", "cluster"}:
+        machine.check(install=True)
     tools.build(*sets[chosen.what])
     return 0
 
