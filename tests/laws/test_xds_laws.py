@@ -543,8 +543,10 @@ class XdsLaws(RuleBasedStateMachine):
         self.put_route(name, host, (), 3, ())
         self.client.poison.add(self.state[PartKey("p", ROUTE, name, host)].leaves[2 + bad].data)
         self.talk()
-        if not self.session.synced() or any(item.data in self.client.poison for item in self.filters.values()):
-            return  # what needs a filter that is refused is closed
+        backends = [value for key, value in self.state.items() if key.type_url in (CLUSTER, ENDPOINT)]
+        needed = {*self.filters.values(), *(item for value in backends for item in value.leaves)}
+        if not self.session.synced() or any(item.data in self.client.poison for item in needed):
+            return  # what needs a filter or a cluster that is refused is closed
         every = {item.data for value in self.state.values() for item in value.leaves}
         routes = [(name, one.text) for name, (_, body) in self.client.have[ROUTE].items() for one in tokens(body)]
         self.client.keeps = {(name, text) for name, text in routes if text in every}

@@ -6,7 +6,6 @@ most specific one that fits. Only a wildcard more or less changes the directory,
 Each is a leaf of its own, so that no host is listed before its scope is there, or no longer while that stays.
 """
 
-import functools
 from collections.abc import Callable, Iterator
 
 from envoy.config.route.v3 import route_components_pb2 as route_v3
@@ -27,6 +26,8 @@ _PART = "*"
 """As that of the catch-all: Envoy rejects two virtual hosts for all that is left, if only for a moment."""
 _TAGS = (*TAGS, ROUTES, wire.tag(4), wire.tag(1), wire.tag(2))
 """The list within its scope: VirtualHost.routes, Route.metadata, Metadata.filter_metadata, the value of that entry."""
+_FIELDS, _KEY = wire.tag(1), wire.tag(1)  # Struct.fields, the key of an entry
+_TRUE = wire.delimited(wire.tag(2), struct_pb2.Value(bool_value=True).SerializeToString())
 _IDENTITY = b"directory"
 _SCRIPT = """
 function envoy_on_request(request)
@@ -103,9 +104,9 @@ def is_directory(value: Part) -> bool:
     return value.leaves[0].identity == _IDENTITY
 
 
-@functools.lru_cache(maxsize=4096)
 def _entry(host: str) -> bytes:
-    return wire.encoded(struct_pb2.Struct(fields={host: struct_pb2.Value(bool_value=True)}))
+    """Struct.fields[host] = true. There may be thousands, so no messages are made of them."""
+    return wire.delimited(_FIELDS, wire.delimited(_KEY, host.encode()) + _TRUE)
 
 
 def _around(port: FrontendKey) -> tuple[bytes, ...]:

@@ -140,9 +140,11 @@ def part(
     if any(leaf.forms for leaf in kept):
         kept = tuple(_formed(kept, any(leaf.reads for leaf in kept)))
     chunks = [key.encode(), *tags, *beside]
+    origin, told = None, b""
     for leaf in kept:
-        chunks.append(leaf.data)
-        chunks.append(str(leaf.origin).encode())
+        if leaf.origin is not origin:  # many leaves in a row may have the same one
+            origin, told = leaf.origin, str(leaf.origin).encode()
+        chunks += leaf.data, told
     return Part(tags, kept, digest(*chunks), tuple(spare), hides, beside)
 
 
