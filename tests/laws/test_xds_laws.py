@@ -750,6 +750,11 @@ class XdsLaws(RuleBasedStateMachine):
                 return False
         return True
 
+    def closed(self, item: Leaf) -> bool:
+        """Whether it needs a cluster that is refused: it is as it last was, or answers 500."""
+        needed = (PartKey("p", kind, name) for name in item.needs for kind in (CLUSTER, ENDPOINT))
+        return any(self.state[key].leaves[0].data in self.client.poison for key in needed if key in self.state)
+
     def names(self, type_url: str) -> set[str]:
         return {key.resource for key in self.state if key.type_url == type_url}
 
@@ -771,7 +776,7 @@ class XdsLaws(RuleBasedStateMachine):
                 expected.add(key)
                 if covered or not self.given(item) or (self.client.poison and self.barred(item)):
                     covered = covered or item.covers
-                elif item.data not in bad:
+                elif item.data not in bad and not self.closed(item):
                     assert item.data in body, f"{item.data!r} is missing in {body!r}"
         if type_url == EXTENSION:
             # What needs a filter may have stayed, as what it was to give way to is refused.
