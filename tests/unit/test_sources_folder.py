@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -174,6 +175,30 @@ async def test_what_is_good_is_remembered_when_it_is_served(tmp_path: Path) -> N
     served.set()
     await until(remembered, 30)
     task.cancel()
+
+
+async def test_what_is_being_remembered_is_there_when_the_source_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.yaml").write_text(service("a"))
+    source = FolderSource([tmp_path / "a.yaml"], lambda _: None, tmp_path / "state", poll=60.0)
+    begun, go_on = threading.Event(), threading.Event()
+    persist, ended = source.folder.persist, []
+
+    def slowly() -> None:
+        begun.set()
+        go_on.wait(30)
+        persist()
+        ended.append(True)
+
+    monkeypatch.setattr(source.folder, "persist", slowly)
+    task = asyncio.create_task(source.run())
+    assert await asyncio.to_thread(begun.wait, 30)
+    task.cancel()
+    asyncio.get_running_loop().call_later(0.05, go_on.set)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended
 
 
 async def test_without_inotify_the_poll_finds_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,9 +88,17 @@ class FolderSource:
             raise
         if told is not None and self._clock() - self._remembered < _UNREST:
             return told
-        await asyncio.to_thread(self.folder.persist)
+        await self._persist()
         self._remembered = self._clock()
         return told or await notices.take(wake - self._clock())
+
+    async def _persist(self) -> None:
+        """Remember what there is. What has been begun is done before the source ends."""
+        persisting = asyncio.ensure_future(asyncio.to_thread(self.folder.persist))
+        try:
+            await asyncio.shield(persisting)
+        finally:
+            await asyncio.wait([persisting])
 
     def _watch(self, descriptor: int, key: Key) -> None:
         if self._watcher is not None:
