@@ -14,6 +14,8 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 from validate import validate_pb2
 
+from daemun.features.times import LONGEST
+
 _SCALARS = ("float", "double", "int32", "int64", "uint32", "uint64", "string", "bytes", "enum")
 _BOUNDS: tuple[tuple[str, str, Callable[[Any, Any], bool]], ...] = (
     ("gt", "must be more than", lambda value, bound: value > bound),
@@ -28,8 +30,7 @@ _LENGTHS: tuple[tuple[str, str, Callable[[int, int], bool]], ...] = (
     ("max_bytes", "bytes at most", lambda length, bound: length <= bound),
 )
 _WRAPPERS = "google.protobuf."
-_MOST_SECONDS = 2_562_047 * 3600
-"""Envoy counts in nanoseconds, of which there are less than 2^63."""
+_MOST_SECONDS = LONGEST // 10**9
 _LINE_BREAKS = frozenset("\0\r\n")
 
 Broken = tuple[str, str]
