@@ -99,14 +99,10 @@ def gone(pid: int) -> bool:
         return True
 
 
-def left_behind() -> set[Path]:
-    """What Envoys keep for hot restarts outside of the state directory, of those that are gone."""
-    found = set(Path("/dev/shm").glob("envoy_shared_memory_*"))  # noqa: S108 - Envoy puts them there
-    for maps in Path("/proc").glob("[0-9]*/maps") if found else ():
-        with contextlib.suppress(OSError):
-            text = maps.read_text()
-            found = {path for path in found if str(path) not in text}
-    return found
+def shared_memory(pid: int) -> set[Path]:
+    """What an Envoy keeps for hot restarts outside of the state directory."""
+    maps = Path(f"/proc/{pid}/maps").read_text().splitlines()
+    return {Path(line.split()[-1]) for line in maps if "/dev/shm/envoy_shared_memory_" in line}  # noqa: S108 - Envoy's
 
 
 class Probe:
@@ -143,6 +139,7 @@ class Stage:
         self.port = free_port()
         self._all: list[LocalProxies] = []
         self._pids: set[int] = set()
+        self._memory: set[Path] = set()
 
     def proxies(self, linger: float = 6.0) -> LocalProxies:
         made = LocalProxies(
@@ -171,6 +168,7 @@ class Stage:
         self._pids.add(process.pid)
         envoy = int(await process.stdout.readline())
         self._pids.add(envoy)
+        self._memory |= shared_memory(envoy)
         self.keeper()
         return process.pid, envoy
 
@@ -186,6 +184,9 @@ class Stage:
         self.events.append(event)
         if event.pid:
             self._pids.add(event.pid)
+        if event.kind == "ready":
+            with contextlib.suppress(OSError):  # one that was killed at once
+                self._memory |= shared_memory(event.pid)
 
     async def strike(self) -> None:
         """End everything, and see that nothing is left."""
@@ -198,16 +199,15 @@ class Stage:
             await last.stop(0)
         await until(lambda: all(gone(pid) for pid in self._pids))
         assert not [path for path in self.state.rglob("*") if path.is_socket()]
+        assert not [path for path in self._memory if path.exists()]
 
 
 @pytest.fixture
 async def stage() -> AsyncIterator[Stage]:
-    before = left_behind()
     with tempfile.TemporaryDirectory() as short:  # pytest's own paths are too long for a Unix socket
         stage = Stage(Path(short) / "s")
         yield stage
         await stage.strike()
-    await until(lambda: not left_behind() - before)  # other tests beside these end their Envoys, too
 
 
 async def test_a_crashed_envoy_comes_back(stage: Stage) -> None:

@@ -98,6 +98,21 @@ def test_a_cluster_that_cannot_be_told_is_an_error_with_a_mend(tmp_path: Path) -
             KubeClient.connect(kubeconfig=path)
 
 
+async def test_a_person_s_request_is_sent_again_while_it_is_put_off(tmp_path: Path) -> None:
+    async with FakeApi() as api, KubeClient.connect(kubeconfig=kubeconfig(tmp_path, api.url), patient=True) as client:
+        api.refusals.extend([Refusal(429, retry_after="0")] * 10)
+        await client.get("/api/v1")
+        assert len(api.requests) == 11
+        for refusal in Refusal(429), Refusal(429, retry_after="99"), Refusal(503, retry_after="0"):
+            api.refusals.append(refusal)
+            with pytest.raises(ApiError, match=f"it is {refusal.status}"):
+                await client.get("/api/v1")
+        assert len(api.requests) == 14
+        api.refusals.extend([Refusal(429, retry_after="0")] * 11)
+        with pytest.raises(ApiError, match="it is 429"):
+            await client.get("/api/v1")
+
+
 async def test_a_refusal_says_what_the_server_said(tmp_path: Path) -> None:
     async with FakeApi() as api, KubeClient.connect(kubeconfig=kubeconfig(tmp_path, api.url)) as client:
         api.refusals.append(Refusal(429, retry_after="7"))

@@ -24,7 +24,7 @@ def made(overrides: dict[str, object] | None = None) -> bytes:
 def validated(config: bytes, folder: Path) -> subprocess.CompletedProcess[str]:
     path = folder / "bootstrap.json"
     path.write_bytes(config)
-    argv = [str(binary.find()), "--mode", "validate", "--config-path", str(path), "--use-dynamic-base-id"]
+    argv = [str(binary.find()), "--mode", "validate", "--config-path", str(path), "--disable-hot-restart"]
     return subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
 
 

@@ -151,7 +151,7 @@ def _connected(
     from daemun.kube.errors import KubeError
 
     async def connected() -> None:
-        async with KubeClient.connect(context, kubeconfig) as client:
+        async with KubeClient.connect(context, kubeconfig, patient=True) as client:
             await work(client)
 
     try:

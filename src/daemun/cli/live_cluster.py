@@ -35,7 +35,7 @@ def read(translation: Translation, context: str, above: Batch) -> tuple[FileProb
         translation.apply(keeping.take(objects.items()), batch.unread | above.unread)
 
     async def load() -> None:
-        async with KubeClient.connect(context or None) as client:
+        async with KubeClient.connect(context or None, patient=True) as client:
             source = KubeSource(client, take)
             for key, want in source.wants.items():
                 translation.sources[key].on_read(want)

@@ -17,6 +17,7 @@ from daemun.kube.connections import Connections
 from daemun.kube.credentials import credentials
 from daemun.kube.errors import ApiError, KubeError
 from daemun.kube.kubeconfig import access
+from daemun.kube.patience import Patient
 from daemun.kube.tls import context as tls_context
 from daemun.kube.transport import Answer, Method, Transport
 
@@ -50,14 +51,15 @@ class KubeClient:
         self.namespace = namespace
 
     @classmethod
-    def connect(cls, context: str | None = None, kubeconfig: Path | None = None) -> Self:
+    def connect(cls, context: str | None = None, kubeconfig: Path | None = None, *, patient: bool = False) -> Self:
         """The cluster that `kubectl` would use, or the one that this pod runs in; nothing is sent yet.
 
+        A `patient` one, for a person's command, sends again what the server puts off (patience.py).
         Raises KubeError when there is no such context or its files cannot be read.
         """
         try:
             cluster, user, namespace = access(context, kubeconfig)
-            transport = Connections(
+            transport: Transport = Connections(
                 cluster.server,
                 tls_context(cluster, user) if cluster.server.startswith("https:") else None,
                 credentials(user),
@@ -66,7 +68,7 @@ class KubeClient:
             )
         except (KubeError, OSError, ValueError) as error:  # msgspec's are ValueErrors, ssl's OSErrors
             raise KubeError(f"the cluster cannot be reached: {error}", "Check KUBECONFIG and --kube-context.") from None
-        return cls(transport, cluster.server, namespace)
+        return cls(Patient(transport) if patient else transport, cluster.server, namespace)
 
     @classmethod
     def at(cls, server: str, namespace: str = "default") -> Self:

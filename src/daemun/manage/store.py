@@ -29,7 +29,7 @@ class Store:
     @asynccontextmanager
     async def opened(cls, context: str | None = None, kubeconfig: Path | None = None) -> AsyncIterator[Self]:
         """A store of the cluster that `kubectl` would use, or of the one that is named."""
-        async with KubeClient.connect(context, kubeconfig) as client:
+        async with KubeClient.connect(context, kubeconfig, patient=True) as client:
             yield cls(client)
 
     async def read(self, key: Key, name: Name) -> Document:

@@ -46,7 +46,7 @@ class Door:
         config = self._folder / "envoy.json"
         config.write_text(json.dumps(self._config()))
         self._envoy = await asyncio.create_subprocess_exec(
-            *(binary.find(), "-c", config, "--use-dynamic-base-id", "--concurrency", "1", "-l", "error"),
+            *(binary.find(), "-c", config, "--disable-hot-restart", "--concurrency", "1", "-l", "error"),
             stdout=DEVNULL,
             stderr=DEVNULL,
         )
