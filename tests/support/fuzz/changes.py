@@ -164,12 +164,19 @@ class Changes:
     # Policies
 
     def _guard(self, objects: Objects) -> Change:
-        key, one = self._any_route(objects)
+        return self._come_and_go(objects, self._pieces.guard(*self._target(objects)), "AuthPolicy")
+
+    def _target(self, objects: Objects) -> tuple[Key, str]:
+        """What a policy may be for: a route or a rule, more seldom a listener, Gateway or ListenerSet."""
+        kind = "GRPCRoute" if self.chance.random() < 0.1 else "HTTPRoute"
+        key, one = self.chance.choice(self._routes(objects, kind) or self._routes(objects))
         named = any(each.get("name") for each in one["spec"]["rules"])
-        target, section = self.chance.choice(
-            ((key, ""), (key, "named" if named else ""), (Key("Gateway", "default", "one"), ""))
+        above = [Key("Gateway", "default", "one"), *(at for at, _ in objects.of("ListenerSet"))]
+        parent = self.chance.choice(above)
+        listeners = [each["name"] for each in objects.every[parent]["spec"]["listeners"]]
+        return self.chance.choice(
+            ((key, ""), (key, "named" if named else ""), (parent, ""), (parent, self.chance.choice(listeners)))
         )
-        return self._come_and_go(objects, self._pieces.guard(target, section), "AuthPolicy")
 
     def _option(self, objects: Objects) -> Change:
         key, _ = self._any_route(objects)
@@ -274,9 +281,9 @@ class Changes:
     def _any_route(self, objects: Objects) -> tuple[Key, Doc]:
         return self.chance.choice(self._routes(objects))
 
-    def _routes(self, objects: Objects) -> list[tuple[Key, Doc]]:
-        """The routes but for those of crowds, unless there are too few."""
-        every = sorted(objects.of("HTTPRoute"), key=_first)
+    def _routes(self, objects: Objects, kind: str = "HTTPRoute") -> list[tuple[Key, Doc]]:
+        """The routes but for those of crowds."""
+        every = sorted(objects.of(kind), key=_first)
         return [one for one in every if "-" not in one[0].name]
 
     def _with(self, document: Doc, **fields: object) -> Doc:

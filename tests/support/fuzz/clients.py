@@ -10,8 +10,9 @@ from typing import NamedTuple
 from daemun.process.listening import stop_listening
 from support.clients import client
 from support.fuzz import settings
+from support.fuzz.credentials import KEY_HEADER, KEYS, TOKENS
 from support.fuzz.history import History
-from support.fuzz.outcomes import KEY_HEADER, KEYS, NOT_LISTENING, SAID, Answer
+from support.fuzz.outcomes import NOT_LISTENING, SAID, Answer
 from support.fuzz.pieces import SLOWLY
 from support.fuzz.routing import Request
 from support.objects.certificates import authority
@@ -83,6 +84,8 @@ class Requests:
         headers = [("x-a", "1")] if chance.random() < (likely if fit and "headers" in fit else 0.1) else []
         if chance.random() < 0.7:
             headers.append((KEY_HEADER, chance.choice(tuple(KEYS.values()))))
+        if chance.random() < 0.7:
+            headers.append(("authorization", chance.choice(tuple(TOKENS.values()))))
         query = "q=1" if chance.random() < (likely if fit and "queryParams" in fit else 0.1) else ""
         method = "POST" if chance.random() < (likely if fit and "method" in fit else 0.1) else "GET"
         tls = host in settings.SECURE and chance.random() < 0.7

@@ -4,14 +4,11 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from support.fuzz.credentials import lets_in
 from support.fuzz.hosts import Hosts, Listener
 from support.fuzz.objects import Key, Objects
 from support.fuzz.routing import Request, Taken, taken
 from support.objects.documents import Doc
-
-KEYS = {"good": "good-key", "other": "other-key"}
-"""API keys by the label of their Secrets."""
-KEY_HEADER = "api-key"
 
 
 class Answer(NamedTuple):
@@ -55,11 +52,11 @@ class Outcomes:
         listener = self.hosts.listener(request.port, request.host)
         if listener is None:
             return [NOT_LISTENING if request.tls or request.port not in self.hosts.ports else NOTHING]
-        rule = taken(self.hosts, listener, request)
+        rule, headers = taken(self.hosts, listener, request), dict(request.headers)
         if rule is None:
             # Whether it is said first who may come in or what there is, is left to us.
-            return [NOTHING, *([] if self._lets_in(self._policy(listener, None), request) else [REFUSED])]
-        if not self._lets_in(self._policy(listener, rule), request):
+            return [NOTHING, *([] if lets_in(self._policy(listener, None), headers) else [REFUSED])]
+        if not lets_in(self._policy(listener, rule), headers):
             return [REFUSED]
         return self._answers(listener, rule, request)
 
@@ -80,12 +77,6 @@ class Outcomes:
                 target_key = Key(target["kind"], key.namespace, target["name"])
                 found[target_key, target.get("sectionName", "")] = policy
         return found
-
-    def _lets_in(self, policy: Doc | None, request: Request) -> bool:
-        if policy is None:
-            return True
-        label = policy["spec"]["apiKey"]["selector"]["team"]
-        return dict(request.headers).get(KEY_HEADER) == KEYS[label]
 
     # What is done
 

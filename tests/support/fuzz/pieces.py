@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 
+from support.fuzz.credentials import TEAMS, by_key, by_token
 from support.fuzz.objects import Key, Objects
 from support.fuzz.settings import CALLED, EXACT, NAMESPACES, NEVER, PATHS, REGEXES, SERVICES, WILD
 from support.objects.documents import Doc, backend, exact, hosts, prefix, regex, route, rule, upstream, use, values
@@ -176,7 +177,8 @@ class Pieces:
     def guard(self, target: Key, section: str = "") -> Doc:
         """An AuthPolicy: who may come in."""
         ref = {"kind": target.kind, "name": target.name} | ({"sectionName": section} if section else {})
-        spec = {"targetRefs": [ref], "apiKey": {"selector": {"team": self.chance.choice(("good", "other"))}}}
+        key, token = by_key(self.chance.choice(TEAMS)), by_token(self.chance.choice(TEAMS))
+        spec = {"targetRefs": [ref]} | self.chance.choice((key, token, token, key | token))
         meta = {"name": f"{target.kind.lower()}-{target.name}{section}", "namespace": target.namespace}
         return {"apiVersion": "daemun.dev/v1alpha1", "kind": "AuthPolicy", "metadata": meta, "spec": spec}
 

@@ -1,7 +1,7 @@
 """How such a world begins: what there is before anything changes, and what changes are chosen from."""
 
+from support.fuzz import credentials
 from support.fuzz.objects import Objects, change_of
-from support.fuzz.outcomes import KEY_HEADER, KEYS
 from support.objects.certificates import authority
 from support.objects.documents import Doc, gateway, listener, listener_set, secret
 from support.servers.ports import free_port
@@ -81,18 +81,8 @@ def beginning(ports: Ports) -> Objects:
         *(namespace(name, labels[name]) for name in NAMESPACES),
         certificate(0),
         certificate(1),
+        *(credentials.secret(team, name) for name in NAMESPACES for team in credentials.TEAMS),
     ]
-    for name in NAMESPACES:
-        for label, key in KEYS.items():
-            every.append(
-                {
-                    "apiVersion": "v1",
-                    "kind": "Secret",
-                    "metadata": {"name": f"key-{label}", "namespace": name, "labels": {"team": label}},
-                    "type": "extauth.solo.io/apikey",
-                    "stringData": {KEY_HEADER: key},
-                }
-            )
     return Objects({}).after(change_of(*every))
 
 
