@@ -2,7 +2,8 @@
 
 Each object of a change is, for each request, as it was before or as it is after: objects travel apart, and some wait
 for their clusters. But nothing goes before all is there that its own namespace said until then: what takes its place is
-there first (ARCHITECTURE.md, law 6).
+there first (ARCHITECTURE.md, law 6). A route that is let in or put out by something else (a Gateway, labels of its
+namespace, a route of the other kind) travels apart from that, and from others, too.
 """
 
 import itertools
@@ -11,16 +12,17 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from support.fuzz.hosts import ROUTES, fits
+from support.fuzz.bearing import Bearing, takes
+from support.fuzz.hosts import ROUTES
 from support.fuzz.objects import Change, Key, Objects
 from support.fuzz.outcomes import Answer, Outcomes
-from support.fuzz.routing import Request, matches
+from support.fuzz.routing import Request
 from support.objects.documents import Doc
 
 RECENT = 12
 """Routes that are asked for more often, as they have just changed."""
-MOST = 10
-"""Objects that are told apart; further ones of a change are as they are all together."""
+MOST = 9
+"""Objects that are told apart; further ones of a change and namespace are as they are all together."""
 
 
 class Moment(NamedTuple):
@@ -36,7 +38,7 @@ class Unit(NamedTuple):
     """Objects that change together, at some moment."""
 
     moment: int
-    namespaces: frozenset[str]
+    namespace: str
     going: bool
     keys: tuple[Key, ...]
 
@@ -95,8 +97,14 @@ class History:
         return found
 
     def _mixes(self, request: Request, first: int, last: int) -> Iterator[Objects]:
-        units = list(self._units(request, first, last))
-        start = {key: one for key, one in self.moments[first].objects.every.items() if concerns(key, one, request)}
+        changes = (self._both(key, at) for at in range(first + 1, last + 1) for key in self.moments[at].change)
+        changed = [(key, one) for key, both in changes for one in both]
+        bears = Bearing(
+            request, [*self.moments[first].objects.routes, *(one for one in changed if one[0].kind in ROUTES)]
+        )
+        units = _few(list(self._units(request, bears, first, last)))
+        start = {key: one for key, one in self.moments[first].objects.every.items() if bears.bears(key, one)}
+        absences = list(self._absences(request, first, last))
         for done in itertools.product((False, True), repeat=len(units)):
             left = [unit for unit, is_done in zip(units, done, strict=True) if not is_done]
             chosen = [unit for unit, is_done in zip(units, done, strict=True) if is_done]
@@ -104,38 +112,48 @@ class History:
                 mix: dict[Key, Doc | None] = dict(start)
                 for unit in chosen:
                     mix.update({key: self.moments[unit.moment].change[key] for key in unit.keys})
-                yield Objects({key: one for key, one in mix.items() if one is not None})
+                for absent in absences:
+                    yield Objects({key: one for key, one in mix.items() if one is not None and key not in absent})
 
-    def _units(self, request: Request, first: int, last: int) -> Iterator[Unit]:
-        """What changes by itself: each object that the request may be for, and all others of one change."""
+    def _units(self, request: Request, bears: Bearing, first: int, last: int) -> Iterator[Unit]:
+        """What changes by itself: each object, but routes of the host without a match only say that it is there."""
         for at in range(first + 1, last + 1):
-            change = self.moments[at].change
-            keys = [key for key in change if any(concerns(key, one, request) for one in self._both(key, at))]
-            single = sorted(keys, key=lambda key: not any(takes(key, one, request) for one in self._both(key, at)))
-            for key in single[:MOST]:
-                yield Unit(at, frozenset([key.namespace]), change[key] is None, (key,))
-            if rest := tuple(single[MOST:]):
-                going = all(change[key] is None for key in rest)
-                yield Unit(at, frozenset(key.namespace for key in rest), going, rest)
+            others: dict[tuple[str, bool], list[Key]] = {}
+            for key, one in self.moments[at].change.items():
+                _, both = self._both(key, at)
+                if any(takes(key, each, request) and bears.bears(key, each) for each in both):
+                    yield Unit(at, key.namespace, one is None, (key,))
+                elif any(bears.bears(key, each) for each in both):
+                    others.setdefault((key.namespace, one is None), []).append(key)
+            for (namespace, going), keys in others.items():
+                yield Unit(at, namespace, going, tuple(keys))
 
-    def _both(self, key: Key, at: int) -> list[Doc]:
+    def _absences(self, request: Request, first: int, last: int) -> Iterator[frozenset[Key]]:
+        """Which routes may be away, since they are let in or put out and did not come or go themselves."""
+        moments = self.moments[first : last + 1]
+        near = [one.outcomes.hosts.near(request.port, request.host) for one in moments]
+        loose = [
+            key
+            for key in sorted(set.union(*near) - set.intersection(*near))
+            if all((one := each.objects.every.get(key)) and takes(key, one, request) for each in moments)
+        ]
+        groups = [loose[:1], loose[1:2], loose[2:3], loose[3:]]
+        for away in itertools.product(*(((), tuple(group)) if group else ((),) for group in groups)):
+            yield frozenset(itertools.chain.from_iterable(away))
+
+    def _both(self, key: Key, at: int) -> tuple[Key, list[Doc]]:
+        """An object before and after a change, as far as it is there."""
         found = (self.moments[at - 1].objects.every.get(key), self.moments[at].change[key])
-        return [one for one in found if one is not None]
+        return key, [one for one in found if one is not None]
+
+
+def _few(units: list[Unit]) -> list[Unit]:
+    """No more than can be told apart in a moment: the first ones of those that are of the same change and namespace."""
+    joined: dict[tuple[int, str, bool], list[Key]] = {}
+    for unit in units[MOST:]:
+        joined.setdefault(unit[:3], []).extend(unit.keys)
+    return [*units[:MOST], *(Unit(*one, tuple(keys)) for one, keys in joined.items())]
 
 
 def _waits_for(going: Unit, other: Unit) -> bool:
-    return other.moment <= going.moment and not other.going and not going.namespaces.isdisjoint(other.namespaces)
-
-
-def concerns(key: Key, document: Doc, request: Request) -> bool:
-    """Whether an object may have to do with a request."""
-    hostnames = document["spec"].get("hostnames") if key.kind in ROUTES else None
-    return not hostnames or any(fits(one, request.host) for one in hostnames)
-
-
-def takes(key: Key, document: Doc, request: Request) -> bool:
-    """Whether an object is a route with a match for a request, or no route."""
-    if key.kind not in ROUTES:
-        return True
-    every = (match for rule in document["spec"]["rules"] for match in rule.get("matches") or [{}])
-    return any(matches(key.kind, match, request) for match in every)
+    return other.moment <= going.moment and not other.going and going.namespace == other.namespace

@@ -88,6 +88,11 @@ class Hosts:
         here = self._attached.get((listener.parent, listener.name), {})
         return here.get(max((one for one in here if fits(one, host)), key=precision, default=""), [])
 
+    def near(self, port: int, host: str) -> set[Key]:
+        """The routes on any listener of a port for a host, whether they are heard for it or a more specific one is."""
+        here = (self._attached.get((one.parent, one.name), {}) for one in self.ports.get(port, ()))
+        return {one.key for hosts in here for at, every in hosts.items() if fits(at, host) for one in every}
+
     def _listen(self, gateway: Key, parent: Key, listeners: list[Doc]) -> None:
         for spec in listeners:
             here = self.ports.setdefault(spec["port"], [])

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from daemun.plane.plane import ControlPlane
+from support.fuzz.bearing import concerns, takes
 from support.fuzz.clients import Client, Requests
-from support.fuzz.history import History, concerns, takes
+from support.fuzz.history import History
 from support.fuzz.hosts import ROUTES
 from support.fuzz.objects import Change, Key, Objects, ref_of
 from support.fuzz.outcomes import Answer
@@ -127,8 +128,9 @@ class Play:
         during = [f"at first {one}" for one in self._for(request, moments[first].objects)]
         for at in range(first + 1, last + 1):
             during.append(self._names[at])
-            changed = moments[at].objects.after(dict.fromkeys(moments[at].objects.every.keys() - moments[at].change))
-            during += [f"  {one}" for one in self._for(request, changed)]
+            for key, one in moments[at].change.items():
+                if key.kind in ROUTES and "-" not in key.name:
+                    during.append(f"  {_name(key)}: {one and (one['metadata']['creationTimestamp'], one['spec'])}")
         self.wrong.append(Wrong(request, answer, right, during))
 
     def _for(self, request: Request, objects: Objects) -> Iterator[str]:
