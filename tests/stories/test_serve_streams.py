@@ -3,19 +3,16 @@
 import asyncio
 import contextlib
 import tempfile
-import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import grpc.aio
+import grpc
 import pytest
-from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, DeltaDiscoveryResponse
+from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest
 
-from daemun.base.names import Ref
-from daemun.ir.origin import Origin
-from daemun.ir.resource import CLUSTER, LISTENER, Leaf, Part, PartKey, part
+from daemun.ir.resource import CLUSTER, LISTENER
 from daemun.process.turns import Line
 from daemun.serve.proxy import Connected, Disconnected, Synced
 from daemun.serve.server import XdsServer
@@ -24,69 +21,14 @@ from daemun.xds.messages import Request, Response
 from daemun.xds.session import Session
 from daemun.xds.silence import SILENCE
 from daemun.xds.subscription import MOST
-
-PATH = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
-
-
-def cluster(proxy: str, name: str, data: bytes) -> tuple[PartKey, Part]:
-    return PartKey(proxy, CLUSTER, name), part("", [Leaf(data, Origin(Ref("", "Test", "", name)))])
-
-
-def listener(proxy: str, name: str, data: bytes) -> tuple[PartKey, Part]:
-    return PartKey(proxy, LISTENER, name), part("", [Leaf(data, Origin(Ref("", "Test", "", name)))])
-
-
-class Served:
-    """A server on a private socket, and streams to it. The token of a client is the name of its proxy."""
-
-    def __init__(self, folder: Path) -> None:
-        self.address = f"unix:{folder / 'xds.sock'}"
-        self.events: list[tuple[str, object]] = []
-        self.heard = asyncio.Event()
-        self.ahead = 0.0
-        """By how many seconds the server's clock is ahead."""
-        self.server = XdsServer(self.authenticate, self.on_event, lambda: time.monotonic() + self.ahead)
-
-    def later(self, seconds: float) -> None:
-        """Let time pass for the server, and its streams look at it."""
-        self.ahead += seconds
-        for proxy in self.server._proxies.values():
-            for wake in proxy._sessions.values():
-                wake()
-
-    async def authenticate(self, metadata: Mapping[str, str]) -> str | None:
-        return metadata.get("token")
-
-    def on_event(self, proxy: str, event: object) -> None:
-        self.events.append((proxy, event))
-        self.heard.set()
-
-    def of(self, kind: type[object]) -> list[str]:
-        return [proxy for proxy, event in self.events if isinstance(event, kind)]
-
-    async def until(self, kind: type[object], times: int = 1) -> None:
-        async with asyncio.timeout(30):
-            while len(self.of(kind)) < times:
-                self.heard.clear()
-                await self.heard.wait()
-
-    @contextlib.asynccontextmanager
-    async def client(self, name: str, header: str = "token") -> AsyncIterator[Any]:
-        async with grpc.aio.insecure_channel(self.address) as channel:
-            call = channel.stream_stream(
-                PATH,
-                request_serializer=DeltaDiscoveryRequest.SerializeToString,
-                response_deserializer=DeltaDiscoveryResponse.FromString,
-            )(metadata=((header, name),))
-            yield call
-            call.cancel()
+from support.scenes.served import Served, cluster, listener
 
 
 @pytest.fixture
 async def served() -> AsyncIterator[Served]:
     with tempfile.TemporaryDirectory(prefix="daemun-") as name:
-        made = Served(Path(name))
-        await made.server.start(made.address)
+        made = Served(f"unix:{Path(name) / 'xds.sock'}")
+        await made.start()
         yield made
         await made.server.stop()
 
@@ -152,21 +94,6 @@ async def test_a_server_that_stops_leaves_its_successor_alone(served: Served) ->
         await call.write(DeltaDiscoveryRequest(type_url=CLUSTER))
         assert not (await call.read()).resources
     await successor.stop()
-
-
-async def test_a_slow_reader_delays_nobody(served: Served) -> None:
-    huge = b"\x0a" + b"x" * (8 << 20)
-    served.server.apply([cluster("slow", "c", huge), cluster("quick", "c", b"0")])
-    async with served.client("slow") as slow, served.client("quick") as quick:
-        await slow.write(DeltaDiscoveryRequest(type_url=CLUSTER))
-        await quick.write(DeltaDiscoveryRequest(type_url=CLUSTER))
-        response = await quick.read()
-        for turn in range(100):
-            await quick.write(DeltaDiscoveryRequest(type_url=CLUSTER, response_nonce=response.nonce))
-            served.server.apply([cluster("slow", "c", huge + b"%d" % turn), cluster("quick", "c", b"%d" % (turn + 1))])
-            async with asyncio.timeout(30):
-                response = await quick.read()
-        assert response.resources[0].resource.value == b"100"
 
 
 async def test_clients_that_answer_nothing_are_told_that_their_streams_have_ended(

@@ -21,7 +21,7 @@ class Counts(msgspec.Struct):
     refused: int = 0
     """Streams of nobody that is known."""
     stuck: int = 0
-    """Streams that were ended because their client did not answer any more."""
+    """Streams that were ended because their client did not answer any more, or took nothing of what was written."""
     acks: Counter[str] = msgspec.field(default_factory=Counter)
     nacks: Counter[str] = msgspec.field(default_factory=Counter)
 

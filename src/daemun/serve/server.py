@@ -2,7 +2,8 @@
 
 Each stream has one reader and one writer. The writer asks the session what may be sent and waits for the client to
 take it, so a slow client delays nobody else, and what changes in the meantime is gathered into its next response. A
-client that has taken all and answers nothing any more loses its stream: Envoy connects again.
+client that has taken all and answers nothing any more loses its stream, and one that takes nothing of what is being
+written to it its connection (`writing`): Envoy connects again.
 Nothing is sent before the sources are complete (`ready`): a proxy never sees an empty or half a configuration because
 the control plane has just started.
 """
@@ -23,6 +24,7 @@ from daemun.ir.resource import Part, PartKey
 from daemun.process.turns import Line, Turns
 from daemun.serve.counts import Counts
 from daemun.serve.proxy import OnEvent, Proxy
+from daemun.serve.writing import Writing
 from daemun.xds.events import Rejected
 from daemun.xds.messages import Request, Response
 from daemun.xds.session import HOLD, Session
@@ -76,6 +78,7 @@ class XdsServer:
         self._hold = hold
         self._proxies: dict[str, Proxy] = {}
         self.counts = Counts()
+        self._writing = Writing(self.counts, clock)
         self._ready = asyncio.Event()
         self._whole = asyncio.Event()
         self._whole.set()
@@ -248,7 +251,7 @@ class XdsServer:
             responses = await self._next_responses(proxy, session, wake)
         began = self._clock()
         for response in responses:
-            await context.write(response.encode())
+            await self._writing.write(context, proxy.name, response.encode())
         now = self._clock()
         session.delayed(now - began)
         deadline = session.deadline(now)
