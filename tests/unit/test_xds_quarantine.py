@@ -147,6 +147,50 @@ def test_a_rejection_is_tried_again_ever_more_seldom(talk: Talk) -> None:
     assert talk.session.subscription(ROUTE).deadline(talk.now) is None
 
 
+def waits(talk: Talk, poison: str, rounds: int) -> list[float]:
+    """After how long each time something is tried again that stays wrong."""
+    found = []
+    for _ in range(rounds):
+        at = talk.session.subscription(LISTENER).deadline(talk.now)
+        assert at is not None
+        found.append(at - talk.now)
+        talk.now = at
+        (tried,) = talk.poll()
+        talk.nack(tried, poison)
+    return [round(one, 6) for one in found]
+
+
+IN_USE = "cannot bind '0.0.0.0:80': Address already in use"
+
+
+def test_a_port_in_use_is_tried_again_soon() -> None:
+    talk = Talk()
+    talk.apply(whole(LISTENER, "one", "1"))
+    talk.ask(LISTENER)
+    talk.nack(talk.one(), IN_USE)
+    assert waits(talk, IN_USE, 11) == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 60]
+    assert len(talk.events(Rejected)) == 1
+
+
+def test_what_is_refused_beside_what_it_takes_away_is_tried_once_more() -> None:
+    """Envoy does the removal, and does not close at once what was bound: nobody is to blame."""
+    talk = Talk()
+    talk.apply(whole(LISTENER, "all", "all"))
+    talk.ask(LISTENER)
+    talk.settle()
+    talk.session.take_events()
+    talk.apply((key(LISTENER, "all"), None), whole(LISTENER, "one", "1"))
+    both = talk.one()
+    assert (set(bodies(both)), both.removed) == ({"one"}, ("all",))
+    talk.nack(both, IN_USE)
+    again = talk.one()
+    assert (bodies(again), again.removed) == ({"one": b"<1>"}, ())
+    assert not talk.session.rejections()
+    talk.nack(again, IN_USE)
+    assert [one.resource for one in talk.session.rejections()] == ["one"]
+    assert waits(talk, IN_USE, 2) == [0.1, 0.2]
+
+
 def test_a_resource_removed_during_the_search_ends_it(talk: Talk) -> None:
     talk.apply(host("v", *((f"o{n}", f"o{n}.2") for n in range(20))))
     talk.nack(talk.one())

@@ -18,11 +18,13 @@ from daemun.ir.resource import CLUSTER
 from daemun.xds.client import Client
 from daemun.xds.events import Event, Rejected, Restored
 from daemun.xds.leaves import LeafKey
-from daemun.xds.words import reason
+from daemun.xds.words import in_use, reason
 
 FIRST_RETRY = 5.0
 LAST_RETRY = 60.0
 """Seconds until a culprit is tried again: the first delay, doubled each time up to the last."""
+SOON = 0.1
+"""The first delay where a port is in use: whoever has it may be about to leave it."""
 
 Data = bytes | str
 """What identifies the content of a suspect: a leaf's bytes, a resource's version."""
@@ -170,8 +172,9 @@ class Quarantine:
     def condemn(self, one: Suspect, data: Data, origin: Origin, message: str, now: float) -> None:
         """Envoy rejected this by itself."""
         message = reason(message)
+        first = SOON if in_use(message) else FIRST_RETRY
         before = self._culprits.get(one.resource, {}).get(one)
-        delay = min(before.delay * 2, LAST_RETRY) if before and before.data == data else FIRST_RETRY
+        delay = min(before.delay * 2, LAST_RETRY) if before and before.data == data else first
         self._culprits.setdefault(one.resource, {})[one] = Culprit(data, origin, message, delay, now + delay)
         self._withhold(one, data)
         if before is None or before.data != data or before.message != message:

@@ -302,12 +302,12 @@ class Subscription:
             self.quarantine.doubt(now)
 
     def _refused(self, flight: Flight, message: str, now: float) -> None:
-        """Find out what in this response may be at fault."""
+        """Find out what in this response may be at fault: what it took away may still have had a port that it needs."""
         suspects = accused(self.client, flight)
         self._half |= dict.fromkeys(flight.half_taken(self.type_url, message))
         if len(suspects) == 1 and not flight.recalled:
             one, data = suspects.popitem()
-            if self.lender.pause(one.resource):
+            if flight.removed or self.lender.pause(one.resource):
                 self.quarantine.again(one, data)
             else:
                 self._condemn(one, data, message, now)

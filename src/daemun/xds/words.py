@@ -12,6 +12,12 @@ _MARK = re.compile(r"goo\.gle/debug\S*\s+")
 _CUT = "(truncated)"
 _LOST = "it is not valid, and too large for Envoy to say why; the log of the proxy says it"
 _LONGEST = 1000
+_IN_USE = "Address already in use"
+
+
+def in_use(text: str) -> bool:
+    """Whether Envoy could not have a port because somebody else has it."""
+    return _IN_USE in text
 
 
 def reason(text: str) -> str:
