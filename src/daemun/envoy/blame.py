@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
+import msgspec
+
 from daemun.base.names import CORE, Ref
 from daemun.envoy.blame_ports import Ports
 from daemun.envoy.clusters import ProxyBackend
@@ -11,9 +13,9 @@ from daemun.gatewayapi.proxies.answers import Rejection, RejectionKey
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.gatewayapi.routes.delegations import ROUTE
 from daemun.ir.backend import BackendKey
-from daemun.ir.listener import Frontend, FrontendKey
+from daemun.ir.listener import Frontend, FrontendKey, port_name
 from daemun.ir.origin import Origin
-from daemun.ir.resource import SECRET, Part, PartKey
+from daemun.ir.resource import LISTENER, SECRET, Part, PartKey
 from daemun.ir.route import RouteKey
 
 
@@ -34,11 +36,14 @@ def blame_rule(
     """The rule from a rejection to the same for each object that is to hear of it.
 
     What a Service, Secret or ConfigMap caused concerns the routes, listeners and policies that use it. What is wrong
-    with a route or a port may come of any policy that it has.
+    with a route or a port may come of any policy that it has. What is wrong at each address of a port is told once.
     """
 
     def blame(reader: Reader, key: RejectionKey, one: Rejection) -> Iterator[tuple[RejectionKey, Rejection]]:
         if one.ref.group != CORE:
+            if key.type_url == LISTENER:
+                of_port = one.message.replace(key.resource, port_name(key.resource))
+                one = msgspec.structs.replace(one, message=of_port)
             yield key, one
             route = reader.get(routes, one.ref)
             every = [*([route] if route else []), *reader.find(ways, one.ref)]

@@ -7,12 +7,12 @@ import msgspec
 from daemun.base.names import Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.proxies.answers import Rejection, RejectionKey, reason_for
-from daemun.ir.listener import Frontend, FrontendKey, ListenerKey
+from daemun.ir.listener import Frontend, FrontendKey, ListenerKey, port_name
 from daemun.ir.resource import LISTENER
 from daemun.ir.uses import NOTHING, ListenerUses
 
 PortName = tuple[str, str]
-"""A proxy, and the name of an Envoy listener of it."""
+"""A proxy, and the name of a port of it (`FrontendKey.listener`)."""
 _FOREIGN = ("PortUnavailable", "AddressNotUsable")
 """Reasons that lie outside: nobody who wrote a policy has caused them."""
 
@@ -27,7 +27,7 @@ class Ports(msgspec.Struct, frozen=True):
         """The policies of the listeners that the rejection is about."""
         if key.type_url != LISTENER or reason_for(one.message) in _FOREIGN:
             return
-        for frontend in reader.find(self.by_name, (key.proxy, key.resource)):
+        for frontend in reader.find(self.by_name, (key.proxy, port_name(key.resource))):
             for listener in frontend.listeners:
                 if listener.origin.ref == one.ref and one.where.startswith(listener.origin.where):
                     uses = reader.get(self.uses, listener.key) or NOTHING

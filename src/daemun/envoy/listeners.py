@@ -1,4 +1,4 @@
-"""Envoy listeners: one per port, with the defaults of Envoy's own list for edge proxies.
+"""Envoy listeners: one per port and address, with the defaults of Envoy's own list for edge proxies.
 
 (Envoy documentation, "Configuring Envoy as an edge proxy". docs/edge-defaults.md says what each default is and why.)
 """
@@ -70,7 +70,7 @@ def listener_rule(
     policies: Collection[ListenerKey, ListenerUses],
     standing: Callable[[Reader], tuple[Use, ...]] = lambda _: (),
 ) -> Callable[[Reader, FrontendKey, Frontend], Iterator[tuple[PartKey, Part]]]:
-    """The rule from a port to its Envoy listener. `access_log` is the path of a file, empty for none.
+    """The rule from a port to its Envoy listeners. `access_log` is the path of a file, empty for none.
 
     With a listener that captures connections comes the cluster of those that just pass.
 
@@ -79,9 +79,7 @@ def listener_rule(
     """
 
     def listener(reader: Reader, key: FrontendKey, frontend: Frontend) -> Iterator[tuple[PartKey, Part]]:
-        proto = listener_pb2.Listener(name=key.listener, address=_address(frontend.addresses[0], key))
-        for address in frontend.addresses[1:]:
-            proto.additional_addresses.add(address=_address(address, key))
+        proto = listener_pb2.Listener()
         # On a machine with other programs a port in use must be an error. With SO_REUSEPORT, Envoy's default, two
         # proxies would share it without a word. But without it the workers would share one UDP socket, and each of
         # them would see some of a client's datagrams.
@@ -118,17 +116,21 @@ def listener_rule(
             Leaf(data, one.origin, tuple(sorted(needs)), side=side)
             for one, (data, needs), side in zip(http, chains, sides, strict=True)
         ]
-        if not frontend.head:
-            yield PartKey(key.proxy, LISTENER, key.listener, f"section {key.section}"), part(key.section, own)
-            return
-        # A listener cannot be without a filter chain: to test its address alone would always fail.
-        head = Leaf(
-            wire.encoded(proto) + b"".join(data for data, _ in chains[:within]),
-            frontend.origin or Origin(first.origin.ref, f"{first.origin.where}.port"),
-            tuple(sorted(draft.needs.union(_needed(frontend), *(needs for _, needs in chains[:within])))),
-            side=next(iter(sides[:within]), None),
-        )
-        yield PartKey(key.proxy, LISTENER, key.listener), part("", [head, *own[within:]])
+        needs = tuple(sorted(draft.needs.union(_needed(frontend), *(needs for _, needs in chains[:within]))))
+        for name, address in frontend.bound_as(key):
+            if not frontend.head:
+                yield PartKey(key.proxy, LISTENER, name, f"section {key.section}"), part(key.section, own)
+                continue
+            proto.name = name
+            proto.address.CopyFrom(_address(address, key))
+            # A listener cannot be without a filter chain: to test its address alone would always fail.
+            head = Leaf(
+                wire.encoded(proto) + b"".join(data for data, _ in chains[:within]),
+                frontend.origin or Origin(first.origin.ref, f"{first.origin.where}.port"),
+                needs,
+                side=next(iter(sides[:within]), None),
+            )
+            yield PartKey(key.proxy, LISTENER, name), part("", [head, *own[within:]])
 
     return listener
 

@@ -95,7 +95,7 @@ class EnvoyResources:
             gateway_streams.holder_rule(of.owners, by_stream),
             "holders of streams",
         )
-        stream_parts = derive(self.holders, streams.stream_rule(found, access_log), "streams")
+        stream_parts = derive(self.holders, streams.stream_rule(found, ports, access_log), "streams")
 
         # Backends: each once, then as the proxies need them.
         self._by_backend = found.index(clusters.backends_of)

@@ -1,7 +1,7 @@
 """Streams: what a port does with the connections or datagrams of which it reads nothing but the server name.
 
 A port with TLS has a filter chain for each server name that its routes and listeners speak of, a TCP port has one, and
-a UDP port a listener filter. Each is a part of the port's listener, which has one leaf: a change of a route changes
+a UDP port a listener filter. Each is a part of the port's listeners, which has one leaf: a change of a route changes
 this part, Envoy replaces this chain, and only the connections of this chain are drained.
 """
 
@@ -16,7 +16,7 @@ from daemun.envoy.tls import wrap
 from daemun.flow import Collection, Reader
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.gatewayapi.routes.streams import Holder
-from daemun.ir.listener import HostKey, Listener
+from daemun.ir.listener import Frontend, FrontendKey, HostKey, Listener
 from daemun.ir.origin import Origin
 from daemun.ir.resource import LISTENER, Leaf, Part, PartKey, part
 from daemun.ir.route import RouteKey
@@ -26,17 +26,19 @@ _LISTENER_FILTERS = wire.tag(9)  # Listener.listener_filters
 
 
 def stream_rule(
-    routes: Collection[RouteKey, ResolvedRoute], access_log: str
+    routes: Collection[RouteKey, ResolvedRoute], ports: Collection[FrontendKey, Frontend], access_log: str
 ) -> Callable[[Reader, HostKey, Holder], Iterator[tuple[PartKey, Part]]]:
     """The rule from who takes the streams that come in somewhere to what Envoy does with them."""
 
     def stream(reader: Reader, key: HostKey, holder: Holder) -> Iterator[tuple[PartKey, Part]]:
         route = reader.get(routes, holder.route) if holder.route else None
         encoded = _forwarded(key, holder, route, access_log) if route else _refused(key, holder.listener, access_log)
-        if encoded is not None:
+        port = reader.get(ports, key.frontend)
+        if encoded is not None and port is not None:
             section = f"section {key.frontend.section} " if key.frontend.section else ""
             name = f"{section}{key.hostname or '*'}"
-            yield PartKey(key.frontend.proxy, LISTENER, key.frontend.listener, name), part(name, [encoded])
+            for listener, _ in port.bound_as(key.frontend):
+                yield PartKey(key.frontend.proxy, LISTENER, listener, name), part(name, [encoded])
 
     return stream
 

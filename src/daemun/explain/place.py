@@ -46,7 +46,7 @@ def find_place(translation: Translation, request: Request, gateway: Name | None)
         gateway=_name(key),
         addresses=translation.reached_at(_name(key)),
         port=key.port,
-        envoy_listener=key.listener,
+        envoy_listener=frontend.listener_at(key, _bound(key, frontend, request.address)),
         api_port=frontend.listeners[0].port,
         why=_why(key, frontend, request, bool(here)),
         alternatives=tuple(_alternative(other, translation.reached_at(_name(other))) for other, _ in others),
@@ -124,6 +124,12 @@ def _reaches(addresses: tuple[str, ...], address: str) -> bool:
     if address.lower() == "localhost":
         return bool({"127.0.0.1", "::1", *ANY_ADDRESS}.intersection(addresses))
     return is_ip(address) and bool({address, *ANY_ADDRESS}.intersection(addresses))
+
+
+def _bound(key: FrontendKey, frontend: Frontend, address: str) -> str:
+    """The address of the port at which a connection to this one arrives; any, where that is not said."""
+    bound = [one for _, one in frontend.bound_as(key)]
+    return next((one for one in bound if _reaches((one,), address)), bound[0])
 
 
 def _fit(frontend: Frontend, request: Request) -> tuple[bool, bool, tuple[int, int]]:

@@ -1,6 +1,7 @@
 """Listeners: where requests come in, and which hosts each may answer for."""
 
 import functools
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -30,7 +31,8 @@ class Socket(NamedTuple):
 
 
 class FrontendKey(NamedTuple):
-    """A port of a proxy: one Envoy listener. `port` is the one that is bound; UDP has ports of its own.
+    """A port of a proxy: an Envoy listener for each of its addresses. `port` is the one that is bound; UDP has ports of
+    its own.
 
     Where connections of one port are told apart by more than server names, each `section` of it has hosts of its own.
     One that is `apart` is told apart by the address that connections are for, and is an Envoy listener of its own.
@@ -44,10 +46,15 @@ class FrontendKey(NamedTuple):
 
     @property
     def listener(self) -> str:
-        """The name of the Envoy listener."""
+        """The name of the Envoy listener; where it has several, what all of their names begin with."""
         if self.apart:
             return f"port-{self.port}.{self.section}"
         return f"port-{self.port}" if self.transport == "tcp" else f"udp-port-{self.port}"
+
+
+def port_name(listener: str) -> str:
+    """The name of the port (`FrontendKey.listener`) of an Envoy listener with this name."""
+    return listener.partition("@")[0]
 
 
 @functools.lru_cache(maxsize=4096)
@@ -109,6 +116,8 @@ class Frontend(msgspec.Struct, frozen=True, gc=False):
 
     One that `captures` takes connections that were meant for other addresses, and were redirected to it. Each is handed
     to the one that is not `bound` and has just that address, or else goes on to where it was going.
+
+    `usual` is the address that is bound where nobody asks for one; empty where there is no choice.
     """
 
     addresses: tuple[str, ...]
@@ -118,6 +127,23 @@ class Frontend(msgspec.Struct, frozen=True, gc=False):
     origin: Origin | None = None
     bound: bool = True
     captures: bool = False
+    usual: str = ""
+
+    def bound_as(self, key: FrontendKey) -> Iterator[tuple[str, str]]:
+        """The Envoy listeners of the port: their names, and the address of each.
+
+        One for all of them could not gain or lose any: Envoy updates no listener that shares an address with what it
+        was, but not all of them. The name says the address and nothing else, so one that stays is not touched,
+        whichever others there are. One that `0.0.0.0` or `::` has already is not bound once more.
+        """
+        for address in self.addresses:
+            every = "::" if ":" in address else "0.0.0.0"  # noqa: S104 - compared with, not bound
+            if address == every or every not in self.addresses:
+                yield self.listener_at(key, address), address
+
+    def listener_at(self, key: FrontendKey, address: str) -> str:
+        """The name of the Envoy listener with this address."""
+        return f"{key.listener}@{address}" if self.usual and address != self.usual else key.listener
 
     @property
     def tls(self) -> bool:

@@ -57,7 +57,7 @@ class Gateways:
             "gateways",
         )
         self.defaults = self.resolved.index(gateways.default_of)
-        self.frontends = derive(self.resolved, gateways.frontend_rule, "frontends")
+        self.frontends = derive(self.resolved, gateways.frontend_rule(settings), "frontends")
         self.owners = derive(self.frontends, owners.owner_rule, "host owners")
         self.parents = union(
             derive(self.resolved, gateways.parent_rule, "accepted parents"),

@@ -67,7 +67,6 @@ def bootstrap(made: Iterable[Translation]) -> dict[str, Any]:
             if kind == LISTENER:
                 _inline(message, proxy, scopes, brought, f"{number}/")
                 message.name = unique
-                message.ClearField("additional_addresses")
                 if not message.HasField("internal_listener"):
                     message.address.socket_address.port_value = 1024 + len(listeners)
                 listeners.append(_tracing_to(_plain(message), f"{number}/{proxy}/"))

@@ -51,9 +51,11 @@ class TcpEcho:
             writer.close()
 
 
-async def greeted(port: int, tls: ssl.SSLContext | None = None, sni: str | None = None) -> str:
+async def greeted(
+    port: int, tls: ssl.SSLContext | None = None, sni: str | None = None, address: str = "127.0.0.1"
+) -> str:
     """Who answers a new connection. A connection that is closed instead is an error."""
-    async with asyncio.timeout(30), connection(port, tls=tls, sni=sni) as (reader, _):
+    async with asyncio.timeout(30), connection(port, address, tls, sni) as (reader, _):
         return (await reader.readuntil(b"\n")).decode().strip()
 
 
@@ -118,17 +120,17 @@ class UdpClient:
 
 
 @contextlib.asynccontextmanager
-async def udp(port: int) -> AsyncIterator[UdpClient]:
+async def udp(port: int, address: str = "127.0.0.1") -> AsyncIterator[UdpClient]:
     """A client with a port of its own."""
     loop = asyncio.get_running_loop()
-    transport, answers = await loop.create_datagram_endpoint(_Answers, remote_addr=("127.0.0.1", port))
+    transport, answers = await loop.create_datagram_endpoint(_Answers, remote_addr=(address, port))
     try:
         yield UdpClient(transport, answers)
     finally:
         transport.close()
 
 
-async def answered(port: int, seconds: float = 30.0) -> str:
+async def answered(port: int, seconds: float = 30.0, address: str = "127.0.0.1") -> str:
     """Which backend answers a datagram from a new port."""
-    async with udp(port) as client:
+    async with udp(port, address) as client:
         return (await client.say(seconds=seconds))[0]

@@ -56,7 +56,11 @@ gateways = manifest(
         },
         optional={
             "addresses": one(
-                [], [{"value": "127.0.0.2"}], [{"value": "0.0.0.0"}], [{"type": "Hostname", "value": "x.test"}]
+                [],
+                [{"value": "127.0.0.2"}],
+                [{"value": "0.0.0.0"}],
+                [{"value": "127.0.0.3"}, {"value": "127.0.0.2"}],
+                [{"type": "Hostname", "value": "x.test"}],
             ),
             "allowedListeners": maybe(
                 namespaces=one(

@@ -118,15 +118,21 @@ def parent_rule(_: Reader, name: Name, gateway: ResolvedGateway) -> Iterator[tup
     yield from parents_of(gateway)
 
 
-def frontend_rule(reader: Reader, name: Name, gateway: ResolvedGateway) -> Iterator[tuple[FrontendKey, Frontend]]:
-    """From a Gateway to its ports: the listeners that serve, by the port that is bound."""
-    del reader, name
-    if gateway.refused:
-        return
-    ports: dict[FrontendKey, list[Listener]] = {}
-    for one in gateway.merged():
-        if one.serves and one.listener is not None:
-            key = frontend_key(gateway.proxy, *one.socket)
-            ports.setdefault(key, []).append(one.listener)
-    for key, listeners in ports.items():
-        yield key, Frontend(gateway.addresses, tuple(listeners))
+def frontend_rule(
+    settings: Settings,
+) -> Callable[[Reader, Name, ResolvedGateway], Iterator[tuple[FrontendKey, Frontend]]]:
+    """The rule from a Gateway to its ports: the listeners that serve, by the port that is bound."""
+
+    def frontends(reader: Reader, name: Name, gateway: ResolvedGateway) -> Iterator[tuple[FrontendKey, Frontend]]:
+        del reader, name
+        if gateway.refused:
+            return
+        ports: dict[FrontendKey, list[Listener]] = {}
+        for one in gateway.merged():
+            if one.serves and one.listener is not None:
+                key = frontend_key(gateway.proxy, *one.socket)
+                ports.setdefault(key, []).append(one.listener)
+        for key, listeners in ports.items():
+            yield key, Frontend(gateway.addresses, tuple(listeners), usual=settings.address)
+
+    return frontends

@@ -13,7 +13,7 @@ from daemun.gatewayapi.resolved import Parent, ResolvedListener, ResolvedRoute, 
 from daemun.gatewayapi.settings import Settings
 from daemun.gatewayapi.status.conditions import Findings, condition, truth
 from daemun.gatewayapi.status.unread import Unread
-from daemun.ir.listener import FrontendKey
+from daemun.ir.listener import FrontendKey, port_name
 from daemun.ir.resource import LISTENER
 from daemun.ir.route import RouteKey
 
@@ -24,7 +24,7 @@ ListenerUse = tuple[Ref, str]
 class Inputs(msgspec.Struct, frozen=True):
     """What the status of a listener depends on besides its owner.
 
-    `ports` finds what Envoy rejected about a port as such, which all share that listen there: by proxy and listener.
+    `ports` finds what Envoy rejected about a port as such, which all share that listen there: by proxy and port.
     """
 
     uses: Index[ListenerUse, RouteKey, ResolvedRoute]
@@ -44,7 +44,7 @@ def uses_of(_: RouteKey, route: ResolvedRoute) -> Iterator[ListenerUse]:
 def port_of(key: RejectionKey, one: Rejection) -> Iterator[tuple[str, str]]:
     """The port that a rejection speaks of, if any."""
     if key.type_url == LISTENER and one.where.endswith(".port"):
-        yield key.proxy, key.resource
+        yield key.proxy, port_name(key.resource)
 
 
 def acknowledged_of(_: Reader, proxy: str, state: ProxyState) -> Iterator[tuple[Ref, Parent]]:
