@@ -1,5 +1,6 @@
 """Clients that lose what they were sent, or say that they have something else: it is sent again, and counted."""
 
+from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -123,7 +124,7 @@ async def test_whoever_watches_a_folder_is_told(world: World) -> None:
     clusters = session.subscription(CLUSTER)
     (name,) = clusters.client.names()
     clusters.client.open(name).version = "something else"
-    clusters.audit()
+    deque(clusters.audit())
     proxy.report(session)
     said = f"did not have what it should: Cluster {name} (different); it is sent again"
     await until(lambda: ProxyLine(PROXY, "drifted", said) in world.lines)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from daemun.flow import MISSING, Failure, Graph, Reader, Source, derive, distinct, union
+from daemun.flow.values import STEP
 
 
 def double(_: Reader, key: str, value: int) -> Iterator[tuple[str, int]]:
@@ -159,3 +160,21 @@ def test_interest_in_a_source_is_told_from_the_first_read_on() -> None:
     names.set("a", "x")
     with pytest.raises(RuntimeError, match="source is being read already"):
         source.on_read(lambda added, removed: None)
+
+
+def test_between_those_who_are_told_of_much_it_may_rest() -> None:
+    graph = Graph()
+    source: Source[int, int] = Source(graph, "s")
+    told: list[str] = []
+    source.subscribe(lambda _: told.append("one"))
+    source.subscribe(lambda _: told.append("other"))
+    graph.enough = lambda: bool(told)
+    source.update({number: number for number in range(STEP + 1)})
+    assert told == ["one"]
+    assert len(source) == STEP + 1
+    source.set(-1, 0)
+    assert len(source) == STEP + 1, "that is another batch"
+    while not graph.settled:
+        graph.settle()
+    assert told[:2] == ["one", "other"]
+    assert len(source) == STEP + 2

@@ -1,6 +1,9 @@
 """Who may be written when; the times are made up."""
 
+import heapq
 import itertools
+
+import pytest
 
 from daemun.base.names import GATEWAY, Ref
 from daemun.report.kube.pace import FIRST_GAP, LONGEST_COUNT_GAP, LONGEST_GAP, LONGEST_PAUSE, QUIET, Pace, pause
@@ -129,3 +132,22 @@ def test_what_is_gone_has_no_turn() -> None:
     pace.done(GATE)
     pace.forget(ROUTES[0])
     assert pace.take(9.0) is None
+
+
+def test_of_many_that_are_due_only_who_gets_a_turn_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    pops = 0
+
+    def counted(line: list[tuple[float, Ref]]) -> tuple[float, Ref]:
+        nonlocal pops
+        pops += 1
+        return taken(line)
+
+    taken = heapq.heappop
+    monkeypatch.setattr(heapq, "heappop", counted)
+    pace = made()
+    for number in range(1000):
+        pace.touch(Ref(GATEWAY, "HTTPRoute", "n", f"r{number}"), 5.0)
+    pace.touch(GATE, 5.5)
+    assert pace.take(6.0) == GATE, "what says something of many goes first"
+    assert pace.take(6.0) is not None
+    assert pops == 2

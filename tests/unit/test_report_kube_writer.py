@@ -15,6 +15,8 @@ from daemun.base.names import GATEWAY, Ref
 from daemun.flow import Graph, Source
 from daemun.gatewayapi.classes import CONTROLLER
 from daemun.kube.seen import Seen
+from daemun.process.turns import Turns
+from daemun.report.kube import writer
 from daemun.report.kube.writer import ECHO, GIVE_WAY, PATIENCE, StatusWriter
 from support.api.memoryapi import Document, MemoryApi, version
 from support.checks.clock import run
@@ -443,3 +445,28 @@ async def test_requests_go_side_by_side_but_not_too_many(world: World) -> None:
     assert world.api.writes() == 12
     await asyncio.sleep(4)
     assert world.api.writes() == 48
+
+
+def test_to_begin_to_lead_among_very_many_objects_is_many_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = 1000
+    monkeypatch.setattr(writer, "Turns", lambda: Turns(0.0))  # others have their turn after every step
+
+    @story
+    async def test(world: World) -> None:
+        for number in range(many):
+            world.create(named(number))
+            world.statuses.set(named(number), route())
+        await asyncio.sleep(60)
+        assert world.api.writes() == many
+        await world.restart()
+        assert world.writer.pending == many
+        turns = 0
+        while world.writer._many:
+            await asyncio.sleep(0)
+            turns += 1
+        assert turns >= many
+        await asyncio.sleep(10)
+        assert world.writer.counts.skipped == many
+        assert not world.writer.pending
+
+    test()

@@ -9,9 +9,9 @@ import pytest
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest
 
 from daemun.ir import auth, quotas
-from daemun.ir.resource import CLUSTER
+from daemun.ir.resource import CLUSTER, PartKey
 from daemun.serve.counts import OTHER, Counts
-from daemun.serve.server import XdsServer
+from daemun.serve.server import _STEP, XdsServer
 from daemun.xds.messages import Request
 from support.scenes.world import until
 
@@ -69,3 +69,10 @@ def test_what_clients_say_of_types_that_are_not_served_counts_together() -> None
         counts.heard(Request(type_url, "1"))
     assert counts.acks == {OTHER: 1000, "Cluster": 1, "Chain": 1, "Limits": 1}
     assert counts.nacks == {OTHER: 1000}
+
+
+async def test_to_sort_very_many_changes_by_proxy_is_many_steps() -> None:
+    many = 100 * _STEP
+    server = XdsServer(_authenticate, lambda *_: None)
+    steps = list(server._apply((PartKey("p", CLUSTER, f"c{number}", ""), None) for number in range(many)))
+    assert len(steps) >= 2 * many / _STEP

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from daemun.flow.earlier import Earlier
+from daemun.flow.values import STEP
 
 if TYPE_CHECKING:
     from daemun.flow.collection import Collection
@@ -144,6 +145,8 @@ class Graph:
         for rank, delta in changed.items():
             for call in self._sinks[rank]:
                 call(delta)
+                if len(delta) > STEP:
+                    yield
         for after in self._after:
             after()
 

@@ -29,15 +29,15 @@ from daemun.ir.identity import Credential, Identity
 from daemun.ir.instances import Catalogue, Instances, Lookup
 from daemun.ir.registries import Trouble
 from daemun.ir.resource import Part, PartKey
-from daemun.plane.backlog import Backlog
-from daemun.plane.keeping import Keeping
+from daemun.plane.arrivals import Arrivals
+from daemun.plane.backlog import Backlog, Change
 from daemun.plane.proxies import Proxies
 from daemun.process.garbage import THRESHOLDS, building, give_back, now_and_then
 from daemun.process.turns import Turns
 from daemun.serve.proxy import Connected, Disconnected, Synced
 from daemun.serve.proxy import Event as StreamEvent
 from daemun.serve.server import Authenticate, XdsServer
-from daemun.translate import Translation
+from daemun.translate import Changes, Translation
 from daemun.xds.events import Acked, Drifted, Rejected, Restored, in_words
 
 _MANY = 500
@@ -85,8 +85,7 @@ class ControlPlane:
         self._busy = False
         self._left = asyncio.Event()
         self._fetched: Callable[[], bool] = lambda: True
-        self._keeping = Keeping()
-        self._aging: asyncio.TimerHandle | None = None
+        self._arrivals = Arrivals(lambda aged: self.take(aged, self._fetched))
         self._held = True  # nothing was read yet, and whatever else comes before that says nothing of what there is
         self._unread: Iterable[Ref] | None = None  # what is to be told with the next objects
         self._parts: dict[PartKey, Part | None] = {}
@@ -100,7 +99,7 @@ class ControlPlane:
 
     def take(
         self,
-        objects: Iterable[tuple[Ref, object | None]],
+        objects: Iterable[Change],
         complete: Callable[[], bool] = lambda: True,
         unread: Iterable[Ref] | None = None,
     ) -> None:
@@ -120,7 +119,6 @@ class ControlPlane:
                 return
             objects, self._sharing = self._backlog.next(), True
         self._apply(objects)
-        self._await_age()
         if self._backlog:
             self._leave()
         self._pass_on()
@@ -163,26 +161,17 @@ class ControlPlane:
         if not parts:  # else that is done when proxies have answered: what is sent to them does not wait for it
             now_and_then()
 
-    def _apply(self, objects: Iterable[tuple[Ref, object | None]]) -> None:
+    def _apply(self, objects: Iterable[Change]) -> None:
+        changes = self._arrivals.few(objects)
+        if changes is None:
+            self._leave()
+        else:
+            self._update(changes)
+
+    def _update(self, changes: Changes) -> None:
         unread, self._unread = self._unread, None
         with self._working():
-            self.translation.apply(self._keeping.take(objects), unread)
-
-    def _await_age(self) -> None:
-        """Look again when the next certificate expires."""
-        if self._aging is not None:
-            self._aging.cancel()
-        due = self._keeping.due
-        self._aging = None
-        if due is not None:
-            self._aging = asyncio.get_running_loop().call_later(due, self._age)
-
-    def _age(self) -> None:
-        self._aging = None
-        if aged := self._keeping.aged():
-            self.take(aged, self._fetched)
-        else:
-            self._await_age()
+            self.translation.update(changes, unread)
 
     async def run(self) -> None:
         """Go on with what is too much work for one turn of the event loop, until cancelled.
@@ -200,6 +189,8 @@ class ControlPlane:
         while self._busy:
             look()
             await asyncio.sleep(0)
+            while self._arrivals:
+                self._update(await self._arrivals.many())
             with self._working():
                 settled = graph.settle()
             if not settled:
@@ -207,7 +198,7 @@ class ControlPlane:
             self._held = True  # the proxies' server does not have it yet
             while self._parts and self._whole():
                 await self.xds.apply_much(self._take_parts())
-            self._busy = bool(self._backlog) or not graph.settled
+            self._busy = bool(self._backlog or self._arrivals) or not graph.settled
             self._held = not self._whole()
             if not self._held:
                 self._settled()
@@ -215,7 +206,6 @@ class ControlPlane:
             if more or (graph.settled and self._unread is not None):
                 self._busy = self._sharing = True
                 self._apply(more)
-                self._await_age()
                 self._held = self._held or graph.settled  # the proxies' server does not have it yet
 
     def _whole(self) -> bool:

@@ -107,8 +107,10 @@ class XdsServer:
 
     def _apply(self, changes: Iterable[tuple[PartKey, Part | None]]) -> Iterator[None]:
         by_proxy: dict[str, list[tuple[PartKey, Part | None]]] = {}
-        for change in changes:
+        for count, change in enumerate(changes, 1):
             by_proxy.setdefault(change[0].proxy, []).append(change)
+            if not count % _STEP:
+                yield
         for name, own in by_proxy.items():
             proxy = self._proxy(name)
             for start in range(0, len(own), _STEP):

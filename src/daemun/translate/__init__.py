@@ -33,6 +33,9 @@ from daemun.translate.policies import Policies
 from daemun.translate.routes import CHECKS, Routes
 from daemun.translate.written import Written
 
+Changes = dict[tuple[str, str], dict[Name, Any]]
+"""Objects as they are now, by group and kind, and name; MISSING: gone."""
+
 
 class Translation:
     """The graph of collections. Feed it with `apply`, read its results or subscribe to them.
@@ -166,9 +169,13 @@ class Translation:
 
     def apply(self, objects: Iterable[tuple[Ref, object | None]], unread: Iterable[Ref] | None = None) -> None:
         """Take over changed objects (None: gone), in one batch; and all that are there and cannot be read, if told."""
-        changes: dict[tuple[str, str], dict[Name, Any]] = {}
+        changes: Changes = {}
         for ref, value in objects:
             changes.setdefault((ref.group, ref.kind), {})[ref.key] = MISSING if value is None else value
+        self.update(changes, unread)
+
+    def update(self, changes: Changes, unread: Iterable[Ref] | None = None) -> None:
+        """The same for changes by kind and name."""
         with self.graph.batch():
             if unread is not None:
                 self.unread.replace(dict.fromkeys(unread, True))

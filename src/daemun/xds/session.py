@@ -17,9 +17,11 @@ nothing at all any more is `stuck`.
 The same content has the same version in every stream and process.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator
 
 from daemun.ir.resource import ANSWERING, CLUSTER, ENDPOINT, EXTENSION, LISTENER, SCOPE, TYPES, Side
+from daemun.xds.audit import Audit
 from daemun.xds.copy import UNKNOWN
 from daemun.xds.events import Drifted, Event, Rejected
 from daemun.xds.messages import Request, Response
@@ -34,6 +36,8 @@ HOLD = 5.0
 """Seconds a leaf waits for the clusters it needs."""
 AUDIT = 60.0
 """Seconds between two looks at whether the client has acknowledged just what is wanted."""
+AUDITED = 1000
+"""Resources that are looked at in one turn, a few milliseconds."""
 MOST_TYPES = 32
 """Types that a client may ask for: all there are, and as many again, of which there is nothing. Each is looked at
 whenever something is sent."""
@@ -53,6 +57,7 @@ class Session:
         self._met_at: float | None = None
         self._foreign = False
         self._audit_at: float | None = None
+        self._audit = Audit()
         self._silence = Silence()
         self._subscriptions: dict[str, Subscription] = {}
         self._removals = Removals(self._stream, self._subscriptions)
@@ -125,8 +130,8 @@ class Session:
                 one.quarantine.forget()
         if self._audit_at is not None and now >= self._audit_at:
             self._audit_at = now + AUDIT
-            for one in self._subscriptions.values():
-                one.audit()
+            self._audit.begin(itertools.chain.from_iterable([one.audit() for one in self._subscriptions.values()]))
+        self._audit.go_on(AUDITED)
         if (at := self._told_at()) is not None and now >= at:
             self._stream.foreign.discard(_UNTOLD)
             self._stream.told_filters()
@@ -175,7 +180,7 @@ class Session:
         """When `poll` may have something to send though nothing happens until then."""
         times = [one.deadline(now) for one in self._subscriptions.values()]
         times += [self._stream.holds.deadline(), self._stream.stays.deadline(now), self._audit_at]
-        times += [self._silence.deadline(now), self._opens_at(now)]
+        times += [self._silence.deadline(now), self._opens_at(now), now if self._audit.going_on else None]
         times += [self._told_at(), self._met_at + ELDER if self._elder and self._met_at is not None else None]
         return min((at for at in times if at is not None), default=None)
 

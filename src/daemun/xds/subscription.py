@@ -6,6 +6,7 @@ from functools import partial
 from typing import Literal
 
 from daemun.ir.resource import CLUSTER, LISTENER
+from daemun.xds.audit import differing
 from daemun.xds.client import Client
 from daemun.xds.compose import Composer
 from daemun.xds.copy import UNKNOWN, Entry
@@ -340,21 +341,20 @@ class Subscription:
             self.client.stayed(name)
             self._half[name] = None
 
-    def audit(self) -> None:
-        """Compare what the client has acknowledged with what is wanted, while nothing is under way."""
-        if not self.started or not self.quiet() or self._half:
-            return
-        wanted = self._all()
-        for name, resource in wanted.items():
-            copy = self.client.get(name)
-            if name not in self._names or self.quarantine.blames(name):
-                continue
-            if copy is None or not same(resource.version_with(copy.instead), copy.version):
-                self.client.open(name).whole = True
+    def audit(self) -> Iterator[None]:
+        """Compare what the client has acknowledged with what is wanted, in steps, if nothing is under way."""
+        if self.started and self._rests():
+            names = yield from differing(self._all(), self.client, self._passed_over)
+            for name in names if self._rests() else ():
+                self.client.open(name).whole = name in self._all()
                 self._drifted(name, "different")
-        for name in self.client.names():
-            if name not in wanted and name not in self._gone:
-                self._drifted(name, "different")
+
+    def _rests(self) -> bool:
+        return self.quiet() and not self._half
+
+    def _passed_over(self, name: str) -> bool:
+        wanted = name in self._all()
+        return (name not in self._names or self.quarantine.blames(name)) if wanted else name in self._gone
 
     def _drifted(self, name: str, why: Literal["unanswered", "different"]) -> None:
         self._dirty[name] = None

@@ -45,8 +45,8 @@ class Pace:
     def __init__(self, jitter: Callable[[], float]) -> None:
         self._jitter = jitter
         self._turns: dict[Ref, _Turn] = {}
-        self._later: list[tuple[float, Ref]] = []
-        self._now: tuple[dict[Ref, None], dict[Ref, None]] = ({}, {})
+        self._lines: tuple[list[tuple[float, Ref]], list[tuple[float, Ref]]] = ([], [])
+        """The crowd's and that of the many: who is due, and when. What is not so any more is passed over."""
 
     def __len__(self) -> int:
         """How many objects wait for their turn or have it."""
@@ -59,7 +59,7 @@ class Pace:
         if turn.due is None or at < turn.due:
             turn.due = at
             if not turn.busy:
-                heapq.heappush(self._later, (at, ref))
+                self._enter(at, ref)
 
     def busy(self, ref: Ref) -> bool:
         """Whether it is the object's turn."""
@@ -73,18 +73,13 @@ class Pace:
 
     def take(self, now: float) -> Ref | None:
         """The next object whose turn it is. It gets no other turn before `done`."""
-        while self._later and self._later[0][0] <= now:
-            due, ref = heapq.heappop(self._later)
-            turn = self._turns.get(ref)
-            if turn is not None and turn.due == due and not turn.busy:
-                self._now[ref.kind not in _CROWD][ref] = None
-        for line in self._now:
-            if line:
-                ref = next(iter(line))
-                del line[ref]
-                turn = self._turns[ref]
-                turn.due, turn.busy = None, True
-                return ref
+        for line in self._lines:
+            while line and line[0][0] <= now:
+                due, ref = heapq.heappop(line)
+                turn = self._turns.get(ref)
+                if turn is not None and turn.due == due and not turn.busy:
+                    turn.due, turn.busy = None, True
+                    return ref
         return None
 
     def done(self, ref: Ref) -> None:
@@ -94,7 +89,7 @@ class Pace:
             turn.busy = False
             if turn.due is not None:
                 turn.due = max(turn.due, turn.earliest)
-                heapq.heappush(self._later, (turn.due, ref))
+                self._enter(turn.due, ref)
 
     def wrote(self, ref: Ref, now: float) -> None:
         """The object was sent to the API server, whatever came of it."""
@@ -119,21 +114,19 @@ class Pace:
     def forget(self, ref: Ref) -> None:
         """The object is gone."""
         self._turns.pop(ref, None)
-        for line in self._now:
-            line.pop(ref, None)
 
     def clear(self) -> None:
         """Nobody has a turn any more."""
         self._turns.clear()
-        self._later.clear()
-        for line in self._now:
+        for line in self._lines:
             line.clear()
 
     def next(self) -> float | None:
         """When somebody's turn comes; None if nobody waits."""
-        if any(self._now):
-            return float("-inf")
-        return self._later[0][0] if self._later else None
+        return min((line[0][0] for line in self._lines if line), default=None)
+
+    def _enter(self, at: float, ref: Ref) -> None:
+        heapq.heappush(self._lines[ref.kind not in _CROWD], (at, ref))
 
 
 def pause(failures: int, longest: float, jitter: float) -> float:

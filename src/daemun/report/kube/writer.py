@@ -10,7 +10,7 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
 import msgspec
@@ -21,6 +21,7 @@ from daemun.flow import Collection, Delta
 from daemun.kube.client import KubeClient
 from daemun.kube.errors import ApiError, KubeError
 from daemun.kube.seen import Locate, Seen
+from daemun.process.turns import Turns
 from daemun.report.kube.merge import Document, change, is_true
 from daemun.report.kube.pace import LONGEST_COUNT_GAP, Pace, pause
 from daemun.report.stamp import NAMESPACE
@@ -107,6 +108,7 @@ class StatusWriter:
         self._sent: dict[Ref, tuple[str, float]] = {}  # versions that the watch has yet to bring, and how long to wait
         self._told: dict[Ref, str] = {}  # refusals, so that each is logged once
         self._plain: set[str] = set()  # kinds without the extras
+        self._many: dict[Ref, None] = {}  # to be touched, a slice at a time
         self._in_flight = 0
         self._outages = 0  # in a row
         self._pause_until = 0.0
@@ -117,7 +119,7 @@ class StatusWriter:
     @property
     def pending(self) -> int:
         """How many objects may have to be written."""
-        return len(self._pace)
+        return len(self._pace) + len(self._many)
 
     def seen(self, ref: Ref, seen: Seen | None) -> None:
         """The API server has the object so; None: not at all."""
@@ -144,8 +146,7 @@ class StatusWriter:
         self._pace.clear()
         self._sent.clear()
         self._plain.clear()
-        for ref in self._seen:
-            self._touch(ref)
+        self._many = dict.fromkeys(self._seen) if leading else {}
         self._wake.set()
 
     async def run(self) -> None:
@@ -154,6 +155,7 @@ class StatusWriter:
             group.create_task(self._hope())
             while True:
                 self._wake.clear()
+                await Turns().through(self._touching())
                 self._look_in(self._begin(group))
                 await self._wake.wait()
 
@@ -161,13 +163,29 @@ class StatusWriter:
         while True:
             await asyncio.sleep(HOPE)
             plain, self._plain = self._plain, set()
-            for ref in [ref for ref in self._seen if ref.kind in plain]:
-                self._touch(ref)
+            self._touch_all({ref: None for ref in self._seen if ref.kind in plain})
 
     def _changed(self, delta: Delta[Ref, Status]) -> None:
-        for ref in delta:
+        if self._leading:
+            self._touch_all(delta)
+
+    def _touch_all(self, refs: Mapping[Ref, object]) -> None:
+        """What is more than a slice of work is left to `run`."""
+        if len(refs) > SLICE:
+            self._many.update(dict.fromkeys(refs))
+            self._wake.set()
+            return
+        for ref in refs:
             if ref in self._seen:
                 self._touch(ref)
+
+    def _touching(self) -> Iterator[None]:
+        """What is to be touched, in steps; what others had touched meanwhile stays so."""
+        while self._many:
+            ref, _ = self._many.popitem()
+            if ref in self._seen:
+                self._touch(ref)
+            yield
 
     def _touch(self, ref: Ref) -> None:
         if self._leading:
