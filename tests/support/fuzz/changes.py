@@ -50,6 +50,7 @@ class Changes:
             self._service_goes: 3,
             self._grant: 4,
             self._guard: 9,
+            self._limit: 6,
             self._option: 8,
             self._gateway: 6,
             self._sets: 5,
@@ -164,7 +165,10 @@ class Changes:
     # Policies
 
     def _guard(self, objects: Objects) -> Change:
-        return self._come_and_go(objects, self._pieces.guard(*self._target(objects)), "AuthPolicy")
+        return self._come_and_go(objects, self._pieces.guard(*self._target(objects)))
+
+    def _limit(self, objects: Objects) -> Change:
+        return self._come_and_go(objects, self._pieces.limit(*self._target(objects)))
 
     def _target(self, objects: Objects) -> tuple[Key, str]:
         """What a policy may be for: a route or a rule, more seldom a listener, Gateway or ListenerSet."""
@@ -183,10 +187,10 @@ class Changes:
         target = self.chance.choice((key, key, Key("Gateway", "default", self.chance.choice(("one", "two")))))
         return self._come_and_go(objects, self._pieces.option(target))
 
-    def _come_and_go(self, objects: Objects, made: Doc, kind: str = "") -> Change:
+    def _come_and_go(self, objects: Objects, made: Doc) -> Change:
         """It comes, or what is there changes or goes; one of somebody else goes when there are many."""
         (key,) = change_of(made)
-        every = sorted(at for at, _ in objects.of(kind or key.kind))
+        every = sorted(at for at, _ in objects.of(key.kind))
         if len(every) > 6:
             return {self.chance.choice(every): None}
         return {key: None if key in objects.every and self.chance.random() < 0.6 else made}

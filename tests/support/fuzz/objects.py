@@ -25,6 +25,7 @@ _GROUPS = {
     "EndpointSlice": "discovery.k8s.io",
     "Upstream": "gloo.solo.io",
     "AuthPolicy": "daemun.dev",
+    "RateLimitPolicy": "daemun.dev",
     "RouteOption": "gateway.solo.io",
     "VirtualHostOption": "gateway.solo.io",
 }

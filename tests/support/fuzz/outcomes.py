@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from support.fuzz.credentials import lets_in
+from support.fuzz.credentials import is_counted, lets_in
 from support.fuzz.hosts import Hosts, Listener
 from support.fuzz.objects import Key, Objects
 from support.fuzz.routing import Request, Taken, taken
@@ -21,6 +21,7 @@ class Answer(NamedTuple):
 
 
 REFUSED = Answer(401)
+LIMITED = Answer(429)
 NOTHING = Answer(404)
 BROKEN = Answer(500)
 EMPTY = UNAVAILABLE = Answer(503)
@@ -48,34 +49,39 @@ class Outcomes:
             found = self._known[request] = frozenset(self._of(request))
         return found
 
+    def lasting(self, request: Request) -> frozenset[Answer]:
+        """What is answered in the end, when asked again and again: what is limited is too much soon."""
+        found = self.of(request)
+        return frozenset([LIMITED]) if LIMITED in found and NOTHING not in found else found
+
     def _of(self, request: Request) -> Iterable[Answer]:
         listener = self.hosts.listener(request.port, request.host)
         if listener is None:
             return [NOT_LISTENING if request.tls or request.port not in self.hosts.ports else NOTHING]
         rule, headers = taken(self.hosts, listener, request), dict(request.headers)
+        limited = [LIMITED] if is_counted(self._policy("RateLimitPolicy", listener, rule), headers) else []
+        is_in = lets_in(self._policy("AuthPolicy", listener, rule), headers)
         if rule is None:
             # Whether it is said first who may come in or what there is, is left to us.
-            return [NOTHING, *([] if lets_in(self._policy(listener, None), headers) else [REFUSED])]
-        if not lets_in(self._policy(listener, rule), headers):
-            return [REFUSED]
-        return self._answers(listener, rule, request)
+            return [NOTHING, *limited, *([] if is_in else [REFUSED])]
+        return [*limited, *(self._answers(listener, rule, request) if is_in else [REFUSED])]
 
-    # Who may come in
+    # Who may come in, and how often
 
-    def _policy(self, listener: Listener, rule: Taken | None) -> Doc | None:
-        """The AuthPolicy of the most specific target counts as a whole."""
+    def _policy(self, kind: str, listener: Listener, rule: Taken | None) -> Doc | None:
+        """The policy of the most specific target counts as a whole."""
         gateway, parent = listener.gateway, listener.parent
         wanted = [] if rule is None else [(rule.key, rule.rule.get("name", "-")), (rule.key, "")]
         wanted += [(parent, listener.name), (parent, ""), (gateway, "")]
-        return next((self._guards[one] for one in wanted if one in self._guards), None)
+        return next((self._policies[kind, *one] for one in wanted if (kind, *one) in self._policies), None)
 
     @cached_property
-    def _guards(self) -> dict[tuple[Key, str], Doc]:
+    def _policies(self) -> dict[tuple[str, Key, str], Doc]:
         found = {}
-        for key, policy in self._objects.of("AuthPolicy"):
+        for key, policy in self._objects.of("AuthPolicy", "RateLimitPolicy"):
             for target in policy["spec"]["targetRefs"]:
                 target_key = Key(target["kind"], key.namespace, target["name"])
-                found[target_key, target.get("sectionName", "")] = policy
+                found[key.kind, target_key, target.get("sectionName", "")] = policy
         return found
 
     # What is done

@@ -3,7 +3,8 @@
 import random
 from collections.abc import Sequence
 
-from support.fuzz.credentials import TEAMS, by_key, by_token
+from support.fuzz.credentials import FEW, MANY, TEAMS, by_key, by_token, limit
+from support.fuzz.hosts import ROUTES
 from support.fuzz.objects import Key, Objects
 from support.fuzz.settings import CALLED, EXACT, NAMESPACES, NEVER, PATHS, REGEXES, SERVICES, WILD
 from support.objects.documents import Doc, backend, exact, hosts, prefix, regex, route, rule, upstream, use, values
@@ -176,11 +177,13 @@ class Pieces:
 
     def guard(self, target: Key, section: str = "") -> Doc:
         """An AuthPolicy: who may come in."""
-        ref = {"kind": target.kind, "name": target.name} | ({"sectionName": section} if section else {})
         key, token = by_key(self.chance.choice(TEAMS)), by_token(self.chance.choice(TEAMS))
-        spec = {"targetRefs": [ref]} | self.chance.choice((key, token, token, key | token))
-        meta = {"name": f"{target.kind.lower()}-{target.name}{section}", "namespace": target.namespace}
-        return {"apiVersion": "daemun.dev/v1alpha1", "kind": "AuthPolicy", "metadata": meta, "spec": spec}
+        return _policy("AuthPolicy", target, section, self.chance.choice((key, token, token, key | token)))
+
+    def limit(self, target: Key, section: str = "") -> Doc:
+        """A RateLimitPolicy; for more than a route it only limits requests with a header, for others are to be seen."""
+        some, every = limit(FEW, "x-a"), limit(FEW) if target.kind in ROUTES else limit(MANY)
+        return _policy("RateLimitPolicy", target, section, self.chance.choice((some, every, limit(MANY))))
 
     def option(self, target: Key) -> Doc:
         """Headers for the responses of a route, or of a Gateway's hosts."""
@@ -196,3 +199,14 @@ class Pieces:
                 "options": {"headerManipulation": {"responseHeadersToAdd": added}},
             },
         }
+
+
+def _policy(kind: str, target: Key, section: str, spec: Doc) -> Doc:
+    ref = {"kind": target.kind, "name": target.name} | ({"sectionName": section} if section else {})
+    meta = {"name": f"{target.kind.lower()}-{target.name}{section}", "namespace": target.namespace}
+    return {
+        "apiVersion": "daemun.dev/v1alpha1",
+        "kind": kind,
+        "metadata": meta,
+        "spec": {"targetRefs": [ref], **spec},
+    }

@@ -100,7 +100,7 @@ class Play:
         try:
             for _ in range(CHECKED):
                 request = requests.next(self.history)
-                right = self.history.now.outcomes.of(request)
+                right = self.history.now.outcomes.lasting(request)
                 deadline = time.monotonic() + 10 * WORKERS
                 answer = await client.ask(request)
                 while answer not in right and time.monotonic() < deadline:
