@@ -51,7 +51,8 @@ class Bearing:
             case "Gateway" | "ListenerSet" | "Namespace":
                 return True
         if key.kind in ROUTES:
-            return concerns(key, document, self._request)
+            # A GRPCRoute may keep out an HTTPRoute that has many hosts.
+            return key.kind == "GRPCRoute" or concerns(key, document, self._request)
         return any(self._is_target(key, one) for one in document["spec"]["targetRefs"])
 
     def _is_target(self, policy: Key, ref: dict[str, Any]) -> bool:

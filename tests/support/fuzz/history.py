@@ -135,9 +135,10 @@ class History:
         loose = [
             key
             for key in sorted(set.union(*near) - set.intersection(*near))
-            if all((one := each.objects.every.get(key)) and takes(key, one, request) for each in moments)
+            if all(key in each.objects.every for each in moments)
         ]
-        groups = [loose[:1], loose[1:2], loose[2:3], loose[3:]]
+        taking = [key for key in loose if any(takes(key, each.objects.every[key], request) for each in moments)]
+        groups = [taking[:1], taking[1:2], taking[2:3], taking[3:], [key for key in loose if key not in taking]]
         for away in itertools.product(*(((), tuple(group)) if group else ((),) for group in groups)):
             yield frozenset(itertools.chain.from_iterable(away))
 

@@ -130,7 +130,9 @@ class Play:
             during.append(self._names[at])
             for key, one in moments[at].change.items():
                 if key.kind in ROUTES and "-" not in key.name:
-                    during.append(f"  {_name(key)}: {one and (one['metadata']['creationTimestamp'], one['spec'])}")
+                    during.append(
+                        f"  {_name(key)} becomes {one and (one['metadata']['creationTimestamp'], one['spec'])}"
+                    )
         self.wrong.append(Wrong(request, answer, right, during))
 
     def _for(self, request: Request, objects: Objects) -> Iterator[str]:
