@@ -2,8 +2,8 @@
 
 Each object of a change is, for each request, as it was before or as it is after: objects travel apart, and some wait
 for their clusters. But nothing goes before all is there that its own namespace said until then: what takes its place is
-there first (ARCHITECTURE.md, law 6). A route that is let in or put out by something else (a Gateway, labels of its
-namespace, a route of the other kind) travels apart from that, and from others, too.
+there first (ARCHITECTURE.md, law 6). A route or ListenerSet that is let in or put out by something else (a Gateway,
+labels of its namespace, a route of the other kind) travels apart from that, and from others, too.
 """
 
 import itertools
@@ -129,7 +129,7 @@ class History:
                 yield Unit(at, namespace, going, tuple(keys))
 
     def _absences(self, request: Request, first: int, last: int) -> Iterator[frozenset[Key]]:
-        """Which routes may be away, since they are let in or put out and did not come or go themselves."""
+        """Which routes and ListenerSets may be away, as they are let in or put out, and neither come nor go."""
         moments = self.moments[first : last + 1]
         near = [one.outcomes.hosts.near(request.port, request.host) for one in moments]
         loose = [
@@ -138,7 +138,7 @@ class History:
             if all(key in each.objects.every for each in moments)
         ]
         taking = [key for key in loose if any(takes(key, each.objects.every[key], request) for each in moments)]
-        groups = [taking[:1], taking[1:2], taking[2:3], taking[3:], [key for key in loose if key not in taking]]
+        groups = [taking[:1], taking[1:2], taking[2:], [key for key in loose if key not in taking]]
         for away in itertools.product(*(((), tuple(group)) if group else ((),) for group in groups)):
             yield frozenset(itertools.chain.from_iterable(away))
 

@@ -89,9 +89,11 @@ class Hosts:
         return here.get(max((one for one in here if fits(one, host)), key=precision, default=""), [])
 
     def near(self, port: int, host: str) -> set[Key]:
-        """The routes on any listener of a port for a host, whether they are heard for it or a more specific one is."""
-        here = (self._attached.get((one.parent, one.name), {}) for one in self.ports.get(port, ()))
-        return {one.key for hosts in here for at, every in hosts.items() if fits(at, host) for one in every}
+        """The listeners' owners, and routes, of a port for a host, whether they are heard for it or others are."""
+        listeners = [one for one in self.ports.get(port, ()) if fits(one.hostname, host)]
+        here = (self._attached.get((one.parent, one.name), {}) for one in listeners)
+        routes = {one.key for hosts in here for at, every in hosts.items() if fits(at, host) for one in every}
+        return routes | {one.parent for one in listeners}
 
     def _listen(self, gateway: Key, parent: Key, listeners: list[Doc]) -> None:
         for spec in listeners:
