@@ -134,11 +134,11 @@ class History:
         near = [one.outcomes.hosts.near(request.port, request.host) for one in moments]
         loose = [
             key
-            for key in sorted(set.union(*near) - set.intersection(*near))
+            for key in sorted(set.union(*near) - set.intersection(*near), reverse=True)  # ListenerSets first
             if all(key in each.objects.every for each in moments)
         ]
         taking = [key for key in loose if any(takes(key, each.objects.every[key], request) for each in moments)]
-        groups = [taking[:1], taking[1:2], taking[2:], [key for key in loose if key not in taking]]
+        groups = [taking[:1], taking[1:2], taking[2:3], taking[3:], [key for key in loose if key not in taking]]
         for away in itertools.product(*(((), tuple(group)) if group else ((),) for group in groups)):
             yield frozenset(itertools.chain.from_iterable(away))
 
