@@ -92,11 +92,11 @@ class History:
         """What may be answered while some of the changes after the first moment are done, and others are not."""
         found = self._mixed.get((request, first, last))
         if found is None:
-            every = (Outcomes(objects).of(request) for objects in self._mixes(request, first, last))
+            every = (one.of(request) for one in self._mixes(request, first, last))
             found = self._mixed[request, first, last] = frozenset(itertools.chain.from_iterable(every))
         return found
 
-    def _mixes(self, request: Request, first: int, last: int) -> Iterator[Objects]:
+    def _mixes(self, request: Request, first: int, last: int) -> Iterator[Outcomes]:
         changes = (self._both(key, at) for at in range(first + 1, last + 1) for key in self.moments[at].change)
         changed = [(key, one) for key, both in changes for one in both]
         bears = Bearing(
@@ -112,8 +112,8 @@ class History:
                 mix: dict[Key, Doc | None] = dict(start)
                 for unit in chosen:
                     mix.update({key: self.moments[unit.moment].change[key] for key in unit.keys})
-                for absent in absences:
-                    yield Objects({key: one for key, one in mix.items() if one is not None and key not in absent})
+                objects = Objects({key: one for key, one in mix.items() if one is not None})
+                yield from (Outcomes(objects, away) for away in absences)
 
     def _units(self, request: Request, bears: Bearing, first: int, last: int) -> Iterator[Unit]:
         """What changes by itself: each object, but routes of the host without a match only say that it is there."""

@@ -56,10 +56,11 @@ class Attached(NamedTuple):
 
 
 class Hosts:
-    """The listeners of all ports, and their routes."""
+    """The listeners of all ports, and their routes. Those that are `away` are let in or put out, but not yet so."""
 
-    def __init__(self, objects: Objects) -> None:
+    def __init__(self, objects: Objects, away: frozenset[Key] = frozenset()) -> None:
         self._objects = objects
+        self._away = away
         self.ports: dict[int, list[Listener]] = {}
         self._attached: dict[tuple[Key, str], dict[str, list[Attached]]] = {}
         for key, gateway in objects.of("Gateway"):
@@ -69,7 +70,11 @@ class Hosts:
             ref = one["spec"]["parentRef"]
             gateway_key = Key("Gateway", ref.get("namespace", key.namespace), ref["name"])
             of = objects.every.get(gateway_key)
-            if of is not None and self._takes(gateway_key, of["spec"].get("allowedListeners"), key.namespace):
+            if (
+                key not in away
+                and of is not None
+                and self._takes(gateway_key, of["spec"].get("allowedListeners"), key.namespace)
+            ):
                 self._listen(gateway_key, key, one["spec"]["listeners"])
         self._parents: dict[Key, list[Listener]] = {}
         for listener in itertools.chain.from_iterable(self.ports.values()):
@@ -135,6 +140,8 @@ class Hosts:
         if any(common(host, other) is not None for host, _ in met for other in others):
             return
         taken[key.kind] += [host for host, _ in met]
+        if key in self._away:
+            return
         here = self._attached.setdefault((listener.parent, listener.name), {})
         for host, one in met:
             here.setdefault(host, []).append(Attached(host, one, key, route))

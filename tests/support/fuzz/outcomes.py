@@ -33,14 +33,15 @@ SAID = ("x-rule", "x-route", "x-host")
 class Outcomes:
     """The answers at one moment."""
 
-    def __init__(self, objects: Objects) -> None:
+    def __init__(self, objects: Objects, away: frozenset[Key] = frozenset()) -> None:
         self._objects = objects
+        self._away = away
         self._known: dict[Request, frozenset[Answer]] = {}
 
     @cached_property
     def hosts(self) -> Hosts:
         """Listeners and what is attached to them."""
-        return Hosts(self._objects)
+        return Hosts(self._objects, self._away)
 
     def of(self, request: Request) -> frozenset[Answer]:
         """All that a request may be answered: weights leave a choice."""
