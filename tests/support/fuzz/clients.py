@@ -90,7 +90,8 @@ class Requests:
         method = "POST" if chance.random() < (likely if fit and "method" in fit else 0.1) else "GET"
         tls = host in settings.SECURE and chance.random() < 0.7
         port = self._ports.secure if tls else chance.choice((self._ports.first, self._ports.first, self._ports.second))
-        return Request(port, host, path, method, query, tuple(headers), tls)
+        written = chance.choice((host.upper(), host.title(), f"{host}:{port}", f"{host.upper()}:80"))
+        return Request(port, host, path, method, query, tuple(headers), tls, written if chance.random() < 0.2 else "")
 
 
 class _Opened(NamedTuple):
@@ -126,8 +127,9 @@ class Client:
 
     async def _ask(self, where: tuple[int, str], request: Request) -> Answer:
         one = self._open.get(where) or await self._connect(where)
+        host = request.written or request.host
         got = await client.exchange(
-            one.reader, one.writer, request.target, request.method, host=request.host, headers=request.headers
+            one.reader, one.writer, request.target, request.method, host=host, headers=request.headers
         )
         if got.status == MISDIRECTED or got.headers.get("connection") == "close":
             await self._close(where)

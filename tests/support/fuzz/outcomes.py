@@ -94,7 +94,7 @@ class Outcomes:
             to = filters["RequestRedirect"]["requestRedirect"]
             location = f"{to['scheme']}://{to['hostname']}:{to['port']}{to['path']['replaceFullPath']}"
             return [Answer(to["statusCode"], seen=(location + (f"?{request.query}" if request.query else ""),))]
-        host, path = request.host, request.path
+        host, path = request.written.lower() or request.host, request.path
         if "URLRewrite" in filters:
             rewrite = filters["URLRewrite"]["urlRewrite"]
             host = rewrite.get("hostname", host)

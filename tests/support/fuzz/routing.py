@@ -9,7 +9,7 @@ from support.objects.documents import Doc
 
 
 class Request(NamedTuple):
-    """A request, at a port of some Gateway."""
+    """A request, at a port of some Gateway. `written` is how it writes its host, if not like that."""
 
     port: int
     host: str
@@ -18,6 +18,7 @@ class Request(NamedTuple):
     query: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     tls: bool = False
+    written: str = ""
 
     @property
     def target(self) -> str:
