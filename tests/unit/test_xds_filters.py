@@ -90,6 +90,29 @@ def test_what_is_new_on_a_host_waits_with_the_host(talk: Talk) -> None:
     assert bodies(talk.one()) == {"r": b"<head><frame><host><new><end>"}
 
 
+def guarded(*guards: tuple[str, str, str]) -> list[tuple[PartKey, Part]]:
+    """A host with what guards it: whose it is, what it says, and the filter that it needs, if any."""
+    leaves = [leaf("frame", "frame")]
+    for name, data, family in guards:
+        needs = (("x", family),) if family else ()
+        leaves.append(msgspec.structs.replace(leaf(name, data, fallback="<closed>"), filters=needs, covers=True))
+    return [(key(ROUTE, "r", "v"), part("v", [*leaves, msgspec.structs.replace(leaf("a", "plain"), identity=b"a")]))]
+
+
+@pytest.mark.parametrize("before", ["p", "q"])
+@pytest.mark.parametrize("at", [0, 1])
+def test_a_policy_guards_with_all_that_it_asks_for_at_once(talk: Talk, before: str, at: int) -> None:
+    """Whether it was another one before, or takes another's place, and whatever of it has to wait."""
+    talk.apply(*guarded((before, "other-key", "")))
+    talk.settle()
+    every = [("p", "good-key", "")]
+    every.insert(at, ("p", "token", "jwt"))
+    talk.apply(filters("jwt"), *guarded(*every))
+    talk.ack(talk.one())
+    said = "".join(f"<{data}>" for _, data, _ in every).encode()
+    assert bodies(talk.one()) == {"r": b"<head><frame>" + said + b"<plain>"}
+
+
 def test_routes_that_nobody_knows_may_need_any_filter() -> None:
     talk = Talk()
     head = (key(EXTENSION, "x"), part("", [leaf("x", "x")]))

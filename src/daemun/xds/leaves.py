@@ -90,10 +90,14 @@ class Waiting:
     New leaves with an identity wait with what covers them. A leaf waits with a new one of its own object before it that
     may be for the same requests: their author never wanted these to come to it.
 
+    `late`: objects of which something that covers others waits. All else that covers others and comes from them waits
+    with it: half of what a policy asks for may let in whom neither it nor the one before it does.
+
     `taken`: the part is somebody else's now, so what goes was not taken back by its own object.
     """
 
-    def __init__(self, *, taken: bool) -> None:
+    def __init__(self, late: set[Ref], *, taken: bool) -> None:
+        self._late = late
         self._taken = taken
         self._covering = Verdict.SEND
         self._for: dict[Ref, set[Ref]] = {}
@@ -107,6 +111,8 @@ class Waiting:
         if own is Verdict.SEND and leaf.identity and not leaf.blank:
             overtakes = self._covering is Verdict.SEND and self._overtakes(leaf)
             return Verdict.HOLD if overtakes else self._covering
+        if leaf.covers and own is Verdict.SEND and leaf.origin.ref in self._late:
+            own = Verdict.HOLD
         if leaf.covers and own is not Verdict.REPLACE:
             self._covering = own
         return own
@@ -159,7 +165,9 @@ def choose(
     framed = bool(want.tags) or name == HEAD
     kept: dict[LeafKey, Leaf] = {}
     replaced = False
-    waiting = Waiting(taken=have is not None and _owner(have) != _owner(want))
+    new = [(key, leaf) for key, leaf in wanted if key not in earlier or earlier[key].content != leaf.content]
+    late = {leaf.origin.ref for key, leaf in new if leaf.covers and verdict(key, leaf) is Verdict.HOLD}
+    waiting = Waiting(late, taken=have is not None and _owner(have) != _owner(want))
     held: set[LeafKey] = set()
     for position, (key, leaf) in enumerate(wanted):
         before = earlier.get(key)
