@@ -46,6 +46,9 @@ ASKED = {
     "a host with 150 paths, the last": ("crowd.example.com", f"/p{_PATHS - 1}"),
 }
 """What is asked for: by what it is called, a host and a path."""
+MANY = 1000
+MANY_ASKED = {f"one of {MANY:,} wildcards": ("x.w7.example.com", "/")}
+"""The same, where there are so many that a directory leads to them."""
 _FROM_THE_START = ("inline_headers", "layered_runtime", "stats_config")
 
 
@@ -107,9 +110,9 @@ def _cpu(pid: int) -> int:
     return sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat"))
 
 
-def config(port: int, behind: int, *, plain: bool) -> dict[str, Any]:
-    """A configuration of Envoy with everything in it, in one of the two layouts."""
-    return configured(_world(port, behind), plain=plain)
+def config(port: int, behind: int, *, plain: bool, wildcards: int = 0) -> dict[str, Any]:
+    """A configuration of Envoy with everything in it, in one of the two layouts; with so many wildcards more."""
+    return configured([*_world(port, behind), *_wildcards(wildcards)], plain=plain)
 
 
 def configured(world: Iterable[Document], *, plain: bool = False) -> dict[str, Any]:
@@ -171,6 +174,8 @@ def _joined(scopes: list[Any]) -> Iterator[Any]:
     hosts: dict[str, Any] = {}
     for scope in scopes:
         for host in scope.route_configuration.virtual_hosts:
+            if host.name == "directory":
+                continue
             plain = type(host)(name=host.name, domains=host.domains, retry_policy=host.retry_policy)
             first = hosts.setdefault(host.name, plain)
             first.routes.extend(one for one in host.routes if not one.name.startswith(("no-route", "by-path/")))
@@ -188,3 +193,11 @@ def _world(port: int, behind: int) -> list[Any]:
         documents[-1]["metadata"]["name"] = f"path-{number}"
         documents[-1]["spec"] |= {"hostnames": ["crowd.example.com"]}
     return documents
+
+
+def _wildcards(many: int) -> Iterator[Document]:
+    for number in range(many):
+        document = route(number)
+        document["metadata"]["name"] = f"wild-{number}"
+        document["spec"] |= {"hostnames": [f"*.w{number}.example.com"]}
+        yield document

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.dataplane.hosts import ASKED, config
+from bench.dataplane.hosts import ASKED, MANY, MANY_ASKED, config
 from bench.tools.poller import Backend, free_port, until_answered
 from daemun.provision.binary import find
 
@@ -33,7 +33,7 @@ def measure() -> dict[str, Any]:
     found = {
         what: {"plain": counts["plain"][what], "scoped": counts["scoped"][what]}
         | {"ratio": round(counts["scoped"][what] / counts["plain"][what], 3)}
-        for what in ASKED
+        for what in (*ASKED, *MANY_ASKED)
     }
     for what, at in found.items():
         print(what, at, flush=True)
@@ -41,11 +41,15 @@ def measure() -> dict[str, Any]:
 
 
 def _counts(*, plain: bool) -> dict[str, int]:
-    port, behind = free_port(), free_port()
-    asked = {what: (port, f"GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n") for what, (host, path) in ASKED.items()}
-    return counted(
-        config(port, behind, plain=plain), behind, {what: (at, text.encode()) for what, (at, text) in asked.items()}
-    )
+    found = {}
+    for asked, wildcards in ((ASKED, 0), (MANY_ASKED, MANY)):
+        port, behind = free_port(), free_port()
+        requests = {
+            what: (port, f"GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n".encode())
+            for what, (host, path) in asked.items()
+        }
+        found |= counted(config(port, behind, plain=plain, wildcards=wildcards), behind, requests)
+    return found
 
 
 def counted(configuration: dict[str, Any], behind: int, asked: Mapping[str, tuple[int, bytes]]) -> dict[str, int]:

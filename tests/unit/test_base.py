@@ -38,6 +38,26 @@ def test_joined_fields_are_what_protobuf_reads_and_writes(names: list[str]) -> N
     assert route_pb2.RouteConfiguration.FromString(joined) == whole
 
 
+@given(st.text(max_size=300), st.text(max_size=300), st.binary(max_size=300))
+def test_something_else_in_the_place_of_a_mark(before: str, after: str, body: bytes) -> None:
+    """The fields around it stay, those of every kind of the wire format."""
+    action = route_v3.RouteAction(cluster="c", priority=1, timeout={"seconds": 300})
+    host = route_v3.VirtualHost(name=before, domains=["a", after], include_request_attempt_count=True)
+    host.routes.add(name=before)
+    host.routes.add(name=after, route=action).metadata.filter_metadata["m"].update({"number": 1.5, "text": "<mark>"})
+    host.routes.add(name=before)
+    tags = tuple(map(wire.tag, (3, 4, 1, 2, 1, 2, 3)))  # routes, metadata, its two kinds of entries, a Value's text
+    message = host.SerializeToString()
+    around = wire.surroundings(message, tags, b"<mark>")
+    assert len(around) == len(tags) + 1
+    framed = wire.nested((wire.tag(2), *tags), around, b"<mark>")
+    assert framed == wire.delimited(wire.tag(2), message)
+    text = body.hex()
+    host.routes[1].metadata.filter_metadata["m"]["text"] = text
+    made = wire.nested((wire.tag(2), *tags), around, text.encode())
+    assert route_pb2.RouteConfiguration.FromString(made).virtual_hosts[0] == host
+
+
 @pytest.mark.parametrize(
     ("value", "expected"), [(0, "00"), (127, "7f"), (128, "8001"), (300, "ac02"), (2**32, "8080808010")]
 )

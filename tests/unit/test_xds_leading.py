@@ -15,7 +15,9 @@ def listing(*hosts: str) -> tuple[PartKey, Part]:
     """A list of these hosts."""
     first = Leaf(b"{", GATEWAY, identity=b"list", blank=True)
     leaves = [Leaf(f"{one}.".encode(), GATEWAY, identity=one.encode(), leads=f"~{one}") for one in hosts]
-    return key(SCOPE, "rest", "*"), part("*", [first, *leaves], (b"\x12", b"\x1a"), beside=(b"before", b""))
+    return key(SCOPE, "rest", "*"), part(
+        "*", [first, *leaves], (b"\x12", b"\x1a"), around=((b"before", b""), (b"", b"}"))
+    )
 
 
 def scope(host: str, *needs: str, namespace: str = "ns") -> list[tuple[PartKey, Part]]:
@@ -44,11 +46,11 @@ def talk() -> Talk:
 
 
 def listed(talk: Talk) -> str:
-    return talk.have["rest"].partition(b"{")[2].decode()
+    return talk.have["rest"].partition(b"{")[2].removesuffix(b"}").decode()
 
 
 def test_a_list_is_a_field_within_others(talk: Talk) -> None:
-    assert talk.have["rest"].endswith(b"\x12\x0bbefore\x1a\x03{a.")
+    assert talk.have["rest"].endswith(b"\x12\x0cbefore\x1a\x04{a.}")
 
 
 def test_what_is_ready_comes_with_the_list_that_has_it(talk: Talk) -> None:

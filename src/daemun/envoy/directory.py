@@ -1,21 +1,21 @@
 """The directory of a port: where its wildcards and its catch-all are, when there are too many for one scope.
 
 A few of them share the scope of the rest, where Envoy finds the right one itself. Beyond `MANY_HOSTS` each has a scope
-of its own, and that of the rest has only one route. Its metadata lists the hosts, and a script of a few lines takes the
-most specific one that fits. Only a wildcard more or less changes the directory, not what is said of one.
-Each is a leaf of its own, so that no host is listed before its scope is there, or no longer while that stays.
+of its own, and that of the rest has only one route, with a script of a few lines that takes the most specific one that
+fits. The list is in the script, which reads it once and not for each request: metadata of the route would be copied for
+each that looks at it. Only a wildcard more or less changes the directory, not what is said of one. Each is a leaf of
+its own, so that no host is listed before its scope is there, or no longer while that stays.
 """
 
 from collections.abc import Callable, Iterator
 
 from envoy.config.route.v3 import route_components_pb2 as route_v3
-from google.protobuf import struct_pb2
 
 from daemun.base import wire
 from daemun.envoy import shards
 from daemun.envoy.routes import ROUTES
 from daemun.envoy.scopes import LISTED, REST, SCOPE_HEADER, TAGS, head, is_exact, scope_key, scope_name
-from daemun.envoy.scripts import SCRIPTS, run_on
+from daemun.envoy.scripts import SCRIPT, run_on
 from daemun.flow import Collection, Index, Reader
 from daemun.ir.listener import Frontend, FrontendKey, HostKey
 from daemun.ir.resource import SCOPE, Leaf, Part, PartKey, part
@@ -24,27 +24,37 @@ MANY_HOSTS = 50
 """Up to so many wildcards of a port are in one scope: a change of one then costs Envoy less than a millisecond."""
 _PART = "*"
 """As that of the catch-all: Envoy rejects two virtual hosts for all that is left, if only for a moment."""
-_TAGS = (*TAGS, ROUTES, wire.tag(4), wire.tag(1), wire.tag(2))
-"""The list within its scope: VirtualHost.routes, Route.metadata, Metadata.filter_metadata, the value of that entry."""
-_FIELDS, _KEY = wire.tag(1), wire.tag(1)  # Struct.fields, the key of an entry
-_TRUE = wire.delimited(wire.tag(2), struct_pb2.Value(bool_value=True).SerializeToString())
 _IDENTITY = b"directory"
+_LIST = "<the list>"
+_TAGS = (*TAGS, ROUTES, *SCRIPT)
+"""Where the list stands in its scope: in the script of the only route of a virtual host."""
 _SCRIPT = """
+local listed = {{}}
+for host in string.gmatch([[
+{listed}]], "%S+") do
+  listed[host] = true
+end
 function envoy_on_request(request)
-  local listed = request:metadata()
-  local authority = string.lower(request:headers():get(":authority"))
-  local host = string.match(authority, "^(.*):[^%]:]*$") or authority -- as Envoy finds the port
-  local found = host ~= "*" and listed:get(host) and host -- that is how the catch-all is listed
+  local headers = request:headers()
+  local authority = headers:get(":authority")
+  local lower = string.lower(authority)
+  if lower ~= authority then -- it may be an exact host's, whose port does not count
+    headers:replace("{header}", "{port}" .. lower)
+    request:clearRouteCache()
+    request:metadata() -- looks for the route
+    if request:streamInfo():routeName() ~= "" then return end
+  end
+  local host = string.match(lower, "^(.*):[^%]:]*$") or lower -- as Envoy finds the port
+  local found = host ~= "*" and listed[host] and host -- that is how the catch-all is listed
   local at = string.find(host, ".", 2, true) -- a wildcard is for at least one character
   while at and not found do
     local wildcard = "*" .. string.sub(host, at)
-    found = listed:get(wildcard) and wildcard
+    found = listed[wildcard] and wildcard
     at = string.find(host, ".", at + 1, true)
   end
-  if found or listed:get("*") then
-    request:headers():replace("{header}", "{scope}" .. (found or ""))
-    request:clearRouteCache()
-  end
+  -- Without a catch-all its scope is not there: the request has no route.
+  headers:replace("{header}", "{port}{begin}" .. (found or ""))
+  request:clearRouteCache()
 end
 """
 
@@ -93,8 +103,10 @@ def rest_rule(
         if reader.get(spreads, key):
             hosts = sorted(reader.find_keys(listed, (key.proxy, name.partition("/")[0])))
             first = Leaf(b"", origin, identity=_IDENTITY, blank=True)
-            listing = [Leaf(_entry(one.part), origin, identity=one.part.encode(), leads=one.resource) for one in hosts]
-            yield PartKey(key.proxy, SCOPE, name, _PART), part(_PART, [first, *listing], _TAGS, beside=_around(key))
+            listing = [
+                Leaf(f"{one.part}\n".encode(), origin, identity=one.part.encode(), leads=one.resource) for one in hosts
+            ]
+            yield PartKey(key.proxy, SCOPE, name, _PART), part(_PART, [first, *listing], _TAGS, around=_around(key))
 
     return rest
 
@@ -104,16 +116,11 @@ def is_directory(value: Part) -> bool:
     return value.leaves[0].identity == _IDENTITY
 
 
-def _entry(host: str) -> bytes:
-    """Struct.fields[host] = true. There may be thousands, so no messages are made of them."""
-    return wire.delimited(_FIELDS, wire.delimited(_KEY, host.encode()) + _TRUE)
-
-
-def _around(port: FrontendKey) -> tuple[bytes, ...]:
+def _around(port: FrontendKey) -> wire.Around:
     """What stands around the list: within the fields of `_TAGS`."""
+    script = _SCRIPT.format(header=SCOPE_HEADER, port=scope_key(port, ""), begin=LISTED, listed=_LIST)
     route = route_v3.Route(name="directory", match={"prefix": ""}, direct_response={"status": 404})
-    # A host that is listed may be crowded. (A route cannot bring the place where its script would run.)
-    script = _SCRIPT.format(header=SCOPE_HEADER, scope=scope_key(port, LISTED))
-    run_on(route, script, shards.script(), port=port)
-    host = route_v3.VirtualHost(name="directory", domains=["*"])
-    return b"", wire.encoded(host), wire.encoded(route), b"", wire.delimited(wire.tag(1), SCRIPTS.encode()), b""
+    run_on(route, script, shards.script())  # a host that is listed may be crowded
+    host = route_v3.VirtualHost(name="directory", domains=["*"], routes=[route])
+    nothing = (b"", b"")
+    return *(nothing for _ in TAGS[1:]), *wire.surroundings(wire.encoded(host), _TAGS[len(TAGS) :], _LIST.encode())

@@ -67,9 +67,13 @@ def host_rule(of: Inputs) -> Callable[[Reader, HostKey, HostKey], Iterator[tuple
         claim = (key, mine.origin.ref, mine.name)
         many = crowd > shards.MANY_ROUTES
         crowded = many and reader.count(of.sharded.claims, claim) > 0
+        hit = is_exact(key.hostname)
+        spread = not hit and reader.get(of.spreads, key.frontend) is not None
+        scope_of = key_of(key, spread=spread)
+        shared = scope_of == scope_key(key.frontend, REST)
         routes: list[Leaf] | None = None
         if crowded:
-            routes = [Leaf(data, owner.origin) for data in shards.by_path(reader, of.sharded, claim)]
+            routes = [Leaf(data, owner.origin) for data in shards.by_path(reader, of.sharded, claim, shared=shared)]
         elif not many or reader.count(of.by_host, key) > crowd:  # else all are of other listeners
             routes = _routes(reader, of, key, mine)
         if routes is None and key.hostname != mine.hostname:
@@ -77,9 +81,7 @@ def host_rule(of: Inputs) -> Callable[[Reader, HostKey, HostKey], Iterator[tuple
             # that does own the host has for it by a wildcard. Where a route of its own listener lost all its rules
             # the host stays closed: its requests were not meant for a wildcard.
             return
-        hit = is_exact(key.hostname)
-        spread = None if hit else reader.get(of.spreads, key.frontend)
-        spot = place(key, spread=bool(spread))
+        spot = place(key, spread=spread)
         origin = owner.origin
         # What leads to shards does nothing else: they have what policies say.
         uses = None if crowded else reader.get(of.policies, mine.key)
@@ -95,8 +97,7 @@ def host_rule(of: Inputs) -> Callable[[Reader, HostKey, HostKey], Iterator[tuple
         leaves += routes or ()
         if hit and not crowded:
             leaves.append(Leaf(_NOTHING, origin, identity=_END, blank=True))
-        scope_of = key_of(key, spread=bool(spread))
-        if scope_of != scope_key(key.frontend, REST):
+        if not shared:
             scope = head(scope_of, marked=owner.tls, hit=hit, crowded=crowded)
             yield spot._replace(part=""), part("", [Leaf(wire.encoded(scope), origin, blank=True)])
         yield spot, part(spot.part, leaves, TAGS, hides=hidden(key))

@@ -13,12 +13,18 @@ from envoy.type.matcher.v3 import http_inputs_pb2
 from google.protobuf.message import Message
 from xds.type.matcher.v3 import matcher_pb2
 
+from daemun.base import wire
 from daemun.envoy.scopes import REST, SCOPE_HEADER, scope_key
 from daemun.features.composite import always, composite
 from daemun.ir.listener import FrontendKey
 
 SCRIPTS = "daemun.scripts"
-"""The filter, under whose name scripts also find the metadata of a route."""
+"""The filter."""
+SCRIPT = tuple(map(wire.tag, (13, 2, 2, 1, 3, 2, 2, 2, 4, 1, 2, 2, 3, 3)))
+"""Where the first one stands in a route that runs them: in Route.typed_per_filter_config, the value of that entry,
+Any.value, ExtensionWithMatcherPerRoute.xds_matcher, Matcher.on_no_match, OnMatch.action,
+TypedExtensionConfig.typed_config, Any.value, ExecuteFilterAction.filter_chain, FilterChainConfiguration.typed_config,
+TypedExtensionConfig.typed_config, Any.value, Lua.default_source_code, DataSource.inline_string."""
 _SELDOM = 'collectgarbage("setpause", 400)'
 """Garbage is collected once there is four times as much as is in use, not twice: a quarter of what a script costs.
 There is next to nothing in use."""

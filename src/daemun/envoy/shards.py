@@ -20,7 +20,7 @@ from daemun.base.names import Ref
 from daemun.envoy.elements import COLON, elements
 from daemun.envoy.frames import opening
 from daemun.envoy.routes import ROUTES, EncodedRoute, Standing, in_order
-from daemun.envoy.scopes import BY_PATH, SCOPE_HEADER, TAGS, head, is_exact, scope_key, scope_name
+from daemun.envoy.scopes import BY_PATH, SCOPE_HEADER, TAGS, head, scope_key, scope_name
 from daemun.envoy.scripts import run_on, script_filter
 from daemun.flow import Collection, Index, Reader, crowded, distinct
 from daemun.gatewayapi.hostnames import breadth
@@ -196,11 +196,14 @@ def shard_rule(
     return shard
 
 
-def by_path(reader: Reader, shards: Shards, claim: Claim) -> Iterator[bytes]:
-    """The only routes of a crowded host: of each crowded node, the lower ones first; and what they all run."""
+def by_path(reader: Reader, shards: Shards, claim: Claim, *, shared: bool) -> Iterator[bytes]:
+    """The only routes of a crowded host: of each crowded node, the lower ones first; and what they all run.
+
+    In a scope that is `shared` with others of the port, they are found also by hosts in capital letters that have one.
+    """
     host = claim[0]
     every = route_v3.VirtualHost()
-    run_on(every, script(), port=None if is_exact(host.hostname) else host.frontend)
+    run_on(every, script(), port=host.frontend if shared else None)
     yield wire.encoded(every)
     nodes = [key.path for key in reader.find_keys(shards.nodes_of, claim)]
     for path in (*sorted(nodes, key=lambda path: (-len(path), path)), ()):

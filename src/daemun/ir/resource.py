@@ -5,6 +5,7 @@ therefore, without knowing Envoy's messages, send a resource with one leaf as it
 yet, or Envoy rejected it) while all the others move on.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -106,7 +107,7 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
 
 class Part(msgspec.Struct, frozen=True, gc=False):
     """A run of leaves. With `tags` they are the body of a length-delimited field (of the last in the one before it,
-    and so on), `beside` what stands before it in each of these fields; without them they stand as they are.
+    and so on), `around` what stands before and after it in each of these fields; without them they stand as they are.
 
     Two parts are equal when their digests are: nobody compares protobufs. `spare` are leaves that are not part of it,
     but would be if something needed what they give: for a client that has nobody knows what. `hides` are the places of
@@ -118,7 +119,7 @@ class Part(msgspec.Struct, frozen=True, gc=False):
     digest: int
     spare: tuple[Leaf, ...] = ()
     hides: tuple[PartKey, ...] = ()
-    beside: tuple[bytes, ...] = ()
+    around: wire.Around = ()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Part) and self.digest == other.digest
@@ -133,24 +134,24 @@ def part(
     tags: tuple[bytes, ...] = (),
     spare: Iterable[Leaf] = (),
     hides: tuple[PartKey, ...] = (),
-    beside: tuple[bytes, ...] = (),
+    around: wire.Around = (),
 ) -> Part:
     """A part of a resource. `key` is its name within the resource and goes into the digest, as do the origins."""
     kept = tuple(leaves)
     if any(leaf.forms for leaf in kept):
         kept = tuple(_formed(kept, any(leaf.reads for leaf in kept)))
-    chunks = [key.encode(), *tags, *beside]
+    chunks = [key.encode(), *tags, *itertools.chain.from_iterable(around)]
     origin, told = None, b""
     for leaf in kept:
         if leaf.origin is not origin:  # many leaves in a row may have the same one
             origin, told = leaf.origin, str(leaf.origin).encode()
         chunks += leaf.data, told
-    return Part(tags, kept, digest(*chunks), tuple(spare), hides, beside)
+    return Part(tags, kept, digest(*chunks), tuple(spare), hides, around)
 
 
-def remade(name: str, like: Part, leaves: Iterable[Leaf]) -> Part:
+def remade(name: str, like: Part, leaves: Iterable[Leaf], spare: Iterable[Leaf] = ()) -> Part:
     """The part of that name with other leaves."""
-    return part(name, leaves, like.tags, hides=like.hides, beside=like.beside)
+    return part(name, leaves, like.tags, spare, like.hides, like.around)
 
 
 def _formed(leaves: tuple[Leaf, ...], read: bool) -> Iterator[Leaf]:
@@ -167,6 +168,4 @@ def encode(value: Part, instead: dict[Origin, bytes] | None = None) -> bytes:
         body = b"".join([instead.get(leaf.origin, leaf.data) for leaf in value.leaves])
     else:
         body = b"".join([leaf.data for leaf in value.leaves])
-    for tag, beside in zip(reversed(value.tags), reversed(value.beside or (b"",) * len(value.tags)), strict=True):
-        body = wire.delimited(tag, beside + body if beside else body)
-    return body
+    return wire.nested(value.tags, value.around, body)

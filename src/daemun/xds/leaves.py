@@ -206,7 +206,7 @@ def _owner(value: Part) -> Origin | None:
 
 
 def _made(name: str, want: Part, have: Part | None, leaves: list[Leaf]) -> Part | None:
-    alike = have is not None and (have.tags, have.beside) == (want.tags, want.beside)
+    alike = have is not None and (have.tags, have.around) == (want.tags, want.around)
     if have is not None and alike and have.leaves == tuple(leaves):
         return have
     return remade(name, want, leaves) if leaves else None

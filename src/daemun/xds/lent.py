@@ -6,7 +6,7 @@ is like any other leaf: it waits for its clusters and filters.
 
 from collections.abc import Callable, Iterable, Mapping
 
-from daemun.ir.resource import Leaf, Part, part
+from daemun.ir.resource import Leaf, Part, remade
 from daemun.xds.client import Client
 from daemun.xds.leaves import LeafKey, keyed, paired
 from daemun.xds.quarantine import Data
@@ -100,4 +100,4 @@ def _with_lent(place: str, want: Part, have: Part | None, other: Part, withheld:
     }
     if not lent:
         return want
-    return part(place, [lent.get(key, leaf) for key, leaf in keyed(want)], want.tags, want.spare, want.hides)
+    return remade(place, want, [lent.get(key, leaf) for key, leaf in keyed(want)], want.spare)

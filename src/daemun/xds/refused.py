@@ -110,4 +110,4 @@ def _unseen(want: Part, refused: set[LeafKey], missing: int) -> Part:
     leaves = [
         msgspec.structs.replace(leaf, data=UNSEEN, forms=None) if key in refused else leaf for key, leaf in keyed(want)
     ]
-    return Part(want.tags, tuple(leaves), (want.digest + missing) % MODULUS, beside=want.beside)
+    return Part(want.tags, tuple(leaves), (want.digest + missing) % MODULUS, around=want.around)
