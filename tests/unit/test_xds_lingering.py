@@ -145,6 +145,29 @@ def test_routes_of_a_host_that_another_listener_takes_linger_for_those_of_other_
 
 
 @pytest.mark.parametrize(
+    ("after", "owner", "expected"),
+    [
+        pytest.param(("/", "new", "its/t"), "other", "/p/x=a,/p=b,/=a", id="what stands in for another one"),
+        pytest.param(("/", "new", "r"), "other", "/p/x=a,/p=b,/=a", id="what waits itself"),
+        pytest.param(("/q", "new", "r"), "other", "/p/x=a,/p=b,/=a", id="what lingers"),
+        pytest.param(("/", "new", "r"), "gw", "/=a", id="they went themselves"),
+    ],
+)
+def test_in_a_host_that_another_listener_takes_nothing_answers_for_what_came_before_it(
+    talk: Talk, after: tuple[str, str, str], owner: str, expected: str
+) -> None:
+    talk.apply(host(("/p/x", "a", "their/s"), ("/p", "b", "our/s"), ("/", "a", "r")))
+    talk.settle()
+    talk.apply(cluster("new"), endpoints("new"), host(after, owner=owner))
+    talk.settle()
+    assert routes(talk) == expected
+    talk.ask(ENDPOINT, "new")
+    talk.settle()
+    assert routes(talk) == f"{after[0]}=new"
+    assert talk.session.synced()
+
+
+@pytest.mark.parametrize(
     ("before", "after", "expected"),
     [
         pytest.param(

@@ -4,7 +4,7 @@ A leaf is known within its part by its identity or, if it has none, by its origi
 leaves of a part; they are told apart by counting.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from enum import Enum
 
 from daemun.base.names import Ref
@@ -98,7 +98,7 @@ class Waiting:
 
     def __init__(self, late: set[Ref], *, taken: bool) -> None:
         self._late = late
-        self._taken = taken
+        self.taken = taken
         self._covering = Verdict.SEND
         self._for: dict[Ref, set[Ref]] = {}
         self._new: dict[Ref, set[str]] = {}
@@ -130,7 +130,7 @@ class Waiting:
         """
         ref = leaf.origin.ref
         here = {one.namespace for one, new in self._new.items() if _meet(leaf.below, new)}
-        return {ref, *(here if self._taken else here & {ref.namespace}), *self._for.get(ref, ())}
+        return {ref, *(here if self.taken else here & {ref.namespace}), *self._for.get(ref, ())}
 
     def _overtakes(self, leaf: Leaf) -> bool:
         return _meet(leaf.below, self._new.get(leaf.origin.ref, ()))
@@ -158,7 +158,8 @@ def choose(
     has if nothing of it is to be changed.
 
     While a leaf waits, what the client has that covers others and is not wanted any more stays: what waits may be what
-    guards in its place. So does what has an identity, if it `lingers` while anything waits that may take its requests.
+    guards in its place. So does what has an identity, if it `lingers` while anything waits that may take its requests;
+    and, where the part is somebody else's now, what came before such a one, which shall not answer more than it did.
     """
     wanted = list(keyed(want))
     earlier = {key: leaf for key, leaf in _paired(wanted, have).items() if not revoked(leaf)}
@@ -192,12 +193,30 @@ def choose(
     going = {key: leaf for key, leaf in earlier.items() if key not in places}
     answering = [(key, leaf) for key, leaf in going.items() if leaf.identity and not leaf.blank]
     lingering = {key for key, leaf in answering if lingers(key, leaf, waiting.concerned(leaf))}
+    if waiting.taken:
+        front = _in_front(earlier, held | lingering, dict(answering), waiting)
+        lingering |= {key for key, leaf, whose in front if lingers(key, leaf, whose)}
     if not (replaced or lingering):
         return want
     leaves = _with_lingering(_where_it_was(kept, earlier, held), earlier, lingering)
     if waiting:
         leaves[1:1] = [leaf for leaf in going.values() if leaf.covers]
     return _made(name, want, have, leaves)
+
+
+def _in_front(
+    earlier: dict[LeafKey, Leaf], staying: Container[LeafKey], going: Container[LeafKey], waiting: Waiting
+) -> Iterator[tuple[LeafKey, Leaf, set[str | Ref]]]:
+    """What goes but came before what stays, which would answer its requests otherwise, and for whom that stays."""
+    below: list[str] = []
+    whose: set[str | Ref] = set()
+    for key, leaf in reversed(earlier.items()):
+        hides = key not in staying and key in going and _meet(leaf.below, below)
+        if hides:
+            yield key, leaf, set(whose)
+        if hides or key in staying:
+            below.append(leaf.below)
+            whose |= waiting.concerned(leaf)
 
 
 def _owner(value: Part) -> Origin | None:
