@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Iterable, Iterator
 
 import msgspec
 import pytest
-from test_f07_restart import restart, said
+from test_f07_restart import said
 
 from daemun.base.digest import digest
 from daemun.ir.resource import EXTENSION, Leaf, Part, PartKey
@@ -79,7 +79,7 @@ async def test_f07_a_filter_that_is_rejected(world: World, spoiled: None, host: 
 
     async with load(forged, 0.0) as guarded, load(lambda: world.ask("/bad", host=host), 0.0) as bad:
         with recorded() as responses:
-            await restart(world)
+            await world.restart()
             await world.problem(*WORDS)
             await until(lambda: world.app is not None and world.app.plane.xds.synced("default/gw"))
         await guarded.more(20)

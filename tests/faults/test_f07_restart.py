@@ -52,17 +52,6 @@ class Served:
         return shown_to(writer)
 
 
-async def restart(world: World) -> None:
-    """Another Daemun takes over from this one, which leaves its proxies serving."""
-    app, task = world.app, world._task
-    assert app is not None
-    assert task is not None
-    app.leave()
-    await task
-    world.app = None
-    await world.start(clean=False)
-
-
 def said(responses: list[Response]) -> list[Response]:
     """Those that say anything."""
     return [one for one in responses if one.resources or one.removed]
@@ -73,7 +62,7 @@ async def test_f07_a_restart_says_nothing_and_then_a_listener_changes(world: Wor
     await served.start()
     async with load(served.handshake) as steady:
         with recorded() as responses:
-            await restart(world)
+            await world.restart()
             assert said(responses) == []
         # New filter chains with a certificate that the proxy has: Envoy asks for it again, or goes on with it.
         for _ in range(3):
@@ -130,7 +119,7 @@ async def test_f07_what_is_rejected_is_so_after_a_restart_and_nothing_beside_it_
             for path in (*good, "/bad")
         }
         with recorded() as responses:
-            await restart(world)
+            await world.restart()
             await world.problem(*words)
             names = {one.name for response in said(responses) for one in response.resources}
             assert len(names) == 1, "what is refused is tried again"

@@ -71,15 +71,17 @@ async def refused(port: int, address: str) -> bool:
 async def there(world: World, *addresses: str, without: tuple[str, ...] = (), **how: Any) -> None:
     """Wait until these are served and those are not, and the Gateway says so."""
 
-    async def all_are() -> bool:
-        for one in addresses:
-            assert (await ask(world.port, address=one, **how)).status == 200
-        for one in without:
-            assert await refused(world.port, one), one
-        return True
-
-    await until(all_are)
+    await until(lambda: bound(world, *addresses, without=without, **how))
     await programmed(world)
+
+
+async def bound(world: World, *addresses: str, without: tuple[str, ...] = (), **how: Any) -> bool:
+    """Whether these are served and those are not."""
+    for one in addresses:
+        assert (await ask(world.port, address=one, **how)).status == 200
+    for one in without:
+        assert await refused(world.port, one), one
+    return True
 
 
 async def taken_in(world: World, *addresses: str) -> None:
@@ -158,6 +160,47 @@ async def test_from_all_of_the_machine_to_some_and_back(world: World) -> None:
         write(world, "0.0.0.0", TWO)
         await taken_in(world, "0.0.0.0", TWO)
         await there(world, ONE, TWO)
+
+
+async def test_the_usual_address_of_a_successor_is_another_one(world: World) -> None:
+    await serve(world)
+    await world.restart(address="0.0.0.0")
+    await there(world, ONE, TWO)
+    await world.restart(address=TWO)
+    await there(world, TWO, without=(ONE,))
+    write(world, THREE, TWO)
+    await there(world, THREE, TWO)
+    async with asking(world, TWO):
+        await world.restart()
+        await there(world, THREE, TWO, without=(ONE,))
+
+
+CLASSIC = """
+apiVersion: gateway.solo.io/v1
+kind: Gateway
+metadata: {name: gateway-proxy, namespace: gloo-system}
+spec: {bindAddress: '%s', bindPort: %d, httpGateway: {}}
+---
+apiVersion: gateway.solo.io/v1
+kind: VirtualService
+metadata: {name: all}
+spec:
+  virtualHost: {domains: ['*'], routes: [{matchers: [{prefix: /}], directResponseAction: {status: 200}}]}
+"""
+
+
+async def test_a_classic_gateway_is_bound_elsewhere(world: World) -> None:
+    world.write("gateway.yaml", CLASSIC % ("::", world.port))
+    await world.start(address="0.0.0.0")
+    for address, here, elsewhere in (
+        (TWO, (TWO,), (ONE, THREE)),
+        (THREE, (THREE,), (ONE, TWO)),
+        ("::", (ONE, TWO, THREE), ()),
+    ):
+        world.write("gateway.yaml", CLASSIC % (address, world.port))
+        await until(lambda here=here, elsewhere=elsewhere: bound(world, *here, without=elsewhere))
+        await world.synced()
+        assert not world.problems()
 
 
 @pytest.mark.parametrize("kind", ["TCPRoute", "TLSRoute", "UDPRoute"])

@@ -9,6 +9,8 @@ from daemun.gatewayapi.findings import Finding
 from daemun.ir.registries import Configured
 
 PRIVILEGED = 1024
+LOCAL, ALL = "127.0.0.1", "0.0.0.0"  # noqa: S104 - all addresses of a pod
+"""Where listeners are bound on a machine, and in a pod, unless somebody says otherwise."""
 POD_FOLDER = "/run/daemun"
 """Where a proxy in a pod has its sockets."""
 
@@ -34,7 +36,7 @@ class Settings(msgspec.Struct, frozen=True, gc=False):
     `meshes` says whether namespaces in the mesh get their proxies; None is unknown.
     """
 
-    address: str = "127.0.0.1"
+    address: str = LOCAL
     port_shift: int = 8000
     shared_host: bool = True
     sole: bool = True
@@ -57,6 +59,15 @@ class Settings(msgspec.Struct, frozen=True, gc=False):
     def bound_port(self, port: int) -> int:
         """The port that is bound for a listener's port."""
         return port + self.port_shift if port < PRIVILEGED else port
+
+    @property
+    def usual_address(self) -> str:
+        """The address whose Envoy listeners have the names of their ports.
+
+        It is not `address`, or a successor with another one could not take over a proxy: no listener can be updated to
+        an address that its own old one has.
+        """
+        return ALL if self.clustered else LOCAL
 
     def bound_addresses(self, wanted: tuple[GatewaySpecAddress, ...]) -> tuple[str, ...]:
         """The addresses that are bound for what a Gateway asks for; one without a value is ours to choose.
@@ -85,7 +96,7 @@ def cluster(
     the rate limit service.
     """
     return Settings(
-        address="0.0.0.0",  # noqa: S104 - all addresses of the pod
+        address=ALL,
         port_shift=0,
         shared_host=False,
         sole=False,

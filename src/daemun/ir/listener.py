@@ -117,7 +117,7 @@ class Frontend(msgspec.Struct, frozen=True, gc=False):
     One that `captures` takes connections that were meant for other addresses, and were redirected to it. Each is handed
     to the one that is not `bound` and has just that address, or else goes on to where it was going.
 
-    `usual` is the address that is bound where nobody asks for one; empty where there is no choice.
+    `usual` is the address whose Envoy listener has the name of the port; empty where there is no choice.
     """
 
     addresses: tuple[str, ...]

@@ -123,6 +123,15 @@ class World:
         await self.synced()
         assert not clean or not self.problems(), self.problems()
 
+    async def restart(self, **settings: Any) -> None:
+        """Have another Daemun take over from this one, which leaves its proxies serving."""
+        assert self.app is not None
+        assert self._task is not None
+        self.app.leave()
+        await self._task
+        self.app = None
+        await self.start(clean=False, **settings)
+
     async def synced(self, seconds: float = PATIENCE) -> None:
         """Wait until every proxy has acknowledged what it should have."""
         assert self.app is not None

@@ -133,6 +133,6 @@ def frontend_rule(
                 key = frontend_key(gateway.proxy, *one.socket)
                 ports.setdefault(key, []).append(one.listener)
         for key, listeners in ports.items():
-            yield key, Frontend(gateway.addresses, tuple(listeners), usual=settings.address)
+            yield key, Frontend(gateway.addresses, tuple(listeners), usual=settings.usual_address)
 
     return frontends

@@ -9,6 +9,7 @@ from daemun.base.names import GLOO, GLOO_GATEWAY, Name, Ref
 from daemun.flow import Collection, Index, Reader
 from daemun.gatewayapi.hostnames import covers
 from daemun.gatewayapi.resolved import ResolvedGateway, ResolvedListener
+from daemun.gatewayapi.settings import Settings
 from daemun.gloo.classic.gateways import Door
 from daemun.gloo.classic.parts import Part, Section
 from daemun.gloo.classic.placed import Answers
@@ -33,7 +34,9 @@ class Inputs(NamedTuple):
     listeners: Collection[Section, tuple[Listener, ...]]
 
 
-def frontend_rule(of: Inputs) -> Callable[[Reader, Name, Door], Iterator[tuple[FrontendKey, Frontend]]]:
+def frontend_rule(
+    of: Inputs, settings: Settings
+) -> Callable[[Reader, Name, Door], Iterator[tuple[FrontendKey, Frontend]]]:
     """The rule from a Gateway to its ports: one listener for plain requests, one for each server name with TLS."""
 
     def frontends(reader: Reader, name: Name, _: Door) -> Iterator[tuple[FrontendKey, Frontend]]:
@@ -51,9 +54,10 @@ def frontend_rule(of: Inputs) -> Callable[[Reader, Name, Door], Iterator[tuple[F
                 served.append((part, tuple(listeners)))
         inspects = any(mine[0].protocol in _BY_SERVER_NAME for _, mine in served)
         for index, (part, mine) in enumerate(served):
-            for frontend in part.frontends:
-                port = Origin(part.gateway, "spec.bindPort")
-                yield frontend, Frontend(part.addresses, mine, index == 0, part.hybrid and inspects, port)
+            port, looks = Origin(part.gateway, "spec.bindPort"), part.hybrid and inspects
+            one = Frontend(part.addresses, mine, index == 0, looks, port, usual=settings.usual_address)
+            for at in part.frontends:
+                yield at, one
 
     return frontends
 

@@ -137,7 +137,7 @@ class Classic:
             answers,
             derive(self._streams, tcp.listener_rule, "listeners of TCP hosts"),
         )
-        self.frontends = derive(self._doors, proxies.frontend_rule(listening), "classic frontends")
+        self.frontends = derive(self._doors, proxies.frontend_rule(listening, ports.settings), "classic frontends")
         self.owners = union(
             derive(self._placed, placed.owner_rule, "hosts of VirtualServices"),
             derive(self.frontends, tcp.owner_rule, "server names of TCP hosts"),
