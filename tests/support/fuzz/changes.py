@@ -158,9 +158,11 @@ class Changes:
 
     def _grant(self, objects: Objects) -> Change:
         from_, to = self.chance.sample(settings.NAMESPACES, 2)
-        made = grant(f"{to}/from-{from_}", "HTTPRoute", from_)
-        key = Key("ReferenceGrant", to, f"from-{from_}")
-        return {key: None if key in objects.every else made}
+        kind = self.chance.choice(("HTTPRoute", "HTTPRoute", "GRPCRoute"))
+        made = grant(f"{to}/from-{from_}", kind, from_)
+        if self.chance.random() < 0.3:
+            made["spec"]["to"][0]["name"] = self.chance.choice(settings.SERVICES)
+        return self._come_and_go(objects, made)
 
     # Policies
 
@@ -239,8 +241,8 @@ class Changes:
         return self._crowd(objects, "hosts", lambda at: ([f"e{at}.test"], prefix("/")))
 
     def _many_routes(self, objects: Objects) -> Change:
-        paths = [prefix, prefix, exact]
-        return self._crowd(objects, "routes", lambda at: ([CROWDED], paths[at % 3](f"/{'abcd'[at % 4]}/{at}")))
+        kinds, places = (prefix, prefix, exact), ("a", "b", "a/b", "a/b/c/d", "d")
+        return self._crowd(objects, "routes", lambda at: ([CROWDED], kinds[at % 3](f"/{places[at % 5]}/{at}")))
 
     def _crowd(self, objects: Objects, what: str, made: Callable[[int], tuple[list[str], Doc]]) -> Change:
         """So many of a kind come or go that there are some number, near a bound or nowhere near."""

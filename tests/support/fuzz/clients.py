@@ -75,7 +75,7 @@ class Requests:
         path = match.get("path", {"value": "/"})
         wanted = chance.choice(settings.PATHS) if path.get("type") == "RegularExpression" else path["value"]
         if chance.random() < 0.3:
-            wanted = f"{wanted.rstrip('/')}/{chance.choice(('b', 'c', '7'))}"
+            wanted = f"{wanted.rstrip('/')}/{chance.choice(('b', 'c', '7', 'b/c/d', 'b/c/d/3/e'))}"
         return self._at(host, wanted, fit=match)
 
     def _at(self, host: str, path: str, fit: dict[str, object] | None = None) -> Request:

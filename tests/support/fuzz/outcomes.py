@@ -142,7 +142,7 @@ class Outcomes:
         service = self._objects.get("Service", namespace, name)
         ports: list[Doc] = service["spec"]["ports"] if service else []
         port = next((one for one in ports if one["port"] == ref["port"]), None)
-        if port is None or not (namespace == route.namespace or self._granted(route, namespace)):
+        if port is None or not (namespace == route.namespace or self._granted(route, namespace, name)):
             return {BROKEN}
         found: set[str | Answer] = set()
         for one in self._objects.slices.get((namespace, name), ()):
@@ -150,11 +150,12 @@ class Outcomes:
                 found.add(one["metadata"]["labels"][port["name"]])
         return found or {EMPTY}
 
-    def _granted(self, route: Key, namespace: str) -> bool:
-        """Whether Services of a namespace may be used by a route (ReferenceGrant)."""
+    def _granted(self, route: Key, namespace: str, name: str) -> bool:
+        """Whether a Service of a namespace may be used by a route (ReferenceGrant)."""
         return any(
             key.namespace == namespace
             and any((one["kind"], one["namespace"]) == (route.kind, route.namespace) for one in grant["spec"]["from"])
+            and any(one.get("name", name) == name for one in grant["spec"]["to"])
             for key, grant in self._objects.of("ReferenceGrant")
         )
 

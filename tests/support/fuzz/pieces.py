@@ -97,7 +97,7 @@ class Pieces:
     def ref(self, objects: Objects, namespace: str, weight: int | None = None) -> Doc:
         """A backend: nearly always one that there is, of the same namespace."""
         chance = self.chance
-        where = chance.choice(NAMESPACES) if chance.random() < 0.15 else namespace
+        where = chance.choice(NAMESPACES) if chance.random() < 0.2 else namespace
         there = [key.name for key, _ in objects.of("Service") if key.namespace == where and key.name != _SHADE]
         name = chance.choice(sorted(there) or SERVICES) if chance.random() < 0.95 else "nowhere"
         return backend(f"{where}/{name}", weight or None, port=chance.choice((80, 80, 80, 81)))
