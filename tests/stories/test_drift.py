@@ -1,5 +1,6 @@
 """Clients that lose what they were sent, or say that they have something else: it is sent again, and counted."""
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any
@@ -66,9 +67,11 @@ class Served:
 @pytest.fixture
 async def served(tmp_path: Any) -> AsyncIterator[Served]:
     made = Served(str(tmp_path))
+    running = asyncio.create_task(made.plane.run())  # on a slow machine even this little is more than a slice of work
     await made.plane.xds.start(made.address)
     yield made
     await made.plane.xds.stop()
+    running.cancel()
 
 
 @pytest.fixture

@@ -80,3 +80,14 @@ def test_ten_times_as_much_is_put_aside_again() -> None:
     put_aside = gc.get_freeze_count()
     first += _built(10 * put_aside)
     assert gc.get_freeze_count() > 10 * put_aside
+
+
+def test_the_many_that_are_put_aside_are_not_counted_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def counts() -> int:
+        raise AssertionError("that goes through all of them, at once")
+
+    before = gc.get_freeze_count()
+    with monkeypatch.context() as patched:
+        patched.setattr(gc, "get_freeze_count", counts)
+        much = _built(200_000)
+    assert gc.get_freeze_count() - before >= len(much)

@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from daemun.api.kinds import KINDS
+from daemun.kube import connections
 from daemun.kube.client import KubeClient
 from daemun.kube.discovery import discover
 from daemun.kube.errors import ApiError, KubeError, UnreachableError
@@ -223,3 +225,22 @@ async def test_a_look_at_all_kinds_takes_few_connections() -> None:
     found = await discover(server.client(), KINDS)
     assert found.keys() == {(kind.group, kind.kind) for kind in KINDS}
     assert len(server.asked) == len(set(server.asked)) > server.most == 2
+
+
+async def test_a_long_answer_is_put_together_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    beside: list[object] = []
+
+    async def to_thread(work: Callable[..., bytes], *arguments: object) -> bytes:
+        beside.append(work)
+        return work(*arguments)
+
+    monkeypatch.setattr(connections.asyncio, "to_thread", to_thread)
+    path = "/api/v1/configmaps"
+    async with FakeApi() as api, KubeClient.at(api.url) as client:
+        api.put("configmaps", "n/short", {"data": {"text": "short"}})
+        assert b"short" in await client.get(path)
+        assert not beside
+        text = "long" * (8 << 20)
+        api.put("configmaps", "n/long", {"data": {"text": text}})
+        assert msgspec.json.decode(await client.get(path))["items"][0]["data"]["text"] == text
+        assert len(beside) == 1

@@ -1,5 +1,6 @@
 """HTTP/1.1 connections to one API server: kept for a while, and closed whenever somebody gives up in the middle."""
 
+import asyncio
 import contextlib
 import io
 import ssl
@@ -19,7 +20,7 @@ _REUSED_SECONDS = 15.0
 _SLOWEST = 32 << 10
 """Bytes in a second that a server takes of what is written, or it counts as silent."""
 _AT_ONCE = 1 << 20
-"""Of what is longer aiohttp wants to write a part at a time."""
+"""Bytes: of what is longer aiohttp wants to write a part at a time, and an answer is put together in a thread."""
 
 
 class Connections:
@@ -174,7 +175,11 @@ class _Response(aiohttp.ClientResponse):
 
 async def _whole(response: aiohttp.ClientResponse) -> Answer:
     headers = response.headers
-    return Answer(response.status, await response.read(), headers.get("Retry-After", ""), headers.get("ETag", ""))
+    pieces = [piece async for piece in response.content.iter_any()]
+    # To join the tens of megabytes of a long list holds up all else, and Python can do it beside that.
+    long = sum(map(len, pieces)) > _AT_ONCE
+    body = await asyncio.to_thread(b"".join, pieces) if long else b"".join(pieces)
+    return Answer(response.status, body, headers.get("Retry-After", ""), headers.get("ETag", ""))
 
 
 async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:

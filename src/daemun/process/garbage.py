@@ -17,7 +17,7 @@ _PAUSE_SECONDS = 0.5
 _looked = 0.0
 """When `now_and_then` did last what it does."""
 _most = 0
-"""Of objects that were put aside together with all that were before."""
+"""Of objects that were built at once and put aside."""
 
 
 @contextlib.contextmanager
@@ -33,9 +33,9 @@ def building() -> Iterator[Callable[[], None]]:
     try:
         yield _look
     finally:
-        if gc.get_count()[0] > max(_WORTH, _most):
-            gc.freeze()
-            _most = gc.get_freeze_count()
+        if (built := gc.get_count()[0]) > max(_WORTH, 2 * _most):
+            gc.freeze()  # to count all that are put aside takes a tenth of a second
+            _most = built
         gc.enable()
         give_back()
 

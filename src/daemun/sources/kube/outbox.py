@@ -20,7 +20,7 @@ class Outbox:
 
     def __init__(self, changed: Callable[[Batch], None], ready: Callable[[], bool], pace: Pace) -> None:
         self._changed, self._ready, self._pace = changed, ready, pace
-        self._given: dict[Ref, object] = {}
+        self._given: dict[Ref, object | None] = {}
         self._news: dict[Ref, object | None] = {}
         self._problems: dict[Ref, FileProblem] = {}
         self._owed = True
@@ -85,11 +85,9 @@ class Outbox:
         if not (self._news or self._owed) or not self._ready():
             return False
         objects, self._news = self._news, {}
-        for ref, value in objects.items():
-            if value is None:
-                del self._given[ref]
-            else:
-                self._given[ref] = value
+        self._given.update(objects)
+        for ref in [ref for ref, value in objects.items() if value is None]:
+            del self._given[ref]
         self._owed, self.opened = False, True
         problems = sorted(self._problems.values(), key=lambda one: str(one.ref))
         self._changed(Batch(objects, tuple(problems), complete=True))
