@@ -8,37 +8,48 @@ import grpc
 import pytest
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, DeltaDiscoveryResponse
 
-from daemun.ir.resource import CLUSTER
-from daemun.serve import writing
+from daemun.ir.resource import CLUSTER, LISTENER
+from daemun.serve import outlet, server
 from daemun.serve.proxy import Connected, Disconnected, Synced
+from daemun.xds.flight import PATIENCE
 from daemun.xds.silence import SILENCE
-from support.scenes.served import Served, cluster
+from support.scenes.served import Served, cluster, listener
 from support.scenes.world import until
 from support.servers.throttle import Throttle
 
 HUGE = b"\x0a" + b"x" * (24 << 20)
 """More than any buffer on the way holds."""
 PIECE = 1 << 20
+LARGE = b"\x0a" + b"x" * (1 << 20)
+STEP = 1 << 15
+WIDE = 8 << 20
 
 
 @pytest.fixture(params=["127.0.0.1", "[::]"])
 async def served(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Served]:
-    monkeypatch.setattr(writing, "LOOK", 0.02)
+    for module in (outlet, server):
+        monkeypatch.setattr(module, "LOOK", 0.02)
     made = Served(f"{request.param}:0")
     await made.start()
     yield made
     await made.server.stop()
 
 
-async def ask(call: Any) -> None:
-    await call.write(DeltaDiscoveryRequest(type_url=CLUSTER))
+async def ask(call: Any, type_url: str = CLUSTER) -> None:
+    await call.write(DeltaDiscoveryRequest(type_url=type_url))
 
 
 async def take(call: Any) -> DeltaDiscoveryResponse:
     """Read a response, and say so."""
     response: DeltaDiscoveryResponse = await call.read()
-    await call.write(DeltaDiscoveryRequest(type_url=CLUSTER, response_nonce=response.nonce))
+    await call.write(DeltaDiscoveryRequest(type_url=response.type_url, response_nonce=response.nonce))
     return response
+
+
+def gone(served: Served, proxy: str) -> bool:
+    """Whether its stream is ended; if not, time passes."""
+    served.later(SILENCE)
+    return not served.server.connected(proxy)
 
 
 async def test_a_slow_reader_delays_nobody(served: Served) -> None:
@@ -67,10 +78,9 @@ async def test_who_takes_nothing_of_what_is_written_is_hung_up_on_and_may_come_a
         await served.until(Connected, 2)
         served.later(SILENCE - 1)
         (session,) = served.server._proxies["slow"]._sessions
-        await until(lambda: session._owes(but=""))
+        await until(session.owes)
         assert served.server.connected("slow")
-        served.later(SILENCE)
-        await served.until(Disconnected)
+        await until(lambda: gone(served, "slow"))
         assert served.of(Disconnected) == ["slow"]
         assert await slow.code() is grpc.StatusCode.UNAVAILABLE
         assert served.server.counts.stuck == 1
@@ -88,7 +98,7 @@ async def test_who_takes_nothing_of_what_is_written_is_hung_up_on_and_may_come_a
 async def test_who_takes_a_little_at_a_time_is_not_hung_up_on_and_has_the_newest_in_the_end(served: Served) -> None:
     served.server.apply([cluster("slow", "c", HUGE)])
     between = await Throttle(served.port).start()
-    async with served.client("slow", through=f"127.0.0.1:{between.port}") as slow:
+    async with served.client("slow", f"127.0.0.1:{between.port}") as slow:
         await between.let(PIECE)
         await ask(slow)
         reading = asyncio.ensure_future(take(slow))
@@ -99,6 +109,28 @@ async def test_who_takes_a_little_at_a_time_is_not_hung_up_on_and_has_the_newest
         served.server.apply([cluster("slow", "c", b"newest")])
         await between.let(1 << 30)
         assert (await reading).resources[0].resource.value == HUGE
+        assert (await take(slow)).resources[0].resource.value == b"newest"
+        await served.until(Synced)
+    assert (served.server.counts.opened, served.server.counts.stuck) == (1, 0)
+    await between.stop()
+
+
+async def test_who_is_still_taking_what_was_sent_is_neither_silent_nor_sent_it_again(served: Served) -> None:
+    """Its window is wide: all is written at once, and waits in the kernel."""
+    served.server.apply([listener("slow", "l", LARGE)])
+    between = await Throttle(served.port).start()
+    async with served.client("slow", f"127.0.0.1:{between.port}", window=WIDE) as slow:
+        await between.let(STEP)
+        await ask(slow, LISTENER)
+        reading = asyncio.ensure_future(take(slow))
+        for step in range(1, len(LARGE) // STEP // 2):
+            await between.passed(step * STEP)
+            served.later(PATIENCE / 2 - 1)
+            await between.let(STEP)
+        assert served.ahead > SILENCE
+        served.server.apply([listener("slow", "l", b"newest")])
+        await between.let(1 << 30)
+        assert (await reading).resources[0].resource.value == LARGE
         assert (await take(slow)).resources[0].resource.value == b"newest"
         await served.until(Synced)
     assert (served.server.counts.opened, served.server.counts.stuck) == (1, 0)

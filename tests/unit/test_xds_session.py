@@ -310,7 +310,7 @@ def test_the_time_that_a_client_takes_to_read_is_not_its_time_to_answer() -> Non
     talk.ask(LISTENER)
     talk.poll()
     talk.now += 10 * SILENCE
-    talk.session.delayed(10 * SILENCE)
+    talk.session.delayed(10 * SILENCE, 10 * SILENCE)
     assert talk.poll() == []
     assert not talk.session.stuck(talk.now)
     talk.now += PATIENCE

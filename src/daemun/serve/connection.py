@@ -3,10 +3,12 @@
 gRPC tells nobody how much of a message its client has taken, and no stream can be ended while one is being written.
 """
 
+import fcntl
 import os
 import socket
 import stat
 import struct
+import termios
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -28,6 +30,23 @@ class Connection:
             return 0
         info = self._socket.getsockopt(socket.IPPROTO_TCP, option, _BYTES_ACKED + 8)
         return int(struct.unpack_from("=Q", info, _BYTES_ACKED)[0]) if len(info) == _BYTES_ACKED + 8 else 0
+
+    def waiting(self) -> bool:
+        """Whether the other end has not confirmed yet all that was written."""
+        option = getattr(termios, "TIOCOUTQ", None)
+        if option is None:
+            return False
+        return any(fcntl.ioctl(self._socket.fileno(), option, bytes(4)))
+
+    def bear(self) -> None:
+        """Have the kernel bear an other end that takes nothing for long: whoever has called this looks after it.
+
+        gRPC lets it end the connection after as long as an answer to a ping may take. But who reads slowly takes
+        nothing for a while and then much, and the kernel ends it also though it takes some (less than a segment).
+        """
+        option = getattr(socket, "TCP_USER_TIMEOUT", None)
+        if option is not None:
+            self._socket.setsockopt(socket.IPPROTO_TCP, option, 0)
 
     def end(self) -> None:
         """Hang up, with whatever is still to be written."""

@@ -3,7 +3,7 @@
 Each stream has one reader and one writer. The writer asks the session what may be sent and waits for the client to
 take it, so a slow client delays nobody else, and what changes in the meantime is gathered into its next response. A
 client that has taken all and answers nothing any more loses its stream, and one that takes nothing of what is being
-written to it its connection (`writing`): Envoy connects again.
+written to it its connection (`outlet`): Envoy connects again.
 Nothing is sent before the sources are complete (`ready`): a proxy never sees an empty or half a configuration because
 the control plane has just started.
 """
@@ -23,8 +23,8 @@ from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest
 from daemun.ir.resource import Part, PartKey
 from daemun.process.turns import Line, Turns
 from daemun.serve.counts import Counts
+from daemun.serve.outlet import LOOK, Outlet
 from daemun.serve.proxy import OnEvent, Proxy
-from daemun.serve.writing import Writing
 from daemun.xds.events import Rejected
 from daemun.xds.messages import Request, Response
 from daemun.xds.session import HOLD, Session
@@ -78,7 +78,6 @@ class XdsServer:
         self._hold = hold
         self._proxies: dict[str, Proxy] = {}
         self.counts = Counts()
-        self._writing = Writing(self.counts, clock)
         self._ready = asyncio.Event()
         self._whole = asyncio.Event()
         self._whole.set()
@@ -187,12 +186,13 @@ class XdsServer:
         proxy = self._proxy(name)
         wake, turn = asyncio.Event(), asyncio.Lock()
         session = proxy.open(wake.set, self._hold)
+        outlet = Outlet(context, name, self.counts, self._clock)
         reader = asyncio.create_task(self._read(requests, session, wake, turn))
         reader.add_done_callback(lambda ended: self._has_read(name, ended, wake))
         self.counts.opened += 1
         try:
             while not reader.done() and not session.stuck(self._clock()):
-                await self._write(context, proxy, session, wake, turn)
+                await self._write(outlet, proxy, session, wake, turn)
             if not reader.done():
                 self.counts.stuck += 1
                 _log.warning("A proxy of %s has not answered for %.0f s: its stream is ended.", name, SILENCE)
@@ -203,6 +203,7 @@ class XdsServer:
             # open would count for ever as a proxy that does not answer.
             self.counts.closed += 1
             reader.cancel()
+            outlet.close()
             proxy.close(session)
             self._forget_idle(proxy)
 
@@ -246,20 +247,26 @@ class XdsServer:
         yield from session.receiving(request, self._clock())
 
     async def _write(
-        self, context: _Stream, proxy: Proxy, session: Session, wake: asyncio.Event, turn: asyncio.Lock
+        self, outlet: Outlet, proxy: Proxy, session: Session, wake: asyncio.Event, turn: asyncio.Lock
     ) -> None:
-        """Send what may be sent now, then wait until there may be more."""
+        """Send what may be sent now, then wait until there may be more. Who is still taking it owes no answer yet."""
         async with turn:
             responses = await self._next_responses(proxy, session, wake)
         began = self._clock()
         for response in responses:
-            await self._writing.write(context, proxy.name, response.encode())
+            await outlet.write(response.encode())
         now = self._clock()
-        session.delayed(now - began)
+        session.delayed(now - began, now - began)
         deadline = session.deadline(now)
+        if session.owes():
+            deadline = now + LOOK if deadline is None else min(deadline, now + LOOK)
+        else:
+            outlet.rest()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(None if deadline is None else max(0.0, deadline - now)):
                 await wake.wait()
+        if session.owes():
+            session.delayed(*outlet.owing())
 
     async def _next_responses(self, proxy: Proxy, session: Session, wake: asyncio.Event) -> list[Response]:
         """What may be sent now, when all who came before have had their turn."""

@@ -136,7 +136,9 @@ class Flights:
         return names
 
     def delayed(self, seconds: float) -> None:
-        """The client took so long to read what was sent last: its time to answer begins now."""
+        """The client took so long to read what was sent: its time to answer is as much longer."""
+        for nonce, one in self._overtaken.items():
+            self._overtaken[nonce] = one._replace(sent_at=one.sent_at + seconds)
         if self.last:
             self.last = self.last._replace(sent_at=self.last.sent_at + seconds)
 

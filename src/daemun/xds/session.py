@@ -5,7 +5,7 @@
     session.lost(type, name)        what the client has given up by itself
     session.poll(now)               the responses that may be sent now
     session.deadline(now)           when to poll again though nothing happens
-    session.delayed(seconds)        how long the client took to read what was sent
+    session.delayed(seconds, taking)  how long what was sent was on its way, and the client took some of it
     session.stuck(now)              whether the client does not answer any more: end the stream
     session.take_events()           what became of the configuration
 
@@ -96,7 +96,7 @@ class Session:
             subscription.answered(request, now)
             yield from subscription.unsubscribe(request.unsubscribe)
             yield from subscription.subscribe(request.subscribe)
-        self._silence.heard(now, owes=self._owes(but=""))
+        self._silence.heard(now, owes=self.owes())
         self.subscription(CLUSTER).flights.heard()
         self._wake()
 
@@ -166,9 +166,15 @@ class Session:
             self._revoke()
         return made
 
-    def delayed(self, seconds: float) -> None:
-        """The client took so long to read what was sent last: only now it can answer."""
-        self._silence.delayed(seconds)
+    def owes(self) -> bool:
+        """Whether the client has not answered all that was sent."""
+        return self._owes(but="")
+
+    def delayed(self, seconds: float, taking: float) -> None:
+        """What was sent was on its way to the client for so long, and cannot be answered sooner. It counts as silence
+        but for the time in which the client was taking some of it.
+        """
+        self._silence.delayed(taking)
         for one in self._subscriptions.values():
             one.flights.delayed(seconds)
 

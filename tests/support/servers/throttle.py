@@ -1,6 +1,7 @@
 """Something between a client and its server that passes on only so much of what the server says."""
 
 import asyncio
+import socket
 
 from support.servers.tcp import TcpServer
 
@@ -30,7 +31,7 @@ class Throttle(TcpServer):
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection: when either end has hung up, the other one is hung up on."""
-        back, forth = await asyncio.open_connection("127.0.0.1", self._target, limit=_PIECE)
+        back, forth = await asyncio.open_connection(sock=await self._narrow(), limit=_PIECE)
         ways = [asyncio.create_task(self._say(reader, forth)), asyncio.create_task(self._hear(back, writer))]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -38,6 +39,15 @@ class Throttle(TcpServer):
             for way in ways:
                 way.cancel()
             forth.close()
+
+    async def _narrow(self) -> socket.socket:
+        """A connection to the target that takes little before it is read, in segments as on a real network."""
+        made = socket.socket()
+        made.setblocking(False)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _PIECE)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1400)
+        await asyncio.get_running_loop().sock_connect(made, ("127.0.0.1", self._target))
+        return made
 
     async def _say(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(_PIECE):

@@ -1,0 +1,115 @@
+"""What goes out to one client, which may be slow to take it, or take nothing any more.
+
+Whoever takes some of what waits for it has all the time that it needs. Who takes nothing of a message for as long as
+others may be silent is hung up on: what is written to it waits in memory, and a new connection may be better.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from daemun.serve.connection import Connection, find
+from daemun.serve.counts import Counts
+from daemun.xds.silence import SILENCE
+
+LOOK = 5.0
+"""Seconds between two looks at what a client has taken, while it has something to take or to answer for longer."""
+_CRUMBS = 1 << 10
+"""Bytes that both ends confirm within `SILENCE` though nothing is read: pings, and the answers to them."""
+
+_log = logging.getLogger(__name__)
+
+
+class _Context(Protocol):
+    def peer(self) -> str: ...
+    def write(self, message: bytes, /) -> Awaitable[None]: ...
+
+
+class Outlet:
+    """The writing side of one stream of a proxy. Its connection is looked for when there is reason to look at it."""
+
+    def __init__(self, context: _Context, name: str, counts: Counts, clock: Callable[[], float]) -> None:
+        self._context = context
+        self._name = name
+        self._counts = counts
+        self._clock = clock
+        self._sought = False
+        self._connection: Connection | None = None
+        self._taken = 0
+        self._at = 0.0
+        """When it had just taken so much."""
+        self._owes_since: float | None = None
+        self._seen = 0.0
+
+    async def write(self, message: bytes) -> None:
+        """Until the client has taken it, or its transport. Cancelled if it is hung up on."""
+        began = self._clock()
+        writing = asyncio.ensure_future(self._context.write(message))
+        try:
+            done, _ = await asyncio.wait([writing], timeout=LOOK)
+            if not done:
+                await self._watch(writing, began)
+            await writing
+        finally:
+            writing.cancel()
+
+    def owing(self) -> tuple[float, float]:
+        """It has not answered all that was sent. Returns the seconds in which that was still on its way, and those of
+        them in which it took some.
+        """
+        now = self._clock()
+        if self._owes_since is None:
+            self._owes_since = self._at = self._seen = now
+        if now < self._owes_since + LOOK:
+            return 0.0, 0.0
+        before, seen, self._seen = self._at, self._seen, now
+        takes = self._look(now)
+        if self._connection is None or not self._connection.waiting():
+            self._at = now
+            return 0.0, 0.0
+        return now - seen, now - before if takes else 0.0
+
+    def rest(self) -> None:
+        """It has answered all that was sent."""
+        self._owes_since = None
+
+    def close(self) -> None:
+        """The stream has ended."""
+        if self._connection is not None:
+            self._connection.close()
+
+    async def _watch(self, writing: asyncio.Future[None], began: float) -> None:
+        """Look at a message that is long in being taken, until it is, or the client is given up."""
+        self._at = began
+        while not writing.done():
+            now = self._clock()
+            self._look(now)
+            if now >= self._at + SILENCE:
+                self._give_up()
+                return
+            await asyncio.wait([writing], timeout=LOOK)
+
+    def _look(self, now: float) -> bool:
+        """Whether it has taken something since it last had."""
+        if not self._sought:
+            self._sought, self._connection = True, find(self._context.peer())
+            if self._connection is not None:
+                self._connection.bear()
+                self._taken = self._connection.taken()
+        taken = self._connection.taken() if self._connection else 0
+        if taken < self._taken + _CRUMBS:
+            return False
+        self._at, self._taken = now, taken
+        return True
+
+    def _give_up(self) -> None:
+        """End the connection; on a Unix socket nobody but the client can."""
+        how = "its stream waits until it hangs up"
+        if self._connection is not None:
+            how = "its connection is ended"
+            with contextlib.suppress(OSError):  # it may be over by now
+                self._connection.end()
+        self._counts.stuck += 1
+        _log.warning("A proxy of %s has taken nothing of what it is sent for %.0f s: %s.", self._name, SILENCE, how)
