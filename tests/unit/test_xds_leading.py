@@ -1,6 +1,9 @@
 """A list of what requests find elsewhere has nothing that is not there."""
 
+from collections.abc import Iterator
+
 import pytest
+from msgspec import structs
 from xds_talk import CLUSTER, ENDPOINT, Talk, cluster, endpoints, key, whole
 
 from daemun.base.names import Ref
@@ -113,3 +116,37 @@ def test_hosts_of_the_resource_itself_are_there_until_all_of_the_list_can_be(tal
     talk.settle()
     assert listed(talk) == "a."
     assert b"<own>" not in talk.have["rest"]
+
+
+def test_however_many_hosts_go_to_a_list_at_once_it_is_read_as_often_as_for_a_few() -> None:
+    assert readings(hosts=64) == readings(hosts=8)
+
+
+def readings(hosts: int) -> int:
+    """How often a list is read when all hosts of its resource go to it."""
+    names = [f"h{number}" for number in range(hosts)]
+    own = [part(one, [Leaf(b"<own>", Origin(Ref("", "Test", "ns", one)), identity=b"/")], (b"\x12",)) for one in names]
+    talk = Talk()
+    talk.apply(whole(SCOPE, "rest", "rest"), *zip([key(SCOPE, "rest", one) for one in names], own, strict=True))
+    talk.ask(SCOPE)
+    talk.settle()
+    place, made = listing(*names)
+    counted = Counted(made.leaves)
+    counted.read = 0
+    scopes = [change for one in names for change in scope(one)]
+    talk.apply(
+        *scopes, *[(key(SCOPE, "rest", one), None) for one in names], (place, structs.replace(made, leaves=counted))
+    )
+    talk.settle()
+    assert listed(talk) == "".join(f"{one}." for one in names)
+    return counted.read
+
+
+class Counted(tuple[Leaf, ...]):  # noqa: SLOT001 - it counts
+    """Leaves, and how often all of them are gone through."""
+
+    read: int
+
+    def __iter__(self) -> Iterator[Leaf]:
+        self.read += 1
+        return super().__iter__()

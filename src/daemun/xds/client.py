@@ -6,7 +6,7 @@ from daemun.ir.resource import ANSWERING, CLUSTER, EXTENSION
 from daemun.xds.copy import Copy, Entry
 from daemun.xds.marks import same
 from daemun.xds.stream import Stream
-from daemun.xds.wanted import HEAD, Resource, late
+from daemun.xds.wanted import HEAD, Resource, late, leads
 from daemun.xds.warm import BEFORE, Place
 
 
@@ -192,8 +192,7 @@ class Client:
     def _late(self, name: str) -> tuple[bool, bool]:
         copy, resource = self._copies.get(name), self._stream.wanted.get(self.type_url, name)
         every = [*(resource.parts.values() if resource else ()), *(copy.parts.values() if copy else ())]
-        leads = any(value.leaves and value.leaves[-1].leads for value in every)
-        return leads, copy is not None and resource is not None and copy.loses(resource)
+        return any(map(leads, every)), copy is not None and resource is not None and copy.loses(resource)
 
     def _known(self, name: str) -> None:
         self._foreign.discard(name)

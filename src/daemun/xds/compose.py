@@ -7,14 +7,14 @@ from daemun.ir.resource import ANSWERING, CLUSTER, EXTENSION, LISTENER, ROUTE, S
 from daemun.xds.client import Client
 from daemun.xds.copy import Copy, Entry, Piece
 from daemun.xds.filters import given, retain
-from daemun.xds.leading import Leading, leads, listed
+from daemun.xds.leading import Leading, listed
 from daemun.xds.leaves import LeafKey, Verdict, choose, keyed, lost
 from daemun.xds.lent import Lender
 from daemun.xds.marks import marks, same
 from daemun.xds.quarantine import Quarantine
 from daemun.xds.refused import recalled, seen, suspects_of, version_of
 from daemun.xds.stream import Stream
-from daemun.xds.wanted import HEAD, Resource
+from daemun.xds.wanted import HEAD, Resource, leads
 from daemun.xds.warm import Place
 
 MARKED = (EXTENSION, LISTENER, SCOPE, ROUTE)

@@ -12,20 +12,13 @@ from daemun.xds.copy import Copy
 from daemun.xds.leaves import LeafKey, keyed
 from daemun.xds.quarantine import Data
 from daemun.xds.stream import Stream
-from daemun.xds.wanted import Resource
+from daemun.xds.wanted import Resource, leads
 from daemun.xds.warm import Place
-
-
-def leads(value: Part | None) -> bool:
-    """Whether this is such a part: what leads stands last in it."""
-    return value is not None and bool(value.leaves) and bool(value.leaves[-1].leads)
 
 
 def listed(resource: Resource, part: str) -> bool:
     """Whether a part of this name is now found by a list in its resource."""
-    known = part.encode()
-    lists = (value for value in resource.parts.values() if leads(value))
-    return any(leaf.identity == known for value in lists for leaf in value.leaves)
+    return part.encode() in resource.listed
 
 
 class Leading:

@@ -15,18 +15,27 @@ Changes = dict[str, dict[str, set[str]]]
 class Resource:
     """One wanted resource: its parts, their encoded bytes, and the running sum of their digests."""
 
-    __slots__ = ("_encoded", "digest", "parts")
+    __slots__ = ("_encoded", "_listed", "digest", "parts")
 
     def __init__(self) -> None:
         self.parts: dict[str, Part] = {}
         self.digest = 0
         # The head has its place from the start, so that it is joined first whenever it arrives.
         self._encoded: dict[str, bytes] = {HEAD: b""}
+        self._listed: frozenset[bytes] | None = None
 
     @property
     def version(self) -> str:
         """The content of the resource as an xDS version."""
         return version(self.digest)
+
+    @property
+    def listed(self) -> frozenset[bytes]:
+        """What its parts that lead to other resources find there. Very many may ask after a change of one of those."""
+        if self._listed is None:
+            lists = (value for value in self.parts.values() if leads(value))
+            self._listed = frozenset(leaf.identity for value in lists for leaf in value.leaves)
+        return self._listed
 
     def version_with(self, instead: Mapping[str, Part | None]) -> str:
         """The version of what `body(instead)` returns: other content is another version."""
@@ -48,6 +57,8 @@ class Resource:
         old = self.parts.get(name)
         if old == part:
             return False
+        if leads(old) or leads(part):
+            self._listed = None
         self.digest = (self.digest - (old.digest if old else 0) + (part.digest if part else 0)) % MODULUS
         if part:
             self.parts[name] = part
@@ -105,6 +116,11 @@ class Wanted:
     def of_type(self, type_url: str) -> Mapping[str, Resource]:
         """The wanted resources of a type, by name."""
         return self._types.get(type_url, {})
+
+
+def leads(value: Part | None) -> bool:
+    """Whether the leaves of this part lead to other resources: what leads stands last in it."""
+    return value is not None and bool(value.leaves) and bool(value.leaves[-1].leads)
 
 
 def late(parts: Iterable[Part | None]) -> bool:
