@@ -43,8 +43,11 @@ class Outlet:
         self._owes_since: float | None = None
         self._seen = 0.0
 
-    async def write(self, message: bytes) -> None:
-        """Until the client has taken it, or its transport. Cancelled if it is hung up on."""
+    async def write(self, message: bytes) -> float:
+        """Until the client has taken it, or its transport. Cancelled if it is hung up on.
+
+        Returns how long it took, if that was long.
+        """
         began = self._clock()
         writing = asyncio.ensure_future(self._context.write(message))
         try:
@@ -52,6 +55,7 @@ class Outlet:
             if not done:
                 await self._watch(writing, began)
             await writing
+            return 0.0 if done else self._clock() - began
         finally:
             writing.cancel()
 

@@ -41,6 +41,8 @@ _OPTIONS = [
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
+    # Of one that says anything at all the answer to a ping may be long in coming: it comes after what is read slowly.
+    ("grpc.http2.ping_timeout_ms", 600_000),
     # Envoy's own keepalive must not be taken for an attack: gRPC bears one in 5 minutes, or ends the connection.
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     # On reconnecting, a proxy lists every resource it has: this is enough for 200,000 of a type. What is longer would
@@ -252,11 +254,10 @@ class XdsServer:
         """Send what may be sent now, then wait until there may be more. Who is still taking it owes no answer yet."""
         async with turn:
             responses = await self._next_responses(proxy, session, wake)
-        began = self._clock()
         for response in responses:
-            await outlet.write(response.encode())
+            seconds = await outlet.write(response.encode())
+            session.delayed(seconds, seconds)
         now = self._clock()
-        session.delayed(now - began, now - began)
         deadline = session.deadline(now)
         if session.owes():
             deadline = now + LOOK if deadline is None else min(deadline, now + LOOK)

@@ -2,8 +2,11 @@
 it has.
 """
 
+from collections.abc import Iterable
+
 from daemun.ir.resource import ANSWERING, CLUSTER, EXTENSION
 from daemun.xds.copy import Copy, Entry
+from daemun.xds.flight import Flights
 from daemun.xds.marks import same
 from daemun.xds.stream import Stream
 from daemun.xds.wanted import HEAD, Resource, late, leads
@@ -48,6 +51,24 @@ class Client:
         """Whether the client has the resource in a version unknown here."""
         copy = self._copies.get(name)
         return copy is not None and copy.opaque
+
+    def outdated(self, name: str, parts: Iterable[str]) -> None:
+        """These parts may have to be sent again."""
+        copy = self._copies.get(name)
+        if copy is not None:
+            copy.stale.update(parts)
+
+    def pass_over(self, name: str, parts: Iterable[str], flights: Flights) -> bool:
+        """Those of these parts that have come and gone before the client could hear of them are nothing to remember: it
+        may be slow to read. Says whether it has never heard of the resource either, and that is gone.
+        """
+        copy, resource = self._copies.get(name), self._stream.wanted.get(self.type_url, name)
+        if copy is None:
+            return resource is None
+        for part in parts:
+            if not (resource and part in resource.parts) and not copy.knows(part) and not flights.bring(name, part):
+                copy.stale.discard(part)
+        return False
 
     def answers(self, name: str, part: str) -> bool:
         """Whether the client has this part, and anything in it answers or closes, as far as is known."""

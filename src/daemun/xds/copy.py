@@ -72,6 +72,10 @@ class Copy:
             return [*resource.parts, *(self.stale - resource.parts.keys())]
         return sorted(self.stale, key=lambda part: (part not in resource.parts, self._less(part, resource), part))
 
+    def knows(self, part: str) -> bool:
+        """Whether the client has this part, or it is known why it has not."""
+        return part in self.parts or part in self.instead or part in self.unseen
+
     def loses(self, resource: Resource) -> bool:
         """Whether the client has parts, or routes in them, that are to go."""
         return any(self._less(part, resource) for part in self.stale)

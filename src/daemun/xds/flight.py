@@ -68,6 +68,10 @@ class Flights:
     def __contains__(self, name: str) -> bool:
         return any(name in one.entries for one in self._every())
 
+    def bring(self, name: str, part: str) -> bool:
+        """Whether this part of a resource is under way."""
+        return any(name in one.entries and part in one.entries[name].pieces for one in self._every())
+
     def free(self, now: float) -> bool:
         """Whether another response may go: there is none under way, or it may be overtaken."""
         if self.last is None:

@@ -139,12 +139,13 @@ class Subscription:
         self.quarantine.review(name, self._content)
         if self.started and name in self._names:
             self.touch(name, parts)
+            if self.client.pass_over(name, parts, self.flights) and name not in self._forced:
+                del self._dirty[name]
+                self._drop(name)
 
     def touch(self, name: str, parts: Iterable[str] = ()) -> None:
         """See again whether the client needs these parts of the resource."""
-        copy = self.client.get(name)
-        if copy is not None:
-            copy.stale.update(parts)
+        self.client.outdated(name, parts)
         self._dirty[name] = None
 
     def refresh(self, name: str, serial: int) -> None:
@@ -183,8 +184,7 @@ class Subscription:
         """A response with nothing but removals, if there are any to be made now and none is in flight."""
         if not self._gone or not self._free(now):
             return None
-        draft = Draft()
-        draft.removed = self._removable(now, may_remove)
+        (draft := Draft()).removed = self._removable(now, may_remove)
         return self._send(draft, now) if draft.removed else None
 
     def _next_names(self) -> list[str]:
