@@ -20,8 +20,8 @@ from support.servers.throttle import Throttle
 HUGE = b"\x0a" + b"x" * (24 << 20)
 """More than any buffer on the way holds."""
 PIECE = 1 << 20
-LARGE = b"\x0a" + b"x" * (1 << 20)
-STEP = 1 << 15
+LARGE = b"\x0a" + b"x" * (1 << 19)
+STEP = 1 << 14
 WIDE = 8 << 20
 
 
@@ -115,14 +115,25 @@ async def test_who_takes_a_little_at_a_time_is_not_hung_up_on_and_has_the_newest
     await between.stop()
 
 
-async def test_who_is_still_taking_what_was_sent_is_neither_silent_nor_sent_it_again(served: Served) -> None:
+async def test_who_is_still_taking_what_was_sent_is_neither_silent_nor_sent_it_again(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its window is wide: all is written at once, and waits in the kernel."""
+    write, written = outlet.Outlet.write, asyncio.Event()
+
+    async def writing(one: outlet.Outlet, message: bytes) -> float:
+        seconds = await write(one, message)
+        written.set()
+        return seconds
+
+    monkeypatch.setattr(outlet.Outlet, "write", writing)
     served.server.apply([listener("slow", "l", LARGE)])
     between = await Throttle(served.port).start()
     async with served.client("slow", f"127.0.0.1:{between.port}", window=WIDE) as slow:
         await between.let(STEP)
         await ask(slow, LISTENER)
         reading = asyncio.ensure_future(take(slow))
+        await written.wait()
         for step in range(1, len(LARGE) // STEP // 2):
             await between.passed(step * STEP)
             served.later(PATIENCE / 2 - 1)
