@@ -5,6 +5,7 @@ import pytest
 from xds_talk import ROUTE, Talk, bodies, key, leaf
 
 from daemun.ir.resource import EXTENSION, Leaf, Part, PartKey, part
+from daemun.xds.leaves import Verdict, choose
 from daemun.xds.session import HOLD
 
 
@@ -111,6 +112,16 @@ def test_a_policy_guards_with_all_that_it_asks_for_at_once(talk: Talk, before: s
     talk.ack(talk.one())
     said = "".join(f"<{data}>" for _, data, _ in every).encode()
     assert bodies(talk.one()) == {"r": b"<head><frame>" + said + b"<plain>"}
+
+
+@pytest.mark.parametrize("lingers", [True, False])
+def test_what_lingers_is_guarded_as_it_was(*, lingers: bool) -> None:
+    """Also where nothing of its host waits: it may be for what waits in another one."""
+    (_, have), (_, want) = guarded(("p", "key", ""))[0], guarded()[0]
+    want = part("v", want.leaves[:1])
+    sent = choose("v", want, have, lambda *_: Verdict.SEND, lambda _: False, lambda *_: lingers)
+    assert sent is not None
+    assert b"".join(leaf.data for leaf in sent.leaves) == (b"<frame><key><plain>" if lingers else b"<frame>")
 
 
 def test_routes_that_nobody_knows_may_need_any_filter() -> None:

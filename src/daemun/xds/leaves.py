@@ -158,8 +158,9 @@ def choose(
     has if nothing of it is to be changed.
 
     While a leaf waits, what the client has that covers others and is not wanted any more stays: what waits may be what
-    guards in its place. So does what has an identity, if it `lingers` while anything waits that may take its requests;
-    and, where the part is somebody else's now, what came before such a one, which shall not answer more than it did.
+    guards in its place. So it does while something lingers, which it guards: what has an identity `lingers` while
+    anything waits that may take its requests; and, where the part is somebody else's now, so does what came before such
+    a one, which shall not answer more than it did.
     """
     wanted = list(keyed(want))
     earlier = {key: leaf for key, leaf in _paired(wanted, have).items() if not revoked(leaf)}
@@ -199,7 +200,7 @@ def choose(
     if not (replaced or lingering):
         return want
     leaves = _with_lingering(_where_it_was(kept, earlier, held), earlier, lingering)
-    if waiting:
+    if waiting or lingering:
         leaves[1:1] = [leaf for leaf in going.values() if leaf.covers]
     return _made(name, want, have, leaves)
 
