@@ -144,6 +144,12 @@ def test_routes_of_a_host_that_another_listener_takes_linger_for_those_of_other_
     assert routes(talk) == "/p=new"
 
 
+def test_what_lingers_does_not_answer_for_what_its_object_had_before_it(talk: Talk) -> None:
+    """`/` lingers for what may take some of its requests; `/p` would go, which is for others."""
+    assert change(talk, (("/p", "a", "r"), ("/", "b", "r")), (("/q", "new", "t"),)) == "/p=a,/=b"
+    assert change(talk, (("/p", "a", "s"), ("/", "b", "r")), (("/q", "newer", "t"),), new="newer") == "/=b"
+
+
 @pytest.mark.parametrize(
     ("after", "owner", "expected"),
     [

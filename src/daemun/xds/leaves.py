@@ -159,8 +159,8 @@ def choose(
 
     While a leaf waits, what the client has that covers others and is not wanted any more stays: what waits may be what
     guards in its place. So it does while something lingers, which it guards: what has an identity `lingers` while
-    anything waits that may take its requests; and, where the part is somebody else's now, so does what came before such
-    a one, which shall not answer more than it did.
+    anything waits that may take its requests; and so does what came before such a one, of its object or, where the part
+    is somebody else's now, of any: it shall not answer more than it did.
     """
     wanted = list(keyed(want))
     earlier = {key: leaf for key, leaf in _paired(wanted, have).items() if not revoked(leaf)}
@@ -194,9 +194,8 @@ def choose(
     going = {key: leaf for key, leaf in earlier.items() if key not in places}
     answering = [(key, leaf) for key, leaf in going.items() if leaf.identity and not leaf.blank]
     lingering = {key for key, leaf in answering if lingers(key, leaf, waiting.concerned(leaf))}
-    if waiting.taken:
-        front = _in_front(earlier, held | lingering, dict(answering), waiting)
-        lingering |= {key for key, leaf, whose in front if lingers(key, leaf, whose)}
+    front = _in_front(earlier, held | lingering, dict(answering), waiting)
+    lingering |= {key for key, leaf, whose in front if lingers(key, leaf, whose)}
     if not (replaced or lingering):
         return want
     leaves = _with_lingering(_where_it_was(kept, earlier, held), earlier, lingering)
@@ -209,14 +208,15 @@ def _in_front(
     earlier: dict[LeafKey, Leaf], staying: Container[LeafKey], going: Container[LeafKey], waiting: Waiting
 ) -> Iterator[tuple[LeafKey, Leaf, set[str | Ref]]]:
     """What goes but came before what stays, which would answer its requests otherwise, and for whom that stays."""
-    below: list[str] = []
+    stays: list[Leaf] = []
     whose: set[str | Ref] = set()
     for key, leaf in reversed(earlier.items()):
-        hides = key not in staying and key in going and _meet(leaf.below, below)
+        behind = [one.below for one in stays if waiting.taken or one.origin.ref == leaf.origin.ref]
+        hides = key not in staying and key in going and _meet(leaf.below, behind)
         if hides:
             yield key, leaf, set(whose)
         if hides or key in staying:
-            below.append(leaf.below)
+            stays.append(leaf)
             whose |= waiting.concerned(leaf)
 
 
