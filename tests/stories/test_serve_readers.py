@@ -8,21 +8,17 @@ import grpc
 import pytest
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, DeltaDiscoveryResponse
 
-from daemun.ir.resource import CLUSTER, LISTENER
+from daemun.ir.resource import CLUSTER
 from daemun.serve import outlet, server
 from daemun.serve.proxy import Connected, Disconnected, Synced
-from daemun.xds.flight import PATIENCE
 from daemun.xds.silence import SILENCE
-from support.scenes.served import Served, cluster, listener
+from support.scenes.served import Served, cluster
 from support.scenes.world import until
 from support.servers.throttle import Throttle
 
 HUGE = b"\x0a" + b"x" * (24 << 20)
 """More than any buffer on the way holds."""
 PIECE = 1 << 20
-LARGE = b"\x0a" + b"x" * (1 << 19)
-STEP = 1 << 14
-WIDE = 8 << 20
 
 
 @pytest.fixture(params=["127.0.0.1", "[::]"])
@@ -86,7 +82,9 @@ async def test_who_takes_nothing_of_what_is_written_is_hung_up_on_and_may_come_a
         assert served.server.counts.stuck == 1
         # Whoever reads is served as ever, also the one that did not.
         served.server.apply([cluster("quick", "c", b"1")])
-        assert (await take(quick)).resources[0].resource.value == b"1"
+        async with asyncio.timeout(30):  # what it had may come once more: time has passed for it, too
+            while (await take(quick)).resources[0].resource.value != b"1":
+                pass
         async with served.client("slow") as again:
             await ask(again)
             assert (await take(again)).resources[0].resource.value == HUGE
@@ -109,39 +107,6 @@ async def test_who_takes_a_little_at_a_time_is_not_hung_up_on_and_has_the_newest
         served.server.apply([cluster("slow", "c", b"newest")])
         await between.let(1 << 30)
         assert (await reading).resources[0].resource.value == HUGE
-        assert (await take(slow)).resources[0].resource.value == b"newest"
-        await served.until(Synced)
-    assert (served.server.counts.opened, served.server.counts.stuck) == (1, 0)
-    await between.stop()
-
-
-async def test_who_is_still_taking_what_was_sent_is_neither_silent_nor_sent_it_again(
-    served: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its window is wide: all is written at once, and waits in the kernel."""
-    write, written = outlet.Outlet.write, asyncio.Event()
-
-    async def writing(one: outlet.Outlet, message: bytes) -> float:
-        seconds = await write(one, message)
-        written.set()
-        return seconds
-
-    monkeypatch.setattr(outlet.Outlet, "write", writing)
-    served.server.apply([listener("slow", "l", LARGE)])
-    between = await Throttle(served.port).start()
-    async with served.client("slow", f"127.0.0.1:{between.port}", window=WIDE) as slow:
-        await between.let(STEP)
-        await ask(slow, LISTENER)
-        reading = asyncio.ensure_future(take(slow))
-        await written.wait()
-        for step in range(1, len(LARGE) // STEP // 2):
-            await between.passed(step * STEP)
-            served.later(PATIENCE / 2 - 1)
-            await between.let(STEP)
-        assert served.ahead > SILENCE
-        served.server.apply([listener("slow", "l", b"newest")])
-        await between.let(1 << 30)
-        assert (await reading).resources[0].resource.value == LARGE
         assert (await take(slow)).resources[0].resource.value == b"newest"
         await served.until(Synced)
     assert (served.server.counts.opened, served.server.counts.stuck) == (1, 0)

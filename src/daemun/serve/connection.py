@@ -3,12 +3,12 @@
 gRPC tells nobody how much of a message its client has taken, and no stream can be ended while one is being written.
 """
 
+import contextlib
 import fcntl
-import os
 import socket
-import stat
 import struct
 import termios
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -18,25 +18,30 @@ _BYTES_ACKED = 120
 
 
 class Connection:
-    """A second descriptor of it: it may be looked at and ended, whatever gRPC does meanwhile."""
+    """One of this process's descriptors, as long as it is the connection to this peer.
 
-    def __init__(self, found: socket.socket) -> None:
-        self._socket = found
+    It is gRPC's own. A copy of it would keep the connection open, and be heard of by whoever polls it, after gRPC has
+    closed it.
+    """
+
+    def __init__(self, descriptor: int, address: str) -> None:
+        self._descriptor = descriptor
+        self._address = address
 
     def taken(self) -> int:
-        """How many bytes the other end has confirmed so far; 0 where the kernel does not say."""
+        """How many bytes the other end has confirmed so far; 0 where the kernel does not say, or it is over."""
         option = getattr(socket, "TCP_INFO", None)
-        if option is None:
-            return 0
-        info = self._socket.getsockopt(socket.IPPROTO_TCP, option, _BYTES_ACKED + 8)
-        return int(struct.unpack_from("=Q", info, _BYTES_ACKED)[0]) if len(info) == _BYTES_ACKED + 8 else 0
+        with _opened(self._descriptor, self._address) as one:
+            if one is None or option is None:
+                return 0
+            info = one.getsockopt(socket.IPPROTO_TCP, option, _BYTES_ACKED + 8)
+            return int(struct.unpack_from("=Q", info, _BYTES_ACKED)[0]) if len(info) == _BYTES_ACKED + 8 else 0
 
     def waiting(self) -> bool:
         """Whether the other end has not confirmed yet all that was written."""
         option = getattr(termios, "TIOCOUTQ", None)
-        if option is None:
-            return False
-        return any(fcntl.ioctl(self._socket.fileno(), option, bytes(4)))
+        with _opened(self._descriptor, self._address) as one:
+            return one is not None and option is not None and any(fcntl.ioctl(one.fileno(), option, bytes(4)))
 
     def bear(self) -> None:
         """Have the kernel bear an other end that takes nothing for long: whoever has called this looks after it.
@@ -45,16 +50,15 @@ class Connection:
         nothing for a while and then much, and the kernel ends it also though it takes some (less than a segment).
         """
         option = getattr(socket, "TCP_USER_TIMEOUT", None)
-        if option is not None:
-            self._socket.setsockopt(socket.IPPROTO_TCP, option, 0)
+        with _opened(self._descriptor, self._address) as one:
+            if one is not None and option is not None:
+                one.setsockopt(socket.IPPROTO_TCP, option, 0)
 
     def end(self) -> None:
         """Hang up, with whatever is still to be written."""
-        self._socket.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        """Look at it no longer."""
-        self._socket.close()
+        with _opened(self._descriptor, self._address) as one:
+            if one is not None:
+                one.shutdown(socket.SHUT_RDWR)
 
 
 def find(peer: str) -> Connection | None:
@@ -62,24 +66,26 @@ def find(peer: str) -> Connection | None:
     family, _, address = peer.partition(":")
     if family not in {"ipv4", "ipv6"}:
         return None
+    address = unquote(address)
     for one in _DESCRIPTORS.iterdir():
-        found = _socket(int(one.name))
-        if found is None:
-            continue
-        if _peer(found) == unquote(address):
-            return Connection(found)
-        found.close()
+        with _opened(int(one.name), address) as found:
+            if found is not None:
+                return Connection(int(one.name), address)
     return None
 
 
-def _socket(descriptor: int) -> socket.socket | None:
+@contextlib.contextmanager
+def _opened(descriptor: int, address: str) -> Iterator[socket.socket | None]:
+    """The descriptor as a socket, if that is its other end; gRPC's threads close and open descriptors meanwhile."""
     try:
-        if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
-            return None
-        own = os.dup(descriptor)
+        one = socket.socket(fileno=descriptor)
     except OSError:
-        return None  # gRPC's threads close and open descriptors meanwhile
-    return socket.socket(fileno=own)
+        yield None
+        return
+    try:
+        yield one if _peer(one) == address else None
+    finally:
+        one.detach()
 
 
 def _peer(one: socket.socket) -> str:

@@ -10,6 +10,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+import grpc.aio
+
 from daemun.serve.connection import Connection, find
 from daemun.serve.counts import Counts
 from daemun.xds.silence import SILENCE
@@ -42,6 +44,7 @@ class Outlet:
         """When it had just taken so much."""
         self._owes_since: float | None = None
         self._seen = 0.0
+        self._ended = False
 
     async def write(self, message: bytes) -> float:
         """Until the client has taken it, or its transport. Cancelled if it is hung up on.
@@ -56,6 +59,10 @@ class Outlet:
                 await self._watch(writing, began)
             await writing
             return 0.0 if done else self._clock() - began
+        except grpc.aio.InternalError:
+            if not self._ended:
+                raise
+            raise asyncio.CancelledError from None  # gRPC is about to cancel the stream
         finally:
             writing.cancel()
 
@@ -78,11 +85,6 @@ class Outlet:
     def rest(self) -> None:
         """It has answered all that was sent."""
         self._owes_since = None
-
-    def close(self) -> None:
-        """The stream has ended."""
-        if self._connection is not None:
-            self._connection.close()
 
     async def _watch(self, writing: asyncio.Future[None], began: float) -> None:
         """Look at a message that is long in being taken, until it is, or the client is given up."""
@@ -112,7 +114,7 @@ class Outlet:
         """End the connection; on a Unix socket nobody but the client can."""
         how = "its stream waits until it hangs up"
         if self._connection is not None:
-            how = "its connection is ended"
+            how, self._ended = "its connection is ended", True
             with contextlib.suppress(OSError):  # it may be over by now
                 self._connection.end()
         self._counts.stuck += 1

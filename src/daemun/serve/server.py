@@ -205,7 +205,6 @@ class XdsServer:
             # open would count for ever as a proxy that does not answer.
             self.counts.closed += 1
             reader.cancel()
-            outlet.close()
             proxy.close(session)
             self._forget_idle(proxy)
 

@@ -75,13 +75,9 @@ class Served:
                 await self.heard.wait()
 
     @contextlib.asynccontextmanager
-    async def client(
-        self, name: str, through: str = "", *, header: str = "token", window: int = 0
-    ) -> AsyncIterator[Any]:
-        """A stream, by way of `through` if that is an address. It is ready for `window` bytes, or as gRPC chooses."""
+    async def client(self, name: str, through: str = "", *, header: str = "token") -> AsyncIterator[Any]:
+        """A stream, by way of `through` if that is an address."""
         options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", -1)]
-        if window:
-            options += [("grpc.http2.lookahead_bytes", window), ("grpc.http2.bdp_probe", 0)]
         async with grpc.aio.insecure_channel(through or self.address, options=options) as channel:
             call = channel.stream_stream(
                 PATH,
