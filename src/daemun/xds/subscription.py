@@ -308,7 +308,7 @@ class Subscription:
         self._half |= dict.fromkeys(flight.half_taken(self.type_url, message))
         if len(suspects) == 1 and not flight.recalled:
             one, data = suspects.popitem()
-            if flight.removed or self.lender.pause(one.resource):
+            if (flight.removed and self.type_url == LISTENER) or self.lender.pause(one.resource):
                 self.quarantine.again(one, data)
             else:
                 self._condemn(one, data, message, now)

@@ -39,9 +39,10 @@ class Spoiler:
 
     def __init__(self, plane: ControlPlane) -> None:
         self._plane = plane
-        self._send = plane.xds.apply
+        self._send, self._send_much = plane.xds.apply, plane.xds.apply_much
         self._bad: tuple[str, str, str, Spoil] | None = None
         plane.xds.apply = self._apply  # type: ignore[method-assign]  # that is what it is for
+        plane.xds.apply_much = self._apply_much  # type: ignore[method-assign]
 
     def spoil(self, kind: str, name: str, where: str, how: Spoil) -> None:
         """Spoil the messages of this kind that come from the object `Kind/name`, from this field or below it."""
@@ -57,12 +58,20 @@ class Spoiler:
         """Stand in the way no longer."""
         self.mend()
         self._plane.xds.apply = self._send  # type: ignore[method-assign]  # that is what it is for
+        self._plane.xds.apply_much = self._send_much  # type: ignore[method-assign]
 
     def _again(self) -> None:
         self._apply(list(self._plane.translation.resources.items()))
 
     def _apply(self, changes: Iterable[Change]) -> None:
-        self._send([(key, self._part(key, value)) for key, value in changes])
+        self._send(self._changed(changes))
+
+    async def _apply_much(self, changes: Iterable[Change]) -> None:
+        """What took more than a turn of the event loop, as a change of listeners may on a busy machine."""
+        await self._send_much(self._changed(changes))
+
+    def _changed(self, changes: Iterable[Change]) -> list[Change]:
+        return [(key, self._part(key, value)) for key, value in changes]
 
     def _part(self, key: PartKey, value: Part | None) -> Part | None:
         if value is None or self._bad is None:
