@@ -115,7 +115,7 @@ def cluster(
     )
 
 
-ANY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not bound
+ANY_ADDRESS = {ALL, "::"}
 
 
 def overlap(one: tuple[str, ...], other: tuple[str, ...]) -> str | None:
