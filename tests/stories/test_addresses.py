@@ -98,6 +98,18 @@ async def programmed(world: World) -> None:
     assert not world.problems(), world.problems()
 
 
+async def without(world: World, lacking: str, others: tuple[str, ...], reason: str) -> None:
+    """Wait until the listener says that the others are served and this one is not, and why, and the Gateway so too."""
+    told = f"listener http is served at {', '.join(others)} and not at {lacking}."
+    await until(lambda: world.condition("Gateway", "gw", "Programmed", "http")[2].startswith(told))
+    assert world.condition("Gateway", "gw", "Programmed", "http")[:2] == ("False", reason)
+    assert f"cannot bind '{lacking}:{world.port}'" in world.condition("Gateway", "gw", "Programmed", "http")[2]
+    status, reason, text = world.condition("Gateway", "gw", "Programmed")
+    assert (status, reason) == ("False", "AddressNotUsable")
+    assert f"{lacking} serves no listener" in text
+    assert all(f"{one} serves http" in text for one in others)
+
+
 @pytest.mark.parametrize("protocol", ["HTTP", "HTTPS"])
 async def test_several_that_come_and_go_and_change_places(world: World, protocol: str) -> None:
     how = TLS if protocol == "HTTPS" else {}
@@ -270,8 +282,7 @@ async def test_one_that_the_machine_does_not_have_is_told_and_the_others_are_ser
     async with asking(world, TWO):
         write(world, TWO, NOT_HERE, THREE)
         problem = await world.problem("Gateway default/gw", f"cannot bind '{NOT_HERE}:{world.port}'")
-        await until(lambda: world.condition("Gateway", "gw", "Programmed")[1] == "AddressNotUsable")
-        assert NOT_HERE in world.condition("Gateway", "gw", "Programmed", "http")[2]
+        await without(world, NOT_HERE, (TWO, THREE), "AddressNotUsable")
         assert (await ask(world.port, address=THREE)).status == 200
         write(world, TWO, THREE)
         await world.solved(problem)
@@ -287,7 +298,7 @@ async def test_one_that_another_program_has_comes_when_it_is_free(world: World) 
         async with asking(world, TWO):
             write(world, THREE, TWO)
             problem = await world.problem("Gateway default/gw", f"cannot bind '{THREE}:{world.port}'")
-            await until(lambda: world.condition("Gateway", "gw", "Programmed", "http")[1] == "PortUnavailable")
+            await without(world, THREE, (TWO,), "PortUnavailable")
     await world.solved(problem, 60)
     await there(world, THREE, TWO)
 

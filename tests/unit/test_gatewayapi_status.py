@@ -46,8 +46,9 @@ def acknowledge(translation: Translation) -> None:
     translation.proxies.set("default/g", ProxyState(translation.gateways[GATE.key]))
 
 
-def reject(translation: Translation, ref: Ref, where: str, message: str) -> None:
-    key = RejectionKey("default/g", ref, where, LISTENER, f"port-808{where[-7]}" if where.endswith(".port") else "")
+def reject(translation: Translation, ref: Ref, where: str, message: str, address: str = "") -> None:
+    resource = f"port-808{where[-7]}{address and f'@{address}'}" if where.endswith(".port") else ""
+    key = RejectionKey("default/g", ref, where, LISTENER, resource)
     translation.rejections.set(key, Rejection("default/g", ref, where, message))
 
 
@@ -93,6 +94,46 @@ def test_a_rejected_listener() -> None:
     assert found["conditions"]["Programmed"] == "True Programmed"
     reject(translation, GATE, "spec.listeners[0].port", "cannot bind: Cannot assign requested address")
     assert seen(translation)["conditions"]["Programmed"].startswith("False AddressNotUsable")
+
+
+ONE, TWO = "127.0.0.1", "127.0.0.2"
+IN_USE = "cannot bind: Address already in use"
+
+
+def with_two_addresses() -> Translation:
+    translation = Translation(Settings())
+    addresses = f"addresses: [{{value: {ONE}}}, {{value: {TWO}}}]"
+    spec = "spec:\n  gatewayClassName: c\n"
+    translation.apply(objects(WORLD.replace(spec, f"{spec}  {addresses}\n")).items())
+    acknowledge(translation)
+    return translation
+
+
+def test_a_port_that_is_taken_at_one_of_two_addresses_is_served_at_the_other_one() -> None:
+    translation = with_two_addresses()
+    reject(translation, GATE, "spec.listeners[0].port", IN_USE, TWO)
+    found = seen(translation)
+    assert found["listeners"]["one"]["Programmed"] == (
+        f"False PortUnavailable: listener one is served at {ONE} and not at {TWO}. spec.listeners[0].port: Envoy: "
+        f"{IN_USE}. It is tried again now and then. End what has the port there, or choose another one."
+    )
+    assert found["listeners"]["two"]["Programmed"] == found["conditions"]["Programmed"] == "True Programmed"
+    reject(translation, GATE, "spec.listeners[1].port", IN_USE, TWO)
+    assert seen(translation)["conditions"]["Programmed"] == (
+        f"False AddressNotUsable: {ONE} serves one, two, {TWO} serves no listener; see the status of the listeners."
+    )
+    for at in (0, 1):
+        reject(translation, GATE, f"spec.listeners[{at}].port", IN_USE)
+    assert seen(translation)["conditions"]["Programmed"].startswith("False Invalid: no listener is programmed")
+
+
+def test_a_listener_that_is_not_good_serves_at_no_address() -> None:
+    translation = with_two_addresses()
+    reject(translation, GATE, "spec.listeners[0].port", IN_USE, TWO)
+    reject(translation, GATE, "spec.listeners[1].port", "no such file", TWO)
+    assert seen(translation)["conditions"]["Programmed"] == (
+        f"False AddressNotUsable: {ONE} serves one, {TWO} serves no listener; see the status of the listeners."
+    )
 
 
 def test_a_rejected_route() -> None:

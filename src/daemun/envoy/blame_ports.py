@@ -6,15 +6,13 @@ import msgspec
 
 from daemun.base.names import Ref
 from daemun.flow import Collection, Index, Reader
-from daemun.gatewayapi.proxies.answers import Rejection, RejectionKey, reason_for
+from daemun.gatewayapi.proxies.answers import FOREIGN, Rejection, RejectionKey, reason_for
 from daemun.ir.listener import Frontend, FrontendKey, ListenerKey, port_name
 from daemun.ir.resource import LISTENER
 from daemun.ir.uses import NOTHING, ListenerUses
 
 PortName = tuple[str, str]
 """A proxy, and the name of a port of it (`FrontendKey.listener`)."""
-_FOREIGN = ("PortUnavailable", "AddressNotUsable")
-"""Reasons that lie outside: nobody who wrote a policy has caused them."""
 
 
 class Ports(msgspec.Struct, frozen=True):
@@ -25,7 +23,7 @@ class Ports(msgspec.Struct, frozen=True):
 
     def policies(self, reader: Reader, key: RejectionKey, one: Rejection) -> Iterator[Ref]:
         """The policies of the listeners that the rejection is about."""
-        if key.type_url != LISTENER or reason_for(one.message) in _FOREIGN:
+        if key.type_url != LISTENER or reason_for(one.message) in FOREIGN:
             return
         for frontend in reader.find(self.by_name, (key.proxy, port_name(key.resource))):
             for listener in frontend.listeners:

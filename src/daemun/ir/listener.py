@@ -57,6 +57,20 @@ def port_name(listener: str) -> str:
     return listener.partition("@")[0]
 
 
+def address_of(listener: str, usual: str) -> str:
+    """The address of an Envoy listener with this name (`Frontend.listener_at`)."""
+    return listener.partition("@")[2] or usual
+
+
+def bound(addresses: tuple[str, ...]) -> list[str]:
+    """Those of a port's addresses that are bound. One that `0.0.0.0` or `::` has already is not, once more."""
+
+    def every(address: str) -> str:
+        return "::" if ":" in address else "0.0.0.0"  # noqa: S104 - compared with, not bound
+
+    return [one for one in addresses if one == every(one) or every(one) not in addresses]
+
+
 @functools.lru_cache(maxsize=4096)
 def frontend_key(proxy: str, port: int, transport: Transport = "tcp") -> FrontendKey:
     """The key of a port. There are few ports and many routes, so one key is shared by all of them."""
@@ -134,12 +148,10 @@ class Frontend(msgspec.Struct, frozen=True, gc=False):
 
         One for all of them could not gain or lose any: Envoy updates no listener that shares an address with what it
         was, but not all of them. The name says the address and nothing else, so one that stays is not touched,
-        whichever others there are. One that `0.0.0.0` or `::` has already is not bound once more.
+        whichever others there are.
         """
-        for address in self.addresses:
-            every = "::" if ":" in address else "0.0.0.0"  # noqa: S104 - compared with, not bound
-            if address == every or every not in self.addresses:
-                yield self.listener_at(key, address), address
+        for address in bound(self.addresses):
+            yield self.listener_at(key, address), address
 
     def listener_at(self, key: FrontendKey, address: str) -> str:
         """The name of the Envoy listener with this address."""

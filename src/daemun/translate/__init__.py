@@ -124,7 +124,6 @@ class Translation:
             holders=made.holders,
             proxies=self.proxies,
             setbacks=self.setbacks,
-            rejections=self.rejections,
             rejected=made.blame(self.rejections, routes.delegated.ways).index(lambda _, one: (one.ref,)),
             unread=Unread(self.unread),
         )

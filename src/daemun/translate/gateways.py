@@ -77,7 +77,7 @@ class Gateways:
             uses=heard.routes.index(listener_status.uses_of),
             acknowledged=derive(heard.proxies, listener_status.acknowledged_of, "acknowledged"),
             rejections=rejected,
-            ports=heard.rejections.index(listener_status.port_of),
+            ports=rejected.of.index(listener_status.port_of),
             settings=self._settings,
             unread=heard.unread,
         )

@@ -38,6 +38,8 @@ class Rejection(msgspec.Struct, frozen=True, order=True, gc=False):
     message: str
 
 
+FOREIGN = ("PortUnavailable", "AddressNotUsable")
+"""Reasons that lie outside: a port could not be bound there, and nobody who wrote a policy has caused it."""
 PORT_IN_USE = "address already in use"
 BAD_ADDRESS = "cannot assign requested address"
 

@@ -25,6 +25,7 @@ from daemun.gatewayapi.status.conditions import Findings, condition
 from daemun.gatewayapi.status.listeners import Inputs
 from daemun.gatewayapi.status.supported import FEATURES
 from daemun.gatewayapi.status.unread import Unread
+from daemun.ir.listener import bound
 
 
 def class_rule(kinds: Kinds, unread: Unread) -> Callable[[Reader, Name, GatewayClass], Iterator[tuple[Ref, Status]]]:
@@ -62,9 +63,12 @@ def gateway_rule(
         answers = not gateway.refused and any(one.serves for one in gateway.merged())
         refused = inputs.unread.said(reader, (*gateway.refused, *reach.refused))
         gateway = msgspec.structs.replace(gateway, refused=refused)
-        listeners = listener_status.statuses(reader, inputs, gateway, waiting)
+        bound_at = bound(gateway.addresses)
+        listeners = listener_status.told(reader, inputs, gateway, bound_at, waiting)
         generation = gateway.generation
-        programmed = _invalid(gateway) or listener_status.not_programmed(listeners) or reach.missing or waiting
+        programmed = (
+            _invalid(gateway) or listener_status.not_programmed(listeners, bound_at) or reach.missing or waiting
+        )
         unresolved = any(one.not_resolved for one in gateway.listeners)
         refs: Findings = inputs.unread.said(reader, gateway.not_resolved)
         if unresolved and not refs:
@@ -81,7 +85,7 @@ def gateway_rule(
                     condition("ResolvedRefs", generation, "ResolvedRefs", refs),
                     *_insecure(gateway),
                 ),
-                listeners,
+                tuple(one.status for one in listeners),
                 sets,
             ),
         )

@@ -13,6 +13,7 @@ from daemun.gatewayapi.resolved import Parent, ResolvedGateway, ResolvedListener
 from daemun.gatewayapi.status import listeners as listener_status
 from daemun.gatewayapi.status.conditions import Findings, condition
 from daemun.gatewayapi.status.listeners import Inputs
+from daemun.ir.listener import bound
 
 
 def set_rule(
@@ -25,15 +26,20 @@ def set_rule(
             return
         waiting = listener_status.pending(reader, inputs, one)
         gateway = reader.get(parents, Ref(GATEWAY, "Gateway", *one.gateway))
-        reach = surroundings.reach(reader, gateway) if isinstance(gateway, ResolvedGateway) else Reach()
+        reach, bound_at = Reach(), list[str]()
+        if isinstance(gateway, ResolvedGateway):
+            reach, bound_at = surroundings.reach(reader, gateway), bound(gateway.addresses)
         of_parent = inputs.unread.said(reader, reach.refused)
         refused = inputs.unread.said(reader, one.refused) or _of_parent("ParentNotAccepted", of_parent)
         one = msgspec.structs.replace(one, refused=refused)
-        listeners = listener_status.statuses(reader, inputs, one, waiting)
-        why = _invalid(one) or listener_status.not_programmed(listeners)
+        listeners = listener_status.told(reader, inputs, one, bound_at, waiting)
+        why = _invalid(one) or listener_status.not_programmed(listeners, bound_at)
         why = why or _of_parent("ParentNotProgrammed", reach.missing) or waiting
         programmed = condition("Programmed", one.generation, "Programmed", why)
-        yield ref, ListenerSetStatus((listener_status.accepted(one), programmed), listeners)
+        yield (
+            ref,
+            ListenerSetStatus((listener_status.accepted(one), programmed), tuple(each.status for each in listeners)),
+        )
 
     return status
 

@@ -9,7 +9,7 @@ from daemun.api.meta import Resource
 from daemun.api.status import Status
 from daemun.base.names import Name, Ref
 from daemun.flow import Collection
-from daemun.gatewayapi.proxies.answers import ProxyState, Rejection, RejectionKey
+from daemun.gatewayapi.proxies.answers import ProxyState
 from daemun.gatewayapi.proxies.placement import Setback
 from daemun.gatewayapi.resolved import Parent, ResolvedRoute
 from daemun.gatewayapi.routes.streams import Holder
@@ -23,8 +23,7 @@ class Heard(msgspec.Struct, frozen=True):
     """What became of all that was made: the objects that others name, and what was said to them by their proxies.
 
     `written` finds Gateway API's objects by their kind. `rejected` is what proxies reject, by the objects that it came
-    from, `rejections` the same as they say it; `setbacks` are of those that cannot run. `unread` knows which objects
-    are there and cannot be read.
+    from; `setbacks` are of those that cannot run. `unread` knows which objects are there and cannot be read.
     """
 
     written: Callable[[str], Collection[Name, Resource]]
@@ -33,7 +32,6 @@ class Heard(msgspec.Struct, frozen=True):
     holders: Collection[HostKey, Holder]
     proxies: Collection[str, ProxyState]
     setbacks: Collection[str, Setback]
-    rejections: Collection[RejectionKey, Rejection]
     rejected: Rejections
     unread: Unread
 
