@@ -8,10 +8,12 @@ import pytest
 from support.objects.documents import Doc, gateway, hosts, listener, prefix, route, rule, service, to_upstream, upstream
 from support.scenes.world import World, load, until
 
-SILENCE = "30s"
-SOON = 1.0
-STARTED = 15.0
-"""Seconds within which Envoy has started on a busy machine; without the silent hosts it takes about two."""
+SILENCE = "300s"
+"""How long hosts may keep silent: longer than anything else that a test waits for."""
+SOON = 4.0
+"""Seconds within which all that waits for nothing is there on a busy machine; who waits does so for five at least."""
+STARTED = 60.0
+"""Seconds within which Envoy has started on a busy machine; alone it takes about two."""
 
 
 async def silent(world: World) -> int:
