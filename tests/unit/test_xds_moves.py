@@ -5,7 +5,7 @@ from xds_talk import CLUSTER, ENDPOINT, LISTENER, Talk, bodies, cluster, endpoin
 
 from daemun.base.names import Ref
 from daemun.ir.origin import Origin
-from daemun.ir.resource import SCOPE, Leaf, Part, PartKey, Side, part
+from daemun.ir.resource import EXTENSION, SCOPE, Leaf, Part, PartKey, Side, part
 from daemun.xds.messages import Response
 from daemun.xds.session import HOLD
 
@@ -113,6 +113,53 @@ def test_a_narrower_host_stays_with_a_wider_one_that_would_answer_for_it(talk: T
     talk.ask(ENDPOINT, "new")
     talk.settle()
     assert b"<wide" not in talk.have["rest"]
+
+
+GUARD = Leaf(b"<guard>", Origin(Ref("", "Test", "infra", "guard")), filters=(("x", "guard"),), covers=True)
+
+
+def two(needs: str, first: tuple[str, str], second: tuple[str, str], *more: Leaf) -> list[tuple[PartKey, Part]]:
+    """Two hosts with a route each, of which the namespace and the match are given."""
+    made = []
+    for at, (name, match) in (("x", first), ("y", second)):
+        frame = Leaf(f"<{at}>".encode(), Origin(Ref("", "Test", "infra", "gw")), blank=True)
+        own = Origin(Ref("", "Test", name, "route"))
+        to = Leaf(f"<{name}-{needs}>".encode(), own, (needs,), identity=match.encode(), below=match)
+        made += [whole(SCOPE, at, at), (key(SCOPE, at, at), part(at, [frame, *more, to], TAGS))]
+    return made
+
+
+@pytest.fixture
+def changing(talk: Talk) -> Talk:
+    """A client with two hosts whose routes are to change places."""
+    talk.apply(*two("old", ("r", "/p"), ("s", "/q")))
+    talk.settle()
+    return talk
+
+
+def answering(talk: Talk) -> str:
+    """The routes of both hosts."""
+    return " ".join(talk.have[at].rpartition(f"<{at}>".encode())[2].decode() for at in "xy")
+
+
+def test_routes_that_change_places_stay_in_theirs_until_they_can_answer_in_the_others(changing: Talk) -> None:
+    appear(changing, *two("new", ("s", "/q"), ("r", "/p")))
+    changing.settle()
+    assert answering(changing) == "<r-old> <s-old>"
+    changing.ask(ENDPOINT, "new")
+    changing.settle()
+    assert answering(changing) == "<s-new> <r-new>"
+
+
+def test_they_stay_as_well_while_what_guards_the_others_waits(changing: Talk) -> None:
+    guard = Leaf(b"guard", GUARD.origin, gives=("guard",))
+    changing.apply((key(EXTENSION, "x"), part("", [guard])), *two("old", ("s", "/q"), ("r", "/p"), GUARD))
+    changing.ask(EXTENSION, "x")
+    filters = changing.one()
+    assert filters.type_url == EXTENSION
+    changing.ack(filters)
+    changing.settle()
+    assert answering(changing) == "<guard><s-old> <guard><r-old>"
 
 
 def test_it_does_not_wait_for_what_is_of_another_namespace(talk: Talk) -> None:

@@ -82,10 +82,8 @@ class Client:
         return name in self._brought
 
     def lessened_last(self, names: list[str]) -> list[str]:
-        """The same, but last those that lose parts: by then it is known what waits, perhaps to take their place. And
-        after them those that lead to others.
-        """
-        return sorted(names, key=self._late) if self.type_url in ANSWERING else names
+        """The same, but last those that lose something, and after them those that lead to others."""
+        return sorted(names, key=self._late)
 
     def has_foreign(self) -> bool:
         """Whether the client has resources whose content is unknown here."""

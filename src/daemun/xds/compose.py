@@ -7,8 +7,9 @@ from daemun.ir.resource import ANSWERING, CLUSTER, EXTENSION, LISTENER, ROUTE, S
 from daemun.xds.client import Client
 from daemun.xds.copy import Copy, Entry, Piece
 from daemun.xds.filters import given, retain
+from daemun.xds.judge import Judge
 from daemun.xds.leading import Leading, listed
-from daemun.xds.leaves import LeafKey, Verdict, choose, keyed, lost
+from daemun.xds.leaves import LeafKey, choose, keyed, lost
 from daemun.xds.lent import Lender
 from daemun.xds.marks import marks, same
 from daemun.xds.quarantine import Quarantine
@@ -74,6 +75,18 @@ class Composer:
         if self._type_url == SCOPE and waits and not copy.sent and not any(hosts) and not tested:
             return Composed(entry, None, waits)  # an empty scope would hide what answers now
         return Composed(entry, resource.body(copy.instead) or None, waits)
+
+    def in_order(self, names: list[str], now: float) -> list[str]:
+        """These resources as they are to be composed: last those that lose something, when it is known what waits,
+        perhaps to take its place. Where they get something, too, that is found first: they may lose it to each other.
+        """
+        if self._type_url not in ANSWERING:
+            return names
+        for name in names:
+            resource, copy = self._stream.wanted.get(self._type_url, name), self._client.get(name)
+            if resource is not None and copy is not None and copy.exchanges(resource):
+                self._foresee(name, resource, copy, now)
+        return self._client.lessened_last(names)
 
     def recall(self, name: str, resource: Resource, version: str) -> Copy | None:
         """What a client has that brings this version and refuses some of the resource. What it refuses is tested, each
@@ -161,44 +174,26 @@ class Composer:
         leaves = [leaf for one in going for leaf in copy.parts[one].leaves]
         return have if stays.stay(place, leaves, now) else None
 
+    def _foresee(self, name: str, resource: Resource, copy: Copy, now: float) -> None:
+        """Find what of a resource waits, before it is composed."""
+        for part in copy.outdated(resource):
+            want, have = resource.parts.get(part), copy.parts.get(part)
+            judge = Judge(self._stream, Place(self._type_url, name, part), self._quarantine.withheld(name, part), now)
+            if want is not None and not leads(want) and judge.lacks(want):
+                choose(part, want, None if leads(have) else have, judge.verdict, judge.revoked, _never, judge.hold)
+
     def _part(self, place: Place, want: Part, have: Part | None, now: float) -> tuple[Part | None, bool]:
         """The part to send, and whether a leaf of it waits for a cluster, a filter or a side."""
-        stream = self._stream
-        holds, warmth, filters, barred, stays = stream.holds, stream.warmth, stream.filters, stream.barred, stream.stays
+        holds, stays = self._stream.holds, self._stream.stays
         withheld = self._quarantine.withheld(place.resource, place.part)
         moved = have is not None and bool(holds) and any(holds.waits_from([one.origin.ref]) for one in lost(want, have))
-        if not (withheld or moved) and not any(
-            [one for leaf in want.leaves for one in leaf.needs if not warmth.is_warm(one)]
-            or [one for leaf in want.leaves for one in leaf.filters if not filters.has(one)]
-            or [leaf for leaf in want.leaves if leaf.side is not None and barred(leaf)]
-        ):
+        judge = Judge(self._stream, place, withheld, now)
+        if not (withheld or moved or judge.lacks(want)):
             stays.forget(place)
             holds.retain(place, set())  # so it nearly always is, and many proxies may connect at once
             return want, False
         if withheld:
             want = self.lender.replace(place.resource, place.part, want, have, withheld, self._usable)
-        cold: set[LeafKey] = set()
-        waits = False
-
-        def verdict(key: LeafKey, leaf: Leaf) -> Verdict:
-            nonlocal waits
-            if withheld.get(key) == leaf.content:
-                return Verdict.REPLACE
-            clusters = [cluster for cluster in leaf.needs if not warmth.is_warm(cluster)]
-            lacking = [one for one in leaf.filters if not filters.has(one)]
-            bar = barred(leaf)
-            if not clusters and not lacking and bar is None:
-                return Verdict.SEND
-            if self._stranded(leaf) and not lacking and bar is None:
-                holds.expect(place, clusters)
-                return Verdict.REPLACE
-            cold.add(key)
-            over = not holds.hold(place, key, leaf.origin.ref, [*clusters, *lacking, *([bar] if bar else ())], now)
-            if over or any(map(filters.refused, lacking)) or (bar and leaf.fallback):
-                return Verdict.CLOSE if lacking or bar else Verdict.SEND
-            waits = True
-            return Verdict.HOLD
-
         lingering: set[LeafKey] = set()
 
         def lingers(key: LeafKey, leaf: Leaf, whose: Iterable[str | Ref]) -> bool:
@@ -206,8 +201,9 @@ class Composer:
                 lingering.add(key)
             return key in lingering
 
-        sent = choose(place.part, want, have, verdict, lambda leaf: any(map(filters.refused, leaf.filters)), lingers)
+        sent = choose(place.part, want, have, judge.verdict, judge.revoked, lingers, judge.hold)
         stays.forget(place, but=lingering)
+        waits, cold = judge.waits, judge.cold
         if waits and have is None and sent and self._hides(place) and self._early(place, want, sent, now):
             holds.retain(place, cold | {_first(want)})
             return None, waits
@@ -221,15 +217,6 @@ class Composer:
         filters = all(family in given(wanted.parts(EXTENSION, name)) for name, family in lent.filters)
         return clusters and filters and lent.side in (None, want.side)
 
-    def _stranded(self, leaf: Leaf) -> bool:
-        """Whether the client refuses a cluster that the leaf needs and has no other: it stays as it was, or closed.
-
-        What covers others does not: it guards also without a cluster.
-        """
-        warmth, refuses = self._stream.warmth, self._stream.refuses
-        closes = leaf.fallback and not leaf.covers
-        return bool(closes) and any(refuses(one) and not warmth.is_warm(one) for one in leaf.needs)
-
     def _early(self, place: Place, want: Part, sent: Part, now: float) -> bool:
         """Whether a part that is new waits for those of its leaves that do: it has nothing else, or would hide what
         answers until they come. Its own time for that begins with the first of them.
@@ -239,6 +226,10 @@ class Composer:
         if not any(self._client.answers(one.resource, one.part) for one in want.hides):
             return False
         return self._stream.holds.hold(place, _first(want), want.leaves[-1].origin.ref, (), now)
+
+
+def _never(*_: object) -> bool:
+    return False
 
 
 def _first(want: Part) -> LeafKey:

@@ -80,6 +80,10 @@ class Copy:
         """Whether the client has parts, or routes in them, that are to go."""
         return any(self._less(part, resource) for part in self.stale)
 
+    def exchanges(self, resource: Resource) -> bool:
+        """Whether the client has routes in parts of it that are to go, and others are to come there."""
+        return any(part in resource.parts and self._less(part, resource) for part in self.stale)
+
     def _less(self, part: str, resource: Resource) -> bool:
         have, want = self.parts.get(part), resource.parts.get(part)
         return have is not None and (want is None or any(True for _ in lost(want, have)))

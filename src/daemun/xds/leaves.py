@@ -148,10 +148,12 @@ def choose(
     verdict: Callable[[LeafKey, Leaf], Verdict],
     revoked: Callable[[Leaf], bool],
     lingers: Callable[[LeafKey, Leaf, Iterable[str | Ref]], bool],
+    waits: Callable[[LeafKey, Leaf], object] = lambda *_: None,
 ) -> Part | None:
     """The part to send: what is wanted, except for the leaves that must wait or are refused.
 
-    What is `revoked` the client must not have any more, though it has it.
+    What is `revoked` the client must not have any more, though it has it. Of each leaf that is held, be it because of
+    another one, `waits` is told.
 
     The first leaf of the head and of a part with tags carries the name of the message it begins, so leaving that one
     out leaves out all: None. A part in which nothing had to be replaced is returned as it is, and so is what the client
@@ -183,6 +185,7 @@ def choose(
         replaced = True
         if decision is Verdict.HOLD:
             waiting.hold(leaf, before)
+            waits(key, leaf)
         if before is not None:
             kept[key] = before
             held.add(key)

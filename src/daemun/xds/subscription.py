@@ -170,7 +170,7 @@ class Subscription:
         while self._due() and not (self._greet and self._dirty and not self._prompt()):
             draft, half, self._half = Draft(), self._half, {}
             self._composer.leading.coming = draft.entries
-            for name in half or self.client.lessened_last(self._next_names()):
+            for name in half or self._composer.in_order(self._next_names(), now):
                 self._fill(draft, name, now, again=bool(half))
             if draft.entries and self.type_url == LISTENER:
                 # Another one may be waiting for its address. Of all else a removal comes after what takes its place:
