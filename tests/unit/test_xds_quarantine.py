@@ -191,6 +191,70 @@ def test_what_is_refused_beside_what_it_takes_away_is_tried_once_more() -> None:
     assert waits(talk, IN_USE, 2) == [0.1, 0.2]
 
 
+ITSELF = "error adding listener: 'one' has duplicate address '127.0.0.1:80' as existing listener"
+
+
+def reopened() -> Talk:
+    """A listener whose port has to be closed before it can be what it is to become, and is."""
+    talk = Talk()
+    talk.apply(whole(LISTENER, "one", "1"))
+    talk.ask(LISTENER)
+    talk.settle()
+    talk.session.take_events()
+    talk.apply(whole(LISTENER, "one", "2"))
+    talk.nack(talk.one(), ITSELF)
+    closed = talk.one()
+    assert (bodies(closed), closed.removed) == ({}, ("one",))
+    assert talk.poll() == []
+    talk.ack(closed)
+    return talk
+
+
+def test_a_listener_that_is_in_its_own_way_is_closed_and_opened_again() -> None:
+    talk = reopened()
+    for _ in range(3):  # Envoy does not close at once what was bound
+        opened = talk.one()
+        assert (bodies(opened), opened.removed) == ({"one": b"<2>"}, ())
+        talk.nack(opened, IN_USE)
+    talk.ack(talk.one())
+    assert talk.poll() == []
+    assert talk.session.synced()
+    assert not talk.events(Rejected)
+    talk.apply((key(LISTENER, "one"), None))
+    assert talk.one().removed == ("one",)
+
+
+def test_what_is_refused_then_comes_back_as_it_was_and_is_not_closed_for_the_same_again() -> None:
+    talk = reopened()
+    talk.nack(talk.one(), "no such option")
+    before = talk.one()
+    assert (bodies(before), before.removed) == ({"one": b"<1>"}, ())
+    talk.ack(before)
+    assert [one.message for one in talk.session.rejections()] == ["no such option"]
+    assert waits(talk, ITSELF, 2) == [5, 10]
+    assert [one.message for one in talk.session.rejections()] == ["no such option"]
+    talk.apply(whole(LISTENER, "one", "3"))
+    talk.ack(talk.one())  # what it has, without what it refused
+    talk.nack(talk.one(), ITSELF)
+    talk.ack(talk.one())
+    opened = talk.one()
+    assert bodies(opened) == {"one": b"<3>"}
+    talk.ack(opened)
+    assert len(talk.events(Restored)) == 1
+
+
+def test_a_port_that_another_one_takes_in_between_is_told_and_tried_again() -> None:
+    talk = reopened()
+    talk.now += 2
+    talk.nack(talk.one(), IN_USE)
+    talk.nack(talk.one(), IN_USE)
+    assert {one.message for one in talk.session.rejections()} == {IN_USE}
+    talk.now += 2
+    talk.settle()
+    assert talk.have == {"one": b"<2>"}
+    assert not talk.session.rejections()
+
+
 def test_a_resource_removed_during_the_search_ends_it(talk: Talk) -> None:
     talk.apply(host("v", *((f"o{n}", f"o{n}.2") for n in range(20))))
     talk.nack(talk.one())

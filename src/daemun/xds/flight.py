@@ -166,11 +166,11 @@ class Flights:
 class Draft:
     """A response in the making."""
 
-    def __init__(self) -> None:
+    def __init__(self, absent: Iterable[str] = ()) -> None:
         self.entries: dict[str, Entry] = {}
         self.resources: list[Encoded] = []
         self.removed: list[str] = []
-        self.absent: list[str] = []
+        self.absent = [*absent]
         """What is wanted but in quarantine: who asks for it learns that there is none."""
 
     def add(self, name: str, entry: Entry, body: bytes) -> None:

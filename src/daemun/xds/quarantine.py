@@ -85,6 +85,11 @@ class Quarantine:
         """Whether anything of this resource is rejected."""
         return resource in self._culprits
 
+    def said(self, one: Suspect, data: Data) -> str:
+        """What Envoy said of this, if it is known to reject it."""
+        culprit = self._culprits.get(one.resource, {}).get(one)
+        return culprit.message if culprit and culprit.data == data else ""
+
     def culprits(self) -> Iterator[Rejected]:
         """All that is rejected."""
         for resource, found in self._culprits.items():

@@ -16,6 +16,7 @@ from daemun.xds.marks import same
 from daemun.xds.messages import Request, Response
 from daemun.xds.names import WILDCARD, Names
 from daemun.xds.quarantine import Data, Quarantine, Suspect
+from daemun.xds.reopened import Reopened
 from daemun.xds.stream import MayRemove, Stream
 from daemun.xds.suspects import accused, blamed, content
 from daemun.xds.wanted import Resource
@@ -33,6 +34,7 @@ class Subscription:
         self.quarantine = Quarantine(self.client, stream.events)
         self.settled_at = 0.0
         """Until then, the removal of what the client brought with it waits for its requests of other types."""
+        self._reopened = Reopened(self.client, self.quarantine)
         self._stream = stream
         self._composer = Composer(self.client, stream, self.quarantine)
         self.lender = self._composer.lender
@@ -76,9 +78,8 @@ class Subscription:
         """When there may be something to send though nothing happens."""
         if not self.started:
             return None
-        times = [self.flights.deadline() if self.flights else self.quarantine.deadline()]
-        if self._gone and now < self.settled_at:
-            times.append(self.settled_at)
+        at = self.flights.deadline() if self.flights else self.quarantine.deadline()
+        times = [at, self.settled_at if self._gone and now < self.settled_at else None]
         return min((at for at in times if at is not None), default=None)
 
     # What the client asks for
@@ -95,10 +96,9 @@ class Subscription:
             if name in self._names and not self._names.strange(name, len(self.client)):
                 self._take_over(name, version, elder)
             yield
-        if self._names.every:
-            for name in self._all():
-                if name not in self.client:
-                    self.touch(name)
+        for name in self._all() if self._names.every else ():
+            if name not in self.client:
+                self.touch(name)
 
     def subscribe(self, names: Collection[str], known: Collection[str] = ()) -> Iterator[None]:
         """Whoever asks for a name gets an answer, even if it should have the resource already; but for what is `known`
@@ -168,7 +168,9 @@ class Subscription:
             return None
         # A client that starts would wait for what is late before it does anything else.
         while self._due() and not (self._greet and self._dirty and not self._prompt()):
-            draft, half, self._half = Draft(), self._half, {}
+            if (draft := Draft(self._reopened.close())).absent:
+                return self._send(draft, now)
+            half, self._half = self._half, {}
             self._composer.leading.coming = draft.entries
             for name in half or self._composer.in_order(self._next_names(), now):
                 self._fill(draft, name, now, again=bool(half))
@@ -199,9 +201,7 @@ class Subscription:
             return self._next_dirty()
         group = self.quarantine.next_group(self._content)
         for one in group:
-            copy = self.client.get(one.resource)
-            if copy is not None and one.part is not None:
-                copy.stale.add(one.part)
+            self.client.outdated(one.resource, () if one.part is None else (one.part,))
         return [name for name in dict.fromkeys(one.resource for one in group) if name in self.client]
 
     def _next_dirty(self) -> list[str]:
@@ -303,15 +303,17 @@ class Subscription:
             self.quarantine.doubt(now)
 
     def _refused(self, flight: Flight, message: str, now: float) -> None:
-        """Find out what in this response may be at fault: what it took away may still have had a port that it needs."""
+        """Find out what in this response may be at fault."""
         suspects = accused(self.client, flight)
         self._half |= dict.fromkeys(flight.half_taken(self.type_url, message))
         if len(suspects) == 1 and not flight.recalled:
             one, data = suspects.popitem()
-            if (flight.removed and self.type_url == LISTENER) or self.lender.pause(one.resource):
+            fault = self._reopened.fault(one, data, message, flight, now)
+            if not fault or self.lender.pause(one.resource):
                 self.quarantine.again(one, data)
+                self._tests_next = True
             else:
-                self._condemn(one, data, message, now)
+                self._condemn(one, data, fault, now)
         elif suspects:
             self.quarantine.suspect(suspects, message)
 
@@ -359,8 +361,6 @@ class Subscription:
     def _drifted(self, name: str, why: Literal["unanswered", "different"]) -> None:
         self._dirty[name] = None
         self._stream.events.append(Drifted(self.type_url, name, why))
-
-    # Helpers
 
     def _take_over(self, name: str, version: str, elder: "Subscription | None") -> None:
         resource = self._all().get(name)

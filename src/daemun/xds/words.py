@@ -13,11 +13,17 @@ _CUT = "(truncated)"
 _LOST = "it is not valid, and too large for Envoy to say why; the log of the proxy says it"
 _LONGEST = 1000
 _IN_USE = "Address already in use"
+_HAS_ITSELF = "has duplicate address"
 
 
 def in_use(text: str) -> bool:
     """Whether Envoy could not have a port because somebody else has it."""
     return _IN_USE in text
+
+
+def has_itself(text: str) -> bool:
+    """Whether Envoy could not have a port for what it was to become, because it has it for what it is."""
+    return _HAS_ITSELF in text
 
 
 def reason(text: str) -> str:
