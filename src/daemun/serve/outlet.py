@@ -5,14 +5,13 @@ others may be silent is hung up on: what is written to it waits in memory, and a
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import grpc.aio
 
-from daemun.serve.connection import Connection, find
+from daemun.serve.connection import Connection, Connections
 from daemun.serve.counts import Counts
 from daemun.xds.silence import SILENCE
 
@@ -32,11 +31,14 @@ class _Context(Protocol):
 class Outlet:
     """The writing side of one stream of a proxy. Its connection is looked for when there is reason to look at it."""
 
-    def __init__(self, context: _Context, name: str, counts: Counts, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, context: _Context, name: str, counts: Counts, clock: Callable[[], float], connections: Connections
+    ) -> None:
         self._context = context
         self._name = name
         self._counts = counts
         self._clock = clock
+        self._connections = connections
         self._sought = False
         self._connection: Connection | None = None
         self._taken = 0
@@ -44,6 +46,8 @@ class Outlet:
         """When it had just taken so much."""
         self._owes_since: float | None = None
         self._seen = 0.0
+        self._slow = 0.0
+        """Seconds that it has been taking what it has not answered yet, less those in which it only had to read it."""
         self._ended = False
 
     async def write(self, message: bytes) -> float:
@@ -58,7 +62,9 @@ class Outlet:
             if not done:
                 await self._watch(writing, began)
             await writing
-            return 0.0 if done else self._clock() - began
+            seconds = 0.0 if done else self._clock() - began
+            self._slow += seconds
+            return seconds
         except grpc.aio.InternalError:
             if not self._ended:
                 raise
@@ -69,6 +75,8 @@ class Outlet:
     def owing(self) -> tuple[float, float]:
         """It has not answered all that was sent. Returns the seconds in which that was still on its way, and those of
         them in which it took some.
+
+        What its kernel has confirmed it may still have to read: who was slow to take has as long again for that.
         """
         now = self._clock()
         if self._owes_since is None:
@@ -79,12 +87,16 @@ class Outlet:
         takes = self._look(now)
         if self._connection is None or not self._connection.waiting():
             self._at = now
-            return 0.0, 0.0
-        return now - seen, now - before if takes else 0.0
+            reading = min(now - seen, self._slow)
+            self._slow -= reading
+            return reading, reading
+        taking = now - before if takes else 0.0
+        self._slow += taking
+        return now - seen, taking
 
     def rest(self) -> None:
         """It has answered all that was sent."""
-        self._owes_since = None
+        self._owes_since, self._slow = None, 0.0
 
     async def _watch(self, writing: asyncio.Future[None], began: float) -> None:
         """Look at a message that is long in being taken, until it is, or the client is given up."""
@@ -100,7 +112,7 @@ class Outlet:
     def _look(self, now: float) -> bool:
         """Whether it has taken something since it last had."""
         if not self._sought:
-            self._sought, self._connection = True, find(self._context.peer())
+            self._sought, self._connection = True, self._connections.find(self._context.peer())
             if self._connection is not None:
                 self._connection.bear()
                 self._taken = self._connection.taken()
@@ -115,7 +127,6 @@ class Outlet:
         how = "its stream waits until it hangs up"
         if self._connection is not None:
             how, self._ended = "its connection is ended", True
-            with contextlib.suppress(OSError):  # it may be over by now
-                self._connection.end()
+            self._connection.end()
         self._counts.stuck += 1
         _log.warning("A proxy of %s has taken nothing of what it is sent for %.0f s: %s.", self._name, SILENCE, how)

@@ -10,6 +10,7 @@ the control plane has just started.
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import os
 import time
@@ -22,6 +23,7 @@ from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest
 
 from daemun.ir.resource import Part, PartKey
 from daemun.process.turns import Line, Turns
+from daemun.serve.connection import Connections, accepted
 from daemun.serve.counts import Counts
 from daemun.serve.outlet import LOOK, Outlet
 from daemun.serve.proxy import OnEvent, Proxy
@@ -54,6 +56,9 @@ _OPTIONS = [
 
 _STEP = 256
 """Parts that are taken over until others may have their turn."""
+_PARTING = 1.0
+"""Seconds in which a client that reads at all hears that its stream has ended."""
+_DRAFTS = itertools.count()
 
 Authenticate = Callable[[Mapping[str, str]], Awaitable[str | None]]
 """Which proxy a stream with this metadata is; None if it is none. What a client says of itself does not count.
@@ -85,6 +90,11 @@ class XdsServer:
         self._whole.set()
         self._line = Line()
         self._server: grpc.aio.Server | None = None
+        self._connections = Connections()
+        self._bound: int | str = 0
+        """The port, or the path of the Unix socket, that connections are made to."""
+        self._streams: set[asyncio.Task[object]] = set()
+        """The tasks that gRPC runs them in."""
 
     # What is to be served
 
@@ -159,10 +169,11 @@ class XdsServer:
         )
         server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(SERVICE, {METHOD: handler})])
         if address.startswith(UNIX):
-            _bind_private(server, Path(address.removeprefix(UNIX)))
+            self._bound = _bind_private(server, Path(address.removeprefix(UNIX)))
         else:
             port = server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
             address = f"{address.rpartition(':')[0]}:{port}"
+            self._bound = port
         await server.start()
         self._server = server
         return address
@@ -170,11 +181,20 @@ class XdsServer:
     async def stop(self, grace: float | None = None) -> None:
         """End all streams and stop listening. Proxies go on with what they have.
 
-        `grace` is in seconds; None is at once.
+        `grace` is in seconds; None is at once. Whoever has not taken by then what was being written to it, and not
+        `_PARTING` later either, is hung up on: gRPC would wait for it, however long that takes.
         """
-        if self._server is not None:
-            await self._server.stop(grace)
-            self._server = None
+        if self._server is None:
+            return
+        stopping, self._server = asyncio.ensure_future(self._server.stop(grace)), None
+        await asyncio.wait([stopping], timeout=(grace or 0.0) + _PARTING)
+        while not stopping.done():
+            for connection in accepted(self._bound):
+                connection.end()
+            await asyncio.wait([stopping], timeout=_PARTING)
+        await stopping
+        if self._streams:  # each has been told to end
+            await asyncio.wait(self._streams, timeout=_PARTING)
 
     def _proxy(self, name: str) -> Proxy:
         if name not in self._proxies:
@@ -183,12 +203,16 @@ class XdsServer:
 
     async def _serve(self, requests: AsyncIterator[DeltaDiscoveryRequest], context: _Stream) -> None:
         """One stream, from its authentication to its end."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - gRPC runs each in one
+        self._streams.add(task)
+        task.add_done_callback(self._streams.discard)
         await self._ready.wait()  # before that, no proxy is known
         name = await self._identify(context)
         proxy = self._proxy(name)
         wake, turn = asyncio.Event(), asyncio.Lock()
         session = proxy.open(wake.set, self._hold)
-        outlet = Outlet(context, name, self.counts, self._clock)
+        outlet = Outlet(context, name, self.counts, self._clock, self._connections)
         reader = asyncio.create_task(self._read(requests, session, wake, turn))
         reader.add_done_callback(lambda ended: self._has_read(name, ended, wake))
         self.counts.opened += 1
@@ -315,13 +339,13 @@ def _texts(field: Sequence[str]) -> Generator[None, None, tuple[str, ...]]:
     return tuple(found)
 
 
-def _bind_private(server: grpc.aio.Server, path: Path) -> None:
-    """Bind a Unix socket that only this user can connect to, from its first moment.
+def _bind_private(server: grpc.aio.Server, path: Path) -> str:
+    """Bind a Unix socket that only this user can connect to, from its first moment. Returns what it was bound to.
 
     When the server stops, gRPC removes whatever then has the name that was bound. At `path` that may be the socket of a
     successor: so another name is bound, and the socket is moved to `path`, where it stays.
     """
-    draft = path.with_name(str(os.getpid()))  # a short one: there is a limit
+    draft = path.with_name(f"{os.getpid():x}.{next(_DRAFTS):x}")  # a short one: there is a limit
     draft.unlink(missing_ok=True)
     before = os.umask(0o177)
     try:
@@ -329,3 +353,4 @@ def _bind_private(server: grpc.aio.Server, path: Path) -> None:
     finally:
         os.umask(before)
     draft.replace(path)
+    return str(draft)

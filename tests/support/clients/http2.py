@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from support.clients.client import connection
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-_DATA, _HEADERS, _RESET, _SETTINGS, _GOAWAY = 0, 1, 3, 4, 7
+_DATA, _HEADERS, _RESET, _SETTINGS, _PING, _GOAWAY, _WINDOW = 0, 1, 3, 4, 6, 7, 8
+_ALL = (1 << 31) - 1
 _END_STREAM, _ACK, _END_HEADERS = 1, 1, 4
 # Fields of the static table (RFC 7541, appendix A) that stand for a whole status.
 _STATUSES = dict(enumerate((200, 204, 206, 304, 400, 404, 500), 8))
@@ -112,7 +113,7 @@ async def http2(port: int, tls: ssl.SSLContext | None = None, sni: str | None = 
 
 def ping() -> bytes:
     """A frame that wants an answer."""
-    return _frame(6, 0, 0, bytes(8))
+    return _frame(_PING, 0, 0, bytes(8))
 
 
 def settings() -> bytes:
@@ -133,6 +134,31 @@ def continuation(block: bytes, *, stream: int = 1) -> bytes:
 def empty_data(stream: int = 1) -> bytes:
     """Nothing, of a request that does not end."""
     return _frame(_DATA, 0, stream, b"")
+
+
+def call(authority: str, path: str, **headers: str) -> bytes:
+    """A connection on which the other end may say what it likes, and the begin of a gRPC call there."""
+    block = b"\x83\x86" + _literal(4, path) + _literal(1, authority)
+    for name, value in ({"content_type": "application/grpc", "te": "trailers"} | headers).items():
+        block += b"\x00" + _text(name.replace("_", "-")) + _text(value)
+    window = _frame(_WINDOW, 0, 0, (_ALL - 65_535).to_bytes(4, "big"))
+    return _PREFACE + _frame(_SETTINGS, 0, 0, struct.pack(">HI", 4, _ALL)) + window + _frame(_HEADERS, 4, 1, block)
+
+
+def message(body: bytes) -> bytes:
+    """One message of a gRPC call."""
+    return _frame(_DATA, 0, 1, b"\x00" + len(body).to_bytes(4, "big") + body)
+
+
+def half_close() -> bytes:
+    """The end of what one has to say in a call."""
+    return _frame(_DATA, _END_STREAM, 1, b"")
+
+
+def answer(kind: int, flags: int, payload: bytes) -> bytes:
+    """What is to be said at once to such a frame."""
+    wanted = kind in {_SETTINGS, _PING} and not flags & _ACK
+    return _frame(kind, _ACK, 0, payload if kind == _PING else b"") if wanted else b""
 
 
 def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
