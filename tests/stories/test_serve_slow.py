@@ -75,7 +75,7 @@ async def test_who_is_still_taking_what_was_sent_or_reading_it_is_neither_silent
     async with taker(served.address, "slow") as slow:
         await take_slowly(served, looks, slow)
         took = served.ahead
-        assert took > 4 * SILENCE
+        assert took > 2 * SILENCE
         while served.ahead < 1.9 * took:
             slow.take_what_is_there(10)
             await pass_by(served, looks)
@@ -99,5 +99,5 @@ async def test_who_has_taken_it_slowly_and_then_says_nothing_for_as_long_again_i
         took = served.ahead
         while not served.of(Disconnected):
             await pass_by(served, looks)
-        assert took < served.ahead - took < 2 * took
+        assert took < served.ahead - took < 3 * took
     assert served.server.counts.stuck == 1

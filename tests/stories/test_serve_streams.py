@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest
 
 from daemun.ir.resource import CLUSTER, LISTENER
 from daemun.process.turns import Line
+from daemun.serve import outlet
 from daemun.serve.proxy import Connected, Disconnected, Synced
 from daemun.serve.server import XdsServer
 from daemun.xds.events import Rejected, Restored
@@ -21,7 +23,10 @@ from daemun.xds.messages import Request, Response
 from daemun.xds.session import Session
 from daemun.xds.silence import SILENCE
 from daemun.xds.subscription import MOST
+from support.clients import http2
+from support.clients.taker import taker
 from support.scenes.served import Served, cluster, listener
+from support.scenes.world import until
 
 
 @pytest.fixture
@@ -119,6 +124,41 @@ async def test_clients_that_answer_nothing_are_told_that_their_streams_have_ende
             await call.write(DeltaDiscoveryRequest(type_url=LISTENER))
             assert (await call.read()).resources
     assert [one.levelname for one in caplog.records] == ["WARNING"] * clients
+
+
+async def test_who_takes_nothing_on_a_unix_socket_is_told_of_and_not_counted_as_ended(
+    served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(outlet, "LOOK", 0.02)
+    served.server.apply([cluster("frozen", "c", b"\x0a" + b"x" * (4 << 20))])
+    async with taker(served.address, "frozen") as frozen:
+        await frozen.say(DeltaDiscoveryRequest(type_url=CLUSTER))
+
+        def told() -> list[logging.LogRecord]:
+            served.later(SILENCE)
+            return caplog.records
+
+        await until(told, 60)
+        assert served.server.connected("frozen")
+    await served.until(Disconnected)
+    (warning,) = (one.getMessage() for one in caplog.records)
+    assert warning.endswith("nothing of what it is sent for 60 s: its stream waits until it hangs up.")
+    assert served.server.counts.stuck == 0
+
+
+async def test_who_says_what_is_no_message_loses_its_stream_and_nobody_else_does(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    served.server.apply([cluster("a", "c", b"c")])
+    async with served.client("a") as call, taker(served.address, "odd") as odd:
+        await odd.send(http2.message(b"\xff\xff"))
+        await served.until(Disconnected)
+        await call.write(DeltaDiscoveryRequest(type_url=CLUSTER))
+        assert (await call.read()).resources
+    assert served.of(Disconnected)[0] == "odd"
+    (told,) = caplog.records
+    assert told.getMessage() == "What a proxy of odd says is not in the protocol: its stream is ended."
+    assert not told.exc_info
 
 
 async def test_clients_that_have_to_hear_at_once_hold_up_the_loop_one_at_a_time(

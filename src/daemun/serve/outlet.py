@@ -124,9 +124,11 @@ class Outlet:
 
     def _give_up(self) -> None:
         """End the connection; on a Unix socket nobody but the client can."""
-        how = "its stream waits until it hangs up"
-        if self._connection is not None:
-            how, self._ended = "its connection is ended", True
-            self._connection.end()
+        told = "A proxy of %s has taken nothing of what it is sent for %.0f s: %s."
+        if self._connection is None:
+            _log.warning(told, self._name, SILENCE, "its stream waits until it hangs up")
+            return
+        self._ended = True
         self._counts.stuck += 1
-        _log.warning("A proxy of %s has taken nothing of what it is sent for %.0f s: %s.", self._name, SILENCE, how)
+        self._connection.end()
+        _log.warning(told, self._name, SILENCE, "its connection is ended")

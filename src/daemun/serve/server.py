@@ -20,6 +20,7 @@ from pathlib import Path
 import grpc
 import grpc.aio
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest
+from google.protobuf.message import DecodeError
 
 from daemun.ir.resource import Part, PartKey
 from daemun.process.turns import Line, Turns
@@ -234,7 +235,10 @@ class XdsServer:
 
     def _has_read(self, name: str, reader: asyncio.Task[None], wake: asyncio.Event) -> None:
         wake.set()
-        if not reader.cancelled() and (failure := reader.exception()) is not None:
+        failure = None if reader.cancelled() else reader.exception()
+        if isinstance(failure, DecodeError):
+            _log.warning("What a proxy of %s says is not in the protocol: its stream is ended.", name)
+        elif failure is not None:
             _log.error("The stream of %s has failed.", name, exc_info=failure)
 
     async def _identify(self, context: _Stream) -> str:

@@ -41,7 +41,8 @@ class Taker:
 
     async def take(self, most: int) -> int:
         """So much of what waits, at least a byte: how many. None are left when the server has hung up."""
-        return self._taken(await asyncio.get_running_loop().sock_recv(self._connection, most))
+        async with asyncio.timeout(60):
+            return self._taken(await asyncio.get_running_loop().sock_recv(self._connection, most))
 
     def take_what_is_there(self, most: int) -> int:
         """The same, or nothing if nothing is there."""
