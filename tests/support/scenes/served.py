@@ -69,7 +69,7 @@ class Served:
 
     async def until(self, kind: type[object], times: int = 1) -> None:
         """Wait until something of this kind has happened so often."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while len(self.of(kind)) < times:
                 self.heard.clear()
                 await self.heard.wait()

@@ -24,7 +24,7 @@ from support.servers.ports import free_port
 from support.servers.streams import TcpEcho, UdpEcho
 
 T = TypeVar("T")
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds after which something will not come any more, however busy the machine is."""
 
 
@@ -271,7 +271,7 @@ class Load:
     async def more(self, count: int) -> None:
         """Wait for so many further answers."""
         wanted = len(self.answers) + count
-        await until(lambda: len(self.answers) >= wanted, 30)
+        await until(lambda: len(self.answers) >= wanted)
 
     async def end(self) -> None:
         """Stop asking."""
