@@ -7,6 +7,8 @@ each that looks at it. Only a wildcard more or less changes the directory, not w
 its own, so that no host is listed before its scope is there, or no longer while that stays.
 """
 
+import functools
+import re
 from collections.abc import Callable, Iterator
 
 from envoy.config.route.v3 import route_components_pb2 as route_v3
@@ -14,7 +16,7 @@ from envoy.config.route.v3 import route_components_pb2 as route_v3
 from daemun.base import wire
 from daemun.envoy import shards
 from daemun.envoy.routes import ROUTES
-from daemun.envoy.scopes import LISTED, REST, SCOPE_HEADER, TAGS, head, is_exact, scope_key, scope_name
+from daemun.envoy.scopes import LISTED, REST, TAGS, head, is_exact, scope_key, scope_name
 from daemun.envoy.scripts import SCRIPT, run_on
 from daemun.flow import Collection, Index, Reader
 from daemun.ir.listener import Frontend, FrontendKey, HostKey
@@ -26,35 +28,33 @@ _PART = "*"
 """As that of the catch-all: Envoy rejects two virtual hosts for all that is left, if only for a moment."""
 _IDENTITY = b"directory"
 _LIST = "<the list>"
+_VISIBLE, _UNUSUAL = re.compile("[!-~]+"), re.compile("[^a-z0-9.*-]")
 _TAGS = (*TAGS, ROUTES, *SCRIPT)
 """Where the list stands in its scope: in the script of the only route of a virtual host."""
 _SCRIPT = """
-local listed = {{}}
-for host in string.gmatch([[
-{listed}]], "%S+") do
-  listed[host] = true
+local find, sub, lowered = string.find, string.sub, string.lower
+local listed = {{}} -- keys of scopes, by what hosts end with
+for host in string.gmatch("\\
+{listed}", "%S+") do
+  listed[sub(host, 2)] = "{port}{begin}" .. host
 end
 function envoy_on_request(request)
   local headers = request:headers()
   local authority = headers:get(":authority")
-  local lower = string.lower(authority)
-  if lower ~= authority then -- it may be an exact host's, whose port does not count
-    headers:replace("{header}", "{port}" .. lower)
-    request:clearRouteCache()
-    request:metadata() -- looks for the route
-    if request:streamInfo():routeName() ~= "" then return end
+  local host = lowered(authority)
+  -- It may be an exact host's, whose port does not count.
+  if host ~= authority and finds(request, headers, "{port}" .. host) then return end
+  if find(host, ":", 1, true) then
+    host = string.match(host, "^(.*):[^%]:]*$") or host -- as Envoy finds the port
   end
-  local host = string.match(lower, "^(.*):[^%]:]*$") or lower -- as Envoy finds the port
-  local found = host ~= "*" and listed[host] and host -- that is how the catch-all is listed
-  local at = string.find(host, ".", 2, true) -- a wildcard is for at least one character
-  while at and not found do
-    local wildcard = "*" .. string.sub(host, at)
-    found = listed[wildcard] and wildcard
-    at = string.find(host, ".", at + 1, true)
+  local key
+  local at = find(host, ".", 2, true) -- a wildcard is for at least one character
+  while at and not key do
+    key = listed[sub(host, at)]
+    at = find(host, ".", at + 1, true)
   end
   -- Without a catch-all its scope is not there: the request has no route.
-  headers:replace("{header}", "{port}{begin}" .. (found or ""))
-  request:clearRouteCache()
+  lead(request, headers, key or "{port}{begin}")
 end
 """
 
@@ -103,10 +103,9 @@ def rest_rule(
         if reader.get(spreads, key):
             hosts = sorted(reader.find_keys(listed, (key.proxy, name.partition("/")[0])))
             first = Leaf(b"", origin, identity=_IDENTITY, blank=True)
-            listing = [
-                Leaf(f"{one.part}\n".encode(), origin, identity=one.part.encode(), leads=one.resource) for one in hosts
-            ]
-            yield PartKey(key.proxy, SCOPE, name, _PART), part(_PART, [first, *listing], _TAGS, around=_around(key))
+            listing = [Leaf(_line(one.part), origin, identity=one.part.encode(), leads=one.resource) for one in hosts]
+            made = part(_PART, [first, *listing], _TAGS, around=_around(scope_key(key, "")))
+            yield PartKey(key.proxy, SCOPE, name, _PART), made
 
     return rest
 
@@ -116,9 +115,17 @@ def is_directory(value: Part) -> bool:
     return value.leaves[0].identity == _IDENTITY
 
 
-def _around(port: FrontendKey) -> wire.Around:
-    """What stands around the list: within the fields of `_TAGS`."""
-    script = _SCRIPT.format(header=SCOPE_HEADER, port=scope_key(port, ""), begin=LISTED, listed=_LIST)
+def _line(host: str) -> bytes:
+    """A host in the list, which stands within quotes: what may mean anything there is written as a number."""
+    if not _VISIBLE.fullmatch(host):
+        return b""  # no request can be for it
+    return _UNUSUAL.sub(lambda found: f"\\{ord(found[0]):03}", host).encode() + b"\\\n"
+
+
+@functools.lru_cache(maxsize=4096)
+def _around(port: str) -> wire.Around:
+    """What stands around the list of the port with this beginning of keys: within the fields of `_TAGS`."""
+    script = _SCRIPT.format(port=port, begin=LISTED, listed=_LIST)
     route = route_v3.Route(name="directory", match={"prefix": ""}, direct_response={"status": 404})
     run_on(route, script, shards.script())  # a host that is listed may be crowded
     host = route_v3.VirtualHost(name="directory", domains=["*"], routes=[route])

@@ -1,4 +1,5 @@
-"""A few lines of Lua where Envoy has no filter. No user's text is in them, and none runs in the control plane.
+"""A few lines of Lua where Envoy has no filter. No user's text is in them, but for hosts in a list (`directory`); none
+runs in the control plane.
 
 An idle Lua filter costs a request more than a microsecond. So one composite filter stands for all of them, and makes
 them when the route that was found, or the host, asks for it. What a route asks for stands in the place of what the host
@@ -28,16 +29,25 @@ TypedExtensionConfig.typed_config, Any.value, Lua.default_source_code, DataSourc
 _SELDOM = 'collectgarbage("setpause", 400)'
 """Garbage is collected once there is four times as much as is in use, not twice: a quarter of what a script costs.
 There is next to nothing in use."""
+_LEADING = f"""
+local function lead(request, headers, key)
+  headers:replace("{SCOPE_HEADER}", key)
+  request:clearRouteCache()
+end
+local function finds(request, headers, key) -- whether there is a scope with this key
+  lead(request, headers, key)
+  request:metadata() -- looks for the route, but only once
+  return request:streamInfo():routeName() ~= ""
+end
+"""
+"""What every script begins with: to have the route looked for in another scope."""
 _CAPITALS = ".*[A-Z].*"
 _LOWER = """
 function envoy_on_request(request)
   local headers = request:headers()
-  headers:replace("{header}", "{scope}" .. string.lower(headers:get(":authority"))) -- its port does not count
-  request:clearRouteCache()
-  request:metadata() -- looks for the route
-  if request:streamInfo():routeName() == "" then
-    headers:replace("{header}", "{scope}{rest}")
-    request:clearRouteCache()
+  local host = string.lower(headers:get(":authority")) -- its port does not count
+  if not finds(request, headers, "{scope}" .. host) then
+    lead(request, headers, "{scope}{rest}")
   end
 end
 """
@@ -72,7 +82,7 @@ def script_filter(name: str, source: str) -> hcm_v3.HttpFilter:
 
 
 def _lower(port: FrontendKey) -> str:
-    return _LOWER.format(header=SCOPE_HEADER, scope=scope_key(port, ""), rest=REST)
+    return _LOWER.format(scope=scope_key(port, ""), rest=REST)
 
 
 def _if_capital(action: composite_v3.ExecuteFilterAction) -> matcher_pb2.Matcher:
@@ -102,4 +112,4 @@ def _run(*sources: str, then: Message | None = None) -> composite_v3.ExecuteFilt
 
 
 def _script(source: str) -> lua_pb2.Lua:
-    return lua_pb2.Lua(default_source_code={"inline_string": f"{_SELDOM}\n{source}"})
+    return lua_pb2.Lua(default_source_code={"inline_string": f"{_SELDOM}{_LEADING}{source}"})

@@ -20,7 +20,7 @@ from daemun.base.names import Ref
 from daemun.envoy.elements import COLON, elements
 from daemun.envoy.frames import opening
 from daemun.envoy.routes import ROUTES, EncodedRoute, Standing, in_order
-from daemun.envoy.scopes import BY_PATH, SCOPE_HEADER, TAGS, head, scope_key, scope_name
+from daemun.envoy.scopes import BY_PATH, TAGS, head, scope_key, scope_name
 from daemun.envoy.scripts import run_on, script_filter
 from daemun.flow import Collection, Index, Reader, crowded, distinct
 from daemun.gatewayapi.hostnames import breadth
@@ -45,8 +45,7 @@ local function escaped(text)
   return find(text, ":", 1, true) and string.gsub(text, ":", "{colon}") or text
 end
 function envoy_on_request(request)
-  local found = request:streamInfo()
-  local name = found:routeName()
+  local name = request:streamInfo():routeName()
   if sub(name, 1, {skipped}) ~= "{by_path}" then return end
   local headers = request:headers()
   local host = find(name, "/", {skipped} + 1, true) + 1
@@ -59,12 +58,8 @@ function envoy_on_request(request)
     local after = find(path, "[/?#]", first + 1)
     element = escaped(sub(path, first + 1, after and after - 1))
   end
-  headers:replace("{header}", key .. element)
-  request:clearRouteCache()
-  request:metadata() -- looks for the route
-  if found:routeName() == "" then
-    headers:replace("{header}", key)
-    request:clearRouteCache()
+  if not finds(request, headers, key .. element) then
+    lead(request, headers, key)
   end
 end
 """
@@ -221,7 +216,7 @@ def by_path_filter() -> hcm_v3.HttpFilter:
 
 def script() -> str:
     """Looks by path, if the route that was found is a crowded host's."""
-    return _SCRIPT.format(header=SCOPE_HEADER, by_path=_BY_PATH, skipped=len(_BY_PATH), colon=COLON)
+    return _SCRIPT.format(by_path=_BY_PATH, skipped=len(_BY_PATH), colon=COLON)
 
 
 def _is_of(key: ShardKey, listener: Listener) -> bool:
