@@ -3,12 +3,12 @@
 import contextlib
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from daemun.serve import connection
-from daemun.serve.connection import Connections, accepted
+from daemun.serve.connection import Connection, Connections, accepted
 
 
 @pytest.fixture
@@ -30,13 +30,13 @@ def _peer(one: socket.socket) -> str:
 
 def test_many_are_found_at_once(ends: list[socket.socket], monkeypatch: pytest.MonkeyPatch) -> None:
     """Each by itself would take as long as there are connections."""
-    searches, sockets = [], connection._sockets
+    searches, search = [], connection._all
 
-    def searching() -> Iterator[socket.socket]:
+    def searching(end: Callable[[socket.socket], str]) -> Iterator[tuple[str, Connection]]:
         searches.append(1)
-        return sockets()
+        return search(end)
 
-    monkeypatch.setattr(connection, "_sockets", searching)
+    monkeypatch.setattr(connection, "_all", searching)
     connections = Connections()
     for one in ends:
         found = connections.find(_peer(one))

@@ -10,10 +10,12 @@ import os
 import socket
 import struct
 import termios
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import unquote
 
+T = TypeVar("T")
 _DESCRIPTORS = Path("/dev/fd")
 _BYTES_ACKED = 120
 """Where in the kernel's `tcp_info` it says how many bytes the other end has confirmed: 64 bits."""
@@ -32,18 +34,12 @@ class Connection:
 
     def taken(self) -> int:
         """How many bytes the other end has confirmed so far; 0 where the kernel does not say, or it is over."""
-        option = getattr(socket, "TCP_INFO", None)
-        with self._opened() as one:
-            if one is None or option is None:
-                return 0
-            info = one.getsockopt(socket.IPPROTO_TCP, option, _BYTES_ACKED + 8)
-            return int(struct.unpack_from("=Q", info, _BYTES_ACKED)[0]) if len(info) == _BYTES_ACKED + 8 else 0
+        return self._ask(_taken, 0)
 
     def waiting(self) -> bool:
         """Whether the other end has not confirmed yet all that was written."""
         option = getattr(termios, "TIOCOUTQ", None)
-        with self._opened() as one:
-            return one is not None and option is not None and any(fcntl.ioctl(one.fileno(), option, bytes(4)))
+        return option is not None and self._ask(lambda one: any(fcntl.ioctl(one.fileno(), option, bytes(4))), False)
 
     def bear(self) -> None:
         """Have the kernel bear an other end that takes nothing for long: whoever has called this looks after it.
@@ -52,26 +48,23 @@ class Connection:
         nothing for a while and then much, and the kernel ends it also though it takes some (less than a segment).
         """
         option = getattr(socket, "TCP_USER_TIMEOUT", None)
-        with self._opened() as one:
-            if one is not None and option is not None:
-                one.setsockopt(socket.IPPROTO_TCP, option, 0)
+        if option is not None:
+            self._ask(lambda one: one.setsockopt(socket.IPPROTO_TCP, option, 0), None)
 
     def end(self) -> None:
         """Hang up, with whatever is still to be written."""
-        with self._opened() as one, contextlib.suppress(OSError):  # it may be over by now
-            if one is not None:
-                one.shutdown(socket.SHUT_RDWR)
+        self._ask(lambda one: one.shutdown(socket.SHUT_RDWR), None)
 
     def there(self) -> bool:
         """Whether the socket is still open."""
-        with self._opened() as one:
-            return one is not None
+        return self._ask(lambda _: True, False)
 
-    @contextlib.contextmanager
-    def _opened(self) -> Iterator[socket.socket | None]:
-        """It as a socket, if it is still there; gRPC's threads close and open descriptors meanwhile."""
-        with _opened(self._descriptor) as one:
-            yield one if one is not None and _inode(one) == self._inode else None
+    def _ask(self, question: Callable[[socket.socket], T], otherwise: T) -> T:
+        """Something of it as a socket. It may be over at any moment: gRPC's threads close and open descriptors."""
+        with contextlib.suppress(OSError), _opened(self._descriptor) as one:
+            if _inode(one) == self._inode:
+                return question(one)
+        return otherwise
 
 
 class Connections:
@@ -90,42 +83,40 @@ class Connections:
             return None
         address = unquote(address)
         if address not in self._known or not self._known[address].there():
-            self._known = {_peer(one): _connection(one) for one in _sockets() if _connected(one)}
+            self._known = dict(_all(_peer))
         return self._known.get(address)
 
 
 def accepted(bound: int | str) -> list[Connection]:
     """All connections that others have made to this port, or to the Unix socket that was bound to this path."""
-    return [_connection(one) for one in _sockets() if _bound(one) == bound and _connected(one)]
+    return [one for at, one in _all(_bound) if at == bound]
 
 
-def _sockets() -> Iterator[socket.socket]:
-    """Each that this process has, until the next."""
-    for one in _DESCRIPTORS.iterdir():
-        with _opened(int(one.name)) as found:
-            if found is not None:
-                yield found
+def _all(end: Callable[[socket.socket], T]) -> Iterator[tuple[T, Connection]]:
+    """Each connection that this process has, and one of its ends."""
+    for descriptor in _DESCRIPTORS.iterdir():
+        with contextlib.suppress(OSError), _opened(int(descriptor.name)) as one:
+            one.getpeername()  # else it listens
+            yield end(one), Connection(one.fileno(), _inode(one))
 
 
 @contextlib.contextmanager
-def _opened(descriptor: int) -> Iterator[socket.socket | None]:
-    try:
-        one = socket.socket(fileno=descriptor)
-    except OSError:
-        yield None
-        return
+def _opened(descriptor: int) -> Iterator[socket.socket]:
+    one = socket.socket(fileno=descriptor)
     try:
         yield one
     finally:
         one.detach()
 
 
-def _connection(one: socket.socket) -> Connection:
-    return Connection(one.fileno(), _inode(one))
-
-
 def _inode(one: socket.socket) -> int:
     return os.fstat(one.fileno()).st_ino
+
+
+def _taken(one: socket.socket) -> int:
+    option = getattr(socket, "TCP_INFO", None)
+    info = one.getsockopt(socket.IPPROTO_TCP, option, _BYTES_ACKED + 8) if option is not None else b""
+    return int(struct.unpack_from("=Q", info, _BYTES_ACKED)[0]) if len(info) == _BYTES_ACKED + 8 else 0
 
 
 def _peer(one: socket.socket) -> str:
@@ -143,11 +134,3 @@ def _bound(one: socket.socket) -> int | str:
     """Where this end is: its port or its path."""
     name = one.getsockname()
     return int(name[1]) if one.family in {socket.AF_INET, socket.AF_INET6} else str(name)
-
-
-def _connected(one: socket.socket) -> bool:
-    try:
-        one.getpeername()
-    except OSError:
-        return False
-    return True
