@@ -114,8 +114,8 @@ def test_a_policy_guards_with_all_that_it_asks_for_at_once(talk: Talk, before: s
     assert bodies(talk.one()) == {"r": b"<head><frame>" + said + b"<plain>"}
 
 
-@pytest.mark.parametrize("lingers", [True, False])
-def test_what_lingers_is_guarded_as_it_was(*, lingers: bool) -> None:
+@pytest.mark.parametrize("lingers", [("ns",), ()])
+def test_what_lingers_is_guarded_as_it_was(lingers: tuple[str, ...]) -> None:
     """Also where nothing of its host waits: it may be for what waits in another one."""
     (_, have), (_, want) = guarded(("p", "key", ""))[0], guarded()[0]
     want = part("v", want.leaves[:1])

@@ -150,6 +150,22 @@ def test_what_lingers_does_not_answer_for_what_its_object_had_before_it(talk: Ta
     assert change(talk, (("/p", "a", "s"), ("/", "b", "r")), (("/q", "newer", "t"),), new="newer") == "/=b"
 
 
+def test_nor_when_that_goes_later_while_it_stays_for_what_waits_elsewhere(talk: Talk) -> None:
+    waits = Leaf(b"new", Origin(Ref("", "Test", "ns", "elsewhere")), ("newer",), identity=b"/")
+    talk.apply(cluster("newer"), endpoints("newer"), (key(SCOPE, "rest", "wild"), part("wild", [waits], (b"\x12",))))
+    another = ("/z", "newer", "theirs/u")
+    before, after = (("/p", "a", "r"), ("/", "b", "r")), (("/q", "new", "t"), another, ("/p", "a", "r"))
+    assert change(talk, before, after) == "/p=a,/=b"
+    talk.ask(ENDPOINT, "new")
+    talk.settle()
+    talk.apply(host(("/q", "new", "t"), another))
+    talk.settle()
+    assert routes(talk) == "/q=new,/p=a,/=b"
+    talk.ask(ENDPOINT, "newer")
+    talk.settle()
+    assert routes(talk) == "/q=new,/z=newer"
+
+
 @pytest.mark.parametrize(
     ("after", "owner", "expected"),
     [

@@ -1,6 +1,6 @@
 """What of a resource goes to the client now: leaves that wait or are withheld are replaced, the others go."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from daemun.base.names import Ref
 from daemun.ir.resource import ANSWERING, CLUSTER, EXTENSION, LISTENER, ROUTE, SCOPE, Leaf, Part
@@ -196,10 +196,11 @@ class Composer:
             want = self.lender.replace(place.resource, place.part, want, have, withheld, self._usable)
         lingering: set[LeafKey] = set()
 
-        def lingers(key: LeafKey, leaf: Leaf, whose: Iterable[str | Ref]) -> bool:
-            if self._answers(place.part) and stays.stay(place, [leaf], now, key, whose):
+        def lingers(key: LeafKey, leaf: Leaf, whose: Iterable[str | Ref]) -> Collection[str | Ref]:
+            stays_for = stays.stay(place, [leaf], now, key, whose) if self._answers(place.part) else ()
+            if stays_for:
                 lingering.add(key)
-            return key in lingering
+            return stays_for
 
         sent = choose(place.part, want, have, judge.verdict, judge.revoked, lingers, judge.hold)
         stays.forget(place, but=lingering)
@@ -228,8 +229,8 @@ class Composer:
         return self._stream.holds.hold(place, _first(want), want.leaves[-1].origin.ref, (), now)
 
 
-def _never(*_: object) -> bool:
-    return False
+def _never(*_: object) -> Collection[str | Ref]:
+    return ()
 
 
 def _first(want: Part) -> LeafKey:

@@ -4,7 +4,7 @@ A leaf is known within its part by its identity or, if it has none, by its origi
 leaves of a part; they are told apart by counting.
 """
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from enum import Enum
 
 from daemun.base.names import Ref
@@ -147,7 +147,7 @@ def choose(
     have: Part | None,
     verdict: Callable[[LeafKey, Leaf], Verdict],
     revoked: Callable[[Leaf], bool],
-    lingers: Callable[[LeafKey, Leaf, Iterable[str | Ref]], bool],
+    lingers: Callable[[LeafKey, Leaf, Iterable[str | Ref]], Collection[str | Ref]],
     waits: Callable[[LeafKey, Leaf], object] = lambda *_: None,
 ) -> Part | None:
     """The part to send: what is wanted, except for the leaves that must wait or are refused.
@@ -160,9 +160,9 @@ def choose(
     has if nothing of it is to be changed.
 
     While a leaf waits, what the client has that covers others and is not wanted any more stays: what waits may be what
-    guards in its place. So it does while something lingers, which it guards: what has an identity `lingers` while
-    anything waits that may take its requests; and so does what came before such a one, of its object or, where the part
-    is somebody else's now, of any: it shall not answer more than it did.
+    guards in its place. So it does while something lingers, which it guards: what has an identity `lingers` (it says
+    for whom) while anything waits that may take its requests; and so does what came before such a one, of its object
+    or, where the part is somebody else's now, of any: it shall not answer more than it did.
     """
     wanted = list(keyed(want))
     earlier = {key: leaf for key, leaf in _paired(wanted, have).items() if not revoked(leaf)}
@@ -196,9 +196,10 @@ def choose(
     places = {key for key, _ in wanted}
     going = {key: leaf for key, leaf in earlier.items() if key not in places}
     answering = [(key, leaf) for key, leaf in going.items() if leaf.identity and not leaf.blank]
-    lingering = {key for key, leaf in answering if lingers(key, leaf, waiting.concerned(leaf))}
-    front = _in_front(earlier, held | lingering, dict(answering), waiting)
-    lingering |= {key for key, leaf, whose in front if lingers(key, leaf, whose)}
+    asked = {key: lingers(key, leaf, waiting.concerned(leaf)) for key, leaf in answering}
+    staying = {key: waiting.concerned(earlier[key]) for key in held} | {key: one for key, one in asked.items() if one}
+    front = _in_front(earlier, staying, dict(answering), waiting)
+    lingering = {key for key in asked if asked[key]} | {key for key, leaf, whose in front if lingers(key, leaf, whose)}
     if not (replaced or lingering):
         return want
     leaves = _with_lingering(_where_it_was(kept, earlier, held), earlier, lingering)
@@ -208,7 +209,10 @@ def choose(
 
 
 def _in_front(
-    earlier: dict[LeafKey, Leaf], staying: Container[LeafKey], going: Container[LeafKey], waiting: Waiting
+    earlier: dict[LeafKey, Leaf],
+    staying: Mapping[LeafKey, Collection[str | Ref]],
+    going: Container[LeafKey],
+    waiting: Waiting,
 ) -> Iterator[tuple[LeafKey, Leaf, set[str | Ref]]]:
     """What goes but came before what stays, which would answer its requests otherwise, and for whom that stays."""
     stays: list[Leaf] = []
@@ -220,7 +224,7 @@ def _in_front(
             yield key, leaf, set(whose)
         if hides or key in staying:
             stays.append(leaf)
-            whose |= waiting.concerned(leaf)
+            whose.update(staying.get(key, ()))
 
 
 def _owner(value: Part) -> Origin | None:

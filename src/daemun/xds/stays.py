@@ -38,9 +38,9 @@ class Stays:
         now: float,
         leaf: LeafKey | None = None,
         whose: Iterable[str | Ref] = (),
-    ) -> bool:
-        """Whether this, of which the client has these leaves, stays for now: all of the place, or one leaf. It stays
-        for what waits of these objects and namespaces, if any are given; otherwise of its own.
+    ) -> frozenset[str | Ref]:
+        """For whom this, of which the client has these leaves, stays for now: all of the place, or one leaf; for nobody
+        if it need not. It stays for what waits of these objects and namespaces, if any are given; otherwise of its own.
         """
         one = self._every.get((place, leaf))
         if one is None:
@@ -50,11 +50,11 @@ class Stays:
         self._told.discard((place, leaf))
         if self._over(one, now):
             self._drop(place, leaf)
-            return False
+            return frozenset()
         self._every[place, leaf] = one
         if leaf is not None:
             self._leaves.setdefault(place, set()).add(leaf)
-        return True
+        return one.whose
 
     def forget(self, place: Place, but: Container[LeafKey | None] = ()) -> None:
         """It is wanted again, or gone, and so are its leaves; but for these, of which None is all of the place."""
