@@ -18,7 +18,7 @@ from support.scenes.world import World
 from support.worlds.crowds import thresholds
 
 CHANGES = int(os.environ.get("DAEMUN_CHANGES", "60"))
-SEED = int(os.environ.get("DAEMUN_SEED", "22"))
+SEED = int(os.environ.get("DAEMUN_SEED", "1"))
 CLIENTS = 4
 BOUNDS = ((6, 10), (50, 100), (15, 30))
 """From how many wildcards of a port, and routes of a host, there is a crowd; the middle ones are the real ones."""

@@ -20,6 +20,8 @@ from support.scenes.churn import typed
 
 WORKERS = 0.5
 """Seconds within which Envoy's workers have heard of what its main thread has acknowledged, on a busy machine."""
+LASTING = 60
+"""Seconds within which what is limited has been asked for often enough to be too much, on a busy machine."""
 CHECKED = 25
 """Requests that are asked when all is quiet, each of which must be answered just as the objects say then."""
 
@@ -101,7 +103,7 @@ class Play:
             for _ in range(CHECKED):
                 request = requests.next(self.history)
                 right = self.history.now.outcomes.lasting(request)
-                deadline = time.monotonic() + 10 * WORKERS
+                deadline = time.monotonic() + LASTING
                 answer = await client.ask(request)
                 while answer not in right and time.monotonic() < deadline:
                     await asyncio.sleep(0.01)
