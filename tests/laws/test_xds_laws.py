@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from daemun.base.names import Ref
 from daemun.ir.origin import Origin
-from daemun.ir.resource import CLUSTER, ENDPOINT, EXTENSION, LISTENER, ROUTE, Leaf, Part, PartKey, Side, part
+from daemun.ir.resource import CLUSTER, ENDPOINT, EXTENSION, LISTENER, ROUTE, SINCE, Leaf, Part, PartKey, Side, part
 from daemun.xds.events import Rejected, Restored
 from daemun.xds.flight import OVERTAKE, PATIENCE
 from daemun.xds.messages import Encoded, Request, Response
@@ -32,6 +32,7 @@ FAMILIES = ("f0", "f1")
 FILTERS_OF = dict(zip(ROUTES, EXTENSIONS, strict=True))
 WHOLE, ON, QUIET, SWITCH = "+whole", "+on", "+quiet", "-switch"
 TOKEN = re.compile(rb"<([^<|>]*)\|([^|>]*)\|([^>]*)>")
+START = re.compile(rb"#[0-9a-f]{16}")
 serial = count()
 
 
@@ -85,6 +86,11 @@ def leaf(
         late=late,
         blank=blank,
     )
+
+
+def since(one: Leaf) -> Leaf:
+    """The leaf with what tells its extension from that of another start."""
+    return msgspec.structs.replace(one, data=one.data + b"#" + SINCE)
 
 
 def switch(name: str, on: bool) -> Leaf:
@@ -172,7 +178,7 @@ class Client:
                 self.take_cluster(resource.name, found[0].arguments)
             elif response.type_url == ENDPOINT and resource.name not in self.silent - self.replaced:
                 self.warm.add(resource.name)
-            have[resource.name] = (resource.version, resource.body)
+            have[resource.name] = (resource.version, START.sub(b"#" + SINCE, resource.body))
             self.accepted |= {token.text for token in found}
         if response.type_url == CLUSTER:
             self.ask(ENDPOINT, {name for name, (_, body) in have.items() if tokens(body)[0].arguments})
@@ -273,7 +279,7 @@ class XdsLaws(RuleBasedStateMachine):
         self.wanted = Wanted()
         self.more: dict[str, tuple[str, ...]] = {"x0": (), "x1": FAMILIES[:1]}
         self.filters = {(name, "head"): leaf(name) for name in EXTENSIONS}
-        self.filters |= {(name, ""): leaf(f"{name}-") for name in EXTENSIONS}
+        self.filters |= {(name, ""): since(leaf(f"{name}-")) for name in EXTENSIONS}
         for name, family in ((name, family) for name in EXTENSIONS for family in FAMILIES):
             self.filters[name, family] = leaf(f"{name}-{family}", fallback=True, gives=(family,))
         self.client = Client()

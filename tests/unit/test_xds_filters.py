@@ -4,8 +4,9 @@ import msgspec
 import pytest
 from xds_talk import ROUTE, Talk, bodies, key, leaf
 
-from daemun.ir.resource import EXTENSION, Leaf, Part, PartKey, part
+from daemun.ir.resource import EXTENSION, SINCE, Leaf, Part, PartKey, part
 from daemun.xds.leaves import Verdict, choose
+from daemun.xds.messages import Encoded
 from daemun.xds.session import HOLD
 
 
@@ -238,3 +239,19 @@ def _version(talk: Talk, type_url: str, name: str) -> str:
     copy = talk.session.subscription(type_url).client.get(name)
     assert copy is not None
     return copy.version
+
+
+def test_what_a_client_brought_comes_after_another_start_as_it_has_never_seen_it() -> None:
+    """Envoy takes unseen what it has just refused, if it comes once more as it was."""
+
+    def started(have: dict[str, str]) -> Encoded:
+        talk = Talk()
+        talk.apply((key(EXTENSION, "x"), part("", [leaf("x", SINCE.decode())])), filters("cors"))
+        talk.ask(EXTENSION, "x", have=have)
+        (found,) = talk.one().resources
+        return found
+
+    first, again, fresh = started({"x": "old"}), started({"x": "old"}), started({})
+    assert first.version == again.version == fresh.version
+    assert len({first.body, again.body, fresh.body}) == 3
+    assert fresh.body == b"<0000000000000000><cors>"

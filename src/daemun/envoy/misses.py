@@ -22,13 +22,16 @@ from daemun.envoy.scripts import scripts_filter
 from daemun.envoy.shards import by_path_filter
 from daemun.features.filter_chain import filter_chain, filters_of
 from daemun.ir.listener import FrontendKey
+from daemun.ir.resource import SINCE
 
 _REST = "daemun.rest"
+_AS_OF = f"/{SINCE.decode()}"
+"""Ends the name of each chain's first filter, to which no route says anything."""
 
 
 def ways(port: FrontendKey) -> list[hcm_v3.HttpFilter]:
     """What sends requests on to another scope, as chains: one for hosts by path, which is off, and one for misses."""
-    by_path = filter_chain(sent_on(BY_PATH, port), [by_path_filter()])
+    by_path = filter_chain(sent_on(BY_PATH, port), [by_path_filter(BY_PATH + _AS_OF)])
     by_path.disabled = True
     return [by_path, filter_chain(sent_on(MISSES, port), [_to_rest(port), scripts_filter(port)])]
 
@@ -55,6 +58,6 @@ def _to_rest(port: FrontendKey) -> hcm_v3.HttpFilter:
         everyone.ip_list.append(address_pb2.CidrRange(address_prefix=prefix, prefix_len={"value": 0}))
     tagging.ip_tag_header.header = SCOPE_HEADER
     tagging.ip_tag_header.action = ip_tagging_pb2.IPTagging.IpTagHeader.SANITIZE
-    found = hcm_v3.HttpFilter(name=_REST)
+    found = hcm_v3.HttpFilter(name=_REST + _AS_OF)
     found.typed_config.Pack(tagging, deterministic=True)
     return found

@@ -20,7 +20,7 @@ from daemun.base.names import Ref
 from daemun.envoy.elements import COLON, elements
 from daemun.envoy.frames import opening
 from daemun.envoy.routes import ROUTES, EncodedRoute, Standing, in_order
-from daemun.envoy.scopes import BY_PATH, TAGS, head, scope_key, scope_name
+from daemun.envoy.scopes import TAGS, head, scope_key, scope_name
 from daemun.envoy.scripts import run_on, script_filter
 from daemun.flow import Collection, Index, Reader, crowded, distinct
 from daemun.gatewayapi.hostnames import breadth
@@ -209,9 +209,9 @@ def by_path(reader: Reader, shards: Shards, claim: Claim, *, shared: bool) -> It
         yield wire.delimited(ROUTES, wire.encoded(route))
 
 
-def by_path_filter() -> hcm_v3.HttpFilter:
+def by_path_filter(name: str) -> hcm_v3.HttpFilter:
     """Looks by path at once, where the scope of a crowded host was hit at the first look."""
-    return script_filter(BY_PATH, script())
+    return script_filter(name, script())
 
 
 def script() -> str:

@@ -55,6 +55,13 @@ class PartKey(NamedTuple):
     part: str = ""
 
 
+SINCE = b"0000000000000000"
+"""Stands in what Envoy takes unseen if it is just what it saw last, though it may have refused that. So that it looks
+at what it may have refused in an earlier stream, the xDS server writes something else here, of the same length. It
+means nothing, and is no part of the version.
+"""
+
+
 class Leaf(msgspec.Struct, frozen=True, gc=False):
     """Encoded protobuf fields that come from one place in one object.
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 
 from daemun.base.names import Ref
-from daemun.ir.resource import ANSWERING, CLUSTER, EXTENSION, LISTENER, ROUTE, SCOPE, Leaf, Part
+from daemun.ir.resource import ANSWERING, CLUSTER, EXTENSION, LISTENER, ROUTE, SCOPE, SINCE, Leaf, Part
 from daemun.xds.client import Client
 from daemun.xds.copy import Copy, Entry, Piece
 from daemun.xds.filters import given, retain
@@ -74,7 +74,7 @@ class Composer:
         tested = name in self._quarantine.tested
         if self._type_url == SCOPE and waits and not copy.sent and not any(hosts) and not tested:
             return Composed(entry, None, waits)  # an empty scope would hide what answers now
-        return Composed(entry, resource.body(copy.instead) or None, waits)
+        return Composed(entry, self._body(name, resource, copy) or None, waits)
 
     def in_order(self, names: list[str], now: float) -> list[str]:
         """These resources as they are to be composed: last those that lose something, when it is known what waits,
@@ -103,6 +103,15 @@ class Composer:
         if self._type_url in MARKED:
             return version_of(name, resource, copy.instead, self._quarantine)
         return resource.version_with(copy.instead)
+
+    def _body(self, name: str, resource: Resource, copy: Copy) -> bytes:
+        """Its bytes. An extension that the client has brought it may have refused just so in an earlier stream, and
+        would take unseen now.
+        """
+        body = resource.body(copy.instead)
+        if self._type_url == EXTENSION and self._client.brought(name):
+            return body.replace(SINCE, self._stream.since)
+        return body
 
     def _piece(
         self, name: str, part: str, resource: Resource, copy: Copy, now: float, *, known: bool = False
@@ -133,7 +142,7 @@ class Composer:
             self._stream.stays.forget(Place(self._type_url, name, part))
         pieces = {part: Piece(resource.parts.get(part), resource.parts.get(part)) for part in parts}
         entry = Entry(resource.version, resource.version, pieces)
-        return Composed(entry, resource.body({}), waits=False)
+        return Composed(entry, self._body(name, resource, copy), waits=False)
 
     def _answers(self, part: str) -> bool:
         """Whether a part can answer requests, so that something else may take its place."""

@@ -1,9 +1,10 @@
 """What the subscriptions of one stream share."""
 
+import secrets
 from collections import Counter
 from collections.abc import Callable
 
-from daemun.ir.resource import EXTENSION, Filter, Leaf, Part, Side
+from daemun.ir.resource import EXTENSION, SINCE, Filter, Leaf, Part, Side
 from daemun.xds.events import Event
 from daemun.xds.filters import Filters
 from daemun.xds.stays import Stays
@@ -58,6 +59,8 @@ class Stream:
     def __init__(self, wanted: Wanted, hold: float) -> None:
         self.wanted = wanted
         self.hold = hold
+        self.since = secrets.token_hex(len(SINCE) // 2).encode()
+        """What stands in the place of `SINCE`: another text in each stream."""
         self.warmth = Warmth(wanted)
         self.filters = Filters(wanted)
         self.holds = Holds(hold)
