@@ -88,7 +88,7 @@ class ControlPlane:
             **{name.replace("_", "-"): value for name, value in more.items()},
         }
         self.processes.start(APISERVER, [tools.path(APISERVER), *_flags(flags)])
-        self.processes.wait(APISERVER, self.client().ready, 60)
+        self.processes.wait(APISERVER, self.client().ready, 120)
 
     def start_controllers(self, **more: object) -> None:
         """The controllers: garbage collection, namespaces, Deployments and so on."""

@@ -32,7 +32,7 @@ def test_what_was_applied_survives_a_kill(api_server: ApiServer) -> None:
 def test_a_paused_server_is_silent_and_wakes_up(api_server: ApiServer) -> None:
     with api_server.paused():
         assert not api_server.client.ready()
-    assert until(api_server.client.ready, 30)
+    assert until(api_server.client.ready, 60)
 
 
 def test_a_user_without_rights_is_refused(api_server: ApiServer) -> None:

@@ -61,7 +61,7 @@ class Gate:
     def answers(self, status: int, name: str, **headers: str) -> bool:
         """Whether this soon is the answer."""
         how: Doc = {"port": _PORTS.get(name, 80), "headers": headers}
-        return until(lambda: outcome(self.address, f"{name}.example", **how) == str(status), 30)
+        return until(lambda: outcome(self.address, f"{name}.example", **how) == str(status), 60)
 
 
 @pytest.fixture(scope="module")
@@ -265,7 +265,7 @@ def test_a_certificate_comes_from_vault(gate: Gate) -> None:
 
 def test_without_its_program_a_policy_in_rego_lets_nobody_in(gate: Gate) -> None:
     assert gate.answers(500, "rego")
-    assert until(lambda: "there is no program opa" in _status("authconfig", "rego"), 30)
+    assert until(lambda: "there is no program opa" in _status("authconfig", "rego"), 60)
 
 
 def test_without_the_server_in_the_chart(gate: Gate, tmp_path: Path) -> None:
@@ -277,7 +277,7 @@ def test_without_the_server_in_the_chart(gate: Gate, tmp_path: Path) -> None:
         assert gate.get(name, **_GOOD, **{"api-key": "lonely"}).status == 500, name
     assert gate.get("plain", **{"api-key": "lonely"}).status == 200
     assert gate.get("simple").status == 401
-    assert until(lambda: "global.extensions.extAuth.enabled" in _status("authconfig", "passwords"), 30)
+    assert until(lambda: "global.extensions.extAuth.enabled" in _status("authconfig", "passwords"), 60)
 
 
 def _logged() -> str:

@@ -149,7 +149,7 @@ def test_a_plug_in_of_the_servers_own_image(gate: Gate) -> None:
     assert gate.answers(403, "late")
     assert gate.answers(500, "nobodys")
     status = ("-n", _OWN, "get", "authconfig", "nobodys", "-o", "jsonpath={.status}")
-    assert until(lambda: "has a plug-in nobodys" in kubectl(*status), 30)
+    assert until(lambda: "has a plug-in nobodys" in kubectl(*status), 60)
     image = "jsonpath={.spec.template.spec.containers[0].image}"
     for namespace, name in ((_SYSTEM, "daemun"), (_OWN, "gw-daemun")):
         assert daemun_image.NAME.endswith("/" + kubectl("-n", namespace, "get", "deployment", name, "-o", image))

@@ -102,7 +102,7 @@ def test_an_upgrade_leaves_alone_what_daemun_keeps() -> None:
 
 @pytest.mark.usefixtures("release")
 def test_its_pods_may_run_where_pods_are_restricted() -> None:
-    kubectl("-n", _NAMESPACE, "wait", "--for=create", "pods", "-l", "app.kubernetes.io/instance=gate", "--timeout=20s")
+    kubectl("-n", _NAMESPACE, "wait", "--for=create", "pods", "-l", "app.kubernetes.io/instance=gate", "--timeout=60s")
 
 
 def test_uninstall_leaves_nothing() -> None:

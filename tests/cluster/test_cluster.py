@@ -47,7 +47,7 @@ def test_a_node_port_answers(cluster: Cluster) -> None:
 
 def test_a_load_balancer_gets_an_address_that_answers(cluster: Cluster) -> None:
     _service(cluster, "balanced", type="LoadBalancer")
-    assert until(lambda: _address(cluster, "balanced") is not None, 10)
+    assert until(lambda: _address(cluster, "balanced") is not None, 60)
     assert _answers(_address(cluster, "balanced") or "", 80)
 
 
@@ -55,7 +55,7 @@ def test_a_load_balancer_gets_the_address_it_asks_for_or_none(cluster: Cluster) 
     _service(cluster, "usable", type="LoadBalancer", loadBalancerIP=ON_REQUEST[7])
     _service(cluster, "unusable", type="LoadBalancer", loadBalancerIP="192.0.2.1")
     _service(cluster, "later", type="LoadBalancer")
-    assert until(lambda: _address(cluster, "later") is not None, 10)
+    assert until(lambda: _address(cluster, "later") is not None, 60)
     assert _address(cluster, "usable") == ON_REQUEST[7]
     assert _address(cluster, "unusable") is None
 
@@ -128,7 +128,7 @@ def _answers(address: str, port: int) -> bool:
         finally:
             connection.close()
 
-    return until(once, 20)
+    return until(once, 60)
 
 
 def _kubectl(*arguments: str) -> str:

@@ -77,15 +77,15 @@ def test_what_is_applied_is_served_and_accepted() -> None:
 
 def test_glooctl_sees_it_all() -> None:
     """What a person types who comes from Gloo's documents."""
-    assert until(lambda: "No problems detected." in _checked(), 30), _checked()
+    assert until(lambda: "No problems detected." in _checked(), 60), _checked()
     url = glooctl("proxy", "url").strip()
     assert url == f"http://{NODE_ADDRESS}:{_node_port(80)}"
     assert glooctl("proxy", "address").strip() == url.removeprefix("http://")
     glooctl("add", "route", "--name", "default", "--path-exact", "/of-glooctl", "--dest-name", "pets-of-mine")
-    assert until(lambda: _seen("/of-glooctl") == "/of-glooctl", 20)
+    assert until(lambda: _seen("/of-glooctl") == "/of-glooctl", 60)
     assert "/of-glooctl -> gloo-system.pets-of-mine (upstream)" in glooctl("get", "virtualservice", "default")
     glooctl("remove", "route", "default", "--index", "0")
-    assert until(lambda: _seen("/of-glooctl") == 404, 20)
+    assert until(lambda: _seen("/of-glooctl") == 404, 60)
     assert "starting workers" in glooctl("proxy", "logs")
     assert "pets-of-mine" in glooctl("proxy", "dump")
     assert "pets-of-mine" in glooctl("proxy", "served-config")
@@ -102,27 +102,27 @@ def _checked() -> str:
 
 def test_a_change_is_followed() -> None:
     _patch("pets", "routetable/named", "/spec/routes/0/options/prefixRewrite", "/hounds")
-    assert until(lambda: _seen("/named/dogs/rex") == "/hounds/rex", 20)
+    assert until(lambda: _seen("/named/dogs/rex") == "/hounds/rex", 60)
     _patch(SYSTEM, "virtualservice/default", "/spec/virtualHost/routes/0/options/prefixRewrite", "/api/animals")
-    assert until(lambda: _seen("/all-pets") == "/api/animals", 20)
+    assert until(lambda: _seen("/all-pets") == "/api/animals", 60)
     kubectl("apply", "-f", str(MANIFEST))
-    assert until(lambda: _seen("/all-pets") == "/api/pets", 20)
-    assert until(lambda: _seen("/named/dogs/rex") == "/dogs/rex", 20)
+    assert until(lambda: _seen("/all-pets") == "/api/pets", 60)
+    assert until(lambda: _seen("/named/dogs/rex") == "/dogs/rex", 60)
 
 
 def test_what_is_removed_is_told_of_who_refers_to_it() -> None:
     kubectl("-n", "pets", "delete", "routetable", "named")
-    assert until(lambda: _seen("/named/dogs/rex") == 404, 20)
+    assert until(lambda: _seen("/named/dogs/rex") == 404, 60)
     assert _becomes("virtualservice/default", "Warning")
     assert "pets/named" in _status("virtualservice/default")["reason"]
     assert _seen("/all-pets") == "/api/pets"
     kubectl("apply", "-f", str(MANIFEST))
     assert _becomes("virtualservice/default", "Accepted")
-    assert until(lambda: _seen("/named/dogs/rex") == "/dogs/rex", 20)
+    assert until(lambda: _seen("/named/dogs/rex") == "/dogs/rex", 60)
     kubectl("-n", SYSTEM, "delete", "virtualservice", "default")
-    assert until(lambda: _seen("/all-pets") in (404, None), 20)
+    assert until(lambda: _seen("/all-pets") in (404, None), 60)
     kubectl("apply", "-f", str(MANIFEST))
-    assert until(lambda: _seen("/all-pets") == "/api/pets", 20)
+    assert until(lambda: _seen("/all-pets") == "/api/pets", 60)
 
 
 def test_tls_with_a_secret(tmp_path: Path) -> None:
@@ -134,10 +134,10 @@ def test_tls_with_a_secret(tmp_path: Path) -> None:
     assert "upstream-tls" in _status("virtualservice/secure")["reason"]
     files = (f"--cert={tmp_path}/tls.crt", f"--key={tmp_path}/tls.key")
     kubectl("-n", SYSTEM, "create", "secret", "tls", "upstream-tls", *files)
-    assert until(lambda: _seen("/safe", HOST) == "/safe", 30), "the certificate is not shown"
+    assert until(lambda: _seen("/safe", HOST) == "/safe", 60), "the certificate is not shown"
     assert _becomes("virtualservice/secure", "Accepted")
     kubectl("-n", SYSTEM, "delete", "virtualservice/secure", "secret/upstream-tls")
-    assert until(lambda: _seen("/safe", HOST) is None, 20)
+    assert until(lambda: _seen("/safe", HOST) is None, 60)
     assert _seen("/all-pets") == "/api/pets"
 
 
@@ -148,7 +148,7 @@ def _patch(namespace: str, name: str, path: str, value: str) -> None:
 
 def _becomes(name: str, state: str, namespace: str = SYSTEM) -> bool:
     """Whether this control plane comes to say so of an object."""
-    return until(lambda: _status(name, namespace).get("state") == state, 30)
+    return until(lambda: _status(name, namespace).get("state") == state, 60)
 
 
 def _status(name: str, namespace: str = SYSTEM) -> dict[str, str]:

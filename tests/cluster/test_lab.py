@@ -95,11 +95,11 @@ def test_classic_resources_with_values_of_gloo() -> None:
     await_creation("gloo-system", "deployment/gateway-proxy", "service/gateway-proxy")
     _ready("gloo-system", "gateway-proxy")
     port = _node_port("gateway-proxy")
-    assert until(lambda: _get(port, "/all-headers") == 200, 30), "the classic proxy does not answer"
+    assert until(lambda: _get(port, "/all-headers") == 200, 60), "the classic proxy does not answer"
     assert _get(port, "/headers") == 404, "only what is routed is there"
     assert _get(port, "/gone") == 404, "what leads to nothing answers as the Settings say"
     for kind, state in (("virtualservice", "Warning"), ("upstream", "Accepted"), ("settings", "Accepted")):
-        assert until(partial(_is, kind, state), 30), kind
+        assert until(partial(_is, kind, state), 60), kind
 
 
 def _is(kind: str, state: str) -> bool:
@@ -124,7 +124,7 @@ def _serve() -> None:
     kubectl("-n", "gloo-system", "wait", "--for=condition=Programmed", "gateway/http", "--timeout=60s")
     kubectl("apply", "-f", str(LAB / "httproute.yaml"))
     port = _node_port()
-    assert until(lambda: _get(port, "/get") == 200, 30), "the gate does not answer"
+    assert until(lambda: _get(port, "/get") == 200, 60), "the gate does not answer"
     assert _get(port, "/headers") == 404, "only /get is routed"
     assert _get(port, "/get", "www.example.com") == 404, "only api.example.com is routed"
 
@@ -135,7 +135,7 @@ def _ready(namespace: str, deployment: str) -> None:
 
 def _classes() -> dict[str, str]:
     """The GatewayClasses, and whether they are accepted."""
-    kubectl("wait", "--for=condition=Accepted", "gatewayclass", "--all", "--timeout=30s")
+    kubectl("wait", "--for=condition=Accepted", "gatewayclass", "--all", "--timeout=60s")
     classes = json.loads(kubectl("get", "gatewayclasses", "-o", "json"))["items"]
     return {one["metadata"]["name"]: _statuses(one["status"])["Accepted"] for one in classes}
 
