@@ -1,7 +1,7 @@
 """F8: the leader is killed, or cut off from the API server, or a clock jumps.
 
 It passes when another leads within 15 s, never two of them, who is cut off stops before, and a steady client has no
-failed request. The first test is of whole control planes; those of elections alone take a fifth of all times.
+failed request. The first test is of whole control planes; those of elections alone take half of all times.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from support.scenes.world import until
 
 SUCCESSION = 15.0
 HOUR = timedelta(hours=1)
-TERMS = Terms(lease=3, renew=2.0, retry=0.4, release=1.0)
+TERMS = Terms(lease=6, renew=4.0, retry=1.0, release=1.0)
 
 
 class Line:
@@ -112,7 +112,7 @@ class Replicas:
 
     async def until(self, *choices: set[str]) -> None:
         """Wait until one of these leads."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while self.leaders not in choices:
                 self._news.clear()
                 await self._news.wait()
