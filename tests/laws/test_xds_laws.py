@@ -32,7 +32,9 @@ FAMILIES = ("f0", "f1")
 FILTERS_OF = dict(zip(ROUTES, EXTENSIONS, strict=True))
 WHOLE, ON, QUIET, SWITCH = "+whole", "+on", "+quiet", "-switch"
 TOKEN = re.compile(rb"<([^<|>]*)\|([^|>]*)\|([^>]*)>")
-START = re.compile(rb"#[0-9a-f]{16}")
+MARK = b"#" + SINCE
+MARKS = re.compile(rb"#[0-9a-f]{16}")
+"""What tells an extension from that of another stream, and means nothing."""
 serial = count()
 
 
@@ -86,11 +88,6 @@ def leaf(
         late=late,
         blank=blank,
     )
-
-
-def since(one: Leaf) -> Leaf:
-    """The leaf with what tells its extension from that of another start."""
-    return msgspec.structs.replace(one, data=one.data + b"#" + SINCE)
 
 
 def switch(name: str, on: bool) -> Leaf:
@@ -165,7 +162,8 @@ class Client:
             self.awaiting.discard((response.type_url, resource.name))
             if resource.name not in self.asked.get(response.type_url, {resource.name}):
                 continue  # unsubscribed meanwhile
-            found = tokens(resource.body)
+            body = MARKS.sub(MARK, resource.body)
+            found = tokens(body)
             assert found, "a resource is never empty"
             if response.type_url == EXTENSION and self.has_tried(resource):
                 continue
@@ -178,7 +176,7 @@ class Client:
                 self.take_cluster(resource.name, found[0].arguments)
             elif response.type_url == ENDPOINT and resource.name not in self.silent - self.replaced:
                 self.warm.add(resource.name)
-            have[resource.name] = (resource.version, START.sub(b"#" + SINCE, resource.body))
+            have[resource.name] = (resource.version, body)
             self.accepted |= {token.text for token in found}
         if response.type_url == CLUSTER:
             self.ask(ENDPOINT, {name for name, (_, body) in have.items() if tokens(body)[0].arguments})
@@ -279,7 +277,7 @@ class XdsLaws(RuleBasedStateMachine):
         self.wanted = Wanted()
         self.more: dict[str, tuple[str, ...]] = {"x0": (), "x1": FAMILIES[:1]}
         self.filters = {(name, "head"): leaf(name) for name in EXTENSIONS}
-        self.filters |= {(name, ""): since(leaf(f"{name}-")) for name in EXTENSIONS}
+        self.filters |= {(name, ""): leaf(f"{name}-", (MARK.decode(),)) for name in EXTENSIONS}
         for name, family in ((name, family) for name in EXTENSIONS for family in FAMILIES):
             self.filters[name, family] = leaf(f"{name}-{family}", fallback=True, gives=(family,))
         self.client = Client()
