@@ -2,7 +2,6 @@
 there.
 """
 
-import asyncio
 from typing import Any
 
 from support.objects.documents import Doc, gateway, hosts, listener, prefix, route, rule, to_upstream, upstream
@@ -13,7 +12,7 @@ from support.servers.ports import free_port
 CHECKS = 30
 ROUTES = 20
 HEALTH = {
-    "timeout": "1s",
+    "timeout": "60s",  # on a busy machine: who is too late is asked again, on another connection
     "interval": "0.05s",
     "noTrafficInterval": "0.05s",
     "unhealthyThreshold": 1,
@@ -25,16 +24,8 @@ HEALTH = {
 class Asked(Echo):
     """It knows on how many connections it was asked for its health: whoever asks has one."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.askers = 0
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        before = self.checks()
-        if await self._one(reader, writer, ""):
-            self.askers += self.checks() > before
-            while await self._one(reader, writer, ""):
-                pass
+    def askers(self) -> int:
+        return len({on for on, path in zip(self.connections, self.paths(), strict=True) if path == "/health"})
 
     def checks(self) -> int:
         return self.paths().count("/health")
@@ -69,12 +60,12 @@ async def test_each_proxy_asks_a_backend_for_its_health_once(world: World) -> No
     for port in (world.port, second, other):
         await world.answered_by("u", "/3/x", port=port, host="h3.example")
     await until(lambda: backend.checks() > CHECKS)
-    assert backend.askers == 2
+    assert backend.askers() == 2
     world.write("routes.yaml", *routes("gw", "other", count=2 * ROUTES))
     await world.answered_by("u", f"/{2 * ROUTES - 1}", host=f"h{(2 * ROUTES - 1) % 7}.example")
     before = backend.checks()
     await until(lambda: backend.checks() > before + CHECKS)
-    assert backend.askers == 2, "more routes ask no more"
+    assert backend.askers() == 2, "more routes ask no more"
 
 
 async def test_errors_of_a_backend_count_together_on_whatever_way_they_come(world: World) -> None:

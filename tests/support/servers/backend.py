@@ -32,6 +32,8 @@ class Echo(TcpServer):
         self.status = status
         self.proxied = proxied
         self.requests: list[dict[str, Any]] = []
+        self.connections: list[object] = []
+        """Of each request the connection that it came on."""
         self.waiting = 0
         self._tries: Counter[str] = Counter()
 
@@ -64,6 +66,7 @@ class Echo(TcpServer):
             "client": _common_name(writer.get_extra_info("peercert")),
         }
         self.requests.append(request)
+        self.connections.append(writer)
         url = urlsplit(path)
         delay = float(parse_qs(url.query).get("delay", ["0"])[0])
         if delay:
