@@ -63,7 +63,7 @@ def glooctl(*arguments: str) -> str:
 
 
 def _run(*command: str, stdin: str = "") -> str:
-    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=240)
     if done.returncode != 0:
         raise CommandError(" ".join(command), done.stdout, done.stderr)
     return done.stdout

@@ -13,7 +13,7 @@ from .controlplane import APISERVER
 from .processes import until
 from .steady import ask, steady
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 _SYSTEM, _OWN = "daemun-faults-system", "daemun-faults"
 _HOST = "steady.example.com"
