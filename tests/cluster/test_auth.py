@@ -28,7 +28,7 @@ from .processes import until
 from .steady import ask as outcome
 from .steady import steady
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("cluster")]
+pytestmark = [pytest.mark.timeout(600), pytest.mark.usefixtures("cluster")]
 
 _SYSTEM, _OWN = "daemun-auth-system", "daemun-auth"
 _SERVER = f"daemun-extauth.{_SYSTEM}.svc"

@@ -21,7 +21,7 @@ from .place import NODE_ADDRESS
 from .processes import until
 from .steady import ask as outcome
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("cluster")]
+pytestmark = [pytest.mark.timeout(600), pytest.mark.usefixtures("cluster")]
 
 _SYSTEM, _OWN = "daemun-servers-system", "daemun-servers"
 _FRIEND = {"x-word": doorkeeper.WORD, "x-user": "forged"}

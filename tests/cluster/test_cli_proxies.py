@@ -11,7 +11,7 @@ from .commands import CHART, ECHO, CommandError, daemun, helm, kubectl
 from .processes import until
 from .steady import ask
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 _SYSTEM, _OWN = "cli-system", "cli-own"
 _WORLD = """

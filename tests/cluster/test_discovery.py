@@ -74,7 +74,7 @@ async def becomes(look: Callable[[], Awaitable[Any]], expected: Any) -> None:
     assert found == expected
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_services_become_upstreams_and_what_others_wrote_stays(api_server: ApiServer) -> None:
     for one in definitions():
         api_server.client.apply(yaml.safe_dump(one))

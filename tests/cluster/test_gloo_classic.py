@@ -17,7 +17,7 @@ from .commands import CommandError, await_creation, glooctl, kubectl
 from .place import NODE_ADDRESS
 from .processes import until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 MANIFEST = Path(__file__).with_name("gloo_classic.yaml")
 SYSTEM, PROXY, HOST = "gloo-system", "gateway-proxy", "secure.example.com"

@@ -13,7 +13,7 @@ from .commands import CHART, LAB, await_creation, helm, kubectl
 from .place import NODE_ADDRESS
 from .processes import until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 _RELEASE = "v1.0.0"
 """The Gateway API that the lab installs."""

@@ -15,7 +15,7 @@ _NAME = f"leftovers_{os.getpid()}"
 _SETTINGS = ("kernel/panic", "kernel/panic_on_oops", "vm/overcommit_memory")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_down_leaves_nothing() -> None:
     _possible()
     before = _machine()

@@ -19,7 +19,7 @@ from .place import NODE_ADDRESS
 from .processes import until
 from .steady import ask
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("cluster")]
+pytestmark = [pytest.mark.timeout(600), pytest.mark.usefixtures("cluster")]
 
 _SYSTEM, _OWN = "daemun-limits-system", "daemun-limits"
 _PODS = ("-n", _SYSTEM, "get", "pods", "-l", "app.kubernetes.io/name=daemun-ratelimit", "-o")

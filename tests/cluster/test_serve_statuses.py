@@ -100,7 +100,7 @@ def attached(server: ApiServer) -> int:
     return int(server.client.get(f"{GATEWAYS}/g")["status"]["listeners"][0]["attachedRoutes"])
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_many_routes_are_few_writes_and_a_restart_is_none(api_server: ApiServer) -> None:
     api_server.client.apply(WORLD)
     async with KubeClient.connect(kubeconfig=api_server.kubeconfig) as client:
