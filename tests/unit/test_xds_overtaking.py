@@ -206,8 +206,50 @@ def test_a_client_that_starts_and_has_only_what_is_late_is_greeted() -> None:
     greeting = talk.one()
     assert greeting.resources == ()
     talk.ack(greeting)
-    slow = talk.one()
+    assert talk.poll() == []
     talk.ask(LISTENER)
+    slow = talk.one()
+    assert bodies(slow) == {"slow": b"<slow>"}
     assert talk.poll() == []
     talk.ack(slow)
     assert bodies(talk.one()) == {"l": b"<l>"}, "as soon as all are there"
+
+
+def test_a_client_that_starts_is_told_of_late_clusters_when_it_asks_for_listeners() -> None:
+    """Until then it waits for all clusters that it has been sent, though it has acknowledged them."""
+    talk = Talk()
+    talk.apply(cluster("a"), endpoints("a"), late("slow"))
+    talk.ask(CLUSTER)
+    first = talk.one()
+    assert bodies(first) == {"a": b"<a>"}
+    talk.ack(first)
+    talk.ask(ENDPOINT, "a")
+    endpoints_of_a = talk.one()
+    assert endpoints_of_a.type_url == ENDPOINT
+    talk.now += HOLD
+    assert talk.poll() == [], "an answer is under way"
+    talk.ack(endpoints_of_a)
+    talk.ask(LISTENER)
+    assert {"slow": b"<slow>"} in map(bodies, talk.poll())
+
+
+def test_a_client_that_asks_for_no_listeners_is_told_of_late_clusters_all_the_same() -> None:
+    talk = Talk()
+    talk.apply(cluster("a"), late("slow"))
+    talk.ask(CLUSTER)
+    talk.ack(talk.one())
+    assert talk.poll() == []
+    assert talk.session.deadline(talk.now) == talk.now + HOLD
+    talk.now += HOLD
+    assert bodies(talk.one()) == {"slow": b"<slow>"}
+
+
+def test_a_client_that_starts_and_rejects_is_told_what_it_rejected_though_a_late_cluster_has_to_wait() -> None:
+    talk = Talk()
+    talk.apply(cluster("bad"), cluster("good"), late("slow"))
+    talk.ask(CLUSTER)
+    heard = talk.settle("bad")
+    assert {name: body for one in heard for name, body in bodies(one).items()} == {"bad": b"<bad>", "good": b"<good>"}
+    assert [found.origin.ref.name for found in talk.session.rejections()] == ["bad"]
+    talk.ask(LISTENER)
+    assert any("slow" in bodies(response) for response in talk.settle("bad"))

@@ -55,6 +55,8 @@ class Session:
         self._stream = Stream(wanted, hold)
         self._elder = elder
         self._met_at: float | None = None
+        self._asked_at = 0.0
+        """When the client last asked for another type."""
         self._foreign = False
         self._audit_at: float | None = None
         self._audit = Audit()
@@ -87,6 +89,7 @@ class Session:
                 self._stream.warmth.subscribed(name)
                 yield
         if not subscription.started:
+            self._asked_at = now
             elder = self._elder.subscription(request.type_url) if self._elder else None
             yield from subscription.start(request, now, elder)
             self._expect(request)
@@ -156,6 +159,7 @@ class Session:
     def _additions(self, now: float) -> list[Response | None]:
         made: list[Response | None] = []
         opening = self._opens_at(now) is not None
+        self._stream.starting = (at := self._starts_until()) is not None and (now < at or self._owes())
         for type_url, one in self._subscriptions.items():
             if opening and type_url == LISTENER:
                 continue
@@ -186,7 +190,8 @@ class Session:
         """When `poll` may have something to send though nothing happens until then."""
         times = [one.deadline(now) for one in self._subscriptions.values()]
         times += [self._stream.holds.deadline(), self._stream.stays.deadline(now), self._audit_at]
-        times += [self._silence.deadline(now), self._opens_at(now), now if self._audit.going_on else None]
+        times += [self._silence.deadline(now), now if self._audit.going_on else None]
+        times += [self._opens_at(now), at if (at := self._starts_until()) is not None and now < at else None]
         times += [self._told_at(), self._met_at + ELDER if self._elder and self._met_at is not None else None]
         return min((at for at in times if at is not None), default=None)
 
@@ -220,6 +225,13 @@ class Session:
         waits = len(self.subscription(LISTENER).client) == 0 and not self.subscription(CLUSTER).quiet()
         at = (self._met_at or now) + self._stream.hold
         return at if waits and now < at else None
+
+    def _starts_until(self) -> float | None:
+        """When a client that has not asked for listeners, nor for any other type since, has come to its start's end.
+
+        Envoy asks for listeners once all clusters are warm that it has been sent until then.
+        """
+        return None if self.subscription(LISTENER).started else self._asked_at + self._stream.hold
 
     def _refuses(self, cluster: str) -> bool:
         """Whether the client refuses a cluster, or its endpoints: it will not become warm before they are mended."""

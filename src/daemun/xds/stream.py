@@ -74,6 +74,8 @@ class Stream:
         """Filters that the client refuses although it has leaves that need them: those are to be taken back."""
         self.refuses: Callable[[str], bool] = lambda _: False
         """Whether the client refuses a cluster that is wanted."""
+        self.starting = False
+        """Whether the client is served nothing yet that waits for others to become warm: it would wait for that."""
         self.foreign: set[tuple[str, str]] = set()
         """The routes (type URL, name) of which it is not known which filters they need."""
         self._serial = BEFORE + 1

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Literal
 
-from daemun.ir.resource import CLUSTER, LISTENER
+from daemun.ir.resource import LISTENER
 from daemun.xds.audit import differing
 from daemun.xds.client import Client
 from daemun.xds.compose import Composer
@@ -166,8 +166,7 @@ class Subscription:
             self.quarantine.retry(now, self._content)
         if not self.started or not (self._due() or self._greet) or not self._free(now):
             return None
-        # A client that starts would wait for what is late before it does anything else.
-        while self._due() and not (self._greet and self._dirty and not self._prompt()):
+        while self._due():
             if (draft := Draft(self._reopened.close())).absent:
                 return self._send(draft, now)
             half, self._half = self._half, {}
@@ -194,9 +193,9 @@ class Subscription:
 
         Fresh changes and suspects do not travel together: what is healthy is not held up by what may not be.
         """
-        first = self.quarantine.next_resources() & self._dirty.keys()
+        first = self.quarantine.next_resources().intersection(self._ready())
         testing = self._testing() and not any(map(self.client.ignorant, first))  # all of those would be suspect
-        self._tests_next = testing and bool(self._dirty) and not self._tests_next
+        self._tests_next = testing and bool(self._ready()) and not self._tests_next
         if not testing or self._tests_next:
             return self._next_dirty()
         group = self.quarantine.next_group(self._content)
@@ -207,9 +206,9 @@ class Subscription:
     def _next_dirty(self) -> list[str]:
         """What has changed, as much as goes into one response: first what is new and may be led to, late last."""
         self.quarantine.tested = frozenset()
-        prompt = self._prompt()
-        new = (name for name in prompt if name not in self.client) if len(self._dirty) > MOST else ()
-        names = list(itertools.islice(new, MOST)) or list(itertools.islice(prompt or self._dirty, MOST))
+        some = self._stream.wanted.prompt(self.type_url, self._dirty) or self._ready()
+        new = (name for name in some if name not in self.client) if len(self._dirty) > MOST else ()
+        names = list(itertools.islice(new, MOST)) or list(itertools.islice(some, MOST))
         for name in names:
             del self._dirty[name]
         return names
@@ -374,7 +373,11 @@ class Subscription:
             self._stream.events.append(Acked(self.type_url, name, version))
 
     def _due(self) -> bool:
-        return bool(self._dirty or self._half or self._testing())
+        return bool(self._half or self._testing() or self._ready())
+
+    def _ready(self) -> Collection[str]:
+        """What has changed and may be told: a client that starts would wait for what is late before all else."""
+        return self._stream.wanted.prompt(self.type_url, self._dirty) if self._stream.starting else self._dirty
 
     def _testing(self) -> bool:
         return self.quarantine.testing() and not self.flights and not self._stream.blind(self.type_url)
@@ -384,9 +387,6 @@ class Subscription:
         for name in self.flights.overtaken() if (free := self.flights.free(now)) else ():
             self._drop(name)
         return free
-
-    def _prompt(self) -> Collection[str]:
-        return self._stream.wanted.prompt(self._dirty) if self.type_url == CLUSTER else self._dirty
 
     def _force(self, name: str) -> None:
         self._forced.add(name)

@@ -77,6 +77,8 @@ class Wanted:
 
     def __init__(self) -> None:
         self._types: dict[str, dict[str, Resource]] = {}
+        self._late: set[str] = set()
+        """The clusters that wait for others than us."""
 
     def __bool__(self) -> bool:
         return any(self._types.values())
@@ -93,6 +95,8 @@ class Wanted:
                 resource = resources[key.resource] = Resource()
             if resource.replace(key.part, part):
                 touched.setdefault(key.type_url, {}).setdefault(key.resource, set()).add(key.part)
+                if key.type_url == CLUSTER:
+                    (self._late.add if late(resource.parts.values()) else self._late.discard)(key.resource)
                 if not resource.parts:
                     del resources[key.resource]
         return touched
@@ -106,12 +110,13 @@ class Wanted:
         resource = self.get(type_url, name)
         return resource.parts.values() if resource else ()
 
-    def prompt(self, clusters: Collection[str]) -> Collection[str]:
-        """Of these clusters, those that wait for nobody else to become warm."""
-        wanted = self.of_type(CLUSTER)
-        fewer, others = sorted((wanted, clusters), key=len)  # a client may ask for very many of which there is nothing
-        slow = {name for name in fewer if name in others and late(wanted[name].parts.values())}
-        return [name for name in clusters if name not in slow] if slow else clusters
+    def prompt(self, type_url: str, names: Collection[str]) -> Collection[str]:
+        """Of these resources, those that wait for nobody else to become warm: all but some clusters."""
+        if type_url != CLUSTER:
+            return names
+        fewer, others = sorted((self._late, names), key=len)  # a client may ask for very many that do not exist
+        slow = {name for name in fewer if name in others}
+        return [name for name in names if name not in slow] if slow else names
 
     def of_type(self, type_url: str) -> Mapping[str, Resource]:
         """The wanted resources of a type, by name."""
