@@ -116,6 +116,8 @@ class Client:
         self.outbox: deque[Request] = deque()
         self.tried: dict[str, bytes] = {}
         """Of extensions what was looked at last, whatever came of it: it is taken as it is when it comes again."""
+        self.starting = True
+        """It asks for no listeners before all clusters that it was sent are warm, as does Envoy."""
         self.keeps: set[tuple[str, bytes]] = set()
         """Of which routes it has to keep which leaves, at every moment."""
 
@@ -133,7 +135,8 @@ class Client:
         self.half.clear()
         self.outbox.clear()
         self.awaiting.clear()
-        for type_url in sorted(ALL, key=lambda one: filters_last and (one == EXTENSION, one == LISTENER)):
+        asks = (CLUSTER, ENDPOINT) if self.starting else ALL
+        for type_url in sorted(asks, key=lambda one: filters_last and (one == EXTENSION, one == LISTENER)):
             versions = {name: version for name, (version, _) in self.have[type_url].items()}
             names = sorted(self.asked.get(type_url, ()))
             if type_url in self.asked and not names:
@@ -169,7 +172,7 @@ class Client:
                 continue
             if any(token.text in self.poison for token in found):
                 bad.append(resource.name)
-                if response.type_url == CLUSTER and not self.held:
+                if response.type_url == CLUSTER and not self.held and not self.starting:
                     self.half.add(resource.name)  # what is rejected while others warm up is rejected early here
                 continue
             if response.type_url == CLUSTER:
@@ -222,18 +225,24 @@ class Client:
             return
         self.warming.add(name)
         if "late" in arguments:
+            assert not self.starting, f"it would wait for {name} before all else"
             self.silent.add(name)
 
     def answer(self, response: Response, request: Request) -> None:
-        """As Envoy does: clusters are taken only when all of them are warm, and one that was rejected never is."""
+        """As Envoy does: clusters are taken only when all of them are warm, and one that was rejected never is; but for
+        those with which it starts.
+        """
         if response.type_url == CLUSTER:
-            self.held.append(request)
+            (self.outbox if self.starting else self.held).append(request)
             self.warming -= set(response.removed)
             self.silent -= set(response.removed)
         else:
             self.outbox.append(request)
         if response.type_url == ENDPOINT:
             self.warming -= {resource.name for resource in response.resources} | set(response.removed)
+        if self.starting and not self.warming:
+            self.starting = False
+            self.outbox.append(Request(LISTENER))
         self.answer_held()
 
     def answer_held(self) -> None:
@@ -511,9 +520,11 @@ class XdsLaws(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from((0.5, 2.0, 6.0)))
     def wait(self, seconds: float) -> None:
-        """Time passes; what the client has said arrives meanwhile."""
+        """Time passes; what the client has said arrives meanwhile, and one that starts is answered."""
         while self.client.outbox:
             self.server_reads()
+        if self.client.starting:
+            self.poll()
         self.remember_steps()
         self.now += seconds
 

@@ -159,7 +159,7 @@ class Session:
     def _additions(self, now: float) -> list[Response | None]:
         made: list[Response | None] = []
         opening = self._opens_at(now) is not None
-        self._stream.starting = (at := self._starts_until()) is not None and (now < at or self._owes())
+        self._stream.starting = (at := self._starts_until()) is not None and (now < at or self.owes())
         for type_url, one in self._subscriptions.items():
             if opening and type_url == LISTENER:
                 continue
