@@ -8,10 +8,12 @@ import pytest
 from support.objects.documents import Doc, gateway, hosts, listener, prefix, route, rule, service, to_upstream, upstream
 from support.scenes.world import World, load, until
 
-SILENCE = "300s"
+SILENCE = "600s"
 """How long hosts may keep silent: longer than anything else that a test waits for."""
-SOON = 4.0
-"""Seconds within which all that waits for nothing is there on a busy machine; who waits does so for five at least."""
+LONG = 240.0
+"""Seconds that who waits does so in some of these tests."""
+SOON = 60.0
+"""Seconds within which all that waits for nothing is there, however busy the machine is."""
 STARTED = 60.0
 """Seconds within which Envoy has started on a busy machine; alone it takes about two."""
 
@@ -43,7 +45,10 @@ def slow(port: int) -> list[Doc]:
 
 
 @pytest.mark.asyncio
-async def test_nobody_waits_for_hosts_that_do_not_say_whether_they_are_healthy(world: World) -> None:
+async def test_nobody_waits_for_hosts_that_do_not_say_whether_they_are_healthy(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemun.serve.server.HOLD", LONG)
     await world.echo("a", "b")
     world.write("gateway.yaml", gateway("gw", listener(world.port, namespaces="All")))
     for number in range(6):
@@ -90,7 +95,10 @@ async def test_a_proxy_that_starts_serves_though_hosts_keep_silent(world: World)
 
 
 @pytest.mark.asyncio
-async def test_a_new_host_of_which_some_routes_wait_does_not_hide_a_wildcard(world: World) -> None:
+async def test_a_new_host_of_which_some_routes_wait_does_not_hide_a_wildcard(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemun.serve.server.HOLD", LONG)
     await world.echo("a", "b")
     world.write("gateway.yaml", gateway("gw", listener(world.port)))
     world.write("all.yaml", route("all", rule(prefix("/"), to="a")))

@@ -158,7 +158,7 @@ async def test_a_port_that_another_program_has(world: World) -> None:
         assert world.condition("Gateway", "taken", "Programmed")[0] == "False"
         assert (await world.ask()).backend == "a"
         await _others_go_on(world)
-    await world.answered_by("b", port=taken, seconds=15)
+    await world.answered_by("b", port=taken)
     await world.solved(problem)
     await until(lambda: world.condition("Gateway", "taken", "Programmed")[0] == "True")
 
@@ -176,7 +176,7 @@ async def test_a_port_that_a_listener_moves_to_is_taken(world: World) -> None:
         await until(lambda: world.condition("Gateway", "gw", "Programmed", "http")[0] == "True")
         assert world.condition("Gateway", "gw", "Programmed", "second")[:2] == ("False", "PortUnavailable")
         await _others_go_on(world)
-    await world.answered_by("a", port=taken, seconds=15)
+    await world.answered_by("a", port=taken)
     await world.solved(problem)
 
 
@@ -221,10 +221,10 @@ async def test_what_only_envoy_rejects_puts_out_just_that_rule(world: World, mon
     assert "missing ]" in message
     assert (await world.ask("/also/x")).backend == "b"
     assert (await world.ask("/a")).status in (404, 500)
-    # Everybody else's changes arrive at once.
+    # Everybody else's changes arrive.
     for to in ("b", "a", "b"):
         world.write("other.yaml", route("other", rule(exact("/other"), to=to)))
-        await until(lambda to=to: _by(world, to), seconds=1.5)
+        await until(lambda to=to: _by(world, to))
     world.write("bad.yaml", route("bad", rule(regex("/[a-z]+"), to="a"), rule(exact("/good"), to="b")))
     await world.answered_by("a", "/xyz")
     await world.solved(problem)

@@ -90,9 +90,9 @@ async def test_killed_its_proxies_serve_on_for_a_while_and_then_end(stage: Stage
     command.process.kill()
     await command.ended()
     async with load(stage.ask) as steady:
-        await until(steady.failed, 30)
+        await until(steady.failed)
         assert time.monotonic() - killed > 2
-    await until(lambda: not stage.processes(), 30)
+    await until(lambda: not stage.processes())
     assert await _refused(stage)
 
 

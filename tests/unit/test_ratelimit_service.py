@@ -324,7 +324,7 @@ async def test_whatever_redis_says_is_an_answer_or_a_failure(said: bytes, why: s
     began = time.monotonic()
     with pytest.raises(StoreError, match=why):
         await store.decide([Asked(plan_of(("a", Quota(1, 1), 1)), 1)])
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     await store.close()
     await fake.stop()
 

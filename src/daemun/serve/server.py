@@ -78,12 +78,10 @@ class XdsServer:
         authenticate: Authenticate,
         on_event: OnEvent,
         clock: Callable[[], float] = time.monotonic,
-        hold: float = HOLD,
     ) -> None:
         self._authenticate = authenticate
         self._on_event = on_event
         self._clock = clock
-        self._hold = hold
         self._proxies: dict[str, Proxy] = {}
         self.counts = Counts()
         self._ready = asyncio.Event()
@@ -212,7 +210,7 @@ class XdsServer:
         name = await self._identify(context)
         proxy = self._proxy(name)
         wake, turn = asyncio.Event(), asyncio.Lock()
-        session = proxy.open(wake.set, self._hold)
+        session = proxy.open(wake.set, HOLD)
         outlet = Outlet(context, name, self.counts, self._clock, self._connections)
         reader = asyncio.create_task(self._read(requests, session, wake, turn))
         reader.add_done_callback(lambda ended: self._has_read(name, ended, wake))
