@@ -1,6 +1,8 @@
 """Following a real folder."""
 
 import asyncio
+import contextlib
+import socket
 import sys
 import threading
 import time
@@ -14,7 +16,7 @@ from daemun.api.core import Service
 from daemun.sources.batch import Batch
 from daemun.sources.folder import FolderSource
 from daemun.sources.reader import Folder, Hints, Step
-from daemun.sources.watch import Watcher
+from daemun.sources.watch import Notices, Watcher
 from support.scenes.world import until
 
 
@@ -247,3 +249,24 @@ async def test_last_good_and_restart(tmp_path: Path) -> None:
     async with following(root, state=state) as seen:
         assert seen.ports == {"a": 80}
         assert "stays in force" in str(seen.batches[0].problems[0])
+
+
+@linux
+async def test_what_is_opened_when_a_watcher_ends_is_not_taken_for_what_it_watched() -> None:
+    """The lowest number that is free is given to what is opened next."""
+    loop, heard = asyncio.get_running_loop(), asyncio.Event()
+    with Watcher(Notices(), lambda _: False):
+        await asyncio.sleep(0)
+    with contextlib.ExitStack() as stack:
+        pairs = [[stack.enter_context(one) for one in socket.socketpair()] for _ in range(4)]
+        for left, _ in pairs:
+            loop.add_reader(left, heard.set)
+            stack.callback(loop.remove_reader, left)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        for left, right in pairs:
+            heard.clear()
+            right.send(b"x")
+            async with asyncio.timeout(60):
+                await heard.wait()
+            left.recv(1)

@@ -76,8 +76,10 @@ class Watcher:
                 self._inotify = Inotify(cache_size=256)
             except OSError as error:  # the limit of instances per user; polling goes on
                 self.failure = error.strerror or ""
-        if self._inotify is not None:
-            self._reader = asyncio.get_running_loop().create_task(self._read(self._inotify), name="inotify")
+        if (inotify := self._inotify) is not None:
+            self._reader = asyncio.get_running_loop().create_task(self._read(inotify), name="inotify")
+            # Not before: whoever opens something then may be given its number, and the loop would take it for this.
+            self._reader.add_done_callback(lambda _: inotify.close())
         return self
 
     def __exit__(
@@ -85,9 +87,7 @@ class Watcher:
     ) -> None:
         if self._reader is not None:
             self._reader.cancel()
-        if self._inotify is not None:
-            self._inotify.close()
-            self._inotify = None
+        self._inotify = None
 
     def add(self, descriptor: int, key: Key, only: str = "") -> None:
         """Watches an open directory; `only` one name in it if that is what the PATH names."""

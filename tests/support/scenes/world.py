@@ -137,10 +137,13 @@ class World:
         assert self.app is not None
         assert self._task is not None
         waiting = asyncio.create_task(self.app.synced.wait())
-        await asyncio.wait([waiting, self._task], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        if self._task.done():
-            await self._task
-        assert waiting.done(), f"not synced; {self.problems()}; {self._logs()}"
+        try:
+            await asyncio.wait([waiting, self._task], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            if self._task.done():
+                await self._task
+            assert waiting.done(), f"not synced; {self.problems()}; {self._logs()}"
+        finally:
+            waiting.cancel()
 
     async def end(self) -> None:
         """Stop serving, without draining; the folder and what is remembered of it stay."""
