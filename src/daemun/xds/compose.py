@@ -189,7 +189,7 @@ class Composer:
             want, have = resource.parts.get(part), copy.parts.get(part)
             judge = Judge(self._stream, Place(self._type_url, name, part), self._quarantine.withheld(name, part), now)
             if want is not None and not leads(want) and judge.lacks(want):
-                choose(part, want, None if leads(have) else have, judge.verdict, judge.revoked, _never, judge.hold)
+                choose(part, want, None if leads(have) else have, judge.verdict, judge.revoked, waits=judge.hold)
 
     def _part(self, place: Place, want: Part, have: Part | None, now: float) -> tuple[Part | None, bool]:
         """The part to send, and whether a leaf of it waits for a cluster, a filter or a side."""
@@ -236,10 +236,6 @@ class Composer:
         if not any(self._client.answers(one.resource, one.part) for one in want.hides):
             return False
         return self._stream.holds.hold(place, _first(want), want.leaves[-1].origin.ref, (), now)
-
-
-def _never(*_: object) -> Collection[str | Ref]:
-    return ()
 
 
 def _first(want: Part) -> LeafKey:

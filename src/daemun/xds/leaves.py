@@ -147,7 +147,7 @@ def choose(
     have: Part | None,
     verdict: Callable[[LeafKey, Leaf], Verdict],
     revoked: Callable[[Leaf], bool],
-    lingers: Callable[[LeafKey, Leaf, Iterable[str | Ref]], Collection[str | Ref]],
+    lingers: Callable[[LeafKey, Leaf, Iterable[str | Ref]], Collection[str | Ref]] = lambda *_: (),
     waits: Callable[[LeafKey, Leaf], object] = lambda *_: None,
 ) -> Part | None:
     """The part to send: what is wanted, except for the leaves that must wait or are refused.

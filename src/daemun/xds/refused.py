@@ -103,7 +103,7 @@ def _closed(place: str, want: Part, refused: set[LeafKey]) -> Part | None:
     def verdict(key: LeafKey, _: Leaf) -> Verdict:
         return Verdict.REPLACE if key in refused else Verdict.SEND
 
-    return choose(place, want, None, verdict, lambda _: False, lambda *_: ())
+    return choose(place, want, None, verdict, lambda _: False)
 
 
 def _unseen(want: Part, refused: set[LeafKey], missing: int) -> Part:
