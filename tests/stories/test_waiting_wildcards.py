@@ -1,36 +1,21 @@
 """Many wildcards, of which one waits for its backend: until that is ready, requests are answered as before."""
 
-import asyncio
 from collections.abc import Iterator
 
 import pytest
 
-from support.objects.documents import Doc, gateway, hosts, listener, route, rule, to_upstream, upstream
+from support.objects.documents import Doc, gateway, listener, route, rule, to_upstream
 from support.scenes.world import World, load
-from support.servers.backend import Echo
+from support.servers.slow import Slow
 from support.worlds.crowds import thresholds
 
 HOST = "x.deep.wild.example"
 
 
-class Slow(Echo):
-    """A backend that says nothing until it is `ready`, not even that it is healthy."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.asked = asyncio.Event()
-        self.ready = asyncio.Event()
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer, once it is ready."""
-        self.asked.set()
-        await self.ready.wait()
-        await super().serve(reader, writer)
-
-
 @pytest.fixture
-def crowded() -> Iterator[None]:
-    """Two wildcards are many."""
+def crowded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Two wildcards are many, and who waits does so for long."""
+    monkeypatch.setattr("daemun.serve.server.HOLD", 240.0)
     with thresholds(hosts=1):
         yield
 
@@ -52,9 +37,7 @@ async def _begin(world: World, *hostnames: str) -> Slow:
 
 def _to(slow: Slow, *hostnames: str) -> list[Doc]:
     """The route with hostnames to a backend that is not ready yet."""
-    check = {"timeout": "30s", "interval": "30s", "unhealthyThreshold": 1, "healthyThreshold": 1}
-    far = upstream("slow", static=hosts(slow.port), healthChecks=[{**check, "httpHealthCheck": {"path": "/"}}])
-    return [far, route("moving", rule(to=[to_upstream("slow")]), hosts=hostnames)]
+    return [slow.upstream(), route("moving", rule(to=[to_upstream("slow")]), hosts=hostnames)]
 
 
 async def _moved(world: World, slow: Slow, before: str, *hostnames: str) -> None:

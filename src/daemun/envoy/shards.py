@@ -12,6 +12,7 @@ those still cost what there is of them.
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+import msgspec
 from envoy.config.route.v3 import route_components_pb2 as route_v3
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_v3
 
@@ -19,7 +20,7 @@ from daemun.base import wire
 from daemun.base.names import Ref
 from daemun.envoy.elements import COLON, elements
 from daemun.envoy.frames import opening
-from daemun.envoy.routes import ROUTES, EncodedRoute, Standing, in_order
+from daemun.envoy.routes import ROUTES, EncodedRoute, Rank, Standing, in_order
 from daemun.envoy.scopes import TAGS, head, scope_key, scope_name
 from daemun.envoy.scripts import run_on, script_filter
 from daemun.flow import Collection, Index, Reader, crowded, distinct
@@ -174,9 +175,10 @@ def shard_rule(
             for resolved in shards.routes(reader, key._replace(path=place)):
                 broader = breadth(resolved.route.hostnames, key.host.hostname)
                 of_route = reader.get(encoded, (resolved.key, key.host.frontend))
-                for rank, leaf in of_route.leaves if of_route else ():
+                every = of_route.leaves if of_route else ()
+                for rank, leaf in every:
                     if _place(resolved.route.rules[rank[3]].matches[rank[4]], place[:-1]) == place:
-                        found.append(((broader, rank), leaf))
+                        found.append(((broader, rank), _beside(leaf, every) if path[-1] == _ANY else leaf))
         port, origin = key.host.frontend, owner.origin
         scope_of = f"{scope_key(port, key.host.hostname)}{_prefix(path).replace(':', COLON)}"
         name = scope_name(scope_of)
@@ -189,6 +191,16 @@ def shard_rule(
         yield PartKey(port.proxy, SCOPE, name, domain), part(domain, leaves, TAGS)
 
     return shard
+
+
+def _beside(leaf: Leaf, every: tuple[tuple[Rank, Leaf], ...]) -> Leaf:
+    """One for paths of which others of its object are in other shards. They may come later, and their requests are
+    found here until then.
+    """
+    others = [one for _, one in every if one.origin.ref == leaf.origin.ref and len(one.below) > len(leaf.below)]
+    deeper = [one for one in others if leaf.below and one.below.startswith(leaf.below)]
+    needed = dict.fromkeys(need for one in deeper for need in (*one.needs, *one.filters))
+    return msgspec.structs.replace(leaf, beside=tuple(needed)) if needed else leaf
 
 
 def by_path(reader: Reader, shards: Shards, claim: Claim, *, shared: bool) -> Iterator[bytes]:

@@ -79,6 +79,9 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
     `forms` are the data of one that can tell others something: as it is where no leaf of its part `reads` that, and
     where one does. So whoever reads comes and goes with what tells him, whichever leaves wait or are refused.
 
+    `beside` are clusters and filters that others of its object need, which stand before it in another resource and come
+    later: a new one waits for those, too, or it would answer what is meant for them.
+
     One with a `side` waits for as long as the client has leaves of the other one; its fallback does not.
 
     One that is `blank` neither answers nor closes anything by itself. A new part that has nothing else yet waits for
@@ -98,6 +101,7 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
     secrets: tuple[str, ...] = ()
     filters: tuple[Filter, ...] = ()
     gives: tuple[str, ...] = ()
+    beside: tuple[str | Filter, ...] = ()
     covers: bool = False
     forms: tuple[bytes, bytes] | None = None
     reads: bool = False

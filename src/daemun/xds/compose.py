@@ -187,16 +187,18 @@ class Composer:
         """Find what of a resource waits, before it is composed."""
         for part in copy.outdated(resource):
             want, have = resource.parts.get(part), copy.parts.get(part)
-            judge = Judge(self._stream, Place(self._type_url, name, part), self._quarantine.withheld(name, part), now)
+            place, withheld = Place(self._type_url, name, part), self._quarantine.withheld(name, part)
+            have = None if leads(have) else have
+            judge = Judge(self._stream, place, have, withheld, now)
             if want is not None and not leads(want) and judge.lacks(want):
-                choose(part, want, None if leads(have) else have, judge.verdict, judge.revoked, waits=judge.hold)
+                choose(part, want, have, judge.verdict, judge.revoked, waits=judge.hold)
 
     def _part(self, place: Place, want: Part, have: Part | None, now: float) -> tuple[Part | None, bool]:
         """The part to send, and whether a leaf of it waits for a cluster, a filter or a side."""
         holds, stays = self._stream.holds, self._stream.stays
         withheld = self._quarantine.withheld(place.resource, place.part)
         moved = have is not None and bool(holds) and any(holds.waits_from([one.origin.ref]) for one in lost(want, have))
-        judge = Judge(self._stream, place, withheld, now)
+        judge = Judge(self._stream, place, have, withheld, now)
         if not (withheld or moved or judge.lacks(want)):
             stays.forget(place)
             holds.retain(place, set())  # so it nearly always is, and many proxies may connect at once

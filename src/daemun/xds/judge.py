@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from daemun.ir.resource import Leaf, Part
+from daemun.ir.resource import Filter, Leaf, Part
 from daemun.xds.leaves import LeafKey, Verdict
 from daemun.xds.quarantine import Data
 from daemun.xds.stream import Stream
@@ -12,9 +12,12 @@ from daemun.xds.warm import Place
 class Judge:
     """Judges the leaves of one part. Of those that are `cold` the clock goes on; `waits` is whether any waits."""
 
-    def __init__(self, stream: Stream, place: Place, withheld: Mapping[LeafKey | None, Data], now: float) -> None:
+    def __init__(
+        self, stream: Stream, place: Place, have: Part | None, withheld: Mapping[LeafKey | None, Data], now: float
+    ) -> None:
         self._stream = stream
         self._place = place
+        self._have = have
         self._withheld = withheld
         self._now = now
         self.cold: set[LeafKey] = set()
@@ -27,6 +30,7 @@ class Judge:
             [one for leaf in want.leaves for one in leaf.needs if not warmth.is_warm(one)]
             or [one for leaf in want.leaves for one in leaf.filters if not filters.has(one)]
             or [leaf for leaf in want.leaves if leaf.side is not None and barred(leaf)]
+            or [leaf for leaf in want.leaves if leaf.beside and self._awaited(leaf)]
         )
 
     def verdict(self, key: LeafKey, leaf: Leaf) -> Verdict:
@@ -38,7 +42,7 @@ class Judge:
         lacking = [one for one in leaf.filters if not stream.filters.has(one)]
         bar = stream.barred(leaf)
         if not clusters and not lacking and bar is None:
-            return Verdict.SEND
+            return self._beside(key, leaf) if leaf.beside else Verdict.SEND
         if self._stranded(leaf) and not lacking and bar is None:
             stream.holds.expect(self._place, clusters)
             return Verdict.REPLACE
@@ -58,6 +62,27 @@ class Judge:
     def revoked(self, leaf: Leaf) -> bool:
         """Whether the client must not have this leaf any more: it refuses filters that it needs."""
         return any(map(self._stream.filters.refused, leaf.filters))
+
+    def _beside(self, key: LeafKey, leaf: Leaf) -> Verdict:
+        """What is to happen with one that lacks nothing itself."""
+        awaited = self._awaited(leaf)
+        if not awaited:
+            return Verdict.SEND
+        self.cold.add(key)
+        waits = self._stream.holds.hold(self._place, key, leaf.origin.ref, awaited, self._now)
+        return Verdict.HOLD if waits else Verdict.SEND
+
+    def _awaited(self, leaf: Leaf) -> list[str | Filter]:
+        """What a new leaf waits for because of others; what is refused does not come."""
+        stream, identity = self._stream, (leaf.identity, leaf.origin.ref)
+        if self._have is not None and any((one.identity, one.origin.ref) == identity for one in self._have.leaves):
+            return []
+        clusters = [one for one in leaf.beside if isinstance(one, str)]
+        filters = [one for one in leaf.beside if not isinstance(one, str)]
+        return [
+            *(one for one in clusters if not stream.warmth.is_warm(one) and not stream.refuses(one)),
+            *(one for one in filters if not stream.filters.has(one) and not stream.filters.refused(one)),
+        ]
 
     def _stranded(self, leaf: Leaf) -> bool:
         """Whether the client refuses a cluster that the leaf needs and has no other: it stays as it was, or closed.
