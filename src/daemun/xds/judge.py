@@ -1,7 +1,9 @@
 """What is to happen with each leaf of a part that a client does not have: whether it waits, and since when."""
 
 from collections.abc import Mapping
+from functools import cached_property
 
+from daemun.base.names import Ref
 from daemun.ir.resource import Filter, Leaf, Part
 from daemun.xds.leaves import LeafKey, Verdict
 from daemun.xds.quarantine import Data
@@ -74,15 +76,20 @@ class Judge:
 
     def _awaited(self, leaf: Leaf) -> list[str | Filter]:
         """What a new leaf waits for because of others; what is refused does not come."""
-        stream, identity = self._stream, (leaf.identity, leaf.origin.ref)
-        if self._have is not None and any((one.identity, one.origin.ref) == identity for one in self._have.leaves):
+        if (leaf.identity, leaf.origin.ref) in self._old:
             return []
+        stream = self._stream
         clusters = [one for one in leaf.beside if isinstance(one, str)]
         filters = [one for one in leaf.beside if not isinstance(one, str)]
         return [
             *(one for one in clusters if not stream.warmth.is_warm(one) and not stream.refuses(one)),
             *(one for one in filters if not stream.filters.has(one) and not stream.filters.refused(one)),
         ]
+
+    @cached_property
+    def _old(self) -> set[tuple[bytes, Ref]]:
+        """What the client has something of: for whom, and of which object."""
+        return {(one.identity, one.origin.ref) for one in self._have.leaves} if self._have is not None else set()
 
     def _stranded(self, leaf: Leaf) -> bool:
         """Whether the client refuses a cluster that the leaf needs and has no other: it stays as it was, or closed.
