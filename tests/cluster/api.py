@@ -15,6 +15,9 @@ from .client import Client
 from .controlplane import APISERVER, CONTROLLERS, ETCD, Address, ControlPlane
 from .processes import ClusterError, Processes, until
 
+_PORTS = range(30_000, 32_700)
+"""Between those of other tests (`support.servers.ports`) and those that the system gives to clients."""
+
 
 class ApiServer:
     """etcd and kube-apiserver in a folder. It can be hurt: killed, paused, started again, with its data kept."""
@@ -22,7 +25,8 @@ class ApiServer:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.processes = Processes(folder)
-        self._plane = ControlPlane(folder, Address("127.0.0.1", *_free_ports(3)), self.processes)
+        self._claims = contextlib.ExitStack()
+        self._plane = ControlPlane(folder, Address("127.0.0.1", *(self._port() for _ in range(3))), self.processes)
         self.kubeconfig = self._plane.kubeconfig
         self.url = self._plane.url
 
@@ -53,7 +57,7 @@ class ApiServer:
     def start_controllers(self, *only: str) -> None:
         """Garbage collection and the end of namespaces, or only the controllers named."""
         names = only or ("garbage-collector-controller", "namespace-controller")
-        self._plane.start_controllers(controllers=",".join(names), secure_port=_free_ports(1)[0])
+        self._plane.start_controllers(controllers=",".join(names), secure_port=self._port())
 
     def kill(self) -> None:
         """End the API server without a word: connections break."""
@@ -104,6 +108,22 @@ class ApiServer:
         for name in (CONTROLLERS, APISERVER, ETCD):
             self.processes.stop(name, signal.SIGKILL)
         shutil.rmtree(self.folder, ignore_errors=True)
+        self._claims.close()
+
+    def _port(self) -> int:
+        """A port that nobody listens on, and that nobody else is given before this is down: its name says so.
+
+        A client's would not stay free while the API server is dead: even its own clients, trying again, could be given
+        it.
+        """
+        while True:
+            port = random.choice(_PORTS)  # noqa: S311 - nobody has to be unable to guess it
+            with contextlib.ExitStack() as claim, contextlib.suppress(OSError):
+                claim.enter_context(socket.socket(socket.AF_UNIX)).bind(f"\0daemun-tests-api-{port}")
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port))
+                self._claims.enter_context(claim.pop_all())
+                return port
 
 
 @contextlib.contextmanager
@@ -115,18 +135,3 @@ def running(folder: Path) -> Iterator[ApiServer]:
         yield server
     finally:
         server.down()
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on, below those that the kernel gives to clients.
-
-    A client's would not stay free while the API server is dead: even its own clients, trying again, could be given it.
-    """
-    with contextlib.ExitStack() as stack:
-        ports: list[int] = []
-        while len(ports) < count:
-            port = random.randrange(15_000, 32_000)  # noqa: S311 - nobody has to be unable to guess it
-            with contextlib.suppress(OSError):
-                stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
-                ports.append(port)
-        return ports

@@ -26,12 +26,17 @@ class VaultServer:
         self._listen = f"{host}:{free_port()}"
         self.address = f"http://{self._listen}"
         self.processes = Processes(folder)
+        self._config = folder / "vault.hcl"
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
+        self._config.parent.mkdir(parents=True, exist_ok=True)
+        # It would also listen on the next port, which somebody else is given.
+        self._config.write_text("disable_clustering = true\n")
         command = [
             *(tools.path(NAME), "server", "-dev", "-dev-no-store-token", f"-dev-root-token-id={ROOT}"),
             f"-dev-listen-address={self._listen}",
+            f"-config={self._config}",
         ]
         self.processes.start(NAME, command, {"HOME": str(self.processes.log(NAME).parent), "SKIP_SETCAP": "1"})
         self.processes.wait(NAME, self._up, 90)
