@@ -9,6 +9,7 @@ node (a regular expression, a prefix that ends there) are in every scope below i
 those still cost what there is of them.
 """
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -28,7 +29,7 @@ from daemun.gatewayapi.hostnames import breadth
 from daemun.gatewayapi.resolved import ResolvedRoute
 from daemun.gatewayapi.routes.owners import HostOwner, owner_of
 from daemun.ir.listener import FrontendKey, HostKey, Listener, ListenerKey
-from daemun.ir.resource import SCOPE, Leaf, Part, PartKey, part
+from daemun.ir.resource import SCOPE, Filter, Leaf, Part, PartKey, part
 from daemun.ir.route import Match, RouteKey
 from daemun.ir.uses import ListenerUses
 
@@ -176,9 +177,10 @@ def shard_rule(
                 broader = breadth(resolved.route.hostnames, key.host.hostname)
                 of_route = reader.get(encoded, (resolved.key, key.host.frontend))
                 every = of_route.leaves if of_route else ()
+                beside = _beside(every) if path[-1] == _ANY and len(every) > 1 else None
                 for rank, leaf in every:
                     if _place(resolved.route.rules[rank[3]].matches[rank[4]], place[:-1]) == place:
-                        found.append(((broader, rank), _beside(leaf, every) if path[-1] == _ANY else leaf))
+                        found.append(((broader, rank), beside(leaf) if beside else leaf))
         port, origin = key.host.frontend, owner.origin
         scope_of = f"{scope_key(port, key.host.hostname)}{_prefix(path).replace(':', COLON)}"
         name = scope_name(scope_of)
@@ -193,14 +195,27 @@ def shard_rule(
     return shard
 
 
-def _beside(leaf: Leaf, every: tuple[tuple[Rank, Leaf], ...]) -> Leaf:
-    """One for paths of which others of its object are in other shards. They may come later, and their requests are
-    found here until then.
+def _beside(every: tuple[tuple[Rank, Leaf], ...]) -> Callable[[Leaf], Leaf]:
+    """Adds to a leaf what others of its object need that are for fewer paths. They may be in other shards and come
+    later, and their requests are found where this one is until then.
+
+    Very many may have the same path: what they wait for is found once.
     """
-    others = [one for _, one in every if one.origin.ref == leaf.origin.ref and len(one.below) > len(leaf.below)]
-    deeper = [one for one in others if leaf.below and one.below.startswith(leaf.below)]
-    needed = dict.fromkeys(need for one in deeper for need in (*one.needs, *one.filters))
-    return msgspec.structs.replace(leaf, beside=tuple(needed)) if needed else leaf
+    needs: dict[tuple[Ref, str], dict[str | Filter, None]] = {}
+    for _, leaf in every:
+        needs.setdefault((leaf.origin.ref, leaf.below), {}).update(dict.fromkeys((*leaf.needs, *leaf.filters)))
+
+    @functools.cache
+    def found(ref: Ref, below: str) -> tuple[str | Filter, ...]:
+        of_object = ((path, needed) for (one, path), needed in needs.items() if one == ref and path != below)
+        deeper = (needed for path, needed in of_object if below and path.startswith(below))
+        return tuple(dict.fromkeys(one for needed in deeper for one in needed))
+
+    def beside(leaf: Leaf) -> Leaf:
+        needed = found(leaf.origin.ref, leaf.below)
+        return msgspec.structs.replace(leaf, beside=needed) if needed else leaf
+
+    return beside
 
 
 def by_path(reader: Reader, shards: Shards, claim: Claim, *, shared: bool) -> Iterator[bytes]:
